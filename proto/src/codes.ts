@@ -1,0 +1,36 @@
+import { RaftError } from './errors.js';
+
+/**
+ * A term, index or other position is not an integer from 0 to 2^53 - 1, an id is not a bigint from 0 to 2^64 - 1, or a
+ * type is not a signed 32-bit integer. `reason` is the name of the field. etcd takes positions up to 2^64 - 1; such a
+ * number would lose its last bits here, so it is refused on the way in and on the way out.
+ */
+export const ERR_POSITION_RANGE = 'ERR_RAFT_POSITION_RANGE';
+
+/**
+ * The bytes are not an encoding of the record. `reason` says in which way: `truncated`, `varint`, `field-number`,
+ * `wire-type`, `group` or `nesting`.
+ */
+export const ERR_DECODE = 'ERR_RAFT_DECODE';
+
+/** The record cannot be written. `reason`: `no-room` (the caller's buffer is too small) or `nesting`. */
+export const ERR_ENCODE = 'ERR_RAFT_ENCODE';
+
+/**
+ * How deep messages may lie in each other's `responses`, and groups of unknown fields in each other. Each level of
+ * messages costs stack. Raft itself needs two: a message to a storage thread and the responses to it. etcd stops at
+ * 10,000, where a JavaScript stack may have ended before.
+ */
+export const MAX_NESTING = 128;
+
+/** Builds the refusal of a value; `field` is `Record.field`. */
+export function outOfRange(field: string, value: unknown, allowed: string): RaftError {
+  const text = typeof value === 'bigint' ? `${value}n` : String(value);
+  return new RaftError(ERR_POSITION_RANGE, `${field} is ${text}; allowed: ${allowed}`, {
+    reason: field.slice(field.indexOf('.') + 1),
+  });
+}
+
+export const POSITION_RANGE = 'an integer from 0 to 2^53 - 1';
+export const ID_RANGE = 'a bigint from 0 to 2^64 - 1';
+export const TYPE_RANGE = 'a signed 32-bit integer';

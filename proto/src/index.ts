@@ -1,0 +1,31 @@
+/**
+ * `@raft-ts/proto`: etcd's raft messages as flat records (`records.ts`), who sends what (`protocol.ts`), and their bytes
+ * on the wire and on disk, the same as etcd's (`raft.proto` describes them).
+ */
+export { ERR_DECODE, ERR_ENCODE, ERR_POSITION_RANGE, MAX_NESTING } from './codes.js';
+export {
+  decodeConfChange,
+  decodeConfChangeV2,
+  decodeConfState,
+  decodeEntry,
+  decodeHardState,
+  decodeMessage,
+  decodeSnapshot,
+  decodeSnapshotMetadata,
+} from './decode.js';
+export {
+  encodeConfChange,
+  encodeConfChangeV2,
+  encodeConfState,
+  encodeEntry,
+  encodeEntryInto,
+  encodeHardState,
+  encodeMessage,
+  encodeMessageInto,
+  encodeSnapshot,
+  encodeSnapshotMetadata,
+} from './encode.js';
+export * from './errors.js';
+export * from './protocol.js';
+export * from './records.js';
+export { type ConfChangeOptions, entrySize, messageSize, payloadSize } from './size.js';

@@ -1,0 +1,273 @@
+/**
+ * Reading of single fields at the position of a protobufjs `Reader`, as strict as etcd v3.7. `reader.len` is the end of
+ * the record that is being read, so nothing runs past the record it belongs to.
+ *
+ * Varints are read here as two 32-bit halves: protobufjs would allocate a `Long` for each and accept malformed ones.
+ */
+import protobuf from 'protobufjs/minimal.js';
+import { ERR_DECODE, MAX_NESTING, outOfRange, POSITION_RANGE } from './codes.js';
+import { RaftError } from './errors.js';
+import { idOf, smallId } from './ids.js';
+import { copyBytes } from './slab.js';
+
+export type Reader = protobuf.Reader;
+
+export function newReader(bytes: Uint8Array): Reader {
+  return new protobuf.Reader(bytes);
+}
+
+/** The memory under a reader's bytes. */
+export interface Region {
+  readonly buffer: ArrayBufferLike;
+  /** Where in `buffer` the reader's first byte lies. */
+  readonly start: number;
+}
+
+const VARINT = 0;
+const FIXED64 = 1;
+const BYTES = 2;
+const GROUP = 3;
+const END_GROUP = 4;
+const FIXED32 = 5;
+
+const TWO_TO_32 = 0x100000000;
+/** High half of 2^53. */
+const HIGH_OF_RANGE = 0x200000;
+
+function malformed(r: Reader, reason: string, what: string): RaftError {
+  return new RaftError(ERR_DECODE, `${what} at byte ${r.pos}`, { reason });
+}
+
+function truncated(r: Reader): RaftError {
+  return malformed(r, 'truncated', 'record ends within a field');
+}
+
+let high = 0;
+
+/** Reads a varint of any length; returns the low 32 bits, signed, and leaves the high ones in `high`. */
+function readHalves(r: Reader): number {
+  const { buf, len } = r;
+  let pos = r.pos;
+  let low = 0;
+  high = 0;
+  for (let shift = 0; shift < 70; shift += 7) {
+    if (pos >= len) throw truncated(r);
+    const byte = buf[pos++] as number;
+    const bits = byte & 127;
+    if (shift < 28) low |= bits << shift;
+    else if (shift === 28) {
+      low |= bits << 28;
+      high = bits >>> 4;
+    } else high |= bits << (shift - 32);
+    if (byte < 128) {
+      // The tenth byte holds one bit.
+      if (shift === 63 && byte > 1) break;
+      r.pos = pos;
+      return low;
+    }
+  }
+  throw malformed(r, 'varint', 'number of more than 64 bits');
+}
+
+/** A term, index, or other position. Throws `ERR_RAFT_POSITION_RANGE` above 2^53 - 1. */
+export function readPosition(r: Reader, field: string): number {
+  const { buf, pos } = r;
+  if (pos < r.len) {
+    const byte = buf[pos] as number;
+    if (byte < 128) {
+      r.pos = pos + 1;
+      return byte;
+    }
+  }
+  return readLongPosition(r, field);
+}
+
+function readLongPosition(r: Reader, field: string): number {
+  const { buf, pos } = r;
+  // Most are of two to four bytes.
+  if (pos + 4 <= r.len) {
+    let byte = buf[pos + 1] as number;
+    let value = ((buf[pos] as number) & 127) | ((byte & 127) << 7);
+    if (byte < 128) {
+      r.pos = pos + 2;
+      return value;
+    }
+    byte = buf[pos + 2] as number;
+    value |= (byte & 127) << 14;
+    if (byte < 128) {
+      r.pos = pos + 3;
+      return value;
+    }
+    byte = buf[pos + 3] as number;
+    value |= (byte & 127) << 21;
+    if (byte < 128) {
+      r.pos = pos + 4;
+      return value;
+    }
+  }
+  const low = readHalves(r);
+  if (high >>> 0 >= HIGH_OF_RANGE) throw outOfRange(field, idOf(low, high), POSITION_RANGE);
+  return high * TWO_TO_32 + (low >>> 0);
+}
+
+export function readId(r: Reader): bigint {
+  const pos = r.pos;
+  if (pos < r.len) {
+    const byte = r.buf[pos] as number;
+    if (byte < 128) {
+      r.pos = pos + 1;
+      return smallId(byte);
+    }
+  }
+  const low = readHalves(r);
+  return idOf(low, high);
+}
+
+/** An enum: the low 32 bits, signed, whatever the others are. */
+export function readType(r: Reader): number {
+  const pos = r.pos;
+  if (pos < r.len) {
+    const byte = r.buf[pos] as number;
+    if (byte < 128) {
+      r.pos = pos + 1;
+      return byte;
+    }
+  }
+  return readHalves(r);
+}
+
+/** A bool: true unless all 64 bits are zero. */
+export function readBool(r: Reader): boolean {
+  const low = readHalves(r);
+  return (low | high) !== 0;
+}
+
+/** The length of bytes or of a nested record, which lie wholly within the record that is being read. */
+export function readLength(r: Reader): number {
+  const pos = r.pos;
+  if (pos < r.len) {
+    const byte = r.buf[pos] as number;
+    if (byte < 128) {
+      if (byte > r.len - pos - 1) throw truncated(r);
+      r.pos = pos + 1;
+      return byte;
+    }
+  }
+  return readLongLength(r);
+}
+
+function readLongLength(r: Reader): number {
+  const { buf, pos } = r;
+  // Most are of two bytes.
+  if (pos + 2 <= r.len && (buf[pos + 1] as number) < 128) {
+    const length = ((buf[pos] as number) & 127) | ((buf[pos + 1] as number) << 7);
+    r.pos = pos + 2;
+    if (length > r.len - r.pos) throw truncated(r);
+    return length;
+  }
+  const length = readHalves(r) >>> 0;
+  if (high !== 0 || length > r.len - r.pos) throw truncated(r);
+  return length;
+}
+
+/** A copy of the bytes. */
+export function readBytes(r: Reader): Uint8Array {
+  const length = readLength(r);
+  const start = r.pos;
+  r.pos = start + length;
+  return copyBytes(r.buf, start, r.pos);
+}
+
+/** A view of the bytes, where the reader reads from memory that may be shared: `region` is what it reads. */
+export function readView(r: Reader, region: Region): Uint8Array {
+  const length = readLength(r);
+  const start = r.pos;
+  r.pos = start + length;
+  return new Uint8Array(region.buffer, region.start + start, length);
+}
+
+/** A copy of the bytes; `undefined` for none, where empty and absent are the same. */
+export function readOptionalBytes(r: Reader): Uint8Array | undefined {
+  const bytes = readBytes(r);
+  return bytes.length === 0 ? undefined : bytes;
+}
+
+/** Goes into a nested record: the reader ends where it ends. Returns the end of the outer one, for `leaveRecord`. */
+export function enterRecord(r: Reader): number {
+  const length = readLength(r);
+  const outer = r.len;
+  r.len = r.pos + length;
+  return outer;
+}
+
+export function leaveRecord(r: Reader, outer: number): void {
+  r.len = outer;
+}
+
+/** Reads the number of a field and its wire type. */
+export function readTag(r: Reader): number {
+  const pos = r.pos;
+  const byte = r.buf[pos] as number;
+  if (byte < 128 && byte > 7) {
+    r.pos = pos + 1;
+    return byte;
+  }
+  const tag = readHalves(r) >>> 0;
+  // Field numbers have 29 bits, and 0 is none.
+  if (high !== 0 || tag < 8) throw malformed(r, 'field-number', 'impossible field number');
+  return tag;
+}
+
+/** Skips the value of a field that the record does not have, or that has another wire type than it should. */
+export function skipField(r: Reader, tag: number): void {
+  const wireType = tag & 7;
+  if (wireType === GROUP) skipGroup(r, tag >>> 3);
+  else skipValue(r, wireType);
+}
+
+function skipValue(r: Reader, wireType: number): void {
+  switch (wireType) {
+    case VARINT:
+      readHalves(r);
+      return;
+    case FIXED64:
+      skipBytes(r, 8);
+      return;
+    case BYTES:
+      skipBytes(r, readLength(r));
+      return;
+    case FIXED32:
+      skipBytes(r, 4);
+      return;
+    case END_GROUP:
+      throw malformed(r, 'group', 'end of a group that did not begin');
+    default:
+      throw malformed(r, 'wire-type', `wire type ${wireType}`);
+  }
+}
+
+function skipBytes(r: Reader, length: number): void {
+  if (length > r.len - r.pos) throw truncated(r);
+  r.pos += length;
+}
+
+/** Skips what lies between the begin of a group, which has been read, and its end. */
+function skipGroup(r: Reader, number: number): void {
+  const open = [number];
+  while (open.length > 0) {
+    if (open.length > MAX_NESTING) throw malformed(r, 'nesting', 'groups nested too deeply');
+    const low = readHalves(r) >>> 0;
+    // Within a group etcd takes field numbers of 31 bits, not 29.
+    const inner = high * 0x20000000 + (low >>> 3);
+    if (high < 0 || inner === 0 || inner > 0x7fffffff) throw malformed(r, 'field-number', 'impossible field number');
+    const wireType = low & 7;
+    if (wireType === GROUP) open.push(inner);
+    else if (wireType !== END_GROUP) skipValue(r, wireType);
+    else if (open.pop() !== inner) throw malformed(r, 'group', 'group with another end than its begin');
+  }
+}
+
+/** Refuses to go on with a message that lies too deep in others. */
+export function checkDepth(r: Reader, depth: number): void {
+  if (depth > MAX_NESTING) throw malformed(r, 'nesting', 'responses nested too deeply');
+}

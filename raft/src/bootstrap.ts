@@ -1,0 +1,35 @@
+import { type ConfChange, ConfChangeType, type Entry, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { marshalConfChange } from './confchange/conf-change.js';
+import { ERR_BOOTSTRAP } from './errors.js';
+import { applyConfChange } from './membership.js';
+import type { Raft } from './raft.js';
+
+/** A member of a new cluster. */
+export interface Peer {
+  readonly id: NodeId;
+  /** The application's own, for example an address: it comes back in the entry that adds the member. */
+  readonly context?: Uint8Array;
+}
+
+/**
+ * Writes the first entries of a new cluster: one membership change for each member, committed at term 1. Every member
+ * writes them for itself, so all must be given the same peers in the same order.
+ * @throws ERR_RAFT_BOOTSTRAP where there are no peers, or the log is not empty
+ */
+export function bootstrap(r: Raft, peers: readonly Peer[]): void {
+  if (peers.length === 0) throw new RaftError(ERR_BOOTSTRAP, 'must provide at least one peer to Bootstrap');
+  if (r.raftLog.storage.lastIndex() !== 0) throw new RaftError(ERR_BOOTSTRAP, "can't bootstrap a nonempty Storage");
+  r.becomeFollower(1, NONE);
+  const changes = peers.map(
+    ({ id, context }): ConfChange => ({ id: 0n, type: ConfChangeType.ConfChangeAddNode, nodeId: id, context }),
+  );
+  const entries = changes.map((cc, i): Entry => {
+    const { type, data } = marshalConfChange(cc);
+    return { type, term: 1, index: i + 1, data };
+  });
+  r.raftLog.append(entries);
+  // They are committed by decree: nobody could agree on anything before they are. The application is given them again
+  // and applies them a second time, which changes nothing.
+  r.raftLog.committed = peers.length;
+  for (const cc of changes) applyConfChange(r, cc);
+}

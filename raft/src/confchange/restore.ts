@@ -1,0 +1,38 @@
+import { type ConfChangeSingle, ConfChangeType, type ConfState, type NodeId } from '@raft-ts/proto';
+import { ProgressTracker } from '../tracker/tracker.js';
+import { type ChangeResult, Changer } from './changer.js';
+
+function changes(type: ConfChangeType, ids: readonly NodeId[]): ConfChangeSingle[] {
+  return ids.map((nodeId) => ({ type, nodeId }));
+}
+
+/**
+ * The configuration that a stored ConfState describes, reached by the same changes that made it, so that every rule
+ * of the Changer holds for it too.
+ * @param lastIndex last index of the log
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID where no sequence of changes leads there
+ */
+export function restoreConfig(
+  cs: ConfState,
+  limits: { lastIndex: number; maxInflight: number; maxInflightBytes: number },
+): ChangeResult {
+  const tracker = new ProgressTracker(limits.maxInflight, limits.maxInflightBytes);
+  const advance = (next: (changer: Changer) => ChangeResult): void => {
+    const { config, progress } = next(new Changer(tracker, limits.lastIndex));
+    tracker.install(config, progress);
+  };
+  const outgoing = changes(ConfChangeType.ConfChangeAddNode, cs.votersOutgoing);
+  const incoming = [
+    ...changes(ConfChangeType.ConfChangeRemoveNode, cs.votersOutgoing),
+    ...changes(ConfChangeType.ConfChangeAddNode, cs.voters),
+    ...changes(ConfChangeType.ConfChangeAddLearnerNode, cs.learners),
+    ...changes(ConfChangeType.ConfChangeAddLearnerNode, cs.learnersNext),
+  ];
+  if (outgoing.length === 0) {
+    for (const change of incoming) advance((changer) => changer.simple([change]));
+  } else {
+    for (const change of outgoing) advance((changer) => changer.simple([change]));
+    advance((changer) => changer.enterJoint(cs.autoLeave, incoming));
+  }
+  return tracker;
+}

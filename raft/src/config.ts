@@ -1,0 +1,127 @@
+import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { ERR_CONFIG } from './errors.js';
+import { type Logger, silentLogger } from './logger.js';
+import type { Storage } from './storage.js';
+
+/**
+ * How linearizable reads are served.
+ * - ReadOnlySafe: a quorum confirms the leader for each round of reads.
+ * - ReadOnlyLeaseBased: the leader trusts its lease, and with it everybody's clock. Needs `checkQuorum`.
+ */
+export type ReadOnlyOption = 'ReadOnlySafe' | 'ReadOnlyLeaseBased';
+
+/** Parameters of a member. Sizes are in bytes, times in ticks. */
+export interface Config {
+  /** Its id, which no other member has, or had. Not 0, not one of the two local threads. */
+  readonly id: NodeId;
+  /**
+   * Ticks without a leader before a follower campaigns; drawn anew each time from [electionTick, 2 electionTick - 1].
+   * Greater than heartbeatTick; ten times as much is usual.
+   */
+  readonly electionTick: number;
+  /** Ticks between two heartbeats of a leader. Greater than 0. */
+  readonly heartbeatTick: number;
+  /** What the member had written before it stopped. */
+  readonly storage: Storage;
+  /** Largest MsgApp, counted by `entrySize`. 0: one entry a message. Infinity: no limit. */
+  readonly maxSizePerMsg: number;
+  /** How many appends may be under way to a follower. Greater than 0. */
+  readonly maxInflightMsgs: number;
+  /** Last index that the application has applied: entries up to it are not handed out again. Default 0. */
+  readonly applied?: number;
+  /** Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`. */
+  readonly asyncStorageWrites?: boolean;
+  /** Most encoded bytes handed to the application and not yet confirmed. Default, and 0: maxSizePerMsg. */
+  readonly maxCommittedSizePerReady?: number;
+  /** Most payload bytes that a leader appends beyond what is committed; proposals over it are dropped. Default, and 0: no limit. */
+  readonly maxUncommittedEntriesSize?: number;
+  /** Payload bytes that may be under way to a follower. At least maxSizePerMsg. Default, and 0: no limit. */
+  readonly maxInflightBytes?: number;
+  /** A leader that hears from no quorum for electionTick ticks steps down, and votes are withheld while a leader is heard. */
+  readonly checkQuorum?: boolean;
+  /** Ask whether an election can be won before starting it (section 9.6 of the dissertation). */
+  readonly preVote?: boolean;
+  /** Default ReadOnlySafe. */
+  readonly readOnlyOption?: ReadOnlyOption;
+  /** Default: silent. */
+  readonly logger?: Logger;
+  /** Followers drop proposals instead of forwarding them to the leader. */
+  readonly disableProposalForwarding?: boolean;
+  /** The leader does not check that membership changes follow each other properly: the application does. */
+  readonly disableConfChangeValidation?: boolean;
+  /** A leader that was removed, or demoted to learner, steps down as soon as it has applied that. */
+  readonly stepDownOnRemoval?: boolean;
+  /** A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member is built. */
+  readonly random?: (n: number) => number;
+}
+
+/** A checked configuration with every default filled in. */
+export type ResolvedConfig = Required<Config>;
+
+function refuse(text: string): never {
+  throw new RaftError(ERR_CONFIG, text);
+}
+
+function checkWhole(name: keyof Config, value: number): void {
+  if (value !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(value) && value >= 0)) {
+    refuse(`${name} must be a whole number, not ${String(value)}`);
+  }
+}
+
+/** @throws ERR_RAFT_CONFIG with etcd's text for the first field that is wrong */
+export function resolveConfig(config: Config): ResolvedConfig {
+  const { id, heartbeatTick, electionTick, storage, maxInflightMsgs, maxSizePerMsg } = config;
+  if (typeof id !== 'bigint' || id < 0n || id > LOCAL_APPEND_THREAD) {
+    refuse(`id must be a bigint of 64 bits, not ${String(id)}`);
+  }
+  if (id === NONE) refuse('cannot use none as id');
+  if (id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD) refuse('cannot use local target as id');
+  if (!(heartbeatTick > 0)) refuse('heartbeat tick must be greater than 0');
+  if (!(electionTick > heartbeatTick)) refuse('election tick must be greater than heartbeat tick');
+  if (storage === undefined || storage === null) refuse('storage cannot be nil');
+  if (!(maxInflightMsgs > 0)) refuse('max inflight messages must be greater than 0');
+  const numbers = ['heartbeatTick', 'electionTick', 'maxInflightMsgs', 'maxSizePerMsg', 'applied'] as const;
+  const limits = ['maxCommittedSizePerReady', 'maxUncommittedEntriesSize', 'maxInflightBytes'] as const;
+  for (const name of [...numbers, ...limits]) {
+    const value = config[name];
+    if (value !== undefined || name === 'maxSizePerMsg') checkWhole(name, value as number);
+  }
+  const maxInflightBytes = config.maxInflightBytes || Number.POSITIVE_INFINITY;
+  if (maxInflightBytes < maxSizePerMsg) refuse('max inflight bytes must be >= max message size');
+  const readOnlyOption = config.readOnlyOption ?? 'ReadOnlySafe';
+  if (readOnlyOption === 'ReadOnlyLeaseBased' && config.checkQuorum !== true) {
+    refuse('CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased');
+  }
+  return {
+    id,
+    electionTick,
+    heartbeatTick,
+    storage,
+    maxSizePerMsg,
+    maxInflightMsgs,
+    applied: config.applied ?? 0,
+    asyncStorageWrites: config.asyncStorageWrites ?? false,
+    maxCommittedSizePerReady: config.maxCommittedSizePerReady || maxSizePerMsg,
+    maxUncommittedEntriesSize: config.maxUncommittedEntriesSize || Number.POSITIVE_INFINITY,
+    maxInflightBytes,
+    checkQuorum: config.checkQuorum ?? false,
+    preVote: config.preVote ?? false,
+    readOnlyOption,
+    logger: config.logger ?? silentLogger,
+    disableProposalForwarding: config.disableProposalForwarding ?? false,
+    disableConfChangeValidation: config.disableConfChangeValidation ?? false,
+    stepDownOnRemoval: config.stepDownOnRemoval ?? false,
+    random: config.random ?? seededRandom(crypto.getRandomValues(new Uint32Array(1))[0] as number),
+  };
+}
+
+/** A small generator (mulberry32): election timeouts need to differ between members, not to be secret. */
+export function seededRandom(seed: number): (n: number) => number {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * n);
+  };
+}

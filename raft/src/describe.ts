@@ -1,0 +1,183 @@
+import {
+  type ConfChange,
+  ConfChangeTransition,
+  ConfChangeType,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  EntryType,
+  type HardState,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  messageName,
+  NONE,
+  type NodeId,
+  type Snapshot,
+} from '@raft-ts/proto';
+import { asV2, confChangesToString, decodeConfChangeEntry } from './confchange/conf-change.js';
+import { quoteBytes } from './quote.js';
+import type { SoftState } from './raft.js';
+import { isEmptyHardState } from './raft.js';
+import type { ReadState } from './read-only.js';
+import type { Ready } from './ready.js';
+
+/**
+ * Texts for people, in etcd's formats, which its test scripts compare. Ids are hexadecimal in messages and decimal
+ * elsewhere, as etcd has them.
+ */
+
+/** How an entry's payload is shown; the default quotes it as Go does. */
+export type EntryFormatter = (data: Uint8Array | undefined) => string;
+
+/** A name table for numbers that may be unknown: those print as they are. */
+function namesOf(table: Readonly<Record<string, number>>): (value: number) => string {
+  const names = new Map(Object.entries(table).map(([name, value]) => [value, name]));
+  return (value) => names.get(value) ?? String(value);
+}
+const entryTypeName = namesOf(EntryType);
+const changeTypeName = namesOf(ConfChangeType);
+const transitionName = namesOf(ConfChangeTransition);
+
+/** A Go list: `[1 2 3]`. */
+function list(items: Iterable<unknown>): string {
+  return `[${[...items].join(' ')}]`;
+}
+
+/** `Term:1 Vote:2 Commit:3`; no vote is left out. */
+export function describeHardState(hs: HardState): string {
+  return `Term:${hs.term}${hs.vote === NONE ? '' : ` Vote:${hs.vote}`} Commit:${hs.commit}`;
+}
+
+/** `Lead:1 State:StateFollower` */
+export function describeSoftState(ss: SoftState): string {
+  return `Lead:${ss.lead} State:${ss.raftState}`;
+}
+
+/** `Voters:[1 2 3] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false` */
+export function describeConfState(cs: ConfState): string {
+  return `Voters:${list(cs.voters)} VotersOutgoing:${list(cs.votersOutgoing)} Learners:${list(cs.learners)} LearnersNext:${list(cs.learnersNext)} AutoLeave:${cs.autoLeave}`;
+}
+
+/** The protobuf text form: `voters:1 voters:2 auto_leave:false` */
+export function confStateText(cs: ConfState): string {
+  const lists = [
+    ['voters', cs.voters],
+    ['learners', cs.learners],
+    ['voters_outgoing', cs.votersOutgoing],
+    ['learners_next', cs.learnersNext],
+  ] as const;
+  const ids = lists.flatMap(([name, list]) => list.map((id) => `${name}:${id} `));
+  return `${ids.join('')}auto_leave:${cs.autoLeave}`;
+}
+
+/** `Index:11 Term:1 ConfState:…` */
+export function describeSnapshot({ metadata }: Snapshot): string {
+  return `Index:${metadata.index} Term:${metadata.term} ConfState:${describeConfState(metadata.confState)}`;
+}
+
+/** `1/12 EntryNormal "prop_1"`; membership changes in their short form. */
+export function describeEntry(entry: Entry, format: EntryFormatter = quoteBytes): string {
+  const type = entry.type ?? EntryType.EntryNormal;
+  const text = entryText(entry, type, format);
+  return `${entry.term}/${entry.index} ${entryTypeName(type)}${text === '' ? '' : ` ${text}`}`;
+}
+
+function entryText(entry: Entry, type: EntryType, format: EntryFormatter): string {
+  switch (type) {
+    case EntryType.EntryNormal:
+      return format(entry.data);
+    case EntryType.EntryConfChange:
+    case EntryType.EntryConfChangeV2:
+      try {
+        return confChangesToString(asV2(decodeConfChangeEntry(entry)).changes);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    default:
+      return '';
+  }
+}
+
+/** One line an entry. */
+export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quoteBytes): string {
+  return entries.map((entry) => `${describeEntry(entry, format)}\n`).join('');
+}
+
+/** `transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddNode node_id:4} context:"…"` */
+export function describeConfChange(cc: ConfChange | ConfChangeV2): string {
+  const { transition, changes, context } = asV2(cc);
+  let text = `transition:${transitionName(transition)}`;
+  for (const { type, nodeId } of changes) text += ` changes:{type:${changeTypeName(type)} node_id:${nodeId}}`;
+  if (context !== undefined && context.length > 0) text += ` context:${quoteBytes(context)}`;
+  return text;
+}
+
+function describeTarget(id: NodeId): string {
+  switch (id) {
+    case NONE:
+      return 'None';
+    case LOCAL_APPEND_THREAD:
+      return 'AppendThread';
+    case LOCAL_APPLY_THREAD:
+      return 'ApplyThread';
+    default:
+      return id.toString(16);
+  }
+}
+
+/**
+ * `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines where it holds several entries, a snapshot
+ * or responses. The context is not shown.
+ */
+export function describeMessage(m: Message, format: EntryFormatter = quoteBytes): string {
+  return describeIndented(m, format, '');
+}
+
+function describeIndented(m: Message, format: EntryFormatter, indent: string): string {
+  let text = `${indent}${describeTarget(m.from)}->${describeTarget(m.to)} ${messageName(m.type)} Term:${m.term} Log:${m.logTerm}/${m.index}`;
+  if (m.reject) text += ` Rejected (Hint: ${m.rejectHint})`;
+  if (m.commit !== 0) text += ` Commit:${m.commit}`;
+  if (m.vote !== NONE) text += ` Vote:${m.vote}`;
+  const [only] = m.entries;
+  if (only !== undefined && m.entries.length === 1) {
+    text += ` Entries:[${describeEntry(only, format)}]`;
+  } else if (m.entries.length > 1) {
+    const lines = m.entries.map((entry) => `\n${indent}  ${describeEntry(entry, format)}`);
+    text += ` Entries:[${lines.join('')}\n${indent}]`;
+  }
+  if (m.snapshot !== undefined && !isEmptySnap(m.snapshot)) {
+    text += `\n${indent}  Snapshot: ${describeSnapshot(m.snapshot)}`;
+  }
+  if (m.responses.length > 0) {
+    const lines = m.responses.map((resp) => `\n${describeIndented(resp, format, `${indent}  `)}`);
+    text += ` Responses:[${lines.join('')}\n${indent}]`;
+  }
+  return text;
+}
+
+function describeReadState({ index, requestCtx }: ReadState): string {
+  return `{${index} ${list(requestCtx ?? [])}}`;
+}
+
+/** Everything that a Ready asks for, a line each; `<empty Ready>` where that is nothing. */
+export function describeReady(rd: Ready, format: EntryFormatter = quoteBytes): string {
+  let text = '';
+  if (rd.softState !== undefined) text += `${describeSoftState(rd.softState)}\n`;
+  if (rd.hardState !== undefined && !isEmptyHardState(rd.hardState)) {
+    text += `HardState ${describeHardState(rd.hardState)}\n`;
+  }
+  if (rd.readStates.length > 0) text += `ReadStates ${list(rd.readStates.map(describeReadState))}\n`;
+  if (rd.entries.length > 0) text += `Entries:\n${describeEntries(rd.entries, format)}`;
+  if (!isEmptySnap(rd.snapshot)) text += `Snapshot ${describeSnapshot(rd.snapshot)}\n`;
+  if (rd.committedEntries.length > 0) text += `CommittedEntries:\n${describeEntries(rd.committedEntries, format)}`;
+  if (rd.messages.length > 0) {
+    text += `Messages:\n${rd.messages.map((m) => `${describeMessage(m, format)}\n`).join('')}`;
+  }
+  return text === '' ? '<empty Ready>' : `Ready MustSync=${rd.mustSync}:\n${text}`;
+}
+
+/** Is there no snapshot, or only one of index 0? A value that is not empty is narrowed to a snapshot. */
+export function isEmptySnap(snapshot: Snapshot | undefined): snapshot is undefined {
+  return snapshot === undefined || snapshot.metadata.index === 0;
+}

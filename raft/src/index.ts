@@ -1,0 +1,106 @@
+/**
+ * Raft, as etcd has it, without I/O.
+ *
+ * ```
+ *             message in                                              Ready out
+ *  network ───────────────► RawNode.step ─► Raft.step ─► term gate ─► role rule ─► log / tracker / quorum / confchange
+ *  timer   ─► tick ────────────┘                                                             │
+ *  client  ─► propose ─────────┘                                                             ▼
+ *             advance ◄── application ◄── { save entries + hard state, send messages, apply committed } ◄── RawNode.ready
+ *                              storage                  transport            state machine
+ * ```
+ *
+ * To read it in order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous; `ready.ts` says what a
+ * program owes them. `raft.ts` is one member's state, the term gate, votes and roles; `election.ts`, `replication.ts`,
+ * `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`, `step-candidate.ts` and `step-leader.ts`
+ * hold one function for each message of each role. Below lie the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`,
+ * `storage.ts`), the followers' progress (`tracker/`), majorities (`quorum/`) and changes of membership
+ * (`confchange/`). `validate-incoming.ts` keeps out what no correct member sends.
+ */
+export {
+  type ConfChange,
+  type ConfChangeSingle,
+  ConfChangeTransition,
+  ConfChangeType,
+  type ConfChangeV2,
+  type ConfState,
+  decodeConfChange,
+  decodeConfChangeV2,
+  type Entry,
+  EntryType,
+  emptyConfState,
+  emptySnapshot,
+  type HardState,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  type MessageName,
+  MessageType,
+  messageName,
+  NONE,
+  type NodeId,
+  newMessage,
+  RaftError,
+  type Snapshot,
+  type SnapshotMetadata,
+} from '@raft-ts/proto';
+export type { Peer } from './bootstrap.js';
+export {
+  type AnyConfChange,
+  confChangesFromString,
+  confChangesToString,
+  decodeConfChangeEntry,
+  isConfChangeEntry,
+} from './confchange/conf-change.js';
+export type { Config, ReadOnlyOption } from './config.js';
+export {
+  describeConfChange,
+  describeConfState,
+  describeEntries,
+  describeEntry,
+  describeHardState,
+  describeMessage,
+  describeReady,
+  describeSnapshot,
+  describeSoftState,
+  type EntryFormatter,
+  isEmptySnap,
+} from './describe.js';
+export {
+  type DropReason,
+  ERR_BOOTSTRAP,
+  ERR_CONF_CHANGE_INVALID,
+  ERR_CONF_CHANGE_REFUSED,
+  ERR_CONF_CHANGE_SYNTAX,
+  ERR_CONFIG,
+  ERR_MESSAGE_INVALID,
+  ERR_PROPOSAL_DROPPED,
+  ERR_READY_CONSUMER,
+  ERR_STEP_LOCAL_MSG,
+  ERR_STEP_PEER_NOT_FOUND,
+  ERR_STOPPED,
+  ERR_TOO_MANY_WAITERS,
+  type PanicRule,
+  RaftPanic,
+} from './errors.js';
+export { type Logger, silentLogger } from './logger.js';
+export { MemoryStorage } from './memory-storage.js';
+export { MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
+export { quoteBytes } from './quote.js';
+export { isEmptyHardState, type SoftState, type StateType } from './raft.js';
+export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
+export type { ReadState } from './read-only.js';
+export { mustSync, type Ready } from './ready.js';
+export { type BasicStatus, describeStatus, type Status } from './status.js';
+export {
+  ERR_COMPACTED,
+  ERR_SNAP_OUT_OF_DATE,
+  ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
+  ERR_UNAVAILABLE,
+  type InitialState,
+  type Storage,
+  storageError,
+} from './storage.js';
+export type { Progress, ProgressState } from './tracker/progress.js';
+export type { TrackerConfig } from './tracker/tracker.js';
+export type { SnapshotStatus } from './transport.js';

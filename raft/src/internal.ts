@@ -1,0 +1,34 @@
+/** What lies behind the doors: for this project's own tests and packages. It may change with any release. */
+export { bootstrap } from './bootstrap.js';
+export { type ChangeResult, Changer, checkInvariants } from './confchange/changer.js';
+export { asV2, entersJoint, isV2, leavesJoint, marshalConfChange } from './confchange/conf-change.js';
+export { checkConfStatesEquivalent } from './confchange/conf-state.js';
+export { restoreConfig } from './confchange/restore.js';
+export { resolveConfig, seededRandom } from './config.js';
+export { campaign, hup, poll, TRANSFER_CONTEXT, voteRespType } from './election.js';
+export { ERR_CONF_STATE, RaftPanic } from './errors.js';
+export { assertInvariants } from './invariants.js';
+export { type EntryId, LogSlice } from './log-slice.js';
+export { appliedTo, applyConfChange, restore, switchToConfig } from './membership.js';
+export { type StepOutcome } from './outcome.js';
+export { JointConfig } from './quorum/joint.js';
+export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
+export { Raft } from './raft.js';
+export { type Missing, RaftLog } from './raft-log.js';
+export { ReadOnly } from './read-only.js';
+export {
+  appendEntry,
+  bcastAppend,
+  bcastHeartbeat,
+  maybeCommit,
+  maybeSendAppend,
+  reduceUncommittedSize,
+  sendAppend,
+} from './replication.js';
+export { entriesSize, limitSize, payloadsSize } from './sizes.js';
+export { handleAppendEntries, handleHeartbeat, handleSnapshot } from './step-follower.js';
+export { Inflights } from './tracker/inflights.js';
+export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
+export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';
+export { Unstable } from './unstable.js';
+export { type Refusal, type Verdict, validateIncoming } from './validate-incoming.js';

@@ -1,0 +1,156 @@
+import { type ConfState, type Entry, EntryType, MessageType, NONE, newMessage, type Snapshot } from '@raft-ts/proto';
+import { type ChangeResult, Changer } from './confchange/changer.js';
+import { type AnyConfChange, asV2 } from './confchange/conf-change.js';
+import { checkConfStatesEquivalent } from './confchange/conf-state.js';
+import { restoreConfig } from './confchange/restore.js';
+import { confStateText } from './describe.js';
+import { RaftPanic } from './errors.js';
+import type { Raft } from './raft.js';
+import { bcastAppend, maybeCommit, maybeSendAppend } from './replication.js';
+
+/** What a change of membership reads, changes and calls of a member. */
+type Reach = Pick<
+  Raft,
+  | 'id'
+  | 'term'
+  | 'state'
+  | 'isLearner'
+  | 'raftLog'
+  | 'trk'
+  | 'leadTransferee'
+  | 'stepDownOnRemoval'
+  | 'maxMsgSize'
+  | 'logger'
+  | 'send'
+  | 'becomeFollower'
+>;
+
+/**
+ * What a membership change would lead to, without carrying it out.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID where it is not allowed
+ */
+export function tryConfChange(r: Pick<Raft, 'trk' | 'raftLog'>, cc: AnyConfChange): ChangeResult {
+  return new Changer(r.trk, r.raftLog.lastIndex()).apply(asV2(cc));
+}
+
+/**
+ * Carries out a committed membership change.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID where it is not allowed; the configuration is then unchanged
+ */
+export function applyConfChange(r: Reach, cc: AnyConfChange): ConfState {
+  return switchToConfig(r, tryConfChange(r, cc));
+}
+
+/** Counts by this configuration from now on, and does what follows from that. */
+export function switchToConfig(r: Reach, { config, progress }: ChangeResult): ConfState {
+  r.trk.install(config, progress);
+  r.logger.info(`${r.id.toString(16)} switched to configuration ${config}`);
+  const cs = config.confState();
+  const own = progress.get(r.id);
+  r.isLearner = own?.isLearner ?? false;
+
+  if (r.state === 'StateLeader' && (own === undefined || own.isLearner)) {
+    // It could keep leading until a successor is elected (section 4.2.2 of the dissertation), as long as it does not
+    // count itself; stepping down at once is what applications usually expect.
+    if (r.stepDownOnRemoval) r.becomeFollower(r.term, NONE);
+    return cs;
+  }
+  if (r.state !== 'StateLeader' || config.voters.incoming.size === 0) return cs;
+
+  if (maybeCommit(r)) {
+    // A smaller quorum may have what the larger one was waiting for.
+    bcastAppend(r);
+  } else {
+    for (const pr of r.trk.ordered) {
+      if (pr.id !== r.id) maybeSendAppend(r, pr, false);
+    }
+  }
+  if (r.leadTransferee !== NONE && !config.voters.has(r.leadTransferee)) r.leadTransferee = NONE;
+  return cs;
+}
+
+/** Installs the configuration that storage or a snapshot holds. */
+export function restoreConfState(r: Reach, cs: ConfState): void {
+  const next = orPanic(() => restoreFor(r, cs));
+  const restored = switchToConfig(r, next);
+  orPanic(() => checkConfStatesEquivalent(cs, restored));
+}
+
+/**
+ * What `restoreConfState` would install, without installing it.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID, ERR_RAFT_CONF_STATE where it is no configuration that raft can have written
+ */
+export function tryRestore(r: Pick<Raft, 'raftLog' | 'trk'>, cs: ConfState): void {
+  checkConfStatesEquivalent(cs, restoreFor(r, cs).config.confState());
+}
+
+function restoreFor(r: Pick<Raft, 'raftLog' | 'trk'>, cs: ConfState): ChangeResult {
+  const { maxInflight, maxInflightBytes } = r.trk;
+  return restoreConfig(cs, { lastIndex: r.raftLog.lastIndex(), maxInflight, maxInflightBytes });
+}
+
+function orPanic<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new RaftPanic('conf-state-mismatch', (error as Error).message, error);
+  }
+}
+
+/** Replaces log and membership by a snapshot's, where that is news. Returns whether it did. */
+export function restore(r: Reach, snapshot: Snapshot): boolean {
+  const { index, term, confState } = snapshot.metadata;
+  if (index <= r.raftLog.committed) return false;
+  if (r.state !== 'StateFollower') {
+    r.logger.warn(`${r.id.toString(16)} attempted to restore snapshot as leader; should never happen`);
+    r.becomeFollower(r.term + 1, NONE);
+    return false;
+  }
+  const members = [confState.voters, confState.learners, confState.votersOutgoing];
+  if (!members.some((ids) => ids.includes(r.id))) {
+    r.logger.warn(
+      `${r.id.toString(16)} attempted to restore snapshot but it is not in the ConfState ${confStateText(confState)}; should never happen`,
+    );
+    return false;
+  }
+  if (r.raftLog.matchTerm({ term, index })) {
+    // The log has all of it already: committing is enough, and keeps the entries after it.
+    r.logger.info(`${describePosition(r)} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
+    r.raftLog.commitTo(index);
+    return false;
+  }
+  r.raftLog.restore(snapshot);
+  restoreConfState(r, confState);
+  r.logger.info(`${describePosition(r)} restored snapshot [index: ${index}, term: ${term}]`);
+  return true;
+}
+
+function describePosition(r: Pick<Raft, 'id' | 'raftLog'>): string {
+  const last = r.raftLog.lastEntryId();
+  return `${r.id.toString(16)} [commit: ${r.raftLog.committed}, lastindex: ${last.index}, lastterm: ${last.term}]`;
+}
+
+const leaveJoint: readonly Entry[] = [{ type: EntryType.EntryConfChangeV2, term: 0, index: 0, data: undefined }];
+
+/**
+ * The application has applied up to `index`. A leader whose joint configuration leaves by itself proposes that as soon
+ * as the change that entered it has been applied.
+ */
+export function appliedTo(
+  r: Pick<Raft, 'raftLog' | 'trk' | 'state' | 'pendingConfIndex' | 'logger' | 'step'>,
+  index: number,
+  size: number,
+): void {
+  const applied = Math.max(index, r.raftLog.applied);
+  r.raftLog.appliedTo(applied, size);
+  const { config } = r.trk;
+  if (!config.autoLeave || applied < r.pendingConfIndex || r.state !== 'StateLeader') return;
+  const proposal = newMessage(MessageType.MsgProp, NONE);
+  proposal.entries = leaveJoint;
+  if (r.step(proposal).kind !== 'dropped') {
+    r.logger.info(`initiating automatic transition out of joint configuration ${config}`);
+  } else if (r.logger.debugEnabled) {
+    // It is tried again when the next entry has been applied.
+    r.logger.debug(`not initiating automatic transition out of joint configuration ${config}: raft proposal dropped`);
+  }
+}

@@ -1,0 +1,139 @@
+import { type Message, MessageType, NONE, type NodeId } from '@raft-ts/proto';
+import { turnOfEventLoop } from './event-loop.js';
+import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
+
+export type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
+
+/** How many messages may wait for one member; more are lost. */
+const INBOX_LIMIT = 4096;
+
+/** After this many deliveries in a row the event loop gets a turn. */
+const DELIVERIES_PER_TURN = 64;
+
+/**
+ * A network in memory, for tests, simulations and clusters within one process. Messages arrive in order and in a later
+ * turn than they were sent, and are lost where a link is cut or the receiver's inbox is full.
+ */
+export class MemoryNetwork {
+  private readonly members = new Map<NodeId, MemoryTransport>();
+  private readonly cuts = new Set<string>();
+
+  /** Connects a member. The transport it gets reaches every member of this network that was added as a peer. */
+  connect(id: NodeId, receiver: TransportReceiver): Transport {
+    const transport = new MemoryTransport(this, id, receiver);
+    this.members.set(id, transport);
+    return transport;
+  }
+
+  /** Loses everything between these two members from now on. */
+  cut(a: NodeId, b: NodeId): void {
+    this.cuts.add(`${a}-${b}`);
+    this.cuts.add(`${b}-${a}`);
+  }
+
+  mend(a: NodeId, b: NodeId): void {
+    this.cuts.delete(`${a}-${b}`);
+    this.cuts.delete(`${b}-${a}`);
+  }
+
+  /** The member's transport, where a message from `from` reaches it. */
+  route(from: NodeId, to: NodeId): MemoryTransport | undefined {
+    return this.cuts.has(`${from}-${to}`) ? undefined : this.members.get(to);
+  }
+
+  /** Takes a member off the network, unless another transport has taken its place. */
+  disconnect(id: NodeId, transport: MemoryTransport): void {
+    if (this.members.get(id) === transport) this.members.delete(id);
+  }
+}
+
+class MemoryTransport implements Transport {
+  private readonly network: MemoryNetwork;
+  private readonly id: NodeId;
+  private readonly receiver: TransportReceiver;
+  private readonly peers = new Set<NodeId>();
+  private inbox: { message: Message; sender: MemoryTransport }[] = [];
+  private delivering = false;
+  private deliveries = 0;
+  private stopped = false;
+
+  constructor(network: MemoryNetwork, id: NodeId, receiver: TransportReceiver) {
+    this.network = network;
+    this.id = id;
+    this.receiver = receiver;
+  }
+
+  send(messages: readonly Message[]): void {
+    if (this.stopped) return;
+    for (const message of messages) {
+      if (message.to === NONE || !this.peers.has(message.to)) continue;
+      const taken = this.network.route(this.id, message.to)?.accept(message, this) ?? false;
+      if (!taken) this.lost(message);
+    }
+  }
+
+  addPeer(id: NodeId): void {
+    this.peers.add(id);
+  }
+
+  /** Members of a network in memory have no addresses. */
+  updatePeer(): void {}
+
+  removePeer(id: NodeId): void {
+    this.peers.delete(id);
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    this.inbox = [];
+    this.network.disconnect(this.id, this);
+    return Promise.resolve();
+  }
+
+  private accept(message: Message, sender: MemoryTransport): boolean {
+    if (this.stopped || this.inbox.length >= INBOX_LIMIT) return false;
+    this.inbox.push({ message, sender });
+    if (!this.delivering) {
+      this.delivering = true;
+      void this.deliver();
+    }
+    return true;
+  }
+
+  private async deliver(): Promise<void> {
+    while (this.inbox.length > 0) {
+      await (++this.deliveries % DELIVERIES_PER_TURN === 0 ? turnOfEventLoop() : undefined);
+      const batch = this.inbox;
+      this.inbox = [];
+      for (const { message, sender } of batch) {
+        const isSnapshot = message.type === MessageType.MsgSnap;
+        try {
+          const processed = this.receiver.process(message);
+          if (processed !== undefined) {
+            // A proposal may wait for a leader; it must not hold up what would make one.
+            if (message.type === MessageType.MsgProp) processed.catch(() => {});
+            else await processed;
+          }
+          if (isSnapshot) sender.reportSnapshot(message.to, 'finish');
+        } catch {
+          // The receiver refused it; the sender learns of snapshots only.
+          if (isSnapshot) sender.reportSnapshot(message.to, 'failure');
+        }
+      }
+    }
+    this.delivering = false;
+  }
+
+  private reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+    if (!this.stopped) this.receiver.reportSnapshot(id, status);
+  }
+
+  /** Reported in a later turn: the sender is in the middle of handing over messages. */
+  private lost({ to, type }: Message): void {
+    queueMicrotask(() => {
+      if (this.stopped) return;
+      this.receiver.reportUnreachable(to);
+      if (type === MessageType.MsgSnap) this.receiver.reportSnapshot(to, 'failure');
+    });
+  }
+}

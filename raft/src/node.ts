@@ -1,0 +1,490 @@
+import { type ConfState, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import type { Peer } from './bootstrap.js';
+import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
+import type { Config } from './config.js';
+import { ERR_MESSAGE_INVALID, ERR_READY_CONSUMER, ERR_STOPPED, ERR_TOO_MANY_WAITERS, RaftPanic } from './errors.js';
+import { turnOfEventLoop } from './event-loop.js';
+import { type Logger, silentLogger } from './logger.js';
+import { type ProposalReceipt, RawNode } from './raw-node.js';
+import type { Ready } from './ready.js';
+import type { Status } from './status.js';
+import type { SnapshotStatus } from './transport.js';
+
+/** For calls that may wait. */
+export interface WaitOptions {
+  /** Gives up waiting; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** How many proposals may wait for a leader; more are refused with ERR_RAFT_TOO_MANY_WAITERS. */
+export const MAX_WAITING_PROPOSALS = 4096;
+
+/** A Ready waits for inputs that keep coming within one turn, for this many rounds of them at most. */
+const MAX_DEFERRALS = 256;
+
+/** After this many proposals in a row the event loop gets a turn. */
+const PROPOSALS_PER_TURN = 128;
+
+interface Waiter {
+  /** The proposal, tried again when a leader is known. */
+  readonly attempt: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Begins a new cluster with these members, of which this is one. All members must be given the same peers.
+ * @throws RaftPanic without peers; ERR_RAFT_CONFIG
+ */
+export function startNode(config: Config, peers: readonly Peer[]): Node {
+  if (peers.length === 0) throw new RaftPanic('peers-for-start', 'no peers given; use RestartNode instead');
+  const rawNode = new RawNode(config);
+  try {
+    rawNode.bootstrap(peers);
+  } catch (error) {
+    if (!(error instanceof RaftError)) throw error;
+    (config.logger ?? silentLogger).warn(`error occurred during starting a new node: ${error.message}`);
+  }
+  return new Node(rawNode, config);
+}
+
+/** Continues a member from its storage; also a new member of an existing cluster, with empty storage. */
+export function restartNode(config: Config): Node {
+  return new Node(new RawNode(config), config);
+}
+
+/**
+ * A member for programs that await: `RawNode` with a loop of `Ready`s and with calls that wait.
+ *
+ * Every input runs to completion before the next one begins; one that arrives in the middle of another (from a logger,
+ * say) waits in a queue. A `RaftPanic` ends the node: the call that met it throws it, and so do the `ready()` loop and
+ * every later call.
+ */
+export class Node {
+  private readonly rawNode: RawNode;
+  private readonly logger: Logger;
+  private readonly electionTick: number;
+  private readonly asyncStorageWrites: boolean;
+
+  /** Inputs that arrived while another one ran. */
+  private readonly inputs: (() => void)[] = [];
+  private running = false;
+  /** Why the node has ended: a RaftPanic, or ERR_RAFT_STOPPED. */
+  private ended: Error | undefined;
+
+  private readonly waiting = new Set<Waiter>();
+  private lastLead: NodeId;
+  private acceptsProposals = false;
+  private proposalsInTurn = 0;
+
+  private consumer: ReadyConsumer | undefined;
+  private deliveryPlanned = false;
+  private inputsTaken = 0;
+  private awaitsAdvance = false;
+  private ticksAwaitingAdvance = 0;
+
+  /** Use `startNode` or `restartNode`. */
+  constructor(rawNode: RawNode, config: Config) {
+    this.rawNode = rawNode;
+    this.logger = config.logger ?? silentLogger;
+    this.electionTick = config.electionTick;
+    this.asyncStorageWrites = config.asyncStorageWrites ?? false;
+    this.lastLead = NONE;
+  }
+
+  // The queue of inputs
+
+  /** Runs an input, and then what arrived meanwhile. A coded refusal is the caller's; anything else ends the node. */
+  private execute<T>(input: () => T): T {
+    let result: T | undefined;
+    let refusal: RaftError | undefined;
+    this.running = true;
+    this.inputsTaken++;
+    try {
+      try {
+        result = input();
+      } catch (error) {
+        if (!(error instanceof RaftError)) throw error;
+        refusal = error;
+      }
+      this.afterInput();
+      for (let next = this.inputs.shift(); next !== undefined; next = this.inputs.shift()) {
+        next();
+        this.afterInput();
+      }
+    } catch (error) {
+      this.end(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    } finally {
+      this.running = false;
+    }
+    if (refusal !== undefined) throw refusal;
+    return result as T;
+  }
+
+  /** Runs an input now, or, in the middle of another one, right after it. */
+  private call<T>(input: () => T, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.running) {
+      return new Promise((resolve, reject) => {
+        this.inputs.push(() => this.settle(input, resolve, reject));
+      });
+    }
+    if (this.ended !== undefined) return Promise.reject(this.ended);
+    try {
+      return Promise.resolve(this.execute(input));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Runs an input that waited, and tells its caller. */
+  private settle<T>(input: () => T, resolve: (result: T) => void, reject: (error: unknown) => void): void {
+    if (this.ended !== undefined) {
+      reject(this.ended);
+      return;
+    }
+    try {
+      resolve(input());
+    } catch (error) {
+      reject(error);
+      if (!(error instanceof RaftError)) throw error;
+    }
+  }
+
+  /** Runs an input that nobody waits for. */
+  private report(input: () => void): void {
+    const unlessEnded = (): void => {
+      if (this.ended === undefined) input();
+    };
+    if (this.running) this.inputs.push(unlessEnded);
+    else this.execute(unlessEnded);
+  }
+
+  private afterInput(): void {
+    const { raft } = this.rawNode;
+    if (raft.lead !== this.lastLead) this.leaderChanged();
+    if (this.consumer?.isWaiting === true) this.planDelivery();
+  }
+
+  private leaderChanged(): void {
+    const { id, lead, term } = this.rawNode.raft;
+    const previous = this.lastLead;
+    this.lastLead = lead;
+    this.acceptsProposals = lead !== NONE;
+    const self = id.toString(16);
+    if (lead === NONE) {
+      this.logger.info(`raft.node: ${self} lost leader ${previous.toString(16)} at term ${term}`);
+      return;
+    }
+    this.logger.info(
+      previous === NONE
+        ? `raft.node: ${self} elected leader ${lead.toString(16)} at term ${term}`
+        : `raft.node: ${self} changed leader from ${previous.toString(16)} to ${lead.toString(16)} at term ${term}`,
+    );
+    for (const waiter of this.waiting) this.inputs.push(waiter.attempt);
+  }
+
+  private end(reason: Error): void {
+    if (this.ended !== undefined) return;
+    this.ended = reason;
+    for (const waiter of this.waiting) waiter.reject(reason);
+    this.waiting.clear();
+    this.consumer?.end(reason instanceof RaftError && reason.code === ERR_STOPPED ? undefined : reason);
+  }
+
+  // Inputs
+
+  /** Time has moved on by one tick. Call it at a steady pace. Nothing happens once the node is stopped. */
+  tick(): void {
+    this.report(() => {
+      this.rawNode.tick();
+      if (
+        this.awaitsAdvance &&
+        this.consumer?.isWaiting === true &&
+        ++this.ticksAwaitingAdvance === this.electionTick
+      ) {
+        this.logger.warn(
+          `raft.node: ${this.rawNode.raft.id.toString(16)} the consumer of ready() waits for the next Ready without having called advance()`,
+        );
+      }
+    });
+  }
+
+  /** Starts an election, where this member may. Rejects only when stopped or aborted. */
+  campaign(options: WaitOptions = {}): Promise<void> {
+    return this.call(() => this.rawNode.campaign(), options.signal);
+  }
+
+  /**
+   * Proposes this payload, waiting until a leader is known. Resolves when this member has appended or forwarded the
+   * proposal, **which does not mean that it is committed**: watch `committedEntries` for that, and propose again when
+   * it does not appear. The bytes must not be changed afterwards.
+   *
+   * A loop that awaits this call lets timers and sockets run.
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's reason
+   */
+  propose(data: Uint8Array | undefined, options: WaitOptions = {}): Promise<ProposalReceipt> {
+    return this.whenLed(() => this.rawNode.propose(data), options.signal);
+  }
+
+  /**
+   * Proposes a membership change, as `propose` does.
+   * @throws as `propose`; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the change is not allowed now
+   */
+  proposeConfChange(cc: AnyConfChange, options: WaitOptions = {}): Promise<ProposalReceipt> {
+    // A malformed change is refused now, not when a leader is found.
+    marshalConfChange(cc);
+    return this.whenLed(() => this.rawNode.proposeConfChange(cc), options.signal);
+  }
+
+  /** Runs a proposal at once where a leader is known, else when one is. */
+  private whenLed<T>(propose: () => T, signal: AbortSignal | undefined): Promise<T> {
+    if (++this.proposalsInTurn >= PROPOSALS_PER_TURN) {
+      this.proposalsInTurn = 0;
+      return turnOfEventLoop().then(() => this.whenLed(propose, signal));
+    }
+    if (this.acceptsProposals || this.ended !== undefined) return this.call(propose, signal);
+    return this.waitForLeader(propose, signal);
+  }
+
+  private waitForLeader<T>(propose: () => T, signal: AbortSignal | undefined): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.waiting.size >= MAX_WAITING_PROPOSALS) {
+      return Promise.reject(
+        new RaftError(ERR_TOO_MANY_WAITERS, `raft: ${MAX_WAITING_PROPOSALS} proposals wait for a leader`),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.waiting.delete(waiter);
+        signal?.removeEventListener('abort', abort);
+      };
+      const waiter: Waiter = {
+        attempt: () => {
+          if (!this.waiting.has(waiter) || !this.acceptsProposals) return;
+          done();
+          this.settle(propose, resolve, reject);
+        },
+        reject: (error) => {
+          done();
+          reject(error);
+        },
+      };
+      const abort = (): void => waiter.reject(signal?.reason);
+      this.waiting.add(waiter);
+      signal?.addEventListener('abort', abort);
+    });
+  }
+
+  /**
+   * Takes in a message from another member, or from a storage thread. A forwarded proposal waits for a leader as
+   * `propose` does; whether it is then taken is not told.
+   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_STOPPED, the signal's reason. What comes
+   * from members outside the configuration, or is no business of other members, is ignored.
+   */
+  step(m: Message, options: WaitOptions = {}): Promise<void> {
+    const step = (): void => {
+      try {
+        this.rawNode.step(m);
+      } catch (error) {
+        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID) throw error;
+      }
+    };
+    if (m.type !== MessageType.MsgProp) return this.call(step, options.signal);
+    // Wherever it came from, it is this member that hands it on.
+    m.from = this.rawNode.raft.id;
+    return this.whenLed(step, options.signal);
+  }
+
+  /**
+   * Carries out a membership change from `committedEntries`, before `advance()`.
+   * @throws as `RawNode.applyConfChange`; ERR_RAFT_STOPPED
+   */
+  applyConfChange(cc: AnyConfChange): ConfState {
+    if (this.ended !== undefined) throw this.ended;
+    if (this.running) throw new RaftPanic('invariant', 'applyConfChange was called from within raft');
+    return this.execute(() => {
+      const { raft } = this.rawNode;
+      const wasMember = raft.trk.progress.has(raft.id);
+      const confState = this.rawNode.applyConfChange(cc);
+      // A member that was removed takes no more proposals until it hears of another leader.
+      if (wasMember && !raft.trk.progress.has(raft.id)) this.acceptsProposals = false;
+      return confState;
+    });
+  }
+
+  /** @throws as `RawNode.checkConfChange` */
+  checkConfChange(cc: AnyConfChange): void {
+    this.rawNode.checkConfChange(cc);
+  }
+
+  /** Hand leadership to `transferee`. It may fail; watch `Ready.softState`. */
+  transferLeadership(transferee: NodeId, options: WaitOptions = {}): Promise<void> {
+    return this.call(() => this.rawNode.transferLeadership(transferee), options.signal);
+  }
+
+  /** Act as if no leader were known, so that this member may vote and pre-vote for another one. */
+  forgetLeader(options: WaitOptions = {}): Promise<void> {
+    return this.call(() => this.rawNode.forgetLeader(), options.signal);
+  }
+
+  /** Asks for an index at which a read is linearizable; see `RawNode.readIndex`. The answer comes in a Ready. */
+  readIndex(context: Uint8Array, options: WaitOptions = {}): Promise<void> {
+    return this.call(() => this.rawNode.readIndex(context), options.signal);
+  }
+
+  /** The transport could not deliver to this member. */
+  reportUnreachable(id: NodeId): void {
+    this.report(() => this.rawNode.reportUnreachable(id));
+  }
+
+  /** What became of a snapshot to this member. */
+  reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+    this.report(() => this.rawNode.reportSnapshot(id, status));
+  }
+
+  /** A copy of the present state; also after the node has stopped. */
+  status(): Status {
+    return this.rawNode.status();
+  }
+
+  // Outputs
+
+  /**
+   * The loop of Readys, for one consumer. Each is built when it is asked for and every input that has arrived is
+   * taken in. Without `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the
+   * consumer and leaves the node running; `stop()` ends the loop.
+   * @throws ERR_RAFT_READY_CONSUMER, from the iteration, while another consumer is attached; the RaftPanic that ended the node
+   */
+  ready(): AsyncIterable<Ready> {
+    return { [Symbol.asyncIterator]: () => this.attach() };
+  }
+
+  private attach(): AsyncIterator<Ready, undefined> {
+    if (this.consumer !== undefined) {
+      throw new RaftError(ERR_READY_CONSUMER, 'raft: ready() already has a consumer');
+    }
+    const consumer = new ReadyConsumer({
+      wanted: () => this.planDelivery(),
+      detached: () => {
+        if (this.consumer === consumer) this.consumer = undefined;
+      },
+    });
+    this.consumer = consumer;
+    if (this.ended !== undefined) {
+      consumer.end(this.ended instanceof RaftError && this.ended.code === ERR_STOPPED ? undefined : this.ended);
+    }
+    return consumer;
+  }
+
+  /**
+   * A Ready is built once what is running now has finished and the callers that this wakes have had their say: inputs
+   * of the same turn share it. Callers that await each proposal before the next one come one by one, so it waits for
+   * as long as each round brings another.
+   */
+  private planDelivery(): void {
+    if (this.deliveryPlanned || this.awaitsAdvance) return;
+    this.deliveryPlanned = true;
+    let seen = this.inputsTaken;
+    let deferrals = 0;
+    const round = (): void => {
+      if (this.inputsTaken === seen || ++deferrals > MAX_DEFERRALS) {
+        this.deliver();
+        return;
+      }
+      seen = this.inputsTaken;
+      queueMicrotask(round);
+    };
+    // The first round comes before anybody awakes, the second one after.
+    queueMicrotask(() => queueMicrotask(round));
+  }
+
+  private deliver(): void {
+    this.deliveryPlanned = false;
+    const { consumer, rawNode } = this;
+    if (this.ended !== undefined || this.awaitsAdvance || consumer?.isWaiting !== true || !rawNode.hasReady()) return;
+    try {
+      this.execute(() => {
+        const rd = rawNode.ready();
+        this.awaitsAdvance = !this.asyncStorageWrites;
+        this.ticksAwaitingAdvance = 0;
+        consumer.give(rd);
+      });
+    } catch {
+      // Nobody called this: the consumer has been told why the node ended.
+    }
+  }
+
+  /** What the last Ready asked for is done. Harmless where nothing was outstanding. */
+  advance(): void {
+    if (!this.awaitsAdvance && !this.asyncStorageWrites) return;
+    this.report(() => {
+      this.rawNode.advance();
+      this.awaitsAdvance = false;
+    });
+  }
+
+  /** Ends the node: the loop of Readys ends, and every call that waits rejects with ERR_RAFT_STOPPED. May be called again. */
+  stop(): Promise<void> {
+    this.end(new RaftError(ERR_STOPPED, 'raft: stopped'));
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** The consumer's end of the loop: at most one request waits, and at most one Ready answers it. */
+class ReadyConsumer implements AsyncIterator<Ready, undefined> {
+  private readonly host: { wanted(): void; detached(): void };
+  private request:
+    | { resolve(result: IteratorResult<Ready, undefined>): void; reject(error: unknown): void }
+    | undefined;
+  private finished = false;
+  private failure: Error | undefined;
+
+  constructor(host: { wanted(): void; detached(): void }) {
+    this.host = host;
+  }
+
+  get isWaiting(): boolean {
+    return this.request !== undefined;
+  }
+
+  next(): Promise<IteratorResult<Ready, undefined>> {
+    if (this.request !== undefined) {
+      return Promise.reject(new RaftError(ERR_READY_CONSUMER, 'raft: ready() is being waited for already'));
+    }
+    if (this.finished) {
+      const { failure } = this;
+      this.failure = undefined;
+      return failure === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(failure);
+    }
+    return new Promise((resolve, reject) => {
+      this.request = { resolve, reject };
+      this.host.wanted();
+    });
+  }
+
+  give(rd: Ready): void {
+    const { request } = this;
+    this.request = undefined;
+    request?.resolve({ done: false, value: rd });
+  }
+
+  end(failure: Error | undefined): void {
+    const { request } = this;
+    this.request = undefined;
+    this.finished = true;
+    this.host.detached();
+    if (request === undefined) this.failure = failure;
+    else if (failure === undefined) request.resolve({ done: true, value: undefined });
+    else request.reject(failure);
+  }
+
+  return(): Promise<IteratorResult<Ready, undefined>> {
+    this.end(undefined);
+    return Promise.resolve({ done: true, value: undefined });
+  }
+}

@@ -1,0 +1,379 @@
+import type { Entry, Snapshot } from '@raft-ts/proto';
+import { RaftPanic } from './errors.js';
+import type { EntryId, LogSlice } from './log-slice.js';
+import type { Logger } from './logger.js';
+import { entriesSize, limitSize } from './sizes.js';
+import {
+  ERR_COMPACTED,
+  ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
+  ERR_UNAVAILABLE,
+  type InitialState,
+  isStorageError,
+  type Storage,
+  storageErrorText,
+} from './storage.js';
+import { Unstable } from './unstable.js';
+
+/** Why a position of the log cannot be read: only a snapshot covers it, or nothing was written there. */
+export type Missing = 'compacted' | 'unavailable';
+
+const noEntries: readonly Entry[] = [];
+
+/** The storage error's text for a position that cannot be read. */
+export function missingText(missing: Missing): string {
+  return storageErrorText(missing === 'compacted' ? ERR_COMPACTED : ERR_UNAVAILABLE);
+}
+
+/**
+ * The log as raft sees it: what storage has, continued and partly replaced by what is still unstable.
+ *
+ * Three positions move along it, applied <= applying <= committed: entries up to `committed` are decided, up to
+ * `applying` were handed to the application, up to `applied` it has confirmed.
+ */
+export class RaftLog {
+  readonly storage: Storage;
+  readonly unstable: Unstable;
+  /** Volatile in the paper's sense, though saved with the hard state: highest index known to be on a quorum. */
+  committed: number;
+  /** Highest index handed to the application. */
+  applying: number;
+  /** Highest index the application has confirmed. */
+  applied: number;
+  /** How many encoded bytes may be handed to the application before it confirms some. */
+  readonly maxApplyingEntsSize: number;
+  /** Encoded bytes handed out and not confirmed. */
+  applyingEntsSize = 0;
+  /** Nothing more is handed out until the application confirms. */
+  applyingEntsPaused = false;
+  private readonly logger: Logger;
+
+  constructor(storage: Storage, logger: Logger, maxApplyingEntsSize: number = Number.POSITIVE_INFINITY) {
+    this.storage = storage;
+    this.logger = logger;
+    this.maxApplyingEntsSize = maxApplyingEntsSize;
+    const firstIndex = trusted(() => storage.firstIndex());
+    this.unstable = new Unstable(trusted(() => storage.lastIndex()) + 1, logger);
+    this.committed = firstIndex - 1;
+    this.applying = firstIndex - 1;
+    this.applied = firstIndex - 1;
+  }
+
+  toString(): string {
+    const { offset, offsetInProgress, length } = this.unstable;
+    return (
+      `committed=${this.committed}, applied=${this.applied}, applying=${this.applying}, unstable.offset=${offset}, ` +
+      `unstable.offsetInProgress=${offsetInProgress}, len(unstable.Entries)=${length}`
+    );
+  }
+
+  // Reading
+
+  /** What storage had when the member started. */
+  initialState(): InitialState {
+    return trusted(() => this.storage.initialState());
+  }
+
+  firstIndex(): number {
+    return this.unstable.maybeFirstIndex() ?? this.storage.firstIndex();
+  }
+
+  lastIndex(): number {
+    return this.unstable.maybeLastIndex() ?? this.storage.lastIndex();
+  }
+
+  /** The term of the entry at this index, or why there is none to be had. */
+  term(index: number): number | Missing {
+    const term = this.unstable.maybeTerm(index);
+    if (term !== undefined) return term;
+    // The entry before the first one has a term too: that of the snapshot.
+    if (index + 1 < this.firstIndex()) return 'compacted';
+    if (index > this.lastIndex()) return 'unavailable';
+    try {
+      return this.storage.term(index);
+    } catch (error) {
+      return missing(error);
+    }
+  }
+
+  /** The term of the entry at this index; 0 where there is none to be had, which no entry has. */
+  termOrZero(index: number): number {
+    const term = this.term(index);
+    return typeof term === 'number' ? term : 0;
+  }
+
+  lastEntryId(): EntryId {
+    const index = this.lastIndex();
+    const term = this.term(index);
+    if (typeof term !== 'number') {
+      throw new RaftPanic(
+        'storage-lost-entries',
+        `unexpected error when getting the last term at ${index}: ${missingText(term)}`,
+      );
+    }
+    return { term, index };
+  }
+
+  matchTerm(id: EntryId): boolean {
+    return this.term(id.index) === id.term;
+  }
+
+  /** Is a log that ends with this entry at least as complete as this one (section 5.4.1 of the paper)? */
+  isUpToDate(theirs: EntryId): boolean {
+    const ours = this.lastEntryId();
+    return theirs.term > ours.term || (theirs.term === ours.term && theirs.index >= ours.index);
+  }
+
+  /** Index of the first of these entries that the log does not hold; 0 where it holds them all. */
+  findConflict(entries: readonly Entry[]): number {
+    for (const entry of entries) {
+      if (this.matchTerm(entry)) continue;
+      if (entry.index <= this.lastIndex()) {
+        this.logger.info(
+          `found conflict at index ${entry.index} [existing term: ${this.termOrZero(entry.index)}, conflicting term: ${entry.term}]`,
+        );
+      }
+      return entry.index;
+    }
+    return 0;
+  }
+
+  /**
+   * The last position at or below `index` whose term is at most `term`: the other log, which has `term` at `index`,
+   * can agree with this one no further. The term is 0 where it cannot be read.
+   */
+  findConflictByTerm(index: number, term: number): EntryId {
+    for (let at = index; at > 0; at--) {
+      const ours = this.term(at);
+      if (typeof ours !== 'number') return { index: at, term: 0 };
+      if (ours <= term) return { index: at, term: ours };
+    }
+    return { index: 0, term: 0 };
+  }
+
+  /** Entries from `index` to the end, of `maxSize` encoded bytes at most, but at least one where there is one. */
+  entries(index: number, maxSize: number): readonly Entry[] | Missing {
+    const last = this.lastIndex();
+    return index > last ? noEntries : this.slice(index, last + 1, maxSize);
+  }
+
+  /** All entries, for tests and for showing. */
+  allEntries(): readonly Entry[] {
+    const entries = this.entries(this.firstIndex(), Number.POSITIVE_INFINITY);
+    // Storage may be compacted between the two calls.
+    return typeof entries === 'string' ? this.allEntries() : entries;
+  }
+
+  /** The entries of [lo, hi), of `maxSize` encoded bytes at most, but at least one where there is one. */
+  slice(lo: number, hi: number, maxSize: number): readonly Entry[] | Missing {
+    if (lo > hi) throw new RaftPanic('log-consistency', `invalid slice ${lo} > ${hi}`);
+    const first = this.firstIndex();
+    if (lo < first) return 'compacted';
+    const last = this.lastIndex();
+    if (hi > last + 1) {
+      throw new RaftPanic('log-consistency', `slice[${lo},${hi}) out of bound [${first},${last}]`);
+    }
+    if (lo === hi) return noEntries;
+    const { offset } = this.unstable;
+    if (lo >= offset) return limitSize(this.unstable.slice(lo, hi), maxSize);
+
+    const cut = Math.min(hi, offset);
+    const stored = this.stored(lo, cut, maxSize);
+    if (typeof stored === 'string' || hi <= offset || stored.length < cut - lo) return stored;
+    const size = entriesSize(stored);
+    if (size >= maxSize) return stored;
+    const rest = limitSize(this.unstable.slice(offset, hi), maxSize - size);
+    // limitSize never gives less than one entry, which here may be one too many.
+    if (rest.length === 1 && size + entriesSize(rest) > maxSize) return stored;
+    return stored.concat(rest);
+  }
+
+  private stored(lo: number, hi: number, maxSize: number): readonly Entry[] | 'compacted' {
+    try {
+      return this.storage.entries(lo, hi, maxSize);
+    } catch (error) {
+      if (missing(error) === 'compacted') return 'compacted';
+      throw new RaftPanic('storage-lost-entries', `entries[${lo}:${hi}) is unavailable from storage`, error);
+    }
+  }
+
+  /**
+   * Visits the entries of [lo, hi) in pages of `pageSize` encoded bytes until `visit` returns true. Returns whether it
+   * did, or why the log could not be read.
+   */
+  scan(lo: number, hi: number, pageSize: number, visit: (page: readonly Entry[]) => boolean): boolean | string {
+    for (let at = lo; at < hi; ) {
+      const page = this.slice(at, hi, pageSize);
+      if (typeof page === 'string') return missingText(page);
+      if (page.length === 0) return `got 0 entries in [${at}, ${hi})`;
+      if (visit(page)) return true;
+      at += page.length;
+    }
+    return false;
+  }
+
+  /** The newest snapshot; `undefined` where storage is still making it. */
+  snapshot(): Snapshot | undefined {
+    if (this.unstable.snapshot !== undefined) return this.unstable.snapshot;
+    try {
+      return this.storage.snapshot();
+    } catch (error) {
+      if (isStorageError(error, ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE)) return undefined;
+      throw storagePanic(error);
+    }
+  }
+
+  // Growing
+
+  /** Appends entries, replacing what lies at their positions. Returns the new last index. */
+  append(entries: readonly Entry[]): number {
+    const first = entries[0];
+    if (first === undefined) return this.lastIndex();
+    if (first.index - 1 < this.committed) {
+      throw new RaftPanic(
+        'log-consistency',
+        `after(${first.index - 1}) is out of range [committed(${this.committed})]`,
+      );
+    }
+    this.unstable.truncateAndAppend(entries);
+    return this.lastIndex();
+  }
+
+  /**
+   * Takes a leader's entries if the log holds the one before them, and commits what the leader has committed of them.
+   * Returns the index of the last one, `undefined` where the logs do not meet.
+   */
+  maybeAppend(slice: LogSlice, committed: number): number | undefined {
+    const { prev, entries } = slice;
+    if (!this.matchTerm(prev)) return undefined;
+    const lastNew = slice.lastIndex;
+    const conflict = this.findConflict(entries);
+    if (conflict !== 0) {
+      if (conflict <= this.committed) {
+        throw new RaftPanic(
+          'log-consistency',
+          `entry ${conflict} conflict with committed entry [committed(${this.committed})]`,
+        );
+      }
+      const skip = conflict - (prev.index + 1);
+      if (skip > entries.length) {
+        throw new RaftPanic('log-consistency', `index, ${skip}, is out of range [${entries.length}]`);
+      }
+      this.append(skip === 0 ? entries : entries.slice(skip));
+    }
+    this.commitTo(Math.min(committed, lastNew));
+    return lastNew;
+  }
+
+  commitTo(index: number): void {
+    if (index <= this.committed) return;
+    if (index > this.lastIndex()) {
+      throw new RaftPanic(
+        'storage-lost-entries',
+        `tocommit(${index}) is out of range [lastIndex(${this.lastIndex()})]. Was the raft log corrupted, truncated, or lost?`,
+      );
+    }
+    this.committed = index;
+  }
+
+  /** Commits up to `index` if that is news and the entry there is of `term`: section 5.4.2 of the paper. */
+  maybeCommit(index: number, term: number): boolean {
+    if (term === 0 || index <= this.committed || this.term(index) !== term) return false;
+    this.commitTo(index);
+    return true;
+  }
+
+  /** The log begins anew after this snapshot, all of which is committed. */
+  restore(snapshot: Snapshot): void {
+    const { index, term } = snapshot.metadata;
+    this.logger.info(`log [${this}] starts to restore snapshot [index: ${index}, term: ${term}]`);
+    this.committed = index;
+    this.unstable.restore(snapshot);
+  }
+
+  // Applying
+
+  /** The application has applied up to `index`; `size` encoded bytes fewer are under way. */
+  appliedTo(index: number, size: number): void {
+    if (index > this.committed || index < this.applied) {
+      throw new RaftPanic(
+        'applied-in-range',
+        `applied(${index}) is out of range [prevApplied(${this.applied}), committed(${this.committed})]`,
+      );
+    }
+    this.applied = index;
+    this.applying = Math.max(this.applying, index);
+    this.applyingEntsSize = Math.max(0, this.applyingEntsSize - size);
+    this.applyingEntsPaused = this.applyingEntsSize >= this.maxApplyingEntsSize;
+  }
+
+  /** Entries up to `index`, of `size` encoded bytes, were handed to the application. */
+  acceptApplying(index: number, size: number, allowUnstable: boolean): void {
+    if (index > this.committed) {
+      throw new RaftPanic(
+        'applied-in-range',
+        `applying(${index}) is out of range [prevApplying(${this.applying}), committed(${this.committed})]`,
+      );
+    }
+    this.applying = index;
+    this.applyingEntsSize += size;
+    // A page that was cut by its size is a full one, even if its bytes stay a little below the limit.
+    this.applyingEntsPaused =
+      this.applyingEntsSize >= this.maxApplyingEntsSize || index < this.maxAppliableIndex(allowUnstable);
+  }
+
+  private maxAppliableIndex(allowUnstable: boolean): number {
+    return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);
+  }
+
+  /** Are there committed entries to hand to the application? Where not `allowUnstable`, stable ones only. */
+  hasNextCommittedEnts(allowUnstable: boolean): boolean {
+    // After a snapshot nothing is applied until the snapshot itself has been.
+    if (this.applyingEntsPaused || this.unstable.snapshot !== undefined) return false;
+    return this.applying < this.maxAppliableIndex(allowUnstable);
+  }
+
+  /** The next page of committed entries for the application. */
+  nextCommittedEnts(allowUnstable: boolean): readonly Entry[] {
+    if (!this.hasNextCommittedEnts(allowUnstable)) return noEntries;
+    const budget = this.maxApplyingEntsSize - this.applyingEntsSize;
+    if (budget <= 0) {
+      throw new RaftPanic(
+        'apply-budget',
+        `applying entry size (${this.maxApplyingEntsSize}-${this.applyingEntsSize})=${budget} not positive`,
+      );
+    }
+    const entries = this.slice(this.applying + 1, this.maxAppliableIndex(allowUnstable) + 1, budget);
+    if (typeof entries === 'string') {
+      throw new RaftPanic(
+        'storage-lost-entries',
+        `unexpected error when getting unapplied entries (${missingText(entries)})`,
+      );
+    }
+    return entries;
+  }
+
+  // Writing
+
+  hasNextOrInProgressSnapshot(): boolean {
+    return this.unstable.snapshot !== undefined;
+  }
+}
+
+/** Why storage did not give what was asked for; an error that does not say so ends the member. */
+function missing(error: unknown): Missing {
+  if (isStorageError(error, ERR_COMPACTED)) return 'compacted';
+  if (isStorageError(error, ERR_UNAVAILABLE)) return 'unavailable';
+  throw storagePanic(error);
+}
+
+function storagePanic(error: unknown): RaftPanic {
+  return new RaftPanic('storage-failed', error instanceof Error ? error.message : String(error), error);
+}
+
+function trusted<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw storagePanic(error);
+  }
+}

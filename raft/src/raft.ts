@@ -1,0 +1,467 @@
+import {
+  type Entry,
+  type HardState,
+  type Message,
+  MessageType,
+  messageName,
+  NONE,
+  type NodeId,
+  newMessage,
+} from '@raft-ts/proto';
+import { type Config, resolveConfig } from './config.js';
+import { hup, isTransferVote, voteRespType } from './election.js';
+import { RaftPanic } from './errors.js';
+import type { Logger } from './logger.js';
+import { appliedTo, restoreConfState } from './membership.js';
+import { DONE, type StepOutcome } from './outcome.js';
+import { RaftLog } from './raft-log.js';
+import { ReadOnly, type ReadState } from './read-only.js';
+import { appendEntry, reduceUncommittedSize } from './replication.js';
+import { entriesSize, payloadsSize } from './sizes.js';
+import { stepCandidate } from './step-candidate.js';
+import { stepFollower } from './step-follower.js';
+import { stepLeader } from './step-leader.js';
+import { ProgressTracker } from './tracker/tracker.js';
+
+/** The role of a member. A pre-candidate asks whether it could win before it disturbs anybody. */
+export type StateType = 'StateFollower' | 'StateCandidate' | 'StateLeader' | 'StatePreCandidate';
+
+/** What changes too often, and matters too little, to be saved. */
+export interface SoftState {
+  /** 0 where no leader is known. */
+  readonly lead: NodeId;
+  readonly raftState: StateType;
+}
+
+const emptyEntry: readonly Entry[] = [{ type: undefined, term: 0, index: 0, data: undefined }];
+
+/**
+ * The state machine of one member (figure 2 of the paper). It only reacts: to messages (`step`), to time (`tick`), and
+ * to what the application has done, which arrives as messages too. What it wants done lies in `msgs`,
+ * `msgsAfterAppend`, `readStates` and the log, for `RawNode` to collect.
+ *
+ * The rules of each role stand in their own files and say in a `Pick` type what they touch here.
+ */
+export class Raft {
+  readonly id: NodeId;
+
+  // Persistent: on stable storage before any message that tells of it leaves.
+
+  /** The latest term this member has seen. */
+  term = 0;
+  /** Whom it voted for in this term; 0: nobody. */
+  vote: NodeId = NONE;
+  readonly raftLog: RaftLog;
+
+  // Volatile, in every role.
+
+  state: StateType = 'StateFollower';
+  /** The leader of this term, where one is known. */
+  lead: NodeId = NONE;
+  /** Is this member a learner in its own configuration? */
+  isLearner = false;
+  /** Members and their progress; the progress counts on a leader only, the votes on candidates only. */
+  readonly trk: ProgressTracker;
+  /** Messages that may leave at once. */
+  msgs: Message[] = [];
+  /** Answers that promise something: they may leave once everything unstable now is stable. */
+  msgsAfterAppend: Message[] = [];
+  /** Reads that can be served, for the application. */
+  readStates: ReadState[] = [];
+  /** Ticks since the last sign of a leader; on a leader, since the last quorum check. */
+  electionElapsed = 0;
+  /** Drawn anew by every reset, so that members seldom campaign at the same time. */
+  randomizedElectionTimeout = 0;
+
+  // Volatile, of a leader.
+
+  heartbeatElapsed = 0;
+  /** To whom leadership is being handed; proposals are dropped meanwhile. */
+  leadTransferee: NodeId = NONE;
+  /** No membership change is taken before the entry at this index is applied. */
+  pendingConfIndex = 0;
+  /** Payload bytes appended and not yet applied. An estimate: what earlier leaders appended is not in it. */
+  uncommittedSize = 0;
+  readonly readOnly: ReadOnly;
+  /** Reads that came before this term's first commit. They outlive a term: a later leadership serves them. */
+  readonly pendingReadIndexMessages: Message[] = [];
+
+  // Parameters.
+
+  readonly electionTimeout: number;
+  readonly heartbeatTimeout: number;
+  readonly maxMsgSize: number;
+  readonly maxUncommittedSize: number;
+  checkQuorum: boolean;
+  preVote: boolean;
+  readonly disableProposalForwarding: boolean;
+  readonly disableConfChangeValidation: boolean;
+  readonly stepDownOnRemoval: boolean;
+  readonly logger: Logger;
+  private readonly random: (n: number) => number;
+
+  /** @throws ERR_RAFT_CONFIG for a wrong parameter; RaftPanic where storage holds what no member can have written */
+  constructor(config: Config) {
+    const c = resolveConfig(config);
+    this.id = c.id;
+    this.electionTimeout = c.electionTick;
+    this.heartbeatTimeout = c.heartbeatTick;
+    this.maxMsgSize = c.maxSizePerMsg;
+    this.maxUncommittedSize = c.maxUncommittedEntriesSize;
+    this.checkQuorum = c.checkQuorum;
+    this.preVote = c.preVote;
+    this.disableProposalForwarding = c.disableProposalForwarding;
+    this.disableConfChangeValidation = c.disableConfChangeValidation;
+    this.stepDownOnRemoval = c.stepDownOnRemoval;
+    this.logger = c.logger;
+    this.random = c.random;
+    this.raftLog = new RaftLog(c.storage, c.logger, c.maxCommittedSizePerReady);
+    this.trk = new ProgressTracker(c.maxInflightMsgs, c.maxInflightBytes);
+    this.readOnly = new ReadOnly(c.readOnlyOption);
+    this.start(c.applied);
+  }
+
+  private start(applied: number): void {
+    const { hardState, confState } = this.raftLog.initialState();
+    const last = this.raftLog.lastEntryId();
+    restoreConfState(this, confState);
+    if (hardState !== undefined && !isEmptyHardState(hardState)) this.loadState(hardState);
+    if (applied > 0) this.raftLog.appliedTo(applied, 0);
+    this.becomeFollower(this.term, NONE);
+    const peers = this.trk.voterNodes().map((id) => id.toString(16));
+    this.logger.info(
+      `newRaft ${this.id.toString(16)} [peers: [${peers.join(',')}], term: ${this.term}, commit: ${this.raftLog.committed}, applied: ${this.raftLog.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
+    );
+  }
+
+  loadState({ term, vote, commit }: HardState): void {
+    const { raftLog } = this;
+    if (commit < raftLog.committed || commit > raftLog.lastIndex()) {
+      throw new RaftPanic(
+        'hard-state-in-range',
+        `${this.id.toString(16)} state.commit ${commit} is out of range [${raftLog.committed}, ${raftLog.lastIndex()}]`,
+      );
+    }
+    raftLog.committed = commit;
+    this.term = term;
+    this.vote = vote;
+  }
+
+  softState(): SoftState {
+    return { lead: this.lead, raftState: this.state };
+  }
+
+  hardState(): HardState {
+    return { term: this.term, vote: this.vote, commit: this.raftLog.committed };
+  }
+
+  /** May this member become a candidate? */
+  promotable(): boolean {
+    const own = this.trk.progress.get(this.id);
+    // With a snapshot that is not stable yet its own log is not settled.
+    return own !== undefined && !own.isLearner && !this.raftLog.hasNextOrInProgressSnapshot();
+  }
+
+  pastElectionTimeout(): boolean {
+    return this.electionElapsed >= this.randomizedElectionTimeout;
+  }
+
+  // Messages in
+
+  /** Takes in a message: the term gate first (section 5.1 of the paper), then the rule of the role for it. */
+  step(m: Message): StepOutcome {
+    if (m.term > this.term) {
+      if (!this.enterHigherTerm(m)) return DONE;
+    } else if (m.term < this.term && m.term !== 0) {
+      this.answerLowerTerm(m);
+      return DONE;
+    }
+    switch (m.type) {
+      case MessageType.MsgHup:
+        hup(this, this.preVote ? 'CampaignPreElection' : 'CampaignElection');
+        return DONE;
+      case MessageType.MsgStorageAppendResp:
+        if (m.index !== 0) this.raftLog.unstable.stableTo({ term: m.logTerm, index: m.index });
+        if (m.snapshot !== undefined) this.appliedSnap(m.snapshot.metadata.index);
+        return DONE;
+      case MessageType.MsgStorageApplyResp:
+        this.onApplied(m.entries);
+        return DONE;
+      case MessageType.MsgVote:
+      case MessageType.MsgPreVote:
+        this.answerVote(m);
+        return DONE;
+      default:
+        return this.stepRole(m);
+    }
+  }
+
+  private stepRole(m: Message): StepOutcome {
+    switch (this.state) {
+      case 'StateLeader':
+        return stepLeader(this, m);
+      case 'StateFollower':
+        return stepFollower(this, m);
+      case 'StateCandidate':
+      case 'StatePreCandidate':
+        return stepCandidate(this, m);
+    }
+  }
+
+  /** A message of a later term. Returns whether it goes on to its rule. */
+  private enterHigherTerm(m: Message): boolean {
+    const { type } = m;
+    const isVote = type === MessageType.MsgVote || type === MessageType.MsgPreVote;
+    if (isVote && this.hasLease() && !isTransferVote(m)) {
+      // A member that hears a leader does not help to replace it (section 4.2.3 of the dissertation).
+      const last = this.raftLog.lastEntryId();
+      this.logger.info(
+        `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] ignored ${messageName(type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}: lease is not expired (remaining ticks: ${this.electionTimeout - this.electionElapsed})`,
+      );
+      return false;
+    }
+    // A pre-vote and its consent speak of a term that nobody has entered yet.
+    if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !m.reject)) return true;
+    this.logger.info(
+      `${this.id.toString(16)} [term: ${this.term}] received a ${messageName(type)} message with higher term from ${m.from.toString(16)} [term: ${m.term}]`,
+    );
+    const fromLeader = type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;
+    this.becomeFollower(m.term, fromLeader ? m.from : NONE);
+    return true;
+  }
+
+  /** Was a leader heard within the shortest election timeout? */
+  private hasLease(): boolean {
+    return this.checkQuorum && this.lead !== NONE && this.electionElapsed < this.electionTimeout;
+  }
+
+  /** A message of an earlier term: it changes nothing, but its sender may have to learn of this term. */
+  private answerLowerTerm(m: Message): void {
+    const { type } = m;
+    if ((this.checkQuorum || this.preVote) && (type === MessageType.MsgHeartbeat || type === MessageType.MsgApp)) {
+      // A leader of an earlier term never hears of this one by vote requests, which are withheld: without this answer
+      // a member that campaigned while it was cut off could not come back.
+      this.send(newMessage(MessageType.MsgAppResp, m.from));
+    } else if (type === MessageType.MsgPreVote) {
+      // The sender's log may be the newer one: it must learn the term to be able to win.
+      this.rejectVote(m);
+    } else if (type === MessageType.MsgStorageAppendResp) {
+      if (m.index !== 0) {
+        // The entries may have been replaced since. A later write of this term acknowledges them again.
+        this.logger.info(
+          `${this.id.toString(16)} [term: ${this.term}] ignored entry appends from a ${messageName(type)} message with lower term [term: ${m.term}]`,
+        );
+      }
+      // A snapshot holds committed state: it is stored whatever the term.
+      if (m.snapshot !== undefined) this.appliedSnap(m.snapshot.metadata.index);
+    } else {
+      this.logger.info(
+        `${this.id.toString(16)} [term: ${this.term}] ignored a ${messageName(type)} message with lower term from ${m.from.toString(16)} [term: ${m.term}]`,
+      );
+    }
+  }
+
+  /** Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion. */
+  private answerVote(m: Message): void {
+    const canVote =
+      this.vote === m.from ||
+      (this.vote === NONE && this.lead === NONE) ||
+      (m.type === MessageType.MsgPreVote && m.term > this.term);
+    if (!canVote || !this.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) {
+      this.rejectVote(m);
+      return;
+    }
+    const last = this.raftLog.lastEntryId();
+    this.logger.info(
+      `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] cast ${messageName(m.type)} for ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}`,
+    );
+    // The answer to a pre-vote carries the term that was asked about: with this member's own it would be ignored.
+    const resp = newMessage(voteRespType(m.type), m.from);
+    resp.term = m.term;
+    this.send(resp);
+    if (m.type === MessageType.MsgVote) {
+      this.electionElapsed = 0;
+      this.vote = m.from;
+    }
+  }
+
+  private rejectVote(m: Message): void {
+    const last = this.raftLog.lastEntryId();
+    this.logger.info(
+      `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] rejected ${messageName(m.type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}`,
+    );
+    const resp = newMessage(voteRespType(m.type), m.from);
+    resp.term = this.term;
+    resp.reject = true;
+    this.send(resp);
+  }
+
+  /** The application has applied these entries. */
+  private onApplied(entries: readonly Entry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    appliedTo(this, last.index, entriesSize(entries));
+    reduceUncommittedSize(this, payloadsSize(entries));
+  }
+
+  /** The snapshot of this index is on stable storage, and the application's state is that snapshot's. */
+  appliedSnap(index: number): void {
+    this.raftLog.unstable.stableSnapTo(index);
+    appliedTo(this, index, 0);
+  }
+
+  // Time
+
+  tick(): void {
+    if (this.state === 'StateLeader') this.tickHeartbeat();
+    else this.tickElection();
+  }
+
+  private tickElection(): void {
+    this.electionElapsed++;
+    if (!this.promotable() || !this.pastElectionTimeout()) return;
+    this.electionElapsed = 0;
+    this.stepLocal(MessageType.MsgHup);
+  }
+
+  private tickHeartbeat(): void {
+    this.heartbeatElapsed++;
+    this.electionElapsed++;
+    if (this.electionElapsed >= this.electionTimeout) {
+      this.electionElapsed = 0;
+      if (this.checkQuorum) this.stepLocal(MessageType.MsgCheckQuorum);
+      // A transfer that took this long has failed: go back to work.
+      if (this.state === 'StateLeader') this.leadTransferee = NONE;
+    }
+    if (this.state !== 'StateLeader') return;
+    if (this.heartbeatElapsed >= this.heartbeatTimeout) {
+      this.heartbeatElapsed = 0;
+      this.stepLocal(MessageType.MsgBeat);
+    }
+  }
+
+  private stepLocal(type: MessageType): void {
+    const m = newMessage(type, NONE);
+    m.from = this.id;
+    this.step(m);
+  }
+
+  // Roles
+
+  /** Forgets what belongs to a term; entering a new one, the vote too. */
+  reset(term: number): void {
+    if (this.term !== term) {
+      this.term = term;
+      this.vote = NONE;
+    }
+    this.lead = NONE;
+    this.electionElapsed = 0;
+    this.heartbeatElapsed = 0;
+    this.resetRandomizedElectionTimeout();
+    this.leadTransferee = NONE;
+    this.trk.resetVotes();
+    this.trk.resetProgress(this.id, this.raftLog.lastIndex());
+    this.pendingConfIndex = 0;
+    this.uncommittedSize = 0;
+    this.readOnly.reset();
+  }
+
+  resetRandomizedElectionTimeout(): void {
+    this.randomizedElectionTimeout = this.electionTimeout + this.random(this.electionTimeout);
+  }
+
+  becomeFollower(term: number, lead: NodeId): void {
+    this.reset(term);
+    this.lead = lead;
+    this.state = 'StateFollower';
+    this.logger.info(`${this.id.toString(16)} became follower at term ${this.term}`);
+  }
+
+  becomeCandidate(): void {
+    if (this.state === 'StateLeader') {
+      throw new RaftPanic('role-transition', 'invalid transition [leader -> candidate]');
+    }
+    this.reset(this.term + 1);
+    this.vote = this.id;
+    this.state = 'StateCandidate';
+    this.logger.info(`${this.id.toString(16)} became candidate at term ${this.term}`);
+  }
+
+  /** Neither term nor vote change: a pre-candidate that loses has disturbed nobody (section 9.6 of the dissertation). */
+  becomePreCandidate(): void {
+    if (this.state === 'StateLeader') {
+      throw new RaftPanic('role-transition', 'invalid transition [leader -> pre-candidate]');
+    }
+    this.trk.resetVotes();
+    this.lead = NONE;
+    this.state = 'StatePreCandidate';
+    this.logger.info(`${this.id.toString(16)} became pre-candidate at term ${this.term}`);
+  }
+
+  /** The caller broadcasts afterwards. */
+  becomeLeader(): void {
+    if (this.state === 'StateFollower') {
+      throw new RaftPanic('role-transition', 'invalid transition [follower -> leader]');
+    }
+    this.reset(this.term);
+    this.lead = this.id;
+    this.state = 'StateLeader';
+    const own = this.trk.progress.get(this.id);
+    if (own === undefined) throw new RaftPanic('role-transition', 'a member outside its configuration became leader');
+    own.becomeReplicate();
+    own.recentActive = true;
+    // The log may hold membership changes that are not applied yet: none is taken before it is known not to.
+    this.pendingConfIndex = this.raftLog.lastIndex();
+    // Entries of earlier terms commit only together with one of this term (section 5.4.2 of the paper).
+    if (!appendEntry(this, emptyEntry)) throw new RaftPanic('invariant', 'empty entry was dropped');
+    this.logger.info(`${this.id.toString(16)} became leader at term ${this.term}`);
+  }
+
+  // Messages out
+
+  /** Completes a message and puts it where it can leave at the right time. */
+  send(m: Message): void {
+    if (m.from === NONE) m.from = this.id;
+    switch (m.type) {
+      case MessageType.MsgVote:
+      case MessageType.MsgVoteResp:
+      case MessageType.MsgPreVote:
+      case MessageType.MsgPreVoteResp:
+        // Their terms differ from this member's where pre-votes are concerned: whoever creates them sets them.
+        if (m.term === 0) {
+          throw new RaftPanic('message-term', `term should be set when sending ${messageName(m.type)}`);
+        }
+        break;
+      default:
+        if (m.term !== 0) {
+          throw new RaftPanic(
+            'message-term',
+            `term should not be set when sending ${messageName(m.type)} (was ${m.term})`,
+          );
+        }
+        // Forwarded requests are like local ones: the leader takes them whatever their sender's term.
+        if (m.type !== MessageType.MsgProp && m.type !== MessageType.MsgReadIndex) m.term = this.term;
+    }
+    switch (m.type) {
+      case MessageType.MsgAppResp:
+      case MessageType.MsgVoteResp:
+      case MessageType.MsgPreVoteResp:
+        // They promise that an entry, or a vote, is kept. A refusal waits too: the term it tells must be kept as well.
+        this.msgsAfterAppend.push(m);
+        return;
+      default:
+        if (m.to === this.id) {
+          throw new RaftPanic(
+            'message-to-self',
+            `message should not be self-addressed when sending ${messageName(m.type)}`,
+          );
+        }
+        this.msgs.push(m);
+    }
+  }
+}
+
+/** Nothing to save? */
+export function isEmptyHardState(hs: HardState | undefined): boolean {
+  return hs === undefined || (hs.term === 0 && hs.vote === NONE && hs.commit === 0);
+}

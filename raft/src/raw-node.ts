@@ -1,0 +1,427 @@
+import {
+  type ConfState,
+  type Entry,
+  type HardState,
+  isLocalMessage,
+  isResponseMessage,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  NONE,
+  type NodeId,
+  newMessage,
+  RaftError,
+  type Snapshot,
+} from '@raft-ts/proto';
+import { bootstrap, type Peer } from './bootstrap.js';
+import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
+import type { Config } from './config.js';
+import {
+  ERR_CONF_CHANGE_REFUSED,
+  ERR_MESSAGE_INVALID,
+  ERR_STEP_LOCAL_MSG,
+  ERR_STEP_PEER_NOT_FOUND,
+  proposalDropped,
+  RaftPanic,
+} from './errors.js';
+import { applyConfChange, tryConfChange } from './membership.js';
+import type { StepOutcome } from './outcome.js';
+import { Raft, type SoftState } from './raft.js';
+import type { ReadState } from './read-only.js';
+import { mustSync, type Ready } from './ready.js';
+import { entriesSize } from './sizes.js';
+import { type BasicStatus, basicStatus, type Status, status } from './status.js';
+import type { Progress } from './tracker/progress.js';
+import type { SnapshotStatus } from './transport.js';
+import { isStorageThread, validateIncoming } from './validate-incoming.js';
+
+/** What a proposal came to on this member: it is in the leader's log, or on its way there. Neither is committed. */
+export interface ProposalReceipt {
+  /** It was sent to the leader; whether it arrives, and what the leader makes of it, is not known. */
+  readonly forwarded: boolean;
+}
+
+const appended: ProposalReceipt = { forwarded: false };
+const forwarded: ProposalReceipt = { forwarded: true };
+
+/** Does progress belong to a voter or to a learner? */
+export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
+
+// What a Ready shows is never an empty list of raft's own, which would fill up behind the application's back.
+const noMessages: readonly Message[] = [];
+const noReadStates: readonly ReadState[] = [];
+
+const emptyHardState: HardState = { term: 0, vote: NONE, commit: 0 };
+
+/**
+ * A member, driven by its owner: feed it ticks and messages, and whenever `hasReady()` says so take a `Ready`, do what
+ * it asks for, and `advance()`. Every call runs to completion; nothing happens between calls. `Node` wraps it for
+ * programs that await.
+ *
+ * All calls may throw a `RaftPanic` for a broken invariant; the member must then be given up.
+ */
+export class RawNode {
+  /** The state machine itself: for tests and tools; programs use the methods. */
+  readonly raft: Raft;
+  private readonly asyncStorageWrites: boolean;
+  private prevLead: NodeId;
+  private prevState: SoftState['raftState'];
+  private prevHardState: HardState;
+  /** Messages of this member to itself that take effect when the present Ready is done. */
+  private stepsOnAdvance: Message[] = [];
+
+  /**
+   * A member that continues from what its storage holds; with empty storage, one that belongs to no cluster until a
+   * snapshot or `bootstrap` tells it who is in it.
+   * @throws ERR_RAFT_CONFIG
+   */
+  constructor(config: Config) {
+    this.raft = new Raft(config);
+    this.asyncStorageWrites = config.asyncStorageWrites ?? false;
+    this.prevLead = this.raft.lead;
+    this.prevState = this.raft.state;
+    this.prevHardState = this.raft.hardState();
+  }
+
+  // Inputs
+
+  /** Time has moved on by one tick. */
+  tick(): void {
+    this.raft.tick();
+  }
+
+  /** Time has moved on, but do not act on it yet: for groups that sleep while nothing happens. */
+  tickQuiesced(): void {
+    this.raft.electionElapsed++;
+  }
+
+  /** Starts an election, unless this member leads, may not lead, or has membership changes to apply first. */
+  campaign(): void {
+    this.raft.step(newMessage(MessageType.MsgHup, NONE));
+  }
+
+  /**
+   * Asks for this payload to be appended. The bytes belong to the log afterwards and must not be changed.
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`: it was not appended
+   */
+  propose(data: Uint8Array | undefined): ProposalReceipt {
+    const m = newMessage(MessageType.MsgProp, NONE);
+    m.from = this.raft.id;
+    m.entries = [{ type: undefined, term: 0, index: 0, data }];
+    return receipt(this.raft.step(m));
+  }
+
+  /**
+   * Asks for a membership change. Only one can be under way at a time.
+   * @throws ERR_RAFT_PROPOSAL_DROPPED as `propose` does; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the
+   * change is not allowed now (an empty entry was appended instead, as etcd does)
+   */
+  proposeConfChange(cc: AnyConfChange): ProposalReceipt {
+    const { type, data } = marshalConfChange(cc);
+    const m = newMessage(MessageType.MsgProp, NONE);
+    m.entries = [{ type, term: 0, index: 0, data }];
+    return receipt(this.raft.step(m));
+  }
+
+  /**
+   * Carries out a membership change from `committedEntries`. Call it for each one; an application that rejects a
+   * change applies it with node id 0 instead, on every member alike.
+   * @returns the configuration that now holds; keep it with the next snapshot
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike; the
+   * configuration is unchanged
+   */
+  applyConfChange(cc: AnyConfChange): ConfState {
+    return applyConfChange(this.raft, cc);
+  }
+
+  /**
+   * Would `applyConfChange` carry this out now? Ask before proposing: what the log holds must be applied.
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID where it would not
+   */
+  checkConfChange(cc: AnyConfChange): void {
+    tryConfChange(this.raft, cc);
+  }
+
+  /**
+   * Takes in a message from another member, or from a storage thread. It belongs to raft afterwards.
+   * @throws ERR_RAFT_STEP_LOCAL_MSG, ERR_RAFT_STEP_PEER_NOT_FOUND for what no peer of this member may send;
+   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The
+   * state is then unchanged.
+   */
+  step(m: Message): void {
+    const outcome = this.admit(m) ? this.raft.step(m) : undefined;
+    if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);
+  }
+
+  /** Is this message to be stepped? False: it comes too late and is dropped. Throws as `step` does. */
+  private admit(m: Message): boolean {
+    if (isLocalMessage(m.type) && !isStorageThread(m.from)) {
+      throw new RaftError(ERR_STEP_LOCAL_MSG, 'raft: cannot step raft local message');
+    }
+    if (isResponseMessage(m.type) && !isStorageThread(m.from) && !this.raft.trk.progress.has(m.from)) {
+      throw new RaftError(ERR_STEP_PEER_NOT_FOUND, 'raft: cannot step as peer not found');
+    }
+    const verdict = validateIncoming(this.raft, m, this.asyncStorageWrites);
+    if (verdict === undefined || verdict === 'drop') return verdict === undefined;
+    throw new RaftError(ERR_MESSAGE_INVALID, `raft: message refused: ${verdict}`, { reason: verdict });
+  }
+
+  /** The transport could not deliver to this member: send less ahead until it answers again. */
+  reportUnreachable(id: NodeId): void {
+    const m = newMessage(MessageType.MsgUnreachable, NONE);
+    m.from = id;
+    this.raft.step(m);
+  }
+
+  /** What became of a snapshot to this member. Without it the leader would wait for the snapshot for ever. */
+  reportSnapshot(id: NodeId, result: SnapshotStatus): void {
+    const m = newMessage(MessageType.MsgSnapStatus, NONE);
+    m.from = id;
+    m.reject = result === 'failure';
+    this.raft.step(m);
+  }
+
+  /** Hand leadership to this member. It may fail; watch `Ready.softState`. */
+  transferLeadership(transferee: NodeId): void {
+    const m = newMessage(MessageType.MsgTransferLeader, NONE);
+    m.from = transferee;
+    this.raft.step(m);
+  }
+
+  /** Act as if no leader were known, so that this member may vote and pre-vote for another one. */
+  forgetLeader(): void {
+    this.raft.step(newMessage(MessageType.MsgForgetLeader, NONE));
+  }
+
+  /**
+   * Asks for an index at which a read is linearizable. The answer comes in `Ready.readStates` with this context; it
+   * may be lost: ask again.
+   * @param context tells the request from others; unique for each
+   */
+  readIndex(context: Uint8Array): void {
+    const m = newMessage(MessageType.MsgReadIndex, NONE);
+    m.entries = [{ type: undefined, term: 0, index: 0, data: context }];
+    this.raft.step(m);
+  }
+
+  /**
+   * Begins a new cluster with these members.
+   * @throws ERR_RAFT_BOOTSTRAP where there are none, or storage is not empty
+   */
+  bootstrap(peers: readonly Peer[]): void {
+    // The first Ready then holds a hard state, which an application that starts must save.
+    this.prevHardState = emptyHardState;
+    bootstrap(this.raft, peers);
+  }
+
+  // Outputs
+
+  /** Is there anything to do? */
+  hasReady(): boolean {
+    const { raft } = this;
+    const { raftLog, readStates } = raft;
+    const { unstable } = raftLog;
+    return (
+      raft.msgs.length > 0 ||
+      raft.msgsAfterAppend.length > 0 ||
+      unstable.hasNextEntries() ||
+      raftLog.hasNextCommittedEnts(!this.asyncStorageWrites) ||
+      this.hardStateChanged() ||
+      raft.lead !== this.prevLead ||
+      raft.state !== this.prevState ||
+      readStates.length > 0 ||
+      unstable.nextSnapshot() !== undefined
+    );
+  }
+
+  private hardStateChanged(): boolean {
+    const { raft, prevHardState } = this;
+    return (
+      raft.raftLog.committed !== prevHardState.commit ||
+      raft.term !== prevHardState.term ||
+      raft.vote !== prevHardState.vote
+    );
+  }
+
+  /**
+   * What is to be done now. It is taken as being under way: without `asyncStorageWrites`, do it and call `advance()`
+   * before the next call.
+   */
+  ready(): Ready {
+    const rd = this.readyWithoutAccept();
+    this.acceptReady(rd);
+    return rd;
+  }
+
+  /** What is to be done, without taking note that it was handed out. */
+  readyWithoutAccept(): Ready {
+    const { raft, prevHardState } = this;
+    const { unstable } = raft.raftLog;
+    const entries = unstable.nextEntries();
+    const changed = raft.lead !== this.prevLead || raft.state !== this.prevState;
+    const hardState = this.hardStateChanged() ? raft.hardState() : undefined;
+    const rd: { -readonly [Field in keyof Ready]: Ready[Field] } = {
+      softState: changed ? raft.softState() : undefined,
+      hardState,
+      readStates: raft.readStates.length > 0 ? raft.readStates : noReadStates,
+      entries,
+      snapshot: unstable.nextSnapshot(),
+      committedEntries: raft.raftLog.nextCommittedEnts(!this.asyncStorageWrites),
+      messages: noMessages,
+      mustSync: mustSync(hardState ?? prevHardState, prevHardState, entries.length),
+    };
+    rd.messages = this.asyncStorageWrites ? this.asyncMessages(rd) : this.syncMessages();
+    return rd;
+  }
+
+  private syncMessages(): readonly Message[] {
+    const { id, msgs, msgsAfterAppend } = this.raft;
+    const others = msgsAfterAppend.length === 0 ? noMessages : msgsAfterAppend.filter((m) => m.to !== id);
+    if (msgs.length === 0) return others;
+    return others.length === 0 ? msgs : msgs.concat(others);
+  }
+
+  private asyncMessages(rd: Ready): readonly Message[] {
+    const messages = this.raft.msgs.slice();
+    const { hardState, entries, snapshot } = rd;
+    if (
+      entries.length > 0 ||
+      hardState !== undefined ||
+      snapshot !== undefined ||
+      this.raft.msgsAfterAppend.length > 0
+    ) {
+      messages.push(this.storageAppend(rd));
+    }
+    if (rd.committedEntries.length > 0) messages.push(this.storageApply(rd.committedEntries));
+    return messages;
+  }
+
+  private storageAppend({ entries, hardState, snapshot }: Ready): Message {
+    const m = newMessage(MessageType.MsgStorageAppend, LOCAL_APPEND_THREAD);
+    m.from = this.raft.id;
+    m.entries = entries;
+    if (hardState !== undefined) {
+      m.term = hardState.term;
+      m.vote = hardState.vote;
+      m.commit = hardState.commit;
+    }
+    m.snapshot = snapshot;
+    const responses = this.raft.msgsAfterAppend.slice();
+    if (this.needsStorageAppendResp(snapshot)) responses.push(this.storageAppendResp(snapshot));
+    m.responses = responses;
+    return m;
+  }
+
+  /** Is there anything unstable that the write will have made stable? */
+  private needsStorageAppendResp(snapshot: Snapshot | undefined): boolean {
+    return this.raft.raftLog.unstable.length > 0 || snapshot !== undefined;
+  }
+
+  /**
+   * Acknowledges the whole log up to its present end, whether or not this write holds the entries: writes are done in
+   * order. The term is the member's own, so that an acknowledgement that outlives it is not believed: entries may have
+   * been replaced and replaced again by ones of the same term and index that are not written yet. The next term's
+   * first write, its hard state at least, acknowledges them anew.
+   */
+  private storageAppendResp(snapshot: Snapshot | undefined): Message {
+    const { raft } = this;
+    const m = newMessage(MessageType.MsgStorageAppendResp, raft.id);
+    m.from = LOCAL_APPEND_THREAD;
+    m.term = raft.term;
+    if (raft.raftLog.unstable.length > 0) {
+      const last = raft.raftLog.lastEntryId();
+      m.index = last.index;
+      m.logTerm = last.term;
+    }
+    m.snapshot = snapshot;
+    return m;
+  }
+
+  private storageApply(entries: readonly Entry[]): Message {
+    const m = newMessage(MessageType.MsgStorageApply, LOCAL_APPLY_THREAD);
+    m.from = this.raft.id;
+    m.entries = entries;
+    m.responses = [this.storageApplyResp(entries)];
+    return m;
+  }
+
+  private storageApplyResp(entries: readonly Entry[]): Message {
+    const m = newMessage(MessageType.MsgStorageApplyResp, this.raft.id);
+    m.from = LOCAL_APPLY_THREAD;
+    m.entries = entries;
+    return m;
+  }
+
+  /** Takes note that this Ready, just built, was handed out. */
+  acceptReady(rd: Ready): void {
+    const { raft } = this;
+    this.prevLead = raft.lead;
+    this.prevState = raft.state;
+    if (rd.hardState !== undefined) this.prevHardState = rd.hardState;
+    if (rd.readStates.length > 0) raft.readStates = [];
+    if (!this.asyncStorageWrites) this.prepareAdvance(rd);
+    // The Ready has these lists now.
+    if (raft.msgs.length > 0) raft.msgs = [];
+    if (raft.msgsAfterAppend.length > 0) raft.msgsAfterAppend = [];
+    raft.raftLog.unstable.acceptInProgress();
+    const last = rd.committedEntries.at(-1);
+    if (last !== undefined) {
+      raft.raftLog.acceptApplying(last.index, entriesSize(rd.committedEntries), !this.asyncStorageWrites);
+    }
+  }
+
+  private prepareAdvance({ snapshot, committedEntries }: Ready): void {
+    const { raft, stepsOnAdvance } = this;
+    if (stepsOnAdvance.length > 0) {
+      throw new RaftPanic('advance-before-ready', 'two accepted Ready structs without call to Advance');
+    }
+    for (const m of raft.msgsAfterAppend) if (m.to === raft.id) stepsOnAdvance.push(m);
+    if (this.needsStorageAppendResp(snapshot)) stepsOnAdvance.push(this.storageAppendResp(snapshot));
+    if (committedEntries.length > 0) stepsOnAdvance.push(this.storageApplyResp(committedEntries));
+  }
+
+  /** What the last Ready asked for is done. Harmless where nothing was outstanding. */
+  advance(): void {
+    if (this.asyncStorageWrites) {
+      throw new RaftPanic('advance-in-async-mode', 'Advance must not be called when using AsyncStorageWrites');
+    }
+    const steps = this.stepsOnAdvance;
+    if (steps.length === 0) return;
+    this.stepsOnAdvance = [];
+    for (const m of steps) this.raft.step(m);
+  }
+
+  // Status
+
+  status(): Status {
+    return status(this.raft);
+  }
+
+  basicStatus(): BasicStatus {
+    return basicStatus(this.raft);
+  }
+
+  /** Shows what is known of each member, ascending, without the copies that `status` makes of what is under way. */
+  withProgress(visit: (id: NodeId, type: ProgressType, pr: Progress) => void): void {
+    for (const pr of this.raft.trk.ordered) {
+      visit(pr.id, pr.isLearner ? 'ProgressTypeLearner' : 'ProgressTypePeer', pr.withoutInflights());
+    }
+  }
+}
+
+/** The receipt for a proposal that was taken. Throws for one that was not. */
+export function receipt(outcome: StepOutcome): ProposalReceipt {
+  switch (outcome.kind) {
+    case 'done':
+      return appended;
+    case 'forwarded':
+      return forwarded;
+    case 'dropped':
+      throw proposalDropped(outcome.reason);
+    case 'refused':
+      throw new RaftError(ERR_CONF_CHANGE_REFUSED, `raft: membership change refused: ${outcome.reason}`, {
+        reason: outcome.reason,
+      });
+  }
+}

@@ -1,0 +1,157 @@
+import { type Message, MessageType, NONE, type NodeId, newMessage } from '@raft-ts/proto';
+import type { ReadOnlyOption } from './config.js';
+import type { JointConfig } from './quorum/joint.js';
+import type { AckedIndexer } from './quorum/majority.js';
+import type { Raft } from './raft.js';
+import { bcastHeartbeat } from './replication.js';
+
+/** A read that may be served once the application has applied `index`. */
+export interface ReadState {
+  readonly index: number;
+  /** What the application gave to `readIndex`, to know its request again. */
+  readonly requestCtx: Uint8Array | undefined;
+}
+
+interface PendingRead {
+  readonly request: Message;
+  /** Commit index when the request arrived: a read there sees every write acknowledged before. */
+  readonly index: number;
+}
+
+/**
+ * Reads that wait for a quorum to confirm the leader (section 6.4 of the dissertation). Requests are counted; a
+ * heartbeat carries the number of the newest, and its answer confirms all up to that number, so one round serves any
+ * number of reads. Numbers start anew with every term.
+ */
+export class ReadOnly implements AckedIndexer {
+  option: ReadOnlyOption;
+  /** How many reads were confirmed: the number of the last one. */
+  confirmedReads = 0;
+  /** Highest number that each member has confirmed. */
+  private readonly acks = new Map<NodeId, number>();
+  private queue: PendingRead[] = [];
+  private start = 0;
+
+  constructor(option: ReadOnlyOption) {
+    this.option = option;
+  }
+
+  /** Reads that wait, oldest first. */
+  get unconfirmedReads(): readonly PendingRead[] {
+    return this.queue.slice(this.start);
+  }
+
+  /** The number of the newest read. */
+  get lastRead(): number {
+    return this.confirmedReads + this.queue.length - this.start;
+  }
+
+  reset(): void {
+    this.confirmedReads = 0;
+    this.acks.clear();
+    this.queue = [];
+    this.start = 0;
+  }
+
+  /** What heartbeats carry while reads wait: the newest one's number, eight bytes, little endian. */
+  heartbeatCtx(): Uint8Array | undefined {
+    if (this.start === this.queue.length) return undefined;
+    const context = new Uint8Array(8);
+    const view = new DataView(context.buffer);
+    view.setUint32(0, this.lastRead % 2 ** 32, true);
+    view.setUint32(4, Math.floor(this.lastRead / 2 ** 32), true);
+    return context;
+  }
+
+  addRequest(index: number, request: Message): void {
+    this.queue.push({ request, index });
+  }
+
+  recvAck(id: NodeId, context: Uint8Array | undefined): void {
+    if (context === undefined || context.length === 0) return;
+    this.acks.set(id, Math.max(this.acks.get(id) ?? 0, readCounter(context)));
+  }
+
+  ackedIndex(id: NodeId): number | undefined {
+    return this.acks.get(id);
+  }
+
+  /** Takes out the reads that a quorum has confirmed. */
+  maybeAdvance(voters: JointConfig): readonly PendingRead[] {
+    const confirmed = voters.committedIndex(this);
+    if (confirmed <= this.confirmedReads) return [];
+    const end = this.start + confirmed - this.confirmedReads;
+    const reads = this.queue.slice(this.start, end);
+    this.confirmedReads = confirmed;
+    this.start = end;
+    if (this.start * 2 > this.queue.length) {
+      this.queue = this.queue.slice(this.start);
+      this.start = 0;
+    }
+    return reads;
+  }
+}
+
+/** The number in a heartbeat's context, which has eight bytes at least; not exact beyond 2^53. */
+export function readCounter(context: Uint8Array): number {
+  const view = new DataView(context.buffer, context.byteOffset, context.byteLength);
+  return view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
+}
+
+type Reach = Pick<
+  Raft,
+  'id' | 'term' | 'raftLog' | 'trk' | 'readOnly' | 'readStates' | 'pendingReadIndexMessages' | 'logger' | 'send'
+>;
+
+/** The leader's rule for MsgReadIndex. */
+export function leaderReadIndex(r: Reach, m: Message): void {
+  if (r.trk.isSingleton()) {
+    answer(r, m, r.raftLog.committed);
+  } else if (!committedInCurrentTerm(r)) {
+    // Until an entry of its own term is committed a new leader does not know what its predecessors committed.
+    r.pendingReadIndexMessages.push(m);
+  } else {
+    serve(r, m);
+  }
+}
+
+/** An answer to a heartbeat arrived with a context: serves the reads that a quorum has now confirmed. */
+export function confirmReads(r: Reach, m: Message): void {
+  r.readOnly.recvAck(m.from, m.context);
+  for (const { request, index } of r.readOnly.maybeAdvance(r.trk.config.voters)) answer(r, request, index);
+}
+
+/** The commit index has moved: reads that came before the term's first commit can be served. */
+export function releasePendingReads(r: Reach): void {
+  if (r.pendingReadIndexMessages.length === 0) return;
+  if (!committedInCurrentTerm(r)) {
+    r.logger.error('pending MsgReadIndex should be released only after first commit in current term');
+    return;
+  }
+  for (const m of r.pendingReadIndexMessages.splice(0)) serve(r, m);
+}
+
+function committedInCurrentTerm(r: Reach): boolean {
+  return r.raftLog.termOrZero(r.raftLog.committed) === r.term;
+}
+
+function serve(r: Reach, m: Message): void {
+  if (r.readOnly.option === 'ReadOnlyLeaseBased') {
+    answer(r, m, r.raftLog.committed);
+    return;
+  }
+  r.readOnly.addRequest(r.raftLog.committed, m);
+  r.readOnly.recvAck(r.id, r.readOnly.heartbeatCtx());
+  bcastHeartbeat(r);
+}
+
+function answer(r: Reach, request: Message, index: number): void {
+  if (request.from === NONE || request.from === r.id) {
+    r.readStates.push({ index, requestCtx: request.entries[0]?.data });
+    return;
+  }
+  const resp = newMessage(MessageType.MsgReadIndexResp, request.from);
+  resp.index = index;
+  resp.entries = request.entries;
+  r.send(resp);
+}

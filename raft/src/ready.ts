@@ -1,0 +1,38 @@
+import { type Entry, type HardState, type Message, NONE, type Snapshot } from '@raft-ts/proto';
+import type { SoftState } from './raft.js';
+import type { ReadState } from './read-only.js';
+
+/**
+ * What a member wants done. The duties, in this order:
+ *
+ * 1. Write `hardState`, `entries` and `snapshot` to stable storage; synced, where `mustSync` says so. Entries replace
+ *    stored ones of the same and higher indexes; a snapshot replaces everything.
+ * 2. Send `messages`, not before that is written. (A leader may send its appends while it writes.)
+ * 3. Apply `snapshot`, then `committedEntries`, to the state machine; for each membership change among them call
+ *    `applyConfChange`.
+ * 4. Call `advance()`.
+ *
+ * With `asyncStorageWrites` all of this stands in `messages`: deliver each to its target, the two local storage
+ * threads included, each target in order, and never call `advance`. The other fields then only inform.
+ */
+export interface Ready {
+  /** Leader and role, where they have changed. Not to be saved. */
+  readonly softState: SoftState | undefined;
+  /** Term, vote and commit index, where they have changed. */
+  readonly hardState: HardState | undefined;
+  /** Reads that may be served once entries up to their index are applied. */
+  readonly readStates: readonly ReadState[];
+  /** To be written before `messages` are sent. */
+  readonly entries: readonly Entry[];
+  readonly snapshot: Snapshot | undefined;
+  /** To be applied; they are on a quorum. */
+  readonly committedEntries: readonly Entry[];
+  readonly messages: readonly Message[];
+  /** Must what is written be synced? Not where only the commit index has changed: it can be learned again. */
+  readonly mustSync: boolean;
+}
+
+/** Must this be synced to disk before messages leave? Where entries, term or vote are new. */
+export function mustSync(hs: HardState, prev: HardState | undefined, entries: number): boolean {
+  return entries !== 0 || hs.vote !== (prev?.vote ?? NONE) || hs.term !== (prev?.term ?? 0);
+}

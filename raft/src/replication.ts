@@ -1,0 +1,144 @@
+import { type Entry, type Message, MessageType, newMessage } from '@raft-ts/proto';
+import { RaftPanic } from './errors.js';
+import type { Raft } from './raft.js';
+import { payloadsSize } from './sizes.js';
+import type { Progress } from './tracker/progress.js';
+
+/** What replication reads, changes and calls of a member. */
+export type ReplicationReach = Pick<
+  Raft,
+  | 'id'
+  | 'term'
+  | 'raftLog'
+  | 'trk'
+  | 'readOnly'
+  | 'uncommittedSize'
+  | 'maxUncommittedSize'
+  | 'maxMsgSize'
+  | 'logger'
+  | 'send'
+>;
+type SendReach = Pick<ReplicationReach, 'id' | 'raftLog' | 'trk' | 'maxMsgSize' | 'logger' | 'send'>;
+type HeartbeatReach = Pick<ReplicationReach, 'id' | 'raftLog' | 'trk' | 'readOnly' | 'send'>;
+
+const noEntries: readonly Entry[] = [];
+
+/**
+ * Appends a leader's entries to its own log, giving them its term and their places. Returns false, and appends
+ * nothing, where that would exceed the quota of uncommitted payload. A single proposal larger than the quota is taken
+ * when nothing else is uncommitted, and empty entries always are: neither may keep a leader from making progress.
+ */
+export function appendEntry(r: ReplicationReach, proposed: readonly Entry[]): boolean {
+  const size = payloadsSize(proposed);
+  if (r.uncommittedSize > 0 && size > 0 && r.uncommittedSize + size > r.maxUncommittedSize) {
+    r.logger.warn(
+      `${r.id.toString(16)} appending new entries to log would exceed uncommitted entry size limit; dropping proposal`,
+    );
+    return false;
+  }
+  r.uncommittedSize += size;
+  const { term } = r;
+  let index = r.raftLog.lastIndex();
+  const entries: Entry[] = [];
+  for (const { type, data } of proposed) entries.push({ type, term, index: ++index, data });
+  r.raftLog.append(entries);
+  // The leader's own log counts for the quorum only once it is stable: its acknowledgement is a message like others.
+  const ack = newMessage(MessageType.MsgAppResp, r.id);
+  ack.index = index;
+  r.send(ack);
+  return true;
+}
+
+/** This much payload was applied, and so committed. */
+export function reduceUncommittedSize(r: Pick<Raft, 'uncommittedSize'>, size: number): void {
+  // Entries that an earlier leader appended were never counted here.
+  r.uncommittedSize = Math.max(0, r.uncommittedSize - size);
+}
+
+/** Commits what a quorum has; returns whether that is news. */
+export function maybeCommit(r: Pick<Raft, 'raftLog' | 'trk' | 'term'>): boolean {
+  return r.raftLog.maybeCommit(r.trk.committed(), r.term);
+}
+
+/** Sends the follower what it needs next, even if that is no more than the commit index. */
+export function sendAppend(r: SendReach, pr: Progress): void {
+  maybeSendAppend(r, pr, true);
+}
+
+/**
+ * Sends entries to a follower, or a snapshot where the entries it needs are compacted. Returns whether a message left.
+ * @param sendIfEmpty send an append without entries too: it probes, and carries the commit index
+ */
+export function maybeSendAppend(r: SendReach, pr: Progress, sendIfEmpty: boolean): boolean {
+  if (pr.isPaused()) return false;
+  const prev = pr.next - 1;
+  const prevTerm = r.raftLog.term(prev);
+  if (typeof prevTerm !== 'number') return maybeSendSnapshot(r, pr);
+  // With a full window only an empty append may leave.
+  const entries =
+    pr.state === 'StateReplicate' && pr.inflights.full() ? noEntries : r.raftLog.entries(pr.next, r.maxMsgSize);
+  if (typeof entries === 'string') return sendIfEmpty && maybeSendSnapshot(r, pr);
+  if (entries.length === 0 && !sendIfEmpty) return false;
+  const m: Message = newMessage(MessageType.MsgApp, pr.id);
+  m.index = prev;
+  m.logTerm = prevTerm;
+  m.entries = entries;
+  m.commit = r.raftLog.committed;
+  r.send(m);
+  pr.sentEntries(entries.length, payloadsSize(entries));
+  pr.sentCommit = m.commit;
+  return true;
+}
+
+function maybeSendSnapshot(r: SendReach, pr: Progress): boolean {
+  const { logger, raftLog } = r;
+  if (!pr.recentActive) {
+    if (logger.debugEnabled) {
+      logger.debug(`ignore sending snapshot to ${pr.id.toString(16)} since it is not recently active`);
+    }
+    return false;
+  }
+  const self = r.id.toString(16);
+  const peer = pr.id.toString(16);
+  const snapshot = raftLog.snapshot();
+  if (snapshot === undefined) {
+    if (logger.debugEnabled) {
+      logger.debug(`${self} failed to send snapshot to ${peer} because snapshot is temporarily unavailable`);
+    }
+    return false;
+  }
+  const { index, term } = snapshot.metadata;
+  if (index === 0) throw new RaftPanic('snapshot-not-empty', 'need non-empty snapshot');
+  if (logger.debugEnabled) {
+    logger.debug(
+      `${self} [firstindex: ${raftLog.firstIndex()}, commit: ${raftLog.committed}] sent snapshot[index: ${index}, term: ${term}] to ${peer} [${pr}]`,
+    );
+  }
+  pr.becomeSnapshot(index);
+  if (logger.debugEnabled) logger.debug(`${self} paused sending replication messages to ${peer} [${pr}]`);
+  const m = newMessage(MessageType.MsgSnap, pr.id);
+  m.snapshot = snapshot;
+  r.send(m);
+  return true;
+}
+
+/** Sends appends to everybody else. */
+export function bcastAppend(r: SendReach): void {
+  for (const pr of r.trk.ordered) {
+    if (pr.id !== r.id) sendAppend(r, pr);
+  }
+}
+
+/** Sends heartbeats to everybody else, paused or not. */
+export function bcastHeartbeat(r: HeartbeatReach): void {
+  const context = r.readOnly.heartbeatCtx();
+  for (const pr of r.trk.ordered) {
+    if (pr.id === r.id) continue;
+    const m = newMessage(MessageType.MsgHeartbeat, pr.id);
+    // A follower must not commit beyond what is known to be in its log: the rest of it may be another leader's.
+    m.commit = Math.min(pr.match, r.raftLog.committed);
+    m.context = context;
+    r.send(m);
+    pr.sentCommit = m.commit;
+  }
+}

@@ -1,0 +1,36 @@
+import { type Entry, entrySize, payloadSize } from '@raft-ts/proto';
+
+/** Encoded size of these entries in bytes: the unit of `maxSizePerMsg` and of the applying budget. */
+export function entriesSize(entries: readonly Entry[]): number {
+  let size = 0;
+  for (const entry of entries) size += entrySize(entry);
+  return size;
+}
+
+/** Payload bytes of these entries: the unit of the uncommitted quota and of the in-flight window. */
+export function payloadsSize(entries: readonly Entry[]): number {
+  let size = 0;
+  for (const entry of entries) size += payloadSize(entry);
+  return size;
+}
+
+/**
+ * How many of `entries` from `from` on (to `to`, exclusive) fit into `maxSize` encoded bytes: the longest prefix that
+ * does, and at least one where there is one.
+ */
+export function countWithin(entries: readonly Entry[], from: number, to: number, maxSize: number): number {
+  if (maxSize === Number.POSITIVE_INFINITY || to - from <= 1) return to - from;
+  let size = entrySize(entries[from] as Entry);
+  let at = from + 1;
+  for (; at < to; at++) {
+    size += entrySize(entries[at] as Entry);
+    if (size > maxSize) break;
+  }
+  return at - from;
+}
+
+/** The longest prefix of at most `maxSize` encoded bytes, never empty unless `entries` is. */
+export function limitSize(entries: readonly Entry[], maxSize: number): readonly Entry[] {
+  const count = countWithin(entries, 0, entries.length, maxSize);
+  return count === entries.length ? entries : entries.slice(0, count);
+}

@@ -1,0 +1,269 @@
+import { type Entry, EntryType, type Message, MessageType, NONE, newMessage } from '@raft-ts/proto';
+import { asV2, decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
+import { describeConfChange } from './describe.js';
+import { RaftPanic } from './errors.js';
+import { DONE, dropped, type StepOutcome } from './outcome.js';
+import type { Raft } from './raft.js';
+import { confirmReads, leaderReadIndex, releasePendingReads } from './read-only.js';
+import {
+  appendEntry,
+  bcastAppend,
+  bcastHeartbeat,
+  maybeCommit,
+  maybeSendAppend,
+  type ReplicationReach,
+  sendAppend,
+} from './replication.js';
+import type { Progress } from './tracker/progress.js';
+
+/** What the rules of a leader read, change and call. */
+export type LeaderReach = ReplicationReach &
+  Parameters<typeof leaderReadIndex>[0] &
+  Pick<
+    Raft,
+    'electionElapsed' | 'leadTransferee' | 'pendingConfIndex' | 'disableConfChangeValidation' | 'becomeFollower'
+  >;
+
+/** Dispatches a message to the leader's rule for it. Kinds without a rule are ignored. */
+export function stepLeader(r: LeaderReach, m: Message): StepOutcome {
+  switch (m.type) {
+    case MessageType.MsgBeat:
+      bcastHeartbeat(r);
+      return DONE;
+    case MessageType.MsgCheckQuorum:
+      onCheckQuorum(r);
+      return DONE;
+    case MessageType.MsgProp:
+      return onProposal(r, m);
+    case MessageType.MsgReadIndex:
+      leaderReadIndex(r, m);
+      return DONE;
+    case MessageType.MsgForgetLeader:
+      return DONE;
+    default:
+  }
+  const pr = r.trk.progress.get(m.from);
+  if (pr === undefined) {
+    if (r.logger.debugEnabled) {
+      r.logger.debug(`${r.id.toString(16)} no progress available for ${m.from.toString(16)}`);
+    }
+    return DONE;
+  }
+  switch (m.type) {
+    case MessageType.MsgAppResp:
+      if (m.reject) onAppendRejected(r, m, pr);
+      else onAppendAccepted(r, m, pr);
+      break;
+    case MessageType.MsgHeartbeatResp:
+      onHeartbeatResp(r, m, pr);
+      break;
+    case MessageType.MsgSnapStatus:
+      onSnapStatus(r, m, pr);
+      break;
+    case MessageType.MsgUnreachable:
+      onUnreachable(r, pr);
+      break;
+    case MessageType.MsgTransferLeader:
+      onTransferLeader(r, pr);
+      break;
+    default:
+  }
+  return DONE;
+}
+
+/** A leader that a quorum does not answer may have been replaced: it stops acting as one (section 6.2 of the dissertation). */
+function onCheckQuorum(r: LeaderReach): void {
+  if (!r.trk.quorumActive()) {
+    r.logger.warn(`${r.id.toString(16)} stepped down to follower since quorum is not active`);
+    r.becomeFollower(r.term, NONE);
+  }
+  for (const pr of r.trk.ordered) {
+    if (pr.id !== r.id) pr.recentActive = false;
+  }
+}
+
+function onProposal(r: LeaderReach, m: Message): StepOutcome {
+  if (m.entries.length === 0) throw new RaftPanic('log-consistency', `${r.id.toString(16)} stepped empty MsgProp`);
+  // Removed from the configuration, and still leading until it steps down.
+  if (!r.trk.progress.has(r.id)) return dropped('removed');
+  if (r.leadTransferee !== NONE) {
+    if (r.logger.debugEnabled) {
+      r.logger.debug(
+        `${r.id.toString(16)} [term ${r.term}] transfer leadership to ${r.leadTransferee.toString(16)} is in progress; dropping proposal`,
+      );
+    }
+    return dropped('transferring');
+  }
+  let refusal: string | undefined;
+  let { entries } = m;
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i] as Entry;
+    if (!isConfChangeEntry(entry)) continue;
+    const reason = admitConfChange(r, entry, r.raftLog.lastIndex() + i + 1);
+    if (reason === undefined) continue;
+    refusal ??= reason;
+    // An empty entry takes its place, so that the other entries of the proposal keep theirs.
+    entries = entries.with(i, { type: EntryType.EntryNormal, term: 0, index: 0, data: undefined });
+  }
+  if (!appendEntry(r, entries)) return dropped('quota');
+  bcastAppend(r);
+  return refusal === undefined ? DONE : { kind: 'refused', reason: refusal };
+}
+
+/** Takes a membership change that is to stand at `index`, or says why not. */
+function admitConfChange(r: LeaderReach, entry: Entry, index: number): string | undefined {
+  const cc = asV2(decodeConfChangeEntry(entry));
+  const { config } = r.trk;
+  const joint = config.voters.isJoint;
+  const { applied } = r.raftLog;
+  let reason: string | undefined;
+  if (r.pendingConfIndex > applied) {
+    // One change at a time: two in a row could form two majorities that do not meet.
+    reason = `possible unapplied conf change at index ${r.pendingConfIndex} (applied to ${applied})`;
+  } else if (joint && cc.changes.length > 0) {
+    reason = 'must transition out of joint config first';
+  } else if (!joint && cc.changes.length === 0) {
+    reason = 'not in joint state; refusing empty conf change';
+  }
+  if (reason === undefined || r.disableConfChangeValidation) {
+    r.pendingConfIndex = index;
+    return undefined;
+  }
+  r.logger.info(`${r.id.toString(16)} ignoring conf change ${describeConfChange(cc)} at config ${config}: ${reason}`);
+  return reason;
+}
+
+/** The follower's log does not hold the entry before those sent: step back to where the logs may meet. */
+function onAppendRejected(r: LeaderReach, m: Message, pr: Progress): void {
+  pr.recentActive = true;
+  const { logger } = r;
+  if (logger.debugEnabled) {
+    logger.debug(
+      `${r.id.toString(16)} received MsgAppResp(rejected, hint: (index ${m.rejectHint}, term ${m.logTerm})) from ${m.from.toString(16)} for index ${m.index}`,
+    );
+  }
+  // The follower has term `logTerm` at the hint: where this log's terms are higher there they cannot meet.
+  const hint = m.logTerm > 0 ? r.raftLog.findConflictByTerm(m.rejectHint, m.logTerm).index : m.rejectHint;
+  if (!pr.maybeDecrTo(m.index, hint)) return;
+  if (logger.debugEnabled) {
+    logger.debug(`${r.id.toString(16)} decreased progress of ${m.from.toString(16)} to [${pr}]`);
+  }
+  if (pr.state === 'StateReplicate') pr.becomeProbe();
+  sendAppend(r, pr);
+}
+
+/** The follower's log holds everything up to `m.index`. */
+function onAppendAccepted(r: LeaderReach, m: Message, pr: Progress): void {
+  pr.recentActive = true;
+  // An acknowledgement that is no news still ends a probe: the logs meet at match.
+  if (!pr.maybeUpdate(m.index) && !(pr.match === m.index && pr.state === 'StateProbe')) return;
+  switch (pr.state) {
+    case 'StateProbe':
+      pr.becomeReplicate();
+      break;
+    case 'StateSnapshot':
+      leaveSnapshotState(r, pr);
+      break;
+    case 'StateReplicate':
+      pr.inflights.freeLE(m.index);
+      break;
+  }
+  if (maybeCommit(r)) {
+    releasePendingReads(r);
+    bcastAppend(r);
+  } else if (pr.id !== r.id && pr.canBumpCommit(r.raftLog.committed)) {
+    // A follower that was behind may now commit what it could not before.
+    sendAppend(r, pr);
+  }
+  if (pr.id === r.id) return;
+  // Room in the window, and perhaps more than one message's worth to send.
+  while (maybeSendAppend(r, pr, false));
+  if (pr.id === r.leadTransferee && pr.match === r.raftLog.lastIndex()) {
+    r.logger.info(`${r.id.toString(16)} sent MsgTimeoutNow to ${pr.id.toString(16)} after received MsgAppResp`);
+    r.send(newMessage(MessageType.MsgTimeoutNow, pr.id));
+  }
+}
+
+/** A follower that waited for a snapshot has caught up, from wherever, to where this log can continue. */
+function leaveSnapshotState(r: LeaderReach, pr: Progress): void {
+  if (pr.match + 1 < r.raftLog.firstIndex()) return;
+  if (r.logger.debugEnabled) {
+    r.logger.debug(
+      `${r.id.toString(16)} recovered from needing snapshot, resumed sending replication messages to ${pr.id.toString(16)} [${pr}]`,
+    );
+  }
+  pr.becomeProbe();
+  pr.becomeReplicate();
+}
+
+function onHeartbeatResp(r: LeaderReach, m: Message, pr: Progress): void {
+  pr.recentActive = true;
+  pr.msgAppFlowPaused = false;
+  // Appends or their acknowledgements may have been lost: this is what starts a stalled follower again.
+  if (pr.match < r.raftLog.lastIndex() || pr.state === 'StateProbe') sendAppend(r, pr);
+  if (r.readOnly.option === 'ReadOnlySafe' && m.context !== undefined && m.context.length > 0) confirmReads(r, m);
+}
+
+function onSnapStatus(r: LeaderReach, m: Message, pr: Progress): void {
+  if (pr.state !== 'StateSnapshot') return;
+  if (m.reject) {
+    // Probe from match + 1, not from behind a snapshot that never arrived.
+    pr.pendingSnapshot = 0;
+    pr.becomeProbe();
+  } else {
+    pr.becomeProbe();
+  }
+  if (r.logger.debugEnabled) {
+    r.logger.debug(
+      `${r.id.toString(16)} snapshot ${m.reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ${m.from.toString(16)} [${pr}]`,
+    );
+  }
+  // The follower's next answer, or a heartbeat's, says where to go on.
+  pr.msgAppFlowPaused = true;
+}
+
+function onUnreachable(r: LeaderReach, pr: Progress): void {
+  // What was sent ahead is probably lost: go back to one append at a time.
+  if (pr.state === 'StateReplicate') pr.becomeProbe();
+  if (r.logger.debugEnabled) {
+    r.logger.debug(
+      `${r.id.toString(16)} failed to send message to ${pr.id.toString(16)} because it is unreachable [${pr}]`,
+    );
+  }
+}
+
+/** Hand leadership to the sender: bring its log up to date, then tell it to campaign (section 3.10 of the dissertation). */
+function onTransferLeader(r: LeaderReach, pr: Progress): void {
+  const { logger } = r;
+  const self = r.id.toString(16);
+  const target = pr.id.toString(16);
+  if (pr.isLearner) {
+    if (logger.debugEnabled) logger.debug(`${self} is learner. Ignored transferring leadership`);
+    return;
+  }
+  if (r.leadTransferee !== NONE) {
+    if (r.leadTransferee === pr.id) {
+      logger.info(
+        `${self} [term ${r.term}] transfer leadership to ${target} is in progress, ignores request to same node ${target}`,
+      );
+      return;
+    }
+    const previous = r.leadTransferee;
+    r.leadTransferee = NONE;
+    logger.info(`${self} [term ${r.term}] abort previous transferring leadership to ${previous.toString(16)}`);
+  }
+  if (pr.id === r.id) {
+    if (logger.debugEnabled) logger.debug(`${self} is already leader. Ignored transferring leadership to self`);
+    return;
+  }
+  logger.info(`${self} [term ${r.term}] starts to transfer leadership to ${target}`);
+  // It has an election timeout's time, after which proposals are taken again.
+  r.electionElapsed = 0;
+  r.leadTransferee = pr.id;
+  if (pr.match === r.raftLog.lastIndex()) {
+    r.send(newMessage(MessageType.MsgTimeoutNow, pr.id));
+    logger.info(`${self} sends MsgTimeoutNow to ${target} immediately as ${target} already has up-to-date log`);
+  } else {
+    sendAppend(r, pr);
+  }
+}

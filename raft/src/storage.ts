@@ -1,0 +1,75 @@
+import { type ConfState, type Entry, type HardState, RaftError, type Snapshot } from '@raft-ts/proto';
+
+/** What a member reads at its start. */
+export interface InitialState {
+  /** `undefined` where none was ever saved. */
+  readonly hardState: HardState | undefined;
+  /** The membership at the snapshot's index. */
+  readonly confState: ConfState;
+}
+
+/**
+ * The log that a member has written, as raft reads it. All calls are synchronous: an implementation on disk keeps in
+ * memory what raft may ask for. Expected refusals are thrown as `RaftError`s with the codes below; any other error
+ * stops the member.
+ */
+export interface Storage {
+  initialState(): InitialState;
+  /**
+   * Entries of [lo, hi), cut to the longest prefix whose encoded size (`entrySize`) is at most `maxSize` bytes, but
+   * never empty: the first entry is always kept.
+   * @throws ERR_RAFT_COMPACTED where lo is at or below the last compacted index; ERR_RAFT_UNAVAILABLE where the entries are not there
+   */
+  entries(lo: number, hi: number, maxSize: number): readonly Entry[];
+  /**
+   * The term of entry i, for i in [firstIndex - 1, lastIndex].
+   * @throws ERR_RAFT_COMPACTED, ERR_RAFT_UNAVAILABLE
+   */
+  term(i: number): number;
+  /** Index of the last entry; that of the snapshot where there is none. */
+  lastIndex(): number;
+  /** Index of the first entry that `entries` can give. */
+  firstIndex(): number;
+  /**
+   * The newest snapshot. raft asks for it when a follower needs entries that are compacted.
+   * @throws ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE where it will be there later; raft asks again
+   */
+  snapshot(): Snapshot;
+}
+
+/** The position was compacted: only a snapshot covers it. */
+export const ERR_COMPACTED = 'ERR_RAFT_COMPACTED';
+/** The position was not written yet. */
+export const ERR_UNAVAILABLE = 'ERR_RAFT_UNAVAILABLE';
+/** The snapshot is older than the one that storage has. */
+export const ERR_SNAP_OUT_OF_DATE = 'ERR_RAFT_SNAP_OUT_OF_DATE';
+/** The snapshot is being made. */
+export const ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE = 'ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE';
+
+type StorageErrorCode =
+  | typeof ERR_COMPACTED
+  | typeof ERR_UNAVAILABLE
+  | typeof ERR_SNAP_OUT_OF_DATE
+  | typeof ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE;
+
+const texts: Record<StorageErrorCode, string> = {
+  [ERR_COMPACTED]: 'requested index is unavailable due to compaction',
+  [ERR_UNAVAILABLE]: 'requested entry at index is unavailable',
+  [ERR_SNAP_OUT_OF_DATE]: 'requested index is older than the existing snapshot',
+  [ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE]: 'snapshot is temporarily unavailable',
+};
+
+/** etcd's text for a storage error. */
+export function storageErrorText(code: StorageErrorCode): string {
+  return texts[code];
+}
+
+/** The error that a `Storage` throws with this code, with etcd's text. */
+export function storageError(code: StorageErrorCode): RaftError {
+  return new RaftError(code, storageErrorText(code));
+}
+
+/** Is this the storage error with that code? */
+export function isStorageError(error: unknown, code: StorageErrorCode): boolean {
+  return error instanceof RaftError && error.code === code;
+}

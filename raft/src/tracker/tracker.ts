@@ -1,0 +1,172 @@
+import type { ConfState, NodeId } from '@raft-ts/proto';
+import { JointConfig } from '../quorum/joint.js';
+import {
+  type AckedIndexer,
+  describeIds,
+  type MajorityConfig,
+  majorityIndex,
+  type VoteResult,
+} from '../quorum/majority.js';
+import { Inflights } from './inflights.js';
+import { Progress } from './progress.js';
+
+/** Who belongs to the cluster, as the leader counts them. Immutable; `confchange/` makes the next one. */
+export class TrackerConfig {
+  readonly voters: JointConfig;
+  /** Leave the joint configuration as soon as it is committed. */
+  readonly autoLeave: boolean;
+  /** Members that receive the log and do not vote. Ascending. */
+  readonly learners: readonly NodeId[];
+  /** Voters of the outgoing half that become learners when the joint configuration is left. Ascending. */
+  readonly learnersNext: readonly NodeId[];
+
+  constructor(
+    init: {
+      voters?: JointConfig;
+      autoLeave?: boolean;
+      learners?: readonly NodeId[];
+      learnersNext?: readonly NodeId[];
+    } = {},
+  ) {
+    this.voters = init.voters ?? new JointConfig();
+    this.autoLeave = init.autoLeave ?? false;
+    this.learners = init.learners ?? [];
+    this.learnersNext = init.learnersNext ?? [];
+  }
+
+  /** As etcd prints it: `voters=(3)&&(1) learners=(2) learners_next=(1) autoleave`. */
+  toString(): string {
+    let text = `voters=${this.voters}`;
+    if (this.learners.length > 0) text += ` learners=${describeIds(this.learners)}`;
+    if (this.learnersNext.length > 0) text += ` learners_next=${describeIds(this.learnersNext)}`;
+    if (this.autoLeave) text += ' autoleave';
+    return text;
+  }
+
+  confState(): ConfState {
+    return {
+      voters: this.voters.incoming.ids,
+      learners: this.learners,
+      votersOutgoing: this.voters.outgoing.ids,
+      learnersNext: this.learnersNext,
+      autoLeave: this.autoLeave,
+    };
+  }
+}
+
+/** The counts of an election. */
+export interface Tally {
+  readonly granted: number;
+  readonly rejected: number;
+  readonly result: VoteResult;
+}
+
+/** The members, what the leader knows of each one's log, and the votes that a candidate has. */
+export class ProgressTracker implements AckedIndexer {
+  config: TrackerConfig = new TrackerConfig();
+  progress: ReadonlyMap<NodeId, Progress> = new Map();
+  /** The values of `progress` in ascending order of ids: every loop that can be observed goes this way. */
+  ordered: readonly Progress[] = [];
+  // The voters' progress by halves, and one list for their indexes: `committed` runs for every acknowledgement.
+  private incoming: readonly Progress[] = [];
+  private outgoing: readonly Progress[] = [];
+  private readonly matches: number[] = [];
+  readonly votes: Map<NodeId, boolean> = new Map();
+  readonly maxInflight: number;
+  readonly maxInflightBytes: number;
+
+  constructor(maxInflight: number, maxInflightBytes: number) {
+    this.maxInflight = maxInflight;
+    this.maxInflightBytes = maxInflightBytes;
+  }
+
+  /** Count by this configuration from now on. */
+  install(config: TrackerConfig, progress: ReadonlyMap<NodeId, Progress>): void {
+    this.config = config;
+    this.progress = progress;
+    this.ordered = [...progress.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    this.incoming = this.progressOf(config.voters.incoming);
+    this.outgoing = this.progressOf(config.voters.outgoing);
+  }
+
+  /** Forget what is known of every log: a new term has begun. */
+  resetProgress(self: NodeId, lastIndex: number): void {
+    const progress = new Map<NodeId, Progress>();
+    for (const { id, isLearner } of this.ordered) {
+      progress.set(
+        id,
+        new Progress({
+          id,
+          match: id === self ? lastIndex : 0,
+          next: lastIndex + 1,
+          inflights: new Inflights(this.maxInflight, this.maxInflightBytes),
+          isLearner,
+          recentActive: false,
+        }),
+      );
+    }
+    this.install(this.config, progress);
+  }
+
+  /** Does one voter decide alone? */
+  isSingleton(): boolean {
+    return this.config.voters.incoming.size === 1 && !this.config.voters.isJoint;
+  }
+
+  ackedIndex(id: NodeId): number | undefined {
+    return this.progress.get(id)?.match;
+  }
+
+  /** The highest index that a quorum has. */
+  committed(): number {
+    return Math.min(this.matchedBy(this.incoming), this.matchedBy(this.outgoing));
+  }
+
+  private progressOf(half: MajorityConfig): Progress[] {
+    return this.ordered.filter(({ id }) => half.has(id));
+  }
+
+  private matchedBy(half: readonly Progress[]): number {
+    for (let i = 0; i < half.length; i++) this.matches[i] = (half[i] as Progress).match;
+    return majorityIndex(this.matches, half.length);
+  }
+
+  /** Was a quorum of voters heard of since the last check? */
+  quorumActive(): boolean {
+    const active = new Map<NodeId, boolean>();
+    for (const pr of this.ordered) {
+      if (!pr.isLearner) active.set(pr.id, pr.recentActive);
+    }
+    return this.config.voters.voteResult(active) === 'VoteWon';
+  }
+
+  /** Voters of both halves, ascending. */
+  voterNodes(): readonly NodeId[] {
+    return this.config.voters.ids();
+  }
+
+  learnerNodes(): readonly NodeId[] {
+    return this.config.learners;
+  }
+
+  resetVotes(): void {
+    this.votes.clear();
+  }
+
+  /** Only the first vote of a member counts. */
+  recordVote(id: NodeId, granted: boolean): void {
+    if (!this.votes.has(id)) this.votes.set(id, granted);
+  }
+
+  tallyVotes(): Tally {
+    let granted = 0;
+    let rejected = 0;
+    for (const pr of this.ordered) {
+      // A vote can arrive from a member that has become a learner since: it is not counted.
+      const vote = pr.isLearner ? undefined : this.votes.get(pr.id);
+      if (vote === true) granted++;
+      else if (vote === false) rejected++;
+    }
+    return { granted, rejected, result: this.config.voters.voteResult(this.votes) };
+  }
+}

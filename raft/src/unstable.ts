@@ -1,0 +1,171 @@
+import type { Entry, Snapshot } from '@raft-ts/proto';
+import { RaftPanic } from './errors.js';
+import type { EntryId } from './log-slice.js';
+import type { Logger } from './logger.js';
+
+const noEntries: readonly Entry[] = [];
+
+/**
+ * The part of the log that is not known to be on stable storage: a snapshot that was received, and the entries from
+ * `offset` on. `offset` may lie below the last index of storage: the next write then overwrites what is there.
+ *
+ * Entries before `offsetInProgress` were handed out to be written. Invariant: offset <= offsetInProgress <= offset +
+ * length.
+ */
+export class Unstable {
+  /** Received and not yet stored. */
+  snapshot: Snapshot | undefined = undefined;
+  /** Index of the first entry here, or of the next one where there is none. */
+  offset: number;
+  /** Was `snapshot` handed out to be stored? */
+  snapshotInProgress = false;
+  offsetInProgress: number;
+  private readonly logger: Logger;
+  // Entries become stable at the front while new ones arrive at the back. Dropping from the front moves `start`, and
+  // the array is rebuilt only when most of it is gone, so that both ends cost amortised O(1).
+  private list: Entry[] = [];
+  private start = 0;
+
+  constructor(offset: number, logger: Logger) {
+    this.offset = offset;
+    this.offsetInProgress = offset;
+    this.logger = logger;
+  }
+
+  get length(): number {
+    return this.list.length - this.start;
+  }
+
+  /** A copy of the entries. */
+  get entries(): readonly Entry[] {
+    return this.list.slice(this.start);
+  }
+
+  /** Index of the log's first entry, where the snapshot decides it. */
+  maybeFirstIndex(): number | undefined {
+    return this.snapshot === undefined ? undefined : this.snapshot.metadata.index + 1;
+  }
+
+  /** Index of the log's last entry, where it is here. */
+  maybeLastIndex(): number | undefined {
+    if (this.length > 0) return this.offset + this.length - 1;
+    return this.snapshot?.metadata.index;
+  }
+
+  /** Term of the entry at this index, where it is here. */
+  maybeTerm(index: number): number | undefined {
+    if (index < this.offset) {
+      const metadata = this.snapshot?.metadata;
+      return metadata !== undefined && metadata.index === index ? metadata.term : undefined;
+    }
+    return this.list[this.start + index - this.offset]?.term;
+  }
+
+  /** Entries that were not handed out yet. */
+  nextEntries(): readonly Entry[] {
+    if (!this.hasNextEntries()) return noEntries;
+    return this.list.slice(this.start + this.offsetInProgress - this.offset);
+  }
+
+  hasNextEntries(): boolean {
+    return this.offset + this.length > this.offsetInProgress;
+  }
+
+  /** The snapshot, where it was not handed out yet. */
+  nextSnapshot(): Snapshot | undefined {
+    return this.snapshotInProgress ? undefined : this.snapshot;
+  }
+
+  /** All that is here was handed out. */
+  acceptInProgress(): void {
+    this.offsetInProgress = this.offset + this.length;
+    if (this.snapshot !== undefined) this.snapshotInProgress = true;
+  }
+
+  /**
+   * The log is stable up to this entry. An id that does not match is an acknowledgement of entries that were replaced
+   * in the meantime (the ABA problem of asynchronous writes): nothing may be dropped for it.
+   */
+  stableTo(id: EntryId): void {
+    const term = this.maybeTerm(id.index);
+    if (term === undefined) {
+      this.logger.info(`entry at index ${id.index} missing from unstable log; ignoring`);
+      return;
+    }
+    if (id.index < this.offset) {
+      this.logger.info(`entry at index ${id.index} matched unstable snapshot; ignoring`);
+      return;
+    }
+    if (term !== id.term) {
+      this.logger.info(
+        `entry at (index,term)=(${id.index},${id.term}) mismatched with entry at (${id.index},${term}) in unstable log; ignoring`,
+      );
+      return;
+    }
+    this.dropFront(id.index + 1 - this.offset);
+    this.offset = id.index + 1;
+    this.offsetInProgress = Math.max(this.offsetInProgress, this.offset);
+  }
+
+  /** The snapshot of this index is stable. */
+  stableSnapTo(index: number): void {
+    if (this.snapshot?.metadata.index !== index) return;
+    this.snapshot = undefined;
+    this.snapshotInProgress = false;
+  }
+
+  /** The log begins anew after this snapshot. */
+  restore(snapshot: Snapshot): void {
+    this.offset = snapshot.metadata.index + 1;
+    this.offsetInProgress = this.offset;
+    this.list = [];
+    this.start = 0;
+    this.snapshot = snapshot;
+    this.snapshotInProgress = false;
+  }
+
+  /** Adds entries that follow, or replace, the last ones. What they replace is no longer in progress. */
+  truncateAndAppend(entries: readonly Entry[]): void {
+    const from = (entries[0] as Entry).index;
+    const end = this.offset + this.length;
+    if (from > end) {
+      throw new RaftPanic('log-consistency', this.outOfBound(this.offset, from));
+    }
+    if (from <= this.offset && from !== end) {
+      this.logger.info(`replace the unstable entries from index ${from}`);
+      this.list = [];
+      this.start = 0;
+      this.offset = from;
+      this.offsetInProgress = from;
+    } else if (from < end) {
+      this.logger.info(`truncate the unstable entries before index ${from}`);
+      this.list.length = this.start + from - this.offset;
+      this.offsetInProgress = Math.min(this.offsetInProgress, from);
+    }
+    for (const entry of entries) this.list.push(entry);
+  }
+
+  /** The entries of [lo, hi). */
+  slice(lo: number, hi: number): readonly Entry[] {
+    if (lo > hi) throw new RaftPanic('log-consistency', `invalid unstable.slice ${lo} > ${hi}`);
+    if (lo < this.offset || hi > this.offset + this.length) {
+      throw new RaftPanic('log-consistency', this.outOfBound(lo, hi));
+    }
+    return this.list.slice(this.start + lo - this.offset, this.start + hi - this.offset);
+  }
+
+  private outOfBound(lo: number, hi: number): string {
+    return `unstable.slice[${lo},${hi}) out of bound [${this.offset},${this.offset + this.length}]`;
+  }
+
+  private dropFront(count: number): void {
+    this.start += count;
+    if (this.start === this.list.length) {
+      this.list = [];
+      this.start = 0;
+    } else if (this.start > 64 && this.start * 2 > this.list.length) {
+      this.list = this.list.slice(this.start);
+      this.start = 0;
+    }
+  }
+}

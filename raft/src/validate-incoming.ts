@@ -1,0 +1,204 @@
+import {
+  type Entry,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  NONE,
+  type NodeId,
+} from '@raft-ts/proto';
+import { decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
+import { tryRestore } from './membership.js';
+import type { Raft } from './raft.js';
+import { readCounter } from './read-only.js';
+
+/** The rule that a message breaks. */
+export type Refusal =
+  | 'position-too-high'
+  | 'from-self'
+  | 'from-storage-thread'
+  | 'storage-response'
+  | 'append-entries'
+  | 'heartbeat-commit'
+  | 'vote-term'
+  | 'pre-vote-at-term-0'
+  | 'term-missing'
+  | 'empty-proposal'
+  | 'conf-change-data'
+  | 'heartbeat-context'
+  | 'read-index-entries'
+  | 'snapshot';
+
+/** `drop`: honest, and too late to be of use. A refusal names what no correct member does. */
+export type Verdict = Refusal | 'drop' | undefined;
+
+type Reach = Pick<
+  Raft,
+  | 'id'
+  | 'term'
+  | 'state'
+  | 'lead'
+  | 'checkQuorum'
+  | 'electionElapsed'
+  | 'electionTimeout'
+  | 'raftLog'
+  | 'trk'
+  | 'readOnly'
+>;
+
+// The next election needs a higher term, and the next entry a higher index: room for four billion of each.
+const LIMIT = 2 ** 53 - 2 ** 32;
+
+function inRange(position: number): boolean {
+  return Number.isSafeInteger(position) && position >= 0 && position <= LIMIT;
+}
+
+export function isStorageThread(id: NodeId): boolean {
+  return id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
+}
+
+/**
+ * Decides whether a message may be stepped. `Raft.step` trusts its input and panics, as etcd does, where a message
+ * contradicts what this member knows; a message from another process deserves no such trust. Nothing is changed.
+ *
+ * Messages that the term gate ignores anyway are let through, so that they are logged as etcd does.
+ */
+export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
+  if (!(inRange(m.term) && inRange(m.logTerm) && inRange(m.index) && inRange(m.rejectHint))) return 'position-too-high';
+  if (isStorageThread(m.from)) return validateStorageResponse(r, m, asyncStorageWrites);
+  if (m.from === r.id && !mayComeFromSelf(r, m)) return 'from-self';
+  const ignored = m.term !== 0 && m.term < r.term;
+  switch (m.type) {
+    case MessageType.MsgApp:
+      return ignored ? undefined : (validateAppend(m) ?? validateTerm(r, m));
+    case MessageType.MsgHeartbeat:
+      return ignored ? undefined : (validateHeartbeat(r, m) ?? validateTerm(r, m));
+    case MessageType.MsgSnap:
+      return ignored ? undefined : (validateSnapshot(r, m) ?? validateTerm(r, m));
+    case MessageType.MsgVote:
+      return m.term === 0 ? 'vote-term' : undefined;
+    case MessageType.MsgPreVote:
+      return m.term === 0 ? 'vote-term' : validatePreVote(r, m);
+    case MessageType.MsgVoteResp:
+      // A candidate that was removed while it campaigned must not win.
+      return r.state === 'StateCandidate' && !ignored && !r.trk.progress.has(r.id) ? 'drop' : undefined;
+    case MessageType.MsgHeartbeatResp:
+      return validateHeartbeatResp(r, m);
+    case MessageType.MsgProp:
+      return validateProposal(m.entries) ?? dropIfForwardedAgain(r, m);
+    case MessageType.MsgReadIndex:
+      return m.entries.length === 1 ? dropIfForwardedAgain(r, m) : 'read-index-entries';
+    case MessageType.MsgTransferLeader:
+      return dropIfForwardedAgain(r, m);
+    default:
+      return undefined;
+  }
+}
+
+/** Answers of the storage threads, which only asynchronous writes have. */
+function validateStorageResponse(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
+  if (!asyncStorageWrites) return 'from-storage-thread';
+  if (m.type === MessageType.MsgStorageAppendResp && m.from === LOCAL_APPEND_THREAD) {
+    if (m.term > r.term) return 'storage-response';
+    if (m.snapshot !== undefined && m.snapshot.metadata.index > r.raftLog.committed) return 'storage-response';
+    return undefined;
+  }
+  if (m.type === MessageType.MsgStorageApplyResp && m.from === LOCAL_APPLY_THREAD) {
+    const last = m.entries.at(-1);
+    return m.term !== 0 || (last !== undefined && last.index > r.raftLog.committed) ? 'storage-response' : undefined;
+  }
+  return 'from-storage-thread';
+}
+
+function mayComeFromSelf(r: Reach, m: Message): boolean {
+  switch (m.type) {
+    case MessageType.MsgVoteResp:
+    case MessageType.MsgPreVoteResp:
+      // Asynchronous storage delivers a member's own votes and acknowledgements to it.
+      return !m.reject;
+    case MessageType.MsgAppResp:
+      return !m.reject && (m.term < r.term || m.index <= r.raftLog.lastIndex());
+    case MessageType.MsgProp:
+    case MessageType.MsgReadIndex:
+      // Forwarded to a leader that was, they come back to the one that is.
+      return true;
+    case MessageType.MsgTransferLeader:
+      // Its sender is the member that shall lead.
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** On a candidate a leader's message without a term would set the term back to 0. */
+function validateTerm(r: Reach, m: Message): Verdict {
+  const campaigns = r.state === 'StateCandidate' || r.state === 'StatePreCandidate';
+  return m.term === 0 && r.term > 0 && campaigns ? 'term-missing' : undefined;
+}
+
+function validateAppend(m: Message): Verdict {
+  let index = m.index;
+  let term = m.logTerm;
+  for (const entry of m.entries) {
+    index++;
+    if (entry.index !== index || entry.term < term) return 'append-entries';
+    term = entry.term;
+  }
+  if (!inRange(index) || !inRange(term)) return 'position-too-high';
+  // A leader's log holds nothing of terms later than its own.
+  return m.entries.length > 0 && term > m.term ? 'append-entries' : undefined;
+}
+
+function validateHeartbeat(r: Reach, m: Message): Verdict {
+  const leads = r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
+  // A leader commits no further than it knows this log to reach. What lies beyond has been lost here.
+  return !leads && !(m.commit <= r.raftLog.lastIndex()) ? 'heartbeat-commit' : undefined;
+}
+
+function validateSnapshot(r: Reach, m: Message): Verdict {
+  if (m.snapshot === undefined) return undefined;
+  const { index, term, confState } = m.snapshot.metadata;
+  if (!inRange(index) || !inRange(term)) return 'position-too-high';
+  if (m.term !== 0 && term > m.term) return 'snapshot';
+  if (index <= r.raftLog.committed) return undefined;
+  try {
+    tryRestore(r, confState);
+    return undefined;
+  } catch {
+    return 'snapshot';
+  }
+}
+
+/** At term 0 there is no term to refuse a pre-vote with: a refusal would read as a message of no term at all. */
+function validatePreVote(r: Reach, m: Message): Verdict {
+  if (r.term !== 0 || r.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) return undefined;
+  const leased = r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout;
+  return leased ? undefined : 'pre-vote-at-term-0';
+}
+
+function validateHeartbeatResp(r: Reach, m: Message): Verdict {
+  const { context } = m;
+  if (context === undefined || context.length === 0) return undefined;
+  if (context.length < 8) return 'heartbeat-context';
+  const counts = r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
+  return counts && readCounter(context) > r.readOnly.lastRead ? 'heartbeat-context' : undefined;
+}
+
+function validateProposal(entries: readonly Entry[]): Verdict {
+  if (entries.length === 0) return 'empty-proposal';
+  for (const entry of entries) {
+    if (!isConfChangeEntry(entry)) continue;
+    try {
+      decodeConfChangeEntry(entry);
+    } catch {
+      return 'conf-change-data';
+    }
+  }
+  return undefined;
+}
+
+/** A request that was stamped with a term when it was forwarded cannot be forwarded once more. */
+function dropIfForwardedAgain(r: Reach, m: Message): Verdict {
+  const forwards = r.state === 'StateFollower' && r.lead !== NONE;
+  return forwards && m.term !== 0 && m.term === r.term ? 'drop' : undefined;
+}
