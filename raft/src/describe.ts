@@ -18,9 +18,8 @@ import {
 import { asV2, confChangesToString, decodeConfChangeEntry } from './confchange/conf-change.js';
 import { quoteBytes } from './quote.js';
 import type { SoftState } from './raft.js';
-import { isEmptyHardState } from './raft.js';
 import type { ReadState } from './read-only.js';
-import type { Ready } from './ready.js';
+import { isEmptyHardState, isEmptySnap, type Ready } from './ready.js';
 
 /**
  * Texts for people, in etcd's formats, which its test scripts compare. Ids are hexadecimal in messages and decimal
@@ -67,8 +66,8 @@ export function confStateText(cs: ConfState): string {
     ['voters_outgoing', cs.votersOutgoing],
     ['learners_next', cs.learnersNext],
   ] as const;
-  const ids = lists.flatMap(([name, list]) => list.map((id) => `${name}:${id} `));
-  return `${ids.join('')}auto_leave:${cs.autoLeave}`;
+  const texts = lists.flatMap(([name, ids]) => ids.map((id) => `${name}:${id} `));
+  return `${texts.join('')}auto_leave:${cs.autoLeave}`;
 }
 
 /** `Index:11 Term:1 ConfState:…` */
@@ -175,9 +174,4 @@ export function describeReady(rd: Ready, format: EntryFormatter = quoteBytes): s
     text += `Messages:\n${rd.messages.map((m) => `${describeMessage(m, format)}\n`).join('')}`;
   }
   return text === '' ? '<empty Ready>' : `Ready MustSync=${rd.mustSync}:\n${text}`;
-}
-
-/** Is there no snapshot, or only one of index 0? A value that is not empty is narrowed to a snapshot. */
-export function isEmptySnap(snapshot: Snapshot | undefined): snapshot is undefined {
-  return snapshot === undefined || snapshot.metadata.index === 0;
 }

@@ -64,7 +64,6 @@ export {
   describeSnapshot,
   describeSoftState,
   type EntryFormatter,
-  isEmptySnap,
 } from './describe.js';
 export {
   type DropReason,
@@ -87,10 +86,10 @@ export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
 export { MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
 export { quoteBytes } from './quote.js';
-export { isEmptyHardState, type SoftState, type StateType } from './raft.js';
+export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
-export { mustSync, type Ready } from './ready.js';
+export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
 export { type BasicStatus, describeStatus, type Status } from './status.js';
 export {
   ERR_COMPACTED,

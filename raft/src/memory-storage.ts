@@ -72,13 +72,14 @@ export class MemoryStorage implements Storage {
     return this.list.length - this.start;
   }
 
-  /** @throws RaftPanic where hi lies beyond the log */
+  /** @throws RaftPanic where hi lies beyond the log, or before lo */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
     if (lo <= this.offset) throw storageError(ERR_COMPACTED);
     if (hi > this.lastIndex() + 1) {
       throw new RaftPanic('index-in-log', `entries' hi(${hi}) is out of bound lastindex(${this.lastIndex()})`);
     }
     if (this.length === 1) throw storageError(ERR_UNAVAILABLE);
+    if (lo > hi) throw new RaftPanic('index-in-log', `entries' range [${lo},${hi}) ends before it begins`);
     const from = this.start + lo - this.offset;
     const to = this.start + hi - this.offset;
     return this.list.slice(from, from + countWithin(this.list, from, to, maxSize));

@@ -20,8 +20,8 @@ export type Missing = 'compacted' | 'unavailable';
 const noEntries: readonly Entry[] = [];
 
 /** The storage error's text for a position that cannot be read. */
-export function missingText(missing: Missing): string {
-  return storageErrorText(missing === 'compacted' ? ERR_COMPACTED : ERR_UNAVAILABLE);
+export function missingText(why: Missing): string {
+  return storageErrorText(why === 'compacted' ? ERR_COMPACTED : ERR_UNAVAILABLE);
 }
 
 /**
@@ -51,8 +51,8 @@ export class RaftLog {
     this.storage = storage;
     this.logger = logger;
     this.maxApplyingEntsSize = maxApplyingEntsSize;
-    const firstIndex = trusted(() => storage.firstIndex());
-    this.unstable = new Unstable(trusted(() => storage.lastIndex()) + 1, logger);
+    const firstIndex = storedFirstIndex(storage);
+    this.unstable = new Unstable(storedLastIndex(storage) + 1, logger);
     this.committed = firstIndex - 1;
     this.applying = firstIndex - 1;
     this.applied = firstIndex - 1;
@@ -70,15 +70,19 @@ export class RaftLog {
 
   /** What storage had when the member started. */
   initialState(): InitialState {
-    return trusted(() => this.storage.initialState());
+    try {
+      return this.storage.initialState();
+    } catch (error) {
+      throw storagePanic(error);
+    }
   }
 
   firstIndex(): number {
-    return this.unstable.maybeFirstIndex() ?? this.storage.firstIndex();
+    return this.unstable.maybeFirstIndex() ?? storedFirstIndex(this.storage);
   }
 
   lastIndex(): number {
-    return this.unstable.maybeLastIndex() ?? this.storage.lastIndex();
+    return this.unstable.maybeLastIndex() ?? storedLastIndex(this.storage);
   }
 
   /** The term of the entry at this index, or why there is none to be had. */
@@ -255,7 +259,7 @@ export class RaftLog {
         );
       }
       const skip = conflict - (prev.index + 1);
-      if (skip > entries.length) {
+      if (skip < 0 || skip > entries.length) {
         throw new RaftPanic('log-consistency', `index, ${skip}, is out of range [${entries.length}]`);
       }
       this.append(skip === 0 ? entries : entries.slice(skip));
@@ -370,9 +374,17 @@ function storagePanic(error: unknown): RaftPanic {
   return new RaftPanic('storage-failed', error instanceof Error ? error.message : String(error), error);
 }
 
-function trusted<T>(read: () => T): T {
+function storedFirstIndex(storage: Storage): number {
   try {
-    return read();
+    return storage.firstIndex();
+  } catch (error) {
+    throw storagePanic(error);
+  }
+}
+
+function storedLastIndex(storage: Storage): number {
+  try {
+    return storage.lastIndex();
   } catch (error) {
     throw storagePanic(error);
   }

@@ -16,6 +16,7 @@ import { appliedTo, restoreConfState } from './membership.js';
 import { DONE, type StepOutcome } from './outcome.js';
 import { RaftLog } from './raft-log.js';
 import { ReadOnly, type ReadState } from './read-only.js';
+import { isEmptyHardState } from './ready.js';
 import { appendEntry, reduceUncommittedSize } from './replication.js';
 import { entriesSize, payloadsSize } from './sizes.js';
 import { stepCandidate } from './step-candidate.js';
@@ -459,9 +460,4 @@ export class Raft {
         this.msgs.push(m);
     }
   }
-}
-
-/** Nothing to save? */
-export function isEmptyHardState(hs: HardState | undefined): boolean {
-  return hs === undefined || (hs.term === 0 && hs.vote === NONE && hs.commit === 0);
 }

@@ -36,3 +36,13 @@ export interface Ready {
 export function mustSync(hs: HardState, prev: HardState | undefined, entries: number): boolean {
   return entries !== 0 || hs.vote !== (prev?.vote ?? NONE) || hs.term !== (prev?.term ?? 0);
 }
+
+/** Nothing to save? */
+export function isEmptyHardState(hs: HardState | undefined): boolean {
+  return hs === undefined || (hs.term === 0 && hs.vote === NONE && hs.commit === 0);
+}
+
+/** Is there no snapshot, or only one of index 0? A value that is not empty is narrowed to a snapshot. */
+export function isEmptySnap(snapshot: Snapshot | undefined): snapshot is undefined {
+  return snapshot === undefined || snapshot.metadata.index === 0;
+}

@@ -68,8 +68,8 @@ export class ProgressTracker implements AckedIndexer {
   /** The values of `progress` in ascending order of ids: every loop that can be observed goes this way. */
   ordered: readonly Progress[] = [];
   // The voters' progress by halves, and one list for their indexes: `committed` runs for every acknowledgement.
-  private incoming: readonly Progress[] = [];
-  private outgoing: readonly Progress[] = [];
+  private incoming: readonly (Progress | undefined)[] = [];
+  private outgoing: readonly (Progress | undefined)[] = [];
   private readonly matches: number[] = [];
   readonly votes: Map<NodeId, boolean> = new Map();
   readonly maxInflight: number;
@@ -122,12 +122,12 @@ export class ProgressTracker implements AckedIndexer {
     return Math.min(this.matchedBy(this.incoming), this.matchedBy(this.outgoing));
   }
 
-  private progressOf(half: MajorityConfig): Progress[] {
-    return this.ordered.filter(({ id }) => half.has(id));
+  private progressOf(half: MajorityConfig): (Progress | undefined)[] {
+    return half.ids.map((id) => this.progress.get(id));
   }
 
-  private matchedBy(half: readonly Progress[]): number {
-    for (let i = 0; i < half.length; i++) this.matches[i] = (half[i] as Progress).match;
+  private matchedBy(half: readonly (Progress | undefined)[]): number {
+    for (let i = 0; i < half.length; i++) this.matches[i] = half[i]?.match ?? 0;
     return majorityIndex(this.matches, half.length);
   }
 
