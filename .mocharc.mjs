@@ -1,0 +1,15 @@
+import process from 'node:process';
+
+// mocha adds the files of the command line to those of this file, where one who names some wants only these.
+const named = process.argv.slice(2).some((arg) => /^--spec\b|\.test\.js$/.test(arg));
+
+export default {
+  spec: named ? [] : ['test/dist/**/*.test.js'],
+  reporter: './scripts/reporter.mjs',
+  // Longer than any test needs on two busy cores; a test that starts processes says its own.
+  timeout: 20_000,
+  // An `.only` that was left behind would hide every other test.
+  forbidOnly: process.env['CI'] !== undefined,
+  // Stacks name the .ts file and line.
+  'node-option': ['enable-source-maps'],
+};

@@ -1,0 +1,116 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+
+import { expect } from 'chai';
+
+import { root, run, workspaceFolders } from './repository.js';
+
+/** A block of TypeScript in a document. ```` ```ts ```` is compiled and run, ```` ```ts no-run ```` is compiled. */
+interface Block {
+  readonly document: string;
+  /** Where its first line of code stands in the document, counted from 1. */
+  readonly line: number;
+  readonly runs: boolean;
+  readonly code: string;
+}
+
+const RUN_LIMIT_MS = 15_000;
+
+/** Inside test/dist, so that a block imports the packages as the tests do, and git does not see it. */
+const folder = join(root, 'test/dist/docs-blocks');
+
+function documents(): readonly string[] {
+  const readmes = ['README.md', ...workspaceFolders.map((name) => `${name}/README.md`)];
+  const docs = existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : [];
+  const written = docs.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);
+  return [...readmes.filter((name) => existsSync(join(root, name))), ...written];
+}
+
+function blocksOf(document: string, text: string): readonly Block[] {
+  const blocks: Block[] = [];
+  let open: { info: string; line: number; code: string[] } | undefined;
+  for (const [index, line] of text.split('\n').entries()) {
+    const fence = /^ {0,3}```(.*)$/.exec(line);
+    if (fence === null) {
+      open?.code.push(line);
+    } else if (open === undefined) {
+      open = { info: (fence[1] ?? '').trim(), line: index + 2, code: [] };
+    } else {
+      if (/^(ts|typescript)\b/.test(open.info)) {
+        expect(open.info, `${document}:${open.line - 1}`).to.be.oneOf(['ts', 'ts no-run']);
+        blocks.push({ document, line: open.line, runs: open.info === 'ts', code: open.code.join('\n') });
+      }
+      open = undefined;
+    }
+  }
+  expect(open, `${document}: a code block is not closed`).to.equal(undefined);
+  return blocks;
+}
+
+function moduleName({ document, line }: Block): string {
+  return `${document.replaceAll('/', '-').replace(/\.md$/, '')}-${line}`;
+}
+
+/** The lines before the block are left empty: what the compiler and a stack say is then the document's own line. */
+function writeBlocks(blocks: readonly Block[]): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const block of blocks) {
+    writeFileSync(join(folder, `${moduleName(block)}.ts`), `${'\n'.repeat(block.line - 1)}${block.code}\n`);
+  }
+  const compilerOptions = {
+    rootDir: '.',
+    types: ['node'],
+    // An example shows a name that its reader will use.
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    // Examples are read, not published.
+    composite: false,
+    incremental: false,
+    declaration: false,
+    declarationMap: false,
+    isolatedDeclarations: false,
+  };
+  const files = blocks.map((block) => `${moduleName(block)}.ts`);
+  const tsconfig = { extends: join(root, 'tsconfig.base.json'), compilerOptions, files };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig));
+}
+
+describe('the documents', function () {
+  this.timeout(60_000);
+
+  const blocks = documents().flatMap((document) => blocksOf(document, readFileSync(join(root, document), 'utf8')));
+  let compilerSays = '';
+
+  before(async () => {
+    if (blocks.length === 0) return;
+    writeBlocks(blocks);
+    const tsc = join(root, 'node_modules/.bin/tsc');
+    const { stdout, stderr } = await run(tsc, ['-p', folder, '--pretty', 'false'], { cwd: folder, timeoutMs: 60_000 });
+    compilerSays = stdout + stderr;
+  });
+
+  it('show a program that runs in README.md', () => {
+    expect(blocks.filter(({ document, runs }) => document === 'README.md' && runs)).not.to.be.empty;
+  });
+
+  for (const block of blocks) {
+    const where = `${block.document}:${block.line}`;
+    const module = moduleName(block);
+
+    it(`${where} compiles`, () => {
+      const errors = compilerSays.split('\n').filter((line) => line.startsWith(`${module}.ts(`));
+      expect(errors).to.deep.equal([]);
+      expect(existsSync(join(folder, `${module}.js`)), compilerSays).to.equal(true);
+    });
+
+    if (!block.runs) continue;
+    it(`${where} runs`, async () => {
+      const args = ['--enable-source-maps', join(folder, `${module}.js`)];
+      const { code, stdout, stderr } = await run(process.execPath, args, { cwd: folder, timeoutMs: RUN_LIMIT_MS });
+      const ended = code === null ? `did not end within ${RUN_LIMIT_MS} ms` : `exit code ${code}`;
+      expect(ended, `${stdout}\n${stderr}`).to.equal('exit code 0');
+    });
+  }
+});
