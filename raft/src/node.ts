@@ -56,6 +56,14 @@ export function restartNode(config: Config): Node {
   return new Node(new RawNode(config), config);
 }
 
+async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } finally {
+    await turnOfEventLoop();
+  }
+}
+
 /**
  * A member for programs that await: `RawNode` with a loop of `Ready`s and with calls that wait.
  *
@@ -121,7 +129,7 @@ export class Node {
     } catch (error) {
       this.end(error instanceof Error ? error : new Error(String(error)));
       // What waited behind it is answered: each finds that the node has ended.
-      for (const input of this.inputs.splice(0)) input();
+      for (const queued of this.inputs.splice(0)) queued();
       throw error;
     } finally {
       this.running = false;
@@ -253,7 +261,7 @@ export class Node {
     if (++this.proposalsInTurn < PROPOSALS_PER_TURN) return done;
     this.proposalsInTurn = 0;
     // The answer waits, not the proposal: proposals keep the order of their calls.
-    return done.finally(turnOfEventLoop);
+    return answerNextTurn(done);
   }
 
   private waitForLeader<T>(propose: () => T, signal: AbortSignal | undefined): Promise<T> {
