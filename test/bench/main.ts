@@ -1,0 +1,215 @@
+/**
+ * Runs a workload on this implementation and, where Go is present, on the programs of test/reference, in turn, and
+ * prints best, spread and ratio. Only ratios within one run mean anything.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+type Result = Record<string, string | number>;
+
+/** One line of the table: what is run on each side, and which figure is compared. */
+interface Case {
+  readonly name: string;
+  readonly figure: string;
+  /** Are higher figures better? */
+  readonly higherIsBetter: boolean;
+  readonly ours: readonly string[];
+  readonly anchor: readonly string[];
+  readonly matches: (result: Result) => boolean;
+}
+
+interface Row {
+  readonly workload: string;
+  readonly case: string;
+  readonly ours: number;
+  readonly anchor: number | null;
+  /** Above 1: ours is better. */
+  readonly ratio: number | null;
+}
+
+const inFlight = ['1', '64', '256'];
+
+function rawnodeCases(): Case[] {
+  return ['plain', 'prevote+checkquorum', 'async'].flatMap((variant) =>
+    inFlight.map((k) => ({
+      name: `${variant}, ${k}`,
+      figure: 'commits_per_s',
+      higherIsBetter: true,
+      ours: ['--only', variant, '--k', k],
+      anchor: ['-variant', variant, '-k', k],
+      matches: () => true,
+    })),
+  );
+}
+
+function nodeCases(): Case[] {
+  const sequential = ['one-node-disk-1ms', 'proposal-3-nodes'].flatMap((scenario) =>
+    ['accepted_per_s', 'commits_per_s'].map((figure) => ({
+      name: `${scenario}, ${figure === 'accepted_per_s' ? 'accepted' : 'commits'}`,
+      figure,
+      higherIsBetter: true,
+      ours: ['--only', scenario],
+      anchor: ['-scenario', scenario],
+      matches: () => true,
+    })),
+  );
+  const pipelined = ['one-node', 'three-nodes'].flatMap((scenario) =>
+    inFlight.map((k) => ({
+      name: `${scenario}, ${k}`,
+      figure: 'commits_per_s',
+      higherIsBetter: true,
+      ours: ['--only', scenario, '--k', k],
+      anchor: ['-scenario', scenario, '-k', k],
+      matches: () => true,
+    })),
+  );
+  return [...sequential, ...pipelined];
+}
+
+function codecCases(): Case[] {
+  return ['heartbeat', 'app-1x256', 'app-64x256', 'app-1x65536'].flatMap((message) =>
+    ['encode', 'encode-into-reused-buffer', 'decode'].map((op) => ({
+      name: `${message}, ${op}`,
+      figure: 'ns_per_op',
+      higherIsBetter: false,
+      ours: ['--only', message],
+      anchor: [],
+      matches: (result: Result) => result['message'] === message && result['op'] === op,
+    })),
+  );
+}
+
+const workloads: Readonly<Record<string, () => Case[]>> = { rawnode: rawnodeCases, node: nodeCases, codec: codecCases };
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const reference = fileURLToPath(new URL('../../reference', import.meta.url));
+
+function resultsOf(command: string, args: readonly string[]): Result[] {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? stderr}`);
+  return (JSON.parse(stdout.trim().split('\n').at(-1) as string) as { results: Result[] }).results;
+}
+
+/** Builds the Go program of this name; undefined, saying why, where that is not possible. */
+function buildAnchor(name: string, folder: string): string | undefined {
+  const binary = join(folder, name);
+  const { status, stderr, error } = spawnSync('go', ['build', '-o', binary, `./cmd/${name}`], {
+    cwd: reference,
+    encoding: 'utf8',
+  });
+  if (status === 0) return binary;
+  console.error(`no Go figures: ${error === undefined ? stderr.trim() : 'there is no Go toolchain'}`);
+  return undefined;
+}
+
+interface Samples {
+  readonly ours: number[];
+  readonly anchor: number[];
+}
+
+function collect(workload: string, cases: readonly Case[], rounds: number, anchor: string | undefined): Samples[] {
+  const samples = cases.map((): Samples => ({ ours: [], anchor: [] }));
+  const program = join(here, `${workload}.js`);
+  for (let round = 1; round <= rounds; round++) {
+    // Cases that differ only in the figure they read share one run of each side.
+    const runs = new Map<string, { ours: Result[]; anchor: Result[] | undefined }>();
+    for (const [i, { name, figure, ours, anchor: flags, matches }] of cases.entries()) {
+      const key = `${ours.join(' ')}|${flags.join(' ')}`;
+      let run = runs.get(key);
+      if (run === undefined) {
+        console.error(`round ${round} of ${rounds}: ${workload} ${name}`);
+        const theirs = (): Result[] | undefined => anchorRun(anchor, flags, runs);
+        // Which side goes first alternates.
+        const first = round % 2 === 0 ? theirs() : undefined;
+        const own = resultsOf(process.execPath, ['--expose-gc', program, ...ours]);
+        run = { ours: own, anchor: first ?? theirs() };
+        runs.set(key, run);
+      }
+      const sample = samples[i] as Samples;
+      sample.ours.push(Number(run.ours.find(matches)?.[figure]));
+      const theirs = run.anchor?.find(matches)?.[figure];
+      if (theirs !== undefined) sample.anchor.push(Number(theirs));
+    }
+  }
+  return samples;
+}
+
+/** Go's results for these flags; one run of a round serves all cases with the same flags. */
+function anchorRun(
+  anchor: string | undefined,
+  flags: readonly string[],
+  runs: ReadonlyMap<string, { anchor: Result[] | undefined }>,
+): Result[] | undefined {
+  if (anchor === undefined) return undefined;
+  for (const [key, run] of runs) if (key.endsWith(`|${flags.join(' ')}`)) return run.anchor;
+  return resultsOf(anchor, flags);
+}
+
+function best(values: readonly number[], higherIsBetter: boolean): number {
+  return higherIsBetter ? Math.max(...values) : Math.min(...values);
+}
+
+function spread(values: readonly number[]): string {
+  return `${format(Math.min(...values))} – ${format(Math.max(...values))}`;
+}
+
+function format(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 1 : 0 });
+}
+
+function report(workload: string, cases: readonly Case[], samples: readonly Samples[]): Row[] {
+  const rows: Row[] = [];
+  console.log(`\n## ${workload}\n`);
+  console.log('| case | ours, best | spread | Go, best | spread | ours ÷ Go |');
+  console.log('|---|--:|--:|--:|--:|--:|');
+  for (const [i, { name, figure, higherIsBetter }] of cases.entries()) {
+    const { ours, anchor } = samples[i] as Samples;
+    const mine = best(ours, higherIsBetter);
+    const theirs = anchor.length > 0 ? best(anchor, higherIsBetter) : null;
+    const ratio = theirs === null ? null : Math.round((higherIsBetter ? mine / theirs : theirs / mine) * 100) / 100;
+    rows.push({ workload, case: name, ours: mine, anchor: theirs, ratio });
+    const go = theirs === null ? ['–', '–', '–'] : [format(theirs), spread(anchor), `**${ratio}**`];
+    console.log(`| ${name} (${figure}) | ${format(mine)} | ${spread(ours)} | ${go.join(' | ')} |`);
+  }
+  return rows;
+}
+
+const usage = `usage: npm run bench -- [rawnode|node|codec]… [--rounds N] [--json]
+
+  --rounds N  runs of each side for each case, in turn (default 3)
+  --json      print the rows as one line of JSON, last`;
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      rounds: { type: 'string', default: '3' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const wanted = positionals.length > 0 ? positionals : Object.keys(workloads);
+  const unknown = wanted.find((name) => workloads[name] === undefined);
+  const rounds = Number(values.rounds);
+  if (values.help || unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
+    console.error(unknown === undefined ? usage : `unknown workload ${unknown}\n${usage}`);
+    process.exitCode = values.help ? 0 : 2;
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'raft-bench-'));
+  try {
+    const rows = wanted.flatMap((name) => {
+      const cases = (workloads[name] as () => Case[])();
+      return report(name, cases, collect(name, cases, rounds, buildAnchor(name, folder)));
+    });
+    if (values.json) console.log(JSON.stringify({ rows }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+main();
