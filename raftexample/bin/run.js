@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import process from 'node:process';
+
+/** Run `main` of this compiled file with the command line, and end with the exit code that it resolves to. */
+export async function run(file) {
+  const url = new URL(`../dist/${file}`, import.meta.url);
+  if (!existsSync(url)) {
+    process.stderr.write('raftexample is not built yet: run `npm run build` at the root of the repository first\n');
+    process.exitCode = 1;
+    return;
+  }
+  const { main } = await import(url.href);
+  process.exitCode = await main(process.argv.slice(2));
+}

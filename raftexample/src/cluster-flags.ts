@@ -1,0 +1,48 @@
+import { localPeers, type Peer, parsePeers } from './peers.js';
+import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
+
+/** What the launcher needs to know. */
+export interface ClusterOptions {
+  /** The members to start, in ascending order of ids. */
+  readonly peers: readonly Peer[];
+  /** Flags that every member gets besides. */
+  readonly memberFlags: readonly string[];
+}
+
+const help = `Usage: npm start -- [options] [-- FLAGS FOR EVERY MEMBER]
+
+Runs a Raft cluster: one process per member, their output in this terminal. Ctrl-C stops all of them.
+
+  --members N   start members 1 to N, 1 to 9, at 127.0.0.1:22210, 22220, … (default 3)
+  --peers LIST  start these members instead: 1=http://HOST:PORT,2=http://HOST:PORT,…
+  --help        print this text
+  --version     print the version
+
+FLAGS FOR EVERY MEMBER are those of raftexample, for example: npm start -- -- --tick 20
+`;
+
+/** The command line of the launcher. Reads nothing but its argument. */
+export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptions> {
+  return asCommand(() => {
+    const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+    const { values } = parseFlags({
+      args: argv.slice(0, end),
+      options: {
+        members: { type: 'string' },
+        peers: { type: 'string' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    });
+    if (values.help === true) return { kind: 'print', text: help };
+    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    if (values.members !== undefined && values.peers !== undefined) {
+      throw new UsageError('--members and --peers exclude each other');
+    }
+    const peers =
+      values.peers === undefined
+        ? localPeers(parseWhole('--members', values.members ?? '3', 1, 9))
+        : parsePeers(values.peers);
+    return { kind: 'run', options: { peers, memberFlags: argv.slice(end + 1) } };
+  });
+}

@@ -1,0 +1,76 @@
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { NodeId } from '@raft-ts/raft';
+import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
+import { formatPeers, type Peer } from './peers.js';
+import { stopRequested } from './stop.js';
+import { carryOut } from './usage.js';
+
+/** A member stops within a second; what has not after this long is killed. */
+const GRACE_MS = 2000;
+/** Cyan, yellow, magenta, green, blue, and their bright forms from the sixth member on. */
+const colours = [36, 33, 35, 32, 34, 96, 93, 95, 92];
+
+type Member = ChildProcessByStdio<null, Readable, Readable>;
+
+/** The launcher: one process per member, until Ctrl-C. Resolves to the exit code. */
+export function main(argv: readonly string[]): Promise<number> {
+  return carryOut('cluster', parseClusterFlags(argv), runCluster);
+}
+
+async function runCluster({ peers, memberFlags }: ClusterOptions): Promise<number> {
+  const stopping = stopRequested();
+  const running = new Set<ChildProcess>();
+  let killed = false;
+  stopping.addEventListener('abort', () => {
+    for (const child of running) child.kill('SIGTERM');
+    setTimeout(() => {
+      for (const child of running) killed = child.kill('SIGKILL') || killed;
+    }, GRACE_MS).unref();
+  });
+
+  say(`members ${peers.map((peer) => peer.id).join(', ')}; Ctrl-C stops all of them`);
+  await Promise.all(
+    peers.map(async ({ id }, i) => {
+      const child = startMember(id, peers, memberFlags);
+      running.add(child);
+      say(`member ${id} is process ${child.pid}`);
+      const output = [child.stdout, child.stderr].map((stream) =>
+        relay(stream, `[${id}] `, colours[i % colours.length]),
+      );
+      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+      running.delete(child);
+      await Promise.all(output);
+      if (stopping.aborted) return;
+      const cause = signal === null ? `ended by itself with exit code ${code}` : `was ended by ${signal}`;
+      say(`member ${id} ${cause}; ${running.size === 0 ? 'none is left' : `${running.size} still running`}`);
+    }),
+  );
+  if (!stopping.aborted) return 1;
+  say(killed ? 'stopped; some members had to be killed' : 'all members stopped');
+  return killed ? 1 : 0;
+}
+
+/** The channel is never spoken on: a member ends when it closes, however this process came to its end. */
+function startMember(id: NodeId, peers: readonly Peer[], memberFlags: readonly string[]): Member {
+  const program = fileURLToPath(new URL('../bin/raftexample.js', import.meta.url));
+  const args = [program, ...memberFlags, '--id', String(id), '--peers', formatPeers(peers)];
+  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+}
+
+/** Print what a member prints, line by line. A member begins its own lines with its prefix; a crash of node does not. */
+async function relay(stream: Readable, prefix: string, colour: number | undefined): Promise<void> {
+  const painted = process.stdout.isTTY && !process.env['NO_COLOR'];
+  for await (const line of createInterface({ input: stream })) {
+    const text = line.startsWith(prefix) ? line : prefix + line;
+    process.stdout.write(painted ? `\u001B[${colour}m${text}\u001B[39m\n` : `${text}\n`);
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`[cluster] ${text}\n`);
+}

@@ -1,0 +1,97 @@
+import type { NodeId } from '@raft-ts/raft';
+import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers } from './peers.js';
+import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
+
+/** When a member proposes hello, in milliseconds. */
+export interface HelloPlan {
+  /** From the start to the first proposal. */
+  readonly afterMs: number;
+  /** From one proposal to the next. */
+  readonly everyMs: number;
+}
+
+/** What one member needs to know. */
+export interface MemberOptions {
+  readonly id: NodeId;
+  /** All members in ascending order of ids, this one among them. */
+  readonly peers: readonly Peer[];
+  readonly listen: Address;
+  /** Milliseconds from one tick to the next. */
+  readonly tickMs: number;
+  /** `undefined` where this member proposes nothing. */
+  readonly hello: HelloPlan | undefined;
+  /** Print what raft and the transport do in all detail. */
+  readonly verbose: boolean;
+}
+
+const help = `Usage: raftexample --id ID [options]
+
+Runs one member of a Raft cluster and prints every entry that the cluster commits.
+Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every second.
+
+  --id ID             this member's number
+  --peers LIST        all members: 1=http://HOST:PORT,2=http://HOST:PORT,…
+                      (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)
+  --listen HOST:PORT  where to listen (default: this member's address among the peers)
+  --tick MS           milliseconds per tick; ten without a leader start an election (default 100)
+  --hello-after MS    propose hello, first after this many milliseconds
+                      (default: member 1 after 5000, the others never)
+  --hello-every MS    then every so many milliseconds (default 1000)
+  --verbose           print in more detail what raft and the transport do
+  --help              print this text
+  --version           print the version
+
+The log is kept in memory: a member that ended must not come back while the others live.
+They refuse it, and it ends with exit code 3. Exit code 2: bad flags, or the port is in use.
+`;
+
+/** The command line of `raftexample`. Reads nothing but its argument. */
+export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions> {
+  return asCommand(() => {
+    const { values } = parseFlags({
+      args: [...argv],
+      options: {
+        id: { type: 'string' },
+        peers: { type: 'string' },
+        listen: { type: 'string' },
+        tick: { type: 'string' },
+        'hello-after': { type: 'string' },
+        'hello-every': { type: 'string' },
+        verbose: { type: 'boolean' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    });
+    if (values.help === true) return { kind: 'print', text: help };
+    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    if (values.id === undefined) throw new UsageError('--id is missing; see --help');
+    const id = parseId('--id', values.id);
+    const peers = values.peers === undefined ? localPeers(3) : parsePeers(values.peers);
+    const self = peers.find((peer) => peer.id === id);
+    if (self === undefined) {
+      throw new UsageError(
+        values.peers === undefined
+          ? `member ${id} is not among the default members 1, 2 and 3: name all members with --peers`
+          : `--peers does not name member ${id} itself`,
+      );
+    }
+    const listen = values.listen === undefined ? self : parseAddress('--listen', values.listen);
+    return {
+      kind: 'run',
+      options: {
+        id,
+        peers,
+        listen: { host: listen.host, port: listen.port },
+        tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),
+        hello: parseHello(id, values['hello-after'], values['hello-every']),
+        verbose: values.verbose ?? false,
+      },
+    };
+  });
+}
+
+function parseHello(id: NodeId, after: string | undefined, every: string | undefined): HelloPlan | undefined {
+  const everyMs = parseWhole('--hello-every', every ?? '1000', 1, 3_600_000);
+  if (after === undefined && id !== 1n) return undefined;
+  return { afterMs: parseWhole('--hello-after', after ?? '5000', 0, 3_600_000), everyMs };
+}

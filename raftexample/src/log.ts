@@ -1,0 +1,69 @@
+import { decodeConfChange, decodeConfChangeV2 } from '@raft-ts/proto';
+import { confChangesToString, type Entry, EntryType, type NodeId, type Logger as RaftLogger } from '@raft-ts/raft';
+import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
+import winston from 'winston';
+
+/** A member's log on standard output: one line per fact, the member's id in front, levels but `info` by name. */
+export function memberLog(id: NodeId, verbose: boolean): winston.Logger {
+  return winston.createLogger({
+    level: verbose ? 'debug' : 'info',
+    format: winston.format.printf(({ level, message }) => {
+      return `[${id}] ${level === 'info' ? '' : `${level}: `}${String(message)}`;
+    }),
+    transports: [new winston.transports.Console()],
+  });
+}
+
+/** The log as raft wants it. */
+export function raftLogger(log: winston.Logger): RaftLogger {
+  return {
+    debugEnabled: log.isDebugEnabled(),
+    debug: (message) => void log.debug(`raft: ${message}`),
+    info: (message) => void log.info(`raft: ${message}`),
+    warn: (message) => void log.warn(`raft: ${message}`),
+    error: (message) => void log.error(`raft: ${message}`),
+  };
+}
+
+/**
+ * The log as the transport wants it, the fields at the end of the line. Connections that come about as they should are
+ * for who asks for it; those that break are for everybody.
+ */
+export function transportLogger(log: winston.Logger): TransportLogger {
+  const shown = (value: LogFields[string]): string => (/\s/u.test(`${value}`) ? JSON.stringify(value) : `${value}`);
+  const line = (message: string, fields: LogFields): string =>
+    ['http:', message, ...Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)].join(' ');
+  return {
+    debug: (message, fields) => log.debug(line(message, fields)),
+    info: (message, fields) => log.verbose(line(message, fields)),
+    warn: (message, fields) => log.warn(line(message, fields)),
+    error: (message, fields) => log.error(line(message, fields)),
+  };
+}
+
+/** A committed entry on one line. Every member must print the same lines, in the order of the index, without a gap. */
+export function describeCommitted(entry: Entry): string {
+  const { kind, text } = contentOf(entry);
+  return `committed index=${entry.index} term=${entry.term} kind=${kind} text=${JSON.stringify(text)}`;
+}
+
+function contentOf(entry: Entry): { kind: string; text: string } {
+  const data = entry.data ?? new Uint8Array();
+  switch (entry.type) {
+    case EntryType.EntryConfChange:
+      return { kind: 'conf-change', text: confChangesToString([decodeConfChange(data)]) };
+    case EntryType.EntryConfChangeV2:
+      return { kind: 'conf-change', text: confChangesToString(decodeConfChangeV2(data).changes) };
+    default:
+      // A new leader commits an empty entry of its own term before anything else.
+      return { kind: data.length === 0 ? 'empty' : 'normal', text: new TextDecoder().decode(data) };
+  }
+}
+
+/** Why a member has to end, in one line. */
+export function describeRemoval(id: NodeId, { reason, by }: Removal): string {
+  return reason === 'incarnation'
+    ? `refused by member ${by}: it knows an earlier process of member ${id}, whose log is gone with it. ` +
+        `A member without its log could vote twice, so this one ends; member ${id} is back when all are started anew`
+    : `refused by member ${by}: member ${id} was removed from the cluster`;
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** A command line that cannot be carried out; the message is the one line that the user sees. */
+export class UsageError extends Error {}
+
+/** What a command line asks for: to run with these options, to print a text, or nothing that makes sense. */
+export type Command<Options> =
+  | { readonly kind: 'run'; readonly options: Options }
+  | { readonly kind: 'print'; readonly text: string }
+  | { readonly kind: 'refuse'; readonly reason: string };
+
+/** `read`, with the `UsageError` that it may throw turned into a refusal. */
+export function asCommand<Options>(read: () => Command<Options>): Command<Options> {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) return { kind: 'refuse', reason: error.message };
+    throw error;
+  }
+}
+
+/**
+ * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; 2, with one line on standard
+ * error that begins with `name`, where the command or its `run` met a `UsageError`.
+ */
+export async function carryOut<Options>(
+  name: string,
+  command: Command<Options>,
+  run: (options: Options) => Promise<number>,
+): Promise<number> {
+  const refuse = (reason: string): number => {
+    process.stderr.write(`${name}: ${reason}\n`);
+    return 2;
+  };
+  switch (command.kind) {
+    case 'print':
+      process.stdout.write(command.text);
+      return 0;
+    case 'refuse':
+      return refuse(command.reason);
+    case 'run':
+      try {
+        return await run(command.options);
+      } catch (error) {
+        if (error instanceof UsageError) return refuse(error.message);
+        throw error;
+      }
+  }
+}
+
+/** node's `parseArgs`, with its complaints cut to their first sentence, because the rest talks to programmers. */
+export function parseFlags<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    const [sentence] = (error as Error).message.split(/\n|\. /u, 1);
+    throw new UsageError(`${sentence}; see --help`);
+  }
+}
+
+/** A whole number in [min, max], or a refusal that names the flag. */
+export function parseWhole(flag: string, text: string, min: number, max: number): number {
+  const value = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new UsageError(`${flag} wants a whole number from ${min} to ${max}, not '${text}'`);
+}
+
+/** The version of this package. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { TransportContext } from './context.js';
+import { Header } from './headers.js';
+import type { Refusal } from './sender-checks.js';
+
+/** How long the rest of a request that was answered early may take before its connection is cut, in milliseconds. */
+const LINGER_MS = 1000;
+
+/** What every answer begins with: which process gives it. */
+export function greet(ctx: TransportContext, res: ServerResponse): void {
+  // The other side may be gone by the time of the answer.
+  res.on('error', () => undefined);
+  if (ctx.incarnations.own !== undefined) res.setHeader(Header.incarnation, ctx.incarnations.own);
+}
+
+/** Answer with a line of text, in the form in which Go's servers do. */
+export function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+  res.statusCode = status;
+  end(res, `${text}\n`);
+  if (!req.complete) cutLater(req);
+}
+
+export function refuse(req: IncomingMessage, res: ServerResponse, { status, text }: Refusal): void {
+  answer(req, res, status, text);
+}
+
+export function answerJson(res: ServerResponse, value: object): void {
+  end(res, `${JSON.stringify(value)}\n`);
+}
+
+function end(res: ServerResponse, body: string): void {
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.removeHeader('Connection');
+  res.end(body);
+}
+
+/** node reads and drops what is left of a request, however long that takes. */
+function cutLater(req: IncomingMessage): void {
+  const timer = setTimeout(() => {
+    if (!req.complete) req.destroy();
+  }, LINGER_MS);
+  req.once('close', () => clearTimeout(timer));
+}

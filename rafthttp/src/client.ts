@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http';
+import type { NodeId } from '@raft-ts/proto';
+import axios, { type AxiosRequestConfig } from 'axios';
+import type { TransportContext } from './context.js';
+import { Header, incarnationIn } from './headers.js';
+import { MAX_ANSWER_BYTES } from './limits.js';
+import { OTHER_INCARNATION } from './sender-checks.js';
+
+/** The settings that make axios a plain opener of requests: no redirects, proxies, decoding or limits of its own. */
+const plain: AxiosRequestConfig = {
+  adapter: 'http',
+  responseType: 'stream',
+  maxRedirects: 0,
+  proxy: false,
+  decompress: false,
+  // With any limit, even infinity, axios would put a stream of its own before the answer.
+  maxBodyLength: -1,
+  maxContentLength: -1,
+  validateStatus: null,
+};
+
+interface RequestToPeer {
+  readonly method: 'GET' | 'POST';
+  readonly peer: NodeId;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  readonly signal: AbortSignal;
+}
+
+/** Send a request to a member; resolves with the answer's head. The caller must read or destroy its body. */
+export async function request(
+  ctx: TransportContext,
+  { method, peer, url, headers, body, signal }: RequestToPeer,
+): Promise<IncomingMessage> {
+  const known = ctx.incarnations.of(peer);
+  const response = await axios.request<IncomingMessage>({
+    ...plain,
+    method,
+    url,
+    headers: {
+      ...ctx.headers,
+      ...headers,
+      ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
+      'Accept-Encoding': 'identity',
+      'User-Agent': 'raft-ts',
+      Accept: '*/*',
+    },
+    ...(body === undefined ? {} : { data: body }),
+    httpAgent: method === 'POST' ? ctx.pipelineAgent : ctx.streamAgent,
+    signal,
+  });
+  // A connection that breaks after its head must not surface as an error that nobody listens to.
+  response.data.on('error', () => undefined);
+  return response.data;
+}
+
+/** The beginning of an answer's body as text, without the line's end. The rest is thrown away. */
+export async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_ANSWER_BYTES) break;
+    }
+  } catch {
+    // What came before the connection broke has to do.
+  } finally {
+    if (!answer.complete) answer.destroy();
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES).trimEnd();
+}
+
+/** The peer itself gave this answer: throws if it is another process than before; keeps which one it is if it is new. */
+export function checkIncarnation(ctx: TransportContext, peer: NodeId, answer: IncomingMessage): void {
+  const incarnation = incarnationIn(answer, Header.incarnation);
+  if (ctx.incarnations.isOther(peer, incarnation)) {
+    answer.destroy();
+    throw new Error('another incarnation of the peer answered');
+  }
+  ctx.incarnations.remember(peer, incarnation);
+}
+
+/** The status by which a Go member says that this member was removed, on either way to reach it. */
+const removedStatus = { GET: 410, POST: 403 } as const;
+
+/** What an answer that is no success says. Tells the application where it says that this member is out for good. */
+export async function failureOf(
+  ctx: TransportContext,
+  peer: NodeId,
+  method: 'GET' | 'POST',
+  answer: IncomingMessage,
+): Promise<Error> {
+  const status = answer.statusCode ?? 0;
+  const text = await readText(answer);
+  if (status === 410 && text === OTHER_INCARNATION) {
+    ctx.onRemoved({ reason: 'incarnation', by: peer });
+    return new Error("the peer has seen another process under this member's id");
+  }
+  if (status === removedStatus[method]) {
+    ctx.onRemoved({ reason: 'removed', by: peer });
+    return new Error('the member has been permanently removed from the cluster');
+  }
+  return new Error(text === '' ? `unexpected http status ${status}` : `${text} (http status ${status})`);
+}

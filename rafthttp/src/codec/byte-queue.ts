@@ -1,0 +1,57 @@
+const smallest = 64;
+
+/**
+ * Hands out exactly n bytes at a time from chunks of any size. A run of bytes that lies within one chunk is a view of
+ * it; one that spans chunks is gathered in a buffer that never exceeds twice what has really arrived, so that a length
+ * that was merely announced allocates nothing.
+ */
+export class ByteQueue {
+  private chunk: Uint8Array = new Uint8Array(0);
+  private position = 0;
+  private gathered: Uint8Array = new Uint8Array(0);
+  private gatheredLength = 0;
+
+  /** Bytes that were taken in and not handed out. */
+  get length(): number {
+    return this.gatheredLength + this.chunk.length - this.position;
+  }
+
+  /** Add a chunk, once `take` has returned undefined for the one before. */
+  push(chunk: Uint8Array): void {
+    this.chunk = chunk;
+    this.position = 0;
+  }
+
+  /** The next n bytes; undefined until they are there. The same n must be asked for until then. */
+  take(n: number): Uint8Array | undefined {
+    const missing = n - this.gatheredLength;
+    const available = this.chunk.length - this.position;
+    if (available < missing) {
+      this.gather(available, n);
+      return undefined;
+    }
+    if (this.gatheredLength === 0) {
+      const bytes = this.chunk.subarray(this.position, this.position + n);
+      this.position += n;
+      return bytes;
+    }
+    this.gather(missing, n);
+    const bytes = this.gathered.subarray(0, n);
+    this.gathered = new Uint8Array(0);
+    this.gatheredLength = 0;
+    return bytes;
+  }
+
+  private gather(count: number, wanted: number): void {
+    if (count === 0) return;
+    const needed = this.gatheredLength + count;
+    if (needed > this.gathered.length) {
+      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * this.gathered.length, smallest)));
+      grown.set(this.gathered.subarray(0, this.gatheredLength));
+      this.gathered = grown;
+    }
+    this.gathered.set(this.chunk.subarray(this.position, this.position + count), this.gatheredLength);
+    this.gatheredLength = needed;
+    this.position += count;
+  }
+}

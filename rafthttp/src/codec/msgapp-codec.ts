@@ -1,0 +1,205 @@
+import {
+  decodeEntry,
+  decodeMessage,
+  type Entry,
+  encodeEntryInto,
+  encodeMessage,
+  entrySize,
+  MAX_POSITION,
+  type Message,
+  MessageType,
+  type NodeId,
+  newMessage,
+} from '@raft-ts/proto';
+import { MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limits.js';
+import { ByteQueue } from './byte-queue.js';
+import {
+  decodeWith,
+  linkHeartbeat,
+  readPosition,
+  readSize,
+  type StreamDecoder,
+  type StreamEncoder,
+  streamError,
+  writePosition,
+} from './stream-codec.js';
+
+/** The first byte of each record of a `msgapp` stream (etcd's msgappv2). */
+const RecordType = { heartbeat: 0, entries: 1, message: 2 } as const;
+
+/**
+ * Where the log of a stream of appends has got to: the term and the last index of what was sent. Both sides keep it, so
+ * that an append that goes on from there needs neither ids nor positions. It starts at zero on every connection.
+ */
+class AppendCursor {
+  term = 0;
+  index = 0;
+
+  /** Does this append go on from here, so that entries and commit say it all? */
+  continues(message: Message): boolean {
+    return message.index === this.index && message.logTerm === this.term && message.term === this.term;
+  }
+
+  moveTo(message: Message): void {
+    this.term = message.term;
+    this.index = message.entries.at(-1)?.index ?? message.index;
+  }
+}
+
+/** The `msgapp` stream. Carries MsgApp only: the short form loses every other field and the type. */
+export class MsgAppEncoder implements StreamEncoder {
+  private readonly cursor = new AppendCursor();
+
+  encode(message: Message, out: Uint8Array[]): number {
+    const record = this.cursor.continues(message) ? this.encodeEntries(message) : this.encodeFull(message);
+    out.push(record);
+    return record.length;
+  }
+
+  encodeHeartbeat(out: Uint8Array[]): number {
+    out.push(Uint8Array.of(RecordType.heartbeat));
+    return 1;
+  }
+
+  private encodeEntries({ entries, commit }: Message): Uint8Array {
+    let length = 1 + 8 + 8;
+    for (const entry of entries) length += 8 + entrySize(entry);
+    const record = Buffer.allocUnsafe(length);
+    record[0] = RecordType.entries;
+    writePosition(record, 1, entries.length);
+    let offset = 1 + 8;
+    for (const entry of entries) {
+      const end = encodeEntryInto(entry, record, offset + 8);
+      writePosition(record, offset, end - offset - 8);
+      offset = end;
+    }
+    writePosition(record, offset, commit);
+    this.cursor.index += entries.length;
+    return record;
+  }
+
+  private encodeFull(message: Message): Uint8Array {
+    const record = encodeMessage(message, 1 + 8);
+    record[0] = RecordType.message;
+    writePosition(record, 1, record.length - 1 - 8);
+    this.cursor.moveTo(message);
+    return record;
+  }
+}
+
+/** What the next bytes of the stream are; each needs a number of bytes that is known before they come. */
+type Part = 'type' | 'message-size' | 'message' | 'count' | 'entry-size' | 'entry' | 'commit';
+
+export class MsgAppDecoder implements StreamDecoder {
+  private readonly from: NodeId;
+  private readonly to: NodeId;
+  private readonly limit: number;
+  private readonly cursor = new AppendCursor();
+  private readonly queue = new ByteQueue();
+  private part: Part = 'type';
+  /** How many bytes that part has. */
+  private size = 1;
+  /** Entries of the record that have not come yet, and those that have. */
+  private missing = 0;
+  private entries: Entry[] = [];
+  /** Bytes of the record's entries so far. */
+  private bytes = 0;
+
+  /**
+   * @param from the member that writes the stream
+   * @param to this member
+   * @param limit longest record, in bytes
+   */
+  constructor(from: NodeId, to: NodeId, limit: number = MAX_MESSAGE_BYTES) {
+    this.from = from;
+    this.to = to;
+    this.limit = limit;
+  }
+
+  *push(chunk: Uint8Array): Generator<Message, void> {
+    this.queue.push(chunk);
+    for (;;) {
+      const bytes = this.queue.take(this.size);
+      if (bytes === undefined) return;
+      const message = this.read(bytes);
+      if (message !== undefined) yield message;
+    }
+  }
+
+  end(): void {
+    if (this.part !== 'type') throw streamError('cut', 'unexpected EOF');
+  }
+
+  /** Take in the part that was waited for; returns the message that it completes. */
+  private read(bytes: Uint8Array): Message | undefined {
+    switch (this.part) {
+      case 'type':
+        return this.readType(bytes[0]);
+      case 'message-size':
+        return this.expect('message', readSize(bytes, this.limit));
+      case 'message': {
+        const message = decodeWith(decodeMessage, bytes);
+        this.cursor.moveTo(message);
+        this.expect('type', 1);
+        return message;
+      }
+      case 'count':
+        this.missing = readSize(bytes, MAX_APPEND_ENTRIES);
+        this.entries = [];
+        this.bytes = 0;
+        return this.expectEntry();
+      case 'entry-size': {
+        const size = readSize(bytes, this.limit - this.bytes);
+        this.bytes += size;
+        return this.expect('entry', size);
+      }
+      case 'entry':
+        this.entries.push(decodeWith(decodeEntry, bytes));
+        this.missing--;
+        return this.expectEntry();
+      case 'commit':
+        this.expect('type', 1);
+        return this.append(readPosition(bytes));
+    }
+  }
+
+  private readType(type: number | undefined): Message | undefined {
+    switch (type) {
+      case RecordType.heartbeat:
+        return linkHeartbeat;
+      case RecordType.entries:
+        return this.expect('count', 8);
+      case RecordType.message:
+        return this.expect('message-size', 8);
+      default:
+        throw streamError('type', `failed to parse type ${type} in msgappv2 stream`);
+    }
+  }
+
+  private expect(part: Part, size: number): undefined {
+    this.part = part;
+    this.size = size;
+  }
+
+  private expectEntry(): undefined {
+    if (this.missing > 0) this.expect('entry-size', 8);
+    else this.expect('commit', 8);
+  }
+
+  private append(commit: number): Message {
+    const { cursor } = this;
+    const next = cursor.index + this.entries.length;
+    if (commit > MAX_POSITION || next > MAX_POSITION) {
+      throw streamError('malformed', 'a position above 2^53 - 1 in msgappv2 stream');
+    }
+    const message = newMessage(MessageType.MsgApp, this.to);
+    message.from = this.from;
+    message.term = cursor.term;
+    message.logTerm = cursor.term;
+    message.index = cursor.index;
+    message.entries = this.entries;
+    message.commit = commit;
+    cursor.index = next;
+    return message;
+  }
+}

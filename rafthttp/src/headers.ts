@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { NodeId } from '@raft-ts/proto';
+import { MAX_INCARNATION_LENGTH } from './limits.js';
+import { MIN_CLUSTER_VERSION, SERVER_VERSION } from './version.js';
+
+/** The headers of both directions, spelled as a Go member spells them on the wire. */
+export const Header = {
+  from: 'X-Server-From',
+  version: 'X-Server-Version',
+  minVersion: 'X-Min-Cluster-Version',
+  clusterId: 'X-Etcd-Cluster-Id',
+  to: 'X-Raft-To',
+  peerUrls: 'X-Peerurls',
+  /** Ours: which process is this? On every request and answer. */
+  incarnation: 'X-Raft-Incarnation',
+  /** Ours: which process does the sender mean? On requests to a peer whose incarnation is known. */
+  incarnationTo: 'X-Raft-Incarnation-To',
+} as const;
+
+/** An id as it stands in headers and paths: base 16, lower case, no zeros before it. */
+export function formatId(id: bigint): string {
+  return id.toString(16);
+}
+
+/** An id in base 16, in either case; undefined where it is none, or has more than 64 bits. */
+export function parseId(text: string | undefined): NodeId | undefined {
+  if (text === undefined || !/^[0-9a-f]{1,64}$/iu.test(text)) return undefined;
+  const id = BigInt(`0x${text}`);
+  return id < 2n ** 64n ? id : undefined;
+}
+
+/** A request's header; undefined where it is missing. One that is repeated reads as its values joined by commas. */
+export function headerOf(message: IncomingMessage, name: string): string | undefined {
+  const value = message.headers[name.toLowerCase()];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** The incarnation in an answer's or request's headers; one that is no visible ASCII, or too long, counts as missing. */
+export function incarnationIn(message: IncomingMessage, name: string): string | undefined {
+  const value = headerOf(message, name);
+  return value !== undefined && isIncarnation(value) ? value : undefined;
+}
+
+export function isIncarnation(text: string): boolean {
+  return text.length <= MAX_INCARNATION_LENGTH && /^[!-~]+$/u.test(text);
+}
+
+/** What stays the same in all requests of one member. The URLs are sorted already. */
+export function commonHeaders(
+  id: NodeId,
+  clusterId: bigint,
+  urls: readonly string[] | undefined,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    [Header.from]: formatId(id),
+    [Header.version]: SERVER_VERSION,
+    [Header.minVersion]: MIN_CLUSTER_VERSION,
+    [Header.clusterId]: formatId(clusterId),
+  };
+  if (urls !== undefined) headers[Header.peerUrls] = urls.join(',');
+  return headers;
+}

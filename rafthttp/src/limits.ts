@@ -1,0 +1,95 @@
+/**
+ * Every length, count and time that bounds what a peer can cost this member. The names say what is bounded; where etcd
+ * has another value, or none, the README's table says so.
+ */
+
+/** Longest message on a stream, in bytes; etcd's own limit. */
+export const MAX_MESSAGE_BYTES: number = 512 * 1024 * 1024;
+
+/** Longest body of `POST /raft`: whatever fits on a stream fits here. */
+export const MAX_POST_BYTES: number = MAX_MESSAGE_BYTES;
+
+/** Bytes of all POST bodies that are being read at the same time. */
+export const MAX_POST_BYTES_TOTAL: number = 1024 * 1024 * 1024;
+
+/** Most entries in one compressed append record: an entry of no bytes costs eight on the wire, but a record here. */
+export const MAX_APPEND_ENTRIES: number = 1024 * 1024;
+
+/** Messages that wait for one stream of one peer; etcd's streamBufSize. */
+export const STREAM_QUEUE_LENGTH = 4096;
+
+/** Payload bytes that wait for one stream or pipeline of one peer. A single message may exceed it when nothing waits. */
+export const QUEUE_BYTES: number = 256 * 1024 * 1024;
+
+/** Messages that wait for a POST to one peer; etcd's pipelineBufSize. */
+export const PIPELINE_QUEUE_LENGTH = 64;
+
+/** POSTs under way to one peer; etcd's connPerPipeline. */
+export const PIPELINE_WORKERS = 4;
+
+/** Messages of one peer whose `process` has not settled; etcd's recvBufSize. */
+export const MAX_PROCESSING = 4096;
+
+/** The same for proposals, which may wait for a leader and must not hold up the rest; etcd's maxPendingProposals. */
+export const MAX_PROCESSING_PROPOSALS = 4096;
+
+/** Members that are remembered because they wrote to us while we knew none. */
+export const MAX_LEARNED_REMOTES = 64;
+
+/** Ids, beside those of peers, whose incarnation is remembered. */
+export const MAX_STRANGER_INCARNATIONS = 64;
+
+/** Longest incarnation that is accepted, in characters. */
+export const MAX_INCARNATION_LENGTH = 128;
+
+/** How much of an answer that is not a stream is read, in bytes. */
+export const MAX_ANSWER_BYTES = 4096;
+
+/** Bytes that are gathered before a stream's socket is written to. */
+export const WRITE_BATCH_BYTES: number = 256 * 1024;
+
+/** Most bytes of headers in one request. */
+export const MAX_HEADER_BYTES: number = 16 * 1024;
+
+/** Connections that `serve` accepts at the same time. */
+export const MAX_CONNECTIONS = 4096;
+
+/** The transport's times, in milliseconds. */
+export interface TransportTimings {
+  /** From one link heartbeat to the next; etcd's ConnReadTimeout / 3. */
+  readonly heartbeatMs: number;
+  /** A stream, or the body of a POST, that stays silent for so long is dead; etcd's ConnReadTimeout. */
+  readonly readTimeoutMs: number;
+  /** A stream whose socket takes nothing for so long is dead; etcd's ConnWriteTimeout. */
+  readonly writeTimeoutMs: number;
+  /** From one dial of a stream to the next, after a first retry that does not wait; etcd's DialRetryFrequency. */
+  readonly dialRetryMs: number;
+  /** From the dial of a stream to its answer's head. */
+  readonly dialTimeoutMs: number;
+  /** From the beginning of a POST to its answer. */
+  readonly postTimeoutMs: number;
+  /** The same for a snapshot, which the other side takes in before it answers. */
+  readonly snapshotTimeoutMs: number;
+}
+
+export const defaultTimings: TransportTimings = {
+  heartbeatMs: 1667,
+  readTimeoutMs: 5000,
+  writeTimeoutMs: 5000,
+  dialRetryMs: 100,
+  dialTimeoutMs: 5000,
+  postTimeoutMs: 30_000,
+  snapshotTimeoutMs: 600_000,
+};
+
+/** An idle pooled connection is closed by us before a Go member, which waits five seconds, closes it under a POST. */
+export const POOLED_IDLE_MS = 4000;
+
+/** How long the server keeps an idle connection: far longer than the four seconds between a Go member's probes. */
+export const KEEP_ALIVE_MS = 65_000;
+
+/** How long a connection may take to send the head of a request. */
+export const HEADERS_TIMEOUT_MS = 10_000;
+
+/** When TCP begins to ask whether a silent connection still lives. */
+export const TCP_KEEP_ALIVE_MS = 30_000;

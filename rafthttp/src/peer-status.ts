@@ -1,0 +1,44 @@
+import type { NodeId } from '@raft-ts/proto';
+import { formatId } from './headers.js';
+import type { TransportLogger } from './options.js';
+
+/** What failed, in etcd's words: `failed to dial 2 on stream Message (connect ECONNREFUSED)`. */
+export interface Failure {
+  readonly action: 'dial' | 'read' | 'write' | 'heartbeat';
+  readonly source: 'stream MsgApp v2' | 'stream Message' | 'pipeline';
+  readonly error: unknown;
+}
+
+/** Does a member answer? One answer for all its channels: the last that any of them saw. Only changes are logged. */
+export class PeerStatus {
+  private readonly id: NodeId;
+  private readonly logger: TransportLogger;
+  private since: Date | undefined;
+
+  constructor(id: NodeId, logger: TransportLogger) {
+    this.id = id;
+    this.logger = logger;
+  }
+
+  /** Since when it answers; undefined where it does not. */
+  get activeSince(): Date | undefined {
+    return this.since;
+  }
+
+  activate(): void {
+    if (this.since !== undefined) return;
+    this.since = new Date();
+    this.logger.info('peer became active', { 'peer-id': formatId(this.id) });
+  }
+
+  deactivate({ action, source, error }: Failure): void {
+    const id = formatId(this.id);
+    const text = `failed to ${action} ${id} on ${source} (${error instanceof Error ? error.message : String(error)})`;
+    if (this.since === undefined) {
+      this.logger.debug('peer deactivated again', { 'peer-id': id, error: text });
+      return;
+    }
+    this.since = undefined;
+    this.logger.warn('peer became inactive (message send to peer failed)', { 'peer-id': id, error: text });
+  }
+}

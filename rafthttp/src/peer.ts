@@ -1,0 +1,96 @@
+import type { ServerResponse } from 'node:http';
+import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
+import type { TransportContext } from './context.js';
+import { Inbox } from './gateway.js';
+import { formatId } from './headers.js';
+import { PeerStatus } from './peer-status.js';
+import { Pipeline } from './pipeline.js';
+import { type StreamKind, streams } from './stream-kind.js';
+import { type ReaderOwner, StreamReader } from './stream-reader.js';
+import { StreamWriter } from './stream-writer.js';
+import { UrlPicker } from './url-picker.js';
+
+/**
+ * A member that is not in our configuration, or not yet: it wrote to us, or the application named it, so that it gets
+ * answers. It gets them by POST alone.
+ */
+export class Remote {
+  readonly id: NodeId;
+  readonly status: PeerStatus;
+  readonly picker: UrlPicker;
+  paused = false;
+  protected readonly ctx: TransportContext;
+  protected readonly pipeline: Pipeline;
+  private dropping = false;
+
+  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
+    this.ctx = ctx;
+    this.id = id;
+    this.picker = new UrlPicker(urls);
+    this.status = new PeerStatus(id, ctx.logger);
+    this.pipeline = new Pipeline(ctx, id, this.picker, this.status);
+  }
+
+  send(message: Message): void {
+    if (this.paused) {
+      this.ctx.gateway.reportLost(message);
+    } else if (this.channelFor(message).offer(message)) {
+      this.dropping = false;
+    } else {
+      this.drop(message);
+    }
+  }
+
+  stop(): Promise<void> {
+    return this.pipeline.stop();
+  }
+
+  protected channelFor(_message: Message): Pipeline | StreamWriter {
+    return this.pipeline;
+  }
+
+  /** The channel is full. The message does not go by another one, which would only fill too. */
+  private drop(message: Message): void {
+    if (!this.dropping) {
+      const fields = { 'message-type': messageName(message.type), 'remote-peer-id': formatId(this.id) };
+      this.ctx.logger.warn('dropped internal Raft message since sending buffer is full', fields);
+    }
+    this.dropping = true;
+    this.ctx.gateway.reportUnreachable(message.to);
+    this.ctx.gateway.reportLost(message);
+  }
+}
+
+/** A member of our configuration: two streams each way, and a pipeline for what they cannot carry. */
+export class Peer extends Remote implements ReaderOwner {
+  readonly inbox: Inbox;
+  private readonly writers: Readonly<Record<StreamKind, StreamWriter>>;
+  private readonly readers: readonly StreamReader[];
+
+  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
+    super(ctx, id, urls);
+    this.inbox = new Inbox(id, ctx.gateway, ctx.logger);
+    this.writers = {
+      msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status),
+      message: new StreamWriter(ctx, id, streams.message, this.status),
+    };
+    this.readers = [new StreamReader(ctx, this, streams.msgapp), new StreamReader(ctx, this, streams.message)];
+  }
+
+  /** The peer has opened a stream: its messages of this kind go there. */
+  attach(kind: StreamKind, response: ServerResponse): void {
+    this.writers[kind].attach(response);
+  }
+
+  override async stop(): Promise<void> {
+    for (const writer of Object.values(this.writers)) writer.stop();
+    await Promise.all([super.stop(), ...this.readers.map((reader) => reader.stop())]);
+  }
+
+  protected override channelFor(message: Message): Pipeline | StreamWriter {
+    if (message.type === MessageType.MsgSnap) return this.pipeline;
+    const { msgapp, message: general } = this.writers;
+    if (message.type === MessageType.MsgApp && msgapp.working) return msgapp;
+    return general.working ? general : this.pipeline;
+  }
+}

@@ -1,0 +1,61 @@
+import type { Message } from '@raft-ts/proto';
+import { QUEUE_BYTES } from './limits.js';
+
+/** Messages that wait for one channel, oldest first; bounded in number and in bytes of payload. */
+export class SendQueue {
+  private readonly capacity: number;
+  private messages: Message[] = [];
+  private head = 0;
+  private bytes = 0;
+
+  /** @param capacity most messages that may wait */
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  get length(): number {
+    return this.messages.length - this.head;
+  }
+
+  /** Add a message; false where it is full. */
+  push(message: Message): boolean {
+    const size = payloadBytes(message);
+    const waiting = this.length;
+    if (waiting >= this.capacity || (waiting > 0 && this.bytes + size > QUEUE_BYTES)) return false;
+    this.messages.push(message);
+    this.bytes += size;
+    return true;
+  }
+
+  /** The oldest message, taken out; undefined where none waits. */
+  shift(): Message | undefined {
+    const message = this.messages[this.head];
+    if (message === undefined) return undefined;
+    this.bytes -= payloadBytes(message);
+    this.head++;
+    if (this.head === this.messages.length) {
+      this.messages.length = 0;
+      this.head = 0;
+    } else if (this.head >= this.capacity) {
+      this.messages = this.messages.slice(this.head);
+      this.head = 0;
+    }
+    return message;
+  }
+
+  /** Take out all of them. */
+  clear(): Message[] {
+    const rest = this.messages.slice(this.head);
+    this.messages = [];
+    this.head = 0;
+    this.bytes = 0;
+    return rest;
+  }
+}
+
+/** The bytes of the application in a message, which are nearly all of a large one. */
+function payloadBytes(message: Message): number {
+  let bytes = message.snapshot?.data?.length ?? 0;
+  for (const entry of message.entries) bytes += entry.data?.length ?? 0;
+  return bytes;
+}

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import type { NodeId } from '@raft-ts/proto';
+import type { TransportContext } from './context.js';
+import { formatId, Header, headerOf, incarnationIn } from './headers.js';
+import { isCompatible } from './version.js';
+
+/** An answer that refuses a request. */
+export interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Body of the 410 that tells a member that its id was seen with another process. */
+export const OTHER_INCARNATION = 'this id was seen with another incarnation';
+
+/** Does the sender belong to our cluster, and speak a version that we understand? */
+export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refusal | undefined {
+  if (!isCompatible(headerOf(req, Header.version), headerOf(req, Header.minVersion))) {
+    ctx.warnings.warn('failed version compatibility check', senderFields(req));
+    return { status: 412, text: 'incompatible version' };
+  }
+  if (headerOf(req, Header.clusterId) !== formatId(ctx.clusterId)) {
+    const local = formatId(ctx.clusterId);
+    ctx.warnings.warn('request cluster ID mismatch', { ...senderFields(req), 'local-member-cluster-id': local });
+    return { status: 412, text: 'cluster ID mismatch' };
+  }
+  return undefined;
+}
+
+/**
+ * Is the sender the process that we know under this id, and are we the one that it knows? Keeps its incarnation where
+ * both hold.
+ */
+export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
+  const incarnation = incarnationIn(req, Header.incarnation);
+  if (ctx.incarnations.isOther(from, incarnation)) {
+    ctx.warnings.warn('rejected another incarnation of remote peer', senderFields(req));
+    return { status: 410, text: OTHER_INCARNATION };
+  }
+  if (!ctx.incarnations.isOwn(incarnationIn(req, Header.incarnationTo))) {
+    return { status: 412, text: 'incarnation mismatch' };
+  }
+  ctx.incarnations.remember(from, incarnation);
+  return undefined;
+}
+
+function senderFields(req: IncomingMessage): Record<string, string> {
+  return {
+    'remote-peer-id': headerOf(req, Header.from) ?? '',
+    'remote-peer-server-version': headerOf(req, Header.version) ?? '',
+    'remote-peer-cluster-id': headerOf(req, Header.clusterId) ?? '',
+  };
+}

@@ -1,0 +1,165 @@
+import type { ServerResponse } from 'node:http';
+import type { Message, NodeId } from '@raft-ts/proto';
+import type { StreamEncoder } from './codec/stream-codec.js';
+import type { TransportContext } from './context.js';
+import { formatId } from './headers.js';
+import { STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
+import type { Failure, PeerStatus } from './peer-status.js';
+import { SendQueue } from './send-queue.js';
+import type { StreamRow } from './stream-kind.js';
+
+/** The stream that a peer has opened here. */
+interface Connection {
+  readonly response: ServerResponse;
+  readonly encoder: StreamEncoder;
+  readonly heartbeat: NodeJS.Timeout;
+  /** The socket has enough; it will say when it wants more. */
+  blocked: boolean;
+}
+
+/**
+ * Writes one kind of messages to one peer, for as long as the peer holds a stream open here. What is sent within one
+ * turn of the event loop leaves in one write, and nothing is encoded while the socket does not take more.
+ */
+export class StreamWriter {
+  private readonly ctx: TransportContext;
+  private readonly peer: NodeId;
+  private readonly row: StreamRow;
+  private readonly status: PeerStatus;
+  private readonly queue = new SendQueue(STREAM_QUEUE_LENGTH);
+  private connection: Connection | undefined;
+  private flushing = false;
+  private stopped = false;
+
+  constructor(ctx: TransportContext, peer: NodeId, row: StreamRow, status: PeerStatus) {
+    this.ctx = ctx;
+    this.peer = peer;
+    this.row = row;
+    this.status = status;
+  }
+
+  /** Does the peer hold a stream open? */
+  get working(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** Send this message; false where too many wait already. */
+  offer(message: Message): boolean {
+    if (!this.queue.push(message)) return false;
+    this.flushSoon();
+    return true;
+  }
+
+  /** Write to this answer from now on. Its head is sent; one that was attached before ends. */
+  attach(response: ServerResponse): void {
+    if (this.stopped) {
+      response.end();
+      return;
+    }
+    if (this.connection !== undefined) {
+      this.end(this.connection);
+      this.log('warn', 'closed TCP streaming connection with remote peer');
+    }
+    const connection: Connection = {
+      response,
+      encoder: this.row.encoder(),
+      heartbeat: setInterval(() => this.beat(connection), this.ctx.timings.heartbeatMs),
+      blocked: false,
+    };
+    this.connection = connection;
+    response.on('drain', () => {
+      connection.blocked = false;
+      this.flush();
+    });
+    response.on('close', () => this.lost(connection, 'write', 'the peer closed the stream'));
+    response.on('error', (error) => this.lost(connection, 'write', error));
+    // Fires when a write makes no progress: heartbeats keep an idle stream busy.
+    response.setTimeout(this.ctx.timings.writeTimeoutMs, () => {
+      if (connection !== this.connection) response.destroy();
+      else if (connection.blocked) this.lost(connection, 'write', 'write timeout');
+    });
+    this.status.activate();
+    this.log('info', 'established TCP streaming connection with remote peer');
+    this.flushSoon();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.connection !== undefined) this.end(this.connection);
+    this.queue.clear();
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    const { connection } = this;
+    while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
+      this.write(connection, this.encodeBatch(connection.encoder));
+    }
+  }
+
+  /** The bytes of the messages that wait, up to the size of one write. */
+  private encodeBatch(encoder: StreamEncoder): Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    while (length < WRITE_BATCH_BYTES) {
+      const message = this.queue.shift();
+      if (message === undefined) break;
+      try {
+        length += encoder.encode(message, parts);
+      } catch (error) {
+        this.log('error', 'failed to encode Raft message', String(error));
+        this.ctx.gateway.reportUnreachable(this.peer);
+      }
+    }
+    return parts;
+  }
+
+  private beat(connection: Connection): void {
+    this.flush();
+    if (connection !== this.connection || connection.blocked) return;
+    const parts: Uint8Array[] = [];
+    connection.encoder.encodeHeartbeat(parts);
+    this.write(connection, parts);
+  }
+
+  private write(connection: Connection, parts: readonly Uint8Array[]): void {
+    if (parts.length > 0) connection.blocked = !connection.response.write(Buffer.concat(parts));
+  }
+
+  /** The stream broke: what waits for it is lost. */
+  private lost(connection: Connection, action: Failure['action'], error: unknown): void {
+    if (connection !== this.connection) return;
+    this.release(connection);
+    connection.response.destroy();
+    this.status.deactivate({ action, source: this.row.source, error });
+    this.log('warn', 'lost TCP streaming connection with remote peer', String(error));
+    if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
+  }
+
+  /** Let go of a stream in order, and of its socket, which the other side uses for nothing else. */
+  private end(connection: Connection): void {
+    const { response, blocked } = connection;
+    const { socket } = response;
+    this.release(connection);
+    if (blocked) response.destroy();
+    else response.end(() => socket?.destroySoon());
+  }
+
+  private release(connection: Connection): void {
+    clearInterval(connection.heartbeat);
+    this.connection = undefined;
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string, error?: string): void {
+    const fields = { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
+    this.ctx.logger[level](message, error === undefined ? fields : { ...fields, error });
+  }
+}

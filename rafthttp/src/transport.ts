@@ -1,0 +1,242 @@
+import { Agent } from 'node:http';
+import { type Message, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import type { Transport } from '@raft-ts/raft/memory-transport';
+import type { Router } from 'express';
+import { BodyReader } from './body.js';
+import type { TransportContext } from './context.js';
+import { Gateway } from './gateway.js';
+import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
+import { Incarnations } from './incarnations.js';
+import { defaultTimings, MAX_LEARNED_REMOTES, POOLED_IDLE_MS } from './limits.js';
+import type { HttpTransportOptions, Listener, ListenOptions, Removal, TransportLogger } from './options.js';
+import { Peer, Remote } from './peer.js';
+import { createRouter } from './routes.js';
+import { listen } from './server.js';
+import { parseOwnUrls } from './url-picker.js';
+import { Warnings } from './warnings.js';
+
+const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * Carries raft's messages over HTTP as etcd's rafthttp does, so that members of both kinds understand each other.
+ *
+ * Messages flow over two long GET streams per direction: the receiver opens them at the sender, one for appends and one
+ * for the rest. While none is open, and for snapshots, each message is a POST. A message that cannot be sent is dropped
+ * and reported; raft sends again what it needs.
+ *
+ * Whoever can reach the port can speak as any member: keep it inside a trusted network.
+ */
+export class HttpTransport implements Transport {
+  private readonly ctx: TransportContext;
+  private readonly router: Router;
+  private readonly peers = new Map<NodeId, Peer>();
+  private readonly remotes = new Map<NodeId, Remote>();
+  private readonly listeners = new Set<Listener>();
+  /** Peers that were removed and have not let go of everything yet. */
+  private readonly leaving = new Set<Promise<void>>();
+  private stopped: Promise<void> | undefined;
+
+  /**
+   * Opens nothing yet.
+   *
+   * @throws RaftError `ERR_RAFT_TRANSPORT_OPTIONS` for options that make no sense, `ERR_RAFT_PEER_URL` for a bad URL
+   */
+  constructor(options: HttpTransportOptions) {
+    const { id, clusterId, receiver, logger = silent } = options;
+    checkId('id', id, 1n);
+    checkId('clusterId', clusterId, 0n);
+    const urls = options.urls === undefined ? undefined : parseOwnUrls(options.urls);
+    const own = ownIncarnation(options.incarnation);
+    const common = commonHeaders(id, clusterId, urls);
+    this.ctx = {
+      id,
+      clusterId,
+      headers: own === undefined ? common : { ...common, [Header.incarnation]: own },
+      gateway: new Gateway(id, receiver, logger),
+      incarnations: new Incarnations(own, (member) => this.peers.has(member)),
+      logger,
+      warnings: new Warnings(logger),
+      timings: { ...defaultTimings, ...options.timings },
+      onRemoved: (removal) => this.removed(removal, options.onRemoved),
+      pipelineAgent: new Agent({ keepAlive: true, timeout: POOLED_IDLE_MS }),
+      streamAgent: new Agent({ keepAlive: false }),
+    };
+    this.router = createRouter({
+      ctx: this.ctx,
+      bodies: new BodyReader(this.ctx.timings.readTimeoutMs),
+      peer: (member) => this.peers.get(member),
+      isPaused: (member) => this.find(member)?.paused === true,
+      learn: (member, memberUrls) => this.learn(member, memberUrls),
+    });
+  }
+
+  /** Tells this process from others under the same id; undefined where it was switched off. */
+  get incarnation(): string | undefined {
+    return this.ctx.incarnations.own;
+  }
+
+  send(messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (message.to === NONE) continue;
+      const target = this.find(message.to);
+      if (target === undefined) this.ctx.gateway.reportLost(message);
+      else target.send(message);
+    }
+  }
+
+  /**
+   * Exchange messages with this member: streams to it are opened at once, and tried again for as long as it is a peer.
+   * Nothing happens where it is known already, is this member itself, or the transport has stopped.
+   *
+   * @param urls where it listens: `http://HOST:PORT`, tried in turn
+   * @throws RaftError `ERR_RAFT_PEER_URL`
+   */
+  addPeer(id: NodeId, urls: readonly string[]): void {
+    if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id)) return;
+    this.peers.set(id, new Peer(this.ctx, id, urls));
+    this.ctx.logger.info('added remote peer', this.fields(id));
+  }
+
+  /**
+   * Send to this member by POST, without being its peer: for members that this one must answer before its own
+   * configuration names them. Nothing happens where it is known already or the transport has stopped.
+   *
+   * @throws RaftError `ERR_RAFT_PEER_URL`
+   */
+  addRemote(id: NodeId, urls: readonly string[]): void {
+    if (this.stopped !== undefined || id === this.ctx.id || this.find(id) !== undefined) return;
+    this.remotes.set(id, new Remote(this.ctx, id, urls));
+    this.ctx.logger.info('added remote member', this.fields(id));
+  }
+
+  /** @throws RaftError `ERR_RAFT_PEER_URL` */
+  updatePeer(id: NodeId, urls: readonly string[]): void {
+    const peer = this.peers.get(id);
+    if (peer === undefined) return;
+    peer.picker.update(urls);
+    this.ctx.logger.info('updated remote peer', this.fields(id));
+  }
+
+  removePeer(id: NodeId): void {
+    const peer = this.peers.get(id);
+    if (peer === undefined) return;
+    this.peers.delete(id);
+    const left = peer.stop();
+    this.leaving.add(left);
+    void left.finally(() => this.leaving.delete(left));
+    this.ctx.logger.info('removed remote peer', this.fields(id));
+  }
+
+  /** Since when this member answers; undefined where it does not, or is unknown. */
+  activeSince(id: NodeId): Date | undefined {
+    return this.find(id)?.status.activeSince;
+  }
+
+  /** How many peers answer. */
+  activePeers(): number {
+    let count = 0;
+    for (const peer of this.peers.values()) if (peer.status.activeSince !== undefined) count++;
+    return count;
+  }
+
+  /** For tests: drop all messages from and to all peers, until `resume`. Streams stay open. */
+  pause(): void {
+    for (const peer of this.peers.values()) peer.paused = true;
+  }
+
+  resume(): void {
+    for (const peer of this.peers.values()) peer.paused = false;
+  }
+
+  /** For tests: drop all messages from and to this member, until `mend`. */
+  cut(id: NodeId): void {
+    const member = this.find(id);
+    if (member !== undefined) member.paused = true;
+  }
+
+  mend(id: NodeId): void {
+    const member = this.find(id);
+    if (member !== undefined) member.paused = false;
+  }
+
+  /**
+   * The routes `/raft`, `/raft/stream/…` and `/raft/probing`, to mount in an express application; other paths pass
+   * through. Peers ask for these paths, so a prefix is for an application behind something that adds it. That server
+   * must not limit the time of a request (`requestTimeout: 0`), because a stream is one that never ends. Where there is
+   * no such application, `serve` does all that is needed.
+   */
+  handler(): Router {
+    return this.router;
+  }
+
+  /**
+   * Listen for the other members. `stop` closes what is still open of it.
+   *
+   * @throws RaftError `ERR_RAFT_LISTEN` (`reason`: the system's code, `EADDRINUSE` for a port in use)
+   */
+  async serve(options: ListenOptions): Promise<Listener> {
+    if (this.stopped !== undefined)
+      throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
+    const listener = await listen(this.ctx, this.router, options);
+    this.listeners.add(listener);
+    // It may have been stopped while the address was being taken.
+    if (this.stopped !== undefined) await listener.close();
+    return listener;
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.stopAll();
+    return this.stopped;
+  }
+
+  private async stopAll(): Promise<void> {
+    const members = [...this.peers.values(), ...this.remotes.values()];
+    this.peers.clear();
+    this.remotes.clear();
+    await Promise.all([...members.map((member) => member.stop()), ...this.leaving]);
+    await Promise.all([...this.listeners].map((listener) => listener.close()));
+    this.ctx.pipelineAgent.destroy();
+    this.ctx.streamAgent.destroy();
+  }
+
+  private find(id: NodeId): Remote | undefined {
+    return this.peers.get(id) ?? this.remotes.get(id);
+  }
+
+  /**
+   * A member wrote to us and says where it is. While we know no peer we are joining, and must answer those who know us;
+   * afterwards the configuration alone says who belongs to the cluster, not whoever reaches the port.
+   */
+  private learn(id: NodeId, urls: readonly string[]): void {
+    if (this.peers.size > 0 || this.remotes.size >= MAX_LEARNED_REMOTES) return;
+    try {
+      this.addRemote(id, urls);
+    } catch {
+      this.ctx.warnings.warn('a remote member sent URLs that are none', this.fields(id));
+    }
+  }
+
+  private removed(removal: Removal, onRemoved: ((removal: Removal) => void) | undefined): void {
+    try {
+      onRemoved?.(removal);
+    } catch (error) {
+      this.ctx.logger.error('onRemoved threw', { error: String(error) });
+    }
+  }
+
+  private fields(id: NodeId): Record<string, string> {
+    return { 'local-member-id': formatId(this.ctx.id), 'remote-peer-id': formatId(id) };
+  }
+}
+
+function checkId(name: string, id: bigint, min: bigint): void {
+  if (id >= min && id < 2n ** 64n) return;
+  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${id}`);
+}
+
+function ownIncarnation(option: string | false | undefined): string | undefined {
+  if (option === false) return undefined;
+  const incarnation = option ?? crypto.randomUUID();
+  if (isIncarnation(incarnation)) return incarnation;
+  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', 'an incarnation is visible ASCII of 1 to 128 characters');
+}

@@ -1,0 +1,45 @@
+/** The version that we speak: etcd's, because both sides compare it. */
+export const SERVER_VERSION = '3.7.1';
+
+/** The oldest version that we talk to. */
+export const MIN_CLUSTER_VERSION = '3.0.0';
+
+/** What a header that is missing stands for, because etcd sent none before. */
+const versionOfSilence = '2.0.0';
+
+/** The oldest version whose members answer the two streams. */
+const firstWithStreams = '2.1.0';
+
+/** Major and minor of a semantic version; two versions with the same ones are compatible. */
+type Release = readonly [major: number, minor: number];
+
+const semantic = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/u;
+
+function parseRelease(version: string | undefined): Release | undefined {
+  const [, major, minor] = semantic.exec(version ?? versionOfSilence) ?? [];
+  return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)];
+}
+
+function isBefore(a: Release, b: Release): boolean {
+  return a[0] !== b[0] ? a[0] < b[0] : a[1] < b[1];
+}
+
+const ownRelease = parseRelease(SERVER_VERSION) as Release;
+const minRelease = parseRelease(MIN_CLUSTER_VERSION) as Release;
+const streamsRelease = parseRelease(firstWithStreams) as Release;
+
+/**
+ * May a member with these headers talk to us? Not if it is older than what we talk to, or if what it talks to is newer
+ * than we are. A version that cannot be read is not compatible.
+ */
+export function isCompatible(serverVersion: string | undefined, minClusterVersion: string | undefined): boolean {
+  const server = parseRelease(serverVersion);
+  const min = parseRelease(minClusterVersion);
+  return server !== undefined && min !== undefined && !isBefore(server, minRelease) && !isBefore(ownRelease, min);
+}
+
+/** Does a member that answers with this version write streams that we can read? */
+export function supportsStreams(serverVersion: string | undefined): boolean {
+  const server = parseRelease(serverVersion);
+  return server !== undefined && !isBefore(server, streamsRelease);
+}

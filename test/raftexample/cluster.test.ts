@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import { type Committed, committedOf, expectAgreement, freePeers, type Program, Programs } from './processes.js';
+
+/** Every member proposes, so that hello goes on whichever of them is killed. */
+const MEMBER_FLAGS = ['--tick', '20', '--hello-after', '200', '--hello-every', '100'];
+
+function committedBy(cluster: Program, id: number): Committed[] {
+  return committedOf(cluster.lines.filter((line) => line.startsWith(`[${id}] `)));
+}
+
+async function commitOn(cluster: Program, ids: readonly number[], more = 3): Promise<void> {
+  const hellos = (id: number): number => committedBy(cluster, id).filter(({ text }) => text === 'hello').length;
+  const goals = new Map(ids.map((id) => [id, hellos(id) + more]));
+  await cluster.until(`${more} more hellos of members ${ids.join(', ')}`, () =>
+    ids.every((id) => hellos(id) >= (goals.get(id) ?? 0)),
+  );
+}
+
+async function processOf(cluster: Program, id: number): Promise<number> {
+  const line = await cluster.sees(new RegExp(`^\\[cluster\\] member ${id} is process \\d+`, 'u'));
+  return Number(/process (\d+)/u.exec(line)?.[1]);
+}
+
+/** Resolves once nobody listens there any more. */
+async function refusesConnections({ host, port }: Peer): Promise<void> {
+  for (;;) {
+    const socket = connect(port, host);
+    try {
+      await once(socket, 'connect');
+    } catch {
+      return;
+    } finally {
+      socket.destroy();
+    }
+    await sleep(20);
+  }
+}
+
+describe('raftexample: the launcher', function () {
+  this.timeout(120_000);
+  const programs = new Programs();
+  let peers: Peer[];
+  let cluster: Program;
+
+  beforeEach(async () => {
+    peers = await freePeers(3);
+    cluster = programs.start('cluster.js', ['--peers', formatPeers(peers), '--', ...MEMBER_FLAGS]);
+  });
+  afterEach(() => programs.endAll());
+
+  it('shows every line with the id of its member, without colours where nobody looks', async () => {
+    await commitOn(cluster, [1, 2, 3]);
+    for (const line of cluster.lines) expect(line).to.match(/^\[(?:cluster|1|2|3)\] [^\u001B]+$/u);
+    expectAgreement([1, 2, 3].map((id) => committedBy(cluster, id)));
+  });
+
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    it(`stops all members on ${signal} and ends with 0`, async () => {
+      await commitOn(cluster, [1, 2, 3], 1);
+      expect(await cluster.kill(signal)).to.deep.equal({ code: 0, signal: null });
+      expect(cluster.lines.at(-1)).to.equal('[cluster] all members stopped');
+      for (const id of [1, 2, 3]) expect(cluster.lines).to.include(`[${id}] stopping: SIGTERM`);
+      await Promise.all(peers.map(refusesConnections));
+    });
+  }
+
+  it('takes its members along when it is killed', async () => {
+    await commitOn(cluster, [1, 2, 3], 1);
+    await cluster.kill('SIGKILL');
+    await Promise.all(peers.map(refusesConnections));
+  });
+
+  it('says so when a member ends by itself, lets the others go on, and fails when none is left', async () => {
+    await commitOn(cluster, [1, 2, 3], 1);
+    process.kill(await processOf(cluster, 2), 'SIGKILL');
+    await cluster.sees(/^\[cluster\] member 2 was ended by SIGKILL; 2 still running$/u);
+    await commitOn(cluster, [1, 3]);
+
+    process.kill(await processOf(cluster, 1), 'SIGTERM');
+    await cluster.sees(/^\[cluster\] member 1 ended by itself with exit code 0; 1 still running$/u);
+    process.kill(await processOf(cluster, 3), 'SIGTERM');
+    await cluster.sees(/^\[cluster\] member 3 ended by itself with exit code 0; none is left$/u);
+    expect(await cluster.exit()).to.deep.equal({ code: 1, signal: null });
+  });
+
+  it('kills a member that cannot stop, and says so', async () => {
+    await commitOn(cluster, [1, 2, 3], 1);
+    process.kill(await processOf(cluster, 3), 'SIGSTOP');
+    expect(await cluster.kill('SIGTERM')).to.deep.equal({ code: 1, signal: null });
+    expect(cluster.lines.at(-1)).to.equal('[cluster] stopped; some members had to be killed');
+  });
+});
+
+describe('raftexample: a member whose launcher is gone', function () {
+  this.timeout(60_000);
+  const programs = new Programs();
+  afterEach(() => programs.endAll());
+
+  it('stops cleanly when the channel to it closes', async () => {
+    const member = programs.member(1, await freePeers(1), ...MEMBER_FLAGS);
+    await member.sees(/text="hello"/u);
+    member.process.disconnect();
+    expect(await member.exit()).to.deep.equal({ code: 0, signal: null });
+    expect(member.lines.some((line) => line === '[1] stopping: the launcher is gone')).to.equal(true);
+  });
+
+  it('stops cleanly when nobody reads its output', async () => {
+    const member = programs.member(1, await freePeers(1), ...MEMBER_FLAGS);
+    await member.sees(/text="hello"/u);
+    member.process.stdout?.destroy();
+    expect(await member.exit()).to.deep.equal({ code: 0, signal: null });
+  });
+});

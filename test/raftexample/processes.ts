@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+
+/** Longer than anything here takes on a busy machine; only a test that waits for what never comes gets there. */
+const PATIENCE_MS = 60_000;
+
+export interface Committed {
+  readonly index: number;
+  readonly term: number;
+  readonly kind: string;
+  readonly text: string;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A child process, what it has printed, and a way to wait for what it will print. */
+export class Program {
+  readonly lines: string[] = [];
+  readonly errors: string[] = [];
+  /** Resolves once the process is gone and all it printed is in `lines` and `errors`. */
+  readonly ended: Promise<Exit>;
+  readonly process: ChildProcess;
+  #watchers = new Set<() => void>();
+  #exit: Exit | undefined;
+
+  /** The channel makes the process end when the test run is killed. */
+  constructor(bin: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    const program = fileURLToPath(new URL(`../../../raftexample/bin/${bin}`, import.meta.url));
+    this.process = spawn(process.execPath, [program, ...argv], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...env },
+    });
+    // Not the event `close`: node does not emit it once the channel was disconnected from here.
+    this.ended = Promise.all([
+      once(this.process, 'exit'),
+      this.#collect(this.process.stdout, this.lines),
+      this.#collect(this.process.stderr, this.errors),
+    ]).then(([[code, signal]]) => {
+      this.#exit = { code, signal };
+      this.#notify();
+      return this.#exit;
+    });
+  }
+
+  get running(): boolean {
+    return this.#exit === undefined;
+  }
+
+  /** The entries that it has logged as committed, in the order of its output. */
+  get committed(): Committed[] {
+    return committedOf(this.lines);
+  }
+
+  kill(signal: NodeJS.Signals): Promise<Exit> {
+    this.process.kill(signal);
+    return this.ended;
+  }
+
+  /** Resolves once it has ended by itself. */
+  async exit(): Promise<Exit> {
+    await this.until('its end', () => !this.running);
+    return this.ended;
+  }
+
+  /** Resolves with the first line that matches, printed before or after this call. */
+  async sees(pattern: RegExp): Promise<string> {
+    let found: string | undefined;
+    await this.until(`a line like ${pattern}`, () => {
+      found = this.lines.find((line) => pattern.test(line));
+      return found !== undefined;
+    });
+    return found as string;
+  }
+
+  /** Resolves once `condition` holds; looks again after each line. Rejects when the process ends first. */
+  until(what: string, condition: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        done();
+      };
+      const fail = (why: string): void =>
+        settle(() => reject(new Error(`${why} while waiting for ${what}; it printed:\n${this.#tail()}`)));
+      const look = (): void => {
+        if (condition()) settle(resolve);
+        else if (!this.running) fail(`the process ended (${JSON.stringify(this.#exit)})`);
+      };
+      const timer = setTimeout(() => fail('too long'), PATIENCE_MS);
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  async #collect(stream: NodeJS.ReadableStream | null, into: string[]): Promise<void> {
+    if (stream === null) throw new Error('spawned without a pipe');
+    createInterface({ input: stream }).on('line', (line) => {
+      into.push(line);
+      this.#notify();
+    });
+    await once(stream, 'close');
+  }
+
+  #notify(): void {
+    for (const look of this.#watchers) look();
+  }
+
+  #tail(): string {
+    return [...this.lines.slice(-40), ...this.errors.slice(-10)].join('\n');
+  }
+}
+
+export function committedOf(lines: readonly string[]): Committed[] {
+  return lines.flatMap((line) => {
+    const [, index, term, kind, text] = /committed index=(\d+) term=(\d+) kind=(\S+) text=(.*)$/u.exec(line) ?? [];
+    if (text === undefined || kind === undefined) return [];
+    return [{ index: Number(index), term: Number(term), kind, text: JSON.parse(text) as string }];
+  });
+}
+
+/** The sequences have no gap in their indexes, terms never go back, and where two overlap they are the same. */
+export function expectAgreement(sequences: readonly Committed[][]): void {
+  const longest = sequences.reduce((a, b) => (a.length >= b.length ? a : b));
+  expect(longest.map((entry) => entry.index)).to.deep.equal(longest.map((_, i) => i + 1));
+  expect(longest.map((entry) => entry.term)).to.deep.equal(longest.map((entry) => entry.term).sort((a, b) => a - b));
+  for (const sequence of sequences) expect(sequence).to.deep.equal(longest.slice(0, sequence.length));
+}
+
+/** Members 1 to `count` on ports of 127.0.0.1 that are free now. */
+export async function freePeers(count: number): Promise<Peer[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')));
+  const peers = servers.map((server, i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: portOf(server) }));
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return peers;
+}
+
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return address.port;
+}
+
+/** Starts programs, and ends what a test has left running. */
+export class Programs {
+  #started: Program[] = [];
+
+  member(id: number, peers: readonly Peer[], ...flags: string[]): Program {
+    return this.start('raftexample.js', ['--id', String(id), '--peers', formatPeers(peers), ...flags]);
+  }
+
+  start(bin: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Program {
+    const program = new Program(bin, argv, env);
+    this.#started.push(program);
+    return program;
+  }
+
+  async endAll(): Promise<void> {
+    const left = this.#started.splice(0).filter((program) => program.running);
+    await Promise.all(left.map((program) => program.kill('SIGKILL')));
+  }
+}

@@ -1,0 +1,153 @@
+import type { Message } from '@raft-ts/proto';
+import { MessageType, newMessage } from '@raft-ts/proto';
+import {
+  ByteQueue,
+  isCompatible,
+  parseId,
+  parsePeerUrls,
+  QUEUE_BYTES,
+  SendQueue,
+  supportsStreams,
+  UrlPicker,
+} from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+describe('UrlPicker', () => {
+  const urls = ['http://b:2', 'http://a:1', 'http://c:3'];
+
+  it('stays with the current URL, and moves once for failures at the same one', () => {
+    const picker = new UrlPicker(urls);
+    expect(picker.pick()).to.equal('http://a:1');
+    picker.unreachable('http://b:2');
+    expect(picker.pick()).to.equal('http://a:1');
+    picker.unreachable('http://a:1');
+    picker.unreachable('http://a:1');
+    expect(picker.pick()).to.equal('http://b:2');
+    picker.unreachable('http://b:2');
+    picker.unreachable('http://c:3');
+    expect(picker.pick()).to.equal('http://a:1');
+  });
+
+  it('begins anew after an update', () => {
+    const picker = new UrlPicker(urls);
+    picker.unreachable('http://a:1');
+    picker.update(['http://y:1', 'http://x:1']);
+    expect(picker.pick()).to.equal('http://x:1');
+    expect(() => picker.update(['nothing'])).to.throw();
+    expect(picker.pick()).to.equal('http://x:1');
+  });
+
+  it('knows IPv6 addresses, and a slash at the end', () => {
+    expect(parsePeerUrls(['http://[::1]:80/'])).to.deep.equal(['http://[::1]:80']);
+  });
+});
+
+describe('versions', () => {
+  it('only major and minor count, and what cannot be read is not compatible', () => {
+    const compatible: [string | undefined, string | undefined][] = [
+      ['3.7.1', '3.0.0'],
+      ['3.0.0', undefined],
+      ['9.9.9', '3.7.99'],
+      ['3.0.0-alpha.1+build.5', '3.0.0'],
+    ];
+    const not: [string | undefined, string | undefined][] = [
+      [undefined, undefined],
+      ['2.99.99', '3.0.0'],
+      ['3.8.0', '3.8.0'],
+      ['v3.7.1', '3.0.0'],
+      ['3.7', '3.0.0'],
+      ['03.7.1', '3.0.0'],
+      ['3.7.1', 'abc'],
+      ['3.7.1, 3.7.1', '3.0.0'],
+      ['', '3.0.0'],
+      ['9999999999.0.0', '3.0.0'],
+    ];
+    for (const [server, min] of compatible) expect(isCompatible(server, min), `${server} ${min}`).to.equal(true);
+    for (const [server, min] of not) expect(isCompatible(server, min), `${server} ${min}`).to.equal(false);
+  });
+
+  it('streams came with 2.1', () => {
+    expect(['2.1.0', '3.8.0', '9.0.0'].map(supportsStreams)).to.deep.equal([true, true, true]);
+    expect([undefined, '2.0.9', 'abc'].map(supportsStreams)).to.deep.equal([false, false, false]);
+  });
+});
+
+describe('ids in headers and paths', () => {
+  it('are base 16, in either case, of 64 bits', () => {
+    expect(parseId('dead')).to.equal(0xdeadn);
+    expect(parseId('00DEAD')).to.equal(0xdeadn);
+    expect(parseId('ffffffffffffffff')).to.equal(2n ** 64n - 1n);
+    for (const text of [undefined, '', '0x1', '-1', '+1', 'g', ' 1', '10000000000000000', '1_0'])
+      expect(parseId(text), String(text)).to.equal(undefined);
+  });
+});
+
+describe('ByteQueue', () => {
+  it('hands out the bytes that went in, however they came', () => {
+    const chunks = fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 20 });
+    const sizes = fc.array(fc.nat(30), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(chunks, sizes, (input, wanted) => {
+        const queue = new ByteQueue();
+        const out: number[] = [];
+        let turn = 0;
+        for (const chunk of input) {
+          queue.push(chunk);
+          for (;;) {
+            const size = wanted[turn % wanted.length] as number;
+            const bytes = queue.take(size);
+            if (bytes === undefined) break;
+            expect(bytes.length).to.equal(size);
+            out.push(...bytes);
+            turn++;
+            // Only nothing can be had from nothing without an end.
+            if (size === 0 && wanted.every((n) => n === 0)) break;
+          }
+        }
+        const all = Buffer.concat(input);
+        expect(Buffer.from(out).equals(all.subarray(0, out.length))).to.equal(true);
+        if (!wanted.every((n) => n === 0)) expect(out.length + queue.length).to.equal(all.length);
+      }),
+    );
+  });
+});
+
+describe('SendQueue', () => {
+  const withData = (index: number, length: number): Message => ({
+    ...newMessage(MessageType.MsgApp, 2n),
+    index,
+    entries: [{ type: undefined, term: 1, index: 1, data: { length } as Uint8Array }],
+  });
+
+  it('keeps the order, within its capacity', () => {
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { maxLength: 200 }), (pushes) => {
+        const queue = new SendQueue(5);
+        const model: number[] = [];
+        for (const [i, isPush] of pushes.entries()) {
+          if (isPush) {
+            const taken = queue.push(withData(i, 0));
+            expect(taken).to.equal(model.length < 5);
+            if (taken) model.push(i);
+          } else {
+            expect(queue.shift()?.index).to.equal(model.shift());
+          }
+          expect(queue.length).to.equal(model.length);
+        }
+        expect(queue.clear().map(({ index }) => index)).to.deep.equal(model);
+        expect(queue.length).to.equal(0);
+      }),
+    );
+  });
+
+  it('is bounded in bytes, but takes any message when it is empty', () => {
+    const queue = new SendQueue(100);
+    expect(queue.push(withData(1, QUEUE_BYTES + 1))).to.equal(true);
+    expect(queue.push(withData(2, 1))).to.equal(false);
+    queue.shift();
+    expect(queue.push(withData(3, QUEUE_BYTES - 1))).to.equal(true);
+    expect(queue.push(withData(4, 2))).to.equal(false);
+    expect(queue.push(withData(5, 1))).to.equal(true);
+  });
+});

@@ -1,0 +1,101 @@
+import type { IncomingMessage } from 'node:http';
+import { decodeMessage, messageName } from '@raft-ts/proto';
+import { Header } from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import { eventually, newTransport, Recorder, startServer, stopAll } from './members.js';
+import { type RecordedRequest, requests, show } from './vectors.js';
+
+interface Received {
+  line: string;
+  headers: string[];
+  body: Buffer;
+}
+
+/** A server that takes requests down and answers each with this status. */
+async function startAnswering(status: number): Promise<{ url: string; received: Received[] }> {
+  const received: Received[] = [];
+  const { url } = await startServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on('data', (chunk: Buffer) => chunks.push(chunk));
+    req.on('end', () => {
+      received.push({
+        line: `${req.method} ${req.url} HTTP/1.1`,
+        headers: headerLines(req),
+        body: Buffer.concat(chunks),
+      });
+      res.writeHead(status, { [Header.version]: '3.7.1' }).end();
+    });
+  });
+  return { url, received };
+}
+
+function headerLines(req: IncomingMessage): string[] {
+  const lines: string[] = [];
+  for (let i = 0; i < req.rawHeaders.length; i += 2) lines.push(`${req.rawHeaders[i]}: ${req.rawHeaders[i + 1]}`);
+  return lines;
+}
+
+/** Headers that belong to the HTTP client, or name this process, and the length, because etcd writes zeros. */
+const aside = /^(Host|User-Agent|Accept-Encoding|Accept|Connection|Content-Length|X-Raft-Incarnation): /u;
+
+function comparable(lines: readonly string[]): string[] {
+  return lines.filter((line) => !aside.test(line)).sort();
+}
+
+/** What a receiver was told, in the words of the recording. */
+function effects(receiver: Recorder): string {
+  return [
+    ...receiver.unreachable.map((id) => `ReportUnreachable(${id})`),
+    ...receiver.snapshots.map(([id, status]) => `ReportSnapshot(${id}, ${status === 'finish' ? 'Finish' : 'Failure'})`),
+    ...receiver.removals.map(() => 'ErrorC: the member has been permanently removed from the cluster'),
+  ].join('; ');
+}
+
+async function replay({ name, head, bodyHex, answer, effects: expected = '' }: RecordedRequest): Promise<void> {
+  const { url, received } = await startAnswering(Number(answer.split(' ')[1]));
+  const receiver = new Recorder();
+  const urls = head.find((line) => line.startsWith('X-Peerurls: '))?.slice('X-Peerurls: '.length);
+  const transport = newTransport(1n, receiver, urls === undefined ? {} : { urls: urls.split(',').reverse() });
+  const [line, ...headers] = head as [string, ...string[]];
+  if (name.startsWith('stream/')) {
+    transport.addPeer(2n, [url]);
+    await eventually('it dials', () => received.some((request) => request.line === line));
+  } else {
+    // A remote has no streams, so that messages are posted, as where the requests were recorded.
+    transport.addRemote(2n, [url]);
+    transport.send([decodeMessage(Buffer.from(bodyHex, 'hex'))]);
+    await eventually('it posts', () => received.length === 1);
+    const settled = (): boolean => receiver.unreachable.length > 0 || transport.activeSince(2n) !== undefined;
+    await eventually('the answer is there', settled);
+  }
+  const request = received.find((one) => one.line === line);
+  expect(comparable(request?.headers ?? [])).to.deep.equal(comparable(headers));
+  expect(show(decodeMessage(request?.body ?? Buffer.alloc(0)))).to.deep.equal(
+    show(decodeMessage(Buffer.from(bodyHex, 'hex'))),
+  );
+  const isAnswer = name.startsWith('pipeline-answer/') || answer.includes('204');
+  if (isAnswer) expect(effects(receiver)).to.equal(expected);
+}
+
+describe('requests, beside those of etcd', () => {
+  afterEach(stopAll);
+
+  for (const request of requests()) {
+    it(request.name, () => replay(request));
+  }
+
+  it('every kind of message was among them', () => {
+    const kinds = requests().map(({ bodyHex }) => messageName(decodeMessage(Buffer.from(bodyHex, 'hex')).type));
+    expect(new Set(kinds).size).to.equal(24);
+  });
+
+  it('a body is as long as it says, and carries who sends it', async () => {
+    const { url, received } = await startAnswering(204);
+    const transport = newTransport(1n, new Recorder(), { incarnation: 'me' });
+    transport.addRemote(2n, [url]);
+    transport.send([decodeMessage(Buffer.from('0805100218012003', 'hex'))]);
+    await eventually('it posts', () => received.length === 1);
+    expect(received[0]?.headers).to.include(`Content-Length: ${received[0]?.body.length}`);
+    expect(received[0]?.headers).to.include(`${Header.incarnation}: me`);
+  });
+});

@@ -1,0 +1,146 @@
+/**
+ * Runs the hello cluster as processes while links between members are cut, silenced and mended and members are stopped
+ * and continued, all drawn from a seed, and checks that every member has logged the same entries without a gap.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { seededRandom } from '@raft-ts/raft/internal';
+import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
+import { expectAgreement, freePeers, type Program, Programs } from '../raftexample/processes.js';
+import { Link, type LinkState } from './links.js';
+
+const usage = `usage: npm run soak -- [--minutes N] [--members N] [--seed N]
+
+  --minutes N  how long to disturb the cluster (default 1)
+  --members N  how many members (default 3)
+  --seed N     draws the disturbances (default: a new one, printed)`;
+
+interface Plan {
+  readonly minutes: number;
+  readonly members: number;
+  readonly seed: number;
+}
+
+interface Cluster {
+  readonly members: readonly Program[];
+  /** links[from][to] */
+  readonly links: readonly (readonly (Link | undefined)[])[];
+}
+
+async function start(programs: Programs, count: number): Promise<Cluster> {
+  const peers = await freePeers(count);
+  const links: (Link | undefined)[][] = [];
+  for (const from of peers) {
+    const row: (Link | undefined)[] = [];
+    for (const to of peers) row.push(to === from ? undefined : await Link.open(to.port));
+    links.push(row);
+  }
+  const members = peers.map((self, i) => {
+    const seen = peers.map((peer, k): Peer => ({ ...peer, port: links[i]?.[k]?.port ?? peer.port }));
+    return programs.start('raftexample.js', [
+      '--id',
+      String(self.id),
+      '--peers',
+      formatPeers(seen),
+      '--hello-every',
+      '200',
+    ]);
+  });
+  return { members, links };
+}
+
+function setLinks({ links }: Cluster, member: number, state: LinkState): void {
+  for (const [from, row] of links.entries()) {
+    for (const [to, link] of row.entries()) if (from === member || to === member) link?.set(state);
+  }
+}
+
+function mendAll({ links }: Cluster): void {
+  for (const row of links) for (const link of row) link?.set('open');
+}
+
+/** One disturbance: what it is, and how it ends. */
+function disturb(cluster: Cluster, random: (n: number) => number): { what: string; mend: () => void } {
+  const { members, links } = cluster;
+  const victim = random(members.length);
+  const member = members[victim] as Program;
+  const mend = (): void => mendAll(cluster);
+  switch (random(4)) {
+    case 0:
+      member.process.kill('SIGSTOP');
+      return { what: `member ${victim + 1} stopped`, mend: () => void member.process.kill('SIGCONT') };
+    case 1:
+      setLinks(cluster, victim, 'cut');
+      return { what: `member ${victim + 1} cut off`, mend };
+    case 2:
+      setLinks(cluster, victim, 'silent');
+      return { what: `member ${victim + 1} cut off without notice`, mend };
+    default: {
+      const other = (victim + 1 + random(members.length - 1)) % members.length;
+      const state = random(2) === 0 ? 'cut' : 'silent';
+      links[victim]?.[other]?.set(state);
+      return { what: `the link from ${victim + 1} to ${other + 1} ${state}`, mend };
+    }
+  }
+}
+
+async function soak(cluster: Cluster, { minutes, seed }: Plan): Promise<void> {
+  const random = seededRandom(seed);
+  const end = performance.now() + minutes * 60_000;
+  while (performance.now() < end) {
+    const { what, mend } = disturb(cluster, random);
+    await sleep(1000 + random(6000));
+    mend();
+    await sleep(1000 + random(4000));
+    const heights = cluster.members.map(({ committed }) => committed.at(-1)?.index ?? 0);
+    console.log(`${what}; mended; committed: ${heights.join(', ')}`);
+    expectAgreement(cluster.members.map(({ committed }) => committed));
+    const ended = cluster.members.findIndex(({ running }) => !running);
+    if (ended >= 0) throw new Error(`member ${ended + 1} has ended:\n${cluster.members[ended]?.errors.join('\n')}`);
+  }
+}
+
+/** All links are whole: every member comes to have what the furthest one has now. */
+async function converge({ members }: Cluster): Promise<void> {
+  const goal = Math.max(...members.map(({ committed }) => committed.length)) + 5;
+  for (const [i, member] of members.entries()) {
+    await member.until(`member ${i + 1} to log entry ${goal}`, () => member.committed.length >= goal);
+  }
+}
+
+async function main(plan: Plan): Promise<void> {
+  console.log(
+    `seed ${plan.seed}; again: npm run soak -- --minutes ${plan.minutes} --members ${plan.members} --seed ${plan.seed}`,
+  );
+  const programs = new Programs();
+  const cluster = await start(programs, plan.members);
+  try {
+    await soak(cluster, plan);
+    await converge(cluster);
+    const logs = cluster.members.map(({ committed }) => committed);
+    expectAgreement(logs);
+    const shortest = Math.min(...logs.map(({ length }) => length));
+    const terms = new Set(logs.flatMap((log) => log.map(({ term }) => term))).size;
+    console.log(`every member logged the same ${shortest} entries without a gap, in ${terms} terms`);
+  } finally {
+    for (const member of cluster.members) member.process.kill('SIGCONT');
+    await programs.endAll();
+    for (const link of cluster.links.flat()) await link?.close();
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    members: { type: 'string', default: '3' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    help: { type: 'boolean', default: false },
+  },
+});
+const plan = { minutes: Number(values.minutes), members: Number(values.members), seed: Number(values.seed) };
+if (values.help || !(plan.minutes > 0 && plan.members >= 2 && plan.seed >= 0)) {
+  console.error(usage);
+  process.exitCode = values.help ? 0 : 2;
+} else {
+  await main(plan);
+}
