@@ -18,6 +18,7 @@ import {
   MessageType,
   NONE,
   type NodeId,
+  newMessage,
   type Snapshot,
   type SnapshotMetadata,
 } from './records.js';
@@ -221,70 +222,56 @@ function readResponse(r: Reader, depth: number): Message {
   return response;
 }
 
-const noEntries: readonly Entry[] = [];
-const noResponses: readonly Message[] = [];
-
 function readMessage(r: Reader, depth: number): Message {
-  let type: MessageType = MessageType.MsgHup;
-  let to = NONE;
-  let from = NONE;
-  let term = 0;
-  let logTerm = 0;
-  let index = 0;
+  const m = newMessage(MessageType.MsgHup, NONE);
   let entries: Entry[] | undefined;
-  let commit = 0;
-  let vote = NONE;
-  let snapshot: Snapshot | undefined;
-  let reject = false;
-  let rejectHint = 0;
-  let context: Uint8Array | undefined;
   let responses: Message[] | undefined;
   while (r.pos < r.len) {
     const tag = readTag(r);
     switch (tag) {
       case 0x08:
-        type = readType(r) as MessageType;
+        m.type = readType(r) as MessageType;
         break;
       case 0x10:
-        to = readId(r);
+        m.to = readId(r);
         break;
       case 0x18:
-        from = readId(r);
+        m.from = readId(r);
         break;
       case 0x20:
-        term = readPosition(r, 'Message.term');
+        m.term = readPosition(r, 'Message.term');
         break;
       case 0x28:
-        logTerm = readPosition(r, 'Message.logTerm');
+        m.logTerm = readPosition(r, 'Message.logTerm');
         break;
       case 0x30:
-        index = readPosition(r, 'Message.index');
+        m.index = readPosition(r, 'Message.index');
         break;
       case 0x3a:
-        entries ??= [];
+        if (entries === undefined) m.entries = entries = [];
         readEntries(r, entries);
         break;
       case 0x40:
-        commit = readPosition(r, 'Message.commit');
+        m.commit = readPosition(r, 'Message.commit');
         break;
       case 0x4a:
-        snapshot ??= emptySnapshot();
-        readNestedSnapshot(r, snapshot);
+        m.snapshot ??= emptySnapshot();
+        readNestedSnapshot(r, m.snapshot);
         break;
       case 0x50:
-        reject = readBool(r);
+        m.reject = readBool(r);
         break;
       case 0x58:
-        rejectHint = readPosition(r, 'Message.rejectHint');
+        m.rejectHint = readPosition(r, 'Message.rejectHint');
         break;
       case 0x62:
-        context = readOptionalBytes(r);
+        m.context = readOptionalBytes(r);
         break;
       case 0x68:
-        vote = readId(r);
+        m.vote = readId(r);
         break;
       case 0x72:
-        responses ??= [];
+        if (responses === undefined) m.responses = responses = [];
         responses.push(readResponse(r, depth + 1));
         break;
       default:
@@ -292,24 +279,10 @@ function readMessage(r: Reader, depth: number): Message {
     }
   }
   // Members up to etcd 3.5 put an empty snapshot into every message.
-  if (snapshot !== undefined && type !== MessageType.MsgSnap && snapshotSize(snapshot) === 0) snapshot = undefined;
-  // The fields stand in the order of newMessage, so that all messages share one hidden class.
-  return {
-    type,
-    to,
-    from,
-    term,
-    logTerm,
-    index,
-    entries: entries ?? noEntries,
-    commit,
-    vote,
-    snapshot,
-    reject,
-    rejectHint,
-    context,
-    responses: responses ?? noResponses,
-  };
+  if (m.snapshot !== undefined && m.type !== MessageType.MsgSnap && snapshotSize(m.snapshot) === 0) {
+    m.snapshot = undefined;
+  }
+  return m;
 }
 
 /**

@@ -28,7 +28,7 @@ import {
   snapshotMetadataSize,
   snapshotSize,
 } from './size.js';
-import { allocate, Slab } from './slab.js';
+import { allocate, MESSAGE_SLAB_SIZE, obtain, Slab } from './slab.js';
 import {
   writeBytes,
   writeId,
@@ -163,7 +163,7 @@ function writeConfChangeV2(buf: Uint8Array, pos: number, change: ConfChangeV2, e
   return writeSomeBytes(buf, at, 0x1a, change.context);
 }
 
-const slab = new Slab();
+const slab = new Slab(MESSAGE_SLAB_SIZE);
 
 /** More than the fields of a message can take beside entries, snapshot, responses and the bytes of the context. */
 const LONGEST_HEAD = 128;
@@ -187,7 +187,7 @@ function roughSize(m: Message): number {
  * fill in.
  *
  * The array is the caller's to keep. Its ArrayBuffer may be shared with other encoded messages: do not transfer it, and
- * copy a small message that is to be kept for long, because it keeps up to 8 KiB of its neighbours.
+ * copy a message that is to be kept for long, because it keeps up to 32 KiB of its neighbours.
  *
  * @throws RaftError `ERR_RAFT_POSITION_RANGE` (`reason`: the field) where a position is not an integer from 0 to
  * 2^53 - 1 or an id not a bigint from 0 to 2^64 - 1; `ERR_RAFT_ENCODE` where responses are nested too deeply.
@@ -212,7 +212,7 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
   return checkRoom(target, writeMessage(target, offset, message, 0));
 }
 
-/** The bytes of an entry, as `encodeMessage`. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. Keeps up to 8 KiB. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeEntry(entry: Entry, prefix = 0): Uint8Array {
   const bytes = obtain(prefix + entrySize(entry));
   writeEntry(bytes, prefix, entry);
@@ -266,11 +266,6 @@ export function encodeConfChangeV2(change: ConfChangeV2, options: ConfChangeOpti
   const bytes = obtain(confChangeV2Size(change, explicit));
   writeConfChangeV2(bytes, 0, change, explicit);
   return bytes;
-}
-
-/** Exactly `size` bytes to write into. */
-function obtain(size: number): Uint8Array {
-  return slab.reserve(size) ? slab.take(size) : allocate(size);
 }
 
 /** Stores behind the end of a typed array have no effect, so one check at the end is enough. */

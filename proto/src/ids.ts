@@ -18,14 +18,10 @@ export function smallId(value: number): bigint {
 // A cluster has a handful of ids and every message carries two: each is made once and found again by its bits, and
 // checked once. One slot per hash keeps the memory bounded whatever ids a stranger sends.
 const SLOTS = 256;
+const LAST_SLOT: number = SLOTS - 1;
 const lows: Int32Array = new Int32Array(SLOTS);
 const highs: Int32Array = new Int32Array(SLOTS);
 const known: bigint[] = new Array<bigint>(SLOTS).fill(0n);
-
-function slotOf(low: number, high: number): number {
-  const mixed = low ^ high;
-  return (mixed ^ (mixed >>> 8) ^ (mixed >>> 16) ^ (mixed >>> 24)) & (SLOTS - 1);
-}
 
 /**
  * The low 32 bits, signed, of an id; `highHalf()` then gives the high ones.
@@ -37,7 +33,7 @@ export function lowHalf(id: bigint, field: string): number {
   word[0] = id;
   const low = halves[LOW] as number;
   const high = halves[HIGH] as number;
-  const slot = slotOf(low, high);
+  const slot = (low ^ high) & LAST_SLOT;
   if (known[slot] !== id) learn(id, slot, low, high, field);
   return low;
 }
@@ -66,7 +62,7 @@ export function idVarintSize(id: bigint): number {
 
 /** The id made of two 32-bit halves. */
 export function idOf(low: number, high: number): bigint {
-  const slot = slotOf(low, high);
+  const slot = (low ^ high) & LAST_SLOT;
   if (lows[slot] === low && highs[slot] === high) return known[slot] as bigint;
   halves[LOW] = low;
   halves[HIGH] = high;

@@ -1,2 +1,2 @@
 /** For tests and sibling packages: no promise of compatibility. */
-export { LARGEST_PIECE, SLAB_SIZE } from './slab.js';
+export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';

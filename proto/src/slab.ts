@@ -2,44 +2,54 @@ import protobuf from 'protobufjs/minimal.js';
 
 /**
  * Memory for many small byte strings. An ArrayBuffer of its own costs a byte string of 256 bytes ten times what a view
- * of a shared one does, so small ones are cut from slabs.
- *
- * The price: a byte string that is kept keeps its slab, `SLAB_SIZE` bytes at most. Neighbours in a slab were made one
- * after the other by the same pool, so those of a log are dropped at about the same time.
+ * of a shared one does, so small ones are cut from slabs. The price: a byte string that is kept keeps its slab.
+ */
+
+/**
+ * Size of the slabs for what may be kept for long: entries above all. Neighbours in a slab were made one after the
+ * other, so those of a log are dropped at about the same time.
  */
 export const SLAB_SIZE = 8192;
 
-/** What is longer gets memory of its own: at most a quarter of a slab is lost when the next one begins. */
-export const LARGEST_PIECE: number = SLAB_SIZE / 4;
+/** Size of the slabs for encoded messages, which are on their way out. */
+export const MESSAGE_SLAB_SIZE = 32_768;
 
 /** Engines put typed arrays of up to this size into their own heap, where they are cheap and share nothing. */
 const LARGEST_ON_HEAP = 64;
 
 // protobufjs knows whether the platform hands out memory without zeroing it first (Node.js does), which is half the cost
 // of a long message.
-const { alloc } = protobuf.Writer.create().constructor as typeof protobuf.Writer;
+const platform = protobuf.Writer.create().constructor as typeof protobuf.Writer;
 
 /** `size` bytes with any content. */
 export function allocate(size: number): Uint8Array {
-  const { buffer, byteOffset } = alloc(size);
+  const { buffer, byteOffset } = platform.alloc(size);
   return new Uint8Array(buffer, byteOffset, size);
 }
 
 /** A row of slabs, filled from front to back. */
 export class Slab {
   bytes: Uint8Array = new Uint8Array(0);
-  /** `bytes.buffer`, which the engine takes long to look up. */
-  private buffer: ArrayBufferLike = this.bytes.buffer;
-  private start = 0;
   /** Where the unused rest begins. */
   position = 0;
+  private readonly size: number;
+  /** At most a quarter of a slab is lost when the next one begins. */
+  private readonly largest: number;
+  // `bytes.buffer` and `bytes.byteOffset`, which the engine takes long to look up.
+  private buffer: ArrayBufferLike = this.bytes.buffer;
+  private start = 0;
+
+  constructor(size: number) {
+    this.size = size;
+    this.largest = size / 4;
+  }
 
   /** Makes room for `size` bytes at `position`; false if that is too much for a slab. */
   reserve(size: number): boolean {
     // A slab whose ArrayBuffer was transferred away has length 0 and is replaced here too.
     if (this.position + size <= this.bytes.length) return true;
-    if (size > LARGEST_PIECE) return false;
-    this.bytes = allocate(SLAB_SIZE);
+    if (size > this.largest) return false;
+    this.bytes = allocate(this.size);
     this.buffer = this.bytes.buffer;
     this.start = this.bytes.byteOffset;
     this.position = 0;
@@ -54,7 +64,13 @@ export class Slab {
   }
 }
 
-const copies = new Slab();
+const kept = new Slab(SLAB_SIZE);
+
+/** `size` bytes with any content, that may be kept for long. */
+export function obtain(size: number): Uint8Array {
+  if (size <= LARGEST_ON_HEAP || !kept.reserve(size)) return new Uint8Array(size);
+  return kept.take(size);
+}
 
 /** A copy of `source[start..end)` that shares no memory with it. */
 export function copyBytes(source: Uint8Array, start: number, end: number): Uint8Array {
@@ -65,7 +81,7 @@ export function copyBytes(source: Uint8Array, start: number, end: number): Uint8
     return copy;
   }
   const original = source.subarray(start, end);
-  if (!copies.reserve(size)) return new Uint8Array(original);
-  copies.bytes.set(original, copies.position);
-  return copies.take(size);
+  if (!kept.reserve(size)) return new Uint8Array(original);
+  kept.bytes.set(original, kept.position);
+  return kept.take(size);
 }

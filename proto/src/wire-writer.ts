@@ -71,7 +71,7 @@ export function writeId(buf: Uint8Array, pos: number, tag: number, id: bigint, f
 
 /** An enum. */
 export function writeType(buf: Uint8Array, pos: number, tag: number, value: number, field: string): number {
-  if ((Number(value) | 0) !== value) throw outOfRange(field, value, TYPE_RANGE);
+  if (!Number.isInteger(value) || (value | 0) !== value) throw outOfRange(field, value, TYPE_RANGE);
   buf[pos] = tag;
   // A negative number is written with its sign extended to 64 bits.
   if (value >>> 0 > 127) return writeHalves(buf, pos + 1, value, value >> 31);
