@@ -70,7 +70,6 @@ function assertProgress(r: Raft, pr: Progress): void {
   assert(inflights.count <= inflights.size, 'no more in flight than allowed');
   assert(inflights.totalBytes >= 0, 'bytes in flight >= 0');
   assert(pr.state === 'StateReplicate' || inflights.count === 0, 'nothing is in flight outside StateReplicate');
-  assert(pr.state !== 'StateSnapshot' || pr.next >= pr.pendingSnapshot + 1, 'next lies behind the pending snapshot');
   assert(pr.state === 'StateSnapshot' || pr.pendingSnapshot === 0, 'a pending snapshot in StateSnapshot only');
   if (r.state !== 'StateLeader') return;
   let last = 0;

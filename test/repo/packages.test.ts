@@ -12,7 +12,8 @@ import { readManifest, root, run, scratchFolder } from './repository.js';
 const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   proto: ['protobufjs'],
   raft: ['@raft-ts/proto'],
-  rafthttp: ['@raft-ts/proto', '@raft-ts/raft', 'axios', 'express'],
+  // Types of express appear in the package's own declarations.
+  rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
   raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', 'winston'],
 };
 

@@ -206,7 +206,6 @@ export function checkInvariants({ config, progress }: ChangeResult): void {
     if (voters.incoming.has(id)) refuse(`${id} is in Learners and Voters[0]`);
     if (!progress.get(id)?.isLearner) refuse(`${id} is in Learners, but is not marked as learner`);
   }
-  if (voters.isJoint) return;
-  if (learnersNext.length > 0) refuse('cfg.LearnersNext must be nil when not joint');
-  if (config.autoLeave) refuse('AutoLeave must be false when not joint');
+  // That learnersNext is empty outside a joint configuration follows: each of them is in the outgoing half.
+  if (!voters.isJoint && config.autoLeave) refuse('AutoLeave must be false when not joint');
 }

@@ -1,12 +1,6 @@
 import type { ConfState, NodeId } from '@raft-ts/proto';
 import { JointConfig } from '../quorum/joint.js';
-import {
-  type AckedIndexer,
-  describeIds,
-  type MajorityConfig,
-  majorityIndex,
-  type VoteResult,
-} from '../quorum/majority.js';
+import { describeIds, type MajorityConfig, majorityIndex, type VoteResult } from '../quorum/majority.js';
 import { Inflights } from './inflights.js';
 import { Progress } from './progress.js';
 
@@ -62,7 +56,7 @@ export interface Tally {
 }
 
 /** The members, what the leader knows of each one's log, and the votes that a candidate has. */
-export class ProgressTracker implements AckedIndexer {
+export class ProgressTracker {
   config: TrackerConfig = new TrackerConfig();
   progress: ReadonlyMap<NodeId, Progress> = new Map();
   /** The values of `progress` in ascending order of ids: every loop that can be observed goes this way. */
@@ -111,10 +105,6 @@ export class ProgressTracker implements AckedIndexer {
   /** Does one voter decide alone? */
   isSingleton(): boolean {
     return this.config.voters.incoming.size === 1 && !this.config.voters.isJoint;
-  }
-
-  ackedIndex(id: NodeId): number | undefined {
-    return this.progress.get(id)?.match;
   }
 
   /** The highest index that a quorum has. */

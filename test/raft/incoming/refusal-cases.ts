@@ -8,7 +8,6 @@ import {
   newTestMemoryStorage,
   type Overrides,
   proposed,
-  readMessages,
   snapshotOf,
   withPeers,
 } from '../../helpers/index.js';
@@ -38,6 +37,8 @@ export interface Case {
   readonly untrusted: 'panics' | 'throws' | 'breaks an invariant' | 'forgets its term' | 'goes on';
 }
 
+const from3 = message({ type: MessageType.MsgVoteResp, from: 3n, to: 1n, term: 4 });
+
 /** Member 1 of three: term 3, entries of terms 1, 2, 3, the first of them committed and applied. */
 export function memberOf(state: State, overrides: Overrides = {}): { rawNode: RawNode; logger: RecordingLogger } {
   const logger = new RecordingLogger();
@@ -65,7 +66,7 @@ export function memberOf(state: State, overrides: Overrides = {}): { rawNode: Ra
       break;
     case 'removed candidate':
       raft.becomeCandidate();
-      readMessages(raft);
+      raft.step(from3);
       rawNode.applyConfChange(removeMember(1n));
       break;
     case 'leader':
@@ -159,7 +160,7 @@ export const cases: readonly Case[] = [
     reason: 'from-self',
     state: 'leader',
     m: fromSelf(MessageType.MsgAppResp, { term: 4, index: 4, reject: true }),
-    untrusted: 'goes on',
+    untrusted: 'panics',
   },
   // storage threads
   {
