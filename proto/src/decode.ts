@@ -3,11 +3,6 @@
  * with another wire type than theirs are skipped, and every byte string is a copy.
  */
 import {
-  type ConfChange,
-  type ConfChangeSingle,
-  ConfChangeTransition,
-  ConfChangeType,
-  type ConfChangeV2,
   type ConfState,
   type Entry,
   type EntryType,
@@ -346,80 +341,4 @@ export function decodeHardState(bytes: Uint8Array): HardState {
     }
   }
   return { term, vote, commit };
-}
-
-/** Reads a membership change of the first form, as `decodeMessage`. */
-export function decodeConfChange(bytes: Uint8Array): ConfChange {
-  const r = newReader(bytes);
-  let id = 0n;
-  let type: ConfChangeType = ConfChangeType.ConfChangeAddNode;
-  let nodeId = NONE;
-  let context: Uint8Array | undefined;
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x08:
-        id = readId(r);
-        break;
-      case 0x10:
-        type = readType(r) as ConfChangeType;
-        break;
-      case 0x18:
-        nodeId = readId(r);
-        break;
-      case 0x22:
-        context = readOptionalBytes(r);
-        break;
-      default:
-        skipField(r, tag);
-    }
-  }
-  return { id, type, nodeId, context };
-}
-
-function readConfChangeSingle(r: Reader): ConfChangeSingle {
-  let type: ConfChangeType = ConfChangeType.ConfChangeAddNode;
-  let nodeId = NONE;
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x08:
-        type = readType(r) as ConfChangeType;
-        break;
-      case 0x10:
-        nodeId = readId(r);
-        break;
-      default:
-        skipField(r, tag);
-    }
-  }
-  return { type, nodeId };
-}
-
-/** Reads a membership change of the second form, as `decodeMessage`. */
-export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
-  const r = newReader(bytes);
-  let transition: ConfChangeTransition = ConfChangeTransition.ConfChangeTransitionAuto;
-  const changes: ConfChangeSingle[] = [];
-  let context: Uint8Array | undefined;
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x08:
-        transition = readType(r) as ConfChangeTransition;
-        break;
-      case 0x12: {
-        const outer = enterRecord(r);
-        changes.push(readConfChangeSingle(r));
-        leaveRecord(r, outer);
-        break;
-      }
-      case 0x1a:
-        context = readOptionalBytes(r);
-        break;
-      default:
-        skipField(r, tag);
-    }
-  }
-  return { transition, changes, context };
 }

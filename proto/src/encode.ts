@@ -34,6 +34,7 @@ import {
   writeId,
   writeLength,
   writePosition,
+  writePresentId,
   writeSomeBytes,
   writeTrue,
   writeType,
@@ -60,7 +61,7 @@ function writeEntries(buf: Uint8Array, pos: number, entries: readonly Entry[]): 
 
 function writeIds(buf: Uint8Array, pos: number, tag: number, ids: readonly bigint[], field: string): number {
   let at = pos;
-  for (const id of ids) at = writeId(buf, at, tag, id, field);
+  for (const id of ids) at = writePresentId(buf, at, tag, id, field);
   return at;
 }
 
@@ -111,8 +112,8 @@ function writeMessage(buf: Uint8Array, pos: number, m: Message, depth: number): 
   const { type, to, from, term, logTerm, index, entries, commit, vote, snapshot, rejectHint, context, responses } = m;
   let at = pos;
   if (type !== 0) at = writeType(buf, at, 0x08, type, 'Message.type');
-  if (to !== NONE) at = writeId(buf, at, 0x10, to, 'Message.to');
-  if (from !== NONE) at = writeId(buf, at, 0x18, from, 'Message.from');
+  at = writeId(buf, at, 0x10, to, 'Message.to');
+  at = writeId(buf, at, 0x18, from, 'Message.from');
   if (term !== 0) at = writePosition(buf, at, 0x20, term, 'Message.term');
   if (logTerm !== 0) at = writePosition(buf, at, 0x28, logTerm, 'Message.logTerm');
   if (index !== 0) at = writePosition(buf, at, 0x30, index, 'Message.index');
@@ -122,6 +123,7 @@ function writeMessage(buf: Uint8Array, pos: number, m: Message, depth: number): 
   if (m.reject) at = writeTrue(buf, at, 0x50);
   if (rejectHint !== 0) at = writePosition(buf, at, 0x58, rejectHint, 'Message.rejectHint');
   if (context !== undefined) at = writeSomeBytes(buf, at, 0x62, context);
+  // Almost always none, and never in the messages that matter for speed.
   if (vote !== NONE) at = writeId(buf, at, 0x68, vote, 'Message.vote');
   if (responses.length > 0) at = writeResponses(buf, at, responses, depth + 1);
   return at;
@@ -131,16 +133,16 @@ function writeHardState(buf: Uint8Array, pos: number, state: HardState): number 
   const { term, vote, commit } = state;
   let at = pos;
   if (term !== 0) at = writePosition(buf, at, 0x08, term, 'HardState.term');
-  if (vote !== NONE) at = writeId(buf, at, 0x10, vote, 'HardState.vote');
+  at = writeId(buf, at, 0x10, vote, 'HardState.vote');
   return commit === 0 ? at : writePosition(buf, at, 0x18, commit, 'HardState.commit');
 }
 
 function writeConfChange(buf: Uint8Array, pos: number, change: ConfChange, explicit: boolean): number {
   const { id, type, nodeId } = change;
   let at = pos;
-  if (id !== 0n) at = writeId(buf, at, 0x08, id, 'ConfChange.id');
+  at = writeId(buf, at, 0x08, id, 'ConfChange.id');
   if (explicit || type !== 0) at = writeType(buf, at, 0x10, type, 'ConfChange.type');
-  if (explicit || nodeId !== NONE) at = writeId(buf, at, 0x18, nodeId, 'ConfChange.nodeId');
+  at = (explicit ? writePresentId : writeId)(buf, at, 0x18, nodeId, 'ConfChange.nodeId');
   return writeSomeBytes(buf, at, 0x22, change.context);
 }
 
@@ -148,8 +150,7 @@ function writeConfChangeSingle(buf: Uint8Array, pos: number, change: ConfChangeS
   const { type, nodeId } = change;
   let at = pos;
   if (explicit || type !== 0) at = writeType(buf, at, 0x08, type, 'ConfChangeSingle.type');
-  if (explicit || nodeId !== NONE) at = writeId(buf, at, 0x10, nodeId, 'ConfChangeSingle.nodeId');
-  return at;
+  return (explicit ? writePresentId : writeId)(buf, at, 0x10, nodeId, 'ConfChangeSingle.nodeId');
 }
 
 function writeConfChangeV2(buf: Uint8Array, pos: number, change: ConfChangeV2, explicit: boolean): number {
@@ -212,7 +213,10 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
   return checkRoom(target, writeMessage(target, offset, message, 0));
 }
 
-/** The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. Keeps up to 8 KiB. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/**
+ * The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. They and those of the records below may share
+ * up to 8 KiB with each other. @throws RaftError `ERR_RAFT_POSITION_RANGE`.
+ */
 export function encodeEntry(entry: Entry, prefix = 0): Uint8Array {
   const bytes = obtain(prefix + entrySize(entry));
   writeEntry(bytes, prefix, entry);

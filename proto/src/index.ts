@@ -4,8 +4,6 @@
  */
 export { ERR_DECODE, ERR_ENCODE, ERR_POSITION_RANGE, MAX_NESTING } from './codes.js';
 export {
-  decodeConfChange,
-  decodeConfChangeV2,
   decodeConfState,
   decodeEntry,
   decodeHardState,
@@ -13,6 +11,7 @@ export {
   decodeSnapshot,
   decodeSnapshotMetadata,
 } from './decode.js';
+export { decodeConfChange, decodeConfChangeV2 } from './decode-conf-change.js';
 export {
   encodeConfChange,
   encodeConfChangeV2,

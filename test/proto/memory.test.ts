@@ -71,7 +71,7 @@ describe('memory', () => {
         term: most,
         logTerm: most,
         index: most,
-        entries: new Array<proto.Entry>(count).fill(longest),
+        entries: Array.from({ length: count }, () => longest),
         commit: most,
         vote: id,
         snapshot: undefined,
