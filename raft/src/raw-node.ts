@@ -210,9 +210,9 @@ export class RawNode {
    * @throws ERR_RAFT_BOOTSTRAP where there are none, or storage is not empty
    */
   bootstrap(peers: readonly Peer[]): void {
+    bootstrap(this.raft, peers);
     // The first Ready then holds a hard state, which an application that starts must save.
     this.prevHardState = emptyHardState;
-    bootstrap(this.raft, peers);
   }
 
   // Outputs

@@ -8,6 +8,7 @@ import {
   type NodeId,
 } from '@raft-ts/proto';
 import { decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
+import { isTransferVote } from './election.js';
 import { tryRestore } from './membership.js';
 import type { Raft } from './raft.js';
 import { readCounter } from './read-only.js';
@@ -19,6 +20,7 @@ export type Refusal =
   | 'from-storage-thread'
   | 'storage-response'
   | 'append-entries'
+  | 'append-response'
   | 'heartbeat-commit'
   | 'vote-term'
   | 'pre-vote-at-term-0'
@@ -66,7 +68,7 @@ export function isStorageThread(id: NodeId): boolean {
 export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
   if (!(inRange(m.term) && inRange(m.logTerm) && inRange(m.index) && inRange(m.rejectHint))) return 'position-too-high';
   if (isStorageThread(m.from)) return validateStorageResponse(r, m, asyncStorageWrites);
-  if (m.from === r.id && !mayComeFromSelf(r, m)) return 'from-self';
+  if (m.from === r.id && !mayComeFromSelf(m)) return 'from-self';
   const ignored = m.term !== 0 && m.term < r.term;
   switch (m.type) {
     case MessageType.MsgApp:
@@ -82,6 +84,9 @@ export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boole
     case MessageType.MsgVoteResp:
       // A candidate that was removed while it campaigned must not win.
       return r.state === 'StateCandidate' && !ignored && !r.trk.progress.has(r.id) ? 'drop' : undefined;
+    case MessageType.MsgAppResp:
+      // A follower of this term has acknowledged nothing that its leader does not have.
+      return countsAtLeader(r, m) && !m.reject && m.index > r.raftLog.lastIndex() ? 'append-response' : undefined;
     case MessageType.MsgHeartbeatResp:
       return validateHeartbeatResp(r, m);
     case MessageType.MsgProp:
@@ -110,14 +115,13 @@ function validateStorageResponse(r: Reach, m: Message, asyncStorageWrites: boole
   return 'from-storage-thread';
 }
 
-function mayComeFromSelf(r: Reach, m: Message): boolean {
+function mayComeFromSelf(m: Message): boolean {
   switch (m.type) {
+    case MessageType.MsgAppResp:
     case MessageType.MsgVoteResp:
     case MessageType.MsgPreVoteResp:
       // Asynchronous storage delivers a member's own votes and acknowledgements to it.
       return !m.reject;
-    case MessageType.MsgAppResp:
-      return !m.reject && (m.term < r.term || m.index <= r.raftLog.lastIndex());
     case MessageType.MsgProp:
     case MessageType.MsgReadIndex:
       // Forwarded to a leader that was, they come back to the one that is.
@@ -128,6 +132,11 @@ function mayComeFromSelf(r: Reach, m: Message): boolean {
     default:
       return false;
   }
+}
+
+/** Does this member lead, and does the message belong to its term? */
+function countsAtLeader(r: Reach, m: Message): boolean {
+  return r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
 }
 
 /** On a candidate a leader's message without a term would set the term back to 0. */
@@ -150,9 +159,9 @@ function validateAppend(m: Message): Verdict {
 }
 
 function validateHeartbeat(r: Reach, m: Message): Verdict {
-  const leads = r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
-  // A leader commits no further than it knows this log to reach. What lies beyond has been lost here.
-  return !leads && !(m.commit <= r.raftLog.lastIndex()) ? 'heartbeat-commit' : undefined;
+  // A leader ignores it. A follower's leader commits no further than it knows this log to reach: what lies beyond has
+  // been lost here.
+  return !countsAtLeader(r, m) && !(m.commit <= r.raftLog.lastIndex()) ? 'heartbeat-commit' : undefined;
 }
 
 function validateSnapshot(r: Reach, m: Message): Verdict {
@@ -172,7 +181,7 @@ function validateSnapshot(r: Reach, m: Message): Verdict {
 /** At term 0 there is no term to refuse a pre-vote with: a refusal would read as a message of no term at all. */
 function validatePreVote(r: Reach, m: Message): Verdict {
   if (r.term !== 0 || r.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) return undefined;
-  const leased = r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout;
+  const leased = r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout && !isTransferVote(m);
   return leased ? undefined : 'pre-vote-at-term-0';
 }
 
@@ -180,8 +189,7 @@ function validateHeartbeatResp(r: Reach, m: Message): Verdict {
   const { context } = m;
   if (context === undefined || context.length === 0) return undefined;
   if (context.length < 8) return 'heartbeat-context';
-  const counts = r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
-  return counts && readCounter(context) > r.readOnly.lastRead ? 'heartbeat-context' : undefined;
+  return countsAtLeader(r, m) && readCounter(context) > r.readOnly.lastRead ? 'heartbeat-context' : undefined;
 }
 
 function validateProposal(entries: readonly Entry[]): Verdict {
