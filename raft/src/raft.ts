@@ -414,7 +414,7 @@ export class Raft {
     // The log may hold membership changes that are not applied yet: none is taken before it is known not to.
     this.pendingConfIndex = this.raftLog.lastIndex();
     // Entries of earlier terms commit only together with one of this term (section 5.4.2 of the paper).
-    if (!appendEntry(this, emptyEntry)) throw new RaftPanic('invariant', 'empty entry was dropped');
+    appendEntry(this, emptyEntry);
     this.logger.info(`${this.id.toString(16)} became leader at term ${this.term}`);
   }
 

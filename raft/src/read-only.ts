@@ -100,7 +100,7 @@ export function readCounter(context: Uint8Array): number {
 
 type Reach = Pick<
   Raft,
-  'id' | 'term' | 'raftLog' | 'trk' | 'readOnly' | 'readStates' | 'pendingReadIndexMessages' | 'logger' | 'send'
+  'id' | 'term' | 'raftLog' | 'trk' | 'readOnly' | 'readStates' | 'pendingReadIndexMessages' | 'send'
 >;
 
 /** The leader's rule for MsgReadIndex. */
@@ -121,13 +121,9 @@ export function confirmReads(r: Reach, m: Message): void {
   for (const { request, index } of r.readOnly.maybeAdvance(r.trk.config.voters)) answer(r, request, index);
 }
 
-/** The commit index has moved: reads that came before the term's first commit can be served. */
+/** An entry of this term was committed: reads that came before the term's first commit can be served. */
 export function releasePendingReads(r: Reach): void {
   if (r.pendingReadIndexMessages.length === 0) return;
-  if (!committedInCurrentTerm(r)) {
-    r.logger.error('pending MsgReadIndex should be released only after first commit in current term');
-    return;
-  }
   for (const m of r.pendingReadIndexMessages.splice(0)) serve(r, m);
 }
 

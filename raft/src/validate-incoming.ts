@@ -100,19 +100,32 @@ export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boole
   }
 }
 
-/** Answers of the storage threads, which only asynchronous writes have. */
+/**
+ * Answers of the storage threads, which only asynchronous writes have. They may tell of what was handed out, and of
+ * nothing else; an answer that comes too early cannot be told from the real one.
+ */
 function validateStorageResponse(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
   if (!asyncStorageWrites) return 'from-storage-thread';
   if (m.type === MessageType.MsgStorageAppendResp && m.from === LOCAL_APPEND_THREAD) {
-    if (m.term > r.term) return 'storage-response';
-    if (m.snapshot !== undefined && m.snapshot.metadata.index > r.raftLog.committed) return 'storage-response';
-    return undefined;
+    return m.term > r.term || toldTooMuch(r, m) ? 'storage-response' : undefined;
   }
   if (m.type === MessageType.MsgStorageApplyResp && m.from === LOCAL_APPLY_THREAD) {
     const last = m.entries.at(-1);
-    return m.term !== 0 || (last !== undefined && last.index > r.raftLog.committed) ? 'storage-response' : undefined;
+    return m.term !== 0 || (last !== undefined && last.index > r.raftLog.applying) ? 'storage-response' : undefined;
   }
   return 'from-storage-thread';
+}
+
+/** Does this tell of an entry or a snapshot that was not handed out to be written? */
+function toldTooMuch({ term, raftLog }: Reach, m: Message): boolean {
+  const { unstable, committed } = raftLog;
+  const outdated = m.term !== 0 && m.term < term;
+  // An honest answer about entries that were replaced since does not match in term.
+  const isNext = m.index >= unstable.offsetInProgress && unstable.maybeTerm(m.index) === m.logTerm;
+  if (m.index !== 0 && !outdated && isNext) return true;
+  if (m.snapshot === undefined) return false;
+  const { index } = m.snapshot.metadata;
+  return index > committed || unstable.nextSnapshot()?.metadata.index === index;
 }
 
 function mayComeFromSelf(m: Message): boolean {
@@ -168,7 +181,7 @@ function validateSnapshot(r: Reach, m: Message): Verdict {
   if (m.snapshot === undefined) return undefined;
   const { index, term, confState } = m.snapshot.metadata;
   if (!inRange(index) || !inRange(term)) return 'position-too-high';
-  if (m.term !== 0 && term > m.term) return 'snapshot';
+  if (term > (m.term === 0 ? r.term : m.term)) return 'snapshot';
   if (index <= r.raftLog.committed) return undefined;
   try {
     tryRestore(r, confState);

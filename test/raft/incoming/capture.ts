@@ -33,3 +33,12 @@ export function capture(rawNode: RawNode): string {
   write(rawNode, out);
   return out.join('');
 }
+
+/** Where two captured states begin to differ, with what stands around; `undefined` where they are the same. */
+export function difference(before: string, after: string): string | undefined {
+  if (before === after) return undefined;
+  let at = 0;
+  while (before[at] === after[at]) at++;
+  const around = (text: string): string => text.slice(Math.max(0, at - 60), at + 60);
+  return `…${around(before)}… became …${around(after)}…`;
+}

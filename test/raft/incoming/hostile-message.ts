@@ -1,3 +1,4 @@
+import { isLocalMessage } from '@raft-ts/proto';
 import {
   type ConfState,
   type Entry,
@@ -53,7 +54,7 @@ function index(random: Random, r: Raft): number {
     pr?.pendingSnapshot ?? 0,
     random(30),
   ];
-  return random(30) === 0 ? pick(random, HUGE) : near(random, pick(random, known));
+  return random(150) === 0 ? pick(random, HUGE) : near(random, pick(random, known));
 }
 
 function logTerm(random: Random, r: Raft, at: number): number {
@@ -107,7 +108,7 @@ function idList(random: Random): NodeId[] {
 
 function confState(random: Random, r: Raft): ConfState {
   if (random(2) === 0) return r.trk.config.confState();
-  if (random(2) === 0) return { ...emptyConfState(), voters: [...new Set([1n, 2n, r.id])].sort() };
+  if (random(2) === 0) return { ...emptyConfState(), voters: [...new Set([1n, 2n, r.id])] };
   return {
     voters: idList(random),
     learners: random(2) === 0 ? [] : idList(random),
@@ -136,6 +137,31 @@ function context(random: Random, r: Raft): Uint8Array | undefined {
   }
 }
 
+const allTypes = Object.values(MessageType);
+const remoteTypes = allTypes.filter((type) => !isLocalMessage(type));
+
+/** Mostly one that other members may send. */
+function pickType(random: Random): MessageType {
+  if (random(50) === 0) return (24 + random(100)) as MessageType;
+  return pick(random, random(8) === 0 ? allTypes : remoteTypes);
+}
+
+/** What a storage thread would answer, had it been asked. */
+function storageAnswer(random: Random, r: Raft): Message {
+  const at = index(random, r);
+  const append = random(2) === 0;
+  return message({
+    type: append ? MessageType.MsgStorageAppendResp : MessageType.MsgStorageApplyResp,
+    to: r.id,
+    from: append ? LOCAL_APPEND_THREAD : LOCAL_APPLY_THREAD,
+    term: append ? term(random, r) : 0,
+    logTerm: r.raftLog.termOrZero(at),
+    index: at,
+    entries: append ? [] : entries(random, r, at, r.raftLog.termOrZero(at)),
+    snapshot: append && random(4) === 0 ? snapshot(random, r) : undefined,
+  });
+}
+
 /**
  * Anything that can stand in a message, made to look as if it concerned this member: most fields lie at or beside
  * values that mean something to it. Everything follows from the numbers that are drawn.
@@ -143,11 +169,12 @@ function context(random: Random, r: Raft): Uint8Array | undefined {
 export function hostileMessage(random: Random, r: Raft): Message {
   const at = index(random, r);
   const atTerm = logTerm(random, r, at);
-  const type = random(30) === 0 ? ((24 + random(100)) as MessageType) : pick(random, Object.values(MessageType));
+  if (random(50) === 0) return storageAnswer(random, r);
+  const type = pickType(random);
   return message({
     type,
     to: random(10) === 0 ? pick(random, STRANGERS) : r.id,
-    from: random(5) === 0 ? pick(random, [...STRANGERS, r.id, r.id]) : pick(random, MEMBERS),
+    from: random(8) === 0 ? pick(random, [...STRANGERS, r.id, r.id]) : pick(random, MEMBERS),
     term: term(random, r),
     logTerm: atTerm,
     index: at,

@@ -1,81 +1,21 @@
-import { EntryType, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, type Message, MessageType, RawNode } from '@raft-ts/raft';
-import {
-  bytes,
-  entry,
-  index,
-  message,
-  newTestConfig,
-  newTestMemoryStorage,
-  type Overrides,
-  proposed,
-  snapshotOf,
-  withPeers,
-} from '../../helpers/index.js';
-import { RecordingLogger } from '../node/harness.js';
-import { removeMember } from '../rawnode/changes.js';
+import { EntryType, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, type Message, MessageType } from '@raft-ts/raft';
+import { TRANSFER_CONTEXT } from '@raft-ts/raft/internal';
+import { bytes, entry, index, message, type Overrides, proposed, snapshotOf, withPeers } from '../../helpers/index.js';
+import type { State } from './member-in-state.js';
 
 const HIGHEST = 2 ** 53 - 1;
-
-/** What a member is when the message comes. */
-export type State =
-  | 'new'
-  | 'given a snapshot'
-  | 'follower'
-  | 'pre-candidate'
-  | 'candidate'
-  | 'leader'
-  | 'removed candidate';
 
 export interface Case {
   /** What no correct member sends. */
   readonly name: string;
   readonly reason: string;
   readonly state: State;
+  /** What it has stepped just before. */
+  readonly before?: Message;
   readonly m: Message;
   readonly overrides?: Overrides;
   /** What `Raft.step`, which trusts its input, makes of it. */
-  readonly untrusted: 'panics' | 'throws' | 'breaks an invariant' | 'forgets its term' | 'goes on';
-}
-
-const from3 = message({ type: MessageType.MsgVoteResp, from: 3n, to: 1n, term: 4 });
-
-/** Member 1 of three: term 3, entries of terms 1, 2, 3, the first of them committed and applied. */
-export function memberOf(state: State, overrides: Overrides = {}): { rawNode: RawNode; logger: RecordingLogger } {
-  const logger = new RecordingLogger();
-  const storage = newTestMemoryStorage(withPeers(1n, 2n, 3n));
-  if (state === 'given a snapshot') {
-    storage.applySnapshot(snapshotOf(9, 3, withPeers(1n, 2n, 3n)));
-  } else if (state !== 'new') {
-    storage.append(index(1).terms(1, 2, 3));
-    storage.setHardState({ term: 3, vote: 0n, commit: 1 });
-  }
-  const rawNode = new RawNode({ ...newTestConfig(1n, storage, overrides), logger });
-  const { raft } = rawNode;
-  switch (state) {
-    case 'new':
-    case 'given a snapshot':
-      break;
-    case 'follower':
-      raft.becomeFollower(3, 2n);
-      break;
-    case 'pre-candidate':
-      raft.becomePreCandidate();
-      break;
-    case 'candidate':
-      raft.becomeCandidate();
-      break;
-    case 'removed candidate':
-      raft.becomeCandidate();
-      raft.step(from3);
-      rawNode.applyConfChange(removeMember(1n));
-      break;
-    case 'leader':
-      raft.becomeCandidate();
-      raft.becomeLeader();
-      break;
-  }
-  logger.lines.length = 0;
-  return { rawNode, logger };
+  readonly untrusted: 'panics' | 'throws' | 'breaks an invariant' | 'forgets its term' | 'forgets its log' | 'goes on';
 }
 
 function from2(type: MessageType, fields: Partial<Message> = {}): Message {
@@ -150,7 +90,7 @@ export const cases: readonly Case[] = [
   },
   {
     name: 'an acknowledgement of its own of entries that it does not have',
-    reason: 'from-self',
+    reason: 'append-response',
     state: 'leader',
     m: fromSelf(MessageType.MsgAppResp, { term: 4, index: 9 }),
     untrusted: 'goes on',
@@ -208,6 +148,57 @@ export const cases: readonly Case[] = [
       snapshot: snapshotOf(9, 3, withPeers(1n)),
     }),
     overrides: { asyncStorageWrites: true },
+    untrusted: 'panics',
+  },
+  {
+    name: 'a report of written entries that nobody was asked to write',
+    reason: 'storage-response',
+    state: 'follower',
+    overrides: { asyncStorageWrites: true },
+    before: from2(MessageType.MsgApp, { term: 3, index: 3, logTerm: 3, entries: [entry(3, 4)] }),
+    m: message({
+      type: MessageType.MsgStorageAppendResp,
+      from: LOCAL_APPEND_THREAD,
+      to: 1n,
+      term: 3,
+      index: 4,
+      logTerm: 3,
+    }),
+    untrusted: 'forgets its log',
+  },
+  {
+    name: 'a report of a stored snapshot that nobody was asked to store',
+    reason: 'storage-response',
+    state: 'follower',
+    overrides: { asyncStorageWrites: true },
+    before: from2(MessageType.MsgSnap, { term: 3, snapshot: snapshotOf(9, 3, withPeers(1n, 2n)) }),
+    m: message({
+      type: MessageType.MsgStorageAppendResp,
+      from: LOCAL_APPEND_THREAD,
+      to: 1n,
+      term: 3,
+      snapshot: snapshotOf(9, 3, withPeers(1n, 2n)),
+    }),
+    untrusted: 'forgets its log',
+  },
+  {
+    name: 'a report of applied entries that nobody was asked to apply',
+    reason: 'storage-response',
+    state: 'follower',
+    overrides: { asyncStorageWrites: true },
+    m: message({
+      type: MessageType.MsgStorageApplyResp,
+      from: LOCAL_APPLY_THREAD,
+      to: 1n,
+      entries: index(1).terms(1),
+    }),
+    untrusted: 'goes on',
+  },
+  {
+    name: 'an acknowledgement of entries that the leader does not have',
+    reason: 'append-response',
+    state: 'leader',
+    m: from2(MessageType.MsgAppResp, { term: 4, index: 6 }),
     untrusted: 'panics',
   },
   // appends
@@ -316,6 +307,15 @@ export const cases: readonly Case[] = [
     reason: 'pre-vote-at-term-0',
     state: 'given a snapshot',
     m: from2(MessageType.MsgPreVote, { term: 1, index: 5, logTerm: 1 }),
+    untrusted: 'panics',
+  },
+  {
+    name: 'the same, of a transfer, while a leader of no term is heard',
+    reason: 'pre-vote-at-term-0',
+    state: 'given a snapshot',
+    overrides: { checkQuorum: true },
+    before: from2(MessageType.MsgHeartbeat),
+    m: from2(MessageType.MsgPreVote, { term: 1, index: 5, logTerm: 1, context: TRANSFER_CONTEXT }),
     untrusted: 'panics',
   },
   // requests

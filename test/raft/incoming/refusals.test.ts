@@ -1,19 +1,31 @@
 import { RaftPanic } from '@raft-ts/raft';
 import { assertInvariants } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
-import { capture } from './capture.js';
-import { type Case, cases, late, memberOf } from './refusal-cases.js';
+import { capture, difference } from './capture.js';
+import { memberOf } from './member-in-state.js';
+import { type Case, cases, late } from './refusal-cases.js';
+
+type Untaken = Omit<Case, 'reason'>;
+
+function memberBefore({ state, overrides, before }: Untaken): ReturnType<typeof memberOf> {
+  const member = memberOf(state, overrides);
+  if (before !== undefined) member.rawNode.step({ ...before });
+  member.logger.lines.length = 0;
+  return member;
+}
 
 /** What becomes of a member that takes the message without asking. */
-function stepUntrusted({ state, overrides, m }: Omit<Case, 'reason'>): Case['untrusted'] {
-  const { raft } = memberOf(state, overrides).rawNode;
+function stepUntrusted(c: Untaken): Case['untrusted'] {
+  const { raft } = memberBefore(c).rawNode;
   const { term } = raft;
+  const last = raft.raftLog.lastIndex();
   try {
-    raft.step({ ...m });
+    raft.step({ ...c.m });
   } catch (error) {
     return error instanceof RaftPanic ? 'panics' : 'throws';
   }
   if (raft.term < term) return 'forgets its term';
+  if (raft.raftLog.lastIndex() < last) return 'forgets its log';
   try {
     assertInvariants(raft);
   } catch {
@@ -23,16 +35,16 @@ function stepUntrusted({ state, overrides, m }: Omit<Case, 'reason'>): Case['unt
 }
 
 /** Steps the message as one from another process; returns what it was refused with. Nothing may change. */
-function stepUnchanged({ state, overrides, m }: Omit<Case, 'reason'>): unknown {
-  const { rawNode, logger } = memberOf(state, overrides);
+function stepUnchanged(c: Untaken): unknown {
+  const { rawNode, logger } = memberBefore(c);
   const before = capture(rawNode);
   let refusal: unknown;
   try {
-    rawNode.step({ ...m });
+    rawNode.step({ ...c.m });
   } catch (error) {
     refusal = error;
   }
-  expect(capture(rawNode)).to.equal(before);
+  expect(difference(before, capture(rawNode))).to.equal(undefined);
   expect(logger.lines).to.deep.equal([]);
   return refusal;
 }

@@ -14,11 +14,10 @@ import {
   type Ready,
   type Snapshot,
 } from '@raft-ts/raft';
-import { seededRandom } from '@raft-ts/raft/internal';
-import { bytes, newTestMemoryStorage, type Overrides, withPeers } from '../../helpers/index.js';
+import { assertInvariants, seededRandom } from '@raft-ts/raft/internal';
+import { bytes, idsBySize, type Overrides, snapshotOf } from '../../helpers/index.js';
 import { RecordingLogger } from '../node/harness.js';
 import { changeV2 } from '../rawnode/changes.js';
-import { assertInvariants } from './check.js';
 
 export type Random = (n: number) => number;
 
@@ -160,9 +159,13 @@ export class Member {
     }
   }
 
-  /** Makes a snapshot of what was applied, and compacts the log up to it, or almost. */
+  /**
+   * Makes a snapshot of what was applied, and compacts the log up to it, or almost. Not before the commit index that is
+   * stored reaches so far, which asynchronous writes may do later than the application.
+   */
   compact(): void {
     const { storage, applied } = this;
+    if (applied > (storage.initialState().hardState?.commit ?? 0)) return;
     if (applied <= storage.snapshot().metadata.index || applied > storage.lastIndex()) return;
     storage.createSnapshot(applied, this.confState, bytes(`state at ${applied}`));
     const upTo = applied - this.random(3);
@@ -170,19 +173,19 @@ export class Member {
   }
 }
 
-const ids: readonly NodeId[] = [1n, 2n, 3n, 4n, 5n];
-
 /** A cluster that takes random steps: time passes, messages arrive, are lost and repeated, members crash and change. */
 export class World {
   readonly random: Random;
   readonly members: readonly Member[];
+  private readonly ids: readonly NodeId[];
   private inflight: Message[] = [];
 
-  /** Members 1 to `size` begin as voters, the others outside; every other choice follows from the seed. */
+  /** Three to five members, of whom the last may begin outside; this and every other choice follows from the seed. */
   constructor(seed: number) {
     this.random = seededRandom(seed);
     const { random } = this;
-    const voters = ids.slice(0, 1 + random(5));
+    const ids = idsBySize(3 + random(3));
+    const voters = ids.slice(0, random(3) === 0 ? 2 : ids.length - random(2));
     const asyncStorageWrites = random(2) === 0;
     const lease = random(4) === 0;
     const overrides: Overrides = {
@@ -196,8 +199,12 @@ export class World {
       maxUncommittedEntriesSize: pick(random, [0, 50]),
       maxCommittedSizePerReady: pick(random, [0, 40]),
     };
+    // Who joins later must be told of the founders: the log then begins behind a snapshot that says who they are.
+    const founding = voters.length < ids.length ? snapshotOf(3, 1, { voters }) : snapshotOf(0, 0, { voters });
+    this.ids = ids;
     this.members = ids.map((id) => {
-      const storage = voters.includes(id) ? newTestMemoryStorage(withPeers(...voters)) : new MemoryStorage();
+      const storage = new MemoryStorage();
+      if (voters.includes(id)) storage.applySnapshot(founding);
       return new Member(id, storage, overrides, random, (messages) => this.inflight.push(...messages));
     });
   }
@@ -208,7 +215,7 @@ export class World {
   }
 
   private step(): void {
-    const { random } = this;
+    const { random, ids } = this;
     const member = pick(random, this.members);
     const { rawNode } = member;
     switch (random(32)) {
@@ -240,33 +247,37 @@ export class World {
         member.compact();
         break;
       case 9:
-        if (random(4) === 0) member.restart();
+        if (random(8) === 0) member.restart();
         break;
       case 10:
       case 11:
       case 12:
+        for (let ticks = 1 + random(4); ticks > 0; ticks--) rawNode.tick();
+        break;
       case 13:
       case 14:
-        rawNode.tick();
-        break;
       case 15:
       case 16:
       case 17:
       case 18:
       case 19:
       case 20:
-      case 21:
-      case 22:
-        member.work();
+        for (const worker of this.members) worker.work();
         break;
       default:
-        this.deliver();
+        for (let messages = 1 + random(4); messages > 0; messages--) this.deliver();
     }
     assertInvariants(member.rawNode.raft);
   }
 
+  /** One to send a message to: often one who leads, for a leader has most to lose. */
+  target(random: Random): Member {
+    const leaders = this.members.filter(({ rawNode }) => rawNode.raft.state === 'StateLeader');
+    return pick(random, leaders.length > 0 && random(2) === 0 ? leaders : this.members);
+  }
+
   private change(): AnyConfChange {
-    const { random } = this;
+    const { random, ids } = this;
     const part = (): string => `${pick(random, ['v', 'v', 'l', 'r', 'u'])}${pick(random, ids)}`;
     const parts = Array.from({ length: pick(random, [0, 1, 1, 1, 2, 3]) }, part);
     return changeV2(parts.join(' '), pick(random, ['auto', 'auto', 'implicit', 'explicit']));

@@ -1,4 +1,5 @@
 import {
+  describeReady,
   emptyConfState,
   isEmptySnap,
   MemoryStorage,
@@ -159,6 +160,19 @@ describe('Node.ready()', () => {
       await node.stop();
     });
 
+    it('whom one that has left before cannot detach', async () => {
+      const node = restartNode(newTestConfig(1n, newTestMemoryStorage(withPeers(1n))));
+      const first = node.ready()[Symbol.asyncIterator]();
+      await first.return?.();
+      const second = node.ready()[Symbol.asyncIterator]();
+      await first.return?.();
+      expect(await first.next()).to.deep.equal({ done: true, value: undefined });
+      expect(() => node.ready()[Symbol.asyncIterator]()).to.throw('ready() already has a consumer');
+      await node.campaign();
+      expect((await second.next()).done).to.equal(false);
+      await node.stop();
+    });
+
     it('whose exception leaves the loop too', async () => {
       const storage = newTestMemoryStorage(withPeers(1n));
       const node = restartNode(newTestConfig(1n, storage));
@@ -205,7 +219,7 @@ describe('Node.ready()', () => {
       const node = restartNode(newTestConfig(1n, newTestMemoryStorage(withPeers(1n))));
       await node.campaign();
       await node.stop();
-      for await (const rd of node.ready()) expect.fail(`a Ready came: ${String(rd)}`);
+      for await (const rd of node.ready()) expect.fail(`a Ready came: ${describeReady(rd)}`);
     });
   });
 

@@ -1,4 +1,4 @@
-import { RaftPanic } from '@raft-ts/raft';
+import { describeReady, RaftPanic } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes } from '../../helpers/index.js';
 import { isPending, NodeHarness, RecordingLogger, rejection, replaceRole, textOf } from './harness.js';
@@ -72,6 +72,7 @@ describe('the inputs of Node', () => {
       const harness = NodeHarness.of();
       await harness.lead();
       const loop = harness.ready();
+      loop.catch(() => {});
       const panic = breakNext(harness);
       expect(await reason(harness.node.propose(bytes('a')))).to.equal(panic);
       expect(await reason(loop)).to.equal(panic);
@@ -81,7 +82,7 @@ describe('the inputs of Node', () => {
         'broken on purpose',
       );
       const again = (async () => {
-        for await (const rd of harness.node.ready()) expect.fail(String(rd));
+        for await (const rd of harness.node.ready()) expect.fail(describeReady(rd));
       })();
       expect(await reason(again)).to.equal(panic);
       await harness.node.stop();
@@ -91,6 +92,7 @@ describe('the inputs of Node', () => {
       const harness = NodeHarness.of();
       await harness.lead();
       const loop = harness.ready();
+      loop.catch(() => {});
       const panic = breakNext(harness);
       expect(() => harness.node.reportUnreachable(1n)).to.throw('broken on purpose');
       expect(await reason(loop)).to.equal(panic);

@@ -1,0 +1,114 @@
+import { type Entry, type Message, MessageType, type NodeId } from '@raft-ts/proto';
+import type { Raft } from '@raft-ts/raft/internal';
+import { applyConfChange } from '@raft-ts/raft/internal';
+import { expect } from 'chai';
+import {
+  addLearner,
+  index,
+  makeLeader,
+  message,
+  mustAppendEntry,
+  newTestMemoryStorage,
+  newTestRaft,
+  type Overrides,
+  progressOf,
+  prop,
+  proposed,
+  readMessages,
+  skipInvariants,
+  step,
+  tick,
+  transferTo,
+  typesOf,
+  withPeers,
+} from '../../helpers/index.js';
+
+/** A leader of these voters at term 1, whose first entry has left for everybody. */
+function leaderOf(voters: readonly NodeId[], overrides: Overrides = {}): Raft {
+  const r = newTestRaft(1n, newTestMemoryStorage(withPeers(...voters)), overrides);
+  makeLeader(r);
+  readMessages(r);
+  return r;
+}
+
+function ack(from: NodeId, at: number): Message {
+  return message({ type: MessageType.MsgAppResp, from, to: 1n, term: 1, index: at });
+}
+
+describe('a leader that hands over', () => {
+  it('tells the other one to campaign only when that has the whole log', () => {
+    const r = leaderOf([1n, 2n, 3n]);
+    mustAppendEntry(r, proposed('a'), proposed('b'));
+    step(r, transferTo(2n, 1n));
+    readMessages(r);
+    step(r, ack(2n, 2));
+    expect(typesOf(readMessages(r))).not.to.include('MsgTimeoutNow');
+    step(r, ack(2n, 3));
+    expect(typesOf(readMessages(r))).to.include('MsgTimeoutNow');
+  });
+});
+
+describe('a follower that waits for a snapshot', () => {
+  it('goes on waiting when it is reported unreachable: what became of the snapshot is reported for itself', () => {
+    const r = leaderOf([1n, 2n]);
+    const pr = progressOf(r, 2n);
+    pr.becomeSnapshot(1);
+    step(r, message({ type: MessageType.MsgUnreachable, from: 2n, to: 1n }));
+    expect(pr).to.include({ state: 'StateSnapshot', pendingSnapshot: 1 });
+  });
+});
+
+describe('a commit index', () => {
+  it('that a heartbeat has told is not told again by an empty append', () => {
+    const r = leaderOf([1n, 2n, 3n, 4n, 5n], { maxInflightMsgs: 1 });
+    step(r, ack(2n, 1));
+    step(r, ack(3n, 1));
+    // Both keep up; the entry at 2 fills their windows.
+    step(r, prop(1n, 'a'));
+    readMessages(r);
+    step(r, ack(3n, 2));
+    step(r, prop(1n, 'b'));
+    readMessages(r);
+    // Now 2 is committed, and nothing tells member 3: the entry at 3 fills its window.
+    step(r, ack(2n, 2));
+    expect(r.raftLog.committed).to.equal(2);
+    expect(readMessages(r).filter((m) => m.to === 3n)).to.deep.equal([]);
+    tick(r);
+    const heartbeat = readMessages(r).find((m) => m.to === 3n);
+    expect(heartbeat).to.include({ type: MessageType.MsgHeartbeat, commit: 2 });
+    step(r, ack(3n, 3));
+    expect(readMessages(r).filter((m) => m.to === 3n)).to.deep.equal([]);
+  });
+});
+
+describe('a leader that is demoted to a learner', () => {
+  for (const stepDownOnRemoval of [true, false]) {
+    it(stepDownOnRemoval ? 'steps down where that is asked for' : 'goes on leading unless told otherwise', () => {
+      const r = leaderOf([1n, 2n], { stepDownOnRemoval });
+      applyConfChange(r, addLearner(1n));
+      expect(r.isLearner).to.equal(true);
+      expect(r.state).to.equal(stepDownOnRemoval ? 'StateFollower' : 'StateLeader');
+    });
+  }
+});
+
+describe('a new leader in a joint configuration that is left by itself', () => {
+  it('leaves it when everything that it found in its log is applied, and asks once', () => {
+    const storage = newTestMemoryStorage({ voters: [1n], votersOutgoing: [1n, 2n], autoLeave: true });
+    storage.append(index(1).terms(1, 1, 1));
+    storage.setHardState({ term: 1, vote: 1n, commit: 3 });
+    const r = newTestRaft(1n, storage);
+    skipInvariants(r, 'entries are acknowledged here which no disk has');
+    r.becomeCandidate();
+    r.becomeLeader();
+    const applied = (...entries: readonly Entry[]): void => {
+      step(r, message({ type: MessageType.MsgStorageApplyResp, to: 1n, entries }));
+    };
+    applied(...index(1).terms(1, 1));
+    expect(r.raftLog.lastIndex(), 'nothing but its own empty entry').to.equal(4);
+    expect(r.pendingConfIndex).to.equal(3);
+    applied(...index(3).terms(1));
+    expect(r.raftLog.lastIndex()).to.equal(5);
+    expect(r.pendingConfIndex).to.equal(5);
+  });
+});
