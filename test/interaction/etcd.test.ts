@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { compared, notCompared } from '../conformance/compared.js';
 import { runScript } from '../datadriven/runner.js';
 import { decodeText } from '../datadriven/text.js';
 import { createHandler, detectKind, KINDS, type Kind } from './kinds.js';
@@ -14,15 +15,26 @@ const published: Record<Kind, { files: number; directives: number }> = {
   confchange: { files: 9, directives: 58 },
 };
 
+/** The test of etcd's that runs the scripts of a kind. */
+const goTests: Record<Kind, string> = {
+  interaction: 'IN-001 TestInteraction',
+  quorum: 'QD-001 TestDataDriven',
+  confchange: 'CD-001 TestConfChangeDataDriven',
+};
+
 describe("etcd's own scripts", () => {
   const testdata = findTestdata();
   if (typeof testdata === 'string') {
-    it(`is skipped: ${testdata}`, function () {
-      // Whoever names a folder wants it to be used.
-      expect(process.env['RAFT_TESTDATA'] ?? '', testdata).to.equal('');
-      console.warn(`    SKIPPED etcd's 41 scripts: ${testdata}`);
-      this.skip();
-    });
+    for (const kind of KINDS) {
+      it(`${goTests[kind]}: is skipped: ${testdata}`, function () {
+        // Whoever names a folder wants it to be used.
+        expect(process.env['RAFT_TESTDATA'] ?? '', testdata).to.equal('');
+        notCompared('files', testdata);
+        notCompared('directives', testdata);
+        console.warn(`    SKIPPED etcd's ${published[kind].files} ${kind} scripts: ${testdata}`);
+        this.skip();
+      });
+    }
     return;
   }
 
@@ -31,22 +43,26 @@ describe("etcd's own scripts", () => {
     const files = listScripts(folder, '.');
     let directives = 0;
 
-    for (const file of files) {
-      it(`${kind}: ${file}`, () => {
-        const path = join(folder, file);
-        const text = decodeText(readFileSync(path));
-        expect(detectKind(path, text)).to.equal(kind);
-        expect(detectKind(file, text)).to.equal(kind);
-        const run = runScript(file, text, createHandler(kind));
-        directives += run.directives;
-        expect(run.aborted).to.equal(undefined);
-        expect(run.produced).to.equal(text);
-        expect(run.differences).to.deep.equal([]);
-      });
-    }
+    describe(`${goTests[kind]}: etcd's ${kind} scripts have the outputs that they have in Go`, () => {
+      for (const file of files) {
+        it(file, () => {
+          const path = join(folder, file);
+          const text = decodeText(readFileSync(path));
+          expect(detectKind(path, text)).to.equal(kind);
+          expect(detectKind(file, text)).to.equal(kind);
+          const run = runScript(file, text, createHandler(kind));
+          directives += run.directives;
+          expect(run.aborted).to.equal(undefined);
+          expect(run.produced).to.equal(text);
+          expect(run.differences).to.deep.equal([]);
+        });
+      }
 
-    it(`${kind}: ${published[kind].files} files with ${published[kind].directives} directives were compared`, () => {
-      expect({ files: files.length, directives }).to.deep.equal(published[kind]);
+      it(`${published[kind].files} files with ${published[kind].directives} directives were compared`, () => {
+        expect({ files: files.length, directives }).to.deep.equal(published[kind]);
+        compared('files', files.length);
+        compared('directives', directives);
+      });
     });
   }
 });

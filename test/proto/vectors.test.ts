@@ -1,5 +1,6 @@
 import * as proto from '@raft-ts/proto';
 import { expect } from 'chai';
+import { compared } from '../conformance/compared.js';
 import {
   confChangeOf,
   confChangeV2Of,
@@ -110,6 +111,7 @@ describe('byte vectors written by Go', () => {
     for (const line of accepted) {
       expect(proto.decodeMessage(fromHex(line.hex)), line.name).to.deep.equal(messageOf(line.json));
     }
+    compared('vectors', accepted.length);
   });
 
   it('messages encode to the listed bytes', () => {
@@ -177,6 +179,7 @@ describe('byte vectors written by Go', () => {
       );
       expect(fields, line.name).to.include(encoding.reason);
     }
+    compared('vectors', refused.length);
   });
 
   it('only records of the log are left out', () => {
@@ -201,6 +204,7 @@ describe('byte vectors written by Go', () => {
       }
       expect(lines.length).to.be.at.least(45);
       expect(exact).to.be.at.least(5);
+      compared('vectors', lines.length);
     });
   }
 
@@ -216,6 +220,7 @@ describe('byte vectors written by Go', () => {
         `encode ${line.name}`,
       );
     }
+    compared('vectors', refused.length);
   });
 
   it('membership changes with every field set explicitly have the bytes of Go', () => {
@@ -265,5 +270,6 @@ describe('byte vectors written by Go', () => {
     expect(refused).to.be.at.least(420);
     expect(values).to.be.at.least(200);
     expect(reencoded).to.be.at.least(143);
+    compared('vectors', malformed.length);
   });
 });

@@ -1,0 +1,34 @@
+/** What of etcd's this run of the tests has compared with ours, for whoever reports on the run. */
+
+/** Script files, the directives in them, and lines of byte vectors. */
+export type Compared = 'files' | 'directives' | 'vectors';
+
+/** How much was compared, and what was not and why. */
+export interface Comparison {
+  readonly counts: Readonly<Record<Compared, number>>;
+  readonly absent: Readonly<Partial<Record<Compared, string>>>;
+}
+
+const counts: Record<Compared, number> = { files: 0, directives: 0, vectors: 0 };
+const absent: Partial<Record<Compared, string>> = {};
+
+/** A test has compared this many more, each of them once, and found them equal. */
+export function compared(what: Compared, count: number): void {
+  counts[what] += count;
+}
+
+/** They are not here, so nothing can be compared with them. */
+export function notCompared(what: Compared, why: string): void {
+  absent[what] = why;
+}
+
+export function comparison(): Comparison {
+  return { counts, absent };
+}
+
+/** `41 files, 743 directives, 3290 vectors`, and what was skipped and why. */
+export function describeComparison(all: Comparison): string {
+  const there = Object.entries(all.counts).map(([what, count]) => `${count} ${what}`);
+  const skipped = Object.entries(all.absent).map(([what, why]) => `${what} skipped: ${why}`);
+  return [there.join(', '), ...skipped].join('; ');
+}
