@@ -7,6 +7,7 @@ import {
   message,
   newTestMemoryStorage,
   newTestRaft,
+  type Overrides,
   snapshotOf,
   step,
   tick,
@@ -16,11 +17,11 @@ import {
 const three = withPeers(1n, 2n, 3n);
 
 /** A follower at term 1 with entries 1 to 8, five of them committed, that campaigns after 10 ticks. */
-function follower(): Raft {
+function follower(overrides: Overrides = {}): Raft {
   const storage = newTestMemoryStorage(three);
   storage.append(index(1).terms(1, 1, 1, 1, 1, 1, 1, 1));
   storage.setHardState({ term: 1, vote: NONE, commit: 5 });
-  return newTestRaft(1n, storage, { random: () => 0 });
+  return newTestRaft(1n, storage, { random: () => 0, ...overrides });
 }
 
 function fromLeader(fields: Partial<Message> & Pick<Message, 'type'>): Message {
@@ -57,5 +58,28 @@ describe('a follower', () => {
     const r = follower();
     step(r, fromLeader({ type: MessageType.MsgSnap, snapshot: snapshotOf(3, 1, three) }));
     expect(expectOneMessage(r)).to.include({ type: MessageType.MsgAppResp, index: 5, reject: false });
+  });
+});
+
+describe('a follower that is to forget its leader', () => {
+  const forget = message({ type: MessageType.MsgForgetLeader, to: 1n });
+
+  it('does not where its leader serves reads by lease', () => {
+    const r = follower({ checkQuorum: true, readOnlyOption: 'ReadOnlyLeaseBased' });
+    r.becomeFollower(1, 2n);
+    step(r, forget);
+    expect(r.lead).to.equal(2n);
+  });
+
+  it('says so once: without a leader there is nothing to forget', () => {
+    const said: string[] = [];
+    const say = (text: string) => said.push(text);
+    const r = follower({ logger: { debugEnabled: true, debug: say, info: say, warn: say, error: say } });
+    r.becomeFollower(1, 2n);
+    said.length = 0;
+    step(r, forget);
+    step(r, forget);
+    expect(r.lead).to.equal(NONE);
+    expect(said).to.deep.equal(['1 forgetting leader 2 at term 1']);
   });
 });

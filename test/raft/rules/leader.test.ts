@@ -56,6 +56,40 @@ describe('a follower that waits for a snapshot', () => {
     step(r, message({ type: MessageType.MsgUnreachable, from: 2n, to: 1n }));
     expect(pr).to.include({ state: 'StateSnapshot', pendingSnapshot: 1 });
   });
+
+  it('goes on where the log can, although what it has is older than the snapshot that was sent', () => {
+    const storage = newTestMemoryStorage(withPeers(1n, 2n));
+    storage.append(index(1).terms(1, 1, 1, 1, 1, 1, 1, 1));
+    storage.setHardState({ term: 1, vote: 1n, commit: 8 });
+    storage.compact(4);
+    const r = newTestRaft(1n, storage);
+    makeLeader(r);
+    readMessages(r);
+    const pr = progressOf(r, 2n);
+    pr.becomeSnapshot(8);
+    step(r, { ...ack(2n, 3), term: 2 });
+    expect(pr.state, 'the entry at 4 is compacted').to.equal('StateSnapshot');
+    step(r, { ...ack(2n, 4), term: 2 });
+    expect(pr.state).to.equal('StateReplicate');
+    expect(readMessages(r).map((m) => [m.type, m.index, m.entries.length])).to.deep.include([MessageType.MsgApp, 4, 5]);
+  });
+});
+
+describe('a follower that is probed and has everything', () => {
+  it('is probed again when it answers a heartbeat, so that it comes out of probing', () => {
+    const r = leaderOf([1n, 2n, 3n]);
+    step(r, ack(2n, 1));
+    const pr = progressOf(r, 2n);
+    pr.becomeProbe();
+    readMessages(r);
+    step(r, message({ type: MessageType.MsgHeartbeatResp, from: 2n, to: 1n, term: 1 }));
+    const [probe, ...rest] = readMessages(r);
+    expect(rest).to.deep.equal([]);
+    expect(probe).to.include({ type: MessageType.MsgApp, to: 2n, index: 1, commit: 1 });
+    expect(probe?.entries).to.deep.equal([]);
+    step(r, ack(2n, 1));
+    expect(pr.state).to.equal('StateReplicate');
+  });
 });
 
 describe('a commit index', () => {

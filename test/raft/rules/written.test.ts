@@ -1,4 +1,4 @@
-import { LOCAL_APPEND_THREAD, type Message, MessageType, NONE } from '@raft-ts/proto';
+import { LOCAL_APPEND_THREAD, type Message, MessageType, messageName, NONE, RaftError } from '@raft-ts/proto';
 import { type MemoryStorage, RawNode, type Ready } from '@raft-ts/raft';
 import { expect } from 'chai';
 import {
@@ -93,4 +93,16 @@ describe('a member that starts from a log', () => {
     expect(rawNode.basicStatus().applied).to.equal(2);
     expect(rawNode.ready().committedEntries.map((entry) => entry.index)).to.deep.equal([3]);
   });
+});
+
+describe('an answer from a member outside the configuration', () => {
+  for (const type of [MessageType.MsgAppResp, MessageType.MsgHeartbeatResp, MessageType.MsgVoteResp]) {
+    it(`is refused, and its sender told: ${messageName(type)}`, () => {
+      const rawNode = memberOf(newTestMemoryStorage(three));
+      expect(() => rawNode.step(message({ type, from: 9n, to: 1n, term: 1 })))
+        .to.throw(RaftError)
+        .with.property('code', 'ERR_RAFT_STEP_PEER_NOT_FOUND');
+      expect(rawNode.basicStatus().hardState.term).to.equal(0);
+    });
+  }
 });

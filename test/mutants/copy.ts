@@ -1,0 +1,85 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compileSource } from './patch.js';
+
+/** The packages that are compiled anew, so that one of their sources can be replaced. */
+const packages = ['proto', 'raft'];
+
+/** Where the compiled form of a source lies, both from the repository's root. */
+export function outputOf(source: string): string {
+  return source.replace('/src/', '/dist/').replace(/\.ts$/, '.js');
+}
+
+/** Every source of the packages that are compiled anew, with its JavaScript. */
+export async function compileSources(root: string): Promise<ReadonlyMap<string, string>> {
+  const sources = packages.flatMap((name) =>
+    readdirSync(join(root, name, 'src'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `${name}/src/${file}`),
+  );
+  const compiled = sources.map(async (source): Promise<[string, string]> => {
+    return [source, await compileSource(readFileSync(join(root, source), 'utf8'))];
+  });
+  return new Map(await Promise.all(compiled));
+}
+
+/**
+ * A copy of the repository in which the core's tests can run against a changed core. Node.js finds a package from the
+ * real place of the file that imports it, so what imports a changed package is copied; everything else is linked.
+ */
+export class Copy {
+  readonly root: string;
+  private readonly compiled: ReadonlyMap<string, string>;
+
+  /** @param folder an empty folder; the copy of the repository comes beside what stands beside the repository */
+  constructor(original: string, folder: string, compiled: ReadonlyMap<string, string>) {
+    this.root = join(folder, 'repository');
+    this.compiled = compiled;
+    const modules = join(this.root, 'node_modules');
+    mkdirSync(join(modules, '@raft-ts'), { recursive: true });
+    for (const name of readdirSync(join(original, 'node_modules'))) {
+      if (!name.startsWith('.') && name !== '@raft-ts') {
+        symlinkSync(join(original, 'node_modules', name), join(modules, name));
+      }
+    }
+    for (const name of packages) {
+      mkdirSync(join(this.root, name));
+      cpSync(join(original, name, 'package.json'), join(this.root, name, 'package.json'));
+      symlinkSync(join(this.root, name), join(modules, '@raft-ts', name));
+    }
+    for (const [source, code] of compiled) this.write(source, code);
+    cpSync(join(original, 'package.json'), join(this.root, 'package.json'));
+    mkdirSync(join(this.root, 'test'));
+    for (const name of readdirSync(join(original, 'test'))) {
+      const [from, to] = [join(original, 'test', name), join(this.root, 'test', name)];
+      if (name !== 'dist') symlinkSync(from, to);
+      else cpSync(from, to, { recursive: true, filter: (file) => !/\.(d\.ts|map)$/.test(file) });
+    }
+    const shared = join(original, '../shared');
+    if (existsSync(shared)) symlinkSync(shared, join(folder, 'shared'));
+  }
+
+  /** Puts this JavaScript in the place of a source's. */
+  write(source: string, code: string): void {
+    const output = join(this.root, outputOf(source));
+    mkdirSync(join(output, '..'), { recursive: true });
+    writeFileSync(output, code);
+  }
+
+  /** Undoes `write`. */
+  restore(source: string): void {
+    this.write(source, this.compiled.get(source) as string);
+  }
+
+  /** The core suite's files, from the root of the copy. */
+  specs(): string[] {
+    return readdirSync(join(this.root, 'test/dist'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /^raft\/.*\.test\.js$|^interaction\/(etcd|stories)\.test\.js$/.test(file))
+      .map((file) => `test/dist/${file}`)
+      .sort();
+  }
+
+  remove(): void {
+    rmSync(join(this.root, '..'), { recursive: true, force: true });
+  }
+}
