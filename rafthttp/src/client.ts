@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { NodeId } from '@raft-ts/proto';
 import axios, { type AxiosRequestConfig } from 'axios';
 import type { TransportContext } from './context.js';
 import { Header, incarnationIn } from './headers.js';
 import { MAX_ANSWER_BYTES } from './limits.js';
+import type { LinkAgents, PeerLinks } from './peer-links.js';
 import { OTHER_INCARNATION } from './sender-checks.js';
+import { dialTarget } from './url-picker.js';
 
 /** The settings that make axios a plain opener of requests: no redirects, proxies, decoding or limits of its own. */
 const plain: AxiosRequestConfig = {
@@ -19,35 +22,28 @@ const plain: AxiosRequestConfig = {
   validateStatus: null,
 };
 
-interface RequestToPeer {
+interface PlainRequest {
   readonly method: 'GET' | 'POST';
-  readonly peer: NodeId;
+  /** One of the peer's URLs, and the path there. */
   readonly url: string;
+  readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  readonly body?: Buffer | Readable;
+  readonly agents: LinkAgents;
   readonly signal: AbortSignal;
 }
 
-/** Send a request to a member; resolves with the answer's head. The caller must read or destroy its body. */
-export async function request(
-  ctx: TransportContext,
-  { method, peer, url, headers, body, signal }: RequestToPeer,
-): Promise<IncomingMessage> {
-  const known = ctx.incarnations.of(peer);
+/** Send a request as it stands; resolves with the answer's head. The caller must read or destroy its body. */
+export async function open(options: PlainRequest): Promise<IncomingMessage> {
+  const { method, url, path, headers, body, agents, signal } = options;
   const response = await axios.request<IncomingMessage>({
     ...plain,
     method,
-    url,
-    headers: {
-      ...ctx.headers,
-      ...headers,
-      ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
-      'Accept-Encoding': 'identity',
-      'User-Agent': 'raft-ts',
-      Accept: '*/*',
-    },
+    ...dialTarget(url, path),
+    headers: { ...headers, 'Accept-Encoding': 'identity', 'User-Agent': 'raft-ts', Accept: '*/*' },
     ...(body === undefined ? {} : { data: body }),
-    httpAgent: method === 'POST' ? ctx.pipelineAgent : ctx.streamAgent,
+    httpAgent: agents.http,
+    ...(agents.https === undefined ? {} : { httpsAgent: agents.https }),
     signal,
   });
   // A connection that breaks after its head must not surface as an error that nobody listens to.
@@ -55,7 +51,25 @@ export async function request(
   return response.data;
 }
 
-/** The beginning of an answer's body as text, without the line's end. The rest is thrown away. */
+interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
+  readonly links: PeerLinks;
+}
+
+/** Send a request of one member to another; resolves with the answer's head, whose body must be read or destroyed. */
+export function request(ctx: TransportContext, { links, headers, ...rest }: RequestToPeer): Promise<IncomingMessage> {
+  const known = ctx.incarnations.of(links.id);
+  return open({
+    ...rest,
+    headers: {
+      ...ctx.headers,
+      ...headers,
+      ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
+    },
+    agents: rest.method === 'POST' ? links.pipeline : links.stream,
+  });
+}
+
+/** The beginning of an answer's body as text, without the line's end. The request's signal cuts it; the rest is thrown away. */
 export async function readText(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;

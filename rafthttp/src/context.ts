@@ -1,9 +1,13 @@
-import type { Agent } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import type { Gateway } from './gateway.js';
 import type { Incarnations } from './incarnations.js';
 import type { TransportTimings } from './limits.js';
 import type { Removal, TransportLogger } from './options.js';
+import type { SnapshotProgress } from './snapshot/store.js';
+import type { LeaderStats } from './stats/leader-stats.js';
+import type { TransportMetrics } from './stats/metrics.js';
+import type { ServerStats } from './stats/server-stats.js';
+import type { Tls } from './tls/tls.js';
 import type { Warnings } from './warnings.js';
 
 /** What all parts of one transport share. */
@@ -19,8 +23,11 @@ export interface TransportContext {
   readonly warnings: Warnings;
   readonly timings: TransportTimings;
   readonly onRemoved: (removal: Removal) => void;
-  /** Connections of the POSTs; kept for the next one. */
-  readonly pipelineAgent: Agent;
-  /** Connections of the streams; each is used once. */
-  readonly streamAgent: Agent;
+  readonly onSnapshotProgress: (progress: SnapshotProgress) => void;
+  /** Undefined where the transport speaks plain HTTP only. */
+  readonly tls: Tls | undefined;
+  readonly serverStats: ServerStats;
+  readonly leaderStats: LeaderStats;
+  /** Undefined where nobody wants any. */
+  readonly metrics: TransportMetrics | undefined;
 }

@@ -1,8 +1,18 @@
-import { isLocalMessage, type Message, MessageType, NONE, type NodeId } from '@raft-ts/proto';
+import {
+  isLocalMessage,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  NONE,
+  type NodeId,
+} from '@raft-ts/proto';
 import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
 import { formatId } from './headers.js';
-import { MAX_PROCESSING, MAX_PROCESSING_PROPOSALS } from './limits.js';
+import { MAX_PROCESSING, MAX_PROCESSING_PROPOSALS, MAX_SNAPSHOT_MEMBERS } from './limits.js';
 import type { TransportLogger } from './options.js';
+import type { TransportMetrics } from './stats/metrics.js';
+import type { ServerStats } from './stats/server-stats.js';
 
 /**
  * The one place where this package calls its receiver. What the receiver throws ends here: neither a peer's message nor
@@ -12,11 +22,13 @@ export class Gateway {
   private readonly id: NodeId;
   private readonly receiver: TransportReceiver;
   private readonly logger: TransportLogger;
+  private readonly stats: ServerStats | undefined;
 
-  constructor(id: NodeId, receiver: TransportReceiver, logger: TransportLogger) {
+  constructor(id: NodeId, receiver: TransportReceiver, logger: TransportLogger, stats?: ServerStats) {
     this.id = id;
     this.receiver = receiver;
     this.logger = logger;
+    this.stats = stats;
   }
 
   /**
@@ -26,9 +38,10 @@ export class Gateway {
    * @param sender the member that it came from; undefined where that is not known
    */
   refusal(message: Message, sender: NodeId | undefined): string | undefined {
-    if (isLocalMessage(message.type)) return 'wrong raft message type';
+    if (!known.has(message.type) || isLocalMessage(message.type)) return 'wrong raft message type';
     if (message.to !== this.id) return 'to field mismatch';
-    if (message.from === NONE) return 'from field mismatch';
+    if (isNobody(message.from)) return 'from field mismatch';
+    if (memberCount(message) > MAX_SNAPSHOT_MEMBERS) return 'snapshot of too many members';
     // A proposal, a read or a transfer keeps its author when a follower passes it on, and may come back to the author.
     if (isForwarded(message.type)) return undefined;
     if (message.from === this.id || (sender !== undefined && message.from !== sender)) return 'from field mismatch';
@@ -37,6 +50,7 @@ export class Gateway {
 
   /** Hand the message over. Throws, or returns a promise that rejects, as the receiver does. */
   process(message: Message): void | Promise<void> {
+    if (message.type === MessageType.MsgApp) this.stats?.appendReceived(message);
     return this.receiver.process(message);
   }
 
@@ -75,6 +89,26 @@ export class Gateway {
   }
 }
 
+/** Kinds that this version has. */
+const known: ReadonlySet<number> = new Set(Object.values(MessageType));
+
+/** How many ids the configuration of a message's snapshot lists. */
+function memberCount({ snapshot }: Message): number {
+  if (snapshot === undefined) return 0;
+  const { voters, learners, votersOutgoing, learnersNext } = snapshot.metadata.confState;
+  return voters.length + learners.length + votersOutgoing.length + learnersNext.length;
+}
+
+/** Ids that no member has: those of no one, and of the threads that members have of their own. */
+function isNobody(id: NodeId): boolean {
+  return id === NONE || id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
+}
+
+/** Is this what a receiver throws at a message that no correct member sends? */
+export function isInvalidMessage(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_RAFT_MESSAGE_INVALID';
+}
+
 function isForwarded(type: MessageType): boolean {
   return type === MessageType.MsgProp || type === MessageType.MsgReadIndex || type === MessageType.MsgTransferLeader;
 }
@@ -88,14 +122,16 @@ export class Inbox {
   private readonly from: NodeId;
   private readonly gateway: Gateway;
   private readonly logger: TransportLogger;
+  private readonly metrics: TransportMetrics | undefined;
   private messages = 0;
   private proposals = 0;
   private dropping = false;
 
-  constructor(from: NodeId, gateway: Gateway, logger: TransportLogger) {
+  constructor(from: NodeId, gateway: Gateway, logger: TransportLogger, metrics?: TransportMetrics) {
     this.from = from;
     this.gateway = gateway;
     this.logger = logger;
+    this.metrics = metrics;
   }
 
   deliver(message: Message): void {
@@ -104,6 +140,7 @@ export class Inbox {
       if (!this.dropping)
         this.logger.warn('dropped internal Raft message since receiving buffer is full', this.fields());
       this.dropping = true;
+      this.metrics?.receiveFailed(formatId(this.from));
       return;
     }
     this.dropping = false;

@@ -5,6 +5,7 @@
  *  send ─► Peer ─┬─► StreamWriter msgapp  ─► answer of the peer's GET /raft/stream/msgapp/…     ─► its StreamReader
  *                ├─► StreamWriter message ─► answer of the peer's GET /raft/stream/message/…    ─► its StreamReader
  *                └─► Pipeline             ─► POST /raft                                         ─► its routes
+ *  sendSnapshot ───► SnapshotSender       ─► POST /raft/snapshot                                ─► its SnapshotStore
  *                                                         each: checked by Gateway, then receiver.process
  * ```
  */
@@ -14,7 +15,16 @@ export type {
   Listener,
   ListenOptions,
   LogFields,
+  NetworkListenOptions,
   Removal,
+  SocketListenOptions,
   TransportLogger,
 } from './options.js';
+export { SnapshotFolder } from './snapshot/folder.js';
+export type { SnapshotBody, SnapshotProgress, SnapshotSink, SnapshotStore } from './snapshot/store.js';
+export type { FollowerStatsJson, LeaderStatsJson } from './stats/leader-stats.js';
+export { type MetricsRegistry, prometheusMetrics, type TransportMetrics } from './stats/metrics.js';
+export type { ServerStatsJson } from './stats/server-stats.js';
+export type { TlsOptions } from './tls/options.js';
+export { type SelfSignedOptions, selfSigned } from './tls/self-signed.js';
 export { HttpTransport } from './transport.js';

@@ -33,6 +33,24 @@ export const MAX_PROCESSING = 4096;
 /** The same for proposals, which may wait for a leader and must not hold up the rest; etcd's maxPendingProposals. */
 export const MAX_PROCESSING_PROPOSALS = 4096;
 
+/** Most ids in a snapshot's configuration: checking one takes time that grows with the square of their number. */
+export const MAX_SNAPSHOT_MEMBERS = 512;
+
+/** Longest envelope of a streamed snapshot, the message before the body; etcd's snapshotLimitByte. */
+export const MAX_ENVELOPE_BYTES: number = 64 * 1024 * 1024;
+
+/** Longest body of a streamed snapshot, where the options do not say otherwise. */
+export const MAX_SNAPSHOT_BYTES: number = 8 * 1024 * 1024 * 1024;
+
+/** What a snapshot must leave free on the disk: two segments of a log, so that what arrives cannot stop the log. */
+export const SNAPSHOT_DISK_RESERVE: number = 128 * 1000 * 1000;
+
+/** Streamed snapshots that are being received at the same time, of all senders; of one sender it is one. */
+export const MAX_INCOMING_SNAPSHOTS = 2;
+
+/** Progress of a streamed snapshot is told each time so many bytes more have passed. */
+export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;
+
 /** Members that are remembered because they wrote to us while we knew none. */
 export const MAX_LEARNED_REMOTES = 64;
 
@@ -68,8 +86,16 @@ export interface TransportTimings {
   readonly dialTimeoutMs: number;
   /** From the beginning of a POST to its answer. */
   readonly postTimeoutMs: number;
-  /** The same for a snapshot, which the other side takes in before it answers. */
+  /** The same for a snapshot, which the other side takes in before it answers; of a streamed one from its body's end. */
   readonly snapshotTimeoutMs: number;
+  /** A streamed snapshot that we send and of which nothing is taken for so long has failed. */
+  readonly snapshotStallMs: number;
+  /** From one probe of a peer to the next; etcd's proberInterval. */
+  readonly probeIntervalMs: number;
+  /** How often the result of the probes is looked at while it is good; etcd's statusMonitoringInterval. */
+  readonly probeStatusMs: number;
+  /** The same while it is not, and at the beginning; etcd's statusErrorInterval. */
+  readonly probeErrorMs: number;
 }
 
 export const defaultTimings: TransportTimings = {
@@ -80,16 +106,38 @@ export const defaultTimings: TransportTimings = {
   dialTimeoutMs: 5000,
   postTimeoutMs: 30_000,
   snapshotTimeoutMs: 600_000,
+  snapshotStallMs: 30_000,
+  probeIntervalMs: 4000,
+  probeStatusMs: 30_000,
+  probeErrorMs: 5000,
 };
 
-/** An idle pooled connection is closed by us before a Go member, which waits five seconds, closes it under a POST. */
-export const POOLED_IDLE_MS = 4000;
+/**
+ * An idle pooled connection is closed by us before a Go member, which waits five seconds, closes it under a POST. Longer
+ * than the time between two probes, which so keep one connection open.
+ */
+export const POOLED_IDLE_MS = 4500;
 
 /** How long the server keeps an idle connection: far longer than the four seconds between a Go member's probes. */
 export const KEEP_ALIVE_MS = 65_000;
 
-/** How long a connection may take to send the head of a request. */
-export const HEADERS_TIMEOUT_MS = 10_000;
+/** How long a connection may take to send the head of a request, from its beginning or from the request before. */
+export const HEADERS_TIMEOUT_MS = 5000;
+
+/** How often the server looks for connections that took longer. */
+export const CONNECTIONS_CHECK_MS = 1000;
+
+/** How long a TLS handshake may take; etcd's. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Certificate files are looked at again by the first connection after this time. */
+export const TLS_FILES_CHECK_MS = 1000;
+
+/** Longest certificate, key or revocation list that is read, in bytes. */
+export const MAX_TLS_FILE_BYTES: number = 16 * 1024 * 1024;
+
+/** A peer's clock that differs by more is worth a warning. */
+export const CLOCK_DRIFT_MS = 1000;
 
 /** When TCP begins to ask whether a silent connection still lives. */
 export const TCP_KEEP_ALIVE_MS = 30_000;

@@ -1,6 +1,9 @@
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportReceiver } from '@raft-ts/raft/memory-transport';
 import type { TransportTimings } from './limits.js';
+import type { SnapshotProgress, SnapshotStore } from './snapshot/store.js';
+import type { TransportMetrics } from './stats/metrics.js';
+import type { TlsOptions } from './tls/options.js';
 
 /** What a log line carries beside its text. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
@@ -43,22 +46,44 @@ export interface HttpTransportOptions {
   readonly logger?: TransportLogger;
   /** A peer refuses this member for good. May be called again, by each peer and on each attempt. */
   readonly onRemoved?: (removal: Removal) => void;
+  /** Where the bodies of streamed snapshots are put. Where not given, a member that streams one is answered 501. */
+  readonly snapshots?: SnapshotStore;
+  /** Longest body of a streamed snapshot, in bytes. Default 8 GiB. Free space bounds it too. */
+  readonly maxSnapshotBytes?: number;
+  /** How far streamed snapshots have come, in both directions: every few MiB, and at the end. */
+  readonly onSnapshotProgress?: (progress: SnapshotProgress) => void;
+  /** Certificates, for peers at `https` URLs and for `serve`. */
+  readonly tls?: TlsOptions;
+  /** Counts what passes: see `prometheusMetrics`. */
+  readonly metrics?: TransportMetrics;
+  /** The member's name in `serverStats`; its id where not given. */
+  readonly name?: string;
   /** Other times than etcd's. */
   readonly timings?: Partial<TransportTimings>;
 }
 
-export interface ListenOptions {
-  /** A name or an IP address of this machine. */
+/** Where to listen: an address of the network, or a file. It need not be what `urls` tells the other members. */
+export type ListenOptions = NetworkListenOptions | SocketListenOptions;
+
+export interface NetworkListenOptions {
+  /** A name or an IP address of this machine; `0.0.0.0` or `::` for all of its addresses. */
   readonly host: string;
   /** 0 for any free one. */
   readonly port: number;
+  /** Speak TLS. Default: where the transport has certificates. */
+  readonly tls?: boolean;
+}
+
+export interface SocketListenOptions {
+  /** The file of a Unix socket. One that a process left that lives no more is removed. */
+  readonly path: string;
 }
 
 /** A server that the transport runs. */
 export interface Listener {
-  /** Where it listens; `port` is the real one where 0 was asked for. */
+  /** Where it listens; `port` is the real one where 0 was asked for. Of a Unix socket `host` is the file, `port` 0. */
   readonly address: { readonly host: string; readonly port: number };
-  /** `http://host:port` */
+  /** `http://host:port`, `https://host:port` or `unix://path` */
   readonly url: string;
   /** Stop to listen and cut every connection. */
   close(): Promise<void>;

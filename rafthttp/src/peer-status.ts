@@ -1,11 +1,12 @@
 import type { NodeId } from '@raft-ts/proto';
 import { formatId } from './headers.js';
 import type { TransportLogger } from './options.js';
+import type { TransportMetrics } from './stats/metrics.js';
 
 /** What failed, in etcd's words: `failed to dial 2 on stream Message (connect ECONNREFUSED)`. */
 export interface Failure {
-  readonly action: 'dial' | 'read' | 'write' | 'heartbeat';
-  readonly source: 'stream MsgApp v2' | 'stream Message' | 'pipeline';
+  readonly action: 'dial' | 'read' | 'write' | 'heartbeat' | 'post';
+  readonly source: 'stream MsgApp v2' | 'stream Message' | 'pipeline' | 'sendMsgSnap';
   readonly error: unknown;
 }
 
@@ -13,11 +14,13 @@ export interface Failure {
 export class PeerStatus {
   private readonly id: NodeId;
   private readonly logger: TransportLogger;
+  private readonly metrics: TransportMetrics | undefined;
   private since: Date | undefined;
 
-  constructor(id: NodeId, logger: TransportLogger) {
+  constructor(id: NodeId, logger: TransportLogger, metrics: TransportMetrics | undefined) {
     this.id = id;
     this.logger = logger;
+    this.metrics = metrics;
   }
 
   /** Since when it answers; undefined where it does not. */
@@ -28,6 +31,7 @@ export class PeerStatus {
   activate(): void {
     if (this.since !== undefined) return;
     this.since = new Date();
+    this.metrics?.peerActive(formatId(this.id));
     this.logger.info('peer became active', { 'peer-id': formatId(this.id) });
   }
 
@@ -39,6 +43,7 @@ export class PeerStatus {
       return;
     }
     this.since = undefined;
+    this.metrics?.peerInactive(id);
     this.logger.warn('peer became inactive (message send to peer failed)', { 'peer-id': id, error: text });
   }
 }

@@ -1,10 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
+import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
 import type { TransportContext } from './context.js';
 import { Inbox } from './gateway.js';
 import { formatId } from './headers.js';
+import { PeerLinks } from './peer-links.js';
 import { PeerStatus } from './peer-status.js';
 import { Pipeline } from './pipeline.js';
+import { Prober } from './prober.js';
+import { closeBody, SnapshotSender } from './snapshot/sender.js';
+import type { SnapshotBody } from './snapshot/store.js';
+import type { FollowerStats } from './stats/leader-stats.js';
 import { type StreamKind, streams } from './stream-kind.js';
 import { type ReaderOwner, StreamReader } from './stream-reader.js';
 import { StreamWriter } from './stream-writer.js';
@@ -20,15 +26,19 @@ export class Remote {
   readonly picker: UrlPicker;
   paused = false;
   protected readonly ctx: TransportContext;
+  readonly links: PeerLinks;
   protected readonly pipeline: Pipeline;
+  private readonly snapshots: SnapshotSender;
   private dropping = false;
 
-  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
+  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[], stats?: FollowerStats) {
     this.ctx = ctx;
     this.id = id;
-    this.picker = new UrlPicker(urls);
-    this.status = new PeerStatus(id, ctx.logger);
-    this.pipeline = new Pipeline(ctx, id, this.picker, this.status);
+    this.picker = new UrlPicker(urls, ctx.tls !== undefined);
+    this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
+    this.links = new PeerLinks(id, ctx.tls);
+    this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
+    this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
   }
 
   send(message: Message): void {
@@ -41,8 +51,17 @@ export class Remote {
     }
   }
 
-  stop(): Promise<void> {
-    return this.pipeline.stop();
+  /** Send a snapshot whose body travels beside it; resolves, and tells raft, how it ended. */
+  async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
+    if (!this.paused) return this.snapshots.send(message, body);
+    closeBody(body);
+    this.ctx.gateway.reportLost(message);
+    return 'failure';
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.pipeline.stop(), this.snapshots.stop()]);
+    this.links.close();
   }
 
   protected channelFor(_message: Message): Pipeline | StreamWriter {
@@ -56,6 +75,7 @@ export class Remote {
       this.ctx.logger.warn('dropped internal Raft message since sending buffer is full', fields);
     }
     this.dropping = true;
+    this.ctx.metrics?.sendFailed(formatId(this.id));
     this.ctx.gateway.reportUnreachable(message.to);
     this.ctx.gateway.reportLost(message);
   }
@@ -66,15 +86,30 @@ export class Peer extends Remote implements ReaderOwner {
   readonly inbox: Inbox;
   private readonly writers: Readonly<Record<StreamKind, StreamWriter>>;
   private readonly readers: readonly StreamReader[];
+  private prober: Prober;
 
   constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
-    super(ctx, id, urls);
-    this.inbox = new Inbox(id, ctx.gateway, ctx.logger);
+    const stats = ctx.leaderStats.add(id);
+    super(ctx, id, urls, stats);
+    this.inbox = new Inbox(id, ctx.gateway, ctx.logger, ctx.metrics);
     this.writers = {
-      msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status),
+      msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status, stats),
       message: new StreamWriter(ctx, id, streams.message, this.status),
     };
     this.readers = [new StreamReader(ctx, this, streams.msgapp), new StreamReader(ctx, this, streams.message)];
+    this.prober = new Prober(ctx, this.links, urls);
+  }
+
+  override send(message: Message): void {
+    if (message.type === MessageType.MsgApp) this.ctx.serverStats.appendSent(message);
+    super.send(message);
+  }
+
+  /** Dial these from the next connection on. Throws `ERR_RAFT_PEER_URL`. */
+  update(urls: readonly string[]): void {
+    this.picker.update(urls);
+    this.prober.stop();
+    this.prober = new Prober(this.ctx, this.links, urls);
   }
 
   /** The peer has opened a stream: its messages of this kind go there. */
@@ -83,6 +118,7 @@ export class Peer extends Remote implements ReaderOwner {
   }
 
   override async stop(): Promise<void> {
+    this.prober.stop();
     for (const writer of Object.values(this.writers)) writer.stop();
     await Promise.all([super.stop(), ...this.readers.map((reader) => reader.stop())]);
   }

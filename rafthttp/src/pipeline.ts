@@ -1,28 +1,36 @@
-import { encodeMessage, type Message, MessageType, type NodeId } from '@raft-ts/proto';
+import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
 import { checkIncarnation, failureOf, request } from './client.js';
 import type { TransportContext } from './context.js';
 import { withDeadline } from './deadline.js';
 import { describeError } from './describe-error.js';
+import { formatId } from './headers.js';
 import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from './limits.js';
+import type { PeerLinks } from './peer-links.js';
 import type { PeerStatus } from './peer-status.js';
 import { SendQueue } from './send-queue.js';
+import type { FollowerStats } from './stats/leader-stats.js';
 import type { UrlPicker } from './url-picker.js';
+
+/** The member that a pipeline leads to. */
+export interface PipelineTarget {
+  readonly links: PeerLinks;
+  readonly picker: UrlPicker;
+  readonly status: PeerStatus;
+  /** Undefined where the member is no peer. */
+  readonly stats: FollowerStats | undefined;
+}
 
 /** Sends messages by POST, a few at a time and so in no order: snapshots, and all else while no stream is open. */
 export class Pipeline {
   private readonly ctx: TransportContext;
-  private readonly peer: NodeId;
-  private readonly picker: UrlPicker;
-  private readonly status: PeerStatus;
+  private readonly target: PipelineTarget;
   private readonly queue = new SendQueue(PIPELINE_QUEUE_LENGTH);
   private readonly workers = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
 
-  constructor(ctx: TransportContext, peer: NodeId, picker: UrlPicker, status: PeerStatus) {
+  constructor(ctx: TransportContext, target: PipelineTarget) {
     this.ctx = ctx;
-    this.peer = peer;
-    this.picker = picker;
-    this.status = status;
+    this.target = target;
   }
 
   /** Send this message; false where too many wait already. */
@@ -50,41 +58,51 @@ export class Pipeline {
   }
 
   private async deliver(message: Message): Promise<void> {
-    const url = this.picker.pick();
-    const { gateway } = this.ctx;
+    const { picker, status, stats, links } = this.target;
+    const { gateway, metrics } = this.ctx;
+    const isAppend = message.type === MessageType.MsgApp;
+    const url = picker.pick();
+    const began = performance.now();
     try {
-      await this.post(url, message);
+      const bytes = await this.post(url, message);
+      metrics?.sentBytes(formatId(links.id), bytes);
     } catch (error) {
+      metrics?.sendFailed(formatId(links.id));
+      if (isAppend) stats?.failed();
       if (!this.stopping.signal.aborted) {
-        this.picker.unreachable(url);
-        this.status.deactivate({ action: 'write', source: 'pipeline', error: describeError(error) });
+        picker.unreachable(url);
+        status.deactivate({ action: 'write', source: 'pipeline', error: describeError(error) });
         gateway.reportUnreachable(message.to);
       }
       gateway.reportLost(message);
       return;
     }
-    this.status.activate();
+    status.activate();
+    if (isAppend) stats?.succeeded(performance.now() - began);
     if (message.type === MessageType.MsgSnap) gateway.reportSnapshot(message.to, 'finish');
   }
 
-  /** Resolves when the peer has processed the message. */
-  private async post(url: string, message: Message): Promise<void> {
-    const { ctx, peer } = this;
+  /** Resolves with the message's length when the peer has processed it. */
+  private async post(url: string, message: Message): Promise<number> {
+    const { ctx } = this;
+    const { links } = this.target;
     const { postTimeoutMs, snapshotTimeoutMs } = ctx.timings;
     const timeoutMs = message.type === MessageType.MsgSnap ? snapshotTimeoutMs : postTimeoutMs;
     const bytes = encodeMessage(message);
     await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
       const answer = await request(ctx, {
         method: 'POST',
-        peer,
-        url: `${url}/raft`,
+        links,
+        url,
+        path: '/raft',
         headers: { 'Content-Type': 'application/protobuf' },
         body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
         signal,
       });
-      if (answer.statusCode !== 204) throw await failureOf(ctx, peer, 'POST', answer);
+      if (answer.statusCode !== 204) throw await failureOf(ctx, links.id, 'POST', answer);
       answer.resume();
-      checkIncarnation(ctx, peer, answer);
+      checkIncarnation(ctx, links.id, answer);
     });
+    return bytes.length;
   }
 }

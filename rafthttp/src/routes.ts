@@ -1,25 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { decodeMessage, type Message, MessageType, type NodeId } from '@raft-ts/proto';
+import { decodeMessage, type Message, MessageType } from '@raft-ts/proto';
 import { Router } from 'express';
 import { answer, answerJson, greet, refuse } from './answers.js';
-import type { BodyReader } from './body.js';
-import type { TransportContext } from './context.js';
+import { isInvalidMessage } from './gateway.js';
 import { formatId, Header, headerOf, parseId } from './headers.js';
-import type { Peer } from './peer.js';
-import { type Refusal, refuseCluster, refuseIncarnation } from './sender-checks.js';
+import { learnFrom, type RoutesOwner, refusePost } from './posts.js';
+import { refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
+import { answerSnapshot } from './snapshot/answer.js';
 import { isStreamKind } from './stream-kind.js';
 import { SERVER_VERSION } from './version.js';
-
-/** What the routes need of the transport. */
-export interface RoutesOwner {
-  readonly ctx: TransportContext;
-  readonly bodies: BodyReader;
-  peer(id: NodeId): Peer | undefined;
-  /** Is what this member sends to be dropped? */
-  isPaused(id: NodeId): boolean;
-  /** A member that we may not know wrote to us, and says where it can be reached. */
-  learn(id: NodeId, urls: readonly string[]): void;
-}
 
 /** The paths that members use among themselves. Others are left to whatever this router is mounted in. */
 export function createRouter(owner: RoutesOwner): Router {
@@ -31,6 +20,7 @@ export function createRouter(owner: RoutesOwner): Router {
   router.all('/raft', (req, res) => {
     void answerPost(owner, req, res);
   });
+  router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
   router.all('/raft/probing', (_req, res) => answerJson(res, { OK: true, Now: new Date().toISOString() }));
   return router;
@@ -41,14 +31,16 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
   if (req.method !== 'POST') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
   const { ctx } = owner;
   res.setHeader(Header.clusterId, formatId(ctx.clusterId));
-  const sender = parseId(headerOf(req, Header.from));
-  const refusal = refuseCluster(ctx, req) ?? (sender === undefined ? undefined : refuseSender(owner, req, sender));
+  const { refusal, sender } = refusePost(owner, req);
   if (refusal !== undefined) return refuse(req, res, refusal);
   if (sender !== undefined) learnFrom(owner, req, sender);
+  const label = sender === undefined ? 'unknown' : formatId(sender);
   const body = await owner.bodies.read(req);
+  const message = body instanceof Uint8Array ? decode(body) : undefined;
+  if (message === undefined) ctx.metrics?.receiveFailed(label);
   if (!(body instanceof Uint8Array)) return refuse(req, res, body);
-  const message = decode(body);
   if (message === undefined) return answer(req, res, 400, 'error unmarshalling raft message');
+  ctx.metrics?.receivedBytes(label, body.length);
   const reason = ctx.gateway.refusal(message, sender);
   if (reason !== undefined) return answer(req, res, 400, reason);
   try {
@@ -58,19 +50,12 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
     // A proposal without a leader is refused every time; that is nothing to warn of.
     if (message.type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
     else ctx.warnings.warn('failed to process Raft message', fields);
+    if (isInvalidMessage(error)) return answer(req, res, 400, 'invalid raft message');
     return answer(req, res, 500, 'error processing raft message');
   }
   res.statusCode = 204;
   res.removeHeader('Connection');
   res.end();
-}
-
-/** May this member post messages here? One that was removed is told so, for it may not know. */
-function refuseSender(owner: RoutesOwner, req: IncomingMessage, sender: NodeId): Refusal | undefined {
-  const { ctx } = owner;
-  if (ctx.gateway.isIdRemoved(sender)) return { status: 403, text: 'the member has been permanently removed' };
-  if (owner.isPaused(sender)) return { status: 503, text: 'paused' };
-  return refuseIncarnation(ctx, req, sender);
 }
 
 function decode(body: Uint8Array): Message | undefined {
@@ -79,11 +64,6 @@ function decode(body: Uint8Array): Message | undefined {
   } catch {
     return undefined;
   }
-}
-
-function learnFrom(owner: RoutesOwner, req: IncomingMessage, sender: NodeId): void {
-  const urls = headerOf(req, Header.peerUrls);
-  if (urls !== undefined && urls !== '') owner.learn(sender, urls.split(','));
 }
 
 /** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the answer's body. */
@@ -99,6 +79,8 @@ function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, re
   if (!isStreamKind(kind)) return answer(req, res, 404, 'invalid path');
   const from = parseId(last);
   if (from === undefined) return answer(req, res, 404, 'invalid from');
+  const stranger = refuseCertificate(ctx, req, from);
+  if (stranger !== undefined) return refuse(req, res, stranger);
   if (ctx.gateway.isIdRemoved(from)) {
     ctx.warnings.warn('rejected stream from removed peer', { 'remote-peer-id': formatId(from) });
     return answer(req, res, 410, 'removed member');

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportContext } from './context.js';
-import { formatId, Header, headerOf, incarnationIn } from './headers.js';
+import { formatId, Header, headerOf, incarnationIn, parseId } from './headers.js';
 import { isCompatible } from './version.js';
 
 /** An answer that refuses a request. */
@@ -42,6 +42,23 @@ export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, f
   }
   ctx.incarnations.remember(from, incarnation);
   return undefined;
+}
+
+/**
+ * Is the sender the member whose certificate the connection showed? Only asked where certificates are tied to members.
+ *
+ * @param claimed who the request says that it is from
+ */
+export function refuseCertificate(
+  { tls, warnings }: TransportContext,
+  req: IncomingMessage,
+  claimed: NodeId | undefined,
+): Refusal | undefined {
+  if (tls?.bindsMembers !== true) return undefined;
+  const owner = tls.ownerOf(req.socket);
+  if (owner !== undefined && owner === claimed && parseId(headerOf(req, Header.from)) === owner) return undefined;
+  warnings.warn('rejected a request that is not in the name of its certificate', senderFields(req));
+  return { status: 400, text: 'the certificate is not of this member' };
 }
 
 function senderFields(req: IncomingMessage): Record<string, string> {

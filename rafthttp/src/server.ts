@@ -1,40 +1,77 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { rm, stat } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { type AddressInfo, createConnection } from 'node:net';
 import { RaftError } from '@raft-ts/proto';
 import express, { type Express, type NextFunction, type Router } from 'express';
 import { answer, greet } from './answers.js';
 import type { TransportContext } from './context.js';
 import { describeError } from './describe-error.js';
-import { HEADERS_TIMEOUT_MS, KEEP_ALIVE_MS, MAX_CONNECTIONS, MAX_HEADER_BYTES, TCP_KEEP_ALIVE_MS } from './limits.js';
+import {
+  CONNECTIONS_CHECK_MS,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
+  MAX_CONNECTIONS,
+  MAX_HEADER_BYTES,
+  TCP_KEEP_ALIVE_MS,
+} from './limits.js';
 import type { Listener, ListenOptions } from './options.js';
 
+/** What node's servers would otherwise do: cut a stream or a snapshot after five minutes, wait long for a head. */
+const serverOptions: ServerOptions = {
+  // A stream is one request that never ends, and a large snapshot one that takes long.
+  requestTimeout: 0,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  keepAlive: true,
+  keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+  noDelay: true,
+  maxHeaderSize: MAX_HEADER_BYTES,
+};
+
 /** Serve this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
-export async function listen(ctx: TransportContext, router: Router, { host, port }: ListenOptions): Promise<Listener> {
-  const server = createServer(
-    {
-      // A stream is one request that never ends, and a large snapshot one that takes long.
-      requestTimeout: 0,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      keepAlive: true,
-      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
-      noDelay: true,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-    createApp(ctx, router),
-  );
+export async function listen(ctx: TransportContext, router: Router, options: ListenOptions): Promise<Listener> {
+  const app = createApp(ctx, router);
+  const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
+  if (secure && ctx.tls === undefined) {
+    throw new RaftError('ERR_RAFT_LISTEN', 'TLS needs certificates: the option tls', { reason: 'no-tls' });
+  }
+  const server =
+    secure && ctx.tls !== undefined ? ctx.tls.createServer(serverOptions, app) : createServer(serverOptions, app);
   server.maxConnections = MAX_CONNECTIONS;
-  await bind(server, host, port);
-  const { address, port: bound } = server.address() as AddressInfo;
+  if ('path' in options) await removeAbandoned(options.path);
+  await bind(server, options);
   let closed: Promise<void> | undefined;
   return {
-    address: { host: address, port: bound },
-    url: `http://${address.includes(':') ? `[${address}]` : address}:${bound}`,
+    ...whereabouts(server, secure),
     close: () => {
       closed ??= close(server);
       return closed;
     },
   };
+}
+
+function whereabouts(server: Server, secure: boolean): Pick<Listener, 'address' | 'url'> {
+  const bound = server.address() as AddressInfo | string;
+  if (typeof bound === 'string') return { address: { host: bound, port: 0 }, url: `unix://${bound}` };
+  const { address, port } = bound;
+  const host = address.includes(':') ? `[${address}]` : address;
+  return { address: { host: address, port }, url: `${secure ? 'https' : 'http'}://${host}:${port}` };
+}
+
+/** A process that was killed leaves its socket's file, at which nobody answers any more. */
+async function removeAbandoned(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isSocket() !== true) return;
+  const socket = createConnection(path);
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') await rm(path, { force: true });
+  } finally {
+    socket.destroy();
+  }
 }
 
 function createApp(ctx: TransportContext, router: Router): Express {
@@ -52,13 +89,15 @@ function createApp(ctx: TransportContext, router: Router): Express {
   return app;
 }
 
-function bind(server: Server, host: string, port: number): Promise<void> {
+function bind(server: Server, options: ListenOptions): Promise<void> {
+  const where = 'path' in options ? options.path : `${options.host}:${options.port}`;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const message = `cannot listen at ${host}:${port}: ${describeError(error)}`;
+      const message = `cannot listen at ${where}: ${describeError(error)}`;
       reject(new RaftError('ERR_RAFT_LISTEN', message, { reason: error.code ?? 'unknown', cause: error }));
     });
-    server.listen(port, host, () => {
+    const place = 'path' in options ? { path: options.path } : { host: options.host, port: options.port };
+    server.listen(place, () => {
       server.removeAllListeners('error');
       resolve();
     });

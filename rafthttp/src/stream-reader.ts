@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message, NodeId } from '@raft-ts/proto';
+import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { checkIncarnation, failureOf, request } from './client.js';
 import { isLinkHeartbeat } from './codec/stream-codec.js';
 import type { TransportContext } from './context.js';
@@ -8,6 +8,7 @@ import { withDeadline } from './deadline.js';
 import { describeError } from './describe-error.js';
 import type { Inbox } from './gateway.js';
 import { formatId, Header, headerOf } from './headers.js';
+import type { PeerLinks } from './peer-links.js';
 import type { PeerStatus } from './peer-status.js';
 import type { StreamRow } from './stream-kind.js';
 import type { UrlPicker } from './url-picker.js';
@@ -16,6 +17,7 @@ import { supportsStreams } from './version.js';
 /** What the reader needs of the peer that it belongs to. */
 export interface ReaderOwner {
   readonly id: NodeId;
+  readonly links: PeerLinks;
   readonly picker: UrlPicker;
   readonly status: PeerStatus;
   readonly inbox: Inbox;
@@ -81,12 +83,13 @@ export class StreamReader {
 
   private open(url: string): Promise<IncomingMessage> {
     const { ctx, row } = this;
-    const { id } = this.owner;
+    const { id, links } = this.owner;
     return withDeadline(this.stopping.signal, ctx.timings.dialTimeoutMs, async (signal) => {
       const answer = await request(ctx, {
         method: 'GET',
-        peer: id,
-        url: `${url}/raft/stream/${row.kind}/${formatId(ctx.id)}`,
+        links,
+        url,
+        path: `/raft/stream/${row.kind}/${formatId(ctx.id)}`,
         headers: { [Header.to]: formatId(id) },
         signal,
       });
@@ -152,6 +155,7 @@ export class StreamReader {
   }
 
   private take(message: Message): void {
+    this.ctx.metrics?.receivedBytes(formatId(message.from), messageSize(message));
     if (this.owner.paused || isLinkHeartbeat(message)) return;
     const refusal = this.ctx.gateway.refusal(message, this.owner.id);
     if (refusal === undefined) this.owner.inbox.deliver(message);

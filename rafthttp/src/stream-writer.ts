@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http';
-import type { Message, NodeId } from '@raft-ts/proto';
-import type { StreamEncoder } from './codec/stream-codec.js';
+import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
+import { linkHeartbeat, type StreamEncoder } from './codec/stream-codec.js';
 import type { TransportContext } from './context.js';
 import { formatId } from './headers.js';
 import { STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
 import type { Failure, PeerStatus } from './peer-status.js';
 import { SendQueue } from './send-queue.js';
+import type { FollowerStats } from './stats/leader-stats.js';
 import type { StreamRow } from './stream-kind.js';
 
 /** The stream that a peer has opened here. */
@@ -26,16 +27,19 @@ export class StreamWriter {
   private readonly peer: NodeId;
   private readonly row: StreamRow;
   private readonly status: PeerStatus;
+  private readonly stats: FollowerStats | undefined;
   private readonly queue = new SendQueue(STREAM_QUEUE_LENGTH);
   private connection: Connection | undefined;
   private flushing = false;
   private stopped = false;
 
-  constructor(ctx: TransportContext, peer: NodeId, row: StreamRow, status: PeerStatus) {
+  /** @param stats where the appends of this stream are counted */
+  constructor(ctx: TransportContext, peer: NodeId, row: StreamRow, status: PeerStatus, stats?: FollowerStats) {
     this.ctx = ctx;
     this.peer = peer;
     this.row = row;
     this.status = status;
+    this.stats = stats;
   }
 
   /** Does the peer hold a stream open? */
@@ -101,7 +105,10 @@ export class StreamWriter {
   private flush(): void {
     const { connection } = this;
     while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
-      this.write(connection, this.encodeBatch(connection.encoder));
+      const began = performance.now();
+      const parts = this.encodeBatch(connection.encoder);
+      this.write(connection, parts);
+      if (parts.length > 0) this.stats?.succeeded((performance.now() - began) / parts.length, parts.length);
     }
   }
 
@@ -114,7 +121,9 @@ export class StreamWriter {
       if (message === undefined) break;
       try {
         length += encoder.encode(message, parts);
+        this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
       } catch (error) {
+        this.ctx.metrics?.sendFailed(formatId(this.peer));
         this.log('error', 'failed to encode Raft message', String(error));
         this.ctx.gateway.reportUnreachable(this.peer);
       }
@@ -127,6 +136,7 @@ export class StreamWriter {
     if (connection !== this.connection || connection.blocked) return;
     const parts: Uint8Array[] = [];
     connection.encoder.encodeHeartbeat(parts);
+    this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(linkHeartbeat));
     this.write(connection, parts);
   }
 
@@ -140,6 +150,7 @@ export class StreamWriter {
     this.release(connection);
     connection.response.destroy();
     this.status.deactivate({ action, source: this.row.source, error });
+    this.ctx.metrics?.sendFailed(formatId(this.peer));
     this.log('warn', 'lost TCP streaming connection with remote peer', String(error));
     if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
   }

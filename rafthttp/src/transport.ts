@@ -1,18 +1,23 @@
-import { Agent } from 'node:http';
-import { type Message, NONE, type NodeId, RaftError } from '@raft-ts/proto';
-import type { Transport } from '@raft-ts/raft/memory-transport';
+import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
 import { BodyReader } from './body.js';
 import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
 import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
 import { Incarnations } from './incarnations.js';
-import { defaultTimings, MAX_LEARNED_REMOTES, POOLED_IDLE_MS } from './limits.js';
-import type { HttpTransportOptions, Listener, ListenOptions, Removal, TransportLogger } from './options.js';
+import { defaultTimings, MAX_LEARNED_REMOTES, MAX_SNAPSHOT_BYTES } from './limits.js';
+import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { createRouter } from './routes.js';
 import { listen } from './server.js';
-import { parseOwnUrls } from './url-picker.js';
+import { IncomingSnapshots } from './snapshot/incoming.js';
+import { closeBody } from './snapshot/sender.js';
+import type { SnapshotBody, SnapshotProgress } from './snapshot/store.js';
+import { LeaderStats, type LeaderStatsJson } from './stats/leader-stats.js';
+import { ServerStats, type ServerStatsJson } from './stats/server-stats.js';
+import { Tls } from './tls/tls.js';
+import { parsePeerUrls } from './url-picker.js';
 import { Warnings } from './warnings.js';
 
 const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -24,11 +29,12 @@ const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} }
  * for the rest. While none is open, and for snapshots, each message is a POST. A message that cannot be sent is dropped
  * and reported; raft sends again what it needs.
  *
- * Whoever can reach the port can speak as any member: keep it inside a trusted network.
+ * Without certificates, whoever can reach the port can speak as any member: keep it inside a trusted network.
  */
 export class HttpTransport implements Transport {
   private readonly ctx: TransportContext;
   private readonly router: Router;
+  private readonly snapshots: IncomingSnapshots | undefined;
   private readonly peers = new Map<NodeId, Peer>();
   private readonly remotes = new Map<NodeId, Remote>();
   private readonly listeners = new Set<Listener>();
@@ -39,31 +45,40 @@ export class HttpTransport implements Transport {
   /**
    * Opens nothing yet.
    *
-   * @throws RaftError `ERR_RAFT_TRANSPORT_OPTIONS` for options that make no sense, `ERR_RAFT_PEER_URL` for a bad URL
+   * @throws RaftError `ERR_RAFT_TRANSPORT_OPTIONS` for options that make no sense, `ERR_RAFT_PEER_URL` for a bad URL,
+   * `ERR_RAFT_TLS` for certificates that cannot be used
    */
   constructor(options: HttpTransportOptions) {
     const { id, clusterId, receiver, logger = silent } = options;
     checkId('id', id, 1n);
     checkId('clusterId', clusterId, 0n);
-    const urls = options.urls === undefined ? undefined : parseOwnUrls(options.urls);
+    const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
     const own = ownIncarnation(options.incarnation);
     const common = commonHeaders(id, clusterId, urls);
+    const warnings = new Warnings(logger);
+    const serverStats = new ServerStats(id, options.name ?? formatId(id));
     this.ctx = {
       id,
       clusterId,
       headers: own === undefined ? common : { ...common, [Header.incarnation]: own },
-      gateway: new Gateway(id, receiver, logger),
+      gateway: new Gateway(id, receiver, logger, serverStats),
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
-      warnings: new Warnings(logger),
+      warnings,
       timings: { ...defaultTimings, ...options.timings },
-      onRemoved: (removal) => this.removed(removal, options.onRemoved),
-      pipelineAgent: new Agent({ keepAlive: true, timeout: POOLED_IDLE_MS }),
-      streamAgent: new Agent({ keepAlive: false }),
+      onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
+      onSnapshotProgress: (progress: SnapshotProgress) =>
+        this.tell('onSnapshotProgress', () => options.onSnapshotProgress?.(progress)),
+      tls: options.tls === undefined ? undefined : new Tls(options.tls, logger, warnings),
+      serverStats,
+      leaderStats: new LeaderStats(id),
+      metrics: options.metrics,
     };
+    this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
       bodies: new BodyReader(this.ctx.timings.readTimeoutMs),
+      snapshots: this.snapshots,
       peer: (member) => this.peers.get(member),
       isPaused: (member) => this.find(member)?.paused === true,
       learn: (member, memberUrls) => this.learn(member, memberUrls),
@@ -85,10 +100,29 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * Send a snapshot whose body travels beside its message, in constant memory: `message` is the MsgSnap, without data.
+   * The receiver stores the body and then processes the message. Resolves when that has happened or has failed, with
+   * what raft was told: `reportSnapshot` is called exactly once. `body.chunks` is always closed.
+   *
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `message`) for a message that is no MsgSnap
+   */
+  async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
+    if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
+      closeBody(body);
+      throw new RaftError('ERR_RAFT_SNAPSHOT_BODY', 'only a MsgSnap has a body', { reason: 'message' });
+    }
+    const target = this.find(message.to);
+    if (target !== undefined) return target.sendSnapshot(message, body);
+    closeBody(body);
+    this.ctx.gateway.reportLost(message);
+    return 'failure';
+  }
+
+  /**
    * Exchange messages with this member: streams to it are opened at once, and tried again for as long as it is a peer.
    * Nothing happens where it is known already, is this member itself, or the transport has stopped.
    *
-   * @param urls where it listens: `http://HOST:PORT`, tried in turn
+   * @param urls where it listens: `http://HOST:PORT`, `https://HOST:PORT` or `unix://PATH`, tried in turn
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
   addPeer(id: NodeId, urls: readonly string[]): void {
@@ -113,7 +147,7 @@ export class HttpTransport implements Transport {
   updatePeer(id: NodeId, urls: readonly string[]): void {
     const peer = this.peers.get(id);
     if (peer === undefined) return;
-    peer.picker.update(urls);
+    peer.update(urls);
     this.ctx.logger.info('updated remote peer', this.fields(id));
   }
 
@@ -121,9 +155,13 @@ export class HttpTransport implements Transport {
     const peer = this.peers.get(id);
     if (peer === undefined) return;
     this.peers.delete(id);
+    this.ctx.leaderStats.remove(id);
     const left = peer.stop();
     this.leaving.add(left);
-    void left.finally(() => this.leaving.delete(left));
+    void left.finally(() => {
+      this.leaving.delete(left);
+      if (this.find(id) === undefined) this.ctx.metrics?.forget(formatId(id));
+    });
     this.ctx.logger.info('removed remote peer', this.fields(id));
   }
 
@@ -137,6 +175,16 @@ export class HttpTransport implements Transport {
     let count = 0;
     for (const peer of this.peers.values()) if (peer.status.activeSince !== undefined) count++;
     return count;
+  }
+
+  /** What this member sends and receives, as etcd tells it at `/v2/stats/self`. */
+  serverStats(): ServerStatsJson {
+    return this.ctx.serverStats.toJSON();
+  }
+
+  /** How appends to each peer go, as etcd tells it at `/v2/stats/leader`. */
+  leaderStats(): LeaderStatsJson {
+    return this.ctx.leaderStats.toJSON();
   }
 
   /** For tests: drop all messages from and to all peers, until `resume`. Streams stay open. */
@@ -160,7 +208,7 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * The routes `/raft`, `/raft/stream/…` and `/raft/probing`, to mount in an express application; other paths pass
+   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application; other paths pass
    * through. Peers ask for these paths, so a prefix is for an application behind something that adds it. That server
    * must not limit the time of a request (`requestTimeout: 0`), because a stream is one that never ends. Where there is
    * no such application, `serve` does all that is needed.
@@ -177,6 +225,10 @@ export class HttpTransport implements Transport {
   async serve(options: ListenOptions): Promise<Listener> {
     if (this.stopped !== undefined)
       throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
+    await this.snapshots?.clean().catch((error: unknown) => {
+      // The first snapshot to come tries again, and is refused where it fails again.
+      this.ctx.logger.warn('failed to remove the remains of snapshots', { error: String(error) });
+    });
     const listener = await listen(this.ctx, this.router, options);
     this.listeners.add(listener);
     // It may have been stopped while the address was being taken.
@@ -195,8 +247,6 @@ export class HttpTransport implements Transport {
     this.remotes.clear();
     await Promise.all([...members.map((member) => member.stop()), ...this.leaving]);
     await Promise.all([...this.listeners].map((listener) => listener.close()));
-    this.ctx.pipelineAgent.destroy();
-    this.ctx.streamAgent.destroy();
   }
 
   private find(id: NodeId): Remote | undefined {
@@ -216,11 +266,27 @@ export class HttpTransport implements Transport {
     }
   }
 
-  private removed(removal: Removal, onRemoved: ((removal: Removal) => void) | undefined): void {
+  private receptionOf({
+    snapshots,
+    maxSnapshotBytes = MAX_SNAPSHOT_BYTES,
+  }: HttpTransportOptions): IncomingSnapshots | undefined {
+    if (snapshots === undefined) return undefined;
+    const { timings, logger, onSnapshotProgress } = this.ctx;
+    return new IncomingSnapshots({
+      store: snapshots,
+      maxBytes: maxSnapshotBytes,
+      idleMs: timings.readTimeoutMs,
+      logger,
+      onProgress: onSnapshotProgress,
+    });
+  }
+
+  /** What the application throws must not end up in the middle of a transfer. */
+  private tell(name: string, call: () => void): void {
     try {
-      onRemoved?.(removal);
+      call();
     } catch (error) {
-      this.ctx.logger.error('onRemoved threw', { error: String(error) });
+      this.ctx.logger.error(`${name} threw`, { error: String(error) });
     }
   }
 

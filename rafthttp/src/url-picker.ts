@@ -1,34 +1,62 @@
 import { RaftError } from '@raft-ts/proto';
 
-/** Where a peer can be dialled: `http://HOST:PORT` without a path, sorted as etcd does. Throws `ERR_RAFT_PEER_URL`. */
-export function parsePeerUrls(urls: readonly string[]): string[] {
-  return parseUrls(urls, 'http');
-}
+/** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
+const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/?#@[\]:]+):\d{1,5})\/?$/iu;
 
-/** Where a member says that it is reached, which may be behind something that speaks TLS. Throws `ERR_RAFT_PEER_URL`. */
-export function parseOwnUrls(urls: readonly string[]): string[] {
-  return parseUrls(urls, 'https?');
-}
+/** `unix:///PATH`, or `unix://NAME` for a file of the working directory, as etcd has it. */
+const local = /^unix:\/\/(\/?[^\s?#@]+)$/iu;
 
-function parseUrls(urls: readonly string[], scheme: 'http' | 'https?'): string[] {
+/**
+ * Where a member can be dialled, sorted as etcd does. Throws `ERR_RAFT_PEER_URL`.
+ *
+ * @param tls may it be dialled with TLS?
+ */
+export function parsePeerUrls(urls: readonly string[], tls: boolean = true): string[] {
   if (urls.length === 0) throw new RaftError('ERR_RAFT_PEER_URL', 'a member needs at least one URL');
+  return urls.map((text) => parsePeerUrl(text, tls)).sort();
+}
+
+function parsePeerUrl(text: string, tls: boolean): string {
+  if (local.test(text)) return text;
   // URL accepts much that is no member's address, and drops a port that is the scheme's own.
-  const form = new RegExp(`^(${scheme}://(?:\\[[0-9a-f:.]+\\]|[^\\s/?#@[\\]:]+):\\d{1,5})/?$`, 'iu');
-  const parsed = urls.map((text) => {
-    const [, url] = form.exec(text) ?? [];
-    if (url !== undefined && URL.canParse(url)) return url;
+  const [, url, scheme = ''] = network.exec(text) ?? [];
+  if (url === undefined || !URL.canParse(url)) {
     throw new RaftError('ERR_RAFT_PEER_URL', `a member's URL is http://HOST:PORT, not '${text}'`);
-  });
-  return parsed.sort();
+  }
+  if (scheme.toLowerCase() === 'https' && !tls) {
+    throw new RaftError('ERR_RAFT_PEER_URL', `'${text}' needs certificates: the option tls`, { reason: 'no-tls' });
+  }
+  return url;
+}
+
+/** How a path of a member is asked for. */
+export interface DialTarget {
+  readonly url: string;
+  /** The socket to connect to, where it is none of the network. */
+  readonly socketPath?: string;
+}
+
+/** @param url one of what `parsePeerUrls` gives */
+export function dialTarget(url: string, path: string): DialTarget {
+  const [, socketPath] = local.exec(url) ?? [];
+  return socketPath === undefined ? { url: url + path } : { url: `http://localhost${path}`, socketPath };
 }
 
 /** Which of a peer's URLs to try: the same one until it fails. All of a peer's channels share one. */
 export class UrlPicker {
+  private readonly tls: boolean;
   private urls: readonly string[];
   private current = 0;
 
-  constructor(urls: readonly string[]) {
-    this.urls = parsePeerUrls(urls);
+  /** @param tls may `https` URLs be dialled? */
+  constructor(urls: readonly string[], tls: boolean = false) {
+    this.tls = tls;
+    this.urls = parsePeerUrls(urls, tls);
+  }
+
+  /** All of them. */
+  get all(): readonly string[] {
+    return this.urls;
   }
 
   pick(): string {
@@ -41,7 +69,7 @@ export class UrlPicker {
   }
 
   update(urls: readonly string[]): void {
-    this.urls = parsePeerUrls(urls);
+    this.urls = parsePeerUrls(urls, this.tls);
     this.current = 0;
   }
 }

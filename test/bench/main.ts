@@ -83,15 +83,62 @@ function codecCases(): Case[] {
   );
 }
 
-const workloads: Readonly<Record<string, () => Case[]>> = { rawnode: rawnodeCases, node: nodeCases, codec: codecCases };
+function transportCases(): Case[] {
+  const figures = ['messages_per_s', 'one_way_p99_us', 'share_of_bare'];
+  return ['heartbeat', 'app-1x256', 'app-1x65536'].flatMap((message) =>
+    [1, 64, 1024].flatMap((window) =>
+      figures.map((figure) => ({
+        name: `${message}, ${window}`,
+        figure,
+        higherIsBetter: figure !== 'one_way_p99_us',
+        ours: [],
+        anchor: ['-processes', '2'],
+        matches: (result: Result) => result['message'] === message && result['in_flight'] === window,
+      })),
+    ),
+  );
+}
+
+function walCases(): Case[] {
+  const append = (figure: string) => (batch: string) => ({
+    name: `${batch} a batch`,
+    figure,
+    higherIsBetter: true,
+    ours: ['--only', `append-${batch}`],
+    anchor: [],
+    matches: (result: Result) => String(result['entries_per_batch']) === batch,
+  });
+  const batches = ['1', '16', '256'];
+  const read = {
+    name: 'read back',
+    figure: 'mb_per_s',
+    higherIsBetter: true,
+    ours: ['--only', 'read'],
+    anchor: [],
+    matches: (result: Result) => result['mb_per_s'] !== undefined,
+  };
+  return [...batches.map(append('wal_batches_per_s')), ...batches.map(append('wal_share_of_raw')), read];
+}
+
+const workloads: Readonly<Record<string, () => Case[]>> = {
+  rawnode: rawnodeCases,
+  node: nodeCases,
+  codec: codecCases,
+  transport: transportCases,
+  wal: walCases,
+};
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
 
+type Output = { results: Result[] } | { append: Result[]; read: Result };
+
 function resultsOf(command: string, args: readonly string[]): Result[] {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? stderr}`);
-  return (JSON.parse(stdout.trim().split('\n').at(-1) as string) as { results: Result[] }).results;
+  const last = JSON.parse(stdout.trim().split('\n').at(-1) as string) as Output;
+  // The log's program of the reference prints its two parts by name.
+  return 'results' in last ? last.results : [...last.append, last.read];
 }
 
 /** Builds the Go program of this name; undefined, saying why, where that is not possible. */
@@ -178,7 +225,7 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
   return rows;
 }
 
-const usage = `usage: npm run bench -- [rawnode|node|codec]… [--rounds N] [--json]
+const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal]… [--rounds N] [--json]
 
   --rounds N  runs of each side for each case, in turn (default 3)
   --json      print the rows as one line of JSON, last`;

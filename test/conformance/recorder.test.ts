@@ -29,7 +29,7 @@ describe('the recorder of conformance', () => {
 
   it('notes what was compared and what was not', () => {
     expect(run.comparison).to.deep.equal({
-      counts: { files: 0, directives: 0, vectors: 7 },
+      counts: { files: 0, directives: 0, vectors: 7, scripts: 0 },
       absent: { files: 'there are none' },
     });
   });

@@ -107,12 +107,15 @@ describe('the rows of conformance', () => {
 });
 
 describe('the counts of conformance', () => {
-  const expected = { complete: { files: 41, vectors: 3000 }, cloneAlone: { files: 0, vectors: 2000 } };
-  const counts = { files: 41, directives: 0, vectors: 3000 };
+  const expected = {
+    complete: { files: 41, vectors: 3000, scripts: 4 },
+    cloneAlone: { files: 0, vectors: 2000, scripts: 4 },
+  };
+  const counts = { files: 41, directives: 0, vectors: 3000, scripts: 4 };
 
   it('are enough where they are reached', () => {
     expect(checkCounts({ counts, absent: {} }, expected)).to.deep.equal([]);
-    expect(checkCounts({ counts: { ...counts, vectors: 3001 }, absent: {} }, expected)).to.deep.equal([]);
+    expect(checkCounts({ counts: { ...counts, vectors: 3001, scripts: 4 }, absent: {} }, expected)).to.deep.equal([]);
   });
 
   it('are too few where less was compared', () => {
@@ -121,16 +124,16 @@ describe('the counts of conformance', () => {
   });
 
   it('are fewer only where something is said to be absent', () => {
-    const alone = { files: 0, directives: 0, vectors: 2000 };
+    const alone = { files: 0, directives: 0, vectors: 2000, scripts: 4 };
     const absent = { files: 'no files', vectors: 'no vectors' };
     expect(checkCounts({ counts: alone, absent }, expected)).to.deep.equal([]);
     expect(checkCounts({ counts: alone, absent: { files: 'no files' } }, expected)).to.have.lengthOf(1);
-    expect(checkCounts({ counts: { ...alone, vectors: 1999 }, absent }, expected)).to.have.lengthOf(1);
+    expect(checkCounts({ counts: { ...alone, vectors: 1999, scripts: 4 }, absent }, expected)).to.have.lengthOf(1);
   });
 });
 
 describe('the report of conformance', () => {
-  const comparison = { counts: { files: 1, directives: 2, vectors: 3 }, absent: {} };
+  const comparison = { counts: { files: 1, directives: 2, vectors: 3, scripts: 4 }, absent: {} };
   const { rows } = matchRows(goTests, complete);
   const report = renderReport(rows, comparison);
 
@@ -141,7 +144,7 @@ describe('the report of conformance', () => {
     );
     expect(report).to.include('| EX-001 | `ExampleNode` | (Go only: it is never run) | 0 | Go only |\n');
     expect(report).to.include('- Tests: 3: 3 pass\n- Examples: 1: 1 Go only\n');
-    expect(report).to.include('1 files, 2 directives, 3 vectors\n');
+    expect(report).to.include('1 files, 2 directives, 3 vectors, 4 scripts\n');
     expect(countResults(rows)).to.equal('3 pass, 1 Go only');
   });
 
@@ -163,7 +166,7 @@ describe('the report of conformance', () => {
     const skipped: TestRecord = { ...passed('IN-001 TestInteraction: is skipped'), state: 'skipped', assertions: 0 };
     const alone = matchRows(goTests, [...complete.slice(0, 3), skipped]).rows;
     const absent = { files: 'there are none' };
-    const here = renderReport(alone, { counts: { files: 0, directives: 0, vectors: 3 }, absent });
+    const here = renderReport(alone, { counts: { files: 0, directives: 0, vectors: 3, scripts: 4 }, absent });
     expect(here).to.include('files skipped: there are none');
     expect(compareReports(report, here, alone)).to.deep.equal([]);
     expect(compareReports(report.replace('a \\| b', 'c'), here, alone)).to.have.lengthOf(1);
@@ -187,7 +190,7 @@ describe('the list of Go tests', () => {
 
   it('comes with counts that no run may fall below', () => {
     const { complete: full, cloneAlone } = readExpectedCounts();
-    expect(Object.keys(full)).to.have.members(['files', 'directives', 'vectors']);
+    expect(Object.keys(full)).to.have.members(['files', 'directives', 'vectors', 'scripts']);
     expect(Object.keys(cloneAlone)).to.have.members(Object.keys(full));
     expect(full).to.deep.include({ files: 41, directives: 743 });
   });

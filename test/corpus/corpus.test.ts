@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { compared } from '../conformance/compared.js';
 import { playScript, sameScript } from '../differential/script-run.js';
 import { readCorpus } from './corpus.js';
 
@@ -24,6 +25,7 @@ describe('the recorded answers of etcd to random scripts', function () {
       different,
       'seeds of scripts that are answered otherwise; npm run differential -- --scripts-only --from SEED --seeds 1 shows one',
     ).to.deep.equal([]);
+    compared('scripts', recorded.length);
   });
 
   it('differ from what a broken member would say', () => {

@@ -12,6 +12,13 @@ export interface Recorded {
   readonly answer: string;
 }
 
+/** The plain run: so many scripts, of consecutive seeds beyond those of the differential run. */
+export const FIRST_SEED = 1_000_001;
+export const PLAIN_SCRIPTS = 3000;
+
+/** Rule of test/mutants → seeds of scripts that notice when it is broken, where none of the plain run does. */
+export const chosenFile: string = join(repositoryRoot, 'test/corpus/chosen.json');
+
 const file = join(repositoryRoot, 'test/corpus/scripts.json.br');
 
 /** Packs the scripts into the file that is committed. Returns its size in bytes. */

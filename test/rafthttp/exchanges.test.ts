@@ -1,6 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SnapshotFolder } from '@raft-ts/rafthttp';
 import { Header, MAX_HEADER_BYTES } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { exchangeRaw, type Member, newTransport, type RawAnswer, Recorder, startMember, stopAll } from './members.js';
+import {
+  exchangeRaw,
+  type Member,
+  newTransport,
+  type RawAnswer,
+  Recorder,
+  scratchFolder,
+  startMember,
+  stopAll,
+} from './members.js';
 import { type Exchange, exchanges } from './vectors.js';
 
 interface Difference {
@@ -25,7 +37,7 @@ const differs: readonly Difference[] = [
     why: 'the header names another sender',
   },
   {
-    names: /^(pipeline|stream)\/(server|min)-version-(malformed|two-parts|v)$/u,
+    names: /^(pipeline|snapshot|stream)\/(server|min)-version-(malformed|two-parts|v)$/u,
     ours: [412, 'incompatible version\n'],
     why: 'etcd panics',
   },
@@ -39,11 +51,63 @@ const differs: readonly Difference[] = [
     ours: [500, 'error processing raft message\n'],
     why: 'a receiver writes no answers',
   },
-  { names: /^pipeline\/body-cut/u, ours: [400, ''], why: 'node answers a request that breaks off' },
+  {
+    names: /^(pipeline\/body-cut|snapshot\/database-cut)/u,
+    ours: [400, ''],
+    why: 'node answers a request that breaks off',
+  },
   {
     names: /^pipeline\/peer-urls-malformed$/u,
     ours: [400, 'to field mismatch\n'],
     why: 'etcd panics; the message is for another member',
+  },
+  {
+    names: /^snapshot\/(no-snapshot)$/u,
+    ours: [400, 'no snapshot\n'],
+    why: 'etcd panics',
+  },
+  {
+    names: /^snapshot\/snapshot-empty$/u,
+    ours: [400, 'snapshot without an index\n'],
+    why: 'what raft could not install is not stored',
+  },
+  {
+    names: /^snapshot\/envelope-malformed$/u,
+    ours: [
+      400,
+      'failed to decode raft message (rafthttp: cannot decode a record: RaftError: record ends within a field at byte 0)\n',
+    ],
+    why: 'the words are our decoder’s',
+  },
+  {
+    names: /^snapshot\/length-64MiB\+1$/u,
+    ours: [400, 'failed to decode raft message (rafthttp: error limit exceeded: 67108865 > 67108864)\n'],
+    why: 'the numbers are said',
+  },
+  {
+    names: /^snapshot\/length-2p64-1$/u,
+    ours: [400, 'failed to decode raft message (rafthttp: error limit exceeded: 18446744073709552000 > 67108864)\n'],
+    why: 'the numbers are said',
+  },
+  {
+    names: /^snapshot\/save-fails$/u,
+    ours: [500, 'failed to save KV snapshot (the folder is missing)\n'],
+    why: 'the words are the store’s',
+  },
+  {
+    names: /^snapshot\/process-etcd-http-error$/u,
+    ours: [500, 'failed to process raft message (raft is stopped)\n'],
+    why: 'the words are the receiver’s',
+  },
+  {
+    names: /^snapshot\/process-writes-itself$/u,
+    ours: [500, 'failed to process raft message (raft is stopped)\n'],
+    why: 'a receiver writes no answers',
+  },
+  {
+    names: /^snapshot\/remote-added$/u,
+    ours: [400, 'from field mismatch\n'],
+    why: 'the header names another sender',
   },
   { names: /^stream\/unknown-with-bad-urls$/u, ours: [404, 'error sender not found\n'], why: 'etcd panics' },
   {
@@ -77,7 +141,7 @@ function comparable(status: number, headers: readonly [string, string][], text: 
 
 /** The recorded request. Where etcd processed a message, the header names its real sender, which etcd does not check. */
 function requestOf({ name, request, processed }: Exchange): Buffer {
-  const sender = processed?.[0]?.from;
+  const sender = name.startsWith('snapshot/') ? '1' : processed?.[0]?.from;
   const headers = request.headers.map(([key, value]): string => {
     const isDefault = key === 'X-Server-From' && value === '2' && !name.includes('from-');
     const real = isDefault && typeof sender === 'string' ? BigInt(sender).toString(16) : value;
@@ -100,7 +164,8 @@ describe('answers, beside those of etcd', () => {
       const { name, request, response, processed } = exchange;
       const to = processed?.[0]?.to;
       // The transport that recorded them was member 1 and took messages to anybody.
-      const { listener, receiver, transport } = await startRecorded(typeof to === 'string' ? BigInt(to) : 1n);
+      const id = typeof to === 'string' ? BigInt(to) : name.startsWith('snapshot/') ? 2n : 1n;
+      const { listener, receiver, transport, folder } = await startRecorded(id, name === 'snapshot/save-fails');
       if (name.includes('/process-')) receiver.onProcess = () => Promise.reject(new Error('raft is stopped'));
 
       const answer = await exchangeRaw(listener.address.port, requestOf(exchange), {
@@ -121,6 +186,13 @@ describe('answers, beside those of etcd', () => {
       expectDateAndIncarnation(answer, transport.incarnation, name);
       const taken = answer.status === 204 || answer.status === 500 ? (processed ?? []) : [];
       expect(receiver.processed).to.have.length(taken.length);
+      if (name.startsWith('snapshot/')) {
+        const stored = answer.status === 400 ? [] : (processed ?? []);
+        expect(readdirSync(folder)).to.have.length(stored.length);
+        for (const [file, hex] of Object.entries(exchange.files ?? {})) {
+          if (stored.length > 0) expect(readFileSync(join(folder, file), 'hex')).to.equal(hex);
+        }
+      }
     });
   }
 
@@ -142,18 +214,21 @@ describe('answers, beside those of etcd', () => {
 });
 
 /** Cluster 1000, peer 2, removed dead, as where the exchanges were recorded. */
-async function startRecorded(id: bigint): Promise<Member> {
-  const member = await startMember(id);
+async function startRecorded(id: bigint, failing = false): Promise<Member & { folder: string }> {
+  const folder = scratchFolder();
+  const snapshots = new SnapshotFolder(folder);
+  if (failing) snapshots.create = () => Promise.reject(new Error('the folder is missing'));
+  const member = await startMember(id, { snapshots });
   member.receiver.removed.add(0xdeadn);
   // A port that nothing listens at; it only has to be known.
   member.transport.addPeer(2n, ['http://127.0.0.1:1']);
-  return member;
+  return { ...member, folder };
 }
 
 function expectDateAndIncarnation({ status, headers }: RawAnswer, incarnation: string | undefined, name: string): void {
   const of = (header: string): string | undefined => headers.find(([key]) => key === header)?.[1];
   // What node answers to a request that it cannot parse carries nothing.
-  if (name.startsWith('pipeline/body-cut')) return;
+  if (/^(pipeline\/body-cut|snapshot\/database-cut)/u.test(name)) return;
   expect(status).not.to.equal(0);
   expect(of('Date')).to.match(/GMT$/u);
   expect(of(Header.incarnation)).to.equal(incarnation);

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createConnection, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry, Message, NodeId } from '@raft-ts/proto';
 import { MessageType, newMessage } from '@raft-ts/proto';
@@ -56,6 +59,20 @@ export class Recorder implements TransportReceiver {
   }
 }
 
+const folders: string[] = [];
+
+/** A folder that is removed after the test. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rafthttp-'));
+  folders.push(folder);
+  return folder;
+}
+
+/** The bytes in pieces of this length. */
+export async function* chunksOf(bytes: Uint8Array, length = 1000): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+}
+
 export interface Member {
   readonly id: NodeId;
   readonly transport: HttpTransport;
@@ -72,6 +89,7 @@ export function stopLater(what: { stop(): Promise<void> }): void {
 
 export async function stopAll(): Promise<void> {
   await Promise.all(running.splice(0).map((what) => what.stop()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 }
 
 /** A server that is no member of ours, on a free port. `stopAll` stops it. */

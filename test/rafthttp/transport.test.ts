@@ -383,7 +383,8 @@ describe('HttpTransport', () => {
         'https://127.0.0.1:1',
         'http://u:p@127.0.0.1:1',
         'http://127.0.0.1:99999',
-        'unix://x:1',
+        'unix://',
+        'unix:///x?y',
       ]) {
         expect(() => a.transport.addPeer(2n, [url]), url)
           .to.throw(RaftError)

@@ -72,6 +72,8 @@ export interface Exchange {
   };
   response: { status: number; headers: [string, string][]; text: string; framing: string };
   processed?: { type: number | null; to: string | null; from: string | null }[];
+  /** Bodies of snapshots that were stored, as hex. */
+  files?: Record<string, string>;
 }
 
 export interface RecordedRequest {
@@ -80,6 +82,8 @@ export interface RecordedRequest {
   bodyHex: string;
   answer: string;
   effects?: string;
+  /** The body of a streamed snapshot. */
+  dbHex?: string;
 }
 
 export function crafted(): CraftedStream[] {
@@ -87,15 +91,11 @@ export function crafted(): CraftedStream[] {
 }
 
 export function exchanges(): Exchange[] {
-  return lines<Exchange>(pick('http/exchanges.jsonl', 'exchanges.jsonl')).filter(
-    ({ name }) => !name.startsWith('snapshot/'),
-  );
+  return lines<Exchange>(pick('http/exchanges.jsonl', 'exchanges.jsonl'));
 }
 
 export function requests(): RecordedRequest[] {
-  return lines<RecordedRequest>(pick('http/requests.jsonl', 'requests.jsonl')).filter(
-    ({ name }) => !name.startsWith('snapshot') && name !== 'probing',
-  );
+  return lines<RecordedRequest>(pick('http/requests.jsonl', 'requests.jsonl'));
 }
 
 /** The committed streams, and those beside the project. */

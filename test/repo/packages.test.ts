@@ -14,6 +14,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   raft: ['@raft-ts/proto'],
   // Types of express appear in the package's own declarations.
   rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
+  raftwal: ['@node-rs/crc32', '@raft-ts/proto', '@raft-ts/raft', 'fs-native-extensions'],
   raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', 'winston'],
 };
 

@@ -42,6 +42,13 @@ export class ByteQueue {
     return bytes;
   }
 
+  /** What is left of the last chunk, taken out. Nothing may be gathered. */
+  takeRest(): Uint8Array {
+    const rest = this.chunk.subarray(this.position);
+    this.position = this.chunk.length;
+    return rest;
+  }
+
   private gather(count: number, wanted: number): void {
     if (count === 0) return;
     const needed = this.gatheredLength + count;

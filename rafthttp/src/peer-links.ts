@@ -1,0 +1,35 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import type { NodeId } from '@raft-ts/proto';
+import { POOLED_IDLE_MS } from './limits.js';
+import type { Tls } from './tls/tls.js';
+
+/** Opens connections of one kind to one member. */
+export interface LinkAgents {
+  readonly http: HttpAgent;
+  /** Undefined where the transport has no certificates: then no `https` URL is accepted. */
+  readonly https: HttpsAgent | undefined;
+}
+
+/** The connections to one member. Each is opened anew by name, so that a member whose address changes is found again. */
+export class PeerLinks {
+  readonly id: NodeId;
+  /** Connections of the POSTs; kept for the next one. */
+  readonly pipeline: LinkAgents;
+  /** Connections of the streams; each is used once. */
+  readonly stream: LinkAgents;
+
+  constructor(id: NodeId, tls: Tls | undefined) {
+    this.id = id;
+    const pooled = { keepAlive: true, timeout: POOLED_IDLE_MS };
+    this.pipeline = { http: new HttpAgent(pooled), https: tls?.agent(id, pooled) };
+    this.stream = { http: new HttpAgent({ keepAlive: false }), https: tls?.agent(id, { keepAlive: false }) };
+  }
+
+  close(): void {
+    for (const { http, https } of [this.pipeline, this.stream]) {
+      http.destroy();
+      https?.destroy();
+    }
+  }
+}

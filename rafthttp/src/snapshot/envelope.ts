@@ -1,0 +1,55 @@
+import { decodeMessage, encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { ByteQueue } from '../codec/byte-queue.js';
+import { decodeWith, readSize, streamError, writePosition } from '../codec/stream-codec.js';
+import { MAX_ENVELOPE_BYTES } from '../limits.js';
+
+/** The envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows. */
+export function encodeEnvelope(message: Message): Buffer {
+  const frame = encodeMessage(message, 8);
+  writePosition(frame, 0, frame.length - 8);
+  return Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+}
+
+/** Takes the envelope off the beginning of the bytes, which come in chunks of any size. */
+export class EnvelopeDecoder {
+  private readonly limit: number;
+  private readonly queue = new ByteQueue();
+  private size: number | undefined;
+
+  /** @param limit longest message, in bytes */
+  constructor(limit: number = MAX_ENVELOPE_BYTES) {
+    this.limit = limit;
+  }
+
+  /**
+   * The message and the first bytes of the body, once this chunk completes the envelope. Throws `ERR_RAFT_STREAM` where
+   * the bytes are none. Not to be called after either.
+   */
+  push(chunk: Uint8Array): { message: Message; rest: Uint8Array } | undefined {
+    this.queue.push(chunk);
+    if (this.size === undefined) {
+      const head = this.queue.take(8);
+      if (head === undefined) return undefined;
+      this.size = readSize(head, this.limit);
+    }
+    const bytes = this.queue.take(this.size);
+    if (bytes === undefined) return undefined;
+    return { message: decodeWith(decodeMessage, bytes), rest: this.queue.takeRest() };
+  }
+
+  /** The bytes have ended without an envelope: always throws, with what etcd says. */
+  end(): never {
+    throw streamError('cut', this.size === undefined && this.queue.length === 0 ? 'EOF' : 'unexpected EOF');
+  }
+}
+
+/** Why nothing of this snapshot may be stored, whatever its body; undefined where it may. */
+export function envelopeFault({ type, term, snapshot }: Message): string | undefined {
+  if (type !== MessageType.MsgSnap) return 'wrong raft message type';
+  if (snapshot === undefined) return 'no snapshot';
+  const { metadata } = snapshot;
+  if (metadata.index < 1) return 'snapshot without an index';
+  if (metadata.term < 1 || metadata.term > term) return 'snapshot of a wrong term';
+  if (metadata.confState.voters.length === 0) return 'snapshot without voters';
+  return undefined;
+}

@@ -1,0 +1,232 @@
+import type { IncomingMessage } from 'node:http';
+import type { Message, NodeId } from '@raft-ts/proto';
+import { formatId } from '../headers.js';
+import { MAX_INCOMING_SNAPSHOTS, SNAPSHOT_DISK_RESERVE, SNAPSHOT_PROGRESS_BYTES } from '../limits.js';
+import type { LogFields, TransportLogger } from '../options.js';
+import type { Refusal } from '../sender-checks.js';
+import { EnvelopeDecoder, envelopeFault } from './envelope.js';
+import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';
+
+/** What the reception of snapshots needs. */
+export interface IncomingOptions {
+  readonly store: SnapshotStore;
+  /** Longest body, in bytes. */
+  readonly maxBytes: number;
+  /** How long a body may stay silent, in milliseconds. */
+  readonly idleMs: number;
+  readonly logger: TransportLogger;
+  readonly onProgress: (progress: SnapshotProgress) => void;
+}
+
+/** A snapshot whose body is stored. */
+export interface ReceivedSnapshot {
+  readonly message: Message;
+  /** Bytes of envelope and body. */
+  readonly bytes: number;
+}
+
+/** The reception is refused, with what the sender is told. */
+export class RefusedSnapshot extends Error {
+  readonly refusal: Refusal;
+
+  constructor(status: number, text: string) {
+    super(text);
+    this.refusal = { status, text };
+  }
+}
+
+/** Takes in the bodies of streamed snapshots, one of each sender and two in all, in constant memory. */
+export class IncomingSnapshots {
+  private readonly options: IncomingOptions;
+  private readonly senders = new Set<NodeId | undefined>();
+  private cleaned: Promise<void> | undefined;
+
+  constructor(options: IncomingOptions) {
+    this.options = options;
+  }
+
+  /** Remove what an earlier process left; the first call does. */
+  clean(): Promise<void> {
+    this.cleaned ??= this.options.store.removeRemains();
+    return this.cleaned;
+  }
+
+  /**
+   * Read a request's body and store it.
+   *
+   * @param sender who sends it; undefined where the request does not say
+   * @param check why a message must not be processed
+   * @throws RefusedSnapshot where it is not taken; nothing of it is left then
+   */
+  async receive(
+    req: IncomingMessage,
+    sender: NodeId | undefined,
+    check: (message: Message) => string | undefined,
+  ): Promise<ReceivedSnapshot> {
+    if (this.senders.has(sender) || this.senders.size >= MAX_INCOMING_SNAPSHOTS) {
+      throw new RefusedSnapshot(503, 'too many snapshots at the same time');
+    }
+    this.senders.add(sender);
+    try {
+      return await this.take(new RequestChunks(req, this.options.idleMs), check);
+    } finally {
+      this.senders.delete(sender);
+    }
+  }
+
+  private async take(
+    chunks: RequestChunks,
+    check: (message: Message) => string | undefined,
+  ): Promise<ReceivedSnapshot> {
+    const { message, rest } = await readEnvelope(chunks);
+    const fault = envelopeFault(message) ?? check(message);
+    if (fault !== undefined) throw new RefusedSnapshot(400, fault);
+    const envelopeBytes = chunks.taken - rest.length;
+    const announced = chunks.announced === undefined ? undefined : chunks.announced - envelopeBytes;
+    const limit = await this.limitOf(announced);
+    const body = { message, rest, chunks, limit, size: announced };
+    try {
+      const bytes = await this.store(body);
+      return { message, bytes: envelopeBytes + bytes };
+    } catch (error) {
+      throw error instanceof RefusedSnapshot ? error : saveFailed(error);
+    }
+  }
+
+  /** How many bytes of body there is room for. Refuses a body that says at once that it is longer. */
+  private async limitOf(announced: number | undefined): Promise<number> {
+    const { store, maxBytes } = this.options;
+    if (announced !== undefined && announced > maxBytes) throw tooLarge();
+    const free = await this.clean()
+      .then(() => store.freeBytes())
+      .catch((error: unknown) => {
+        // The next snapshot tries again.
+        this.cleaned = undefined;
+        throw saveFailed(error);
+      });
+    const room = free === undefined ? maxBytes : free - SNAPSHOT_DISK_RESERVE;
+    if (room < (announced ?? 1)) throw noSpace();
+    return Math.min(maxBytes, room);
+  }
+
+  private async store(body: Body): Promise<number> {
+    const { message, chunks, limit } = body;
+    const fields = snapshotFields(message);
+    this.options.logger.info('receiving database snapshot', fields);
+    const sink = await this.options.store.create(message);
+    try {
+      const bytes = await this.copy(body, sink);
+      await sink.commit();
+      this.options.logger.info('received and saved database snapshot', { ...fields, 'incoming-snapshot-size': bytes });
+      return bytes;
+    } catch (error) {
+      await sink.abort().catch(() => undefined);
+      const text = `${String(error)} after ${chunks.taken} bytes, of at most ${limit}`;
+      this.options.logger.warn('failed to save incoming database snapshot', { ...fields, error: text });
+      throw error;
+    }
+  }
+
+  private async copy({ message, rest, chunks, limit, size }: Body, sink: SnapshotSink): Promise<number> {
+    let bytes = 0;
+    let told = 0;
+    for (let chunk: Uint8Array | undefined = rest; chunk !== undefined; chunk = await chunks.next()) {
+      if (chunk.length === 0) continue;
+      bytes += chunk.length;
+      if (bytes > limit) throw limit < this.options.maxBytes ? noSpace() : tooLarge();
+      await sink.write(chunk);
+      if (bytes - told >= SNAPSHOT_PROGRESS_BYTES || bytes === size) {
+        told = bytes;
+        this.options.onProgress({ direction: 'received', peer: message.from, index: indexOf(message), bytes, size });
+      }
+    }
+    return bytes;
+  }
+}
+
+interface Body {
+  readonly message: Message;
+  /** The first bytes of the body. */
+  readonly rest: Uint8Array;
+  readonly chunks: RequestChunks;
+  readonly limit: number;
+  readonly size: number | undefined;
+}
+
+async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; rest: Uint8Array }> {
+  const decoder = new EnvelopeDecoder();
+  try {
+    for (;;) {
+      const chunk = await chunks.next();
+      if (chunk === undefined) return decoder.end();
+      const done = decoder.push(chunk);
+      if (done !== undefined) return done;
+    }
+  } catch (error) {
+    throw new RefusedSnapshot(400, `failed to decode raft message (${errorText(error)})`);
+  }
+}
+
+/** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */
+class RequestChunks {
+  /** Bytes that came so far. */
+  taken = 0;
+  /** Bytes that the head announced, if it did. */
+  readonly announced: number | undefined;
+  private readonly chunks: AsyncIterator<Buffer>;
+  private readonly idleMs: number;
+
+  constructor(req: IncomingMessage, idleMs: number) {
+    const length = req.headers['content-length'];
+    this.announced = length === undefined ? undefined : Number(length);
+    this.idleMs = idleMs;
+    // The connection must outlive the reading: the answer still goes over it.
+    this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  }
+
+  /** The next chunk, undefined at the end. Throws where the body breaks off or is silent for too long. */
+  async next(): Promise<Buffer | undefined> {
+    let silence: NodeJS.Timeout | undefined;
+    const silent = new Promise<never>((_, reject) => {
+      silence = setTimeout(() => reject(new Error('read timeout')), this.idleMs);
+    });
+    try {
+      const { done, value } = await Promise.race([this.chunks.next(), silent]);
+      if (done === true) return undefined;
+      this.taken += value.length;
+      return value;
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+}
+
+export function indexOf(message: Message): number {
+  return message.snapshot?.metadata.index ?? 0;
+}
+
+export function snapshotFields(message: Message): LogFields {
+  return {
+    'local-member-id': formatId(message.to),
+    'remote-snapshot-sender-id': formatId(message.from),
+    'incoming-snapshot-index': indexOf(message),
+  };
+}
+
+function saveFailed(error: unknown): RefusedSnapshot {
+  return new RefusedSnapshot(500, `failed to save KV snapshot (${errorText(error)})`);
+}
+
+function tooLarge(): RefusedSnapshot {
+  return new RefusedSnapshot(413, 'snapshot too large');
+}
+
+function noSpace(): RefusedSnapshot {
+  return new RefusedSnapshot(507, 'no space for the snapshot');
+}
+
+/** One line: what a store throws may hold anything. */
+export function errorText(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/gu, ' ').slice(0, 200);
+}

@@ -1,0 +1,260 @@
+import { loadOptionalPeer } from '../optional-peer.js';
+
+/** What the transport counts. Members are named by their id in base 16; times are seconds. */
+export interface TransportMetrics {
+  peerActive(remote: string): void;
+  peerInactive(remote: string): void;
+  sentBytes(to: string, bytes: number): void;
+  receivedBytes(from: string, bytes: number): void;
+  sendFailed(to: string): void;
+  receiveFailed(from: string): void;
+  snapshotSendBegan(to: string): void;
+  snapshotSent(to: string, seconds: number, bytes: number): void;
+  snapshotSendFailed(to: string): void;
+  snapshotReceiveBegan(from: string): void;
+  snapshotReceived(from: string, seconds: number): void;
+  snapshotReceiveFailed(from: string): void;
+  roundTrip(to: string, seconds: number): void;
+  /** This member is a peer no longer: its series end. */
+  forget(remote: string): void;
+}
+
+type Labels = Record<string, string>;
+
+interface Counter {
+  inc(labels: Labels, value?: number): void;
+  remove(labels: Labels): void;
+}
+
+interface Gauge extends Counter {
+  dec(labels: Labels): void;
+}
+
+interface Histogram {
+  observe(labels: Labels, value: number): void;
+  remove(labels: Labels): void;
+}
+
+/** A `Registry` of prom-client. */
+export interface MetricsRegistry {
+  registerMetric(metric: never): void;
+}
+
+interface Configuration {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly registers: readonly MetricsRegistry[];
+  readonly buckets?: readonly number[];
+}
+
+/** What is used of prom-client. */
+interface PromClient {
+  readonly Counter: new (configuration: Configuration) => Counter;
+  readonly Gauge: new (configuration: Configuration) => Gauge;
+  readonly Histogram: new (configuration: Configuration) => Histogram;
+}
+
+/**
+ * etcd's series `etcd_network_…` in a registry of prom-client, for the option `metrics`. One registry serves one
+ * transport.
+ *
+ * @param local id of the member whose transport this is
+ * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` where prom-client is not installed
+ */
+export function prometheusMetrics(registry: MetricsRegistry, local: bigint): TransportMetrics {
+  const client = loadOptionalPeer('prom-client', 'Prometheus metrics') as PromClient;
+  return new PrometheusMetrics(new Series(client, registry), local.toString(16));
+}
+
+/** Makes series that belong to one registry. */
+class Series {
+  private readonly client: PromClient;
+  private readonly registry: MetricsRegistry;
+
+  constructor(client: PromClient, registry: MetricsRegistry) {
+    this.client = client;
+    this.registry = registry;
+  }
+
+  counter(name: string, labelNames: readonly string[], help: string): Counter {
+    return new this.client.Counter(this.configuration(name, labelNames, help));
+  }
+
+  gauge(name: string, labelNames: readonly string[], help: string): Gauge {
+    return new this.client.Gauge(this.configuration(name, labelNames, help));
+  }
+
+  /** @param start of the first bucket in seconds; each further one is twice as long */
+  histogram(name: string, label: string, help: string, start: number, count: number): Histogram {
+    const buckets = Array.from({ length: count }, (_, i) => start * 2 ** i);
+    return new this.client.Histogram({ ...this.configuration(name, [label], help), buckets });
+  }
+
+  private configuration(name: string, labelNames: readonly string[], help: string): Configuration {
+    return { name: `etcd_network_${name}`, help, labelNames, registers: [this.registry] };
+  }
+}
+
+const link = ['Local', 'Remote'];
+const to = ['To'];
+const from = ['From'];
+
+class PrometheusMetrics implements TransportMetrics {
+  private readonly local: string;
+  private readonly active: Gauge;
+  private readonly disconnected: Counter;
+  private readonly sent: Counter;
+  private readonly received: Counter;
+  private readonly sendFailures: Counter;
+  private readonly receiveFailures: Counter;
+  private readonly snapshotsSent: Counter;
+  private readonly snapshotsSending: Gauge;
+  private readonly snapshotSendFailures: Counter;
+  private readonly snapshotSendSeconds: Histogram;
+  private readonly snapshotsReceived: Counter;
+  private readonly snapshotsReceiving: Gauge;
+  private readonly snapshotReceiveFailures: Counter;
+  private readonly snapshotReceiveSeconds: Histogram;
+  private readonly roundTrips: Histogram;
+
+  constructor(s: Series, local: string) {
+    this.local = local;
+    this.active = s.gauge('active_peers', link, 'The current number of active peer connections.');
+    this.disconnected = s.counter('disconnected_peers_total', link, 'The total number of disconnected peers.');
+    this.sent = s.counter('peer_sent_bytes_total', to, 'The total number of bytes sent to peers.');
+    this.received = s.counter('peer_received_bytes_total', from, 'The total number of bytes received from peers.');
+    this.sendFailures = s.counter('peer_sent_failures_total', to, 'The total number of send failures from peers.');
+    this.receiveFailures = s.counter(
+      'peer_received_failures_total',
+      from,
+      'The total number of receive failures from peers.',
+    );
+    this.snapshotsSent = s.counter('snapshot_send_success', to, 'Total number of successful snapshot sends');
+    this.snapshotsSending = s.gauge('snapshot_send_inflights_total', to, 'Total number of inflight snapshot sends');
+    this.snapshotSendFailures = s.counter('snapshot_send_failures', to, 'Total number of snapshot send failures');
+    this.snapshotSendSeconds = s.histogram(
+      'snapshot_send_total_duration_seconds',
+      'To',
+      'Total latency distributions of v3 snapshot sends',
+      0.1,
+      10,
+    );
+    this.snapshotsReceived = s.counter(
+      'snapshot_receive_success',
+      from,
+      'Total number of successful snapshot receives',
+    );
+    this.snapshotsReceiving = s.gauge(
+      'snapshot_receive_inflights_total',
+      from,
+      'Total number of inflight snapshot receives',
+    );
+    this.snapshotReceiveFailures = s.counter(
+      'snapshot_receive_failures',
+      from,
+      'Total number of snapshot receive failures',
+    );
+    this.snapshotReceiveSeconds = s.histogram(
+      'snapshot_receive_total_duration_seconds',
+      'From',
+      'Total latency distributions of v3 snapshot receives',
+      0.1,
+      10,
+    );
+    this.roundTrips = s.histogram(
+      'peer_round_trip_time_seconds',
+      'To',
+      'Round-Trip-Time histogram between peers',
+      0.0001,
+      16,
+    );
+  }
+
+  peerActive(remote: string): void {
+    this.active.inc({ Local: this.local, Remote: remote });
+  }
+
+  peerInactive(remote: string): void {
+    this.active.dec({ Local: this.local, Remote: remote });
+    this.disconnected.inc({ Local: this.local, Remote: remote });
+  }
+
+  sentBytes(peer: string, bytes: number): void {
+    this.sent.inc({ To: peer }, bytes);
+  }
+
+  receivedBytes(peer: string, bytes: number): void {
+    this.received.inc({ From: peer }, bytes);
+  }
+
+  sendFailed(peer: string): void {
+    this.sendFailures.inc({ To: peer });
+  }
+
+  receiveFailed(peer: string): void {
+    this.receiveFailures.inc({ From: peer });
+  }
+
+  snapshotSendBegan(peer: string): void {
+    this.snapshotsSending.inc({ To: peer });
+  }
+
+  snapshotSent(peer: string, seconds: number, bytes: number): void {
+    this.snapshotsSending.dec({ To: peer });
+    this.snapshotsSent.inc({ To: peer });
+    this.snapshotSendSeconds.observe({ To: peer }, seconds);
+    this.sentBytes(peer, bytes);
+  }
+
+  snapshotSendFailed(peer: string): void {
+    this.snapshotsSending.dec({ To: peer });
+    this.snapshotSendFailures.inc({ To: peer });
+    this.sendFailed(peer);
+  }
+
+  snapshotReceiveBegan(peer: string): void {
+    this.snapshotsReceiving.inc({ From: peer });
+  }
+
+  snapshotReceived(peer: string, seconds: number): void {
+    this.snapshotsReceiving.dec({ From: peer });
+    this.snapshotsReceived.inc({ From: peer });
+    this.snapshotReceiveSeconds.observe({ From: peer }, seconds);
+  }
+
+  snapshotReceiveFailed(peer: string): void {
+    this.snapshotsReceiving.dec({ From: peer });
+    this.snapshotReceiveFailures.inc({ From: peer });
+    this.receiveFailed(peer);
+  }
+
+  roundTrip(peer: string, seconds: number): void {
+    this.roundTrips.observe({ To: peer }, seconds);
+  }
+
+  forget(remote: string): void {
+    for (const series of [this.active, this.disconnected]) series.remove({ Local: this.local, Remote: remote });
+    for (const series of [
+      this.sent,
+      this.sendFailures,
+      this.snapshotsSent,
+      this.snapshotsSending,
+      this.snapshotSendFailures,
+      this.snapshotSendSeconds,
+      this.roundTrips,
+    ]) {
+      series.remove({ To: remote });
+    }
+    for (const series of [
+      this.received,
+      this.receiveFailures,
+      this.snapshotsReceived,
+      this.snapshotsReceiving,
+      this.snapshotReceiveFailures,
+      this.snapshotReceiveSeconds,
+    ]) {
+      series.remove({ From: remote });
+    }
+  }
+}

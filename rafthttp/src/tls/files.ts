@@ -1,0 +1,100 @@
+import { readFileSync, statSync } from 'node:fs';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { RaftError } from '@raft-ts/proto';
+import { describeError } from '../describe-error.js';
+import { MAX_TLS_FILE_BYTES, TLS_FILES_CHECK_MS } from '../limits.js';
+import type { TransportLogger } from '../options.js';
+import { parseRevocationLists } from './crl.js';
+import type { TlsOptions } from './options.js';
+
+/** What the files held when they were read. */
+export interface TlsMaterial {
+  readonly server: SecureContextOptions;
+  readonly client: SecureContextOptions;
+  /** Serial numbers that are revoked. */
+  readonly revoked: ReadonlySet<string>;
+}
+
+/**
+ * The files of the options, read again when a connection comes and they have changed. Reading is synchronous: a
+ * handshake begins in the same turn, and must use what is there. Files that cannot be used leave the earlier ones in
+ * force.
+ */
+export class TlsFiles {
+  private readonly options: TlsOptions;
+  private readonly logger: TransportLogger;
+  private readonly paths: readonly string[];
+  private material: TlsMaterial;
+  private stamp: string;
+  private checkedMs = performance.now();
+
+  /** @throws RaftError `ERR_RAFT_TLS` (reason `files` or `crl`) where they cannot be used */
+  constructor(options: TlsOptions, logger: TransportLogger) {
+    this.options = options;
+    this.logger = logger;
+    const { certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile, crlFile } = options;
+    this.paths = [certFile, keyFile, clientCertFile, clientKeyFile, trustedCaFile, crlFile].filter(
+      (path) => path !== undefined,
+    );
+    this.stamp = stampOf(this.paths);
+    this.material = load(options);
+  }
+
+  /** What is in force now. */
+  current(): TlsMaterial {
+    const now = performance.now();
+    if (now - this.checkedMs < TLS_FILES_CHECK_MS) return this.material;
+    this.checkedMs = now;
+    const stamp = stampOf(this.paths);
+    if (stamp === this.stamp) return this.material;
+    this.stamp = stamp;
+    try {
+      this.material = load(this.options);
+      this.logger.info('loaded changed certificate files', {});
+    } catch (error) {
+      this.logger.warn('kept the earlier certificate files', { error: describeError(error) });
+    }
+    return this.material;
+  }
+}
+
+function load(options: TlsOptions): TlsMaterial {
+  const { certFile, keyFile, clientCertFile = certFile, clientKeyFile = keyFile, trustedCaFile, crlFile } = options;
+  const common: SecureContextOptions = {
+    minVersion: options.minVersion ?? 'TLSv1.2',
+    ...(options.maxVersion === undefined ? {} : { maxVersion: options.maxVersion }),
+    ...(options.cipherSuites === undefined ? {} : { ciphers: options.cipherSuites.join(':') }),
+    ...(trustedCaFile === undefined ? {} : { ca: read(trustedCaFile) }),
+  };
+  const server = { ...common, cert: read(certFile), key: read(keyFile) };
+  const client = { ...common, cert: read(clientCertFile), key: read(clientKeyFile) };
+  try {
+    createSecureContext(server);
+    createSecureContext(client);
+  } catch (cause) {
+    throw new RaftError('ERR_RAFT_TLS', `certificate and key cannot be used: ${describeError(cause)}`, {
+      reason: 'files',
+      cause,
+    });
+  }
+  return { server, client, revoked: crlFile === undefined ? new Set() : parseRevocationLists(read(crlFile)) };
+}
+
+function read(path: string): Buffer {
+  try {
+    if (statSync(path).size > MAX_TLS_FILE_BYTES) throw new Error('it is too long');
+    return readFileSync(path);
+  } catch (cause) {
+    throw new RaftError('ERR_RAFT_TLS', `cannot read ${path}: ${describeError(cause)}`, { reason: 'files', cause });
+  }
+}
+
+/** Changes when one of the files does. */
+function stampOf(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found === undefined ? '-' : `${found.ino} ${found.size} ${found.mtimeMs}`;
+    })
+    .join('|');
+}

@@ -1,0 +1,223 @@
+import { constants, X509Certificate } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type AgentOptions, createServer, Agent as HttpsAgent, type Server, type ServerOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { checkServerIdentity, type PeerCertificate, type SecureContextOptions, TLSSocket } from 'node:tls';
+import { type NodeId, RaftError } from '@raft-ts/proto';
+import { describeError } from '../describe-error.js';
+import { formatId } from '../headers.js';
+import { HANDSHAKE_TIMEOUT_MS } from '../limits.js';
+import type { TransportLogger } from '../options.js';
+import type { Warnings } from '../warnings.js';
+import { normalSerial } from './crl.js';
+import { TlsFiles } from './files.js';
+import type { TlsOptions } from './options.js';
+
+/** Never anything else: a peer that is offered HTTP/2 would speak it. */
+const ALPN = ['http/1.1'];
+
+/** A resumed session shows no certificate again, and nobody changes its mind in the middle of a connection. */
+const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
+
+/** The certificates of one transport: what it shows, and which it accepts. */
+export class Tls {
+  private readonly options: TlsOptions;
+  private readonly warnings: Warnings;
+  private readonly files: TlsFiles;
+  private readonly owners = new WeakMap<object, NodeId>();
+
+  /** @throws RaftError `ERR_RAFT_TLS` */
+  constructor(options: TlsOptions, logger: TransportLogger, warnings: Warnings) {
+    checkOptions(options);
+    this.options = options;
+    this.warnings = warnings;
+    this.files = new TlsFiles(options, logger);
+  }
+
+  /** Are certificates tied to members? */
+  get bindsMembers(): boolean {
+    return this.options.memberOf !== undefined;
+  }
+
+  /** Opens connections to this member, with the certificates of the moment. */
+  agent(peer: NodeId, options: AgentOptions): HttpsAgent {
+    return new PeerAgent(
+      options,
+      () => this.clientOptions(peer),
+      (socket) => this.guardInsecure(socket, peer),
+    );
+  }
+
+  /** A server that lets nobody in whose certificate is not accepted. */
+  createServer(options: ServerOptions, listener: Parameters<typeof createServer>[1]): Server {
+    const server = createServer({ ...options, ...this.serverOptions() }, listener);
+    let current = this.files.current();
+    // Before the listener that begins the handshake.
+    server.prependListener('connection', () => {
+      const next = this.files.current();
+      if (next === current) return;
+      current = next;
+      server.setSecureContext({ ...next.server, secureOptions });
+    });
+    // Before the listener that begins to read requests.
+    server.prependListener('secureConnection', (socket: TLSSocket) => {
+      const fault = this.requestsCertificate ? this.faultOf(socket.getPeerX509Certificate()) : undefined;
+      if (fault === undefined) return;
+      this.refused(socket, fault);
+      socket.destroy();
+    });
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      this.refused(socket, describeError(error));
+      socket.destroy();
+    });
+    return server;
+  }
+
+  /** The member whose certificate this connection showed; undefined where it is none's. */
+  ownerOf(connection: IncomingMessage['socket'] | null): NodeId | undefined {
+    if (!(connection instanceof TLSSocket)) return undefined;
+    const known = this.owners.get(connection);
+    if (known !== undefined) return known;
+    const certificate = connection.getPeerX509Certificate();
+    const owner = certificate === undefined ? undefined : this.memberOf(certificate);
+    if (owner !== undefined) this.owners.set(connection, owner);
+    return owner;
+  }
+
+  private get requestsCertificate(): boolean {
+    return this.options.trustedCaFile !== undefined || this.options.clientCertAuth === true;
+  }
+
+  private serverOptions(): ServerOptions {
+    return {
+      ...this.files.current().server,
+      secureOptions,
+      requestCert: this.requestsCertificate,
+      rejectUnauthorized: this.requestsCertificate,
+      ALPNProtocols: ALPN,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    };
+  }
+
+  private clientOptions(peer: NodeId): PeerConnectionOptions {
+    const { serverName, insecureSkipVerify = false, allowedHostnames } = this.options;
+    return {
+      ...this.files.current().client,
+      secureOptions,
+      ALPNProtocols: ALPN,
+      rejectUnauthorized: !insecureSkipVerify,
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      checkServerIdentity: (host: string, certificate: PeerCertificate) => {
+        // Names that are allowed take the place of the one that was dialled.
+        const named = allowedHostnames === undefined ? checkServerIdentity(serverName ?? host, certificate) : undefined;
+        if (named !== undefined) return named;
+        const fault = this.faultOfPeer(new X509Certificate(certificate.raw), peer);
+        return fault === undefined ? undefined : new Error(fault);
+      },
+    };
+  }
+
+  /** Node.js skips its check of the name where any certificate will do; the member's identity still counts. */
+  private guardInsecure(socket: TLSSocket, peer: NodeId): void {
+    if (this.options.insecureSkipVerify !== true) return;
+    socket.prependOnceListener('secureConnect', () => {
+      const fault = this.faultOfPeer(socket.getPeerX509Certificate(), peer);
+      if (fault !== undefined) socket.destroy(new Error(fault));
+    });
+  }
+
+  private faultOfPeer(certificate: X509Certificate | undefined, peer: NodeId): string | undefined {
+    const fault = this.faultOf(certificate);
+    if (fault !== undefined || certificate === undefined || !this.bindsMembers) return fault;
+    return this.memberOf(certificate) === peer ? undefined : `the certificate is not that of member ${formatId(peer)}`;
+  }
+
+  /** Why this certificate, which the CA has signed, is not accepted. */
+  private faultOf(certificate: X509Certificate | undefined): string | undefined {
+    if (certificate === undefined) return 'no certificate';
+    const { allowedCns, allowedHostnames } = this.options;
+    const { revoked } = this.files.current();
+    for (let one: X509Certificate | undefined = certificate; one !== undefined; one = issuerOf(one)) {
+      if (revoked.has(normalSerial(one.serialNumber))) return 'the certificate is revoked';
+    }
+    if (allowedCns !== undefined && !allowedCns.includes(commonName(certificate) ?? '')) {
+      return 'client certificate authentication failed: the common name is not allowed';
+    }
+    if (allowedHostnames !== undefined && !allowedHostnames.some((name) => isFor(certificate, name))) {
+      return 'client certificate authentication failed: the host name is not allowed';
+    }
+    return undefined;
+  }
+
+  private memberOf(certificate: X509Certificate): NodeId | undefined {
+    try {
+      return this.options.memberOf?.(certificate);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private refused(socket: TLSSocket, error: string): void {
+    this.warnings.warn('rejected connection', { 'remote-addr': socket.remoteAddress ?? '', error });
+  }
+}
+
+type PeerConnectionOptions = SecureContextOptions & {
+  readonly ALPNProtocols: string[];
+  readonly rejectUnauthorized: boolean;
+  readonly servername?: string;
+  checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined;
+};
+
+/** Asks for the certificates when a connection is opened, not when the agent is made. */
+class PeerAgent extends HttpsAgent {
+  private readonly current: () => PeerConnectionOptions;
+  private readonly guard: (socket: TLSSocket) => void;
+
+  constructor(options: AgentOptions, current: () => PeerConnectionOptions, guard: (socket: TLSSocket) => void) {
+    super({ ...options, maxCachedSessions: 0 });
+    this.current = current;
+    this.guard = guard;
+  }
+
+  override createConnection(options: object, callback?: (error: Error | null, stream: Duplex) => void): TLSSocket {
+    const socket = super.createConnection({ ...options, ...this.current() }, callback) as TLSSocket;
+    this.guard(socket);
+    return socket;
+  }
+}
+
+function checkOptions(options: TlsOptions): void {
+  const refuse = (message: string): never => {
+    throw new RaftError('ERR_RAFT_TLS', message, { reason: 'options' });
+  };
+  const { allowedCns, allowedHostnames, clientCertFile, clientKeyFile, trustedCaFile, clientCertAuth } = options;
+  if (allowedCns !== undefined && allowedHostnames !== undefined) {
+    refuse('allowedCns and allowedHostnames are not for use together');
+  }
+  if ((clientCertFile === undefined) !== (clientKeyFile === undefined)) {
+    refuse('clientCertFile and clientKeyFile go together');
+  }
+  const needsCertificates =
+    options.memberOf !== undefined || allowedCns !== undefined || allowedHostnames !== undefined;
+  if (needsCertificates && trustedCaFile === undefined && clientCertAuth !== true) {
+    refuse('what checks certificates needs trustedCaFile or clientCertAuth, or nobody would have to show one');
+  }
+}
+
+/** The certificate that this one is signed by, as far as the connection knows; a root has none. */
+function issuerOf(certificate: X509Certificate): X509Certificate | undefined {
+  const issuer = certificate.issuerCertificate;
+  return issuer === undefined || issuer.fingerprint256 === certificate.fingerprint256 ? undefined : issuer;
+}
+
+/** The common name, where there is exactly one. */
+function commonName(certificate: X509Certificate): string | undefined {
+  const { CN } = certificate.toLegacyObject().subject as { CN?: string | string[] };
+  return typeof CN === 'string' ? CN : undefined;
+}
+
+function isFor(certificate: X509Certificate, name: string): boolean {
+  return (isIP(name) > 0 ? certificate.checkIP(name) : certificate.checkHost(name, { subject: 'never' })) !== undefined;
+}

@@ -1,0 +1,126 @@
+import { basename, dirname, join } from 'node:path';
+import { makeDirectories } from './directories.js';
+import { ERR_WAL_EXISTS, hasCode, WalError } from './errors.js';
+import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
+import { defaultFs } from './lock.js';
+import { listSegments, readLog } from './log-reader.js';
+import type { WalOptions } from './options.js';
+import type { WalSnapshot } from './record.js';
+import { SnapshotFiles } from './snapshot-files.js';
+import { validSnapshots, verify } from './verify.js';
+
+const PIECE = 1 << 20;
+
+/** A writer may remove files while they are copied: it does so when there is a newer snapshot. */
+const ATTEMPTS = 5;
+
+export interface BackupOptions extends Pick<WalOptions, 'fs'> {
+  /** Called as bytes are copied. */
+  readonly progress?: (bytes: number) => void;
+}
+
+export interface BackupResult {
+  /** Copied, with their folder. */
+  readonly files: readonly string[];
+  readonly lastIndex: number;
+  /** The newest mark whose file was copied; index 0 where there is none. */
+  readonly snapshot: WalSnapshot;
+}
+
+/**
+ * Copies a member's folder (`DIR/wal`, `DIR/snap`) as it is at one moment, also while the member runs: everything that was durable when
+ * the copy began. The copy is checked before it gets its name.
+ *
+ * @throws WalError `ERR_RAFT_WAL_EXISTS` where `target` exists; what `verify` throws
+ */
+export async function backup(dir: string, target: string, options: BackupOptions = {}): Promise<BackupResult> {
+  const fs = options.fs ?? defaultFs();
+  const parent = dirname(target);
+  await makeDirectories(fs, parent);
+  if ((await fs.readdir(parent)).includes(basename(target))) {
+    throw new WalError(ERR_WAL_EXISTS, `${target} exists already`);
+  }
+  const scratch = join(parent, `${basename(target)}.tmp`);
+  for (let attempt = 1; ; attempt++) {
+    await removeCopy(fs, scratch);
+    try {
+      const result = await copyMember(fs, dir, scratch, options.progress ?? (() => {}));
+      await fs.rename(scratch, target);
+      await fs.syncDirectory(parent);
+      return result;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: number) => void): Promise<BackupResult> {
+  const [fromLog, toLog] = [join(dir, 'wal'), join(to, 'wal')];
+  await fs.mkdir(to);
+  await fs.mkdir(toLog);
+  const segments = await listSegments(fs, fromLog);
+  // What lies before the end of the records does not change any more.
+  const tail = await readLog({ fs, dir: fromLog, segments }, { record() {} });
+  const files: string[] = [];
+  for (const { name } of segments) {
+    const end = name === tail.segment.name ? tail.offset : Number.POSITIVE_INFINITY;
+    await copyFile(fs, join(fromLog, name), join(toLog, name), { end, progress });
+    files.push(join('wal', name));
+  }
+  await fs.syncDirectory(toLog);
+  const folder = await SnapshotFiles.open(join(to, 'snap'), { fs });
+  const present = await fs.readdir(join(dir, 'snap'));
+  const marks = await validSnapshots(toLog, { fs });
+  const mark = marks.findLast((one) => present.includes(SnapshotFiles.namesOf(one)[0])) ?? { index: 0, term: 0 };
+  // Beside the snapshot lies a stream, where the application keeps one.
+  for (const name of SnapshotFiles.namesOf(mark).filter((one) => present.includes(one))) {
+    await copyFile(fs, join(dir, 'snap', name), join(folder.dir, name), { end: Number.POSITIVE_INFINITY, progress });
+    files.push(join('snap', name));
+  }
+  if (mark.index > 0) await folder.load([mark]);
+  await fs.syncDirectory(folder.dir);
+  await fs.syncDirectory(to);
+  const { lastIndex } = await verify(toLog, { fs, snapshot: { index: mark.index, term: mark.term } });
+  return { files, lastIndex, snapshot: mark };
+}
+
+interface CopyOptions {
+  /** Copy up to here. */
+  readonly end: number;
+  readonly progress: (bytes: number) => void;
+}
+
+async function copyFile(fs: Fs, from: string, to: string, { end, progress }: CopyOptions): Promise<void> {
+  const source = await fs.open(from);
+  let copy: FsFile | undefined;
+  try {
+    copy = await fs.open(to, { write: true, create: true, exclusive: true });
+    const size = Math.min(end, await source.size());
+    const piece = new Uint8Array(Math.min(PIECE, size));
+    for (let at = 0; at < size; at += piece.length) {
+      const part = piece.subarray(0, Math.min(piece.length, size - at));
+      const count = await readFully(source, part, at);
+      await writeFully(copy, part.subarray(0, count), at);
+      progress(count);
+    }
+    await copy.datasync();
+  } finally {
+    await copy?.close();
+    await source.close();
+  }
+}
+
+/** Removes what an attempt has left. */
+async function removeCopy(fs: Fs, dir: string): Promise<void> {
+  for (const folder of [join(dir, 'wal'), join(dir, 'snap'), dir]) {
+    let names: string[];
+    try {
+      names = await fs.readdir(folder);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) continue;
+      throw error;
+    }
+    for (const name of names) await fs.unlink(join(folder, name));
+    await fs.rmdir(folder);
+  }
+}

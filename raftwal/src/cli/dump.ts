@@ -1,0 +1,68 @@
+import { damageError } from '../damage.js';
+import { ERR_WAL_NOT_FOUND, WalError } from '../errors.js';
+import { defaultFs } from '../lock.js';
+import { contentVisitor, listSegments, type Place, readLog } from '../log-reader.js';
+import { type Content, recordTypeNames } from '../record.js';
+import { hex, json, type Output } from './output.js';
+
+export interface DumpOptions {
+  /** Entries below this index are left out. */
+  readonly from: number;
+  readonly json: boolean;
+  readonly out: Output;
+}
+
+const kinds: Readonly<Record<Content['kind'], number>> = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 };
+
+/** Prints every record of a log as it is read; what cannot be read is the last line. Resolves to the exit status. */
+export async function dump(dir: string, { from, json: asJson, out }: DumpOptions): Promise<number> {
+  const fs = defaultFs();
+  const segments = await listSegments(fs, dir);
+  if (segments.length === 0) throw new WalError(ERR_WAL_NOT_FOUND, `${dir} holds no log`);
+  const visitor = contentVisitor((content, place) => {
+    if (content.kind === 'entry' && content.entry.index < from) return;
+    out(asJson ? jsonLine(content, place) : textLine(content, place));
+  });
+  const { damage } = await readLog({ fs, dir, segments }, visitor);
+  if (damage === undefined) return 0;
+  throw damageError(damage);
+}
+
+function jsonLine(content: Content, { segment, offset, size }: Place): string {
+  return json({
+    file: segment.name,
+    offset,
+    size,
+    type: recordTypeNames[kinds[content.kind]],
+    ...content,
+    kind: undefined,
+  });
+}
+
+function textLine(content: Content, { segment, offset, size }: Place): string {
+  const place = `${segment.name} ${String(offset).padStart(9)} ${String(size).padStart(7)}`;
+  return `${place}  ${(recordTypeNames[kinds[content.kind]] as string).padEnd(8)}  ${summary(content)}`.trimEnd();
+}
+
+function summary(content: Content): string {
+  switch (content.kind) {
+    case 'metadata':
+      return hex(content.metadata) ?? 'none';
+    case 'entry': {
+      const { index, term, type, data } = content.entry;
+      const names = ['normal', 'membership change', 'membership change V2'];
+      return `${index} of term ${term}, ${names[type ?? 0] ?? `type ${type}`}, ${data?.length ?? 0} bytes`;
+    }
+    case 'state': {
+      const { term, vote, commit } = content.state;
+      return `term ${term}, vote ${vote.toString(16)}, commit ${commit}`;
+    }
+    case 'snapshot': {
+      const { index, term, confState } = content.snapshot;
+      const voters = confState?.voters.map((id) => id.toString(16)).join(' ') ?? '';
+      return `${index} of term ${term}, voters ${voters === '' ? 'none' : voters}`;
+    }
+    case 'crc':
+      return '';
+  }
+}

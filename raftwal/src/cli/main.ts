@@ -1,0 +1,170 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { backup } from '../backup.js';
+import { WalError } from '../errors.js';
+import { decodeIdentity, identityText } from '../identity.js';
+import { type LogPlace, repair } from '../repair.js';
+import { verify } from '../verify.js';
+import { dump } from './dump.js';
+import { hex, json, type Output, Progress } from './output.js';
+import { checkSnapshots } from './snapshots.js';
+
+const usage = `usage: raft-wal COMMAND DIR [options]
+
+DIR is a member's folder, or the folder of its log. Nothing is changed but by repair, without --dry-run.
+
+  dump DIR             every record, with its place
+    --from INDEX       only entries from this index on, and all other records
+  verify DIR           checks every record and snapshot file; status 1 where something is wrong
+  repair DIR           cuts off an unfinished write at the end, keeping a copy of the file as NAME.broken
+    --dry-run          says what it would do
+    --cut FILE:OFFSET  your decision: cut damage that may have been acknowledged, at exactly the place that verify names
+  backup DIR TARGET    copies a member's folder, which may be in use
+
+  --json               for programs: a line of JSON for each record, or one for the result
+  --quiet              no progress`;
+
+/** What the commands are given. */
+interface Command {
+  readonly positionals: readonly string[];
+  readonly values: {
+    readonly from?: string;
+    readonly 'dry-run': boolean;
+    readonly cut?: string;
+    readonly json: boolean;
+    readonly quiet: boolean;
+  };
+  readonly out: Output;
+}
+
+class UsageError extends Error {}
+
+const commands: Readonly<Record<string, (command: Command) => Promise<number>>> = {
+  dump: async ({ positionals, values, out }) => {
+    const from = values.from === undefined ? 0 : wholeNumber('--from', values.from);
+    return await dump(logOf(theOnly(positionals)), { from, json: values.json, out });
+  },
+
+  verify: async ({ positionals, values, out }) => {
+    const dir = theOnly(positionals);
+    const progress = new Progress(logOf(dir), values.quiet);
+    const result = await verify(logOf(dir), { progress: progress.add });
+    progress.end();
+    const snapshots = await checkSnapshots(dir);
+    const broken = snapshots.filter(({ error }) => error !== undefined);
+    const { damage, metadata, hardState, files, entries, lastIndex } = result;
+    if (values.json) {
+      const sound = damage === undefined && broken.length === 0;
+      out(json({ sound, files, metadata: hex(metadata), hardState, entries, lastIndex, damage, snapshots }));
+    } else {
+      const owner = decodeIdentity(metadata);
+      const state = hardState ?? { term: 0, vote: 0n, commit: 0 };
+      out(`files      ${files.length}, ${files[0]} to ${files.at(-1)}`);
+      out(`owner      ${owner === undefined ? `metadata ${hex(metadata)}` : identityText(owner)}`);
+      out(`state      term ${state.term}, vote ${state.vote.toString(16)}, commit ${state.commit}`);
+      out(`entries    ${entries}, the last is ${lastIndex}`);
+      for (const { name, error, bytes } of snapshots) out(`snapshot   ${name}, ${bytes} bytes, ${error ?? 'sound'}`);
+      out(damage === undefined ? 'the log is sound' : `torn: ${damage.file} at byte ${damage.offset}: ${damage.why}`);
+    }
+    return damage === undefined && broken.length === 0 ? 0 : 1;
+  },
+
+  repair: async ({ positionals, values, out }) => {
+    const dir = logOf(theOnly(positionals));
+    const cut = values.cut === undefined ? {} : { cut: placeOf(values.cut) };
+    const dryRun = values['dry-run'];
+    const { damage, broken } = await repair(dir, { dryRun, ...cut });
+    if (values.json) out(json({ damage, broken, dryRun }));
+    else if (damage === undefined) out('there is nothing to repair');
+    else {
+      const place = `${damage.file} at byte ${damage.offset} (${damage.what}: ${damage.why})`;
+      out(dryRun ? `would cut ${place}` : `cut ${place}; the file as it was is ${broken}`);
+    }
+    return 0;
+  },
+
+  backup: async ({ positionals, values, out }) => {
+    const [dir, target, ...rest] = positionals;
+    if (dir === undefined || target === undefined || rest.length > 0)
+      throw new UsageError('backup takes DIR and TARGET');
+    if (!existsSync(join(dir, 'wal'))) throw new UsageError(`${dir} is not a member's folder: it has no wal`);
+    const progress = new Progress(logOf(dir), values.quiet);
+    const { files, lastIndex, snapshot } = await backup(dir, target, { progress: progress.add });
+    progress.end();
+    if (values.json) out(json({ target, files, lastIndex, snapshot }));
+    else out(`${target}: ${files.length} files, snapshot ${snapshot.index}, entries to ${lastIndex}`);
+    return 0;
+  },
+};
+
+/** Runs the command line; resolves to the exit status: 0, 1 where the log is not sound, 2 where the call makes no sense. */
+export async function main(args: readonly string[], out: Output = print): Promise<number> {
+  let wantsJson = false;
+  try {
+    const { positionals, values } = parse(args);
+    wantsJson = values.json;
+    const [name, ...rest] = positionals;
+    if (values.help || name === undefined) {
+      out(usage);
+      return values.help ? 0 : 2;
+    }
+    const run = commands[name];
+    if (run === undefined) throw new UsageError(`unknown command ${name}`);
+    return await run({ positionals: rest, values, out });
+  } catch (error) {
+    if (error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true) {
+      process.stderr.write(`${(error as Error).message}\n\n${usage}\n`);
+      return 2;
+    }
+    if (!(error instanceof WalError)) throw error;
+    const { code, message, file, offset } = error;
+    if (wantsJson) out(json({ sound: false, code, message, file, offset }));
+    else process.stderr.write(`${code}: ${message}\n`);
+    return 1;
+  }
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      from: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      cut: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      quiet: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function theOnly(positionals: readonly string[]): string {
+  const [dir, ...rest] = positionals;
+  if (dir === undefined || rest.length > 0) throw new UsageError('one folder is wanted');
+  return dir;
+}
+
+/** The log in a member's folder, or the folder itself. */
+function logOf(dir: string): string {
+  const inner = join(dir, 'wal');
+  return existsSync(inner) ? inner : dir;
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`${name} wants a whole number, not ${text}`);
+  return value;
+}
+
+function placeOf(text: string): LogPlace {
+  const colon = text.lastIndexOf(':');
+  if (colon <= 0) throw new UsageError('--cut wants FILE:OFFSET');
+  return { file: text.slice(0, colon), offset: wholeNumber('--cut', text.slice(colon + 1)) };
+}

@@ -1,0 +1,17 @@
+import { dirname } from 'node:path';
+import { hasCode } from './errors.js';
+import type { Fs } from './fs.js';
+
+/** Makes a folder, and those above it that are missing, each durable in the one above it. */
+export async function makeDirectories(fs: Fs, dir: string): Promise<void> {
+  const parent = dirname(dir);
+  try {
+    await fs.mkdir(dir);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return;
+    if (!hasCode(error, 'ENOENT') || parent === dir) throw error;
+    await makeDirectories(fs, parent);
+    await fs.mkdir(dir);
+  }
+  await fs.syncDirectory(parent);
+}

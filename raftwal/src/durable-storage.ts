@@ -1,0 +1,338 @@
+import { join } from 'node:path';
+import {
+  type ConfState,
+  type Entry,
+  emptySnapshot,
+  type HardState,
+  type Snapshot,
+  type SnapshotMetadata,
+} from '@raft-ts/proto';
+import type { InitialState, Storage } from '@raft-ts/raft';
+import { makeDirectories } from './directories.js';
+import {
+  ERR_SNAP_NONE,
+  ERR_WAL_CORRUPT,
+  ERR_WAL_INVALID,
+  ERR_WAL_NOT_FOUND,
+  ERR_WAL_POISONED,
+  hasCode,
+  WalError,
+} from './errors.js';
+import type { Identity } from './identity.js';
+import { defaultFs } from './lock.js';
+import { listSegments } from './log-reader.js';
+import { LogView, storageError } from './log-view.js';
+import type { WalContent, WalOptions } from './options.js';
+import { SnapshotFiles } from './snapshot-files.js';
+import { validSnapshots } from './verify.js';
+import { Wal } from './wal.js';
+
+/** Etcd's, for both. */
+const KEPT_FILES = 5;
+
+export interface DurableStorageOptions extends WalOptions, Identity {
+  /**
+   * What to do with an unfinished write at the end of the log: `repair` cuts it off, keeping a copy of the file; `refuse` throws
+   * `ERR_RAFT_WAL_TORN`. It cannot be told from damage to the last acknowledged write: docs/wal.md. Default `repair`, as etcd.
+   */
+  readonly torn?: 'refuse' | 'repair';
+  /** Snapshot files to keep, at least 1. Default 5. */
+  readonly keepSnapshots?: number;
+  /** Files of the log to keep, beside those that are needed. Default 5. */
+  readonly keepSegments?: number;
+}
+
+/** What a Ready asks to be saved. */
+export interface Unsaved {
+  readonly hardState?: HardState | undefined;
+  readonly entries?: readonly Entry[];
+  readonly snapshot?: Snapshot | undefined;
+}
+
+/**
+ * A raft log that survives: `DIR/wal` and `DIR/snap` on disk, and what raft may ask for in memory.
+ *
+ * For each Ready: `await storage.save(rd)`, then send, apply and advance. Several calls may be under way: they become durable in
+ * order and share writes.
+ */
+export class DurableStorage implements Storage {
+  readonly dir: string;
+  /** Nothing was ever saved here: start a node, do not restart one. */
+  readonly isNew: boolean;
+  /** For states of applications that are streamed, not held in memory. */
+  readonly snapshots: SnapshotFiles;
+  private readonly wal: Wal;
+  private readonly view = new LogView();
+  private readonly keepSnapshots: number;
+  private readonly keepSegments: number;
+  private readonly logger: WalOptions['logger'];
+  private hardState: HardState | undefined;
+  private newest: Snapshot;
+  /** A snapshot of the leader's that is being installed; what follows it waits. */
+  private installing: Promise<void> | undefined = undefined;
+  /** Why a snapshot could not be installed: memory is ahead of the disk for good. */
+  private broken: Error | undefined = undefined;
+  private purging: Promise<void> = Promise.resolve();
+
+  private constructor(
+    dir: string,
+    wal: Wal,
+    snapshots: SnapshotFiles,
+    found: { readonly snapshot: Snapshot; readonly content: WalContent | undefined },
+    options: DurableStorageOptions,
+  ) {
+    this.dir = dir;
+    this.wal = wal;
+    this.snapshots = snapshots;
+    this.keepSnapshots = Math.max(1, options.keepSnapshots ?? KEPT_FILES);
+    this.keepSegments = options.keepSegments ?? KEPT_FILES;
+    this.logger = options.logger;
+    this.newest = found.snapshot;
+    this.hardState = found.content?.hardState;
+    this.view.reset(found.snapshot, found.content?.entries ?? []);
+    this.isNew = this.hardState === undefined && this.view.lastIndex === 0;
+  }
+
+  /**
+   * Opens what is in `dir`, or starts a new log there. Folders that are missing are made.
+   *
+   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_IDENTITY`, `_TORN`, `_UNDECIDED`, `_CORRUPT`; `_NOT_FOUND` where there are snapshots and
+   * the log is gone: a member that lost its log must not return under its id
+   */
+  static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
+    const fs = options.fs ?? defaultFs();
+    await makeDirectories(fs, dir);
+    const logger = options.logger === undefined ? {} : { logger: options.logger };
+    const snapshots = await SnapshotFiles.open(join(dir, 'snap'), { fs, ...logger });
+    const walDir = join(dir, 'wal');
+    const { nodeId, clusterId } = options;
+    const walOptions = { ...options, fs, identity: { nodeId, clusterId } };
+    if ((await listSegments(fs, walDir)).length === 0) {
+      const names = await snapshots.names();
+      if (names.length > 0) {
+        throw new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${walDir}, and ${names.length} snapshots beside it`);
+      }
+      const wal = await Wal.create(walDir, walOptions);
+      return new DurableStorage(dir, wal, snapshots, { snapshot: emptySnapshot(), content: undefined }, options);
+    }
+    const snapshot = await newestSnapshot(snapshots, await validSnapshots(walDir, { fs }));
+    const { index, term } = snapshot.metadata;
+    const torn = options.torn ?? 'repair';
+    const wal = await Wal.open(walDir, { ...walOptions, snapshot: { index, term }, torn });
+    try {
+      const content = await wal.readAll();
+      checkContent(content, snapshot.metadata);
+      return new DurableStorage(dir, wal, snapshots, { snapshot, content }, options);
+    } catch (error) {
+      await wal.close();
+      throw error;
+    }
+  }
+
+  initialState(): InitialState {
+    return { hardState: this.hardState, confState: this.newest.metadata.confState };
+  }
+
+  firstIndex(): number {
+    return this.view.firstIndex;
+  }
+
+  lastIndex(): number {
+    return this.view.lastIndex;
+  }
+
+  term(i: number): number {
+    return this.view.term(i);
+  }
+
+  entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
+    return this.view.entries(lo, hi, maxSize);
+  }
+
+  snapshot(): Snapshot {
+    return this.newest;
+  }
+
+  /**
+   * Saves what a Ready carries: snapshot, entries, hard state. Raft sees it at once; the call resolves when it is durable. With only a
+   * commit it resolves at once, and a crash may bring the older one back.
+   *
+   * @throws WalError `ERR_RAFT_WAL_INVALID` where entries leave a gap, or term, vote or commit go back; `_POISONED`, `_STATE`
+   */
+  save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
+    try {
+      const news = snapshot !== undefined && snapshot.metadata.index > 0 ? snapshot : undefined;
+      this.check(hardState, entries, news);
+      if (news !== undefined) {
+        this.newest = news;
+        this.view.reset(news);
+      }
+      this.view.append(entries);
+      if (hardState !== undefined) this.hardState = hardState;
+      if (news !== undefined) return this.install(news, hardState, entries);
+      const write = (): Promise<void> => this.wal.save(hardState, entries);
+      return this.installing === undefined ? write() : this.installing.then(write);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Saves a snapshot of the application's state at `index`, which is committed, and removes files that are not needed any more. Entries
+   * stay in memory until `compact`. For a state that does not fit into memory: `snapshots.saveStream` first, and no data here.
+   *
+   * @param confState membership at `index`; `undefined`: that of the previous snapshot
+   * @throws RaftError `ERR_RAFT_SNAP_OUT_OF_DATE` where there is one as new; `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError
+   * `ERR_RAFT_WAL_INVALID` where `index` is not committed
+   */
+  async createSnapshot(
+    index: number,
+    confState: ConfState | undefined,
+    data: Uint8Array | undefined,
+  ): Promise<Snapshot> {
+    const { metadata: previous } = this.newest;
+    if (index <= previous.index) throw storageError('ERR_RAFT_SNAP_OUT_OF_DATE');
+    const term = this.view.term(index);
+    const commit = this.hardState?.commit ?? 0;
+    if (index > commit) throw new WalError(ERR_WAL_INVALID, `snapshot ${index} lies above the commit ${commit}`);
+    const snapshot: Snapshot = { data, metadata: { confState: confState ?? previous.confState, index, term } };
+    // Saves go on meanwhile: the log has its mark once the file is there.
+    await this.saveSnapshot(snapshot);
+    if (index > this.newest.metadata.index) this.newest = snapshot;
+    await this.purge();
+    return snapshot;
+  }
+
+  /**
+   * Drops entries up to and including `index` from memory. Keep some behind the snapshot, for followers that lag a little: they are
+   * there until the next start, which reads what is above the newest snapshot.
+   *
+   * @throws RaftError `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError `ERR_RAFT_WAL_INVALID` above the newest snapshot, which alone could
+   * stand for what is dropped
+   */
+  compact(index: number): void {
+    const { index: newest } = this.newest.metadata;
+    if (index > newest)
+      throw new WalError(ERR_WAL_INVALID, `compact ${index} lies above the newest snapshot, ${newest}`);
+    this.view.compact(index);
+  }
+
+  /** Resolves when everything saved is durable, the commit too. */
+  async sync(): Promise<void> {
+    await this.installing;
+    await this.wal.sync();
+  }
+
+  /** Makes everything durable and closes the files. */
+  async close(): Promise<void> {
+    await this.installing?.catch(() => {});
+    await this.purging;
+    await this.wal.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private check(hardState: HardState | undefined, entries: readonly Entry[], snapshot: Snapshot | undefined): void {
+    if (this.broken !== undefined) {
+      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${this.broken.message}`, {
+        cause: this.broken,
+      });
+    }
+    const refuse = (text: string): WalError => new WalError(ERR_WAL_INVALID, text);
+    const { index } = snapshot?.metadata ?? { index: 0 };
+    if (snapshot !== undefined) {
+      if (index <= this.newest.metadata.index) throw storageError('ERR_RAFT_SNAP_OUT_OF_DATE');
+      const first = entries[0];
+      if (first !== undefined && first.index !== index + 1)
+        throw refuse(`entry ${first.index} follows snapshot ${index}`);
+    } else if (!this.view.joins(entries)) {
+      throw refuse(`entry ${entries[0]?.index} is to follow ${this.view.lastIndex}`);
+    }
+    for (let i = 1; i < entries.length; i++) {
+      const [one, next] = [entries[i - 1] as Entry, entries[i] as Entry];
+      if (next.index !== one.index + 1) throw refuse(`entry ${next.index} follows entry ${one.index}`);
+    }
+    const before = this.hardState;
+    if (hardState === undefined || before === undefined) return;
+    const { term, vote, commit } = hardState;
+    const voted = term === before.term && before.vote !== 0n && vote !== before.vote;
+    if (term < before.term || voted || commit < before.commit) {
+      const text = (state: HardState): string => `term ${state.term}, vote ${state.vote}, commit ${state.commit}`;
+      throw refuse(`a hard state never goes back: ${text(hardState)} after ${text(before)}`);
+    }
+  }
+
+  /** Makes a snapshot of the leader's durable, and what came with it. */
+  private install(snapshot: Snapshot, hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
+    const work = async (): Promise<void> => {
+      try {
+        await this.saveSnapshot(snapshot);
+        const saved = this.wal.save(hardState, entries);
+        // Without its commit the snapshot's mark means nothing.
+        await this.wal.sync();
+        await saved;
+      } catch (error) {
+        this.broken = error as Error;
+        throw error;
+      }
+      await this.purge();
+    };
+    const turn = this.installing === undefined ? work() : this.installing.then(work);
+    this.installing = turn;
+    const over = (): void => {
+      if (this.installing === turn) this.installing = undefined;
+    };
+    // Whoever called hears of a failure; this is only about what comes next.
+    turn.catch(() => {}).finally(over);
+    return turn;
+  }
+
+  /** The file first, then its mark: a mark without a file would be a promise that nobody keeps. */
+  private async saveSnapshot(snapshot: Snapshot): Promise<void> {
+    await this.snapshots.save(snapshot);
+    const { index, term, confState } = snapshot.metadata;
+    await this.wal.saveSnapshot({ index, term, confState });
+  }
+
+  /** Removes files that nobody needs. One at a time, and never in the way of what is saved. */
+  private async purge(): Promise<void> {
+    // What was saved is saved, whether or not old files can go.
+    this.purging = this.purging
+      .then(() => this.removeOldFiles())
+      .catch((error: unknown) => this.logger?.warn(`old files stay: ${String(error)}`));
+    await this.purging;
+  }
+
+  private async removeOldFiles(): Promise<void> {
+    const { metadata } = this.newest;
+    await this.wal.releaseTo(metadata.index);
+    await this.wal.purge(this.keepSegments);
+    await this.snapshots.purge(this.keepSnapshots, metadata);
+  }
+}
+
+/** The newest snapshot that the log confirms; an empty one where it has none and still begins at the start. */
+async function newestSnapshot(
+  files: SnapshotFiles,
+  marks: Awaited<ReturnType<typeof validSnapshots>>,
+): Promise<Snapshot> {
+  try {
+    return await files.load(marks);
+  } catch (error) {
+    const complete = marks.some(({ index }) => index === 0);
+    if (!hasCode(error, ERR_SNAP_NONE) || !complete) throw error;
+    return emptySnapshot();
+  }
+}
+
+function checkContent({ hardState, entries, snapshotFound }: WalContent, { index }: SnapshotMetadata): void {
+  if (!snapshotFound) throw new WalError(ERR_WAL_CORRUPT, `the log has lost the mark of snapshot ${index}`);
+  const last = index + entries.length;
+  const commit = hardState?.commit ?? 0;
+  if (commit <= last && commit >= index) return;
+  throw new WalError(ERR_WAL_CORRUPT, `the log holds ${index} to ${last}, and its commit is ${commit}`, {
+    reason: 'commit',
+  });
+}

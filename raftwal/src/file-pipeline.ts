@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { hasCode } from './errors.js';
+import { type Fs, writeFully } from './fs.js';
+
+/** Zeros are written in pieces, so that appends get their turn at the disk. */
+const PIECE = 1 << 20;
+
+/** Fills a new file with zeros and makes them durable: a sparse file would have to find room when it is written. */
+export async function preallocate(fs: Fs, path: string, size: number): Promise<void> {
+  // What an earlier process left under this name is cut off.
+  const file = await fs.open(path, { write: true, create: true, truncate: true });
+  try {
+    const zeros = new Uint8Array(Math.min(PIECE, size));
+    for (let at = 0; at < size; at += zeros.length) {
+      await writeFully(file, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+    }
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Keeps one preallocated file ready, under the names `0.tmp` and `1.tmp` in turn. */
+export class FilePipeline {
+  private readonly fs: Fs;
+  private readonly dir: string;
+  private readonly size: number;
+  private count = 0;
+  private ready: Promise<string> | undefined = undefined;
+
+  constructor(fs: Fs, dir: string, size: number) {
+    this.fs = fs;
+    this.dir = dir;
+    this.size = size;
+  }
+
+  /** Starts to make the next file, unless it is there or on its way. */
+  prepare(): void {
+    if (this.ready !== undefined) return;
+    this.ready = this.make();
+    // Whoever takes the file hears of the failure.
+    this.ready.catch(() => {});
+  }
+
+  /**
+   * Hands out the name of a file of zeros.
+   * @throws what the file system says, `ENOSPC` above all, where there is no room for one now
+   */
+  async take(): Promise<string> {
+    const prepared = this.ready;
+    this.ready = undefined;
+    if (prepared !== undefined) {
+      try {
+        return await prepared;
+      } catch {
+        // There may be room again.
+      }
+    }
+    return await this.make();
+  }
+
+  /** Removes the file that nobody took. */
+  async close(): Promise<void> {
+    const prepared = this.ready;
+    this.ready = undefined;
+    const name = await prepared?.catch(() => undefined);
+    if (name !== undefined) await this.remove(name);
+  }
+
+  private async make(): Promise<string> {
+    const name = `${this.count++ % 2}.tmp`;
+    try {
+      await preallocate(this.fs, join(this.dir, name), this.size);
+    } catch (error) {
+      // The room that was not enough is given back.
+      await this.remove(name).catch(() => {});
+      throw error;
+    }
+    return name;
+  }
+
+  private async remove(name: string): Promise<void> {
+    try {
+      await this.fs.unlink(join(this.dir, name));
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Frames: eight bytes of length field, a record, padding to a multiple of eight. The length field holds the record's size
+ * in its low 56 bits, little-endian; its top byte is 0x80 + padding, or 0 where there is none.
+ */
+
+/** Every frame begins at a multiple of this, so that no sector boundary cuts a length field. */
+export const ALIGNMENT = 8;
+export const FRAME_HEAD = 8;
+
+const TWO_TO_32 = 0x100000000;
+
+export function paddingOf(recordSize: number): number {
+  return (ALIGNMENT - (recordSize % ALIGNMENT)) % ALIGNMENT;
+}
+
+export function writeFrameHead(buffer: Uint8Array, position: number, recordSize: number): void {
+  const padding = paddingOf(recordSize);
+  buffer[position] = recordSize;
+  buffer[position + 1] = recordSize >>> 8;
+  buffer[position + 2] = recordSize >>> 16;
+  buffer[position + 3] = recordSize >>> 24;
+  buffer[position + 4] = Math.floor(recordSize / TWO_TO_32);
+  buffer[position + 5] = 0;
+  buffer[position + 6] = 0;
+  buffer[position + 7] = padding === 0 ? 0 : 0x80 | padding;
+}
+
+export interface FrameHead {
+  /** Of the record, in bytes; up to 2^56 - 1, as the field may be damaged. */
+  readonly size: number;
+  readonly padding: number;
+}
+
+/** Reads the length field at `position`. A size of 0 is the end of the file's records. */
+export function readFrameHead(bytes: Uint8Array, position: number): FrameHead {
+  const low =
+    ((bytes[position] as number) |
+      ((bytes[position + 1] as number) << 8) |
+      ((bytes[position + 2] as number) << 16) |
+      ((bytes[position + 3] as number) << 24)) >>>
+    0;
+  const high =
+    (bytes[position + 4] as number) | ((bytes[position + 5] as number) << 8) | ((bytes[position + 6] as number) << 16);
+  const top = bytes[position + 7] as number;
+  return { size: high * TWO_TO_32 + low, padding: top < 0x80 ? 0 : top & 7 };
+}
+
+/** A whole frame. `bytes` is the decoder's own and valid until its next `push`. */
+export interface Frame {
+  /** Of the length field, in the file. */
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  /** The record lies at [start, end) of `bytes`. */
+  readonly start: number;
+  readonly end: number;
+  readonly padding: number;
+}
+
+/** Why there are no more frames. */
+export type FrameStop =
+  /** A length of zero, or the file ended between two frames. */
+  | 'end'
+  /** The file ended within a length field. */
+  | 'cut-head'
+  /** The frame is longer than the rest of the file. */
+  | 'past-end';
+
+/**
+ * Takes the bytes of one file in pieces of any size and hands out its frames. It does no I/O. No more is kept than was
+ * pushed, whatever a damaged length says.
+ */
+export class FrameDecoder {
+  private readonly fileSize: number;
+  private buffer: Uint8Array = new Uint8Array(0);
+  private start = 0;
+  private end = 0;
+  /** Of `buffer[start]`, in the file. */
+  private position = 0;
+  private stopped: FrameStop | undefined = undefined;
+
+  /** @param fileSize bytes that will be pushed in all */
+  constructor(fileSize: number) {
+    this.fileSize = fileSize;
+  }
+
+  /** Where the frame begins that `next` would give; once stopped, where the frames end. */
+  get offset(): number {
+    return this.position;
+  }
+
+  /** Set once `next` has found that there are no more. */
+  get stop(): FrameStop | undefined {
+    return this.stopped;
+  }
+
+  push(chunk: Uint8Array): void {
+    const rest = this.end - this.start;
+    if (rest + chunk.length > this.buffer.length) {
+      const grown = new Uint8Array(Math.max(rest + chunk.length, Math.min(2 * this.buffer.length, this.fileSize)));
+      grown.set(this.buffer.subarray(this.start, this.end));
+      this.buffer = grown;
+    } else this.buffer.copyWithin(0, this.start, this.end);
+    this.buffer.set(chunk, rest);
+    this.start = 0;
+    this.end = rest + chunk.length;
+  }
+
+  /** The next frame; undefined where more has to be pushed, or where there are no more: see `stop`. */
+  next(): Frame | undefined {
+    if (this.stopped !== undefined) return undefined;
+    const { buffer, start, position } = this;
+    const available = this.end - start;
+    const left = this.fileSize - position;
+    if (left < FRAME_HEAD) {
+      // The bytes of an unfinished length field count only where they say something.
+      if (available < left) return undefined;
+      const empty = buffer.subarray(start, this.end).every((byte) => byte === 0);
+      return this.finish(empty ? 'end' : 'cut-head');
+    }
+    if (available < FRAME_HEAD) return undefined;
+    const { size, padding } = readFrameHead(buffer, start);
+    if (size === 0) return this.finish('end');
+    const length = FRAME_HEAD + size + padding;
+    if (length > left) return this.finish('past-end');
+    if (length > available) return undefined;
+    this.start = start + length;
+    this.position = position + length;
+    return { offset: position, bytes: buffer, start: start + FRAME_HEAD, end: start + FRAME_HEAD + size, padding };
+  }
+
+  private finish(stop: FrameStop): undefined {
+    this.stopped = stop;
+    return undefined;
+  }
+}

@@ -1,0 +1,316 @@
+/** Reads segments record by record: frames, chain, and what to make of the end. */
+import { join } from 'node:path';
+import { ERR_DECODE, ERR_POSITION_RANGE, type HardState } from '@raft-ts/proto';
+import { updateCrc } from './crc.js';
+import { type Damage, type Defect, damageError, judge } from './damage.js';
+import { ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, hasCode, WalError } from './errors.js';
+import { type Frame, FrameDecoder } from './frame.js';
+import { type Fs, type FsFile, readFully } from './fs.js';
+import { type Content, contentOf, decodeRecord, RecordType, type WalRecord } from './record.js';
+import { type SegmentName, segmentsAmong } from './segment-name.js';
+
+/** Where a record lies. */
+export interface Place {
+  readonly segment: SegmentName;
+  /** Of its length field. */
+  readonly offset: number;
+  /** Of the record alone. */
+  readonly size: number;
+  readonly padding: number;
+}
+
+/** What is done with the records, in order. `record.data` is valid until the call returns. */
+export interface RecordVisitor {
+  record(record: WalRecord, place: Place): void;
+  /** So many bytes of the log have been read; called for each piece. */
+  progress?(bytes: number): void;
+}
+
+/** How the log ends. */
+export interface Tail {
+  readonly segment: SegmentName;
+  /** Where the next record belongs. */
+  readonly offset: number;
+  /** The chain's value there. */
+  readonly chain: number;
+  /** Set where the last file does not end well; the records before it were visited. Never `corrupt`: that is thrown. */
+  readonly damage: Damage | undefined;
+}
+
+const CHUNK = 1 << 20;
+
+export interface ReadLogOptions {
+  readonly fs: Fs;
+  readonly dir: string;
+  /** What to read, in order; the last one is the last of the log. */
+  readonly segments: readonly SegmentName[];
+  /** Files that are open already, by name: those are read and stay open. */
+  readonly files?: ReadonlyMap<string, FsFile>;
+}
+
+/**
+ * Visits every record of these segments.
+ * @throws WalError `ERR_RAFT_WAL_CORRUPT` with file and offset; what the visitor throws
+ */
+export async function readLog(options: ReadLogOptions, visitor: RecordVisitor): Promise<Tail> {
+  const { fs, dir, segments, files } = options;
+  const chain = new Chain();
+  let tail: Tail | undefined;
+  for (const [i, segment] of segments.entries()) {
+    const given = files?.get(segment.name);
+    const file = given ?? (await fs.open(join(dir, segment.name)));
+    try {
+      tail = await new SegmentReader(file, segment, chain, visitor).read(i === segments.length - 1);
+    } finally {
+      if (given === undefined) await file.close();
+    }
+  }
+  if (tail === undefined) throw new WalError(ERR_WAL_NOT_FOUND, 'the folder holds no log');
+  return tail;
+}
+
+/** The sum that runs through all records, and the last hard state, which the verdict on damage needs. */
+class Chain {
+  value = 0;
+  private stateBytes: Uint8Array | undefined = undefined;
+
+  /** The sum that this record must have. */
+  sumOf({ type, crc, data }: WalRecord): number {
+    // A chain of 0 is one that begins here, in the first file or in the middle of the log.
+    if (type === RecordType.Crc) return this.value === 0 ? crc : this.value;
+    return data === undefined ? this.value : updateCrc(this.value, data);
+  }
+
+  /** Takes a record in. False where its sum does not fit. */
+  accept(record: WalRecord): boolean {
+    const sum = this.sumOf(record);
+    if (sum !== record.crc) return false;
+    this.value = sum;
+    if (record.type === RecordType.State) this.stateBytes = record.data?.slice();
+    return true;
+  }
+
+  get state(): HardState | undefined {
+    if (this.stateBytes === undefined) return undefined;
+    const content = contentOf({ type: RecordType.State, crc: 0, data: this.stateBytes });
+    return content.kind === 'state' ? content.state : undefined;
+  }
+}
+
+/** Where the records of a file end, and what is wrong there. */
+interface Outcome {
+  readonly end: number;
+  readonly defect: Defect | undefined;
+}
+
+class SegmentReader {
+  private readonly file: FsFile;
+  private readonly segment: SegmentName;
+  private readonly chain: Chain;
+  private readonly visitor: RecordVisitor;
+  private headRead = false;
+
+  constructor(file: FsFile, segment: SegmentName, chain: Chain, visitor: RecordVisitor) {
+    this.file = file;
+    this.segment = segment;
+    this.chain = chain;
+    this.visitor = visitor;
+  }
+
+  async read(last: boolean): Promise<Tail> {
+    let offset = 0;
+    // Beside a writer the end may move while it is looked at: then what has come is read too.
+    for (;;) {
+      const size = await this.file.size();
+      const { end, defect } = await this.records(offset, size);
+      const tail = (damage: Damage | undefined): Tail => ({
+        segment: this.segment,
+        offset: end,
+        chain: this.chain.value,
+        damage,
+      });
+      if (!last) {
+        if (defect === undefined) return tail(undefined);
+        // Only the last file can be torn: the others were synced before the next one had its name.
+        throw this.corrupt(defect, end, 'this is not the last file of the log');
+      }
+      const rest = new Uint8Array(size - end);
+      const bytes = rest.subarray(0, await readFully(this.file, rest, end));
+      const used = usedLength(bytes);
+      if (defect === undefined && used === 0) {
+        if (this.headRead) return tail(undefined);
+        throw this.corrupt('no records', end, 'the head of a file is durable before the file has its name');
+      }
+      const still = this.defectAt(bytes);
+      if (still === undefined || (await this.moved(end, bytes))) {
+        offset = end;
+        continue;
+      }
+      const damage = judge({
+        file: this.segment.name,
+        offset: end,
+        defect: still,
+        bytes,
+        used,
+        chain: this.chain.value,
+        state: this.chain.state,
+        headRead: this.headRead,
+      });
+      if (damage.verdict === 'corrupt') throw damageError(damage);
+      return tail(damage);
+    }
+  }
+
+  /** Visits the records from `offset` on; where they end, and what is wrong there. */
+  private async records(offset: number, size: number): Promise<Outcome> {
+    const decoder = new FrameDecoder(size - offset);
+    const buffers = [new Uint8Array(Math.min(CHUNK, size - offset)), new Uint8Array(Math.min(CHUNK, size - offset))];
+    let position = offset;
+    let pending = this.file.read(buffers[0] as Uint8Array, position);
+    for (let turn = 0; ; turn = 1 - turn) {
+      const count = await pending;
+      position += count;
+      // The next piece is on its way while this one is looked at.
+      const more = count > 0 && position < size;
+      if (more) pending = this.file.read(buffers[1 - turn] as Uint8Array, position);
+      decoder.push((buffers[turn] as Uint8Array).subarray(0, count));
+      this.visitor.progress?.(count);
+      let bad: Outcome | undefined;
+      try {
+        bad = this.frames(decoder, offset);
+      } catch (error) {
+        await settled(pending);
+        throw error;
+      }
+      if (bad === undefined && decoder.stop === undefined && more) continue;
+      await settled(pending);
+      if (bad !== undefined) return bad;
+      const defect = decoder.stop === 'end' ? undefined : 'longer than the file';
+      return { end: offset + decoder.offset, defect };
+    }
+  }
+
+  /** Visits what the decoder has; the first record that is bad, if one is. */
+  private frames(decoder: FrameDecoder, base: number): Outcome | undefined {
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      const defect = this.frame(frame, base);
+      if (defect !== undefined) return { end: base + frame.offset, defect };
+    }
+    return undefined;
+  }
+
+  private frame(frame: Frame, base: number): Defect | undefined {
+    let record: WalRecord;
+    try {
+      record = decodeRecord(frame.bytes, frame.start, frame.end);
+    } catch {
+      return 'not a record';
+    }
+    if (!this.chain.accept(record)) return 'crc mismatch';
+    if (record.type === RecordType.Metadata) this.headRead = true;
+    const { segment } = this;
+    const { offset, padding } = frame;
+    const place = { segment, offset: base + offset, size: frame.end - frame.start, padding };
+    try {
+      this.visitor.record(record, place);
+    } catch (error) {
+      throw placed(error, place);
+    }
+    return undefined;
+  }
+
+  /** What is wrong with the record at the beginning of `bytes`, if anything is. */
+  private defectAt(bytes: Uint8Array): Defect | undefined {
+    const decoder = new FrameDecoder(bytes.length);
+    decoder.push(bytes);
+    const frame = decoder.next();
+    if (frame === undefined) return decoder.stop === 'end' ? 'bytes behind the end' : 'longer than the file';
+    try {
+      const record = decodeRecord(frame.bytes, frame.start, frame.end);
+      return this.chain.sumOf(record) === record.crc ? undefined : 'crc mismatch';
+    } catch {
+      return 'not a record';
+    }
+  }
+
+  private corrupt(what: string, offset: number, why: string): WalError {
+    return new WalError(ERR_WAL_CORRUPT, `${what}: ${why}`, { file: this.segment.name, offset, reason: 'corrupt' });
+  }
+
+  /** Has the file changed since `seen` was read at `offset`? */
+  private async moved(offset: number, seen: Uint8Array): Promise<boolean> {
+    const now = new Uint8Array(seen.length);
+    const count = await readFully(this.file, now, offset);
+    if (count !== seen.length) return true;
+    for (let i = 0; i < count; i++) if (now[i] !== seen[i]) return true;
+    return false;
+  }
+}
+
+/** Waits for a read whose bytes nobody wants any more, so that it neither fails unheard nor meets a closed file. */
+async function settled(read: Promise<number>): Promise<void> {
+  await read.catch(() => 0);
+}
+
+/** How many bytes lie before the zeros at the end. */
+function usedLength(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end;
+}
+
+/** Says where in the log the record lies that could not be understood. */
+function placed(error: unknown, { segment, offset }: Place): unknown {
+  if (error instanceof WalError && error.file === undefined) {
+    return new WalError(error.code, error.message, {
+      file: segment.name,
+      offset,
+      cause: error,
+      ...(error.reason === undefined ? {} : { reason: error.reason }),
+    });
+  }
+  if (!hasCode(error, ERR_DECODE) && !hasCode(error, ERR_POSITION_RANGE)) return error;
+  return new WalError(ERR_WAL_CORRUPT, `a record with the right sum and impossible content: ${String(error)}`, {
+    file: segment.name,
+    offset,
+    reason: 'content',
+    cause: error,
+  });
+}
+
+/** A visitor that looks at what the records say. */
+export function contentVisitor(visit: (content: Content, place: Place) => void): RecordVisitor {
+  return { record: (record, place) => visit(contentOf(record), place) };
+}
+
+/** The segments of a folder; empty where it does not exist. */
+export async function listSegments(fs: Fs, dir: string): Promise<SegmentName[]> {
+  try {
+    return segmentsAmong(await fs.readdir(dir));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+/**
+ * The segments that hold everything above `index`: the last one that begins at or below it, and all later ones.
+ * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`; `ERR_RAFT_WAL_CORRUPT` where one is missing among them
+ */
+export function segmentsFrom(segments: readonly SegmentName[], index: number): readonly SegmentName[] {
+  const first = segments.findLastIndex((segment) => segment.index <= index);
+  if (first < 0) {
+    throw new WalError(ERR_WAL_NOT_FOUND, `no file of the log reaches back to index ${index}`);
+  }
+  const wanted = segments.slice(first);
+  for (const [i, { name, sequence }] of wanted.entries()) {
+    const expected = (wanted[0] as SegmentName).sequence + i;
+    if (sequence !== expected) {
+      throw new WalError(ERR_WAL_CORRUPT, `a file is missing before this one: sequence ${expected} was expected`, {
+        file: name,
+        reason: 'missing',
+      });
+    }
+  }
+  return wanted;
+}

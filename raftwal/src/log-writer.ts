@@ -1,0 +1,350 @@
+import { join } from 'node:path';
+import type { Entry, HardState } from '@raft-ts/proto';
+import { Batch, type Cut } from './batch.js';
+import { RecordBuffer, RecordEncoder } from './encoder.js';
+import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, WalError } from './errors.js';
+import { FilePipeline } from './file-pipeline.js';
+import { type Fs, type FsFile, writeFully } from './fs.js';
+import { lockSegment } from './lock.js';
+import { DEFAULT_SEGMENT_SIZE, type WalOptions } from './options.js';
+import { encodeWalSnapshot, RecordType, type WalSnapshot } from './record.js';
+import { type SegmentName, segmentName } from './segment-name.js';
+
+/** A write that takes longer is worth a warning: leaders lose their followers over it. */
+const SLOW_SYNC_MS = 1000;
+
+/**
+ * The most that one write carries; a longer batch takes several. So only so many bytes at the end of a log can have been seen and
+ * not be durable.
+ */
+export const LARGEST_WRITE: number = 4 << 20;
+
+/** A buffer that one large batch has blown up is not kept. */
+const LARGEST_KEPT_BUFFER = 4 << 20;
+
+/** Errors after which nothing is wrong with what is on the disk. */
+const NO_ROOM: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/** A file of the log that is open, and locked where it is open for writing. */
+export interface OpenSegment extends SegmentName {
+  readonly file: FsFile;
+}
+
+/** Where a log goes on. */
+export interface LogPosition {
+  /** Of the last file, behind its last record. */
+  readonly offset: number;
+  /** The chain's value there. */
+  readonly chain: number;
+  /** Of the last entry or snapshot. */
+  readonly lastIndex: number;
+  readonly hardState: HardState | undefined;
+  readonly metadata: Uint8Array | undefined;
+}
+
+const durable: Promise<void> = Promise.resolve();
+
+/**
+ * Appends to a log. Records are encoded where they are saved; one write at a time carries them to the disk, and what is saved
+ * during a write shares the next.
+ */
+export class LogWriter {
+  /** Of the last entry or snapshot saved. */
+  lastIndex: number;
+  private readonly fs: Fs;
+  private readonly dir: string;
+  private readonly options: WalOptions;
+  private readonly now: () => number;
+  private readonly segmentSize: number;
+  /** Shared with the `Wal`, which closes what is released. The last one is written. */
+  private readonly held: OpenSegment[];
+  private readonly pipeline: FilePipeline;
+  private readonly metadata: Uint8Array | undefined;
+  private readonly encoder: RecordEncoder;
+  private offset: number;
+  /** Of the last file, planned ones included. */
+  private sequence: number;
+  /** The last hard state saved. */
+  private state: HardState | undefined;
+  /** The same, while only its commit is new: it goes with the next write, and may be lost until then. */
+  private deferred: HardState | undefined = undefined;
+  /** Those that are not on their way yet. Only the last can be open. */
+  private readonly batches: Batch[] = [];
+  private running: Promise<void> | undefined = undefined;
+  private spare: RecordBuffer | undefined = undefined;
+  private poison: WalError | undefined = undefined;
+
+  constructor(fs: Fs, dir: string, held: OpenSegment[], position: LogPosition, options: WalOptions) {
+    this.fs = fs;
+    this.dir = dir;
+    this.held = held;
+    this.options = options;
+    this.now = options.now ?? (() => performance.now());
+    this.segmentSize = options.segmentSize ?? DEFAULT_SEGMENT_SIZE;
+    this.encoder = new RecordEncoder(position.chain);
+    this.offset = position.offset;
+    this.lastIndex = position.lastIndex;
+    this.state = position.hardState;
+    this.metadata = position.metadata;
+    this.sequence = (held.at(-1) as OpenSegment).sequence;
+    this.pipeline = new FilePipeline(fs, dir, this.segmentSize);
+    this.pipeline.prepare();
+  }
+
+  /** @throws WalError `ERR_RAFT_WAL_POISONED` once a write has failed */
+  check(): void {
+    if (this.poison !== undefined) throw this.poison;
+  }
+
+  save(hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
+    this.check();
+    const state = hardState === undefined || isZero(hardState) ? undefined : hardState;
+    const vital = state !== undefined && (state.term !== this.state?.term || state.vote !== this.state.vote);
+    if (entries.length === 0 && !vital) {
+      if (state !== undefined) this.defer(state);
+      return durable;
+    }
+    const batch = this.openBatch();
+    this.append(batch, (out) => {
+      if (entries.length > 0) this.addEntries(out, entries);
+      if (vital) this.addState(batch, state);
+    });
+    if (entries.length > 0) this.lastIndex = (entries.at(-1) as Entry).index;
+    if (vital) {
+      this.state = state;
+      batch.closed = true;
+    } else if (state !== undefined) this.defer(state);
+    return batch.done;
+  }
+
+  saveSnapshot(snapshot: WalSnapshot): Promise<void> {
+    this.check();
+    const { index, term, confState } = snapshot;
+    if (!Number.isSafeInteger(index) || !Number.isSafeInteger(term) || index < 0 || term < 0) {
+      throw new WalError(ERR_WAL_INVALID, `a snapshot needs index and term, got ${index} and ${term}`);
+    }
+    if (index > 0 && confState === undefined) {
+      throw new WalError(ERR_WAL_INVALID, `the mark of snapshot ${index} needs its ConfState`);
+    }
+    const data = encodeWalSnapshot(snapshot);
+    const batch = this.openBatch();
+    this.append(batch, (out) => {
+      // Readers believe a mark only up to the commit.
+      if (this.deferred !== undefined) this.addState(batch, this.deferred);
+      batch.beginWrite();
+      this.encoder.record(out, RecordType.Snapshot, data);
+    });
+    this.lastIndex = Math.max(this.lastIndex, index);
+    batch.closed = true;
+    return batch.done;
+  }
+
+  /** Resolves when everything saved so far is durable, the commit too. */
+  async sync(): Promise<void> {
+    this.check();
+    const { deferred } = this;
+    if (deferred !== undefined) {
+      const batch = this.openBatch();
+      this.append(batch, () => this.addState(batch, deferred));
+      batch.closed = true;
+      await batch.done;
+    }
+    await this.settled();
+  }
+
+  /** Begins a new file behind everything saved so far. */
+  async cut(): Promise<void> {
+    this.check();
+    const batch = this.openBatch();
+    this.planCut(batch);
+    await batch.done;
+    await this.settled();
+  }
+
+  /** Writes what is left, unless the log is poisoned, and ends. */
+  async close(): Promise<void> {
+    try {
+      if (this.poison === undefined) await this.sync();
+    } finally {
+      while (this.running !== undefined) await this.running;
+      await this.pipeline.close();
+    }
+  }
+
+  private async settled(): Promise<void> {
+    while (this.running !== undefined) await this.running;
+    this.check();
+  }
+
+  private defer(state: HardState): void {
+    if (state.commit === this.state?.commit) return;
+    this.state = state;
+    this.deferred = state;
+  }
+
+  /** The batch that records go into now. */
+  private openBatch(): Batch {
+    const open = this.batches.at(-1);
+    if (open !== undefined && !open.closed) return open;
+    const batch = new Batch(this.spare);
+    this.spare = undefined;
+    this.batches.push(batch);
+    this.running ??= this.run();
+    return batch;
+  }
+
+  /** Adds records to a batch; where that fails, the log is as before. */
+  private append(batch: Batch, add: (out: RecordBuffer) => void): void {
+    const { buffer, ends } = batch;
+    const { encoder, deferred } = this;
+    const { length } = buffer;
+    const { chain } = encoder;
+    const writes = ends.length;
+    try {
+      add(buffer);
+    } catch (error) {
+      buffer.length = length;
+      ends.length = writes;
+      encoder.chain = chain;
+      this.deferred = deferred;
+      throw error;
+    }
+  }
+
+  private addEntries(out: RecordBuffer, entries: readonly Entry[]): void {
+    if (out.length === 0 && this.deferred !== undefined) {
+      this.encoder.state(out, this.deferred);
+      this.deferred = undefined;
+    }
+    for (let i = 0; i < entries.length; i++) this.encoder.entry(out, entries[i] as Entry);
+  }
+
+  /** Adds a State, in a write of its own. It holds the commit that was deferred, or a later one. */
+  private addState(batch: Batch, state: HardState): void {
+    batch.beginWrite();
+    this.encoder.state(batch.buffer, state);
+    this.deferred = undefined;
+  }
+
+  /** Writes batch after batch until none is left. */
+  private async run(): Promise<void> {
+    // What is saved in the same turn goes together.
+    await durable;
+    for (let batch = this.batches.shift(); batch !== undefined; batch = this.batches.shift()) {
+      const { buffer } = batch;
+      // The next batch continues the chain already: no file can begin before it.
+      if (this.batches.length === 0 && this.offset + buffer.length >= this.segmentSize) this.planCut(batch);
+      try {
+        await this.write(batch);
+        batch.resolve();
+        if (batch.cut !== undefined) await this.beginFile(batch.cut);
+      } catch (error) {
+        const poison = await this.fail(error as Error);
+        batch.reject(poison);
+        for (const waiting of this.batches.splice(0)) waiting.reject(poison);
+        break;
+      }
+      this.recycle(buffer);
+    }
+    this.running = undefined;
+  }
+
+  private async write({ buffer, ends }: Batch): Promise<void> {
+    const { file, name } = this.held.at(-1) as OpenSegment;
+    const { metrics, logger } = this.options;
+    const { length } = buffer;
+    for (let from = 0, part = 0; from < length; ) {
+      const end = Math.min(ends[part] ?? length, from + LARGEST_WRITE);
+      const began = this.now();
+      await writeFully(file, buffer.bytes.subarray(from, end), this.offset);
+      const took = this.now() - began;
+      metrics?.observeSync(took / 1000);
+      metrics?.observeWrite(took / 1000, end - from);
+      if (took > SLOW_SYNC_MS) logger?.warn(`slow fdatasync: ${name} took ${Math.round(took)} ms`);
+      this.offset += end - from;
+      from = end;
+      if (from === ends[part]) part++;
+    }
+  }
+
+  private recycle(buffer: RecordBuffer): void {
+    if (buffer.bytes.length > LARGEST_KEPT_BUFFER) return;
+    buffer.length = 0;
+    this.spare = buffer;
+  }
+
+  /** Writes the head of the next file into memory: the chain goes on in it, behind this batch. */
+  private planCut(batch: Batch): void {
+    if (batch.cut !== undefined) return;
+    const { encoder, state } = this;
+    const head = new RecordBuffer();
+    encoder.record(head, RecordType.Crc, undefined);
+    encoder.record(head, RecordType.Metadata, this.metadata);
+    // Also where nothing was saved since the log was opened: the files before this one may be gone one day.
+    if (state !== undefined) encoder.state(head, state);
+    this.deferred = undefined;
+    this.sequence++;
+    batch.cut = { name: segmentName(this.sequence, this.lastIndex + 1), head };
+    batch.closed = true;
+  }
+
+  private async beginFile({ name, head }: Cut): Promise<void> {
+    const { fs, dir, pipeline } = this;
+    const { file: tail } = this.held.at(-1) as OpenSegment;
+    if ((await tail.size()) > this.offset) {
+      await tail.truncate(this.offset);
+      await tail.datasync();
+    }
+    const path = join(dir, await pipeline.take());
+    const file = await fs.open(path, { write: true, writeThrough: true });
+    try {
+      await lockSegment(file, name.name, this.options.unsafeNoLock === true);
+      await writeFully(file, head.bytes.subarray(0, head.length), 0);
+      await fs.rename(path, join(dir, name.name));
+      await fs.syncDirectory(dir);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    this.held.push({ ...name, file });
+    this.offset = head.length;
+    pipeline.prepare();
+  }
+
+  /** A write failed: nothing on disk can be relied on, so nothing is written any more. */
+  private async fail(cause: Error): Promise<WalError> {
+    const { name, file } = this.held.at(-1) as OpenSegment;
+    const { offset } = this;
+    this.poison = new WalError(ERR_WAL_POISONED, `a write failed, the log must be opened again: ${cause.message}`, {
+      file: name,
+      offset,
+      cause,
+    });
+    if (NO_ROOM.some((code) => hasCode(cause, code))) {
+      try {
+        // A record may be cut short. Nothing of it was acknowledged.
+        if ((await file.size()) > offset) {
+          await file.truncate(offset);
+          await file.datasync();
+        }
+      } catch {
+        // Then the next open finds a torn write.
+      }
+    }
+    return this.poison;
+  }
+}
+
+function isZero({ term, vote, commit }: HardState): boolean {
+  return term === 0 && vote === 0n && commit === 0;
+}
+
+/** The head of a log's first file. */
+export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: Uint8Array; readonly chain: number } {
+  const encoder = new RecordEncoder(0);
+  const head = new RecordBuffer();
+  encoder.record(head, RecordType.Crc, undefined);
+  encoder.record(head, RecordType.Metadata, metadata);
+  encoder.record(head, RecordType.Snapshot, encodeWalSnapshot({ index: 0, term: 0 }));
+  return { bytes: head.bytes.subarray(0, head.length), chain: encoder.chain };
+}

@@ -1,0 +1,164 @@
+/** The records of the log: `walpb.Record`, and `walpb.Snapshot`, which one kind of record holds. */
+import {
+  type ConfState,
+  decodeConfState,
+  decodeEntry,
+  decodeHardState,
+  type Entry,
+  encodeConfState,
+  type HardState,
+} from '@raft-ts/proto';
+import { ERR_WAL_CORRUPT, WalError } from './errors.js';
+import { FieldReader, varintSize, writeVarint } from './fields.js';
+
+/** What a record holds. */
+export const RecordType = {
+  /** Whose log it is; the same in every file. */
+  Metadata: 1,
+  Entry: 2,
+  /** A hard state. */
+  State: 3,
+  /** At the head of a file: the sum of all that the files before it hold. */
+  Crc: 4,
+  /** That a snapshot file of this index and term is complete. */
+  Snapshot: 5,
+} as const;
+export type RecordType = (typeof RecordType)[keyof typeof RecordType];
+
+/** Names for people, by number. */
+export const recordTypeNames: Readonly<Record<number, keyof typeof RecordType>> = {
+  1: 'Metadata',
+  2: 'Entry',
+  3: 'State',
+  4: 'Crc',
+  5: 'Snapshot',
+};
+
+export interface WalRecord {
+  type: number;
+  /** The chain's value behind this record; in a Crc record, before it. */
+  crc: number;
+  /** A view of what was read; undefined where the field is absent. */
+  data: Uint8Array | undefined;
+}
+
+const TYPE = 0x08;
+const CRC = 0x10;
+const DATA = 0x1a;
+
+const reader = new FieldReader(new Uint8Array(0));
+
+/**
+ * Reads the record that lies at [start, end) of `bytes`. Its data is a view.
+ * @throws RaftError `ERR_RAFT_DECODE`
+ */
+export function decodeRecord(bytes: Uint8Array, start: number, end: number): WalRecord {
+  const record: WalRecord = { type: 0, crc: 0, data: undefined };
+  reader.reset(bytes, start, end);
+  for (let tag = reader.next(); tag !== 0; tag = reader.next()) {
+    if (tag === TYPE) record.type = reader.int64();
+    else if (tag === CRC) record.crc = reader.uint32();
+    else if (tag === DATA) record.data = reader.view();
+    else reader.skip(tag);
+  }
+  return record;
+}
+
+/** Size of a record without its length field and padding. `type` is below 128. */
+export function recordSize(crc: number, dataLength: number | undefined): number {
+  const head = 3 + varintSize(crc);
+  return dataLength === undefined ? head : head + 1 + varintSize(dataLength) + dataLength;
+}
+
+/** Writes all of a record but its data; returns the position where the data belongs. */
+export function writeRecordHead(
+  buffer: Uint8Array,
+  position: number,
+  type: RecordType,
+  crc: number,
+  dataLength: number | undefined,
+): number {
+  buffer[position] = TYPE;
+  buffer[position + 1] = type;
+  buffer[position + 2] = CRC;
+  const at = writeVarint(buffer, position + 3, crc);
+  if (dataLength === undefined) return at;
+  buffer[at] = DATA;
+  return writeVarint(buffer, at + 1, dataLength);
+}
+
+/** The mark of a snapshot in the log. */
+export interface WalSnapshot {
+  readonly index: number;
+  readonly term: number;
+  /** Absent in logs that etcd before 3.5 wrote. */
+  readonly confState?: ConfState | undefined;
+}
+
+/** Index and term are written even where they are zero: etcd asks for both. */
+export function encodeWalSnapshot({ index, term, confState }: WalSnapshot): Uint8Array {
+  const state = confState === undefined ? undefined : encodeConfState(confState);
+  const bytes = new Uint8Array(24 + (state === undefined ? 0 : 6 + state.length));
+  bytes[0] = 0x08;
+  let at = writeVarint(bytes, 1, index);
+  bytes[at] = 0x10;
+  at = writeVarint(bytes, at + 1, term);
+  if (state !== undefined) {
+    bytes[at] = 0x1a;
+    at = writeVarint(bytes, at + 1, state.length);
+    bytes.set(state, at);
+    at += state.length;
+  }
+  return bytes.subarray(0, at);
+}
+
+export function decodeWalSnapshot(bytes: Uint8Array): WalSnapshot {
+  let index = 0;
+  let term = 0;
+  let confState: ConfState | undefined;
+  const fields = new FieldReader(bytes);
+  for (let tag = fields.next(); tag !== 0; tag = fields.next()) {
+    if (tag === 0x08) index = checked(fields.int64(), 'index');
+    else if (tag === 0x10) term = checked(fields.int64(), 'term');
+    else if (tag === 0x1a) confState = decodeConfState(fields.view());
+    else fields.skip(tag);
+  }
+  return { index, term, confState };
+}
+
+function checked(value: number, field: string): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new WalError(ERR_WAL_CORRUPT, `Snapshot record: ${field} is above 2^53 - 1`, { reason: 'position' });
+}
+
+/** What a record says, for those who look at its content. */
+export type Content =
+  | { readonly kind: 'metadata'; readonly metadata: Uint8Array | undefined }
+  | { readonly kind: 'entry'; readonly entry: Entry }
+  | { readonly kind: 'state'; readonly state: HardState }
+  | { readonly kind: 'crc' }
+  | { readonly kind: 'snapshot'; readonly snapshot: WalSnapshot };
+
+const nothing = new Uint8Array(0);
+
+/**
+ * Decodes the data of a record whose sum was right. Nothing of it is shared with `record`.
+ * @throws RaftError where the data is not what its type says, or the type is unknown
+ */
+export function contentOf(record: WalRecord): Content {
+  const data = record.data ?? nothing;
+  switch (record.type) {
+    case RecordType.Metadata:
+      return { kind: 'metadata', metadata: record.data?.slice() };
+    case RecordType.Entry:
+      return { kind: 'entry', entry: decodeEntry(data) };
+    case RecordType.State:
+      return { kind: 'state', state: decodeHardState(data) };
+    case RecordType.Crc:
+      return { kind: 'crc' };
+    case RecordType.Snapshot:
+      return { kind: 'snapshot', snapshot: decodeWalSnapshot(data) };
+    default:
+      throw new WalError(ERR_WAL_CORRUPT, `unexpected record type ${record.type}`, { reason: 'type' });
+  }
+}

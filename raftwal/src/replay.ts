@@ -1,0 +1,129 @@
+import { decodeEntry, type Entry, type HardState } from '@raft-ts/proto';
+import { ERR_WAL_CORRUPT, ERR_WAL_SNAPSHOT_MISMATCH, ERR_WAL_SNAPSHOT_NOT_FOUND, WalError } from './errors.js';
+import type { Content } from './record.js';
+import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
+
+/** From where a log is read: the index and term of a snapshot, or zeros for all of it. */
+export interface ReadFrom {
+  readonly index: number;
+  readonly term: number;
+}
+
+export const fromTheStart: ReadFrom = { index: 0, term: 0 };
+
+/** Puts together what the records of a log say. */
+export class Replay {
+  metadata: Uint8Array | undefined = undefined;
+  hardState: HardState | undefined = undefined;
+  /** Those above the snapshot's index, without gaps; none where only their number is wanted. */
+  readonly entries: Entry[] = [];
+  /** How many they are. */
+  count = 0;
+  /** Every Snapshot record, in order. */
+  readonly snapshots: WalSnapshot[] = [];
+  /** Was the snapshot's own record among them? */
+  found = false;
+  /** Of the last record that has one. */
+  lastIndex = 0;
+  private readonly from: ReadFrom;
+  private readonly keep: boolean;
+  /** Term of the entry at the snapshot's index, where the log has it. */
+  private termAtSnapshot: number | undefined = undefined;
+
+  /** @param keep false to check the entries and forget them */
+  constructor(from: ReadFrom, keep = true) {
+    this.from = from;
+    this.keep = keep;
+  }
+
+  /** @throws WalError without a place, or RaftError: the content contradicts itself */
+  readonly record = (record: WalRecord): void => {
+    // Nearly all of a log: without a detour.
+    if (record.type === RecordType.Entry && record.data !== undefined) this.takeEntry(decodeEntry(record.data));
+    else this.take(contentOf(record));
+  };
+
+  /** @throws WalError `ERR_RAFT_WAL_SNAPSHOT_NOT_FOUND` */
+  requireSnapshot(): void {
+    if (this.found) return;
+    throw new WalError(ERR_WAL_SNAPSHOT_NOT_FOUND, `the log has no record of snapshot ${this.from.index}`);
+  }
+
+  private take(content: Content): void {
+    switch (content.kind) {
+      case 'metadata':
+        this.takeMetadata(content.metadata);
+        return;
+      case 'entry':
+        this.takeEntry(content.entry);
+        return;
+      case 'state':
+        this.hardState = content.state;
+        return;
+      case 'snapshot':
+        this.takeSnapshot(content.snapshot);
+        return;
+      case 'crc':
+        return;
+    }
+  }
+
+  private takeMetadata(metadata: Uint8Array | undefined): void {
+    if (this.metadata !== undefined && !sameBytes(this.metadata, metadata)) {
+      throw new WalError(ERR_WAL_CORRUPT, 'the file belongs to another log: its metadata differ', {
+        reason: 'metadata',
+      });
+    }
+    this.metadata = metadata;
+  }
+
+  private takeEntry(entry: Entry): void {
+    const { from } = this;
+    const { index } = entry;
+    // Etcd knows no entry 0, and skips it.
+    if (index === 0) return;
+    this.lastIndex = index;
+    if (index <= from.index) {
+      // The log began anew from here on: what it held above is gone, also where only that was asked for.
+      this.truncate(0);
+      this.termAtSnapshot = index === from.index ? entry.term : undefined;
+      return;
+    }
+    const at = index - from.index - 1;
+    if (at > this.count) {
+      throw new WalError(ERR_WAL_CORRUPT, `entry ${index} follows entry ${from.index + this.count}`, {
+        reason: 'gap',
+      });
+    }
+    this.truncate(at);
+    this.count = at + 1;
+    if (this.keep) this.entries.push(entry);
+  }
+
+  private truncate(count: number): void {
+    this.count = count;
+    if (this.keep) this.entries.length = count;
+  }
+
+  private takeSnapshot(snapshot: WalSnapshot): void {
+    this.snapshots.push(snapshot);
+    const { index, term } = snapshot;
+    this.lastIndex = Math.max(this.lastIndex, index);
+    if (index !== this.from.index) return;
+    if (term !== this.from.term) {
+      throw new WalError(
+        ERR_WAL_SNAPSHOT_MISMATCH,
+        `the log knows snapshot ${index} with term ${term}, not ${this.from.term}`,
+      );
+    }
+    this.found = true;
+    // A snapshot that came from another member replaced a log that did not lead to it.
+    if (index > 0 && this.termAtSnapshot !== term) this.truncate(0);
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  if (b === undefined || a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,224 @@
+import { join } from 'node:path';
+import type { Snapshot } from '@raft-ts/proto';
+import type { Logger } from '@raft-ts/raft';
+import { makeDirectories } from './directories.js';
+import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from './errors.js';
+import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
+import { defaultFs } from './lock.js';
+import type { ReadFrom } from './replay.js';
+import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
+
+/** A file is read in pieces of this size. */
+const PIECE = 1 << 20;
+
+export interface SnapshotFilesOptions {
+  /** Default: this machine's. */
+  readonly fs?: Fs;
+  /** Hears of files that are broken or strange. Default: nobody. */
+  readonly logger?: Pick<Logger, 'warn'>;
+}
+
+function hex16(value: number): string {
+  return value.toString(16).padStart(16, '0');
+}
+
+/**
+ * A folder of snapshots, in etcd's format: `TERM-INDEX.snap` holds a snapshot as raft knows it, `INDEX.snap.db` the state of an
+ * application that is too large for memory, as a stream of any length.
+ *
+ * A file has its name only once it is durable.
+ */
+export class SnapshotFiles {
+  readonly dir: string;
+  private readonly fs: Fs;
+  private readonly logger: Pick<Logger, 'warn'> | undefined;
+
+  private constructor(dir: string, fs: Fs, logger: Pick<Logger, 'warn'> | undefined) {
+    this.dir = dir;
+    this.fs = fs;
+    this.logger = logger;
+  }
+
+  /** Opens the folder, and makes it where there is none. */
+  static async open(dir: string, options: SnapshotFilesOptions = {}): Promise<SnapshotFiles> {
+    const fs = options.fs ?? defaultFs();
+    await makeDirectories(fs, dir);
+    const files = new SnapshotFiles(dir, fs, options.logger);
+    await files.removeUnfinished();
+    return files;
+  }
+
+  /** The names that belong to a snapshot: its file, and the stream beside it where there is one. */
+  static namesOf({ index, term }: ReadFrom): readonly [snapshot: string, stream: string] {
+    return [`${hex16(term)}-${hex16(index)}.snap`, `${hex16(index)}.snap.db`];
+  }
+
+  /** Removes what an earlier process did not finish, ours or etcd's. */
+  private async removeUnfinished(): Promise<void> {
+    for (const name of await this.fs.readdir(this.dir)) {
+      if (/\.snap(\.db)?\.tmp$|^db\.tmp/.test(name)) await this.fs.unlink(join(this.dir, name));
+    }
+  }
+
+  /** Saves a snapshot; an empty one (index 0) is not saved. Resolves when it is durable. */
+  async save(snapshot: Snapshot): Promise<void> {
+    if (snapshot.metadata.index === 0) return;
+    await this.place(SnapshotFiles.namesOf(snapshot.metadata)[0], async (file) => {
+      let at = 0;
+      for (const piece of encodeSnapshotFile(snapshot)) {
+        await writeFully(file, piece, at);
+        at += piece.length;
+      }
+    });
+  }
+
+  /**
+   * The newest snapshot that can be read: of the highest term, then index. With `marks`, only one of these: load what the log
+   * confirms (`validSnapshots`), because a file without a mark may be older than what was acknowledged since. A file that cannot be
+   * read is renamed to `NAME.broken`, and the next older one is tried.
+   *
+   * @throws WalError `ERR_RAFT_SNAP_NONE`
+   */
+  async load(marks?: readonly ReadFrom[]): Promise<Snapshot> {
+    for (const name of await this.names()) {
+      const snapshot = await this.read(name);
+      if (snapshot === undefined) continue;
+      const { index, term } = snapshot.metadata;
+      if (marks === undefined || marks.some((mark) => mark.index === index && mark.term === term)) return snapshot;
+    }
+    throw new WalError(
+      ERR_SNAP_NONE,
+      `${this.dir} holds no snapshot${marks === undefined ? '' : ' that the log knows'}`,
+    );
+  }
+
+  /** Names of the snapshot files, newest first. */
+  async names(): Promise<string[]> {
+    const snapshots: string[] = [];
+    for (const name of await this.fs.readdir(this.dir)) {
+      if (name.endsWith('.snap')) snapshots.push(name);
+      else if (name !== 'db' && !/\.snap\.(db|broken|tmp|db\.tmp)$/.test(name))
+        this.logger?.warn(`ignored ${name}: not a snapshot`);
+    }
+    return snapshots.sort().reverse();
+  }
+
+  private async read(name: string): Promise<Snapshot | undefined> {
+    const path = join(this.dir, name);
+    try {
+      const file = await this.fs.open(path);
+      try {
+        const bytes = new Uint8Array(await file.size());
+        return decodeSnapshotFile(bytes.subarray(0, await readFully(file, bytes, 0)));
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (!hasCode(error, ERR_SNAP_BROKEN)) throw error;
+      this.logger?.warn(`renamed ${name} to ${name}.broken: ${String(error)}`);
+      await this.fs.rename(path, `${path}.broken`);
+      await this.fs.syncDirectory(this.dir);
+      return undefined;
+    }
+  }
+
+  /**
+   * Saves the state of an application up to `index`, of any length, as it comes. Where there is one of this index, that one stays.
+   * Resolves to its length in bytes.
+   */
+  async saveStream(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, index: number): Promise<number> {
+    const name = `${hex16(index)}.snap.db`;
+    let length = 0;
+    await this.place(
+      name,
+      async (file) => {
+        for await (const piece of source) {
+          if (piece.length > 0) await writeFully(file, piece, length);
+          length += piece.length;
+        }
+      },
+      true,
+    );
+    return length;
+  }
+
+  /** The stream that was saved for `index`, in pieces that are the reader's to keep. @throws WalError `ERR_RAFT_SNAP_NONE` */
+  async *loadStream(index: number): AsyncGenerator<Uint8Array, void> {
+    const file = await this.openStream(index);
+    try {
+      for (let at = 0; ; ) {
+        const piece = new Uint8Array(PIECE);
+        const count = await readFully(file, piece, at);
+        if (count === 0) return;
+        yield piece.subarray(0, count);
+        at += count;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async openStream(index: number): Promise<FsFile> {
+    try {
+      return await this.fs.open(join(this.dir, `${hex16(index)}.snap.db`));
+    } catch (cause) {
+      if (!hasCode(cause, 'ENOENT')) throw cause;
+      throw new WalError(ERR_SNAP_NONE, `${this.dir} holds no stream of index ${index}`, { cause });
+    }
+  }
+
+  /**
+   * Removes all snapshots but the newest `keep`, and the streams below the oldest that stays. The newest one that `confirmed` names
+   * stays in any case.
+   */
+  async purge(keep: number, confirmed: ReadFrom): Promise<string[]> {
+    const names = await this.names();
+    const [needed] = SnapshotFiles.namesOf(confirmed);
+    const removed = names.slice(keep).filter((name) => name !== needed);
+    const kept = names.filter((name) => !removed.includes(name));
+    const oldest = Math.min(confirmed.index, ...kept.map(indexOfName));
+    for (const name of await this.fs.readdir(this.dir)) {
+      if (name.endsWith('.snap.db') && Number.parseInt(name, 16) < oldest) removed.push(name);
+    }
+    for (const name of removed) await this.fs.unlink(join(this.dir, name));
+    if (removed.length > 0) await this.fs.syncDirectory(this.dir);
+    return removed;
+  }
+
+  /** Removes the streams of indexes below `index`. */
+  async releaseStreams(index: number): Promise<string[]> {
+    const removed: string[] = [];
+    for (const name of await this.fs.readdir(this.dir)) {
+      if (!name.endsWith('.snap.db') || Number.parseInt(name, 16) >= index) continue;
+      await this.fs.unlink(join(this.dir, name));
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  /** Writes a file under another name, makes it durable, and gives it its own. */
+  private async place(name: string, fill: (file: FsFile) => Promise<void>, keepPresent = false): Promise<void> {
+    const { fs, dir } = this;
+    const scratch = join(dir, `${name}.tmp`);
+    const file = await fs.open(scratch, { write: true, create: true, truncate: true });
+    try {
+      await fill(file);
+      await file.datasync();
+    } catch (error) {
+      await file.close();
+      await fs.unlink(scratch).catch(() => {});
+      throw error;
+    }
+    await file.close();
+    if (keepPresent && (await fs.readdir(dir)).includes(name)) {
+      await fs.unlink(scratch);
+      return;
+    }
+    await fs.rename(scratch, join(dir, name));
+    await fs.syncDirectory(dir);
+  }
+}
+
+function indexOfName(name: string): number {
+  return Number.parseInt(name.slice(17), 16);
+}

@@ -1,0 +1,82 @@
+import type { HardState } from '@raft-ts/proto';
+import { type Damage, damageError } from './damage.js';
+import { hasCode } from './errors.js';
+import type { Fs } from './fs.js';
+import { defaultFs } from './lock.js';
+import { listSegments, readLog, segmentsFrom } from './log-reader.js';
+import type { WalOptions } from './options.js';
+import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
+import { fromTheStart, type ReadFrom, Replay } from './replay.js';
+
+export interface VerifyOptions extends Pick<WalOptions, 'fs'> {
+  /** Check what is needed above this snapshot. Default: everything. */
+  readonly snapshot?: ReadFrom;
+  /** Called as bytes are read. */
+  readonly progress?: (bytes: number) => void;
+}
+
+export interface VerifyResult {
+  readonly files: readonly string[];
+  readonly metadata: Uint8Array | undefined;
+  readonly hardState: HardState | undefined;
+  /** How many lie above the snapshot. */
+  readonly entries: number;
+  readonly lastIndex: number;
+  readonly snapshots: readonly WalSnapshot[];
+  /** An unfinished write at the end; anything worse is thrown. */
+  readonly damage: Damage | undefined;
+}
+
+/**
+ * Reads a log without changing or locking it, beside a writer too, and checks every record: its sum, what it holds, that no entry is
+ * missing, that all files belong together.
+ *
+ * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`, `_SNAPSHOT_MISMATCH`, `_SNAPSHOT_NOT_FOUND`
+ */
+export async function verify(dir: string, options: VerifyOptions = {}): Promise<VerifyResult> {
+  const fs = options.fs ?? defaultFs();
+  const from = options.snapshot ?? fromTheStart;
+  const segments = segmentsFrom(await listSegments(fs, dir), from.index);
+  const replay = new Replay(from, false);
+  const { record } = replay;
+  const visitor = options.progress === undefined ? { record } : { record, progress: options.progress };
+  const { damage } = await readLog({ fs, dir, segments }, visitor);
+  if (damage?.verdict === 'undecided') throw damageError(damage);
+  replay.requireSnapshot();
+  const { metadata, hardState, count, lastIndex, snapshots } = replay;
+  return { files: segments.map(({ name }) => name), metadata, hardState, entries: count, lastIndex, snapshots, damage };
+}
+
+/** Files may vanish while they are read: a writer purges those that it does not need. */
+const ATTEMPTS = 3;
+
+/**
+ * The marks of snapshots whose files may be loaded: those at or below the last commit, in order. Reads whatever files are there, from
+ * the first one on.
+ * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`
+ */
+export async function validSnapshots(dir: string, options: Pick<WalOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
+  const fs = options.fs ?? defaultFs();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readSnapshots(fs, dir);
+    } catch (error) {
+      if (attempt === ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+async function readSnapshots(fs: Fs, dir: string): Promise<WalSnapshot[]> {
+  const snapshots: WalSnapshot[] = [];
+  let commit = 0;
+  const look = (record: WalRecord): void => {
+    // Entries are most of a log, and say nothing here.
+    if (record.type !== RecordType.State && record.type !== RecordType.Snapshot) return;
+    const content = contentOf(record);
+    if (content.kind === 'state') commit = content.state.commit;
+    else if (content.kind === 'snapshot') snapshots.push(content.snapshot);
+  };
+  const { damage } = await readLog({ fs, dir, segments: await listSegments(fs, dir) }, { record: look });
+  if (damage?.verdict === 'undecided') throw damageError(damage);
+  return snapshots.filter(({ index }) => index <= commit);
+}

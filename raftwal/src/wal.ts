@@ -1,0 +1,280 @@
+import { join } from 'node:path';
+import type { Entry, HardState } from '@raft-ts/proto';
+import { createLog } from './create.js';
+import { damageError } from './damage.js';
+import { ERR_WAL_IDENTITY, ERR_WAL_STATE, WalError } from './errors.js';
+import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
+import { decodeIdentity, encodeIdentity, type Identity, identityText } from './identity.js';
+import { defaultFs, lockSegment } from './lock.js';
+import { listSegments, readLog, segmentsFrom } from './log-reader.js';
+import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './log-writer.js';
+import { DEFAULT_SEGMENT_SIZE, type WalContent, type WalCreateOptions, type WalOpenOptions } from './options.js';
+import { readMetadata } from './peek.js';
+import type { WalSnapshot } from './record.js';
+import { cutDamage } from './repair.js';
+import { fromTheStart, Replay } from './replay.js';
+import { type SegmentName, segmentName, strangersAmong } from './segment-name.js';
+
+/**
+ * Etcd's write-ahead log: `create` or `open`, `readAll` once, then `save` for each Ready.
+ *
+ * One write is under way at a time. What is saved meanwhile shares the next one.
+ */
+export class Wal {
+  /** The folder of the log. */
+  readonly dir: string;
+  private readonly fs: Fs;
+  private readonly options: WalOpenOptions;
+  /** Files that this object has open, and locked, in order. The last one is written. */
+  private readonly held: OpenSegment[] = [];
+  private phase: 'unread' | 'read' | 'closed' = 'unread';
+  private writer: LogWriter | undefined = undefined;
+
+  private constructor(fs: Fs, dir: string, options: WalOpenOptions) {
+    this.fs = fs;
+    this.dir = dir;
+    this.options = options;
+  }
+
+  /**
+   * Makes a new log, ready for `save`. The folder appears under its name once its first file is durable. What lies in the folder
+   * above it must exist.
+   *
+   * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCK_UNAVAILABLE`; what the file system says
+   */
+  static async create(dir: string, options: WalCreateOptions = {}): Promise<Wal> {
+    const fs = options.fs ?? defaultFs();
+    const { identity } = options;
+    const metadata = identity === undefined ? options.metadata : encodeIdentity(identity);
+    const { bytes, chain } = headOfLog(metadata);
+    const first = segmentName(0, 0);
+    await createLog(fs, dir, { name: first.name, head: bytes, size: options.segmentSize ?? DEFAULT_SEGMENT_SIZE });
+    const wal = new Wal(fs, dir, options);
+    await wal.hold([first]);
+    wal.startWriting({ offset: bytes.length, chain, lastIndex: 0, hardState: undefined, metadata });
+    return wal;
+  }
+
+  /**
+   * Opens a log; `readAll` comes next. Nothing is written before that.
+   * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_CORRUPT` (a file is missing)
+   */
+  static async open(dir: string, options: WalOpenOptions = {}): Promise<Wal> {
+    const fs = options.fs ?? defaultFs();
+    const wal = new Wal(fs, dir, options);
+    const { index } = options.snapshot ?? fromTheStart;
+    await wal.hold(segmentsFrom(await listSegments(fs, dir), index));
+    try {
+      for (const name of strangersAmong(await fs.readdir(dir))) {
+        options.logger?.warn(`ignored ${join(dir, name)}: not a name of the log`);
+      }
+      if (options.identity !== undefined) await wal.checkIdentity(options.identity);
+    } catch (error) {
+      await wal.closeFiles();
+      throw error;
+    }
+    return wal;
+  }
+
+  /** Opens and locks these files. */
+  private async hold(names: readonly SegmentName[]): Promise<void> {
+    const { fs, dir, held, options } = this;
+    const write = options.readOnly !== true;
+    try {
+      for (const segment of names) {
+        const file = await fs.open(join(dir, segment.name), write ? { write, writeThrough: true } : {});
+        held.push({ ...segment, file });
+        if (write) await lockSegment(file, segment.name, options.unsafeNoLock === true);
+      }
+    } catch (error) {
+      await this.closeFiles();
+      throw error;
+    }
+  }
+
+  private async checkIdentity(identity: Identity): Promise<void> {
+    const { name, file } = this.held[0] as OpenSegment;
+    const head = await readMetadata(file);
+    // `readAll` says what is wrong with a head that cannot be read.
+    if (head === undefined) return;
+    const owner = decodeIdentity(head.metadata);
+    if (owner?.nodeId === identity.nodeId && owner.clusterId === identity.clusterId) return;
+    const found = owner === undefined ? 'no member by name' : identityText(owner);
+    throw new WalError(ERR_WAL_IDENTITY, `the log belongs to ${found}, not to ${identityText(identity)}`, {
+      file: name,
+    });
+  }
+
+  /** Index of the last entry or snapshot in the log; 0 before `readAll`, and where there is none. */
+  get lastIndex(): number {
+    return this.writer?.lastIndex ?? 0;
+  }
+
+  /** Names of the files that this object has open, in order. */
+  get files(): readonly string[] {
+    return this.held.map(({ name }) => name);
+  }
+
+  /**
+   * Reads the log, once. Opened for writing, it can be saved to afterwards, and everything returned is durable.
+   *
+   * @throws WalError `ERR_RAFT_WAL_TORN`, `_UNDECIDED`, `_CORRUPT` with file and offset; `_SNAPSHOT_MISMATCH`; read-only also
+   * `_SNAPSHOT_NOT_FOUND`; `_STATE` the second time
+   */
+  async readAll(): Promise<WalContent> {
+    if (this.phase !== 'unread') throw this.wrongPhase();
+    this.phase = 'read';
+    const { fs, dir, held, options } = this;
+    const replay = new Replay(options.snapshot ?? fromTheStart);
+    const files = new Map(held.map(({ name, file }) => [name, file]));
+    const tail = await readLog({ fs, dir, segments: held, files }, replay);
+    const { damage } = tail;
+    const { file } = held.at(-1) as OpenSegment;
+    if (damage !== undefined) {
+      const tolerated = damage.verdict === 'torn' && (options.readOnly === true || options.torn === 'repair');
+      if (!tolerated) throw damageError(damage);
+      if (options.readOnly !== true) {
+        await cutDamage(fs, dir, file, damage);
+        options.logger?.warn(`cut ${damage.file} at byte ${damage.offset}: ${damage.what}, ${damage.why}`);
+      }
+    }
+    const { metadata, hardState, entries, snapshots, found: snapshotFound, lastIndex } = replay;
+    if (options.readOnly === true) replay.requireSnapshot();
+    else {
+      await harden(file, tail.offset);
+      await fs.syncDirectory(dir);
+      this.startWriting({ offset: tail.offset, chain: tail.chain, lastIndex, hardState, metadata });
+    }
+    return { metadata, hardState, entries, snapshots, snapshotFound, damage };
+  }
+
+  private startWriting(position: LogPosition): void {
+    this.phase = 'read';
+    this.writer = new LogWriter(this.fs, this.dir, this.held, position, this.options);
+  }
+
+  /**
+   * Saves what a Ready asks to be saved. Resolves when it is durable, if there are entries or the term or vote changed. Where only
+   * the commit did, it resolves at once, and a crash may bring an older commit back. No entries and a zero state: nothing happens.
+   *
+   * @throws WalError `ERR_RAFT_WAL_POISONED` once a write has failed, `ERR_RAFT_WAL_STATE`; RaftError `ERR_RAFT_POSITION_RANGE`,
+   * after which the log is as before
+   */
+  save(hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
+    // Not async: one promise serves all that share a write.
+    try {
+      return this.writing().save(hardState, entries);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Marks a snapshot whose file is durable. Resolves when the mark is, with everything saved before, the commit too.
+   * @throws WalError `ERR_RAFT_WAL_INVALID` without a ConfState, `_POISONED`, `_STATE`
+   */
+  async saveSnapshot(snapshot: WalSnapshot): Promise<void> {
+    await this.writing().saveSnapshot(snapshot);
+  }
+
+  /** Resolves when everything saved so far is durable, the commit too. @throws WalError `_POISONED`, `_STATE` */
+  async sync(): Promise<void> {
+    await this.writing().sync();
+  }
+
+  /** Begins a new file behind everything saved so far, and resolves once it is there. @throws WalError `_POISONED`, `_STATE` */
+  async cut(): Promise<void> {
+    await this.writing().cut();
+  }
+
+  /**
+   * Says that nothing below `index` is needed any more: the files that hold nothing else are closed and unlocked. They stay on
+   * disk until `purge`. The file stays that holds `index` - 1, as in etcd.
+   */
+  async releaseTo(index: number): Promise<void> {
+    // A mark counts up to the commit: without it the next open would look for what is let go here.
+    await this.writing().sync();
+    const above = this.held.findIndex((segment) => segment.index >= index);
+    const keep = (above < 0 ? this.held.length : above) - 1;
+    if (keep <= 0) return;
+    for (const { file } of this.held.splice(0, keep)) await file.close();
+  }
+
+  /**
+   * Removes released files, oldest first, until `keep` files are left or nothing more is released. Returns their names. One that
+   * another process has locked stays, and so do those after it.
+   */
+  async purge(keep = 5): Promise<string[]> {
+    this.writing().check();
+    const { fs, dir } = this;
+    const first = (this.held[0] as OpenSegment).sequence;
+    const all = await listSegments(fs, dir);
+    const removed: string[] = [];
+    for (const { name, sequence } of all.slice(0, Math.max(0, all.length - keep))) {
+      if (sequence >= first || !(await this.remove(name))) break;
+      // One by one: a power cut that brings back an older file and not the next would leave a gap.
+      await fs.syncDirectory(dir);
+      removed.push(name);
+    }
+    return removed;
+  }
+
+  private async remove(name: string): Promise<boolean> {
+    const path = join(this.dir, name);
+    const file = await this.fs.open(path, { write: true });
+    try {
+      if (this.options.unsafeNoLock !== true && !(await file.lock())) return false;
+      await this.fs.unlink(path);
+    } finally {
+      await file.close();
+    }
+    return true;
+  }
+
+  /**
+   * Writes what is left and closes the files, also where the write fails. A log that was poisoned before is closed without a word.
+   */
+  async close(): Promise<void> {
+    if (this.phase === 'closed') return;
+    try {
+      await this.writer?.close();
+    } finally {
+      this.phase = 'closed';
+      await this.closeFiles();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private async closeFiles(): Promise<void> {
+    for (const { file } of this.held.splice(0)) await file.close();
+  }
+
+  private writing(): LogWriter {
+    if (this.phase === 'closed' || this.writer === undefined) throw this.wrongPhase();
+    return this.writer;
+  }
+
+  private wrongPhase(): WalError {
+    const refuse = (reason: string, text: string): WalError => new WalError(ERR_WAL_STATE, text, { reason });
+    if (this.phase === 'closed') return refuse('closed', 'the log is closed');
+    if (this.phase === 'unread') return refuse('not-read', 'the log must be read before it can be written');
+    if (this.options.readOnly === true) return refuse('read-only', 'the log was opened read-only, and is read once');
+    return refuse('read-twice', 'the log was read already, or could not be');
+  }
+}
+
+/**
+ * Makes the records of the last file durable, so that raft can build on them. A process that was killed may have left some that no
+ * sync has reached. And where a sync failed, the kernel may show bytes that the disk does not have and that another sync would not
+ * write: what the last write can have held is written again, as it is.
+ */
+async function harden(file: FsFile, end: number): Promise<void> {
+  const start = Math.max(0, end - LARGEST_WRITE);
+  const bytes = new Uint8Array(end - start);
+  await readFully(file, bytes, start);
+  await writeFully(file, bytes, start);
+  await file.datasync();
+}

@@ -1,0 +1,375 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
+import { HttpTransport, SnapshotFolder, selfSigned, type TlsOptions } from '@raft-ts/rafthttp';
+import { parseRevocationLists } from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import { Authority, crlPem } from './certificates.js';
+import {
+  append,
+  CLUSTER,
+  chunksOf,
+  eventually,
+  introduce,
+  type Member,
+  message,
+  openStreams,
+  post,
+  Recorder,
+  requestHead,
+  scratchFolder,
+  snapshot,
+  startMember,
+  stopAll,
+} from './members.js';
+
+const local = ['127.0.0.1', 'localhost'];
+
+/** Certificates of members 1 and 2, each with its id for a common name. */
+function prepare(): { authority: Authority; tlsOf: (id: bigint, more?: Partial<TlsOptions>) => TlsOptions } {
+  const authority = new Authority(scratchFolder());
+  const tlsOf = (id: bigint, more: Partial<TlsOptions> = {}): TlsOptions => {
+    const { certFile, keyFile } = authority.issue(`member-${id}`, { cn: String(id), hosts: local });
+    return { certFile, keyFile, trustedCaFile: authority.caFile, ...more };
+  };
+  return { authority, tlsOf };
+}
+
+const memberOf: NonNullable<TlsOptions['memberOf']> = ({ subject }) => {
+  const cn = /^CN=(\d+)$/mu.exec(subject)?.[1];
+  return cn === undefined ? undefined : BigInt(cn);
+};
+
+/** The answer to these bytes over TLS, as text; throws where the connection is refused. */
+async function exchangeTls(port: number, bytes: Buffer | string, options: ConnectionOptions): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, ALPNProtocols: ['http/1.1'], ...options });
+  return readAll(socket, bytes);
+}
+
+async function readAll(socket: TLSSocket, bytes: Buffer | string): Promise<string> {
+  socket.write(bytes);
+  let text = '';
+  try {
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      text += chunk.toString('latin1');
+      if (text.includes('\r\n\r\n')) break;
+    }
+  } finally {
+    socket.destroy();
+  }
+  if (text === '') throw new Error('closed without an answer');
+  return text;
+}
+
+async function expectRefused(port: number, options: ConnectionOptions): Promise<void> {
+  const probing = 'GET /raft/probing HTTP/1.1\r\nHost: x\r\n\r\n';
+  const outcome = await exchangeTls(port, probing, options).catch((error: unknown) => error);
+  expect(outcome).to.be.instanceOf(Error);
+}
+
+describe('TLS between members', () => {
+  afterEach(stopAll);
+
+  async function startPair(more: Partial<TlsOptions> = {}): Promise<{ a: Member; b: Member; authority: Authority }> {
+    const { authority, tlsOf } = prepare();
+    const a = await startMember(1n, { tls: tlsOf(1n, more) });
+    const b = await startMember(2n, { tls: tlsOf(2n, more), snapshots: new SnapshotFolder(scratchFolder()) });
+    introduce(a, [b]);
+    introduce(b, [a]);
+    return { a, b, authority };
+  }
+
+  async function expectTalking(a: Member, b: Member): Promise<void> {
+    await eventually('all streams are open', () => openStreams(a) >= 2 && openStreams(b) >= 2);
+    a.transport.send([append(1n, 2n, 1), message(MessageType.MsgHeartbeat, 1n, 2n), snapshot(1n, 2n)]);
+    b.transport.send([message(MessageType.MsgAppResp, 2n, 1n)]);
+    await eventually('they talk', () => b.receiver.processed.length === 3 && a.receiver.processed.length === 1);
+    const body = Buffer.alloc(5000, 1);
+    const one = { ...snapshot(1n, 2n) };
+    expect(await a.transport.sendSnapshot(one, { size: body.length, chunks: chunksOf(body) })).to.equal('finish');
+  }
+
+  it('all ways work, each side shows and checks a certificate', async () => {
+    const { a, b } = await startPair();
+    expect(a.listener.url).to.match(/^https:/u);
+    await expectTalking(a, b);
+  });
+
+  it('with certificates tied to members', async () => {
+    const { a, b } = await startPair({ memberOf });
+    await expectTalking(a, b);
+  });
+
+  it('who shows none, or one of another CA, gets nothing', async () => {
+    const { a, authority } = await startPair();
+    const { port } = a.listener.address;
+    const stranger = new Authority(scratchFolder(), 'other-ca');
+    const other = stranger.issue('stranger', { cn: '2', hosts: local });
+    const good = authority.issue('good', { cn: '2', hosts: local });
+    const pair = ({ certFile, keyFile }: { certFile: string; keyFile: string }): ConnectionOptions => ({
+      ca: readFileSync(authority.caFile),
+      cert: readFileSync(certFile),
+      key: readFileSync(keyFile),
+    });
+    await expectRefused(port, { ca: readFileSync(authority.caFile) });
+    await expectRefused(port, pair(other));
+    await expectRefused(port, pair(authority.issue('expired', { cn: '2', hosts: local, from: -9, to: -1 })));
+    await expectRefused(port, pair(authority.issue('early', { cn: '2', hosts: local, from: 1 })));
+    await expectRefused(port, { ...pair(good), maxVersion: 'TLSv1.1', minVersion: 'TLSv1' });
+    await expectRefused(port, { ...pair(good), ALPNProtocols: ['h2'] });
+    const answer = await exchangeTls(port, 'GET /raft/probing HTTP/1.1\r\nHost: x\r\n\r\n', pair(good));
+    expect(answer).to.match(/^HTTP\/1\.1 200 /u);
+    const resumed = connect({ host: '127.0.0.1', port, ...pair(good) });
+    await new Promise((resolve) => resumed.once('secureConnect', resolve));
+    expect(resumed.alpnProtocol).not.to.equal('h2');
+    resumed.destroy();
+  });
+
+  it('plain HTTP to a port that speaks TLS is no way in', async () => {
+    const { a } = await startPair();
+    const socket = createConnection(a.listener.address.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(requestHead('GET', '/raft/probing', 2n));
+    let text = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
+    expect(text).not.to.include('200');
+    expect(a.receiver.log.some((line) => line.includes('rejected connection'))).to.equal(true);
+  });
+
+  it('a member that was dialled and shows a wrong certificate is not spoken to', async () => {
+    const { authority, tlsOf } = prepare();
+    const other = new Authority(scratchFolder(), 'other-ca');
+    const wrong: [string, { certFile: string; keyFile: string }][] = [
+      ['another CA', other.issue('x', { cn: '2', hosts: local })],
+      ['another host', authority.issue('host', { cn: '2', hosts: ['example.org'] })],
+      ['expired', authority.issue('old', { cn: '2', hosts: local, from: -9, to: -1 })],
+      ['another member', authority.issue('three', { cn: '3', hosts: local })],
+      ['no member', authority.issue('nobody', { cn: 'x', hosts: local })],
+    ];
+    for (const [title, files] of wrong) {
+      const a = await startMember(1n, { tls: tlsOf(1n, { memberOf }) });
+      const { certFile, keyFile } = files;
+      const b = await startMember(2n, { tls: { certFile, keyFile } });
+      a.transport.addPeer(2n, [b.listener.url]);
+      a.transport.send([append(1n, 2n, 1)]);
+      await eventually(`${title}: reported`, () => a.receiver.unreachable.length === 1);
+      expect(b.receiver.processed, title).to.deep.equal([]);
+      await Promise.all([a.transport.stop(), b.transport.stop()]);
+    }
+  });
+
+  it('nobody speaks in the name of another member', async () => {
+    const { authority, tlsOf } = prepare();
+    const a = await startMember(1n, { tls: tlsOf(1n, { memberOf }), snapshots: new SnapshotFolder(scratchFolder()) });
+    a.transport.addPeer(2n, ['https://127.0.0.1:1']);
+    a.receiver.removed.add(3n);
+    const two = authority.issue('two', { cn: '2', hosts: local });
+    const options = {
+      ca: readFileSync(authority.caFile),
+      cert: readFileSync(two.certFile),
+      key: readFileSync(two.keyFile),
+    };
+    const { port } = a.listener.address;
+    const vote = (from: bigint): Buffer => post(from, encodeMessage(message(MessageType.MsgVote, from, 1n)));
+    const cases: [string, Buffer | string, number][] = [
+      ['its own message', vote(2n), 204],
+      ['a POST in another name', vote(3n), 400],
+      ['a message in another name', post(2n, encodeMessage(message(MessageType.MsgVote, 3n, 1n))), 400],
+      [
+        'a POST that names no sender',
+        Buffer.from(vote(2n).toString('latin1').replace('X-Server-From', 'X-Nobody'), 'latin1'),
+        400,
+      ],
+      ['a snapshot in another name', requestHead('POST', '/raft/snapshot', 3n), 400],
+      ['a stream of another member', requestHead('GET', '/raft/stream/message/3', 2n, { 'X-Raft-To': '1' }), 400],
+      ['a stream with another sender', requestHead('GET', '/raft/stream/message/2', 3n, { 'X-Raft-To': '1' }), 400],
+      ['its own stream', requestHead('GET', '/raft/stream/message/2', 2n, { 'X-Raft-To': '1' }), 200],
+    ];
+    for (const [title, bytes, status] of cases) {
+      expect(await exchangeTls(port, bytes, options), title).to.match(new RegExp(`^HTTP/1\\.1 ${status} `, 'u'));
+    }
+    expect(a.receiver.processed.map(({ from }) => from)).to.deep.equal([2n]);
+  });
+
+  it('only allowed common names, or host names, get in, in either direction', async () => {
+    for (const allowed of [
+      { allowedCns: ['1', '2'] },
+      { allowedHostnames: ['localhost'] },
+      { allowedHostnames: ['127.0.0.1'] },
+    ]) {
+      const { a, b } = await startPair(allowed);
+      await expectTalking(a, b);
+      await stopAll();
+    }
+    for (const allowed of [{ allowedCns: ['1'] }, { allowedHostnames: ['example.org'] }]) {
+      const { authority, tlsOf } = prepare();
+      const a = await startMember(1n, { tls: tlsOf(1n, allowed) });
+      const two = authority.issue('two', { cn: '2', hosts: local });
+      await expectRefused(a.listener.address.port, {
+        ca: readFileSync(authority.caFile),
+        cert: readFileSync(two.certFile),
+        key: readFileSync(two.keyFile),
+      });
+      const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
+      a.transport.addPeer(2n, [b.listener.url]);
+      a.transport.send([append(1n, 2n, 1)]);
+      await eventually('not spoken to', () => a.receiver.unreachable.length === 1);
+      expect(b.receiver.processed).to.deep.equal([]);
+      await stopAll();
+    }
+  });
+
+  for (const form of ['DER', 'PEM']) {
+    it(`a revoked certificate is refused, in either direction (${form})`, async () => {
+      const { authority, tlsOf } = prepare();
+      const two = authority.issue('two', { cn: '2', hosts: local });
+      const crlFile = join(authority.folder, 'list.crl');
+      const list = authority.revoke(['0a', two.serial]);
+      writeFileSync(crlFile, form === 'DER' ? list : crlPem(list));
+      const a = await startMember(1n, { tls: tlsOf(1n, { crlFile }) });
+      await expectRefused(a.listener.address.port, {
+        ca: readFileSync(authority.caFile),
+        cert: readFileSync(two.certFile),
+        key: readFileSync(two.keyFile),
+      });
+      const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
+      a.transport.addPeer(2n, [b.listener.url]);
+      a.transport.send([append(1n, 2n, 1)]);
+      await eventually('not spoken to', () => a.receiver.unreachable.length === 1);
+      expect(b.receiver.processed).to.deep.equal([]);
+    });
+  }
+
+  it('files that change are used without a restart; broken ones are not', async () => {
+    const { authority, tlsOf } = prepare();
+    const crlFile = join(authority.folder, 'list.crl');
+    writeFileSync(crlFile, authority.revoke([]));
+    const a = await startMember(1n, { tls: tlsOf(1n, { crlFile }) });
+    const two = authority.issue('two', { cn: '2', hosts: local });
+    const options = {
+      ca: readFileSync(authority.caFile),
+      cert: readFileSync(two.certFile),
+      key: readFileSync(two.keyFile),
+    };
+    const shown = async (): Promise<string> => {
+      const socket = connect({ host: '127.0.0.1', port: a.listener.address.port, ...options });
+      await new Promise((resolve, reject) => {
+        socket.once('secureConnect', resolve);
+        socket.once('error', reject);
+      });
+      const { serialNumber } = socket.getPeerCertificate();
+      socket.destroy();
+      return serialNumber;
+    };
+    const first = await shown();
+    const again = authority.issue('member-1', { cn: '1', hosts: local, serial: '4badcafe' });
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect((await shown()).toLowerCase())
+      .to.equal('4badcafe')
+      .and.not.equal(first.toLowerCase());
+    writeFileSync(again.certFile, 'no certificate');
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    expect((await shown()).toLowerCase()).to.equal('4badcafe');
+    expect(a.receiver.log.some((line) => line.includes('kept the earlier certificate files'))).to.equal(true);
+    authority.issue('member-1', { cn: '1', hosts: local, serial: '4badcafe' });
+    writeFileSync(crlFile, authority.revoke([two.serial]));
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await expectRefused(a.listener.address.port, options);
+  });
+
+  it('options that make no sense have a code', () => {
+    const { authority, tlsOf } = prepare();
+    const good = tlsOf(1n);
+    const { certFile, keyFile } = good;
+    const two = authority.issue('two', { cn: '2' });
+    const bad: TlsOptions[] = [
+      { ...good, certFile: '/nowhere' },
+      { ...good, keyFile: two.keyFile },
+      { ...good, clientCertFile: certFile },
+      { ...good, crlFile: certFile },
+      { ...good, allowedCns: ['1'], allowedHostnames: ['x'] },
+      { certFile, keyFile, memberOf },
+      { certFile, keyFile, allowedCns: ['1'] },
+    ];
+    for (const tls of bad) {
+      expect(() => new HttpTransport({ id: 1n, clusterId: CLUSTER, receiver: new Recorder(), tls }))
+        .to.throw(RaftError)
+        .with.property('code', 'ERR_RAFT_TLS');
+    }
+  });
+
+  it('https needs certificates, and a listener can be told to do without', async () => {
+    const plain = await startMember(1n);
+    expect(() => plain.transport.addPeer(2n, ['https://127.0.0.1:1']))
+      .to.throw(RaftError)
+      .with.property('code', 'ERR_RAFT_PEER_URL');
+    const error: unknown = await plain.transport
+      .serve({ host: '127.0.0.1', port: 0, tls: true })
+      .catch((caught: unknown) => caught);
+    expect(error).to.include({ code: 'ERR_RAFT_LISTEN', reason: 'no-tls' });
+    const { tlsOf } = prepare();
+    const secure = await startMember(2n, { tls: tlsOf(2n) });
+    const open = await secure.transport.serve({ host: '127.0.0.1', port: 0, tls: false });
+    expect(open.url).to.match(/^http:/u);
+  });
+
+  it('a self-signed certificate is made once, and encrypts', async function made() {
+    const require = createRequire(import.meta.url);
+    const installed = ((): boolean => {
+      try {
+        require.resolve('selfsigned');
+        return true;
+      } catch {
+        return false;
+      }
+    })();
+    const folder = scratchFolder();
+    const hosts = ['127.0.0.1', 'localhost'];
+    if (!installed) {
+      const error: unknown = await selfSigned({ folder, hosts }).catch((caught: unknown) => caught);
+      expect(error).to.include({ code: 'ERR_RAFT_OPTIONAL_PEER', reason: 'selfsigned' });
+      console.log('      the package selfsigned is not installed: only its absence was tested');
+      this.skip();
+    }
+    const tls = await selfSigned({ folder, hosts });
+    const first = readFileSync(tls.certFile);
+    expect(statSync(tls.keyFile).mode & 0o777).to.equal(0o600);
+    expect(await selfSigned({ folder, hosts })).to.deep.equal(tls);
+    expect(readFileSync(tls.certFile).equals(first)).to.equal(true);
+    const [a, b] = [await startMember(1n, { tls }), await startMember(2n, { tls })];
+    introduce(a, [b]);
+    introduce(b, [a]);
+    await eventually('all streams are open', () => openStreams(a) >= 2 && openStreams(b) >= 2);
+  });
+
+  describe('revocation lists', () => {
+    it('name serial numbers, whatever their length', () => {
+      const authority = new Authority(scratchFolder());
+      const serials = ['0a', '7fffffffffffffffffffffffffffffffffffffff', '00ff', '01'];
+      const read = parseRevocationLists(authority.revoke(serials));
+      expect([...read]).to.deep.equal(['a', '7fffffffffffffffffffffffffffffffffffffff', 'ff', '1']);
+      expect([...parseRevocationLists(authority.revoke([]))]).to.deep.equal([]);
+      const two = Buffer.from(crlPem(authority.revoke(['02'])) + crlPem(authority.revoke(['03'])));
+      expect([...parseRevocationLists(two)]).to.deep.equal(['2', '3']);
+    });
+
+    it('that are cut or changed are read to the same end or refused', () => {
+      const list = new Authority(scratchFolder()).revoke(['0a', '0b']);
+      for (let at = 0; at < list.length; at++) {
+        expect(() => parseRevocationLists(list.subarray(0, at)), `cut at ${at}`).to.throw(RaftError);
+        for (const value of [0, 0x80, 0xff]) {
+          const changed = Buffer.from(list);
+          changed[at] = value;
+          try {
+            parseRevocationLists(changed);
+          } catch (error) {
+            expect(error).to.be.instanceOf(RaftError);
+          }
+        }
+      }
+    });
+  });
+});

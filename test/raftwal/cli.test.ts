@@ -1,0 +1,168 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { backup, DurableStorage, repair } from '@raft-ts/raftwal';
+import { expect } from 'chai';
+import { entries, indexes, oneVoter, readBack, refused, state } from './logs.js';
+import { lastFile, removeScratch, scratchFolder } from './vectors.js';
+
+const program = fileURLToPath(new URL('../../../raftwal/bin/raft-wal.js', import.meta.url));
+const options = { nodeId: 0xabn, clusterId: 0x1000n, segmentSize: 16_384 };
+
+interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...args: string[]): Run {
+  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+}
+
+/** A member's folder with sixty entries, a snapshot of 20 and another of 40. */
+async function member(): Promise<{ dir: string; storage: DurableStorage }> {
+  const dir = join(scratchFolder(), 'member');
+  const storage = await DurableStorage.open(dir, options);
+  for (const one of entries(1, 60)) await storage.save({ hardState: state(1, 1n, one.index - 1), entries: [one] });
+  for (const index of [20, 40]) await storage.createSnapshot(index, oneVoter, new Uint8Array([index]));
+  return { dir, storage };
+}
+
+/** Damages the last file, and says where. */
+function damage(dir: string, change: (bytes: Buffer, zeroFrom: number) => void): Buffer {
+  const wal = join(dir, 'wal');
+  const { name, zeroFrom } = lastFile(wal);
+  const bytes = readFileSync(join(wal, name));
+  change(bytes, zeroFrom);
+  writeFileSync(join(wal, name), bytes);
+  return bytes;
+}
+
+describe('raft-wal', () => {
+  afterEach(removeScratch);
+
+  it('dumps every record with its place, in text and JSON', async () => {
+    const { dir, storage } = await member();
+    await storage.close();
+    const text = run('dump', dir);
+    expect(text.status, text.stderr).to.equal(0);
+    const lines = text.stdout.trim().split('\n');
+    expect(lines[0]).to.match(/^0000000000000000-0000000000000000\.wal +0 +4 {2}Crc$/);
+    expect(text.stdout).to.match(/Entry +17 of term 1, normal, 8 bytes/);
+    expect(text.stdout).to.match(/Snapshot +40 of term 1, voters 1/);
+    const json = run('dump', dir, '--json', '--from', '55')
+      .stdout.trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const found = json.filter((one) => one['type'] === 'Entry').map((one) => (one['entry'] as { index: number }).index);
+    expect(found).to.deep.equal([55, 56, 57, 58, 59, 60]);
+    expect(json.find((one) => one['type'] === 'State')?.['state']).to.deep.equal({ term: 1, vote: '1', commit: 0 });
+  });
+
+  it('verifies a log and its snapshots, beside the member that writes it', async () => {
+    const { dir, storage } = await member();
+    const text = run('verify', dir);
+    expect(text.status, text.stderr).to.equal(0);
+    expect(text.stdout).to.include('owner      member ab of cluster 1000');
+    expect(text.stdout).to.include('entries    60, the last is 60');
+    expect(text.stdout).to.include('the log is sound');
+    const json = JSON.parse(run('verify', join(dir, 'wal'), '--json').stdout) as Record<string, unknown>;
+    expect(json).to.include({ sound: true, entries: 60, lastIndex: 60 });
+    await storage.close();
+    writeFileSync(join(dir, 'snap', readdirSync(join(dir, 'snap'))[0] as string), 'garbage');
+    const broken = run('verify', dir);
+    expect(broken.status).to.equal(1);
+    expect(broken.stdout).to.match(/snapshot .*, 7 bytes, not a snapshot file/);
+  });
+
+  it('says where a log is damaged, and repairs only what it may and when it is told', async () => {
+    const { dir, storage } = await member();
+    await storage.save({ entries: [{ type: 0, term: 1, index: 61, data: new Uint8Array(1800).fill(9) }] });
+    await storage.close();
+    const { name } = lastFile(join(dir, 'wal'));
+    const bytes = damage(dir, (all, zeroFrom) => all.fill(0, Math.ceil((zeroFrom - 1500) / 512) * 512));
+    const verified = run('verify', dir);
+    expect(verified.status).to.equal(1);
+    expect(verified.stdout).to.include(`torn: ${name} at byte`);
+    const dry = run('repair', '--dry-run', dir);
+    expect(dry.status, dry.stderr).to.equal(0);
+    expect(dry.stdout).to.match(/^would cut .* at byte \d+ \(.*: an unfinished write\)/);
+    expect(readFileSync(join(dir, 'wal', name))).to.deep.equal(bytes);
+    expect(existsSync(join(dir, 'wal', `${name}.broken`))).to.equal(false);
+    const done = JSON.parse(run('repair', dir, '--json').stdout) as { broken: string };
+    expect(done.broken).to.equal(`${name}.broken`);
+    expect(run('repair', dir).stdout).to.equal('there is nothing to repair\n');
+    expect(indexes((await readBack(join(dir, 'wal'))).entries).at(-1)).to.equal(60);
+  });
+
+  it('leaves the decision to the operator where it cannot be told', async () => {
+    const { dir, storage } = await member();
+    await storage.close();
+    const again = await DurableStorage.open(dir, options);
+    await again.save({ entries: entries(61, 61) });
+    await again.close();
+    const { name } = lastFile(join(dir, 'wal'));
+    damage(dir, (all, zeroFrom) => (all[zeroFrom - 3] = 0x41));
+    const refusal = run('repair', dir, '--json');
+    expect(refusal.status).to.equal(1);
+    const { code, file, offset } = JSON.parse(refusal.stdout) as { code: string; file: string; offset: number };
+    expect([code, file]).to.deep.equal(['ERR_RAFT_WAL_UNDECIDED', name]);
+    expect(run('repair', dir, '--cut', `${file}:${offset + 8}`).status).to.equal(1);
+    const cut = run('repair', dir, '--cut', `${file}:${offset}`);
+    expect(cut.status, cut.stderr).to.equal(0);
+    expect(run('verify', dir).status).to.equal(0);
+  });
+
+  it('backs up a member that runs, to a folder that starts', async () => {
+    const { dir, storage } = await member();
+    let last = 60;
+    let done = false;
+    const write = async (): Promise<void> => {
+      while (!done) {
+        last++;
+        await storage.save({ hardState: state(1, 1n, last - 1), entries: entries(last, last) });
+        if (last % 50 === 0) await storage.createSnapshot(last - 10, oneVoter, new Uint8Array(3));
+      }
+    };
+    const writing = write();
+    for (let i = 0; i < 8; i++) {
+      const target = join(scratchFolder(), 'copy');
+      const before = storage.lastIndex() - 1;
+      const result = await backup(dir, target);
+      expect(result.lastIndex).to.be.at.least(before);
+      const copy = await DurableStorage.open(target, options);
+      expect(copy.lastIndex()).to.equal(result.lastIndex);
+      expect(copy.snapshot().metadata.index).to.equal(result.snapshot.index);
+      await copy.close();
+      await refused(backup(dir, target), 'ERR_RAFT_WAL_EXISTS');
+    }
+    done = true;
+    await writing;
+    await storage.close();
+    const target = join(scratchFolder(), 'copy');
+    const text = run('backup', dir, target);
+    expect(text.status, text.stderr).to.equal(0);
+    expect(text.stdout).to.match(/files, snapshot \d+, entries to \d+/);
+    expect((await repair(join(target, 'wal'))).damage).to.equal(undefined);
+  });
+
+  it('answers a call that makes no sense with one line, the usage and status 2', () => {
+    for (const args of [
+      [],
+      ['mend', 'x'],
+      ['dump'],
+      ['dump', 'a', 'b'],
+      ['verify', 'x', '--loud'],
+      ['repair', 'x', '--cut', 'here'],
+    ]) {
+      const { status, stdout, stderr } = run(...args);
+      expect(status, args.join(' ')).to.equal(2);
+      expect(stdout + stderr).to.include('usage: raft-wal');
+    }
+    expect(run('--help').status).to.equal(0);
+    const missing = run('verify', join(scratchFolder(), 'nothing'));
+    expect([missing.status, missing.stderr.split(':')[0]]).to.deep.equal([1, 'ERR_RAFT_WAL_NOT_FOUND']);
+  });
+});

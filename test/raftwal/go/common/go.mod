@@ -1,0 +1,3 @@
+module raftwal/common
+
+go 1.26.0
