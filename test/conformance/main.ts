@@ -25,7 +25,7 @@ const root = resolve(import.meta.dirname, '../../..');
 const reportFile = join(root, 'test/CONFORMANCE.md');
 
 /** The tests that the rows may point to. */
-export const areas: readonly string[] = ['raft', 'interaction', 'proto'];
+export const areas: readonly string[] = ['raft', 'interaction', 'proto', 'corpus'];
 
 /** Runs the compiled tests that match these patterns, seen from the root of the repository. */
 export function recordRun(specs: readonly string[], output: 'inherit' | 'ignore' = 'inherit'): RunRecord {
