@@ -15,7 +15,7 @@ export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
 export { Raft } from './raft.js';
 export { type Missing, RaftLog } from './raft-log.js';
-export { ReadOnly } from './read-only.js';
+export { MAX_WAITING_READS, ReadOnly } from './read-only.js';
 export {
   appendEntry,
   bcastAppend,
@@ -31,4 +31,4 @@ export { Inflights } from './tracker/inflights.js';
 export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
 export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';
 export { Unstable } from './unstable.js';
-export { type Refusal, type Verdict, validateIncoming } from './validate-incoming.js';
+export { MAX_MEMBERS, type Refusal, type Verdict, validateIncoming } from './validate-incoming.js';

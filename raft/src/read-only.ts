@@ -12,6 +12,12 @@ export interface ReadState {
   readonly requestCtx: Uint8Array | undefined;
 }
 
+/**
+ * How many reads may wait at a leader before those that other members forward are dropped, as any message may be: their
+ * askers ask again. A leader that no quorum answers would keep them for ever.
+ */
+export const MAX_WAITING_READS = 65_536;
+
 interface PendingRead {
   readonly request: Message;
   /** Commit index when the request arrived: a read there sees every write acknowledged before. */
@@ -41,9 +47,14 @@ export class ReadOnly implements AckedIndexer {
     return this.queue.slice(this.start);
   }
 
+  /** How many reads wait. */
+  get waiting(): number {
+    return this.queue.length - this.start;
+  }
+
   /** The number of the newest read. */
   get lastRead(): number {
-    return this.confirmedReads + this.queue.length - this.start;
+    return this.confirmedReads + this.waiting;
   }
 
   reset(): void {
@@ -55,7 +66,7 @@ export class ReadOnly implements AckedIndexer {
 
   /** What heartbeats carry while reads wait: the newest one's number, eight bytes, little endian. */
   heartbeatCtx(): Uint8Array | undefined {
-    if (this.start === this.queue.length) return undefined;
+    if (this.waiting === 0) return undefined;
     const context = new Uint8Array(8);
     const view = new DataView(context.buffer);
     view.setUint32(0, this.lastRead % 2 ** 32, true);

@@ -95,17 +95,18 @@ function onProposal(r: LeaderReach, m: Message): StepOutcome {
     return dropped('transferring');
   }
   let refusal: string | undefined;
-  let { entries } = m;
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i] as Entry;
+  let admitted: Entry[] | undefined;
+  for (let i = 0; i < m.entries.length; i++) {
+    const entry = m.entries[i] as Entry;
     if (!isConfChangeEntry(entry)) continue;
     const reason = admitConfChange(r, entry, r.raftLog.lastIndex() + i + 1);
     if (reason === undefined) continue;
     refusal ??= reason;
     // An empty entry takes its place, so that the other entries of the proposal keep theirs.
-    entries = entries.with(i, { type: EntryType.EntryNormal, term: 0, index: 0, data: undefined });
+    admitted ??= [...m.entries];
+    admitted[i] = { type: EntryType.EntryNormal, term: 0, index: 0, data: undefined };
   }
-  if (!appendEntry(r, entries)) return dropped('quota');
+  if (!appendEntry(r, admitted ?? m.entries)) return dropped('quota');
   bcastAppend(r);
   return refusal === undefined ? DONE : { kind: 'refused', reason: refusal };
 }

@@ -87,6 +87,17 @@ export class Changer {
     return finish(draft, false);
   }
 
+  /**
+   * As `simple` with each of these changes alone, one after the other, but in one copy of the configuration: what a
+   * stored membership of n members is made of would take n copies otherwise.
+   */
+  simpleInTurn(changes: readonly ConfChangeSingle[]): ChangeResult {
+    const draft = this.begin();
+    if (draft.outgoing.size > 0) refuse("can't apply simple config change in joint config");
+    for (const change of changes) this.change(draft, [change]);
+    return finish(draft, false);
+  }
+
   /** A copy of the present configuration. Progress is copied so that learner flags can change; what is under way is shared. */
   private begin(): Draft {
     const { config, progress } = this.tracker;

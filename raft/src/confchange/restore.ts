@@ -17,10 +17,7 @@ export function restoreConfig(
   limits: { lastIndex: number; maxInflight: number; maxInflightBytes: number },
 ): ChangeResult {
   const tracker = new ProgressTracker(limits.maxInflight, limits.maxInflightBytes);
-  const advance = (next: (changer: Changer) => ChangeResult): void => {
-    const { config, progress } = next(new Changer(tracker, limits.lastIndex));
-    tracker.install(config, progress);
-  };
+  const changer = new Changer(tracker, limits.lastIndex);
   const outgoing = changes(ConfChangeType.ConfChangeAddNode, cs.votersOutgoing);
   const incoming = [
     ...changes(ConfChangeType.ConfChangeRemoveNode, cs.votersOutgoing),
@@ -28,11 +25,8 @@ export function restoreConfig(
     ...changes(ConfChangeType.ConfChangeAddLearnerNode, cs.learners),
     ...changes(ConfChangeType.ConfChangeAddLearnerNode, cs.learnersNext),
   ];
-  if (outgoing.length === 0) {
-    for (const change of incoming) advance((changer) => changer.simple([change]));
-  } else {
-    for (const change of outgoing) advance((changer) => changer.simple([change]));
-    advance((changer) => changer.enterJoint(cs.autoLeave, incoming));
-  }
-  return tracker;
+  if (outgoing.length === 0) return changer.simpleInTurn(incoming);
+  const before = changer.simpleInTurn(outgoing);
+  tracker.install(before.config, before.progress);
+  return changer.enterJoint(cs.autoLeave, incoming);
 }

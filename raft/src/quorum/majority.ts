@@ -14,13 +14,20 @@ export function describeIndex(index: number): string {
   return index === Number.POSITIVE_INFINITY ? '∞' : String(index);
 }
 
+/** From here on insertion sort loses, and a member that was sent a huge membership would stand still in it. */
+const LARGE_QUORUM = 32;
+
 /**
  * The highest index that a majority of `count` members reaches, given how far each does: what section 5.3 of the paper
  * lets a leader commit. Infinity where there is nobody, so that an empty half of a joint configuration holds nothing
- * back. Sorts the first `count` of `indexes` in place.
+ * back. May sort the first `count` of `indexes` in place.
  */
 export function majorityIndex(indexes: number[], count: number): number {
   if (count === 0) return Number.POSITIVE_INFINITY;
+  if (count >= LARGE_QUORUM) {
+    const sorted = Float64Array.from(indexes.slice(0, count)).sort();
+    return sorted[count - (Math.floor(count / 2) + 1)] as number;
+  }
   // Insertion sort: quorums are small, and their members' indexes nearly equal.
   for (let i = 1; i < count; i++) {
     const index = indexes[i] as number;
@@ -45,7 +52,14 @@ export class MajorityConfig {
   }
 
   has(id: NodeId): boolean {
-    return this.ids.includes(id);
+    let low = 0;
+    let high = this.ids.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.ids[middle] as NodeId) < id) low = middle + 1;
+      else high = middle;
+    }
+    return this.ids[low] === id;
   }
 
   /** The highest index that a majority has acknowledged; Infinity where there are no voters. */

@@ -1,9 +1,9 @@
-import type { ConfState } from '@raft-ts/raft';
+import { type ConfChangeSingle, ConfChangeType, type ConfState } from '@raft-ts/raft';
 import { checkConfStatesEquivalent, restoreConfig, seededRandom } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { expectRefusal } from '../log/fixtures.js';
-import { confState, describeResult, sorted } from './fixtures.js';
+import { confState, describeResult, Membership, sorted } from './fixtures.js';
 
 const limits = { lastIndex: 10, maxInflight: 20, maxInflightBytes: 0 };
 
@@ -66,7 +66,53 @@ describe('CR-001 TestRestore: a membership that was stored is restored as it was
   });
 });
 
+/** The membership that is reached by one change after the other, each installed before the next: as etcd does. */
+function restoreStepByStep(cs: ConfState): string {
+  const steps = (type: ConfChangeType, ids: readonly bigint[]): ConfChangeSingle[] =>
+    ids.map((nodeId) => ({ type, nodeId }));
+  const { ConfChangeAddNode, ConfChangeAddLearnerNode, ConfChangeRemoveNode } = ConfChangeType;
+  const incoming = [
+    ...steps(ConfChangeRemoveNode, cs.votersOutgoing),
+    ...steps(ConfChangeAddNode, cs.voters),
+    ...steps(ConfChangeAddLearnerNode, [...cs.learners, ...cs.learnersNext]),
+  ];
+  const membership = new Membership(limits.lastIndex, limits.maxInflight, limits.maxInflightBytes);
+  if (cs.votersOutgoing.length === 0) {
+    for (const change of incoming) membership.simple([change]);
+  } else {
+    for (const change of steps(ConfChangeAddNode, cs.votersOutgoing)) membership.simple([change]);
+    membership.enterJoint(incoming, cs.autoLeave);
+  }
+  return String(membership);
+}
+
+function outcome(restore: () => string): string {
+  try {
+    return restore();
+  } catch (error) {
+    return `refused: ${(error as Error).message}`;
+  }
+}
+
 describe('restoring a membership', () => {
+  it('ends where one change after the other ends, also for lists that no change leads to', () => {
+    // Few ids, zero among them: repetitions, and members of several lists, are frequent.
+    const ids = fc.array(fc.bigInt({ min: 0n, max: 6n }), { maxLength: 5 });
+    const lists = fc.record({
+      voters: ids,
+      learners: ids,
+      votersOutgoing: fc.oneof(fc.constant([]), ids),
+      learnersNext: ids,
+      autoLeave: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(lists, (cs) => {
+        expect(outcome(() => describeResult(restoreConfig(cs, limits)))).to.equal(outcome(() => restoreStepByStep(cs)));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
   it('gives every member new progress', () => {
     const cs = confState({ voters: [1n], learners: [3n], votersOutgoing: [2n], learnersNext: [2n], autoLeave: true });
     const restored = restoreConfig(cs, { ...limits, maxInflightBytes: 99 });
