@@ -5,6 +5,8 @@ import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageE
 export interface ClusterOptions {
   /** The members to start, in ascending order of ids. */
   readonly peers: readonly Peer[];
+  /** The folder with the members' folders; `undefined`: their logs are in memory. */
+  readonly data: string | undefined;
   /** Flags that every member gets besides. */
   readonly memberFlags: readonly string[];
 }
@@ -15,6 +17,8 @@ Runs a Raft cluster: one process per member, their output in this terminal. Ctrl
 
   --members N   start members 1 to N, 1 to 9, at 127.0.0.1:22210, 22220, … (default 3)
   --peers LIST  start these members instead: 1=http://HOST:PORT,2=http://HOST:PORT,…
+  --data DIR    keep the log of member N in DIR/member-N (default data)
+  --memory      keep the logs in memory
   --help        print this text
   --version     print the version
 
@@ -30,6 +34,8 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
       options: {
         members: { type: 'string' },
         peers: { type: 'string' },
+        data: { type: 'string' },
+        memory: { type: 'boolean' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -39,10 +45,15 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
     if (values.members !== undefined && values.peers !== undefined) {
       throw new UsageError('--members and --peers exclude each other');
     }
+    if (values.data === '') throw new UsageError("--data wants a folder, not ''");
+    if (values.data !== undefined && values.memory === true) {
+      throw new UsageError('--data and --memory exclude each other');
+    }
+    const data = values.memory === true ? undefined : (values.data ?? 'data');
     const peers =
       values.peers === undefined
         ? localPeers(parseWhole('--members', values.members ?? '3', 1, 9))
         : parsePeers(values.peers);
-    return { kind: 'run', options: { peers, memberFlags: argv.slice(end + 1) } };
+    return { kind: 'run', options: { peers, data, memberFlags: argv.slice(end + 1) } };
   });
 }

@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { NodeId } from '@raft-ts/raft';
 import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
-import { formatPeers, type Peer } from './peers.js';
+import { defaultData } from './flags.js';
+import { formatPeers } from './peers.js';
 import { stopRequested } from './stop.js';
 import { carryOut } from './usage.js';
 
@@ -22,7 +23,8 @@ export function main(argv: readonly string[]): Promise<number> {
   return carryOut('cluster', parseClusterFlags(argv), runCluster);
 }
 
-async function runCluster({ peers, memberFlags }: ClusterOptions): Promise<number> {
+async function runCluster(options: ClusterOptions): Promise<number> {
+  const { peers } = options;
   const stopping = stopRequested();
   const running = new Set<ChildProcess>();
   let killed = false;
@@ -36,7 +38,7 @@ async function runCluster({ peers, memberFlags }: ClusterOptions): Promise<numbe
   say(`members ${peers.map((peer) => peer.id).join(', ')}; Ctrl-C stops all of them`);
   await Promise.all(
     peers.map(async ({ id }, i) => {
-      const child = startMember(id, peers, memberFlags);
+      const child = startMember(id, options);
       running.add(child);
       say(`member ${id} is process ${child.pid}`);
       const output = [child.stdout, child.stderr].map((stream) =>
@@ -56,9 +58,10 @@ async function runCluster({ peers, memberFlags }: ClusterOptions): Promise<numbe
 }
 
 /** The channel is never spoken on: a member ends when it closes, however this process came to its end. */
-function startMember(id: NodeId, peers: readonly Peer[], memberFlags: readonly string[]): Member {
+function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): Member {
   const program = fileURLToPath(new URL('../bin/raftexample.js', import.meta.url));
-  const args = [program, ...memberFlags, '--id', String(id), '--peers', formatPeers(peers)];
+  const log = data === undefined ? ['--memory'] : ['--data', defaultData(data, id)];
+  const args = [program, '--id', String(id), '--peers', formatPeers(peers), ...log, ...memberFlags];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
 }
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
 import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers } from './peers.js';
 import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
@@ -20,6 +21,10 @@ export interface MemberOptions {
   readonly tickMs: number;
   /** `undefined` where this member proposes nothing. */
   readonly hello: HelloPlan | undefined;
+  /** The folder of its log; `undefined`: in memory. */
+  readonly data: string | undefined;
+  /** Entries from one snapshot to the next. */
+  readonly snapshotEvery: number;
   /** Print what raft and the transport do in all detail. */
   readonly verbose: boolean;
 }
@@ -34,6 +39,9 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
                       (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)
   --listen HOST:PORT  where to listen (default: this member's address among the peers)
   --tick MS           milliseconds per tick; ten without a leader start an election (default 100)
+  --data DIR          the folder of its log (default: data/member-ID here)
+  --memory            keep the log in memory instead: see below
+  --snapshot-every N  after so many entries take a snapshot and drop old entries (default 10000)
   --hello-after MS    propose hello, first after this many milliseconds
                       (default: member 1 after 5000, the others never)
   --hello-every MS    then every so many milliseconds (default 1000)
@@ -41,8 +49,12 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --help              print this text
   --version           print the version
 
-The log is kept in memory: a member that ended must not come back while the others live.
-They refuse it, and it ends with exit code 3. Exit code 2: bad flags, or the port is in use.
+A member that is started again goes on with its log, and catches up. One that lost its log
+(its folder was emptied, or it ran with --memory) must not come back while the others live:
+it could vote twice. They refuse it, and it ends with exit code 3.
+
+Exit codes: 0 stopped; 2 bad flags, or the port or the folder cannot be used; 3 refused;
+4 the log is damaged or cannot be written.
 `;
 
 /** The command line of `raftexample`. Reads nothing but its argument. */
@@ -55,6 +67,9 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         peers: { type: 'string' },
         listen: { type: 'string' },
         tick: { type: 'string' },
+        data: { type: 'string' },
+        memory: { type: 'boolean' },
+        'snapshot-every': { type: 'string' },
         'hello-after': { type: 'string' },
         'hello-every': { type: 'string' },
         verbose: { type: 'boolean' },
@@ -83,11 +98,25 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         peers,
         listen: { host: listen.host, port: listen.port },
         tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),
+        data: parseData(id, values.data, values.memory),
+        snapshotEvery: parseWhole('--snapshot-every', values['snapshot-every'] ?? '10000', 1, 1_000_000_000),
         hello: parseHello(id, values['hello-after'], values['hello-every']),
         verbose: values.verbose ?? false,
       },
     };
   });
+}
+
+/** Where a member keeps its log unless it is told. */
+export function defaultData(parent: string, id: NodeId): string {
+  return join(parent, `member-${id}`);
+}
+
+function parseData(id: NodeId, data: string | undefined, memory: boolean | undefined): string | undefined {
+  if (data === '') throw new UsageError("--data wants a folder, not ''");
+  if (memory !== true) return data ?? defaultData('data', id);
+  if (data !== undefined) throw new UsageError('--data and --memory exclude each other');
+  return undefined;
 }
 
 function parseHello(id: NodeId, after: string | undefined, every: string | undefined): HelloPlan | undefined {

@@ -1,7 +1,15 @@
 import { decodeConfChange, decodeConfChangeV2 } from '@raft-ts/proto';
-import { confChangesToString, type Entry, EntryType, type NodeId, type Logger as RaftLogger } from '@raft-ts/raft';
+import {
+  confChangesToString,
+  type Entry,
+  EntryType,
+  type NodeId,
+  type Logger as RaftLogger,
+  type Snapshot,
+} from '@raft-ts/raft';
 import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
 import winston from 'winston';
+import type { MemberStorage } from './storage.js';
 
 /** A member's log on standard output: one line per fact, the member's id in front, levels but `info` by name. */
 export function memberLog(id: NodeId, verbose: boolean): winston.Logger {
@@ -41,6 +49,23 @@ export function transportLogger(log: winston.Logger): TransportLogger {
   };
 }
 
+/** What a member finds of its log when it starts. */
+export function describeLog({ raft, isNew, place }: MemberStorage): string {
+  if (isNew) return `log ${place}: new`;
+  const { hardState } = raft.initialState();
+  const { index: snapshot } = raft.snapshot().metadata;
+  const behind = snapshot === 0 ? '' : `snapshot ${snapshot}, `;
+  return (
+    `log ${place}: ${behind}entries ${raft.firstIndex()} to ${raft.lastIndex()}, ` +
+    `term ${hardState?.term ?? 0}, commit ${hardState?.commit ?? 0}; the committed ones follow`
+  );
+}
+
+/** The entries up to a snapshot's are not shown: nobody has them any more. */
+export function describeSnapshot({ metadata: { index, term } }: Snapshot): string {
+  return `snapshot index=${index} term=${term}`;
+}
+
 /** A committed entry on one line. Every member must print the same lines, in the order of the index, without a gap. */
 export function describeCommitted(entry: Entry): string {
   const { kind, text } = contentOf(entry);
@@ -63,7 +88,7 @@ function contentOf(entry: Entry): { kind: string; text: string } {
 /** Why a member has to end, in one line. */
 export function describeRemoval(id: NodeId, { reason, by }: Removal): string {
   return reason === 'incarnation'
-    ? `refused by member ${by}: it knows an earlier process of member ${id}, whose log is gone with it. ` +
+    ? `refused by member ${by}: it knows an earlier log of member ${id}, which is gone. ` +
         `A member without its log could vote twice, so this one ends; member ${id} is back when all are started anew`
     : `refused by member ${by}: member ${id} was removed from the cluster`;
 }

@@ -1,13 +1,27 @@
-import { randomUUID } from 'node:crypto';
-import { decodeConfChange, decodeConfChangeV2 } from '@raft-ts/proto';
-import { type Entry, EntryType, isEmptySnap, MemoryStorage, type Node, RaftError, startNode } from '@raft-ts/raft';
+import {
+  decodeConfChangeEntry,
+  isConfChangeEntry,
+  isEmptySnap,
+  type Node,
+  RaftError,
+  restartNode,
+  startNode,
+} from '@raft-ts/raft';
 import type { Transport } from '@raft-ts/raft/memory-transport';
 import { HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
 import type { MemberOptions } from './flags.js';
 import { sayHello } from './hello.js';
-import { describeCommitted, describeRemoval, raftLogger, transportLogger } from './log.js';
+import {
+  describeCommitted,
+  describeLog,
+  describeRemoval,
+  describeSnapshot,
+  raftLogger,
+  transportLogger,
+} from './log.js';
 import { type Address, formatAddress, peerUrl } from './peers.js';
+import { type MemberStorage, openStorage } from './storage.js';
 import { UsageError } from './usage.js';
 
 /** All members of a cluster carry the same; a transport refuses messages of another. */
@@ -17,26 +31,17 @@ const REFUSED = 3;
 
 /**
  * Run one member until `stopping` aborts, or the others refuse it. Resolves to the exit code.
- * @throws UsageError where the address cannot be listened on
+ * @throws UsageError where the address cannot be listened on; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
-  const { id, peers, listen, tickMs, hello } = options;
-  const storage = new MemoryStorage();
-  const node = startNode(
-    {
-      id,
-      electionTick: 10,
-      heartbeatTick: 1,
-      storage,
-      maxSizePerMsg: 4096,
-      maxInflightMsgs: 256,
-      logger: raftLogger(log),
-    },
-    peers.map((peer) => ({ id: peer.id })),
-  );
+  const { id, peers, listen, tickMs, hello, snapshotEvery } = options;
+  const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID }, log);
+  log.info(describeLog(storage));
+  const node = start(options, storage, log);
   const ending = new AbortController();
   stopping.addEventListener('abort', () => ending.abort());
   ending.signal.addEventListener('abort', () => void node.stop());
+  if (stopping.aborted) ending.abort();
   let removal: Removal | undefined;
   const transport = new HttpTransport({
     id,
@@ -47,7 +52,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
       reportUnreachable: (peer) => node.reportUnreachable(peer),
       reportSnapshot: (peer, status) => node.reportSnapshot(peer, status),
     },
-    incarnation: randomUUID(),
+    incarnation: storage.incarnation,
     onRemoved: (first) => {
       removal ??= first;
       ending.abort();
@@ -60,39 +65,68 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     for (const peer of peers) if (peer.id !== id) transport.addPeer(peer.id, [peerUrl(peer)]);
     log.info(`member ${id} of ${peers.map((peer) => peer.id).join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
-    await handleReadys(node, storage, transport, log);
+    await handleReadys(node, storage, transport, { snapshotEvery, log });
     await greeting;
   } finally {
     clearInterval(ticker);
     ending.abort();
     await Promise.all([transport.stop(), node.stop()]);
+    await storage.close();
   }
   if (removal === undefined) return 0;
   log.error(describeRemoval(id, removal));
   return REFUSED;
 }
 
-/** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
-async function handleReadys(node: Node, storage: MemoryStorage, transport: Transport, log: Logger): Promise<void> {
-  for await (const rd of node.ready()) {
-    // What a message promises must be saved before the message leaves.
-    if (rd.hardState !== undefined) storage.setHardState(rd.hardState);
-    if (!isEmptySnap(rd.snapshot)) storage.applySnapshot(rd.snapshot);
-    storage.append(rd.entries);
-    transport.send(rd.messages);
-    for (const entry of rd.committedEntries) {
-      log.info(describeCommitted(entry));
-      apply(node, entry);
-    }
-    node.advance();
-  }
+/** A member without a log begins with the cluster; one that has a log goes on from there, whatever its flags say. */
+function start({ id, peers }: MemberOptions, storage: MemberStorage, log: Logger): Node {
+  const config = {
+    id,
+    electionTick: 10,
+    heartbeatTick: 1,
+    storage: storage.raft,
+    maxSizePerMsg: 4096,
+    maxInflightMsgs: 256,
+    logger: raftLogger(log),
+  };
+  return storage.isNew
+    ? startNode(
+        config,
+        peers.map((peer) => ({ id: peer.id })),
+      )
+    : restartNode(config);
 }
 
-/** hello changes nothing here; a change of the membership takes effect when the node is told so. */
-function apply(node: Node, { type, data }: Entry): void {
-  const bytes = data ?? new Uint8Array();
-  if (type === EntryType.EntryConfChange) node.applyConfChange(decodeConfChange(bytes));
-  if (type === EntryType.EntryConfChangeV2) node.applyConfChange(decodeConfChangeV2(bytes));
+/** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
+async function handleReadys(
+  node: Node,
+  storage: MemberStorage,
+  transport: Transport,
+  { snapshotEvery, log }: { readonly snapshotEvery: number; readonly log: Logger },
+): Promise<void> {
+  const { metadata: newest } = storage.raft.snapshot();
+  let { confState, index: snapshotAt } = newest;
+  for await (const rd of node.ready()) {
+    // What a message promises must be saved before the message leaves.
+    await storage.save(rd);
+    transport.send(rd.messages);
+    if (!isEmptySnap(rd.snapshot)) {
+      // The entries up to here are gone at the leader. Their effect would be in the snapshot, if hello had any.
+      log.info(describeSnapshot(rd.snapshot));
+      ({ confState, index: snapshotAt } = rd.snapshot.metadata);
+    }
+    for (const entry of rd.committedEntries) {
+      log.info(describeCommitted(entry));
+      // hello changes nothing here; a change of the membership takes effect when the node is told so.
+      if (isConfChangeEntry(entry)) confState = node.applyConfChange(decodeConfChangeEntry(entry));
+    }
+    const applied = rd.committedEntries.at(-1)?.index ?? snapshotAt;
+    node.advance();
+    if (applied - snapshotAt < snapshotEvery) continue;
+    // Half of what the snapshot covers stays, for members that lag: they need no snapshot then.
+    await storage.snapshot(applied, confState, applied - Math.floor(snapshotEvery / 2));
+    snapshotAt = applied;
+  }
 }
 
 async function serve(transport: HttpTransport, listen: Address): Promise<void> {

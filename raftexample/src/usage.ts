@@ -2,8 +2,22 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
-/** A command line that cannot be carried out; the message is the one line that the user sees. */
-export class UsageError extends Error {}
+/** A command that cannot go on; the message is the one line that the user sees. */
+export class CommandError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** A command line that cannot be carried out. */
+export class UsageError extends CommandError {
+  constructor(message: string) {
+    super(message, 2);
+  }
+}
 
 /** What a command line asks for: to run with these options, to print a text, or nothing that makes sense. */
 export type Command<Options> =
@@ -22,29 +36,29 @@ export function asCommand<Options>(read: () => Command<Options>): Command<Option
 }
 
 /**
- * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; 2, with one line on standard
- * error that begins with `name`, where the command or its `run` met a `UsageError`.
+ * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; that of a `CommandError` which
+ * the command or its `run` met, with one line on standard error that begins with `name`.
  */
 export async function carryOut<Options>(
   name: string,
   command: Command<Options>,
   run: (options: Options) => Promise<number>,
 ): Promise<number> {
-  const refuse = (reason: string): number => {
-    process.stderr.write(`${name}: ${reason}\n`);
-    return 2;
+  const refuse = ({ message, exitCode }: CommandError): number => {
+    process.stderr.write(`${name}: ${message}\n`);
+    return exitCode;
   };
   switch (command.kind) {
     case 'print':
       process.stdout.write(command.text);
       return 0;
     case 'refuse':
-      return refuse(command.reason);
+      return refuse(new UsageError(command.reason));
     case 'run':
       try {
         return await run(command.options);
       } catch (error) {
-        if (error instanceof UsageError) return refuse(error.message);
+        if (error instanceof CommandError) return refuse(error);
         throw error;
       }
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type Command,
   formatPeers,
@@ -33,6 +34,8 @@ describe('raftexample flags', () => {
       listen: { host: '127.0.0.1', port: 22220 },
       tickMs: 100,
       hello: undefined,
+      data: join('data', 'member-2'),
+      snapshotEvery: 10_000,
       verbose: false,
     });
   });
@@ -55,6 +58,12 @@ describe('raftexample flags', () => {
     ]);
     expect(listen).to.deep.equal({ host: '::1', port: 80 });
     expect(formatPeers(peers)).to.equal('1=http://10.0.0.1:1,2=http://node-2.example:65535,12=http://[::1]:80');
+  });
+
+  it('keeps its log where told, or in memory', () => {
+    expect(options(member('--id', '1', '--data', '/var/raft/a')).data).to.equal('/var/raft/a');
+    expect(options(member('--id', '1', '--memory')).data).to.equal(undefined);
+    expect(options(member('--id', '1', '--snapshot-every', '5')).snapshotEvery).to.equal(5);
   });
 
   it('listens elsewhere where told', () => {
@@ -93,7 +102,8 @@ describe('raftexample flags', () => {
 
   it('names every member flag in its help', () => {
     const help = member('--help');
-    for (const flag of ['id', 'peers', 'listen', 'tick', 'hello-after', 'hello-every', 'verbose', 'help', 'version']) {
+    const flags = ['id', 'peers', 'listen', 'tick', 'data', 'memory', 'snapshot-every', 'hello-after', 'hello-every'];
+    for (const flag of [...flags, 'verbose', 'help', 'version']) {
       expect(help.kind === 'print' && help.text).to.contain(`--${flag}`);
     }
   });
@@ -128,6 +138,9 @@ describe('raftexample flags', () => {
     [['--id', '1', '--tick', '1e3'], /--tick wants/u],
     [['--id', '2', '--hello-every', '0'], /--hello-every wants/u],
     [['--id', '2', '--hello-after', 'soon'], /--hello-after wants/u],
+    [['--id', '1', '--data', ''], /--data wants a folder, not ''/u],
+    [['--id', '1', '--data', 'x', '--memory'], /--data and --memory exclude each other/u],
+    [['--id', '1', '--snapshot-every', '0'], /--snapshot-every wants/u],
   ];
   for (const [argv, reason] of refused) {
     it(`refuses '${argv.join(' ')}' in one line`, () => {
@@ -140,7 +153,9 @@ describe('raftexample flags', () => {
 
 describe('launcher flags', () => {
   it('starts three members, or as many as told, ten ports apart', () => {
-    expect(options(cluster())).to.deep.equal({ peers: localPeers(3), memberFlags: [] });
+    expect(options(cluster())).to.deep.equal({ peers: localPeers(3), data: 'data', memberFlags: [] });
+    expect(options(cluster('--memory')).data).to.equal(undefined);
+    expect(options(cluster('--data', 'x')).data).to.equal('x');
     expect(options(cluster('--members', '5')).peers.map((peer) => [peer.id, peer.port])).to.deep.equal([
       [1n, 22210],
       [2n, 22220],
@@ -153,6 +168,7 @@ describe('launcher flags', () => {
   it('starts the peers that it is given, and hands on what stands after --', () => {
     expect(options(cluster('--peers', '7=http://a:1', '--', '--tick', '20', '--', 'x'))).to.deep.equal({
       peers: [{ id: 7n, host: 'a', port: 1 }],
+      data: 'data',
       memberFlags: ['--tick', '20', '--', 'x'],
     });
   });
@@ -162,6 +178,8 @@ describe('launcher flags', () => {
     [['--members', '10'], /not '10'/u],
     [['--members', 'three'], /not 'three'/u],
     [['--members', '3', '--peers', '1=http://a:1'], /exclude each other/u],
+    [['--data', ''], /--data wants a folder, not ''/u],
+    [['--data', 'x', '--memory'], /--data and --memory exclude each other/u],
     [['--peers', 'x'], /--peers wants/u],
     [['--id', '1'], /Unknown option '--id'; see --help/u],
     [['5'], /Unexpected argument '5'/u],

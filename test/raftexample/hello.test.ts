@@ -2,36 +2,24 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
-import { expectAgreement, freePeers, type Program, Programs, portOf } from './processes.js';
+import {
+  commitOn,
+  expectAgreement,
+  freePeers,
+  lastIndex,
+  leaderOf,
+  type Program,
+  Programs,
+  portOf,
+} from './processes.js';
 
 /** Every member proposes, so that hello goes on whichever of them is killed. */
-const EAGER = ['--tick', '20', '--hello-after', '200', '--hello-every', '100'];
+const EAGER = ['--memory', '--tick', '20', '--hello-after', '200', '--hello-every', '100'];
 /** Only member 1 proposes, as in the example's defaults, but sooner and more often. */
-const FAST = ['--tick', '20'];
+const FAST = ['--memory', '--tick', '20'];
 const FAST_PROPOSER = [...FAST, '--hello-after', '200', '--hello-every', '100'];
 
-const hellos = (member: Program): number => member.committed.filter((entry) => entry.text === 'hello').length;
-const lastIndex = (member: Program): number => member.committed.at(-1)?.index ?? 0;
-
-/** Each member has committed `more` hellos beyond those it has now. */
-async function commitOn(members: readonly Program[], more = 3): Promise<void> {
-  const goals = members.map((member) => hellos(member) + more);
-  await Promise.all(
-    members.map((member, i) => member.until(`${goals[i]} hellos`, () => hellos(member) >= (goals[i] ?? 0))),
-  );
-}
-
-/** The member that won the last election that any of these saw. */
-async function leaderOf(members: readonly Program[]): Promise<Program> {
-  const term = Math.max(...members.flatMap((member) => member.committed.map((entry) => entry.term)));
-  const leader = members.find((member) =>
-    member.lines.some((line) => new RegExp(`became leader at term ${term}$`, 'u').test(line)),
-  );
-  if (leader === undefined) throw new Error(`no member says that it leads at term ${term}`);
-  return leader;
-}
-
-describe('raftexample: three processes', function () {
+describe('raftexample: three processes that keep their logs in memory', function () {
   this.timeout(180_000);
   const programs = new Programs();
   let peers: Peer[];
@@ -57,7 +45,9 @@ describe('raftexample: three processes', function () {
     const again = programs.member(members.indexOf(leader) + 1, peers, ...EAGER);
     expect(await again.exit()).to.deep.equal({ code: 3, signal: null });
     expect(
-      again.lines.filter((line) => /error: refused by member \d: it knows an earlier process/u.test(line)),
+      again.lines.filter((line) =>
+        /error: refused by member \d: it knows an earlier log of member \d, which is gone/u.test(line),
+      ),
     ).to.have.length(1);
     // What it logged before it was refused is the bootstrap that every member has.
     expectAgreement([...members.map((member) => member.committed), again.committed]);
@@ -95,11 +85,11 @@ describe('raftexample: three processes', function () {
 
   it('take in a member that starts a minute of ticks later for the first time', async () => {
     // 600 ticks of 10 ms; each hello takes at least as long as five of them.
-    const flags = ['--tick', '10', '--hello-after', '0', '--hello-every', '50'];
+    const flags = ['--memory', '--tick', '10', '--hello-after', '0', '--hello-every', '50'];
     const early = [1, 2].map((id) => programs.member(id, peers, ...flags));
     await commitOn(early, 120);
 
-    const late = programs.member(3, peers, '--tick', '10');
+    const late = programs.member(3, peers, '--memory', '--tick', '10');
     const goal = Math.max(...early.map(lastIndex)) + 5;
     await late.until(`index ${goal}`, () => lastIndex(late) >= goal);
     expectAgreement([...early, late].map((member) => member.committed));

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
@@ -32,10 +35,11 @@ export class Program {
   #exit: Exit | undefined;
 
   /** The channel makes the process end when the test run is killed. */
-  constructor(bin: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  constructor(bin: string, argv: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
     const program = fileURLToPath(new URL(`../../../raftexample/bin/${bin}`, import.meta.url));
     this.process = spawn(process.execPath, [program, ...argv], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      cwd,
       env: { ...process.env, ...env },
     });
     // Not the event `close`: node does not emit it once the channel was disconnected from here.
@@ -134,6 +138,27 @@ export function expectAgreement(sequences: readonly Committed[][]): void {
   for (const sequence of sequences) expect(sequence).to.deep.equal(longest.slice(0, sequence.length));
 }
 
+const hellos = (member: Program): number => member.committed.filter((entry) => entry.text === 'hello').length;
+export const lastIndex = (member: Program): number => member.committed.at(-1)?.index ?? 0;
+
+/** Each member has committed `more` hellos beyond those it has now. */
+export async function commitOn(members: readonly Program[], more = 3): Promise<void> {
+  const goals = members.map((member) => hellos(member) + more);
+  await Promise.all(
+    members.map((member, i) => member.until(`${goals[i]} hellos`, () => hellos(member) >= (goals[i] ?? 0))),
+  );
+}
+
+/** The member that won the last election that any of these saw. */
+export async function leaderOf(members: readonly Program[]): Promise<Program> {
+  const term = Math.max(...members.flatMap((member) => member.committed.map((entry) => entry.term)));
+  const leader = members.find((member) =>
+    member.lines.some((line) => new RegExp(`became leader at term ${term}$`, 'u').test(line)),
+  );
+  if (leader === undefined) throw new Error(`no member says that it leads at term ${term}`);
+  return leader;
+}
+
 /** Members 1 to `count` on ports of 127.0.0.1 that are free now. */
 export async function freePeers(count: number): Promise<Peer[]> {
   const servers = Array.from({ length: count }, () => createServer());
@@ -149,16 +174,23 @@ export function portOf(server: Server): number {
   return address.port;
 }
 
-/** Starts programs, and ends what a test has left running. */
+/** Starts programs in a folder of their own, and ends what a test has left running. */
 export class Programs {
   #started: Program[] = [];
+  #folder: string | undefined;
+
+  /** Where programs run: members find `data/member-N` here. Empty at first, and again after `endAll`. */
+  get folder(): string {
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'raftexample-'));
+    return this.#folder;
+  }
 
   member(id: number, peers: readonly Peer[], ...flags: string[]): Program {
     return this.start('raftexample.js', ['--id', String(id), '--peers', formatPeers(peers), ...flags]);
   }
 
   start(bin: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Program {
-    const program = new Program(bin, argv, env);
+    const program = new Program(bin, argv, this.folder, env);
     this.#started.push(program);
     return program;
   }
@@ -166,5 +198,7 @@ export class Programs {
   async endAll(): Promise<void> {
     const left = this.#started.splice(0).filter((program) => program.running);
     await Promise.all(left.map((program) => program.kill('SIGKILL')));
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true });
+    this.#folder = undefined;
   }
 }

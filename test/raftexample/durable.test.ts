@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Peer } from '@raft-ts/raftexample/internal';
+import { Wal } from '@raft-ts/raftwal';
+import { expect } from 'chai';
+import {
+  type Committed,
+  commitOn,
+  expectAgreement,
+  freePeers,
+  lastIndex,
+  type Program,
+  Programs,
+} from './processes.js';
+
+/** Every member proposes, so that hello goes on whichever of them is killed. */
+const FLAGS = ['--tick', '20', '--hello-after', '0', '--hello-every', '50'];
+
+const inspector = fileURLToPath(new URL('../../../raftwal/bin/raft-wal.js', import.meta.url));
+
+/** Three members that are killed and started again, and all that their processes have logged. */
+class Restarts {
+  readonly members: Program[];
+  readonly #programs: Programs;
+  readonly #peers: readonly Peer[];
+  readonly #flags: readonly string[];
+  readonly #earlier: Program[] = [];
+
+  constructor(programs: Programs, peers: readonly Peer[], flags: readonly string[] = FLAGS) {
+    this.#programs = programs;
+    this.#peers = peers;
+    this.#flags = flags;
+    this.members = peers.map(({ id }) => programs.member(Number(id), peers, ...flags));
+  }
+
+  /** The processes of all members, those that have ended too. */
+  get all(): Program[] {
+    return [...this.#earlier, ...this.members];
+  }
+
+  othersThan(victim: number): Program[] {
+    return this.members.filter((_, i) => i !== victim);
+  }
+
+  async kill(victim: number): Promise<void> {
+    const member = this.members[victim] as Program;
+    expect(await member.kill('SIGKILL')).to.deep.equal({ code: null, signal: 'SIGKILL' });
+    this.#earlier.push(member);
+  }
+
+  startAgain(victim: number): Program {
+    const member = this.#programs.member(victim + 1, this.#peers, ...this.#flags);
+    this.members[victim] = member;
+    return member;
+  }
+}
+
+/** A process shows the entries of its log from the first one on, then those that are new. */
+async function catchUp(member: Program, others: readonly Program[]): Promise<void> {
+  const goal = Math.max(...others.map(lastIndex));
+  await member.until(`entry ${goal}`, () => lastIndex(member) >= goal);
+}
+
+function hashOf(folder: string): string {
+  const hash = createHash('sha256');
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    hash.update(entry.name);
+    if (entry.isFile()) hash.update(readFileSync(join(entry.parentPath, entry.name)));
+  }
+  return hash.digest('hex');
+}
+
+describe('raftexample: three processes that keep their logs', function () {
+  this.timeout(180_000);
+  const programs = new Programs();
+  const folderOf = (id: number): string => join(programs.folder, 'data', `member-${id}`);
+  let peers: Peer[];
+
+  beforeEach(async () => {
+    peers = await freePeers(3);
+  });
+  afterEach(() => programs.endAll());
+
+  it('each in turn is killed under proposals and started again, twenty times: no gap, no index twice, one sequence', async () => {
+    const cluster = new Restarts(programs, peers);
+    await commitOn(cluster.members, 2);
+    for (let round = 0; round < 20; round++) {
+      const victim = round % 3;
+      const others = cluster.othersThan(victim);
+      await cluster.kill(victim);
+      await commitOn(others, 1);
+      await catchUp(cluster.startAgain(victim), others);
+    }
+    await commitOn(cluster.members, 2);
+    const runs = cluster.all.map(({ committed }) => committed);
+    expect(runs).to.have.length(23);
+    expectAgreement(runs);
+
+    for (const member of cluster.members) {
+      expect(await member.kill('SIGTERM')).to.deep.equal({ code: 0, signal: null });
+    }
+    const shortest = Math.min(...cluster.members.map(lastIndex));
+    const logs: string[] = [];
+    for (const { id } of peers) {
+      const dir = folderOf(Number(id));
+      await promisify(execFile)(process.execPath, [inspector, 'verify', dir]);
+      const wal = await Wal.open(join(dir, 'wal'), { readOnly: true });
+      const { entries } = await wal.readAll();
+      await wal.close();
+      logs.push(
+        entries
+          .slice(0, shortest)
+          .map(({ index, term, data }) => `${index}/${term} ${data}`)
+          .join('\n'),
+      );
+    }
+    expect(new Set(logs).size).to.equal(1);
+  });
+
+  it('all killed at once go on where they were', async () => {
+    const cluster = new Restarts(programs, peers);
+    await commitOn(cluster.members);
+    const before = Math.min(...cluster.members.map(lastIndex));
+    await Promise.all(cluster.members.map((_, i) => cluster.kill(i)));
+    const again = cluster.members.map((_, i) => cluster.startAgain(i));
+    for (const [i, member] of again.entries()) {
+      await member.sees(
+        new RegExp(`^\\[${i + 1}\\] log in data/member-${i + 1}: entries 1 to \\d+, term \\d+, commit`, 'u'),
+      );
+    }
+    await commitOn(again);
+    expect(Math.min(...again.map(lastIndex))).to.be.greaterThan(before);
+    expectAgreement(cluster.all.map(({ committed }) => committed));
+  });
+
+  it('one that was away while the others dropped what it lacks is caught up by a snapshot', async () => {
+    const cluster = new Restarts(programs, peers, [...FLAGS, '--snapshot-every', '20']);
+    await commitOn(cluster.members, 1);
+    await cluster.kill(2);
+    await commitOn(cluster.othersThan(2), 60);
+    const late = cluster.startAgain(2);
+    const shown = await late.sees(/^\[3\] snapshot index=\d+ term=\d+$/u);
+    await catchUp(late, cluster.othersThan(2));
+    await commitOn(cluster.members, 2);
+
+    const at = Number(/index=(\d+)/u.exec(shown)?.[1]);
+    const behind = late.committed.filter(({ index }) => index > at);
+    expect(behind.map(({ index }) => index)).to.deep.equal(behind.map((_, i) => at + 1 + i));
+    const [first] = cluster.members as [Program];
+    const same = ({ index }: Committed): boolean => index > at && index <= Math.min(lastIndex(first), lastIndex(late));
+    expect(behind.filter(same)).to.deep.equal(first.committed.filter(same));
+    expect(behind.filter(same)).not.to.have.length(0);
+
+    await cluster.kill(0);
+    const again = cluster.startAgain(0);
+    await again.sees(/^\[1\] log in data\/member-1: snapshot \d+, entries \d+ to \d+, term/u);
+    await catchUp(again, cluster.othersThan(0));
+  });
+
+  for (const emptied of ['.', 'wal']) {
+    it(`one whose log is gone (${emptied} was removed) is refused with exit code 3`, async () => {
+      const cluster = new Restarts(programs, peers);
+      await commitOn(cluster.members, 1);
+      await cluster.kill(1);
+      rmSync(join(folderOf(2), emptied), { recursive: true });
+      await commitOn(cluster.othersThan(1), 1);
+      const again = cluster.startAgain(1);
+      expect(await again.exit()).to.deep.equal({ code: 3, signal: null });
+      expect(
+        again.lines.filter((line) => /error: refused by member \d: .* log of member 2, which is gone/u.test(line)),
+      ).to.have.length(1);
+      await commitOn(cluster.othersThan(1), 1);
+    });
+  }
+
+  it('a folder of another member, and one that is in use, are refused in one line, and nothing in them changes', async () => {
+    const one = programs.member(1, peers, ...FLAGS);
+    await one.sees(/committed index=3/u);
+    const second = programs.member(1, await freePeers(1), ...FLAGS);
+    expect(await second.exit()).to.deep.equal({ code: 2, signal: null });
+    expect(second.errors).to.deep.equal(['raftexample: the log in data/member-1 is in use by another process']);
+    expect(one.running).to.equal(true);
+
+    await one.kill('SIGTERM');
+    const before = hashOf(folderOf(1));
+    const other = programs.member(2, peers, ...FLAGS, '--data', folderOf(1));
+    expect(await other.exit()).to.deep.equal({ code: 2, signal: null });
+    expect(other.errors).to.have.length(1);
+    expect(other.errors[0]).to.match(/^raftexample: the log in .*member-1 is not this member's: .*member 1/u);
+    expect(hashOf(folderOf(1))).to.equal(before);
+  });
+
+  it('a damaged log is refused with exit code 4, its place, and whom to ask', async () => {
+    const one = programs.member(1, await freePeers(1), ...FLAGS);
+    await commitOn([one], 3);
+    await one.kill('SIGTERM');
+    const wal = join(folderOf(1), 'wal');
+    const [name] = readdirSync(wal).filter((file) => file.endsWith('.wal'));
+    const path = join(wal, name as string);
+    const bytes = readFileSync(path);
+    const at = bytes.indexOf('hello');
+    bytes[at] = 0;
+    writeFileSync(path, bytes);
+    const again = programs.member(1, await freePeers(1), ...FLAGS);
+    expect(await again.exit()).to.deep.equal({ code: 4, signal: null });
+    expect(again.errors).to.have.length(1);
+    expect(again.errors[0]).to.match(
+      /^raftexample: the log in data\/member-1: .*\(\S+\.wal at byte \d+\) \[ERR_RAFT_WAL_CORRUPT\]; see: npx raft-wal verify data\/member-1$/u,
+    );
+  });
+
+  it('a folder that cannot be made is refused in one line', async () => {
+    writeFileSync(join(programs.folder, 'file'), '');
+    const one = programs.member(1, peers, ...FLAGS, '--data', 'file/member-1');
+    expect(await one.exit()).to.deep.equal({ code: 2, signal: null });
+    expect(one.errors).to.have.length(1);
+    expect(one.errors[0]).to.match(/^raftexample: cannot keep a log in file\/member-1: ENOTDIR/u);
+  });
+});
