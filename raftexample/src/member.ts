@@ -65,7 +65,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     for (const peer of peers) if (peer.id !== id) transport.addPeer(peer.id, [peerUrl(peer)]);
     log.info(`member ${id} of ${peers.map((peer) => peer.id).join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
-    await handleReadys(node, storage, transport, { snapshotEvery, log });
+    await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log });
     await greeting;
   } finally {
     clearInterval(ticker);
@@ -102,13 +102,19 @@ async function handleReadys(
   node: Node,
   storage: MemberStorage,
   transport: Transport,
-  { snapshotEvery, log }: { readonly snapshotEvery: number; readonly log: Logger },
+  {
+    snapshotEvery,
+    ending,
+    log,
+  }: { readonly snapshotEvery: number; readonly ending: AbortSignal; readonly log: Logger },
 ): Promise<void> {
   const { metadata: newest } = storage.raft.snapshot();
   let { confState, index: snapshotAt } = newest;
   for await (const rd of node.ready()) {
     // What a message promises must be saved before the message leaves.
     await storage.save(rd);
+    // A node that was stopped meanwhile takes nothing any more. What is saved is applied after the next start.
+    if (ending.aborted) return;
     transport.send(rd.messages);
     if (!isEmptySnap(rd.snapshot)) {
       // The entries up to here are gone at the leader. Their effect would be in the snapshot, if hello had any.

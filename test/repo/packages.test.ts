@@ -15,7 +15,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   // Types of express appear in the package's own declarations.
   rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
   raftwal: ['@node-rs/crc32', '@raft-ts/proto', '@raft-ts/raft', 'fs-native-extensions'],
-  raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', 'winston'],
+  raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', '@raft-ts/raftwal', 'winston'],
 };
 
 /** The program that the tests below run elsewhere: see memory-cluster.ts. */
