@@ -66,6 +66,9 @@ export const MAX_ANSWER_BYTES = 4096;
 /** Bytes that are gathered before a stream's socket is written to. */
 export const WRITE_BATCH_BYTES: number = 256 * 1024;
 
+/** From this length on a part of a write is handed to the system as it is; shorter ones are cheaper copied together. */
+export const LARGE_PART_BYTES: number = 8 * 1024;
+
 /** Most bytes of headers in one request. */
 export const MAX_HEADER_BYTES: number = 16 * 1024;
 

@@ -3,7 +3,7 @@ import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { linkHeartbeat, type StreamEncoder } from './codec/stream-codec.js';
 import type { TransportContext } from './context.js';
 import { formatId } from './headers.js';
-import { STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
+import { LARGE_PART_BYTES, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
 import type { Failure, PeerStatus } from './peer-status.js';
 import { SendQueue } from './send-queue.js';
 import type { FollowerStats } from './stats/leader-stats.js';
@@ -141,7 +141,13 @@ export class StreamWriter {
   }
 
   private write(connection: Connection, parts: readonly Uint8Array[]): void {
-    if (parts.length > 0) connection.blocked = !connection.response.write(Buffer.concat(parts));
+    if (parts.length === 0) return;
+    const { response } = connection;
+    // Corked, what is written becomes one HTTP chunk and one call of the system, and large parts are not copied.
+    response.cork();
+    for (const piece of joinSmall(parts)) response.write(piece);
+    response.uncork();
+    connection.blocked = response.writableNeedDrain;
   }
 
   /** The stream broke: what waits for it is lost. */
@@ -173,4 +179,24 @@ export class StreamWriter {
     const fields = { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
     this.ctx.logger[level](message, error === undefined ? fields : { ...fields, error });
   }
+}
+
+/** The same bytes, with small neighbours copied together. */
+function joinSmall(parts: readonly Uint8Array[]): Uint8Array[] {
+  const joined: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const endRun = (): void => {
+    if (small.length > 0) joined.push(small.length === 1 ? (small[0] as Uint8Array) : Buffer.concat(small));
+    small = [];
+  };
+  for (const part of parts) {
+    if (part.length < LARGE_PART_BYTES) {
+      small.push(part);
+      continue;
+    }
+    endRun();
+    joined.push(part);
+  }
+  endRun();
+  return joined;
 }

@@ -1,9 +1,10 @@
-const smallest = 64;
+/** A run of up to so many bytes is given its whole room at once: growing it would copy it once more. */
+const GATHERED_AT_ONCE = 256 * 1024;
 
 /**
  * Hands out exactly n bytes at a time from chunks of any size. A run of bytes that lies within one chunk is a view of
- * it; one that spans chunks is gathered in a buffer that never exceeds twice what has really arrived, so that a length
- * that was merely announced allocates nothing.
+ * it; one that spans chunks is gathered in a buffer that never exceeds the larger of 256 KiB and twice what has really
+ * arrived, whatever length was announced.
  */
 export class ByteQueue {
   private chunk: Uint8Array = new Uint8Array(0);
@@ -53,7 +54,7 @@ export class ByteQueue {
     if (count === 0) return;
     const needed = this.gatheredLength + count;
     if (needed > this.gathered.length) {
-      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * this.gathered.length, smallest)));
+      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * this.gathered.length, GATHERED_AT_ONCE)));
       grown.set(this.gathered.subarray(0, this.gatheredLength));
       this.gathered = grown;
     }
