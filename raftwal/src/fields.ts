@@ -148,11 +148,17 @@ export function varintSize(value: number): number {
 /** Writes the varint of a number from 0 to 2^53 - 1 at `position`; returns the position behind it. */
 export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
   let at = position;
-  let rest = value;
-  while (rest > 127) {
-    buffer[at++] = (rest % 128) | 128;
-    rest = Math.floor(rest / 128);
+  let high = value;
+  while (high > 0xffff_ffff) {
+    buffer[at++] = (high % 128) | 128;
+    high = Math.floor(high / 128);
   }
-  buffer[at++] = rest;
+  // The rest has 32 bits, which shifts take apart faster.
+  let low = high >>> 0;
+  while (low > 127) {
+    buffer[at++] = (low & 127) | 128;
+    low >>>= 7;
+  }
+  buffer[at++] = low;
   return at;
 }

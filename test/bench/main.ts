@@ -120,13 +120,44 @@ function walCases(): Case[] {
   return [...batches.map(append('wal_batches_per_s')), ...batches.map(append('wal_share_of_raw')), read];
 }
 
+const growthFigures = ['us_per_entry', 'us_per_entry_in_the_last_tenth', 'open_ms', 'peak_resident_mib'];
+
+function growthCases(): Case[] {
+  return [1e3, 1e4, 1e5, 1e6, 1e7].flatMap((length) =>
+    growthFigures.map((figure) => ({
+      name: `${format(length)} entries`,
+      figure,
+      higherIsBetter: false,
+      ours: [],
+      anchor: [],
+      matches: (result: Result) => result['entries'] === length,
+    })),
+  );
+}
+
+function snapshotCases(): Case[] {
+  return ['write_mb_per_s', 'read_mb_per_s', 'memory_mib'].map((figure) => ({
+    name: '4.5 GiB',
+    figure,
+    higherIsBetter: figure !== 'memory_mib',
+    ours: [],
+    anchor: [],
+    matches: () => true,
+  }));
+}
+
 const workloads: Readonly<Record<string, () => Case[]>> = {
   rawnode: rawnodeCases,
   node: nodeCases,
   codec: codecCases,
   transport: transportCases,
   wal: walCases,
+  'wal-growth': growthCases,
+  'snapshot-files': snapshotCases,
 };
+
+/** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
+const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
@@ -225,7 +256,7 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
   return rows;
 }
 
-const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal]… [--rounds N] [--json]
+const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal|wal-growth|snapshot-files]… [--rounds N] [--json]
 
   --rounds N  runs of each side for each case, in turn (default 3)
   --json      print the rows as one line of JSON, last`;
@@ -239,7 +270,8 @@ function main(): void {
       help: { type: 'boolean', default: false },
     },
   });
-  const wanted = positionals.length > 0 ? positionals : Object.keys(workloads);
+  const wanted =
+    positionals.length > 0 ? positionals : Object.keys(workloads).filter((name) => !withoutAnchor.includes(name));
   const unknown = wanted.find((name) => workloads[name] === undefined);
   const rounds = Number(values.rounds);
   if (values.help || unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
@@ -251,7 +283,8 @@ function main(): void {
   try {
     const rows = wanted.flatMap((name) => {
       const cases = (workloads[name] as () => Case[])();
-      return report(name, cases, collect(name, cases, rounds, buildAnchor(name, folder)));
+      const anchor = withoutAnchor.includes(name) ? undefined : buildAnchor(name, folder);
+      return report(name, cases, collect(name, cases, rounds, anchor));
     });
     if (values.json) console.log(JSON.stringify({ rows }));
   } finally {

@@ -9,7 +9,7 @@ import type { RunRecord } from './record.js';
 import { compareReports, countResults, renderReport } from './report.js';
 import { checkCounts, type ExpectedCounts, type GoTest, matchRows } from './rows.js';
 
-const USAGE = `Runs the tests of raft, of its scripts and of its bytes, finds the mocha test of every Go test of etcd's raft by its
+const USAGE = `Runs the tests of raft, of its scripts and bytes, of the log and the transport, finds the mocha test of every Go test of etcd's by its
 title, and writes test/CONFORMANCE.md.
 
 Usage: npm run conformance -- [--check]
@@ -24,8 +24,8 @@ assertion, or where less was compared than test/expected-counts.json says; 2 whe
 const root = resolve(import.meta.dirname, '../../..');
 const reportFile = join(root, 'test/CONFORMANCE.md');
 
-/** The tests that the rows may point to. */
-export const areas: readonly string[] = ['raft', 'interaction', 'proto', 'corpus'];
+/** The folders of tests that the rows may point to; of the log's tests, which take long, those with etcd's scenarios. */
+export const areas: readonly string[] = ['raft', 'interaction', 'proto', 'corpus', 'rafthttp'];
 
 /** Runs the compiled tests that match these patterns, seen from the root of the repository. */
 export function recordRun(specs: readonly string[], output: 'inherit' | 'ignore' = 'inherit'): RunRecord {
@@ -71,7 +71,7 @@ export function conformance(args: readonly string[]): number {
     return 2;
   }
 
-  const specs = areas.map((area) => `test/dist/${area}/**/*.test.js`);
+  const specs = [...areas.map((area) => `test/dist/${area}/**/*.test.js`), 'test/dist/raftwal/etcd-*.test.js'];
   let run: RunRecord;
   try {
     run = recordRun(specs);

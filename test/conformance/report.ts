@@ -5,9 +5,10 @@ const HEAD = `# Conformance with the tests of etcd's raft
 
 Written by \`npm run conformance\`; \`npm run conformance -- --check\` compares it with the tests as they are.
 
-Every test of etcd's raft (\`go.etcd.io/raft/v3\` v3.7.0) stands here with the mocha test that has the same scenario and the
-same expectations. A mocha test says so by its title: \`RT-001 TestProgressLeader: …\`, on a test or on a suite whose
-tests are the cases. \`pass\` means that every case passed and ran at least one assertion.
+Every test of etcd's raft (\`go.etcd.io/raft/v3\` v3.7.0), and of the log, the snapshots and the transport of its server (v3.7.1),
+stands here with the mocha test that has the same scenario and the same expectations. A mocha test says so by its title:
+\`RT-001 TestProgressLeader: …\`, on a test or on a suite whose tests are the cases; one that has the scenarios of several
+is named in \`test/conformance/go-tests.json\`. \`pass\` means that every case passed and ran at least one assertion.
 `;
 
 /** The order in which results are counted. */

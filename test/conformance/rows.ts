@@ -1,6 +1,6 @@
 import type { RunRecord, TestRecord } from './record.js';
 
-/** A test, example or benchmark of etcd's raft. */
+/** A test, example or benchmark of etcd's raft, or of its log, snapshots and transport. */
 export interface GoTest {
   /** The number it has here: the prefix says the file. */
   readonly id: string;
@@ -8,13 +8,18 @@ export interface GoTest {
   readonly name: string;
   /** Why there is nothing in it that another implementation could do. */
   readonly goOnly?: string;
+  /**
+   * The mocha test or suite that has its scenario, where that has those of several Go tests, or of a whole table of etcd's
+   * answers, and so bears no number.
+   */
+  readonly title?: string;
   /** What of etcd's its mocha test reads, and may be skipped without. */
   readonly needs?: string;
 }
 
 export type Result = 'pass' | 'FAIL' | 'skipped' | 'Go only' | 'MISSING';
 
-/** A Go test and the mocha tests whose title, or whose suite's title, begins with its number and name. */
+/** A Go test and the mocha tests whose title, or whose suite's title, begins with its number and name, or is its `title`. */
 export interface Row {
   readonly test: GoTest;
   /** What the titles say after number and name, each once. */
@@ -50,7 +55,11 @@ export function matchRows(goTests: readonly GoTest[], records: readonly TestReco
   const problems: string[] = [];
   const names = new Map(goTests.map(({ id, name }) => [id, name]));
   const matches = new Map<string, Match[]>(goTests.map(({ id }) => [id, []]));
+  const titled = goTests.filter(({ title }) => title !== undefined);
   for (const record of records) {
+    for (const part of record.path) {
+      for (const { id, title } of titled) if (title === part) matches.get(id)?.push({ title: part, record });
+    }
     const name = record.path.join(' › ');
     if (record.state === 'failed') problems.push(`${name} failed: ${record.error ?? 'without saying why'}`);
     for (const title of record.path.filter((part) => NUMBER.test(part))) {

@@ -26,12 +26,12 @@ const nameOf = (term: number, index: number): string =>
 describe("etcd's tests of snapshot files", () => {
   afterEach(removeScratch);
 
-  it('TestSaveAndLoad: what was saved is loaded', async () => {
+  it('SS-001 TestSaveAndLoad: what was saved is loaded', async () => {
     const { files } = await folderOf(snapshotAt(1, 1));
     expect(await files.load()).to.deep.equal(snapshotAt(1, 1));
   });
 
-  it('TestBadCRC: another sum is refused', async () => {
+  it('SS-002 TestBadCRC: another sum is refused', async () => {
     const { dir, files } = await folderOf(snapshotAt(1, 1));
     const path = join(dir, nameOf(1, 1));
     const bytes = readFileSync(path);
@@ -44,20 +44,20 @@ describe("etcd's tests of snapshot files", () => {
     expect(files.dir).to.equal(dir);
   });
 
-  it('TestFailback: an older one is loaded where the newest is bad, which is renamed', async () => {
+  it('SS-003 TestFailback: an older one is loaded where the newest is bad, which is renamed', async () => {
     const { dir, files } = await folderOf(snapshotAt(1, 1));
     writeFileSync(join(dir, nameOf(0xffff, 0xffff)), 'bad data');
     expect(await files.load()).to.deep.equal(snapshotAt(1, 1));
     expect(existsSync(join(dir, `${nameOf(0xffff, 0xffff)}.broken`))).to.equal(true);
   });
 
-  it('TestSnapNames: newest first', async () => {
+  it('SS-004 TestSnapNames: newest first', async () => {
     const { dir, files } = await folderOf();
     for (let i = 1; i <= 5; i++) writeFileSync(join(dir, `${i}.snap`), '');
     expect(await files.names()).to.deep.equal(['5.snap', '4.snap', '3.snap', '2.snap', '1.snap']);
   });
 
-  it('TestLoadNewestSnap: the newest, or the newest that the log confirms, in any order', async () => {
+  it('SS-005 TestLoadNewestSnap: the newest, or the newest that the log confirms, in any order', async () => {
     const { files } = await folderOf(snapshotAt(1, 1), snapshotAt(5, 1));
     expect((await files.load()).metadata.index).to.equal(5);
     const old = { index: 1, term: 1 };
@@ -69,26 +69,26 @@ describe("etcd's tests of snapshot files", () => {
     await refused(files.load([{ index: 5, term: 2 }]), 'ERR_RAFT_SNAP_NONE');
   });
 
-  it('TestNoSnapshot: an empty folder has none', async () => {
+  it('SS-006 TestNoSnapshot: an empty folder has none', async () => {
     const { files } = await folderOf();
     await refused(files.load(), 'ERR_RAFT_SNAP_NONE');
   });
 
-  it('TestEmptySnapshot: an empty file is broken', async () => {
+  it('SS-007 TestEmptySnapshot: an empty file is broken', async () => {
     const { dir, files } = await folderOf();
     writeFileSync(join(dir, nameOf(1, 1)), '');
     await refused(files.load(), 'ERR_RAFT_SNAP_NONE');
     expect(readdirSync(dir)).to.deep.equal([`${nameOf(1, 1)}.broken`]);
   });
 
-  it('TestAllSnapshotBroken: all are renamed, and there is none', async () => {
+  it('SS-008 TestAllSnapshotBroken: all are renamed, and there is none', async () => {
     const { dir, files } = await folderOf();
     for (let i = 1; i <= 3; i++) writeFileSync(join(dir, nameOf(1, i)), 'bad');
     await refused(files.load(), 'ERR_RAFT_SNAP_NONE');
     expect(readdirSync(dir).every((name) => name.endsWith('.broken'))).to.equal(true);
   });
 
-  it('TestReleaseSnapDBs: streams below the index go', async () => {
+  it('SS-009 TestReleaseSnapDBs: streams below the index go', async () => {
     const { dir, files } = await folderOf();
     for (const index of [100, 200, 300, 400]) await files.saveStream([new Uint8Array(1)], index);
     const removed = await files.releaseStreams(300);

@@ -55,7 +55,7 @@ describe("etcd's tests of the log", () => {
   afterEach(removeScratch);
 
   describe('creating', () => {
-    it("TestNew: the head is etcd's, byte for byte, in a file of the whole size", async () => {
+    it("WA-001 TestNew: the head is etcd's, byte for byte, in a file of the whole size", async () => {
       const dir = newPlace();
       const wal = await create(dir, somedata);
       await wal.close();
@@ -69,7 +69,7 @@ describe("etcd's tests of the log", () => {
       expect(bytes.subarray(72).every((byte) => byte === 0)).to.equal(true);
     });
 
-    it('TestCreateNewWALFile: files are 0600 in a folder of 0700, and a stale one is cut off', async () => {
+    it('WA-002 TestCreateNewWALFile: files are 0600 in a folder of 0700, and a stale one is cut off', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       expect(statSync(dir).mode & 0o777).to.equal(0o700);
@@ -82,19 +82,19 @@ describe("etcd's tests of the log", () => {
       expect(statSync(stale).size).to.equal(1000);
     });
 
-    it('TestCreateFailFromPollutedDir: a folder that holds a file is refused', async () => {
+    it('WA-003 TestCreateFailFromPollutedDir: a folder that holds a file is refused', async () => {
       const dir = scratchFolder();
       writeFileSync(join(dir, 'test.wal'), 'x');
       await refused(create(dir), 'ERR_RAFT_WAL_EXISTS');
     });
 
-    it('TestNewForInitedDir: a folder with a log is refused', async () => {
+    it('WA-004 TestNewForInitedDir: a folder with a log is refused', async () => {
       const dir = newPlace();
       await (await create(dir)).close();
       await refused(create(dir), 'ERR_RAFT_WAL_EXISTS');
     });
 
-    it('TestWalCleanup: where the folder cannot be made durable it is renamed to .broken and the time', async () => {
+    it('WA-005 TestWalCleanup: where the folder cannot be made durable it is renamed to .broken and the time', async () => {
       const dir = newPlace();
       const fs = new FaultyFs();
       fs.hook = (operation, path) => {
@@ -108,7 +108,7 @@ describe("etcd's tests of the log", () => {
       );
     });
 
-    it('TestCreateFailFromNoSpaceLeft: what the disk says is heard, and nothing stays under the name', async () => {
+    it('WA-006 TestCreateFailFromNoSpaceLeft: what the disk says is heard, and nothing stays under the name', async () => {
       const dir = newPlace();
       const fs = new FaultyFs();
       fs.hook = (operation) => {
@@ -118,7 +118,7 @@ describe("etcd's tests of the log", () => {
       expect(existsSync(dir)).to.equal(false);
     });
 
-    it('TestRestartCreateWal: what an interrupted creation left is discarded', async () => {
+    it('WA-021 TestRestartCreateWal: what an interrupted creation left is discarded', async () => {
       const dir = newPlace();
       mkdirSync(`${dir}.tmp`);
       writeFileSync(join(`${dir}.tmp`, first), 'half');
@@ -128,7 +128,7 @@ describe("etcd's tests of the log", () => {
       expect((await readBack(dir)).metadata).to.deep.equal(somedata);
     });
 
-    it('TestRenameFail: an error of the rename is heard', async () => {
+    it('WA-023 TestRenameFail: an error of the rename is heard', async () => {
       const dir = newPlace();
       const fs = new FaultyFs();
       fs.hook = (operation) => {
@@ -139,7 +139,7 @@ describe("etcd's tests of the log", () => {
   });
 
   describe('opening', () => {
-    it('TestOpenAtIndex: the last file that begins at or below the index, and all later ones', async () => {
+    it('WA-007 TestOpenAtIndex: the last file that begins at or below the index, and all later ones', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(state(1, 1n, 0), entries(1, 9));
@@ -156,7 +156,7 @@ describe("etcd's tests of the log", () => {
       await refused(Wal.open(scratchFolder(), small), 'ERR_RAFT_WAL_NOT_FOUND');
     });
 
-    it('TestOpenAtUncommittedIndex: opens at 0 where only entry 0 was saved', async () => {
+    it('WA-015 TestOpenAtUncommittedIndex: opens at 0 where only entry 0 was saved', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, [entry(0, 0)]);
@@ -164,7 +164,7 @@ describe("etcd's tests of the log", () => {
       expect((await readBack(dir)).entries).to.deep.equal([]);
     });
 
-    it('TestOpenForRead: read-only, all files are seen, though some are locked and some released', async () => {
+    it('WA-016 TestOpenForRead: read-only, all files are seen, though some are locked and some released', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       for (let i = 0; i < 10; i++) {
@@ -177,7 +177,7 @@ describe("etcd's tests of the log", () => {
       await wal.close();
     });
 
-    it('TestOpenWithMaxIndex: a huge first index is a gap, not a crash', async () => {
+    it('WA-017 TestOpenWithMaxIndex: a huge first index is a gap, not a crash', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, [entry(Number.MAX_SAFE_INTEGER)]);
@@ -186,7 +186,7 @@ describe("etcd's tests of the log", () => {
       expect(error.reason).to.equal('gap');
     });
 
-    it('TestReadAllFail: a log is read once', async () => {
+    it('WA-024 TestReadAllFail: a log is read once', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       const created = await refused(wal.readAll(), 'ERR_RAFT_WAL_STATE');
@@ -198,7 +198,7 @@ describe("etcd's tests of the log", () => {
       await opened.close();
     });
 
-    it('TestSearchIndex: the file that holds an index', () => {
+    it('WA-012 TestSearchIndex: the file that holds an index', () => {
       const names = [segmentName(0, 0), segmentName(1, 0x1000), segmentName(2, 0x50)];
       const at = (list: typeof names, index: number): number => list.indexOf(segmentsFrom(list, index)[0] as never);
       expect(at(names, 0x1000)).to.equal(2);
@@ -207,7 +207,7 @@ describe("etcd's tests of the log", () => {
       expect(() => segmentsFrom([segmentName(0, 0x1000)], 5)).to.throw('reaches back');
     });
 
-    it('TestScanWalName: sequence and index of a name, and no other names', () => {
+    it('WA-013 TestScanWalName: sequence and index of a name, and no other names', () => {
       expect(parseSegmentName('0000000000000000-0000000000000000.wal')).to.include({ sequence: 0, index: 0 });
       expect(parseSegmentName('00000000000000ff-0000000000000010.wal')).to.include({ sequence: 255, index: 16 });
       expect(parseSegmentName('0000000000000000.wal')).to.equal(undefined);
@@ -216,7 +216,7 @@ describe("etcd's tests of the log", () => {
   });
 
   describe('writing', () => {
-    it('TestSaveEmpty: an empty state and no entries write nothing', async () => {
+    it('WA-018 TestSaveEmpty: an empty state and no entries write nothing', async () => {
       const dir = newPlace();
       const fs = new FaultyFs();
       const wal = await Wal.create(dir, { ...small, fs });
@@ -226,7 +226,7 @@ describe("etcd's tests of the log", () => {
       expect(frameOffsets(dir)).to.have.length(4);
     });
 
-    it('TestCut: files are named for what they may hold, and the state is repeated in the new one', async () => {
+    it('WA-009 TestCut: files are named for what they may hold, and the state is repeated in the new one', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(state(1, 0n, 0), []);
@@ -249,7 +249,7 @@ describe("etcd's tests of the log", () => {
       expect(hardState).to.deep.equal(state(2, 0n, 0));
     });
 
-    it('TestSaveWithCut: files are cut by themselves, and everything survives', async () => {
+    it('WA-010 TestSaveWithCut: files are cut by themselves, and everything survives', async () => {
       const dir = newPlace();
       const wal = await Wal.create(dir, { segmentSize: 2048, metadata: somedata });
       const data = 'a'.repeat(500);
@@ -263,7 +263,7 @@ describe("etcd's tests of the log", () => {
       expect(metadata).to.deep.equal(somedata);
     });
 
-    it('TestReleaseLockTo: the newest file below the index stays held, with all later ones', async () => {
+    it('WA-019 TestReleaseLockTo: the newest file below the index stays held, with all later ones', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.releaseTo(10);
@@ -281,7 +281,7 @@ describe("etcd's tests of the log", () => {
       await wal.close();
     });
 
-    it('TestTailWriteNoSlackSpace: appending works where nothing is set aside any more', async () => {
+    it('WA-020 TestTailWriteNoSlackSpace: appending works where nothing is set aside any more', async () => {
       const dir = newPlace();
       const wal = await create(dir, somedata);
       await wal.save(state(1, 1n, 0), entries(1, 5));
@@ -295,7 +295,7 @@ describe("etcd's tests of the log", () => {
       expect(indexes((await readBack(dir)).entries)).to.deep.equal(indexes(entries(1, 10)));
     });
 
-    it('TestFilePipeline: hands out a file of zeros, and removes the one that nobody took', async () => {
+    it('WA-035 TestFilePipeline: hands out a file of zeros, and removes the one that nobody took', async () => {
       const dir = scratchFolder();
       const pipeline = new FilePipeline(new FaultyFs(), dir, SEGMENT_SIZE);
       pipeline.prepare();
@@ -306,7 +306,7 @@ describe("etcd's tests of the log", () => {
       expect(readdirSync(dir)).to.deep.equal([name]);
     });
 
-    it('TestFilePipelineFailPreallocate: an error surfaces where the file is taken', async () => {
+    it('WA-036 TestFilePipelineFailPreallocate: an error surfaces where the file is taken', async () => {
       const fs = new FaultyFs();
       fs.hook = (operation) => {
         if (operation === 'write') throw fileError('ENOSPC');
@@ -318,7 +318,7 @@ describe("etcd's tests of the log", () => {
       expect(readdirSync(dir)).to.deep.equal([]);
     });
 
-    it('TestValidateSnapshot: a mark needs index, term, and above index 0 a ConfState', async () => {
+    it('WA-042 TestValidateSnapshot: a mark needs index, term, and above index 0 a ConfState', async () => {
       const wal = await create(newPlace());
       await refused(wal.saveSnapshot({ index: 1, term: 1 }), 'ERR_RAFT_WAL_INVALID');
       await refused(wal.saveSnapshot({ index: 1, confState: oneVoter } as WalSnapshot), 'ERR_RAFT_WAL_INVALID');
@@ -327,13 +327,13 @@ describe("etcd's tests of the log", () => {
       await wal.close();
     });
 
-    it("TestSnapshotMetadataCompatibility: a mark holds what a snapshot's metadata hold", () => {
+    it("WA-041 TestSnapshotMetadataCompatibility: a mark holds what a snapshot's metadata hold", () => {
       const metadata: SnapshotMetadata = { index: 3, term: 2, confState: oneVoter };
       const mark: Required<WalSnapshot> = metadata;
       expect(Object.keys(mark).sort()).to.deep.equal(Object.keys(metadata).sort());
     });
 
-    it('TestWriteRecord: a record of any type comes back', () => {
+    it('WA-030 TestWriteRecord: a record of any type comes back', () => {
       const out = new RecordBuffer();
       new RecordEncoder(0).record(out, 0xb as RecordType, new TextEncoder().encode('Hello world!'));
       const decoder = new FrameDecoder(out.length);
@@ -347,7 +347,7 @@ describe("etcd's tests of the log", () => {
 
   describe('recovering', () => {
     for (const size of [10, 20, 40]) {
-      it(`TestRecover: metadata, state and two entries of ${size} MB`, async () => {
+      it(`WA-011 TestRecover: metadata, state and two entries of ${size} MB`, async () => {
         const dir = newPlace();
         const wal = await create(dir, somedata);
         const data = new Uint8Array(size * 1024 * 1024).fill(7);
@@ -364,7 +364,7 @@ describe("etcd's tests of the log", () => {
       });
     }
 
-    it('TestRecoverAfterCut: without the fourth file, what begins before it cannot be opened', async () => {
+    it('WA-014 TestRecoverAfterCut: without the fourth file, what begins before it cannot be opened', async () => {
       const dir = newPlace();
       const wal = await create(dir, somedata);
       for (let i = 0; i < 10; i++) {
@@ -386,7 +386,7 @@ describe("etcd's tests of the log", () => {
       }
     });
 
-    it('TestVerify: a sound log gives its state, one whose middle file is cut short fails', async () => {
+    it('WA-008 TestVerify: a sound log gives its state, one whose middle file is cut short fails', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       for (let index = 1; index <= 5; index++) {
@@ -400,7 +400,7 @@ describe("etcd's tests of the log", () => {
       await refused(verify(dir), 'ERR_RAFT_WAL_CORRUPT');
     });
 
-    it('TestOpenOnTornWrite: a zeroed record in the middle is refused (ours); cut there, new writes read back', async () => {
+    it('WA-022 TestOpenOnTornWrite: a zeroed record in the middle is refused (ours); cut there, new writes read back', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       for (let index = 1; index <= 40; index++) await wal.save(undefined, [entry(index)]);
@@ -420,7 +420,7 @@ describe("etcd's tests of the log", () => {
       expect(indexes((await readBack(dir)).entries)).to.deep.equal(indexes(entries(1, 60)));
     });
 
-    it('TestLastRecordLengthExceedFileEnd: a length beyond the file is an unfinished write', async () => {
+    it('WA-028 TestLastRecordLengthExceedFileEnd: a length beyond the file is an unfinished write', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, entries(1, 3));
@@ -432,7 +432,7 @@ describe("etcd's tests of the log", () => {
       expect(error.offset).to.equal(offset);
     });
 
-    it('TestReadRecord: good, empty, cut off and corrupt records', () => {
+    it('WA-029 TestReadRecord: good, empty, cut off and corrupt records', () => {
       const good = Buffer.from('0700000000000000', 'hex');
       const frames = (bytes: Uint8Array): FrameDecoder => {
         const decoder = new FrameDecoder(bytes.length);
@@ -452,7 +452,7 @@ describe("etcd's tests of the log", () => {
   });
 
   describe('snapshots that the log confirms', () => {
-    it('TestValidSnapshotEntries: those up to the last commit', async () => {
+    it('WA-025 TestValidSnapshotEntries: those up to the last commit', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.saveSnapshot(snapshotAt(1));
@@ -471,7 +471,7 @@ describe("etcd's tests of the log", () => {
       ]);
     });
 
-    it('TestValidSnapshotEntriesAfterPurgeWal: also where the first file is gone', async () => {
+    it('WA-026 TestValidSnapshotEntriesAfterPurgeWal: also where the first file is gone', async () => {
       const dir = newPlace();
       const wal = await Wal.create(dir, { segmentSize: 128 });
       await wal.saveSnapshot(snapshotAt(1));
@@ -485,7 +485,7 @@ describe("etcd's tests of the log", () => {
       expect((await validSnapshots(dir)).map(({ index }) => index)).to.include(3);
     });
 
-    it('TestValidSnapshotEntriesRetryOnTransientNotExist: a file that vanishes meanwhile is tried without', async () => {
+    it('WA-027 TestValidSnapshotEntriesRetryOnTransientNotExist: a file that vanishes meanwhile is tried without', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(state(1, 1n, 0), entries(1, 2));
@@ -528,12 +528,12 @@ describe("etcd's tests of the log", () => {
       expect((await readBack(dir)).entries).to.have.length(count + 10);
     }
 
-    it('TestRepairTruncate: four bytes short, one of ten is lost', async () => {
+    it('WA-031 TestRepairTruncate: four bytes short, one of ten is lost', async () => {
       const dir = await damaged(10, 20, (path, offsets) => truncateSync(path, (offsets.at(-1) as number) - 4));
       await checkRepair(dir, 9);
     });
 
-    it('TestRepairWriteTearLast: zeros from a sector boundary on', async () => {
+    it('WA-032 TestRepairWriteTearLast: zeros from a sector boundary on', async () => {
       let readable = 0;
       const dir = await damaged(50, 5, (path, offsets) => {
         const bytes = readFileSync(path);
@@ -546,7 +546,7 @@ describe("etcd's tests of the log", () => {
       await checkRepair(dir, readable);
     });
 
-    it('TestRepairWriteTearMiddle: a sector of zeros in a long record, another record behind it', async () => {
+    it('WA-033 TestRepairWriteTearMiddle: a sector of zeros in a long record, another record behind it', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, [entry(1)]);
@@ -559,7 +559,7 @@ describe("etcd's tests of the log", () => {
       await checkRepair(dir, 1);
     });
 
-    it('TestRepairFailDeleteDir: a folder that is gone is an error', async () => {
+    it('WA-034 TestRepairFailDeleteDir: a folder that is gone is an error', async () => {
       const dir = await damaged(5, 20, (path, offsets) => truncateSync(path, (offsets.at(-1) as number) - 4));
       rmSync(dir, { recursive: true });
       await refused(repair(dir), 'ERR_RAFT_WAL_NOT_FOUND');
