@@ -1,0 +1,288 @@
+/** Two real etcd servers and a voter of ours. Run by `npm run test:interop`, because building etcd takes minutes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeEntry } from '@raft-ts/proto';
+import { Wal } from '@raft-ts/raftwal';
+import { expect } from 'chai';
+import { freePeers } from '../raftexample/processes.js';
+import { clusterId, type EtcdMember, firstEntries, memberId } from './etcd-ids.js';
+import { buildEtcd, EtcdServer } from './etcd-server.js';
+import { EtcdVoter } from './etcd-voter.js';
+
+const TOKEN = 'interop';
+
+/** Generous: the figures that are printed say how long it really took. */
+const PATIENCE_MS = 60_000;
+
+/** A request to a server that has just lost its leader waits for long: it is given up, and made again. */
+const TRY_MS = 400;
+
+async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
+  let last: unknown;
+  while (performance.now() < end) {
+    try {
+      const found = await look();
+      if (found !== undefined && found !== false) return found;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(50);
+  }
+  throw new Error(`not within a minute: ${what}; ${String(last)}`);
+}
+
+function say(text: string): void {
+  process.stdout.write(`      ${text}\n`);
+}
+
+/** Tries until both hold on this server: a put, and a linearizable read of it. Resolves to how long that took. */
+async function served(server: EtcdServer, key: string, value: string): Promise<number> {
+  const began = performance.now();
+  await eventually(`${server.name} serves`, async () => {
+    await server.put(key, value, TRY_MS);
+    return (await server.get(key, TRY_MS)) === value;
+  });
+  return Math.round(performance.now() - began);
+}
+
+class Cluster {
+  readonly etcds: [EtcdServer, EtcdServer];
+  readonly members: readonly EtcdMember[];
+  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-interop-'));
+  voter: EtcdVoter | undefined;
+
+  private constructor(
+    binary: string,
+    members: readonly EtcdMember[],
+    clients: readonly string[],
+    flags: readonly string[],
+  ) {
+    this.members = members;
+    const [a, b] = members.slice(0, 2).map((member, i) => {
+      const clientUrl = clients[i] as string;
+      return new EtcdServer({ binary, folder: this.folder, token: TOKEN, clientUrl, member, members, flags });
+    });
+    this.etcds = [a as EtcdServer, b as EtcdServer];
+  }
+
+  static async create(binary: string, flags: readonly string[] = []): Promise<Cluster> {
+    const urls = (await freePeers(5)).map(({ port }) => `http://127.0.0.1:${port}`);
+    const members = ['a', 'b', 'ours'].map((name, i): EtcdMember => {
+      const peerUrls = [urls[i] as string];
+      return { name, peerUrls, id: memberId(peerUrls, TOKEN) };
+    });
+    return new Cluster(binary, members, urls.slice(3), flags);
+  }
+
+  async startVoter(start: 'boot' | 'empty', keepLeadership = false): Promise<EtcdVoter> {
+    const self = this.members[2] as EtcdMember;
+    this.voter = await EtcdVoter.start({
+      self,
+      members: this.members,
+      folder: join(this.folder, 'ours'),
+      start,
+      keepLeadership,
+    });
+    return this.voter;
+  }
+
+  /** The etcd that leads, once both etcds agree on it. */
+  leadingEtcd(): Promise<EtcdServer> {
+    return eventually('an etcd leads', async () => {
+      const [one, two] = await Promise.all(this.etcds.map((etcd) => etcd.leader()));
+      return one === two ? this.etcds.find((etcd) => etcd.options.member.id === one) : undefined;
+    });
+  }
+
+  other(etcd: EtcdServer): EtcdServer {
+    return this.etcds[0] === etcd ? this.etcds[1] : this.etcds[0];
+  }
+
+  async end(): Promise<void> {
+    await this.voter?.stop();
+    await Promise.all(this.etcds.map((etcd) => etcd.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+describe('ids and first entries of etcd clusters', () => {
+  const members = ['a', 'b', 'c'].map((name, i): EtcdMember => {
+    const peerUrls = [`http://127.0.0.1:2330${i}`];
+    return { name, peerUrls, id: memberId(peerUrls, TOKEN) };
+  });
+
+  it('follow from the peer URLs and the token', () => {
+    const ids = members.map(({ id }) => id.toString(16));
+    expect(ids).to.deep.equal(['213596adcba1a3dd', 'c6e584646ee2a1e7', 'cc88e6c2519b3822']);
+    expect(clusterId(members.map(({ id }) => id)).toString(16)).to.equal('b2dd63f07c8d021e');
+  });
+
+  it('are written with every digit of an id', () => {
+    const [first] = firstEntries(members);
+    const hex = Buffer.from(encodeEntry(first as NonNullable<typeof first>)).toString('hex');
+    expect(hex.startsWith('0801100118012259100018ddc786dddcd5e59a21224b')).to.equal(true);
+    expect(Buffer.from(first?.data ?? []).toString()).to.include(`{"id":${0x213596adcba1a3ddn},"peerURLs":[`);
+  });
+});
+
+describe('two etcd servers and a voter of ours', function () {
+  this.timeout(600_000);
+  const folder = mkdtempSync(join(tmpdir(), 'etcd-binary-'));
+  const binary = process.env['RAFT_TS_ETCD'] ?? join(folder, 'etcd');
+  let cluster: Cluster;
+
+  before(function needsEtcd() {
+    if (process.env['RAFT_TS_INTEROP'] === undefined) {
+      say('skipped: building etcd takes minutes; npm run test:interop runs these');
+      this.skip();
+    }
+    if (process.env['RAFT_TS_ETCD'] !== undefined) return;
+    const why = buildEtcd(binary);
+    if (why === undefined) return;
+    say(`skipped: ${why}`);
+    this.skip();
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  afterEach(() => cluster.end());
+
+  for (const start of ['boot', 'empty'] as const) {
+    it(`(a, b) the logs begin with the same bytes, and the cluster's version is 3.7.0 (start: ${start})`, async () => {
+      cluster = await Cluster.create(binary);
+      for (const etcd of cluster.etcds) etcd.start();
+      const voter = await cluster.startVoter(start);
+      const leader = await cluster.leadingEtcd();
+      await served(leader, 'key', 'value');
+      await eventually('ours has the put', () => voter.applied > 6);
+      await eventually('the version is known', async () => (await leader.version())['etcdcluster'] === '3.7.0');
+      expect((await leader.version())['etcdcluster']).to.equal('3.7.0');
+
+      const bytes = (entries: readonly Parameters<typeof encodeEntry>[0][]): string[] =>
+        entries.slice(0, 3).map((entry) => Buffer.from(encodeEntry(entry)).toString('hex'));
+      const ours = bytes(voter.storage.entries(1, 4, Number.POSITIVE_INFINITY));
+      await Promise.all(cluster.etcds.map((etcd) => etcd.kill()));
+      const wal = await Wal.open(leader.walFolder, { readOnly: true });
+      const theirs = bytes((await wal.readAll()).entries);
+      await wal.close();
+      expect(ours).to.deep.equal(theirs);
+      expect(ours).to.deep.equal(bytes(firstEntries(cluster.members)));
+    });
+  }
+
+  it('(c) a leading etcd is killed: the other one and ours go on, ten times, each in turn', async () => {
+    cluster = await Cluster.create(binary);
+    for (const etcd of cluster.etcds) etcd.start();
+    await cluster.startVoter('boot');
+    const took: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const victim = cluster.etcds[round % 2] as EtcdServer;
+      const survivor = cluster.other(victim);
+      const leader = await cluster.leadingEtcd();
+      if (leader !== victim) {
+        await leader.call('maintenance/transfer-leadership', { targetID: String(victim.options.member.id) });
+        await eventually(`${victim.name} leads`, async () => (await victim.leader()) === victim.options.member.id);
+      }
+      await victim.put('before', String(round));
+      await victim.kill();
+      took.push(await served(survivor, 'after', String(round)));
+      expect(await survivor.get('before')).to.equal(String(round));
+      victim.start();
+      await served(victim, 'back', String(round));
+    }
+    say(`put and linearizable read on the other etcd after ${took.join(', ')} ms`);
+    expect(took).to.have.length(10);
+  });
+
+  it('(d, e) ours leads for a while: puts, reads and leases work, leases stay, and leadership goes back', async () => {
+    cluster = await Cluster.create(binary);
+    for (const etcd of cluster.etcds) etcd.start();
+    const voter = await cluster.startVoter('boot', true);
+    const ours = (cluster.members[2] as EtcdMember).id;
+    const first = await cluster.leadingEtcd();
+    await served(first, 'key', 'value');
+    const { ID: early } = (await first.call('lease/grant', { TTL: 100 })) as { ID: string };
+    await eventually('ours leads', async () => {
+      if (!voter.leads) {
+        const leader = await cluster.leadingEtcd();
+        await leader.call('maintenance/transfer-leadership', { targetID: String(ours) });
+      }
+      return voter.leads;
+    });
+    for (const etcd of cluster.etcds) {
+      await eventually(`${etcd.name} follows ours`, async () => (await etcd.leader()) === ours);
+      await etcd.put(`from ${etcd.name}`, 'x');
+      expect(await etcd.get(`from ${etcd.name}`)).to.equal('x');
+      const { ID } = (await etcd.call('lease/grant', { TTL: 60 })) as { ID?: string };
+      expect(ID).to.match(/^\d+$/u);
+    }
+
+    // Etcds ask ours about leases, and must be told neither yes nor no.
+    for (const path of ['leases', 'leases/internal']) {
+      const began = performance.now();
+      const url = (cluster.members[2] as EtcdMember).peerUrls[0] as string;
+      const answer = await fetch(`${url}/${path}`, { method: 'POST', body: '' });
+      expect(answer.status).to.equal(503);
+      expect(performance.now() - began).to.be.greaterThan(99);
+    }
+    const asked = first.call('lease/timetolive', { ID: early }, 2000).catch((error: unknown) => error);
+    await eventually('an etcd asks ours about its lease', () => voter.leaseRequests.length > 2);
+    expect(await asked).to.be.instanceOf(Error);
+
+    const began = performance.now();
+    const target = voter.handOver();
+    expect(target).not.to.equal(undefined);
+    await eventually('an etcd leads again', () => !voter.leads);
+    const leader = await cluster.leadingEtcd();
+    say(`leadership was handed over to ${leader.name} in ${Math.round(performance.now() - began)} ms`);
+    expect(leader.options.member.id).to.equal(target);
+    const { TTL } = (await leader.call('lease/timetolive', { ID: early })) as { TTL?: string };
+    expect(Number(TTL)).to.be.greaterThan(0);
+  });
+
+  it('(f) ours is started late: it takes the streamed snapshot, and votes', async () => {
+    cluster = await Cluster.create(binary, ['--snapshot-count', '500', '--snapshot-catchup-entries', '100']);
+    await lateStart();
+  });
+
+  async function lateStart(): Promise<void> {
+    for (const etcd of cluster.etcds) etcd.start();
+    const leader = await cluster.leadingEtcd();
+    await served(leader, 'key', 'value');
+    const value = 'v'.repeat(100);
+    for (let i = 0; i < 1500; i += 50) {
+      await Promise.all(Array.from({ length: 50 }, (_, k) => leader.put(`key ${i + k}`, value)));
+    }
+    const voter = await cluster.startVoter('empty');
+    await eventually('the snapshot is installed', () => voter.storage.snapshot().metadata.index > 1000);
+    expect(voter.snapshots.bytes).to.be.greaterThan(10_000);
+    const { index, confState } = voter.storage.snapshot().metadata;
+    say(`snapshot ${index} was taken, ${voter.snapshots.bytes} bytes beside it`);
+    expect([...confState.voters].sort()).to.deep.equal(cluster.members.map(({ id }) => id).sort());
+    await leader.kill();
+    const took = await served(cluster.other(leader), 'after', 'x');
+    say(`with its vote the other etcd served after ${took} ms`);
+    expect(voter.applied).to.be.greaterThan(index);
+  }
+
+  it('(g) a learner is added and removed, and ours ends with the same configuration', async () => {
+    cluster = await Cluster.create(binary);
+    for (const etcd of cluster.etcds) etcd.start();
+    const voter = await cluster.startVoter('boot');
+    const leader = await cluster.leadingEtcd();
+    await served(leader, 'key', 'value');
+    const peerURLs = [`http://127.0.0.1:${(await freePeers(1))[0]?.port}`];
+    const { member } = (await eventually('a learner is added', () =>
+      leader.call('cluster/member/add', { peerURLs, isLearner: true }),
+    )) as { member: { ID: string } };
+    await eventually('ours has the learner', () => voter.confState.learners.includes(BigInt(member.ID)));
+    await leader.call('cluster/member/remove', { ID: member.ID });
+    await eventually('ours has removed it', () => voter.confState.learners.length === 0);
+    const ascending = (ids: readonly bigint[]): bigint[] => [...ids].sort((a, b) => (a < b ? -1 : 1));
+    expect(ascending(voter.confState.voters)).to.deep.equal(ascending(cluster.members.map(({ id }) => id)));
+    // Its log is whole: whatever the slower etcd lacks can come from here.
+    expect(voter.storage.firstIndex()).to.equal(1);
+  });
+});
