@@ -76,8 +76,7 @@ export class Changer {
 
   /** Changes of which at most one concerns a voter: two configurations in a row then always share a quorum. */
   simple(changes: readonly ConfChangeSingle[]): ChangeResult {
-    const draft = this.begin();
-    if (draft.outgoing.size > 0) refuse("can't apply simple config change in joint config");
+    const draft = this.beginSimple();
     const before = new Set(draft.incoming);
     this.change(draft, changes);
     let different = 0;
@@ -92,10 +91,15 @@ export class Changer {
    * stored membership of n members is made of would take n copies otherwise.
    */
   simpleInTurn(changes: readonly ConfChangeSingle[]): ChangeResult {
-    const draft = this.begin();
-    if (draft.outgoing.size > 0) refuse("can't apply simple config change in joint config");
+    const draft = this.beginSimple();
     for (const change of changes) this.change(draft, [change]);
     return finish(draft, false);
+  }
+
+  private beginSimple(): Draft {
+    const draft = this.begin();
+    if (draft.outgoing.size > 0) refuse("can't apply simple config change in joint config");
+    return draft;
   }
 
   /** A copy of the present configuration. Progress is copied so that learner flags can change; what is under way is shared. */
