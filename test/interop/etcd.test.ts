@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeEntry } from '@raft-ts/proto';
+import { type Entry, encodeEntry } from '@raft-ts/proto';
 import { Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { freePeers } from '../raftexample/processes.js';
@@ -284,5 +284,34 @@ describe('two etcd servers and a voter of ours', function () {
     expect(ascending(voter.confState.voters)).to.deep.equal(ascending(cluster.members.map(({ id }) => id)));
     // Its log is whole: whatever the slower etcd lacks can come from here.
     expect(voter.storage.firstIndex()).to.equal(1);
+  });
+
+  it('64 writers at both etcds, which send the messages of a Ready in reverse: ten thousand entries, one sequence', async () => {
+    cluster = await Cluster.create(binary);
+    for (const etcd of cluster.etcds) etcd.start();
+    const voter = await cluster.startVoter('boot');
+    const leader = await cluster.leadingEtcd();
+    await served(leader, 'key', 'value');
+    const began = performance.now();
+    const writers = Array.from({ length: 64 }, async (_, writer) => {
+      const etcd = cluster.etcds[writer % 2] as EtcdServer;
+      for (let i = 0; i < 157; i++) await etcd.put(`writer ${writer}`, String(i), 30_000);
+    });
+    await Promise.all(writers);
+    say(`${64 * 157} puts in ${Math.round(performance.now() - began)} ms`);
+    const { raftAppliedIndex } = (await leader.call('maintenance/status', {})) as { raftAppliedIndex: string };
+    const last = Number(raftAppliedIndex);
+    await eventually('ours has all', () => voter.applied >= last);
+    await Promise.all(cluster.etcds.map((etcd) => etcd.kill()));
+    const text = ({ index, term, data }: Entry): string =>
+      `${index}/${term} ${Buffer.from(data ?? []).toString('hex')}`;
+    const ours = voter.storage.entries(1, last + 1, Number.POSITIVE_INFINITY).map(text);
+    for (const etcd of cluster.etcds) {
+      const wal = await Wal.open(etcd.walFolder, { readOnly: true });
+      const { entries } = await wal.readAll();
+      await wal.close();
+      expect(entries.slice(0, last).map(text)).to.deep.equal(ours);
+    }
+    expect(ours).to.have.length.greaterThan(10_000);
   });
 });
