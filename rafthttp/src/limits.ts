@@ -33,7 +33,7 @@ export const MAX_PROCESSING = 4096;
 /** The same for proposals, which may wait for a leader and must not hold up the rest; etcd's maxPendingProposals. */
 export const MAX_PROCESSING_PROPOSALS = 4096;
 
-/** Most ids in a snapshot's configuration: checking one takes time that grows with the square of their number. */
+/** Most ids in a snapshot's configuration: far above any cluster. */
 export const MAX_SNAPSHOT_MEMBERS = 512;
 
 /** Longest envelope of a streamed snapshot, the message before the body; etcd's snapshotLimitByte. */
@@ -47,6 +47,9 @@ export const SNAPSHOT_DISK_RESERVE: number = 128 * 1000 * 1000;
 
 /** Streamed snapshots that are being received at the same time, of all senders; of one sender it is one. */
 export const MAX_INCOMING_SNAPSHOTS = 2;
+
+/** A streamed snapshot must bring so many bytes in each read timeout: a sender that drips would hold a place for ever. */
+export const SNAPSHOT_PACE_BYTES: number = 64 * 1024;
 
 /** Progress of a streamed snapshot is told each time so many bytes more have passed. */
 export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;

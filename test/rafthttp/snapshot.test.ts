@@ -58,7 +58,7 @@ async function beginSnapshot({ listener, receiver }: Member, from: bigint): Prom
   const socket = createConnection(listener.address.port, '127.0.0.1');
   socket.on('error', () => undefined);
   const head = encodeEnvelope({ ...envelope(), from });
-  const headers = { 'Content-Length': String(head.length + 100) };
+  const headers = { 'Content-Length': String(head.length + 10_000) };
   socket.write(
     Buffer.concat([Buffer.from(requestHead('POST', '/raft/snapshot', from, headers)), head, Buffer.alloc(3)]),
   );
@@ -399,6 +399,20 @@ describe('streamed snapshots', () => {
       for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString();
       expect(text).to.include('failed to save KV snapshot (read timeout)');
       expect(readdirSync(b.folder)).to.deep.equal([]);
+    });
+
+    it('one that drips, which would keep others out', async () => {
+      const b = await startKeeper(2n, { timings: { ...quick, readTimeoutMs: 200 } });
+      const socket = await beginSnapshot(b, 1n);
+      const drops = setInterval(() => socket.write(Buffer.alloc(1)), 10);
+      try {
+        let text = '';
+        for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString();
+        expect(text).to.include('failed to save KV snapshot (read timeout)');
+        expect(readdirSync(b.folder)).to.deep.equal([]);
+      } finally {
+        clearInterval(drops);
+      }
     });
 
     it('one that comes compressed', async () => {

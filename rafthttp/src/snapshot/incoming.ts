@@ -1,7 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Message, NodeId } from '@raft-ts/proto';
 import { formatId } from '../headers.js';
-import { MAX_INCOMING_SNAPSHOTS, SNAPSHOT_DISK_RESERVE, SNAPSHOT_PROGRESS_BYTES } from '../limits.js';
+import {
+  MAX_INCOMING_SNAPSHOTS,
+  SNAPSHOT_DISK_RESERVE,
+  SNAPSHOT_PACE_BYTES,
+  SNAPSHOT_PROGRESS_BYTES,
+} from '../limits.js';
 import type { LogFields, TransportLogger } from '../options.js';
 import type { Refusal } from '../sender-checks.js';
 import { EnvelopeDecoder, envelopeFault } from './envelope.js';
@@ -12,7 +17,7 @@ export interface IncomingOptions {
   readonly store: SnapshotStore;
   /** Longest body, in bytes. */
   readonly maxBytes: number;
-  /** How long a body may stay silent, in milliseconds. */
+  /** How long a body may take to bring `SNAPSHOT_PACE_BYTES`, in milliseconds; the time that storing them takes not counted. */
   readonly idleMs: number;
   readonly logger: TransportLogger;
   readonly onProgress: (progress: SnapshotProgress) => void;
@@ -175,6 +180,9 @@ class RequestChunks {
   readonly announced: number | undefined;
   private readonly chunks: AsyncIterator<Buffer>;
   private readonly idleMs: number;
+  /** Milliseconds that were waited, and bytes that came, since the pace was last kept. */
+  private waitedMs = 0;
+  private sincePace = 0;
 
   constructor(req: IncomingMessage, idleMs: number) {
     const length = req.headers['content-length'];
@@ -184,20 +192,33 @@ class RequestChunks {
     this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   }
 
-  /** The next chunk, undefined at the end. Throws where the body breaks off or is silent for too long. */
+  /**
+   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would hold
+   * the place of another one for as long as it likes.
+   */
   async next(): Promise<Buffer | undefined> {
-    let silence: NodeJS.Timeout | undefined;
-    const silent = new Promise<never>((_, reject) => {
-      silence = setTimeout(() => reject(new Error('read timeout')), this.idleMs);
+    let patience: NodeJS.Timeout | undefined;
+    const tooSlow = new Promise<never>((_, reject) => {
+      patience = setTimeout(() => reject(new Error('read timeout')), Math.max(0, this.idleMs - this.waitedMs));
     });
+    const began = performance.now();
     try {
-      const { done, value } = await Promise.race([this.chunks.next(), silent]);
+      const { done, value } = await Promise.race([this.chunks.next(), tooSlow]);
       if (done === true) return undefined;
-      this.taken += value.length;
+      this.keepPace(value.length, performance.now() - began);
       return value;
     } finally {
-      clearTimeout(silence);
+      clearTimeout(patience);
     }
+  }
+
+  private keepPace(bytes: number, waitedMs: number): void {
+    this.taken += bytes;
+    this.sincePace += bytes;
+    this.waitedMs += waitedMs;
+    if (this.sincePace < SNAPSHOT_PACE_BYTES) return;
+    this.sincePace = 0;
+    this.waitedMs = 0;
   }
 }
 
