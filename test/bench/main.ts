@@ -146,6 +146,17 @@ function snapshotCases(): Case[] {
   }));
 }
 
+function stalledCases(): Case[] {
+  return ['share', 'memory_growth_mib'].map((figure) => ({
+    name: 'one peer stops reading for 60 s',
+    figure,
+    higherIsBetter: figure === 'share',
+    ours: [],
+    anchor: [],
+    matches: () => true,
+  }));
+}
+
 const workloads: Readonly<Record<string, () => Case[]>> = {
   rawnode: rawnodeCases,
   node: nodeCases,
@@ -154,10 +165,11 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
   wal: walCases,
   'wal-growth': growthCases,
   'snapshot-files': snapshotCases,
+  'stalled-peer': stalledCases,
 };
 
 /** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
-const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files'];
+const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'stalled-peer'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
@@ -256,7 +268,7 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
   return rows;
 }
 
-const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal|wal-growth|snapshot-files]… [--rounds N] [--json]
+const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal|wal-growth|snapshot-files|stalled-peer]… [--rounds N] [--json]
 
   --rounds N  runs of each side for each case, in turn (default 3)
   --json      print the rows as one line of JSON, last`;

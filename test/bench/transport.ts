@@ -86,13 +86,13 @@ class BareLink implements Link {
 }
 
 /** Counts what is measured and acknowledges each so many; see the reference's `receive`. */
-function receive(link: Link): void {
+function receive(link: Link, id: NodeId = RECEIVER): void {
   let count = 0;
   let ackEvery = 1;
   let samples: number[] = [];
   const reply = (index: number, fields: Partial<Message> = {}): void => {
     const answer = newMessage(MessageType.MsgAppResp, SENDER);
-    answer.from = RECEIVER;
+    answer.from = id;
     answer.term = 1;
     answer.index = index;
     link.send(Object.assign(answer, fields));
@@ -235,9 +235,9 @@ function messageOf({ isAppend }: Kind, index: number, data: Uint8Array): Message
 }
 
 /** The process of the receiver: prints where it listens, and ends with its standard input. */
-async function runReceiver(sender: string): Promise<void> {
-  const http = new HttpLink(RECEIVER);
-  receive(http);
+async function runReceiver(sender: string, id: NodeId): Promise<void> {
+  const http = new HttpLink(id);
+  receive(http, id);
   const { url } = await http.transport.serve({ host: '127.0.0.1', port: 0 });
   http.transport.addPeer(SENDER, [sender]);
   const bare = createServer((socket) => receive(new BareLink(socket)));
@@ -292,10 +292,11 @@ const { values } = parseArgs({
     n: { type: 'string', default: '200000' },
     window: { type: 'string', default: '1,64,1024' },
     'receiver-for': { type: 'string' },
+    id: { type: 'string', default: String(RECEIVER) },
   },
 });
 if (values['receiver-for'] === undefined) {
   print('transport', await runSender(Number(values.n), values.window.split(',').map(Number)));
 } else {
-  await runReceiver(values['receiver-for']);
+  await runReceiver(values['receiver-for'], BigInt(values.id));
 }
