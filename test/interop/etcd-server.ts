@@ -5,9 +5,18 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EtcdMember } from './etcd-ids.js';
 
-/** Builds etcd from its published module; returns why where that is not possible. */
-export function buildEtcd(binary: string): string | undefined {
-  const folder = fileURLToPath(new URL('../../reference/etcd', import.meta.url));
+/** Where the releases of etcd are built from, each its published module. */
+const sources = {
+  '3.7.1': '../../reference/etcd',
+  '3.6.16': '../../interop/etcd-releases/v36',
+  '3.5.21': '../../interop/etcd-releases/v35',
+} as const;
+
+export type EtcdRelease = keyof typeof sources;
+
+/** Builds an etcd server; returns why where that is not possible. */
+export function buildEtcd(release: EtcdRelease, binary: string): string | undefined {
+  const folder = fileURLToPath(new URL(sources[release], import.meta.url));
   try {
     execFileSync('go', ['build', '-o', binary, '.'], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     return undefined;

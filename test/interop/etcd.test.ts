@@ -9,7 +9,7 @@ import { Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { freePeers } from '../raftexample/processes.js';
 import { clusterId, type EtcdMember, firstEntries, memberId } from './etcd-ids.js';
-import { buildEtcd, EtcdServer } from './etcd-server.js';
+import { buildEtcd, type EtcdRelease, EtcdServer } from './etcd-server.js';
 import { EtcdVoter } from './etcd-voter.js';
 
 const TOKEN = 'interop';
@@ -109,6 +109,51 @@ class Cluster {
   }
 }
 
+/** Kills the leading etcd, each of the two in turn, and starts it again; the other one and ours must serve. */
+async function killLeaders(cluster: Cluster, rounds: number): Promise<void> {
+  for (const etcd of cluster.etcds) etcd.start();
+  await cluster.startVoter('boot');
+  const took: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const victim = cluster.etcds[round % 2] as EtcdServer;
+    const survivor = cluster.other(victim);
+    const leader = await cluster.leadingEtcd();
+    if (leader !== victim) {
+      await leader.call('maintenance/transfer-leadership', { targetID: String(victim.options.member.id) });
+      await eventually(`${victim.name} leads`, async () => (await victim.leader()) === victim.options.member.id);
+    }
+    await victim.put('before', String(round));
+    await victim.kill();
+    took.push(await served(survivor, 'after', String(round)));
+    expect(await survivor.get('before')).to.equal(String(round));
+    victim.start();
+    await served(victim, 'back', String(round));
+  }
+  say(`put and linearizable read on the other etcd after ${took.join(', ')} ms`);
+  expect(took).to.have.length(rounds);
+}
+
+/** Starts ours when the etcds have dropped the beginning of their logs. */
+async function startLate(cluster: Cluster): Promise<void> {
+  for (const etcd of cluster.etcds) etcd.start();
+  const leader = await cluster.leadingEtcd();
+  await served(leader, 'key', 'value');
+  const value = 'v'.repeat(100);
+  for (let i = 0; i < 1500; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, k) => leader.put(`key ${i + k}`, value)));
+  }
+  const voter = await cluster.startVoter('empty');
+  await eventually('the snapshot is installed', () => voter.storage.snapshot().metadata.index > 1000);
+  expect(voter.snapshots.bytes).to.be.greaterThan(10_000);
+  const { index, confState } = voter.storage.snapshot().metadata;
+  say(`snapshot ${index} was taken, ${voter.snapshots.bytes} bytes beside it`);
+  expect([...confState.voters].sort()).to.deep.equal(cluster.members.map(({ id }) => id).sort());
+  await leader.kill();
+  const took = await served(cluster.other(leader), 'after', 'x');
+  say(`with its vote the other etcd served after ${took} ms`);
+  expect(voter.applied).to.be.greaterThan(index);
+}
+
 describe('ids and first entries of etcd clusters', () => {
   const members = ['a', 'b', 'c'].map((name, i): EtcdMember => {
     const peerUrls = [`http://127.0.0.1:2330${i}`];
@@ -129,24 +174,28 @@ describe('ids and first entries of etcd clusters', () => {
   });
 });
 
-describe('two etcd servers and a voter of ours', function () {
-  this.timeout(600_000);
+/** Builds this release before the tests of a suite. Returns where it will be. */
+function needsEtcd(release: EtcdRelease): string {
   const folder = mkdtempSync(join(tmpdir(), 'etcd-binary-'));
-  const binary = process.env['RAFT_TS_ETCD'] ?? join(folder, 'etcd');
-  let cluster: Cluster;
-
-  before(function needsEtcd() {
-    if (process.env['RAFT_TS_INTEROP'] === undefined) {
-      say('skipped: building etcd takes minutes; npm run test:interop runs these');
-      this.skip();
-    }
-    if (process.env['RAFT_TS_ETCD'] !== undefined) return;
-    const why = buildEtcd(binary);
+  const binary = join(folder, 'etcd');
+  before(function build() {
+    const why =
+      process.env['RAFT_TS_INTEROP'] === undefined
+        ? 'building etcd takes minutes; npm run test:interop runs these'
+        : buildEtcd(release, binary);
     if (why === undefined) return;
     say(`skipped: ${why}`);
     this.skip();
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
+  return binary;
+}
+
+describe('two etcd servers and a voter of ours', function () {
+  this.timeout(600_000);
+  const binary = needsEtcd('3.7.1');
+  let cluster: Cluster;
+
   afterEach(() => cluster.end());
 
   for (const start of ['boot', 'empty'] as const) {
@@ -174,26 +223,7 @@ describe('two etcd servers and a voter of ours', function () {
 
   it('(c) a leading etcd is killed: the other one and ours go on, ten times, each in turn', async () => {
     cluster = await Cluster.create(binary);
-    for (const etcd of cluster.etcds) etcd.start();
-    await cluster.startVoter('boot');
-    const took: number[] = [];
-    for (let round = 0; round < 10; round++) {
-      const victim = cluster.etcds[round % 2] as EtcdServer;
-      const survivor = cluster.other(victim);
-      const leader = await cluster.leadingEtcd();
-      if (leader !== victim) {
-        await leader.call('maintenance/transfer-leadership', { targetID: String(victim.options.member.id) });
-        await eventually(`${victim.name} leads`, async () => (await victim.leader()) === victim.options.member.id);
-      }
-      await victim.put('before', String(round));
-      await victim.kill();
-      took.push(await served(survivor, 'after', String(round)));
-      expect(await survivor.get('before')).to.equal(String(round));
-      victim.start();
-      await served(victim, 'back', String(round));
-    }
-    say(`put and linearizable read on the other etcd after ${took.join(', ')} ms`);
-    expect(took).to.have.length(10);
+    await killLeaders(cluster, 10);
   });
 
   it('(d, e) ours leads for a while: puts, reads and leases work, leases stay, and leadership goes back', async () => {
@@ -244,28 +274,8 @@ describe('two etcd servers and a voter of ours', function () {
 
   it('(f) ours is started late: it takes the streamed snapshot, and votes', async () => {
     cluster = await Cluster.create(binary, ['--snapshot-count', '500', '--snapshot-catchup-entries', '100']);
-    await lateStart();
+    await startLate(cluster);
   });
-
-  async function lateStart(): Promise<void> {
-    for (const etcd of cluster.etcds) etcd.start();
-    const leader = await cluster.leadingEtcd();
-    await served(leader, 'key', 'value');
-    const value = 'v'.repeat(100);
-    for (let i = 0; i < 1500; i += 50) {
-      await Promise.all(Array.from({ length: 50 }, (_, k) => leader.put(`key ${i + k}`, value)));
-    }
-    const voter = await cluster.startVoter('empty');
-    await eventually('the snapshot is installed', () => voter.storage.snapshot().metadata.index > 1000);
-    expect(voter.snapshots.bytes).to.be.greaterThan(10_000);
-    const { index, confState } = voter.storage.snapshot().metadata;
-    say(`snapshot ${index} was taken, ${voter.snapshots.bytes} bytes beside it`);
-    expect([...confState.voters].sort()).to.deep.equal(cluster.members.map(({ id }) => id).sort());
-    await leader.kill();
-    const took = await served(cluster.other(leader), 'after', 'x');
-    say(`with its vote the other etcd served after ${took} ms`);
-    expect(voter.applied).to.be.greaterThan(index);
-  }
 
   it('(g) a learner is added and removed, and ours ends with the same configuration', async () => {
     cluster = await Cluster.create(binary);
@@ -315,3 +325,24 @@ describe('two etcd servers and a voter of ours', function () {
     expect(ours).to.have.length.greaterThan(10_000);
   });
 });
+
+for (const release of ['3.6.16', '3.5.21'] as const) {
+  describe(`two etcd servers ${release} and a voter of ours`, function () {
+    this.timeout(600_000);
+    const binary = needsEtcd(release);
+    let cluster: Cluster;
+
+    afterEach(() => cluster.end());
+
+    it('a leading etcd is killed: the other one and ours go on, four times, each in turn', async () => {
+      cluster = await Cluster.create(binary);
+      await killLeaders(cluster, 4);
+    });
+
+    it('ours is started late: it takes the streamed snapshot, and votes', async () => {
+      const catchUp = '--experimental-snapshot-catchup-entries';
+      cluster = await Cluster.create(binary, ['--snapshot-count', '500', catchUp, '100']);
+      await startLate(cluster);
+    });
+  });
+}
