@@ -184,7 +184,7 @@ function needsEtcd(release: EtcdRelease): string {
         ? 'building etcd takes minutes; npm run test:interop runs these'
         : buildEtcd(release, binary);
     if (why === undefined) return;
-    say(`skipped: ${why}`);
+    console.log(`      skipped: ${why}`);
     this.skip();
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
