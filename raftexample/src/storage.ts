@@ -128,9 +128,9 @@ function cannotOpen(dir: string, error: unknown): Error {
         return badLog(dir, error);
     }
   }
-  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const { syscall, message } = error as NodeJS.ErrnoException;
   // What the operating system refuses: no rights, no such device, no room.
-  return syscall === undefined ? (error as Error) : new UsageError(`cannot keep a log in ${dir}: ${code} ${message}`);
+  return syscall === undefined ? (error as Error) : new UsageError(`cannot keep a log in ${dir}: ${message}`);
 }
 
 function badLog(dir: string, error: unknown): Error {
