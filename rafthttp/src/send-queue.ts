@@ -4,7 +4,7 @@ import { QUEUE_BYTES } from './limits.js';
 /** Messages that wait for one channel, oldest first; bounded in number and in bytes of payload. */
 export class SendQueue {
   private readonly capacity: number;
-  private messages: Message[] = [];
+  private messages: (Message | undefined)[] = [];
   private head = 0;
   private bytes = 0;
 
@@ -32,6 +32,8 @@ export class SendQueue {
     const message = this.messages[this.head];
     if (message === undefined) return undefined;
     this.bytes -= payloadBytes(message);
+    // What was taken out must not live on here: a queue that never runs empty is compacted late.
+    this.messages[this.head] = undefined;
     this.head++;
     if (this.head === this.messages.length) {
       this.messages.length = 0;
@@ -45,7 +47,7 @@ export class SendQueue {
 
   /** Take out all of them. */
   clear(): Message[] {
-    const rest = this.messages.slice(this.head);
+    const rest = this.messages.slice(this.head).filter((message) => message !== undefined);
     this.messages = [];
     this.head = 0;
     this.bytes = 0;

@@ -1,3 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { Message } from '@raft-ts/proto';
 import { MessageType, newMessage } from '@raft-ts/proto';
 import {
@@ -149,5 +152,22 @@ describe('SendQueue', () => {
     expect(queue.push(withData(3, QUEUE_BYTES - 1))).to.equal(true);
     expect(queue.push(withData(4, 2))).to.equal(false);
     expect(queue.push(withData(5, 1))).to.equal(true);
+  });
+
+  it('lets go of what was taken out, though it never runs empty', async () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const queue = new SendQueue(100);
+    const taken = ((): WeakRef<Message>[] => {
+      queue.push(withData(0, 1));
+      return Array.from({ length: 50 }, (_, i) => {
+        queue.push(withData(i + 1, 1));
+        return new WeakRef(queue.shift() as Message);
+      });
+    })();
+    await turn();
+    collectGarbage();
+    expect(queue.length).to.equal(1);
+    expect(taken.filter((message) => message.deref() !== undefined)).to.have.length(0);
   });
 });
