@@ -6,11 +6,22 @@ const tooLarge: Refusal = { status: 413, text: 'raft message too large' };
 const tooMany: Refusal = { status: 503, text: 'too many raft messages at the same time' };
 const unreadable: Refusal = { status: 400, text: 'error reading raft message' };
 
-/** Reads bodies of requests: each bounded, and all of them together. */
+/** A body that is being read. */
+interface Reading {
+  /** Bytes that came so far. */
+  length: number;
+  readonly end: (result: Refusal) => void;
+}
+
+/**
+ * Reads bodies of requests: each bounded, and all of them together. Where they are too many bytes together, the longest
+ * gives way: whoever holds large bodies open would otherwise keep all others out.
+ */
 export class BodyReader {
   private readonly idleMs: number;
   private readonly limit: number;
   private readonly totalLimit: number;
+  private readonly readings = new Set<Reading>();
   private total = 0;
 
   /** @param idleMs how long a body may stay silent */
@@ -25,27 +36,37 @@ export class BodyReader {
     if (Number(req.headers['content-length'] ?? 0) > this.limit) return Promise.resolve(tooLarge);
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
-      let length = 0;
       const over = (result: Buffer | Refusal): void => {
         clearTimeout(silence);
         req.off('data', take);
-        this.total -= length;
-        length = 0;
+        this.total -= reading.length;
+        reading.length = 0;
+        this.readings.delete(reading);
+        chunks.length = 0;
         resolve(result);
       };
+      const reading: Reading = { length: 0, end: over };
+      this.readings.add(reading);
       const take = (chunk: Buffer): void => {
         silence.refresh();
-        length += chunk.length;
+        reading.length += chunk.length;
         this.total += chunk.length;
-        if (length > this.limit) return over(tooLarge);
-        if (this.total > this.totalLimit) return over(tooMany);
+        if (reading.length > this.limit) return over(tooLarge);
         chunks.push(chunk);
+        if (this.total > this.totalLimit) this.longest(reading).end(tooMany);
       };
       const silence = setTimeout(() => over(unreadable), this.idleMs);
       req.on('data', take);
-      req.once('end', () => over(Buffer.concat(chunks, length)));
+      req.once('end', () => over(Buffer.concat(chunks, reading.length)));
       req.once('error', () => over(unreadable));
       req.once('close', () => over(unreadable));
     });
+  }
+
+  /** The longest body; among equal ones the one that asks for more. */
+  private longest(asking: Reading): Reading {
+    let longest = asking;
+    for (const reading of this.readings) if (reading.length > longest.length) longest = reading;
+    return longest;
   }
 }

@@ -51,6 +51,13 @@ function frame(one: Message): Buffer {
   return Buffer.concat([head, body]);
 }
 
+/** A request whose body comes as the test pushes it. */
+function incomingBody(): Readable & IncomingMessage {
+  const stream = new Readable({ read() {} }) as Readable & IncomingMessage;
+  stream.headers = {};
+  return stream;
+}
+
 describe('what a peer may send', () => {
   afterEach(stopAll);
 
@@ -128,32 +135,44 @@ describe('what a peer may send', () => {
 
     it('a body is bounded alone and with others, and counts no more once it is over', async () => {
       const bodies = new BodyReader(10_000, 10, 15);
-      const incoming = (): Readable & IncomingMessage => {
-        const stream = new Readable({ read() {} }) as Readable & IncomingMessage;
-        stream.headers = {};
-        return stream;
-      };
-      const [first, second] = [incoming(), incoming()];
+      const [first, second] = [incomingBody(), incomingBody()];
       const results = [bodies.read(first), bodies.read(second)];
-      first.push(Buffer.alloc(9));
+      first.push(Buffer.alloc(7));
       await new Promise(setImmediate);
-      second.push(Buffer.alloc(7));
+      second.push(Buffer.alloc(9));
       expect(await results[1]).to.include({ status: 503 });
       first.push(null);
-      expect(await results[0]).to.have.length(9);
-      const third = incoming();
+      expect(await results[0]).to.have.length(7);
+      const third = incomingBody();
       const tooLong = bodies.read(third);
       third.push(Buffer.alloc(11));
       expect(await tooLong).to.include({ status: 413 });
-      const fourth = incoming();
+      const fourth = incomingBody();
       const fits = bodies.read(fourth);
       fourth.push(Buffer.alloc(10));
       fourth.push(null);
       expect(await fits).to.have.length(10);
-      const fifth = incoming();
+      const fifth = incomingBody();
       const broken = bodies.read(fifth);
       fifth.destroy();
       expect(await broken).to.include({ status: 400 });
+    });
+
+    it('whoever holds large bodies open keeps no small one out', async () => {
+      const bodies = new BodyReader(10_000, 10, 15);
+      const [held, other, honest] = [incomingBody(), incomingBody(), incomingBody()];
+      const longest = bodies.read(held);
+      const kept = bodies.read(other);
+      held.push(Buffer.alloc(8));
+      other.push(Buffer.alloc(7));
+      await new Promise(setImmediate);
+      const small = bodies.read(honest);
+      honest.push(Buffer.alloc(3));
+      honest.push(null);
+      expect(await small).to.have.length(3);
+      expect(await longest).to.include({ status: 503 });
+      other.push(null);
+      expect(await kept).to.have.length(7);
     });
 
     it('answers 500 where process throws or rejects, and stays up', async () => {
