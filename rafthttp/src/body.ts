@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { MAX_POST_BYTES, MAX_POST_BYTES_TOTAL } from './limits.js';
+import { BODY_PACE_BYTES, MAX_POST_BYTES, MAX_POST_BYTES_TOTAL } from './limits.js';
 import type { Refusal } from './sender-checks.js';
 
 const tooLarge: Refusal = { status: 413, text: 'raft message too large' };
@@ -24,7 +24,7 @@ export class BodyReader {
   private readonly readings = new Set<Reading>();
   private total = 0;
 
-  /** @param idleMs how long a body may stay silent */
+  /** @param idleMs how long a body may take to bring `BODY_PACE_BYTES`, or to end */
   constructor(idleMs: number, limit: number = MAX_POST_BYTES, totalLimit: number = MAX_POST_BYTES_TOTAL) {
     this.idleMs = idleMs;
     this.limit = limit;
@@ -36,8 +36,9 @@ export class BodyReader {
     if (Number(req.headers['content-length'] ?? 0) > this.limit) return Promise.resolve(tooLarge);
     return new Promise((resolve) => {
       const chunks: Buffer[] = [];
+      let sincePace = 0;
       const over = (result: Buffer | Refusal): void => {
-        clearTimeout(silence);
+        clearTimeout(tooSlow);
         req.off('data', take);
         this.total -= reading.length;
         reading.length = 0;
@@ -48,14 +49,18 @@ export class BodyReader {
       const reading: Reading = { length: 0, end: over };
       this.readings.add(reading);
       const take = (chunk: Buffer): void => {
-        silence.refresh();
+        sincePace += chunk.length;
+        if (sincePace >= BODY_PACE_BYTES) {
+          sincePace = 0;
+          tooSlow.refresh();
+        }
         reading.length += chunk.length;
         this.total += chunk.length;
         if (reading.length > this.limit) return over(tooLarge);
         chunks.push(chunk);
         if (this.total > this.totalLimit) this.longest(reading).end(tooMany);
       };
-      const silence = setTimeout(() => over(unreadable), this.idleMs);
+      const tooSlow = setTimeout(() => over(unreadable), this.idleMs);
       req.on('data', take);
       req.once('end', () => over(Buffer.concat(chunks, reading.length)));
       req.once('error', () => over(unreadable));

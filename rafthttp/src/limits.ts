@@ -48,8 +48,11 @@ export const SNAPSHOT_DISK_RESERVE: number = 128 * 1000 * 1000;
 /** Streamed snapshots that are being received at the same time, of all senders; of one sender it is one. */
 export const MAX_INCOMING_SNAPSHOTS = 2;
 
-/** A streamed snapshot must bring so many bytes in each read timeout: a sender that drips would hold a place for ever. */
-export const SNAPSHOT_PACE_BYTES: number = 64 * 1024;
+/** A streamed snapshot that is slower than this on average, in bytes per second, may have to give way. */
+export const SLOW_SNAPSHOT_RATE: number = 1024 * 1024;
+
+/** A body must bring so many bytes in each read timeout, or end: a sender that drips would hold a place for ever. */
+export const BODY_PACE_BYTES: number = 64 * 1024;
 
 /** Progress of a streamed snapshot is told each time so many bytes more have passed. */
 export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;
@@ -75,8 +78,11 @@ export const LARGE_PART_BYTES: number = 8 * 1024;
 /** Most bytes of headers in one request. */
 export const MAX_HEADER_BYTES: number = 16 * 1024;
 
-/** Connections that `serve` accepts at the same time. */
+/** Connections that the servers of one transport accept at the same time, where the options do not say otherwise. */
 export const MAX_CONNECTIONS = 4096;
+
+/** Fewer would not do for one peer's streams, POSTs and probes. */
+export const MIN_CONNECTIONS = 16;
 
 /** The transport's times, in milliseconds. */
 export interface TransportTimings {
@@ -96,6 +102,8 @@ export interface TransportTimings {
   readonly snapshotTimeoutMs: number;
   /** A streamed snapshot that we send and of which nothing is taken for so long has failed. */
   readonly snapshotStallMs: number;
+  /** How long a snapshot that we receive may be slower than 1 MiB/s before it gives its place to another sender's. */
+  readonly snapshotSlowMs: number;
   /** From one probe of a peer to the next; etcd's proberInterval. */
   readonly probeIntervalMs: number;
   /** How often the result of the probes is looked at while it is good; etcd's statusMonitoringInterval. */
@@ -113,6 +121,7 @@ export const defaultTimings: TransportTimings = {
   postTimeoutMs: 30_000,
   snapshotTimeoutMs: 600_000,
   snapshotStallMs: 30_000,
+  snapshotSlowMs: 60_000,
   probeIntervalMs: 4000,
   probeStatusMs: 30_000,
   probeErrorMs: 5000,

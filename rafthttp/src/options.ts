@@ -50,6 +50,12 @@ export interface HttpTransportOptions {
   readonly snapshots?: SnapshotStore;
   /** Longest body of a streamed snapshot, in bytes. Default 8 GiB. Free space bounds it too. */
   readonly maxSnapshotBytes?: number;
+  /**
+   * Connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are taken, the
+   * one whose latest request is oldest gives way, streams and snapshots aside. A process that may hold fewer files open
+   * wants a smaller number: its log needs some too.
+   */
+  readonly maxConnections?: number;
   /** How far streamed snapshots have come, in both directions: every few MiB, and at the end. */
   readonly onSnapshotProgress?: (progress: SnapshotProgress) => void;
   /** Certificates, for peers at `https` URLs and for `serve`. */

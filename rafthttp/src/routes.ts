@@ -96,5 +96,6 @@ function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, re
   if (other !== undefined) return refuse(req, res, other);
   res.removeHeader('Connection');
   res.flushHeaders();
+  ctx.connections.hold(req, res);
   peer.attach(kind, res);
 }

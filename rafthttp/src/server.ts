@@ -11,7 +11,6 @@ import {
   CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
-  MAX_CONNECTIONS,
   MAX_HEADER_BYTES,
   TCP_KEEP_ALIVE_MS,
 } from './limits.js';
@@ -39,7 +38,7 @@ export async function listen(ctx: TransportContext, router: Router, options: Lis
   }
   const server =
     secure && ctx.tls !== undefined ? ctx.tls.createServer(serverOptions, app) : createServer(serverOptions, app);
-  server.maxConnections = MAX_CONNECTIONS;
+  ctx.connections.watch(server);
   if ('path' in options) await removeAbandoned(options.path);
   await bind(server, options);
   let closed: Promise<void> | undefined;

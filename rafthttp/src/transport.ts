@@ -2,11 +2,12 @@ import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-t
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
 import { BodyReader } from './body.js';
+import { Connections } from './connections.js';
 import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
 import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
 import { Incarnations } from './incarnations.js';
-import { defaultTimings, MAX_LEARNED_REMOTES, MAX_SNAPSHOT_BYTES } from './limits.js';
+import { defaultTimings, MAX_CONNECTIONS, MAX_LEARNED_REMOTES, MAX_SNAPSHOT_BYTES, MIN_CONNECTIONS } from './limits.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { createRouter } from './routes.js';
@@ -65,6 +66,7 @@ export class HttpTransport implements Transport {
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
       warnings,
+      connections: new Connections(connectionLimit(options.maxConnections), warnings),
       timings: { ...defaultTimings, ...options.timings },
       onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
       onSnapshotProgress: (progress: SnapshotProgress) =>
@@ -276,6 +278,7 @@ export class HttpTransport implements Transport {
       store: snapshots,
       maxBytes: maxSnapshotBytes,
       idleMs: timings.readTimeoutMs,
+      slowMs: timings.snapshotSlowMs,
       logger,
       onProgress: onSnapshotProgress,
     });
@@ -298,6 +301,14 @@ export class HttpTransport implements Transport {
 function checkId(name: string, id: bigint, min: bigint): void {
   if (id >= min && id < 2n ** 64n) return;
   throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${id}`);
+}
+
+function connectionLimit(option = MAX_CONNECTIONS): number {
+  if (Number.isSafeInteger(option) && option >= MIN_CONNECTIONS) return option;
+  throw new RaftError(
+    'ERR_RAFT_TRANSPORT_OPTIONS',
+    `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`,
+  );
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {

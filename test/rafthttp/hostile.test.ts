@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
 import {
+  BODY_PACE_BYTES,
   BodyReader,
   Gateway,
   Inbox,
@@ -158,6 +161,29 @@ describe('what a peer may send', () => {
       expect(await broken).to.include({ status: 400 });
     });
 
+    it('a body that drips is given up', async () => {
+      const bodies = new BodyReader(200);
+      const dripping = incomingBody();
+      const drops = setInterval(() => dripping.push(Buffer.alloc(1)), 10);
+      try {
+        expect(await bodies.read(dripping)).to.include({ status: 400 });
+      } finally {
+        clearInterval(drops);
+      }
+    });
+
+    it('a body that keeps its pace may take longer than that', async () => {
+      const bodies = new BodyReader(200);
+      const steady = incomingBody();
+      const result = bodies.read(steady);
+      for (let i = 0; i < 5; i++) {
+        await sleep(100);
+        steady.push(Buffer.alloc(BODY_PACE_BYTES));
+      }
+      steady.push(null);
+      expect(await result).to.have.length(5 * BODY_PACE_BYTES);
+    });
+
     it('whoever holds large bodies open keeps no small one out', async () => {
       const bodies = new BodyReader(10_000, 10, 15);
       const [held, other, honest] = [incomingBody(), incomingBody(), incomingBody()];
@@ -281,6 +307,34 @@ describe('what a peer may send', () => {
         () => a.receiver.log.filter((line) => line.includes('the receiver of a transport threw')).length >= 5,
       );
     });
+  });
+
+  it('silent connections give way to a peer that dials, its streams to nobody', async () => {
+    const [a, b] = (await startCluster(2, { maxConnections: 16, timings: {} })) as [Member, Member];
+    const silentOnes: Socket[] = [];
+    const open = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const socket = createConnection(a.listener.address.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        silentOnes.push(socket);
+      }
+    };
+    await open(16);
+    const c = await startMember(3n, { timings: {} });
+    c.transport.addPeer(1n, [a.listener.url]);
+    a.transport.addPeer(3n, [c.listener.url]);
+    await eventually('the new peer has opened its streams', () => openStreams(a) === 4);
+    await open(40);
+    const closed = (): number => silentOnes.filter((socket) => socket.closed).length;
+    await eventually('the oldest gave way', () => closed() >= 44);
+    expect(silentOnes.slice(-8).filter((socket) => socket.closed)).to.deep.equal([]);
+    expect(openStreams(a)).to.equal(4);
+    for (const { receiver } of [a, b, c]) {
+      expect(receiver.log.filter((line) => /lost TCP|became inactive|failed to dial/u.test(line))).to.deep.equal([]);
+    }
+    expect(a.receiver.log.filter((line) => line.startsWith('warn too many connections'))).to.have.length(1);
+    for (const socket of silentOnes) socket.destroy();
   });
 
   it('unsettled messages are bounded, proposals apart from the rest', async () => {

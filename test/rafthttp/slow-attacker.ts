@@ -1,19 +1,18 @@
 /**
- * A program that holds connections open at a port and hardly uses them: slow-attacker.js PORT COUNT. A fifth each: says
+ * A program that holds connections open at a port and hardly uses them: slow-attacker.js PORT COUNT AGAIN_MS. A fifth each: says
  * nothing, sends a head byte by byte, sends a body byte by byte, opens a stream and never reads it, asks for a snapshot
- * to be taken and sends nothing of it. One that is closed is opened again later. Prints a line when all were tried.
+ * to be taken and sends nothing of it. One that is closed comes back AGAIN_MS later as the next kind. Prints a line when all were tried.
  */
 import { createConnection, type Socket } from 'node:net';
 import { requestHead } from './members.js';
 
-/** How long an attacker waits before it comes back, and between two bytes. */
-const AGAIN_MS = 5000;
+/** How long an attacker waits between two bytes. */
 const DRIP_MS = 1000;
 
 /** Connections that are opened in one turn. */
 const BATCH = 100;
 
-const [port, count] = process.argv.slice(2).map(Number) as [number, number];
+const [port, count, againMs] = process.argv.slice(2).map(Number) as [number, number, number];
 
 const openings = [
   '',
@@ -43,7 +42,7 @@ function attack(kind: number): void {
   socket.on('error', attempted);
   socket.on('close', () => {
     open.delete(socket);
-    setTimeout(() => attack(kind), AGAIN_MS);
+    setTimeout(() => attack(kind + 1), againMs);
   });
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '@raft-ts/proto';
 import { MessageType, RaftError } from '@raft-ts/proto';
 import { type HttpTransportOptions, SnapshotFolder, type SnapshotProgress } from '@raft-ts/rafthttp';
@@ -414,6 +415,25 @@ describe('streamed snapshots', () => {
         clearInterval(drops);
         socket.destroy();
       }
+    });
+
+    it('one that has been slow for long, when another sender comes', async () => {
+      const b = await startKeeper(2n, { timings: { ...quick, readTimeoutMs: 60_000, snapshotSlowMs: 300 } });
+      const { port } = b.listener.address;
+      const body = encodeEnvelope({ ...envelope(9), from: 4n });
+      const bytes = Buffer.from(postSnapshot(body).toString('latin1').replace('From: 1', 'From: 4'), 'latin1');
+      const slow = await beginSnapshot(b, 1n);
+      let told = '';
+      slow.on('data', (chunk: Buffer) => {
+        told += chunk.toString();
+      });
+      await sleep(400);
+      const young = await beginSnapshot(b, 3n);
+      expect((await exchangeRaw(port, bytes)).status).to.equal(204);
+      await eventually('the slow one is told', () => told.includes('too slow while another sender waits'));
+      expect(readdirSync(b.folder).filter((name) => name.startsWith('tmp'))).to.have.length(1);
+      expect((await exchangeRaw(port, bytes)).status).to.equal(204);
+      young.destroy();
     });
 
     it('one that comes compressed', async () => {

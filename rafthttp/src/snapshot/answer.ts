@@ -18,6 +18,7 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   if (sender !== undefined) learnFrom(owner, req, sender);
   if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');
   const from = sender === undefined ? UNKNOWN_SENDER : formatId(sender);
+  ctx.connections.hold(req, res);
   const began = performance.now();
   ctx.metrics?.snapshotReceiveBegan(from);
   let received: ReceivedSnapshot;

@@ -3,13 +3,14 @@ import type { Message, NodeId } from '@raft-ts/proto';
 import { formatId } from '../headers.js';
 import {
   MAX_INCOMING_SNAPSHOTS,
+  SLOW_SNAPSHOT_RATE,
   SNAPSHOT_DISK_RESERVE,
-  SNAPSHOT_PACE_BYTES,
   SNAPSHOT_PROGRESS_BYTES,
 } from '../limits.js';
 import type { LogFields, TransportLogger } from '../options.js';
 import type { Refusal } from '../sender-checks.js';
 import { EnvelopeDecoder, envelopeFault } from './envelope.js';
+import { RequestChunks } from './request-chunks.js';
 import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';
 
 /** What the reception of snapshots needs. */
@@ -17,8 +18,10 @@ export interface IncomingOptions {
   readonly store: SnapshotStore;
   /** Longest body, in bytes. */
   readonly maxBytes: number;
-  /** How long a body may take to bring `SNAPSHOT_PACE_BYTES`, in milliseconds; the time that storing them takes not counted. */
+  /** How long a body may take to bring `BODY_PACE_BYTES`, in milliseconds; the time that storing them takes not counted. */
   readonly idleMs: number;
+  /** How long a body may be slower than `SLOW_SNAPSHOT_RATE` before it gives its place to another, in milliseconds. */
+  readonly slowMs: number;
   readonly logger: TransportLogger;
   readonly onProgress: (progress: SnapshotProgress) => void;
 }
@@ -43,7 +46,8 @@ export class RefusedSnapshot extends Error {
 /** Takes in the bodies of streamed snapshots, one of each sender and two in all, in constant memory. */
 export class IncomingSnapshots {
   private readonly options: IncomingOptions;
-  private readonly senders = new Set<NodeId | undefined>();
+  /** By their senders. */
+  private readonly underWay = new Map<NodeId | undefined, RequestChunks>();
   private cleaned: Promise<void> | undefined;
 
   constructor(options: IncomingOptions) {
@@ -68,15 +72,33 @@ export class IncomingSnapshots {
     sender: NodeId | undefined,
     check: (message: Message) => string | undefined,
   ): Promise<ReceivedSnapshot> {
-    if (this.senders.has(sender) || this.senders.size >= MAX_INCOMING_SNAPSHOTS) {
+    if (this.underWay.has(sender) || !this.hasRoom()) {
       throw new RefusedSnapshot(503, 'too many snapshots at the same time');
     }
-    this.senders.add(sender);
+    const chunks = new RequestChunks(req, this.options.idleMs);
+    this.underWay.set(sender, chunks);
     try {
-      return await this.take(new RequestChunks(req, this.options.idleMs), check);
+      return await this.take(chunks, check);
     } finally {
-      this.senders.delete(sender);
+      this.leave(sender, chunks);
     }
+  }
+
+  /** Is there a place? A sender that has been slow for long gives way: it could otherwise hold one for days. */
+  private hasRoom(): boolean {
+    if (this.underWay.size < MAX_INCOMING_SNAPSHOTS) return true;
+    for (const [sender, chunks] of this.underWay) {
+      const ms = chunks.ageMs;
+      if (ms < this.options.slowMs || chunks.taken >= (SLOW_SNAPSHOT_RATE * ms) / 1000) continue;
+      chunks.abort(new Error('too slow while another sender waits'));
+      this.leave(sender, chunks);
+      return true;
+    }
+    return false;
+  }
+
+  private leave(sender: NodeId | undefined, chunks: RequestChunks): void {
+    if (this.underWay.get(sender) === chunks) this.underWay.delete(sender);
   }
 
   private async take(
@@ -169,56 +191,6 @@ async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; 
     }
   } catch (error) {
     throw new RefusedSnapshot(400, `failed to decode raft message (${errorText(error)})`);
-  }
-}
-
-/** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */
-class RequestChunks {
-  /** Bytes that came so far. */
-  taken = 0;
-  /** Bytes that the head announced, if it did. */
-  readonly announced: number | undefined;
-  private readonly chunks: AsyncIterator<Buffer>;
-  private readonly idleMs: number;
-  /** Milliseconds that were waited, and bytes that came, since the pace was last kept. */
-  private waitedMs = 0;
-  private sincePace = 0;
-
-  constructor(req: IncomingMessage, idleMs: number) {
-    const length = req.headers['content-length'];
-    this.announced = length === undefined ? undefined : Number(length);
-    this.idleMs = idleMs;
-    // The connection must outlive the reading: the answer still goes over it.
-    this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
-  }
-
-  /**
-   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would hold
-   * the place of another one for as long as it likes.
-   */
-  async next(): Promise<Buffer | undefined> {
-    let patience: NodeJS.Timeout | undefined;
-    const tooSlow = new Promise<never>((_, reject) => {
-      patience = setTimeout(() => reject(new Error('read timeout')), Math.max(0, this.idleMs - this.waitedMs));
-    });
-    const began = performance.now();
-    try {
-      const { done, value } = await Promise.race([this.chunks.next(), tooSlow]);
-      if (done === true) return undefined;
-      this.keepPace(value.length, performance.now() - began);
-      return value;
-    } finally {
-      clearTimeout(patience);
-    }
-  }
-
-  private keepPace(bytes: number, waitedMs: number): void {
-    this.taken += bytes;
-    this.sincePace += bytes;
-    this.waitedMs += waitedMs;
-    if (this.sincePace < SNAPSHOT_PACE_BYTES) return;
-    this.sincePace = 0;
-    this.waitedMs = 0;
   }
 }
 

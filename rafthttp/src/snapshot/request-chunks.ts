@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import { BODY_PACE_BYTES } from '../limits.js';
+
+/** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */
+export class RequestChunks {
+  /** Bytes that came so far. */
+  taken = 0;
+  /** Bytes that the head announced, if it did. */
+  readonly announced: number | undefined;
+  private readonly chunks: AsyncIterator<Buffer>;
+  private readonly idleMs: number;
+  private readonly began: number = performance.now();
+  /** Milliseconds that were waited, and bytes that came, since the pace was last kept. */
+  private waitedMs = 0;
+  private sincePace = 0;
+  private fault: Error | undefined;
+  /** Ends the wait for the next chunk. */
+  private interrupt: (reason: Error) => void = () => undefined;
+
+  /** @param idleMs how long a body may take to bring `BODY_PACE_BYTES`; the time that storing them takes not counted */
+  constructor(req: IncomingMessage, idleMs: number) {
+    const length = req.headers['content-length'];
+    this.announced = length === undefined ? undefined : Number(length);
+    this.idleMs = idleMs;
+    // The connection must outlive the reading: the answer still goes over it.
+    this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+  }
+
+  /** Milliseconds since the reading began. */
+  get ageMs(): number {
+    return performance.now() - this.began;
+  }
+
+  /** Let the reading fail. */
+  abort(reason: Error): void {
+    this.fault = reason;
+    this.interrupt(reason);
+  }
+
+  /**
+   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would hold
+   * the place of another one for as long as it likes.
+   */
+  async next(): Promise<Buffer | undefined> {
+    if (this.fault !== undefined) throw this.fault;
+    let patience: NodeJS.Timeout | undefined;
+    const interrupted = new Promise<never>((_, reject) => {
+      this.interrupt = reject;
+      patience = setTimeout(() => reject(new Error('read timeout')), Math.max(0, this.idleMs - this.waitedMs));
+    });
+    const began = performance.now();
+    try {
+      const { done, value } = await Promise.race([this.chunks.next(), interrupted]);
+      if (done === true) return undefined;
+      this.keepPace(value.length, performance.now() - began);
+      return value;
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  private keepPace(bytes: number, waitedMs: number): void {
+    this.taken += bytes;
+    this.sincePace += bytes;
+    this.waitedMs += waitedMs;
+    if (this.sincePace < BODY_PACE_BYTES) return;
+    this.sincePace = 0;
+    this.waitedMs = 0;
+  }
+}
