@@ -5,6 +5,7 @@ import axios, { type AxiosRequestConfig } from 'axios';
 import type { TransportContext } from './context.js';
 import { Header, incarnationIn } from './headers.js';
 import { MAX_ANSWER_BYTES } from './limits.js';
+import type { Removal } from './options.js';
 import type { LinkAgents, PeerLinks } from './peer-links.js';
 import { OTHER_INCARNATION } from './sender-checks.js';
 import { dialTarget } from './url-picker.js';
@@ -107,15 +108,25 @@ export async function failureOf(
   method: 'GET' | 'POST',
   answer: IncomingMessage,
 ): Promise<Error> {
-  const status = answer.statusCode ?? 0;
-  const text = await readText(answer);
+  const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer));
+  if (removal !== undefined) ctx.onRemoved({ reason: removal, by: peer });
+  return new Error(message);
+}
+
+/** What an answer that is no success means: an error, and perhaps that this member is out. */
+export interface Verdict {
+  readonly message: string;
+  readonly removal: Removal['reason'] | undefined;
+}
+
+/** @param text the beginning of the answer's body */
+export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string): Verdict {
   if (status === 410 && text === OTHER_INCARNATION) {
-    ctx.onRemoved({ reason: 'incarnation', by: peer });
-    return new Error("the peer has seen another process under this member's id");
+    return { message: "the peer has seen another process under this member's id", removal: 'incarnation' };
   }
   if (status === removedStatus[method]) {
-    ctx.onRemoved({ reason: 'removed', by: peer });
-    return new Error('the member has been permanently removed from the cluster');
+    return { message: 'the member has been permanently removed from the cluster', removal: 'removed' };
   }
-  return new Error(text === '' ? `unexpected http status ${status}` : `${text} (http status ${status})`);
+  const message = text === '' ? `unexpected http status ${status}` : `${text} (http status ${status})`;
+  return { message, removal: undefined };
 }

@@ -1,5 +1,6 @@
 /** What tests and sibling packages use beside the public door. No promise is made about it. */
 export { BodyReader } from './body.js';
+export { judgeAnswer } from './client.js';
 export { ByteQueue } from './codec/byte-queue.js';
 export { MessageDecoder, MessageEncoder } from './codec/message-codec.js';
 export { MsgAppDecoder, MsgAppEncoder } from './codec/msgapp-codec.js';
@@ -8,6 +9,7 @@ export { Gateway, Inbox } from './gateway.js';
 export { formatId, Header, parseId } from './headers.js';
 export { Incarnations } from './incarnations.js';
 export * from './limits.js';
+export { parseProbe } from './prober.js';
 export { SendQueue } from './send-queue.js';
 export { OTHER_INCARNATION } from './sender-checks.js';
 export { EnvelopeDecoder, encodeEnvelope } from './snapshot/envelope.js';

@@ -130,10 +130,14 @@ class Probe {
   }
 }
 
-/** The peer's clock in a probe's answer, in milliseconds since 1970. Throws where the answer is none. */
 async function readProbe(answer: IncomingMessage): Promise<number> {
   const text = await readText(answer);
   if (answer.statusCode !== 200) throw new Error(`unexpected http status ${answer.statusCode}`);
+  return parseProbe(text);
+}
+
+/** The peer's clock in a probe's answer, in milliseconds since 1970. Throws where the answer is none. */
+export function parseProbe(text: string): number {
   const health: unknown = JSON.parse(text);
   if (typeof health !== 'object' || health === null) throw new Error('a probe was answered without a health');
   const { OK, Now } = health as { OK?: unknown; Now?: unknown };

@@ -1,7 +1,7 @@
 import { RaftError } from '@raft-ts/proto';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
-const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/?#@[\]:]+):\d{1,5})\/?$/iu;
+const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
 
 /** `unix:///PATH`, or `unix://NAME` for a file of the working directory, as etcd has it. */
 const local = /^unix:\/\/(\/?[^\s?#@]+)$/iu;

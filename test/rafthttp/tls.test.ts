@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createConnection } from 'node:net';
+import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
@@ -101,6 +102,30 @@ describe('TLS between members', () => {
   it('with certificates tied to members', async () => {
     const { a, b } = await startPair({ memberOf });
     await expectTalking(a, b);
+  });
+
+  it('connections that begin no handshake give way to a peer that dials, its streams to nobody', async () => {
+    const { tlsOf } = prepare();
+    const a = await startMember(1n, { tls: tlsOf(1n), maxConnections: 16 });
+    const b = await startMember(2n, { tls: tlsOf(2n), snapshots: new SnapshotFolder(scratchFolder()) });
+    const idle: Socket[] = [];
+    const open = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) {
+        const socket = createConnection(a.listener.address.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        await once(socket, 'connect');
+        idle.push(socket);
+      }
+    };
+    await open();
+    introduce(a, [b]);
+    introduce(b, [a]);
+    await expectTalking(a, b);
+    await open();
+    await eventually('the oldest gave way', () => idle.filter((socket) => socket.closed).length >= 26);
+    expect(openStreams(a)).to.equal(2);
+    expect(a.receiver.log.filter((line) => line.includes('lost TCP'))).to.deep.equal([]);
+    for (const socket of idle) socket.destroy();
   });
 
   it('who shows none, or one of another CA, gets nothing', async () => {

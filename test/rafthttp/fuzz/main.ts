@@ -9,7 +9,7 @@ import { addToCorpus, readCorpus } from './corpus.js';
 import { generate, mutate } from './mutate.js';
 import { checkMemory, type TargetName, targets } from './targets.js';
 
-const usage = `usage: npm run fuzz -- [message|msgapp|envelope|post|crl|head]… [--minutes N] [--inputs N] [--seed N]
+const usage = `usage: npm run fuzz -- [message|msgapp|envelope|post|crl|head|urls|probe|answer]… [--minutes N] [--inputs N] [--seed N]
 
   --minutes N  how long each target is tried (default 1)
   --inputs N   go on until each had so many inputs, however long that takes

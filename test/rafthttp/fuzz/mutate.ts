@@ -163,6 +163,19 @@ function appends(random: Random): Message[] {
   });
 }
 
+const urlWords =
+  'http:// https:// unix:// HTTP:// / // : :80 :2380 :65536 :0 , @ ? # [ ] [::1] [::ffff:1.2.3.4] [1:2:3] %41 %2f \\ 127.0.0.1 1.2 0x7f . .. - _ a xn--a member-2 localhost é \t'.split(
+    ' ',
+  );
+const probeWords =
+  '{ } [ ] , : "OK" "Now" "OK":true "OK":false "Now": {"OK":true,"Now":" "} 2026-01-02 T 03:04:05 .1 .123456789 Z +02:00 +24:00 -271821-04-20T00:00:00Z +275760-09-13 24:00:00 13 null 1e999 " \\u0000'.split(
+    ' ',
+  );
+
+function ofWords(words: readonly string[], random: Random): Buffer {
+  return Buffer.from(Array.from({ length: 1 + random(8) }, () => words[random(words.length)]).join(''));
+}
+
 /** A new input of the form that a target reads: what mutations alone would hardly come upon. */
 export function generate(name: TargetName, random: Random): Buffer | undefined {
   switch (name) {
@@ -187,6 +200,10 @@ export function generate(name: TargetName, random: Random): Buffer | undefined {
           ? encodeEntry({ type: 0, term: 1, index: 1, data: bytes(random) })
           : encodeMessage(randomMessage(random)),
       );
+    case 'urls':
+      return ofWords(urlWords, random);
+    case 'probe':
+      return ofWords(probeWords, random);
     default:
       return undefined;
   }

@@ -1,16 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeMessage, encodeMessage, type Message, MessageType, newMessage, RaftError } from '@raft-ts/proto';
 import {
+  dialTarget,
   EnvelopeDecoder,
   encodeEnvelope,
   Gateway,
   isCompatible,
   isLinkHeartbeat,
+  judgeAnswer,
   MessageDecoder,
   MessageEncoder,
   MsgAppDecoder,
   MsgAppEncoder,
+  OTHER_INCARNATION,
   parseId,
+  parsePeerUrls,
+  parseProbe,
   parseRevocationLists,
   type StreamDecoder,
   type StreamEncoder,
@@ -21,7 +26,7 @@ import { show } from '../vectors.js';
 /** A whole number drawn evenly from [0, n). */
 export type Random = (n: number) => number;
 
-export type TargetName = 'message' | 'msgapp' | 'envelope' | 'post' | 'crl' | 'head';
+export type TargetName = 'message' | 'msgapp' | 'envelope' | 'post' | 'crl' | 'head' | 'urls' | 'probe' | 'answer';
 
 /** Tries one input, and throws where what comes of it breaks a promise. */
 export type Target = (input: Uint8Array, random: Random) => void;
@@ -139,6 +144,16 @@ function isPlainAppend(message: Message): boolean {
   );
 }
 
+/** What is dialled must be the member's own address, whatever its URL says beside it. */
+function checkDialled(url: string): void {
+  const { url: dialled, socketPath } = dialTarget(url, '/raft');
+  const { protocol, username, password, hostname, pathname, search, hash } = new URL(dialled);
+  same('what is dialled', [username, password, pathname, search, hash], ['', '', '/raft', '', '']);
+  const scheme = socketPath === undefined ? url.slice(0, url.indexOf(':') + 1).toLowerCase() : 'http:';
+  same('the scheme', protocol, scheme);
+  if (hostname === '' || socketPath === '') throw new Error(`nobody is dialled for ${url}`);
+}
+
 export const targets: Readonly<Record<TargetName, Target>> = {
   message: streamTarget({
     newDecoder: () => new MessageDecoder(LONGEST),
@@ -193,6 +208,40 @@ export const targets: Readonly<Record<TargetName, Target>> = {
       const id = parseId(word);
       if (id !== undefined && (id < 0n || id >= 2n ** 64n)) throw new Error(`an id that is none: ${id}`);
       isCompatible(word, words[0]);
+    }
+  },
+  urls: (input) => {
+    expectRaftError(() => {
+      // As the header X-PeerURLs lists them.
+      const urls = parsePeerUrls(Buffer.from(input).toString('latin1').split(','));
+      same('parsed again', parsePeerUrls(urls), urls);
+      for (const url of urls) checkDialled(url);
+    });
+  },
+  probe: (input) => {
+    const read = (text: string): number | undefined => {
+      try {
+        return parseProbe(text);
+      } catch (error) {
+        if (error instanceof Error) return undefined;
+        throw error;
+      }
+    };
+    const now = read(Buffer.from(input).toString('utf8'));
+    if (now !== undefined && !Number.isFinite(now)) throw new Error(`a time that is none: ${now}`);
+    if (now !== undefined)
+      same('written again', read(JSON.stringify({ OK: true, Now: new Date(now).toISOString() })), now);
+  },
+  answer: (input) => {
+    const status = 100 + (((input[0] ?? 0) * 256 + (input[1] ?? 0)) % 500);
+    const said = Buffer.from(input.subarray(2)).toString('utf8');
+    for (const method of ['GET', 'POST'] as const) {
+      const { message, removal } = judgeAnswer(method, status, said);
+      const out = status === (method === 'GET' ? 410 : 403);
+      if (removal === 'removed' && !out) throw new Error(`removed by ${method} ${status}`);
+      if (removal === 'incarnation' && said !== OTHER_INCARNATION) throw new Error(`another incarnation by ${said}`);
+      if (out && removal === undefined) throw new Error(`not removed by ${method} ${status}`);
+      if (message === '' || message.length > said.length + 100) throw new Error(`a message of ${message.length}`);
     }
   },
 };
