@@ -119,6 +119,21 @@ describe('addresses', () => {
     }
   });
 
+  it('what cannot be dialled is no URL, however often it is asked for', () => {
+    // The first names a path of host a, port 80. The second is no URL to `new URL`, but one to an optimized `URL.canParse`.
+    for (const url of ['http://a\\b:1', 'http://127.0.0.\u00dc\u008b:2380']) {
+      let refused = 0;
+      for (let i = 0; i < 20_000; i++) {
+        try {
+          parsePeerUrls([url]);
+        } catch {
+          refused++;
+        }
+      }
+      expect(refused, url).to.equal(20_000);
+    }
+  });
+
   it('a URL says how to dial', () => {
     expect(dialTarget('http://x:1', '/raft')).to.deep.equal({ url: 'http://x:1/raft' });
     expect(dialTarget('unix:///run/a.sock', '/raft')).to.deep.equal({
