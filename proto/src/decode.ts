@@ -297,6 +297,11 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   return readEntry(newReader(bytes), undefined);
 }
 
+/** As `decodeEntry`, but its data is a view of `bytes`, which must not change afterwards and stay in memory as long as it. */
+export function decodeEntryView(bytes: Uint8Array): Entry {
+  return readEntry(newReader(bytes), { buffer: bytes.buffer, start: bytes.byteOffset });
+}
+
 /** Reads a snapshot, as `decodeMessage`. */
 export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const snapshot = emptySnapshot();

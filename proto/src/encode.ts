@@ -40,13 +40,16 @@ import {
   writeType,
 } from './wire-writer.js';
 
-function writeEntry(buf: Uint8Array, pos: number, entry: Entry): number {
-  const { type, term, index, data } = entry;
+function writeEntryFields(buf: Uint8Array, pos: number, { type, term, index }: Entry): number {
   let at = pos;
   if (type !== undefined) at = writeType(buf, at, 0x08, type, 'Entry.type');
   if (term !== 0) at = writePosition(buf, at, 0x10, term, 'Entry.term');
-  if (index !== 0) at = writePosition(buf, at, 0x18, index, 'Entry.index');
-  return data === undefined ? at : writeBytes(buf, at, 0x22, data);
+  return index === 0 ? at : writePosition(buf, at, 0x18, index, 'Entry.index');
+}
+
+function writeEntry(buf: Uint8Array, pos: number, entry: Entry): number {
+  const at = writeEntryFields(buf, pos, entry);
+  return entry.data === undefined ? at : writeBytes(buf, at, 0x22, entry.data);
 }
 
 function writeEntries(buf: Uint8Array, pos: number, entries: readonly Entry[]): number {
@@ -226,6 +229,15 @@ export function encodeEntry(entry: Entry, prefix = 0): Uint8Array {
 /** Writes an entry of `entrySize` bytes, as `encodeMessageInto`. */
 export function encodeEntryInto(entry: Entry, target: Uint8Array, offset: number): number {
   return checkRoom(target, writeEntry(target, offset, entry));
+}
+
+/**
+ * As `encodeEntryInto`, but for the bytes of its data: they are what follows, and long ones need not be copied. An entry without
+ * data is written whole.
+ */
+export function encodeEntryHeadInto(entry: Entry, target: Uint8Array, offset: number): number {
+  const at = writeEntryFields(target, offset, entry);
+  return checkRoom(target, entry.data === undefined ? at : writeLength(target, at, 0x22, entry.data.length));
 }
 
 /** The bytes of a snapshot. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */

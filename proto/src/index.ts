@@ -6,6 +6,7 @@ export { ERR_DECODE, ERR_ENCODE, ERR_POSITION_RANGE, MAX_NESTING } from './codes
 export {
   decodeConfState,
   decodeEntry,
+  decodeEntryView,
   decodeHardState,
   decodeMessage,
   decodeSnapshot,
@@ -17,6 +18,7 @@ export {
   encodeConfChangeV2,
   encodeConfState,
   encodeEntry,
+  encodeEntryHeadInto,
   encodeEntryInto,
   encodeHardState,
   encodeMessage,

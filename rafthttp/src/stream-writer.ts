@@ -106,21 +106,23 @@ export class StreamWriter {
     const { connection } = this;
     while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
       const began = performance.now();
-      const parts = this.encodeBatch(connection.encoder);
+      const { parts, messages } = this.encodeBatch(connection.encoder);
       this.write(connection, parts);
-      if (parts.length > 0) this.stats?.succeeded((performance.now() - began) / parts.length, parts.length);
+      if (messages > 0) this.stats?.succeeded((performance.now() - began) / messages, messages);
     }
   }
 
   /** The bytes of the messages that wait, up to the size of one write. */
-  private encodeBatch(encoder: StreamEncoder): Uint8Array[] {
+  private encodeBatch(encoder: StreamEncoder): { parts: Uint8Array[]; messages: number } {
     const parts: Uint8Array[] = [];
+    let messages = 0;
     let length = 0;
     while (length < WRITE_BATCH_BYTES) {
       const message = this.queue.shift();
       if (message === undefined) break;
       try {
         length += encoder.encode(message, parts);
+        messages++;
         this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
       } catch (error) {
         this.ctx.metrics?.sendFailed(formatId(this.peer));
@@ -128,7 +130,7 @@ export class StreamWriter {
         this.ctx.gateway.reportUnreachable(this.peer);
       }
     }
-    return parts;
+    return { parts, messages };
   }
 
   private beat(connection: Connection): void {

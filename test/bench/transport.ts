@@ -248,7 +248,7 @@ async function runReceiver(sender: string, id: NodeId): Promise<void> {
   process.stdin.once('end', () => process.exit());
 }
 
-async function runSender(n: number, windows: readonly number[]): Promise<object[]> {
+async function runSender(n: number, windows: readonly number[], only: string | undefined): Promise<object[]> {
   const http = new HttpLink(SENDER);
   const { url } = await http.transport.serve({ host: '127.0.0.1', port: 0 });
   const self = fileURLToPath(import.meta.url);
@@ -264,7 +264,7 @@ async function runSender(n: number, windows: readonly number[]): Promise<object[
   await overBare.connect();
   http.failures = 0;
   const results: object[] = [];
-  for (const kind of kinds) {
+  for (const kind of kinds.filter(({ name }) => only === undefined || name === only)) {
     for (const window of windows) {
       const wanted = window === 1 ? n / 10 : n;
       const bare = await overBare.measure(kind, window, wanted);
@@ -291,12 +291,13 @@ const { values } = parseArgs({
   options: {
     n: { type: 'string', default: '200000' },
     window: { type: 'string', default: '1,64,1024' },
+    only: { type: 'string' },
     'receiver-for': { type: 'string' },
     id: { type: 'string', default: String(RECEIVER) },
   },
 });
 if (values['receiver-for'] === undefined) {
-  print('transport', await runSender(Number(values.n), values.window.split(',').map(Number)));
+  print('transport', await runSender(Number(values.n), values.window.split(',').map(Number), values.only));
 } else {
   await runReceiver(values['receiver-for'], BigInt(values.id));
 }

@@ -139,6 +139,23 @@ describe('encoding into the bytes of a caller', () => {
     );
   });
 
+  it('an entry is its head and its data, and read without a copy it is the same', () => {
+    fc.assert(
+      fc.property(arbitrary.entry, fc.nat({ max: 20 }), (entry, offset) => {
+        const whole = proto.encodeEntry(entry);
+        const data = entry.data ?? new Uint8Array(0);
+        const target = new Uint8Array(offset + whole.length - data.length);
+        expect(proto.encodeEntryHeadInto(entry, target, offset)).to.equal(target.length);
+        const bytes = Buffer.concat([target.subarray(offset), data]);
+        expect(toHex(bytes)).to.equal(toHex(whole));
+        const view = proto.decodeEntryView(bytes);
+        expect(view).to.deep.equal(proto.decodeEntry(whole));
+        if (view.data !== undefined && view.data.length > 0) expect(view.data.buffer).to.equal(bytes.buffer);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   it('too little room is an error, whatever is cut off', () => {
     fc.assert(
       fc.property(arbitrary.message, fc.nat(), (message, cut) => {

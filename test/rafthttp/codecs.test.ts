@@ -1,7 +1,8 @@
 import type { Message } from '@raft-ts/proto';
-import { MessageType, messageSize, newMessage, RaftError } from '@raft-ts/proto';
+import { encodeEntry, entrySize, MessageType, messageSize, newMessage, RaftError } from '@raft-ts/proto';
 import {
   isLinkHeartbeat,
+  LARGE_PART_BYTES,
   MAX_APPEND_ENTRIES,
   MAX_MESSAGE_BYTES,
   MessageDecoder,
@@ -24,6 +25,12 @@ function encoderOf(codec: Codec): StreamEncoder {
 /** As member 2 reads from member 1. */
 function decoderOf(codec: Codec): StreamDecoder {
   return codec === 'msgapp' ? new MsgAppDecoder(1n, 2n) : new MessageDecoder();
+}
+
+function u64(n: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(n));
+  return bytes;
 }
 
 interface Outcome {
@@ -211,6 +218,68 @@ describe('stream codecs', () => {
       encoder.encode(good, parts);
       expect(decode(codec, Buffer.concat(parts), [7]).messages.map(show)).to.deep.equal([show(good)]);
     }
+  });
+
+  describe('large entries', () => {
+    const sizes = fc.array(fc.oneof(fc.nat(300), fc.integer({ min: LARGE_PART_BYTES - 2, max: 200_000 })), {
+      maxLength: 5,
+    });
+    const appendOf = (lengths: readonly number[]): Message => ({
+      ...newMessage(MessageType.MsgApp, 2n),
+      from: 1n,
+      commit: 5,
+      entries: lengths.map((length, i) => ({ type: 0, term: 0, index: i + 1, data: new Uint8Array(length).fill(i + 1) })),
+    });
+
+    it('have the bytes of small ones, and their data is not copied on its way out', () => {
+      fc.assert(
+        fc.property(sizes, (lengths) => {
+          const message = appendOf(lengths);
+          const parts: Uint8Array[] = [];
+          const length = new MsgAppEncoder().encode(message, parts);
+          const plain = [Buffer.of(1), u64(lengths.length)];
+          for (const entry of message.entries) plain.push(u64(entrySize(entry)), Buffer.from(encodeEntry(entry)));
+          const bytes = Buffer.concat(parts);
+          expect(bytes.equals(Buffer.concat([...plain, u64(5)]))).to.equal(true);
+          expect(length).to.equal(bytes.length);
+          for (const { data } of message.entries) {
+            if (data !== undefined && data.length >= LARGE_PART_BYTES) expect(parts).to.include(data);
+          }
+        }),
+        { numRuns: 100 },
+      );
+    });
+
+    it('are read however they are cut, and share no memory with the pieces', () => {
+      fc.assert(
+        fc.property(
+          sizes,
+          fc.array(fc.integer({ min: 1000, max: 70_000 }), { minLength: 1, maxLength: 20 }),
+          (lengths, cuts) => {
+            const message = appendOf(lengths);
+            const parts: Uint8Array[] = [];
+            new MsgAppEncoder().encode(message, parts);
+            // `decode` overwrites each piece when it was read.
+            const { messages, fault } = decode('msgapp', Buffer.concat(parts), cuts);
+            expect(fault).to.equal(undefined);
+            expect(messages.map(show)).to.deep.equal([show(message)]);
+          },
+        ),
+        { numRuns: 100 },
+      );
+    });
+
+    it('leave nothing behind where a later one cannot be written', () => {
+      const encoder = new MsgAppEncoder();
+      const good = appendOf([LARGE_PART_BYTES, LARGE_PART_BYTES]);
+      const [first, second] = good.entries;
+      const bad = { ...good, entries: [first, { ...second, term: 2 ** 53 }] } as Message;
+      const parts: Uint8Array[] = [];
+      expect(() => encoder.encode(bad, parts)).to.throw(RaftError);
+      expect(parts).to.deep.equal([]);
+      encoder.encode(good, parts);
+      expect(decode('msgapp', Buffer.concat(parts), [50_000]).messages.map(show)).to.deep.equal([show(good)]);
+    });
   });
 
   it('writes each frame as long as it says', () => {

@@ -1,20 +1,31 @@
 /** A run of up to so many bytes is given its whole room at once: growing it would copy it once more. */
 const GATHERED_AT_ONCE = 256 * 1024;
 
+/** Shorter runs are cheaper copied than kept apart, in bytes. */
+const OWN_FROM = 4096;
+
+const nothing = new Uint8Array(0);
+
 /**
  * Hands out exactly n bytes at a time from chunks of any size. A run of bytes that lies within one chunk is a view of
  * it; one that spans chunks is gathered in a buffer that never exceeds the larger of 256 KiB and twice what has really
  * arrived, whatever length was announced.
  */
 export class ByteQueue {
-  private chunk: Uint8Array = new Uint8Array(0);
+  private chunk: Uint8Array = nothing;
   private position = 0;
-  private gathered: Uint8Array = new Uint8Array(0);
+  private gathered: Uint8Array = nothing;
   private gatheredLength = 0;
+  private own = false;
 
   /** Bytes that were taken in and not handed out. */
   get length(): number {
     return this.gatheredLength + this.chunk.length - this.position;
+  }
+
+  /** Does what `take` gave last lie in memory of its own, of 4 KiB or more, that nothing else shares? */
+  get tookOwn(): boolean {
+    return this.own;
   }
 
   /** Add a chunk, once `take` has returned undefined for the one before. */
@@ -32,14 +43,16 @@ export class ByteQueue {
       return undefined;
     }
     if (this.gatheredLength === 0) {
+      this.own = false;
       const bytes = this.chunk.subarray(this.position, this.position + n);
       this.position += n;
       return bytes;
     }
     this.gather(missing, n);
     const bytes = this.gathered.subarray(0, n);
-    this.gathered = new Uint8Array(0);
+    this.gathered = nothing;
     this.gatheredLength = 0;
+    this.own = n >= OWN_FROM;
     return bytes;
   }
 
@@ -54,7 +67,9 @@ export class ByteQueue {
     if (count === 0) return;
     const needed = this.gatheredLength + count;
     if (needed > this.gathered.length) {
-      const grown = new Uint8Array(Math.min(wanted, Math.max(needed, 2 * this.gathered.length, GATHERED_AT_ONCE)));
+      const room = Math.min(wanted, Math.max(needed, 2 * this.gathered.length, GATHERED_AT_ONCE));
+      // Not of the pool that small buffers share, and not zeroed: all that is handed out has been written.
+      const grown = Buffer.allocUnsafeSlow(room);
       grown.set(this.gathered.subarray(0, this.gatheredLength));
       this.gathered = grown;
     }

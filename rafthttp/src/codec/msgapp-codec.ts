@@ -1,7 +1,9 @@
 import {
   decodeEntry,
+  decodeEntryView,
   decodeMessage,
   type Entry,
+  encodeEntryHeadInto,
   encodeEntryInto,
   encodeMessage,
   entrySize,
@@ -11,7 +13,7 @@ import {
   type NodeId,
   newMessage,
 } from '@raft-ts/proto';
-import { MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limits.js';
+import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   decodeWith,
@@ -51,7 +53,8 @@ export class MsgAppEncoder implements StreamEncoder {
   private readonly cursor = new AppendCursor();
 
   encode(message: Message, out: Uint8Array[]): number {
-    const record = this.cursor.continues(message) ? this.encodeEntries(message) : this.encodeFull(message);
+    if (this.cursor.continues(message)) return this.encodeEntries(message, out);
+    const record = this.encodeFull(message);
     out.push(record);
     return record.length;
   }
@@ -61,21 +64,39 @@ export class MsgAppEncoder implements StreamEncoder {
     return 1;
   }
 
-  private encodeEntries({ entries, commit }: Message): Uint8Array {
+  /** Large data goes into `out` as it is: entries do not change. */
+  private encodeEntries({ entries, commit }: Message, out: Uint8Array[]): number {
     let length = 1 + 8 + 8;
-    for (const entry of entries) length += 8 + entrySize(entry);
-    const record = Buffer.allocUnsafe(length);
+    let large = 0;
+    for (const entry of entries) {
+      length += 8 + entrySize(entry);
+      if (isLarge(entry)) large += entry.data.length;
+    }
+    const record = Buffer.allocUnsafe(length - large);
     record[0] = RecordType.entries;
     writePosition(record, 1, entries.length);
+    const parts: Uint8Array[] = [];
+    let begin = 0;
     let offset = 1 + 8;
     for (const entry of entries) {
-      const end = encodeEntryInto(entry, record, offset + 8);
-      writePosition(record, offset, end - offset - 8);
-      offset = end;
+      if (isLarge(entry)) {
+        const end = encodeEntryHeadInto(entry, record, offset + 8);
+        writePosition(record, offset, end - offset - 8 + entry.data.length);
+        parts.push(record.subarray(begin, end), entry.data);
+        begin = end;
+        offset = end;
+      } else {
+        const end = encodeEntryInto(entry, record, offset + 8);
+        writePosition(record, offset, end - offset - 8);
+        offset = end;
+      }
     }
     writePosition(record, offset, commit);
+    // Only now: where something above has thrown, nothing has happened.
+    for (const part of parts) out.push(part);
+    out.push(begin === 0 ? record : record.subarray(begin));
     this.cursor.index += entries.length;
-    return record;
+    return length;
   }
 
   private encodeFull(message: Message): Uint8Array {
@@ -85,6 +106,11 @@ export class MsgAppEncoder implements StreamEncoder {
     this.cursor.moveTo(message);
     return record;
   }
+}
+
+/** Is handing this entry's data on cheaper than to copy it? */
+function isLarge(entry: Entry): entry is Entry & { readonly data: Uint8Array } {
+  return entry.data !== undefined && entry.data.length >= LARGE_PART_BYTES;
 }
 
 /** What the next bytes of the stream are; each needs a number of bytes that is known before they come. */
@@ -154,7 +180,8 @@ export class MsgAppDecoder implements StreamDecoder {
         return this.expect('entry', size);
       }
       case 'entry':
-        this.entries.push(decodeWith(decodeEntry, bytes));
+        // A long entry that was put together has its memory to itself.
+        this.entries.push(decodeWith(this.queue.tookOwn ? decodeEntryView : decodeEntry, bytes));
         this.missing--;
         return this.expectEntry();
       case 'commit':
