@@ -1,4 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
+import type { BusyPoll } from './busy-poll.js';
 import type { Connections } from './connections.js';
 import type { Gateway } from './gateway.js';
 import type { Incarnations } from './incarnations.js';
@@ -22,6 +23,7 @@ export interface TransportContext {
   readonly logger: TransportLogger;
   /** For what a peer does wrong again and again. */
   readonly warnings: Warnings;
+  readonly busyPoll: BusyPoll;
   readonly connections: Connections;
   readonly timings: TransportTimings;
   readonly onRemoved: (removal: Removal) => void;

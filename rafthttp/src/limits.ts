@@ -84,6 +84,9 @@ export const MAX_CONNECTIONS = 4096;
 /** Fewer would not do for one peer's streams, POSTs and probes. */
 export const MIN_CONNECTIONS = 16;
 
+/** Longest time that the event loop may be kept awake after each piece of a stream, in milliseconds. */
+export const MAX_BUSY_POLL_MS = 10;
+
 /** The transport's times, in milliseconds. */
 export interface TransportTimings {
   /** From one link heartbeat to the next; etcd's ConnReadTimeout / 3. */

@@ -139,6 +139,7 @@ export class StreamReader {
       stream.on('data', (chunk: Buffer) => {
         if (stream.destroyed) return;
         silence.refresh();
+        this.ctx.busyPoll.touch();
         guarded(() => {
           for (const message of decoder.push(chunk)) this.take(message);
         });

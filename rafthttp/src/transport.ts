@@ -2,12 +2,20 @@ import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-t
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
 import { BodyReader } from './body.js';
+import { BusyPoll } from './busy-poll.js';
 import { Connections } from './connections.js';
 import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
 import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
 import { Incarnations } from './incarnations.js';
-import { defaultTimings, MAX_CONNECTIONS, MAX_LEARNED_REMOTES, MAX_SNAPSHOT_BYTES, MIN_CONNECTIONS } from './limits.js';
+import {
+  defaultTimings,
+  MAX_BUSY_POLL_MS,
+  MAX_CONNECTIONS,
+  MAX_LEARNED_REMOTES,
+  MAX_SNAPSHOT_BYTES,
+  MIN_CONNECTIONS,
+} from './limits.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { createRouter } from './routes.js';
@@ -66,6 +74,7 @@ export class HttpTransport implements Transport {
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
       warnings,
+      busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
       connections: new Connections(connectionLimit(options.maxConnections), warnings),
       timings: { ...defaultTimings, ...options.timings },
       onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
@@ -309,6 +318,11 @@ function connectionLimit(option = MAX_CONNECTIONS): number {
     'ERR_RAFT_TRANSPORT_OPTIONS',
     `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`,
   );
+}
+
+function busyPollOf(option = 0): number {
+  if (option >= 0 && option <= MAX_BUSY_POLL_MS) return option;
+  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {

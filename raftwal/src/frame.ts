@@ -45,10 +45,11 @@ export function readFrameHead(bytes: Uint8Array, position: number): FrameHead {
   return { size: high * TWO_TO_32 + low, padding: top < 0x80 ? 0 : top & 7 };
 }
 
-/** A whole frame. `bytes` is the decoder's own and valid until its next `push`. */
+/** A whole frame. */
 export interface Frame {
   /** Of the length field, in the file. */
   readonly offset: number;
+  /** What was pushed, or memory of the decoder's own; either way nothing in it changes any more. */
   readonly bytes: Uint8Array;
   /** The record lies at [start, end) of `bytes`. */
   readonly start: number;
@@ -66,7 +67,7 @@ export type FrameStop =
   | 'past-end';
 
 /**
- * Takes the bytes of one file in pieces of any size and hands out its frames. It does no I/O. No more is kept than was
+ * Takes the bytes of one file in pieces of any size and hands out its frames. It does no I/O. No more is kept than twice what was
  * pushed, whatever a damaged length says.
  */
 export class FrameDecoder {
@@ -74,6 +75,8 @@ export class FrameDecoder {
   private buffer: Uint8Array = new Uint8Array(0);
   private start = 0;
   private end = 0;
+  /** `buffer` was made here, for a frame of several pieces, and has room behind `end`. */
+  private gathering = false;
   /** Of `buffer[start]`, in the file. */
   private position = 0;
   private stopped: FrameStop | undefined = undefined;
@@ -93,16 +96,31 @@ export class FrameDecoder {
     return this.stopped;
   }
 
-  push(chunk: Uint8Array): void {
-    const rest = this.end - this.start;
-    if (rest + chunk.length > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(rest + chunk.length, Math.min(2 * this.buffer.length, this.fileSize)));
-      grown.set(this.buffer.subarray(this.start, this.end));
-      this.buffer = grown;
-    } else this.buffer.copyWithin(0, this.start, this.end);
-    this.buffer.set(chunk, rest);
-    this.start = 0;
-    this.end = rest + chunk.length;
+  /**
+   * Takes the bytes from `from` on, and keeps `bytes`: it must not change afterwards. What lies before `from` is overwritten: there
+   * the beginning of a frame is put whose end comes here, so that nearly nothing is copied.
+   */
+  push(bytes: Uint8Array, from = 0): void {
+    const { buffer, start, end } = this;
+    const rest = end - start;
+    const count = bytes.length - from;
+    if (rest <= from) {
+      bytes.set(buffer.subarray(start, end), from - rest);
+      this.buffer = bytes;
+      this.start = from - rest;
+      this.end = bytes.length;
+      this.gathering = false;
+      return;
+    }
+    if (!this.gathering || end + count > buffer.length) {
+      this.buffer = new Uint8Array(Math.max(rest + count, Math.min(2 * (rest + count), this.fileSize)));
+      this.buffer.set(buffer.subarray(start, end));
+      this.start = 0;
+      this.end = rest;
+      this.gathering = true;
+    }
+    this.buffer.set(bytes.subarray(from), this.end);
+    this.end += count;
   }
 
   /** The next frame; undefined where more has to be pushed, or where there are no more: see `stop`. */

@@ -19,7 +19,7 @@ export interface Place {
   readonly padding: number;
 }
 
-/** What is done with the records, in order. `record.data` is valid until the call returns. */
+/** What is done with the records, in order. `record.data` may be kept: it is a view of a piece of the file that nothing else uses. */
 export interface RecordVisitor {
   record(record: WalRecord, place: Place): void;
   /** So many bytes of the log have been read; called for each piece. */
@@ -38,6 +38,9 @@ export interface Tail {
 }
 
 const CHUNK = 1 << 20;
+
+/** Room before each piece, for the beginning of a frame that the piece before it ends with. */
+const HEADROOM = 1 << 16;
 
 export interface ReadLogOptions {
   readonly fs: Fs;
@@ -164,16 +167,20 @@ class SegmentReader {
   /** Visits the records from `offset` on; where they end, and what is wrong there. */
   private async records(offset: number, size: number): Promise<Outcome> {
     const decoder = new FrameDecoder(size - offset);
-    const buffers = [new Uint8Array(Math.min(CHUNK, size - offset)), new Uint8Array(Math.min(CHUNK, size - offset))];
     let position = offset;
-    let pending = this.file.read(buffers[0] as Uint8Array, position);
-    for (let turn = 0; ; turn = 1 - turn) {
+    let piece = newPiece(size - position);
+    let pending = this.file.read(piece.subarray(HEADROOM), position);
+    for (;;) {
       const count = await pending;
+      const read = piece.subarray(0, HEADROOM + count);
       position += count;
       // The next piece is on its way while this one is looked at.
       const more = count > 0 && position < size;
-      if (more) pending = this.file.read(buffers[1 - turn] as Uint8Array, position);
-      decoder.push((buffers[turn] as Uint8Array).subarray(0, count));
+      if (more) {
+        piece = newPiece(size - position);
+        pending = this.file.read(piece.subarray(HEADROOM), position);
+      }
+      decoder.push(read, HEADROOM);
       this.visitor.progress?.(count);
       let bad: Outcome | undefined;
       try {
@@ -245,6 +252,13 @@ class SegmentReader {
     for (let i = 0; i < count; i++) if (now[i] !== seen[i]) return true;
     return false;
   }
+}
+
+/** Memory for the next piece. Of its own, as entries are views of it, and not zeroed: only what was read is looked at. */
+function newPiece(left: number): Uint8Array {
+  const { buffer, byteOffset, length } = Buffer.allocUnsafeSlow(HEADROOM + Math.min(CHUNK, left));
+  // Views of a plain array are made in less time than those of a Buffer.
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 /** Waits for a read whose bytes nobody wants any more, so that it neither fails unheard nor meets a closed file. */

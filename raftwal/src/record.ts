@@ -142,7 +142,7 @@ export type Content =
 const nothing = new Uint8Array(0);
 
 /**
- * Decodes the data of a record whose sum was right. Nothing of it is shared with `record`.
+ * Decodes the data of a record whose sum was right. Nothing of it is shared with `record`; see `decodeEntryView` for who wants that.
  * @throws RaftError where the data is not what its type says, or the type is unknown
  */
 export function contentOf(record: WalRecord): Content {

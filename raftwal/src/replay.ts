@@ -1,4 +1,4 @@
-import { decodeEntry, type Entry, type HardState } from '@raft-ts/proto';
+import { decodeEntryView, type Entry, type HardState } from '@raft-ts/proto';
 import { ERR_WAL_CORRUPT, ERR_WAL_SNAPSHOT_MISMATCH, ERR_WAL_SNAPSHOT_NOT_FOUND, WalError } from './errors.js';
 import type { Content } from './record.js';
 import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
@@ -39,7 +39,7 @@ export class Replay {
   /** @throws WalError without a place, or RaftError: the content contradicts itself */
   readonly record = (record: WalRecord): void => {
     // Nearly all of a log: without a detour.
-    if (record.type === RecordType.Entry && record.data !== undefined) this.takeEntry(decodeEntry(record.data));
+    if (record.type === RecordType.Entry && record.data !== undefined) this.takeEntry(decodeEntryView(record.data));
     else this.take(contentOf(record));
   };
 
@@ -95,7 +95,7 @@ export class Replay {
         reason: 'gap',
       });
     }
-    this.truncate(at);
+    if (at < this.count) this.truncate(at);
     this.count = at + 1;
     if (this.keep) this.entries.push(entry);
   }

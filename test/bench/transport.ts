@@ -36,10 +36,11 @@ class HttpLink implements Link {
   failures = 0;
   readonly transport: HttpTransport;
 
-  constructor(id: NodeId) {
+  constructor(id: NodeId, busyPollMs: number) {
     this.transport = new HttpTransport({
       id,
       clusterId: 0x1000n,
+      busyPollMs,
       receiver: {
         process: (message) => this.onMessage(message),
         isIdRemoved: () => false,
@@ -235,8 +236,8 @@ function messageOf({ isAppend }: Kind, index: number, data: Uint8Array): Message
 }
 
 /** The process of the receiver: prints where it listens, and ends with its standard input. */
-async function runReceiver(sender: string, id: NodeId): Promise<void> {
-  const http = new HttpLink(id);
+async function runReceiver(sender: string, id: NodeId, busyPollMs: number): Promise<void> {
+  const http = new HttpLink(id, busyPollMs);
   receive(http, id);
   const { url } = await http.transport.serve({ host: '127.0.0.1', port: 0 });
   http.transport.addPeer(SENDER, [sender]);
@@ -248,13 +249,24 @@ async function runReceiver(sender: string, id: NodeId): Promise<void> {
   process.stdin.once('end', () => process.exit());
 }
 
-async function runSender(n: number, windows: readonly number[], only: string | undefined): Promise<object[]> {
-  const http = new HttpLink(SENDER);
+interface Run {
+  readonly n: number;
+  readonly windows: readonly number[];
+  readonly only: string | undefined;
+  readonly busyPollMs: number;
+}
+
+async function runSender({ n, windows, only, busyPollMs }: Run): Promise<object[]> {
+  const http = new HttpLink(SENDER, busyPollMs);
   const { url } = await http.transport.serve({ host: '127.0.0.1', port: 0 });
   const self = fileURLToPath(import.meta.url);
-  const child = spawn(process.execPath, ['--expose-gc', self, '--receiver-for', url], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', self, '--receiver-for', url, '--busy-poll', String(busyPollMs)],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const other = JSON.parse(line) as { url: string; port: number };
   http.transport.addPeer(RECEIVER, [other.url]);
@@ -292,12 +304,15 @@ const { values } = parseArgs({
     n: { type: 'string', default: '200000' },
     window: { type: 'string', default: '1,64,1024' },
     only: { type: 'string' },
+    'busy-poll': { type: 'string', default: '0' },
     'receiver-for': { type: 'string' },
     id: { type: 'string', default: String(RECEIVER) },
   },
 });
+const busyPollMs = Number(values['busy-poll']);
 if (values['receiver-for'] === undefined) {
-  print('transport', await runSender(Number(values.n), values.window.split(',').map(Number), values.only));
+  const windows = values.window.split(',').map(Number);
+  print('transport', await runSender({ n: Number(values.n), windows, only: values.only, busyPollMs }));
 } else {
-  await runReceiver(values['receiver-for'], BigInt(values.id));
+  await runReceiver(values['receiver-for'], BigInt(values.id), busyPollMs);
 }

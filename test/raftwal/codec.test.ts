@@ -6,6 +6,7 @@ import {
   decodeWalSnapshot,
   encodeIdentity,
   encodeWalSnapshot,
+  type Frame,
   FrameDecoder,
   RecordBuffer,
   RecordEncoder,
@@ -90,6 +91,28 @@ describe('frames and records', () => {
       const boundary = decoder.offset === size;
       expect(decoder.stop === 'end', `cut at ${size}`).to.equal(boundary);
     }
+  });
+
+  it('stay as they were, with or without room before a piece', () => {
+    const piece = fc.record({ size: fc.integer({ min: 1, max: 900 }), room: fc.nat({ max: 400 }) });
+    fc.assert(
+      fc.property(fc.array(entryOf, { maxLength: 6 }), fc.array(piece, { minLength: 1 }), (entries, cuts) => {
+        const bytes = encoded(entries);
+        const decoder = new FrameDecoder(bytes.length);
+        const frames: Frame[] = [];
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const { size, room } = cuts[i % cuts.length] as { size: number; room: number };
+          const part = bytes.subarray(at, at + size);
+          const pushed = new Uint8Array(room + part.length).fill(0xee);
+          pushed.set(part, room);
+          decoder.push(pushed, room);
+          for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) frames.push(frame);
+          at += part.length;
+        }
+        const contents = frames.map(({ bytes: held, start, end }) => contentOf(decodeRecord(held, start, end)));
+        expect(contents).to.deep.equal(decoded([bytes], bytes.length).contents);
+      }),
+    );
   });
 
   it('allocate nothing that a damaged length announces', () => {
