@@ -1,5 +1,6 @@
 /** What tests and sibling packages use beside the public door. No promise is made about it. */
 export { BodyReader } from './body.js';
+export { BusyPoll } from './busy-poll.js';
 export { judgeAnswer } from './client.js';
 export { ByteQueue } from './codec/byte-queue.js';
 export { MessageDecoder, MessageEncoder } from './codec/message-codec.js';

@@ -15,7 +15,6 @@ import { collectGarbage, perSecond, print } from './workload.js';
 
 const [SENDER, HEALTHY, STALLED] = [1n, 2n, 3n];
 const WINDOW = 64;
-const SIZE = 256;
 /** The healthy peer gets so many messages for each one of the stalled peer. */
 const SHARE = 4;
 
@@ -29,8 +28,11 @@ function append(to: bigint, index: number, data: Uint8Array): Message {
   return one;
 }
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '60' }, size: { type: 'string', default: '256' } },
+});
 const seconds = Number(values.seconds);
+const size = Number(values.size);
 
 let acked = 0;
 let wake: () => void = () => undefined;
@@ -63,7 +65,7 @@ const children = await Promise.all(
 );
 const stalled = children[1] as (typeof children)[number];
 
-const data = new Uint8Array(SIZE).fill(0x78);
+const data = new Uint8Array(size).fill(0x78);
 let sent = 0;
 
 /** Messages a second that the healthy peer acknowledges. */
@@ -71,6 +73,7 @@ async function measure(lengthMs: number): Promise<{ rate: number; peakBytes: num
   const began = performance.now();
   const before = acked;
   let peakBytes = 0;
+  let nextLook = began;
   while (performance.now() - began < lengthMs) {
     if (sent - acked < WINDOW) {
       sent++;
@@ -78,7 +81,11 @@ async function measure(lengthMs: number): Promise<{ rate: number; peakBytes: num
       if (sent % SHARE === 0) transport.send([append(STALLED, sent, data)]);
       continue;
     }
-    peakBytes = Math.max(peakBytes, process.memoryUsage().rss);
+    // To ask for it takes as long as several messages.
+    if (performance.now() > nextLook) {
+      peakBytes = Math.max(peakBytes, process.memoryUsage().rss);
+      nextLook += 100;
+    }
     await new Promise<void>((resolve) => {
       wake = resolve;
     });
@@ -102,6 +109,7 @@ stalled.kill('SIGCONT');
 print('stalled-peer', [
   {
     seconds,
+    entry_bytes: size,
     before_per_s: before.rate,
     during_per_s: during.rate,
     share: Math.round((during.rate / before.rate) * 100) / 100,

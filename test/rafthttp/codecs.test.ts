@@ -228,7 +228,12 @@ describe('stream codecs', () => {
       ...newMessage(MessageType.MsgApp, 2n),
       from: 1n,
       commit: 5,
-      entries: lengths.map((length, i) => ({ type: 0, term: 0, index: i + 1, data: new Uint8Array(length).fill(i + 1) })),
+      entries: lengths.map((length, i) => ({
+        type: 0,
+        term: 0,
+        index: i + 1,
+        data: new Uint8Array(length).fill(i + 1),
+      })),
     });
 
     it('have the bytes of small ones, and their data is not copied on its way out', () => {

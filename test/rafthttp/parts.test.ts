@@ -1,9 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Message } from '@raft-ts/proto';
 import { MessageType, newMessage } from '@raft-ts/proto';
 import {
+  BusyPoll,
   ByteQueue,
   isCompatible,
   parseId,
@@ -113,6 +114,29 @@ describe('ByteQueue', () => {
         if (!wanted.every((n) => n === 0)) expect(out.length + queue.length).to.equal(all.length);
       }),
     );
+  });
+});
+
+describe('BusyPoll', () => {
+  const turning = (): boolean => process.getActiveResourcesInfo().includes('Immediate');
+
+  it('keeps the loop turning for a while after each touch, and then lets it sleep', async () => {
+    const poll = new BusyPoll(20);
+    poll.touch();
+    let turns = 0;
+    while (turning()) {
+      turns++;
+      await sleep(1);
+    }
+    expect(turns).to.be.at.least(2);
+    poll.touch();
+    expect(turning()).to.equal(true);
+    while (turning()) await sleep(1);
+  });
+
+  it('does nothing where it is off', () => {
+    new BusyPoll(0).touch();
+    expect(turning()).to.equal(false);
   });
 });
 

@@ -364,6 +364,11 @@ describe('HttpTransport', () => {
         { clusterId: -1n },
         { incarnation: 'a b' },
         { incarnation: '' },
+        { maxConnections: 15 },
+        { maxConnections: 20.5 },
+        { busyPollMs: -0.1 },
+        { busyPollMs: 11 },
+        { busyPollMs: Number.NaN },
       ]) {
         expect(() => new HttpTransport({ id: 1n, clusterId: CLUSTER, receiver, ...options }))
           .to.throw(RaftError)

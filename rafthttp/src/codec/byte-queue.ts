@@ -1,3 +1,5 @@
+import { readPosition } from './stream-codec.js';
+
 /** A run of up to so many bytes is given its whole room at once: growing it would copy it once more. */
 const GATHERED_AT_ONCE = 256 * 1024;
 
@@ -54,6 +56,18 @@ export class ByteQueue {
     this.gatheredLength = 0;
     this.own = n >= OWN_FROM;
     return bytes;
+  }
+
+  /** The next n bytes, 1 or 8, as a number, big-endian; inexact above 2^53. As `take`, without a view of them. */
+  takeNumber(n: number): number | undefined {
+    const { chunk, position } = this;
+    if (this.gatheredLength === 0 && chunk.length - position >= n) {
+      this.position = position + n;
+      return n === 1 ? chunk[position] : readPosition(chunk, position);
+    }
+    const bytes = this.take(n);
+    if (bytes === undefined) return undefined;
+    return n === 1 ? bytes[0] : readPosition(bytes);
   }
 
   /** What is left of the last chunk, taken out. Nothing may be gathered. */

@@ -2,9 +2,9 @@ import { decodeMessage, encodeMessage, type Message } from '@raft-ts/proto';
 import { MAX_MESSAGE_BYTES } from '../limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
+  checkSize,
   decodeWith,
   linkHeartbeat,
-  readSize,
   type StreamDecoder,
   type StreamEncoder,
   streamError,
@@ -40,9 +40,9 @@ export class MessageDecoder implements StreamDecoder {
     this.queue.push(chunk);
     for (;;) {
       if (this.size === undefined) {
-        const head = this.queue.take(8);
-        if (head === undefined) return;
-        this.size = readSize(head, this.limit);
+        const size = this.queue.takeNumber(8);
+        if (size === undefined) return;
+        this.size = checkSize(size, this.limit);
       }
       const body = this.queue.take(this.size);
       if (body === undefined) return;

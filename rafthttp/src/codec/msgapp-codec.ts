@@ -16,10 +16,9 @@ import {
 import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
+  checkSize,
   decodeWith,
   linkHeartbeat,
-  readPosition,
-  readSize,
   type StreamDecoder,
   type StreamEncoder,
   streamError,
@@ -113,6 +112,9 @@ function isLarge(entry: Entry): entry is Entry & { readonly data: Uint8Array } {
   return entry.data !== undefined && entry.data.length >= LARGE_PART_BYTES;
 }
 
+/** More bytes must come first. */
+const starved: unique symbol = Symbol('starved');
+
 /** What the next bytes of the stream are; each needs a number of bytes that is known before they come. */
 type Part = 'type' | 'message-size' | 'message' | 'count' | 'entry-size' | 'entry' | 'commit';
 
@@ -145,9 +147,8 @@ export class MsgAppDecoder implements StreamDecoder {
   *push(chunk: Uint8Array): Generator<Message, void> {
     this.queue.push(chunk);
     for (;;) {
-      const bytes = this.queue.take(this.size);
-      if (bytes === undefined) return;
-      const message = this.read(bytes);
+      const message = this.part === 'message' || this.part === 'entry' ? this.takeRecord() : this.takeNumber();
+      if (message === starved) return;
       if (message !== undefined) yield message;
     }
   }
@@ -156,41 +157,47 @@ export class MsgAppDecoder implements StreamDecoder {
     if (this.part !== 'type') throw streamError('cut', 'unexpected EOF');
   }
 
-  /** Take in the part that was waited for; returns the message that it completes. */
-  private read(bytes: Uint8Array): Message | undefined {
+  /** Take in a message or an entry, once it has come; returns the message that it completes. */
+  private takeRecord(): Message | undefined | typeof starved {
+    const bytes = this.queue.take(this.size);
+    if (bytes === undefined) return starved;
+    if (this.part === 'message') {
+      const message = decodeWith(decodeMessage, bytes);
+      this.cursor.moveTo(message);
+      this.expect('type', 1);
+      return message;
+    }
+    // A long entry that was put together has its memory to itself.
+    this.entries.push(decodeWith(this.queue.tookOwn ? decodeEntryView : decodeEntry, bytes));
+    this.missing--;
+    return this.expectEntry();
+  }
+
+  /** The same of what is a number. */
+  private takeNumber(): Message | undefined | typeof starved {
+    const number = this.queue.takeNumber(this.size);
+    if (number === undefined) return starved;
     switch (this.part) {
       case 'type':
-        return this.readType(bytes[0]);
+        return this.readType(number);
       case 'message-size':
-        return this.expect('message', readSize(bytes, this.limit));
-      case 'message': {
-        const message = decodeWith(decodeMessage, bytes);
-        this.cursor.moveTo(message);
-        this.expect('type', 1);
-        return message;
-      }
+        return this.expect('message', checkSize(number, this.limit));
       case 'count':
-        this.missing = readSize(bytes, MAX_APPEND_ENTRIES);
+        this.missing = checkSize(number, MAX_APPEND_ENTRIES);
         this.entries = [];
         this.bytes = 0;
         return this.expectEntry();
-      case 'entry-size': {
-        const size = readSize(bytes, this.limit - this.bytes);
-        this.bytes += size;
-        return this.expect('entry', size);
-      }
-      case 'entry':
-        // A long entry that was put together has its memory to itself.
-        this.entries.push(decodeWith(this.queue.tookOwn ? decodeEntryView : decodeEntry, bytes));
-        this.missing--;
-        return this.expectEntry();
-      case 'commit':
+      case 'entry-size':
+        checkSize(number, this.limit - this.bytes);
+        this.bytes += number;
+        return this.expect('entry', number);
+      default:
         this.expect('type', 1);
-        return this.append(readPosition(bytes));
+        return this.append(number);
     }
   }
 
-  private readType(type: number | undefined): Message | undefined {
+  private readType(type: number): Message | undefined {
     switch (type) {
       case RecordType.heartbeat:
         return linkHeartbeat;
