@@ -85,18 +85,26 @@ function codecCases(): Case[] {
 
 function transportCases(): Case[] {
   const figures = ['messages_per_s', 'one_way_p99_us', 'share_of_bare'];
-  return ['heartbeat', 'app-1x256', 'app-1x65536'].flatMap((message) =>
-    [1, 64, 1024].flatMap((window) =>
-      figures.map((figure) => ({
-        name: `${message}, ${window}`,
-        figure,
-        higherIsBetter: figure !== 'one_way_p99_us',
-        ours: [],
-        anchor: ['-processes', '2'],
-        matches: (result: Result) => result['message'] === message && result['in_flight'] === window,
-      })),
-    ),
+  const messages = ['heartbeat', 'app-1x256', 'app-1x65536'];
+  const caseOf = (message: string, window: number, figure: string): Case => ({
+    name: `${message}, ${window}`,
+    figure,
+    higherIsBetter: figure !== 'one_way_p99_us',
+    ours: [],
+    anchor: ['-processes', '2'],
+    matches: (result: Result) => result['message'] === message && result['in_flight'] === window,
+  });
+  const usual = messages.flatMap((message) =>
+    [1, 64, 1024].flatMap((window) => figures.map((figure) => caseOf(message, window, figure))),
   );
+  const awake = messages.flatMap((message) =>
+    figures.slice(0, 2).map((figure) => ({
+      ...caseOf(message, 1, figure),
+      name: `${message}, 1, busyPollMs 0.2`,
+      ours: ['--busy-poll', '0.2', '--window', '1'],
+    })),
+  );
+  return [...usual, ...awake];
 }
 
 function walCases(): Case[] {
