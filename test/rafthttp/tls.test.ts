@@ -71,7 +71,7 @@ async function expectRefused(port: number, options: ConnectionOptions): Promise<
   expect(outcome).to.be.instanceOf(Error);
 }
 
-describe('TLS between members', () => {
+describe('N16: TLS between members', () => {
   afterEach(stopAll);
 
   async function startPair(more: Partial<TlsOptions> = {}): Promise<{ a: Member; b: Member; authority: Authority }> {
@@ -151,6 +151,30 @@ describe('TLS between members', () => {
     await new Promise((resolve) => resumed.once('secureConnect', resolve));
     expect(resumed.alpnProtocol).not.to.equal('h2');
     resumed.destroy();
+  });
+
+  it('a connection is not negotiated anew', async () => {
+    const { a, authority } = await startPair();
+    const { certFile, keyFile } = authority.issue('good', { cn: '2', hosts: local });
+    const socket = connect({
+      host: '127.0.0.1',
+      port: a.listener.address.port,
+      ca: readFileSync(authority.caFile),
+      cert: readFileSync(certFile),
+      key: readFileSync(keyFile),
+      maxVersion: 'TLSv1.2',
+    });
+    socket.on('error', () => undefined);
+    await once(socket, 'secureConnect');
+    const outcome = await new Promise<string>((resolve) => {
+      socket.once('close', () => resolve('closed'));
+      socket.renegotiate({}, (error) => resolve(error === null ? 'renegotiated' : 'refused'));
+    });
+    expect(outcome).not.to.equal('renegotiated');
+    socket.destroy();
+    const probing = 'GET /raft/probing HTTP/1.1\r\nHost: x\r\n\r\n';
+    const options = { ca: readFileSync(authority.caFile), cert: readFileSync(certFile), key: readFileSync(keyFile) };
+    expect(await exchangeTls(a.listener.address.port, probing, options)).to.match(/^HTTP\/1\.1 200 /u);
   });
 
   it('plain HTTP to a port that speaks TLS is no way in', async () => {
