@@ -154,15 +154,30 @@ function snapshotCases(): Case[] {
   }));
 }
 
+function streamCases(): Case[] {
+  return [64, 1024, 6144].flatMap((mib) =>
+    ['mb_per_s', 'resident_mib'].map((figure) => ({
+      name: `${format(mib)} MiB`,
+      figure,
+      higherIsBetter: figure === 'mb_per_s',
+      ours: [],
+      anchor: [],
+      matches: (result: Result) => result['mib'] === mib,
+    })),
+  );
+}
+
 function stalledCases(): Case[] {
-  return ['share', 'memory_growth_mib'].map((figure) => ({
-    name: 'one peer stops reading for 60 s',
-    figure,
-    higherIsBetter: figure === 'share',
-    ours: [],
-    anchor: [],
-    matches: () => true,
-  }));
+  return ['256', '65536'].flatMap((size) =>
+    ['share', 'memory_growth_mib'].map((figure) => ({
+      name: `${size} bytes, one peer stops reading for 60 s`,
+      figure,
+      higherIsBetter: figure === 'share',
+      ours: ['--size', size],
+      anchor: [],
+      matches: () => true,
+    })),
+  );
 }
 
 const workloads: Readonly<Record<string, () => Case[]>> = {
@@ -173,11 +188,12 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
   wal: walCases,
   'wal-growth': growthCases,
   'snapshot-files': snapshotCases,
+  'snapshot-stream': streamCases,
   'stalled-peer': stalledCases,
 };
 
 /** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
-const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'stalled-peer'];
+const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
@@ -276,7 +292,9 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
   return rows;
 }
 
-const usage = `usage: npm run bench -- [rawnode|node|codec|transport|wal|wal-growth|snapshot-files|stalled-peer]… [--rounds N] [--json]
+const usage = `usage: npm run bench -- [WORKLOAD]… [--rounds N] [--json]
+
+  WORKLOAD    ${Object.keys(workloads).join(', ')}
 
   --rounds N  runs of each side for each case, in turn (default 3)
   --json      print the rows as one line of JSON, last`;
