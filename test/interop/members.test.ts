@@ -1,10 +1,20 @@
 /** Members of three releases of etcd's packages and of ours in one cluster, each on its durable log. */
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
-import { scratchFolder, stopAll, stopLater } from '../rafthttp/members.js';
-import { buildMember, LogCluster, type LogProcess, type Release, releases } from './log-cluster.js';
+import {
+  CLUSTER,
+  eventually,
+  type Member,
+  scratchFolder,
+  startMember,
+  startServer,
+  stopAll,
+  stopLater,
+} from '../rafthttp/members.js';
+import { buildMember, LogCluster, LogProcess, type Release, releases } from './log-cluster.js';
 
 /** Texts that each of the proposing members brings in: from three, twice; from two, twice for each of two victims. */
 const FIRST = 1200;
@@ -55,6 +65,61 @@ for (const release of Object.keys(releases) as Release[]) {
     });
 
     after(stopAll);
+
+    describe('a Go member stays up where ours refuses it:', () => {
+      /** It tries for as long as its election takes, and more. */
+      const PATIENCE_MS = 3000;
+
+      async function expectRefused(ours: Member, refusals: RegExp, flags: readonly string[] = []): Promise<void> {
+        const args = ['-id', '1', '-peers', `1=${ours.listener.url.replace(/\d+$/u, '1')},2=${ours.listener.url}`];
+        const go = new LogProcess(1, program, [...args, '-listen', '127.0.0.1:0', '-data', scratchFolder(), ...flags]);
+        stopLater({ stop: () => go.kill() });
+        await go.start();
+        await eventually('ours refuses', () => ours.receiver.log.some((line) => refusals.test(line)));
+        await sleep(PATIENCE_MS);
+        expect((await go.status()).lead).to.equal(0);
+        expect(ours.receiver.processed).to.deep.equal([]);
+      }
+
+      it('a member of another cluster', async () => {
+        await expectRefused(await startMember(2n, { clusterId: CLUSTER + 1n, timings: {} }), /cluster ID mismatch/u);
+      });
+
+      it('a message for another member', async () => {
+        const ours = await startMember(3n, { timings: {} });
+        ours.transport.addPeer(1n, ['http://127.0.0.1:1']);
+        // A stream for member 2 is answered 412, a message for it 400; neither is worth a line of ours.
+        const answers: number[] = [];
+        const through = await startServer((req, res) => {
+          const path = req.url ?? '/';
+          const to = request(ours.listener.url + path, { method: req.method, headers: req.headers }, (answer) => {
+            answers.push(answer.statusCode ?? 0);
+            res.writeHead(answer.statusCode ?? 500, answer.headers);
+            answer.pipe(res);
+          });
+          req.pipe(to);
+        });
+        const url = `http://127.0.0.1:${through.port}`;
+        const args = ['-id', '1', '-peers', `1=http://127.0.0.1:1,2=${url}`, '-listen', '127.0.0.1:0'];
+        const go = new LogProcess(1, program, [...args, '-data', scratchFolder()]);
+        stopLater({ stop: () => go.kill() });
+        await go.start();
+        await eventually('both are refused', () => answers.includes(412) && answers.includes(400));
+        await sleep(PATIENCE_MS);
+        expect((await go.status()).lead).to.equal(0);
+        expect(ours.receiver.processed).to.deep.equal([]);
+      });
+
+      it('a certificate of another authority', async () => {
+        const [here, there] = [new Authority(scratchFolder(), 'here'), new Authority(scratchFolder(), 'there')];
+        const hosts = { hosts: ['127.0.0.1'] };
+        const { certFile, keyFile } = here.issue('ours', { cn: '2', ...hosts });
+        const tls = { certFile, keyFile, trustedCaFile: here.caFile, clientCertAuth: true };
+        const theirs = there.issue('theirs', { cn: '1', ...hosts });
+        const flags = ['-cert', theirs.certFile, '-key', theirs.keyFile, '-ca', here.caFile];
+        await expectRefused(await startMember(2n, { tls, timings: {} }), /rejected connection/u, flags);
+      });
+    });
 
     for (const { name, programs, stream, tls } of all ? scenarios : scenarios.slice(0, 2)) {
       it(name, async () => {
