@@ -8,6 +8,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Authority } from '../rafthttp/certificates.js';
+import { freePort } from '../rafthttp/members.js';
 
 export const releases = { '3.7.1': 'v37', '3.6.16': 'v36', '3.5.21': 'v35' } as const;
 export type Release = keyof typeof releases;
@@ -276,14 +277,4 @@ export class LogCluster {
   private linksOf(id: number): Link[] {
     return [...this.links].filter(([key]) => key.split(' ').includes(String(id))).map(([, link]) => link);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

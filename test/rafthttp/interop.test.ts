@@ -1,7 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +12,7 @@ import { InteropMember } from './interop-member.js';
 import {
   append,
   eventually,
+  freePort,
   type Member,
   message,
   openStreams,
@@ -47,16 +47,6 @@ function build(folder: string): string | undefined {
     const { code, stderr } = error as { code?: string; stderr?: Buffer };
     return code === 'ENOENT' ? 'there is no Go toolchain' : `they do not build: ${String(stderr).slice(0, 200)}`;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Ends with the test, whatever came of it. */
