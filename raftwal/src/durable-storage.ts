@@ -68,6 +68,8 @@ export class DurableStorage implements Storage {
   private readonly logger: WalOptions['logger'];
   private hardState: HardState | undefined;
   private newest: Snapshot;
+  /** The newest one that an open would find after a power cut: what it needs must stay, also while `newest` is on its way. */
+  private durable: SnapshotMetadata;
   /** A snapshot of the leader's that is being installed; what follows it waits. */
   private installing: Promise<void> | undefined = undefined;
   /** Why a snapshot could not be installed: memory is ahead of the disk for good. */
@@ -88,6 +90,7 @@ export class DurableStorage implements Storage {
     this.keepSegments = options.keepSegments ?? KEPT_FILES;
     this.logger = options.logger;
     this.newest = found.snapshot;
+    this.durable = found.snapshot.metadata;
     this.hardState = found.content?.hardState;
     this.view.reset(found.snapshot, found.content?.entries ?? []);
     this.isNew = this.hardState === undefined && this.view.lastIndex === 0;
@@ -199,6 +202,7 @@ export class DurableStorage implements Storage {
     // Saves go on meanwhile: the log has its mark once the file is there.
     await this.saveSnapshot(snapshot);
     if (index > this.newest.metadata.index) this.newest = snapshot;
+    this.confirm(snapshot);
     await this.purge();
     return snapshot;
   }
@@ -273,6 +277,7 @@ export class DurableStorage implements Storage {
         // Without its commit the snapshot's mark means nothing.
         await this.wal.sync();
         await saved;
+        this.confirm(snapshot);
       } catch (error) {
         this.broken = error as Error;
         throw error;
@@ -296,6 +301,10 @@ export class DurableStorage implements Storage {
     await this.wal.saveSnapshot({ index, term, confState });
   }
 
+  private confirm({ metadata }: Snapshot): void {
+    if (metadata.index > this.durable.index) this.durable = metadata;
+  }
+
   /** Removes files that nobody needs. One at a time, and never in the way of what is saved. */
   private async purge(): Promise<void> {
     // What was saved is saved, whether or not old files can go.
@@ -306,10 +315,10 @@ export class DurableStorage implements Storage {
   }
 
   private async removeOldFiles(): Promise<void> {
-    const { metadata } = this.newest;
-    await this.wal.releaseTo(metadata.index);
+    const { durable } = this;
+    await this.wal.releaseTo(durable.index);
     await this.wal.purge(this.keepSegments);
-    await this.snapshots.purge(this.keepSnapshots, metadata);
+    await this.snapshots.purge(this.keepSnapshots, durable);
   }
 }
 
