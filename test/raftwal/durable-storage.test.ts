@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RawNode } from '@raft-ts/raft';
 import { DurableStorage, type DurableStorageOptions } from '@raft-ts/raftwal';
@@ -102,6 +102,38 @@ describe('DurableStorage', () => {
     await storage.close();
     const again = await open(dir);
     expect([again.firstIndex(), again.lastIndex()]).to.deep.equal([541, 600]);
+    await again.close();
+  });
+
+  it('keeps what the newest durable snapshot needs while a newer one is being installed', async () => {
+    const dir = place();
+    const fs = new FaultyFs();
+    const storage = await open(dir, { fs, keepSnapshots: 1, keepSegments: 1 });
+    await fill(storage, 300);
+    let letGo: () => void = () => {};
+    let opened = 0;
+    fs.hook = (operation, path) => {
+      // The first file is that of our own snapshot, the second that of the leader's.
+      if (operation !== 'open' || !path.includes('/snap/') || ++opened !== 2) return undefined;
+      return new Promise<void>((resolve) => {
+        letGo = resolve;
+      });
+    };
+    const own = storage.createSnapshot(100, oneVoter, new Uint8Array(3));
+    const metadata = { confState: oneVoter, index: 1000, term: 1 };
+    const installed = storage.save({ hardState: state(1, 1n, 1000), snapshot: { data: new Uint8Array(3), metadata } });
+    await own;
+    expect(opened).to.equal(2);
+    const image = join(scratchFolder(), 'image');
+    cpSync(dir, image, { recursive: true });
+    const after = await open(image);
+    expect([after.firstIndex(), after.lastIndex()]).to.deep.equal([101, 300]);
+    await after.close();
+    letGo();
+    await installed;
+    await storage.close();
+    const again = await open(dir);
+    expect(again.snapshot().metadata.index).to.equal(1000);
     await again.close();
   });
 
