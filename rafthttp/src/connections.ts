@@ -33,12 +33,18 @@ export class Connections {
     server.on('request', (req: IncomingMessage) => this.used(req.socket));
   }
 
-  /** From now on until this answer is over its connection gives way to nobody. */
-  hold({ socket }: IncomingMessage, res: ServerResponse): void {
+  /** From now on its connection gives way to nobody, until this answer is over or the function that is returned is called. */
+  hold({ socket }: IncomingMessage, res: ServerResponse): () => void {
     const connection = this.open.get(keyOf(socket));
-    if (connection === undefined) return;
+    if (connection === undefined) return () => undefined;
     connection.held++;
-    res.once('close', () => connection.held--);
+    let holds = true;
+    const release = (): void => {
+      if (holds) connection.held--;
+      holds = false;
+    };
+    res.once('close', release);
+    return release;
   }
 
   private opened(socket: Socket): void {

@@ -18,13 +18,15 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   if (sender !== undefined) learnFrom(owner, req, sender);
   if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');
   const from = sender === undefined ? UNKNOWN_SENDER : formatId(sender);
-  ctx.connections.hold(req, res);
+  const release = ctx.connections.hold(req, res);
   const began = performance.now();
   ctx.metrics?.snapshotReceiveBegan(from);
   let received: ReceivedSnapshot;
   try {
     received = await owner.snapshots.receive(req, sender, (message) => ctx.gateway.refusal(message, sender));
   } catch (error) {
+    // Its answer may take a while, and is worth no place.
+    release();
     ctx.metrics?.snapshotReceiveFailed(from);
     if (!(error instanceof RefusedSnapshot)) throw error;
     return refuse(req, res, error.refusal);
