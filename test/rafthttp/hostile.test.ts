@@ -4,6 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { SnapshotFolder } from '@raft-ts/rafthttp';
 import {
   BODY_PACE_BYTES,
   BodyReader,
@@ -26,6 +27,7 @@ import {
   quick,
   Recorder,
   requestHead,
+  scratchFolder,
   snapshot,
   startCluster,
   startMember,
@@ -335,6 +337,28 @@ describe('what a peer may send', () => {
     }
     expect(a.receiver.log.filter((line) => line.startsWith('warn too many connections'))).to.have.length(1);
     for (const socket of silentOnes) socket.destroy();
+  });
+
+  it('snapshots that are refused keep no place, though their answers wait', async () => {
+    const limit = 16;
+    const snapshots = new SnapshotFolder(scratchFolder());
+    const a = await startMember(1n, { maxConnections: limit, snapshots, timings: {} });
+    // The answers to what follows a message on its connection wait until it is processed.
+    a.receiver.onProcess = () => new Promise(() => undefined);
+    const refused = `${requestHead('POST', '/raft/snapshot', 2n, { 'Content-Length': '8' })}\0\0\0\0\0\0\0\0`;
+    const sockets: Socket[] = [];
+    for (let i = 0; i < limit; i++) {
+      const socket = createConnection(a.listener.address.port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      socket.write(Buffer.concat([post(2n, encodeMessage(append(2n, 1n, i))), Buffer.from(refused)]));
+      await eventually('it is being processed', () => a.receiver.processed.length === i + 1);
+      sockets.push(socket);
+    }
+    const c = await startMember(3n, { timings: {} });
+    c.transport.addPeer(1n, [a.listener.url]);
+    a.transport.addPeer(3n, [c.listener.url]);
+    await eventually('the new peer has opened its streams', () => openStreams(a) === 2);
+    for (const socket of sockets) socket.destroy();
   });
 
   it('unsettled messages are bounded, proposals apart from the rest', async () => {
