@@ -1,120 +1,18 @@
 /** Two real etcd servers and a voter of ours. Run by `npm run test:interop`, because building etcd takes minutes. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Entry, encodeEntry } from '@raft-ts/proto';
 import { Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { freePeers } from '../raftexample/processes.js';
+import { EtcdCluster, eventually, needsEtcd, say, served, TOKEN } from './etcd-cluster.js';
 import { clusterId, type EtcdMember, firstEntries, memberId } from './etcd-ids.js';
-import { buildEtcd, type EtcdRelease, EtcdServer } from './etcd-server.js';
-import { EtcdVoter } from './etcd-voter.js';
-
-const TOKEN = 'interop';
-
-/** Generous: the figures that are printed say how long it really took. */
-const PATIENCE_MS = 60_000;
-
-/** A request to a server that has just lost its leader waits for long: it is given up, and made again. */
-const TRY_MS = 400;
-
-async function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const end = performance.now() + PATIENCE_MS;
-  let last: unknown;
-  while (performance.now() < end) {
-    try {
-      const found = await look();
-      if (found !== undefined && found !== false) return found;
-    } catch (error) {
-      last = error;
-    }
-    await sleep(50);
-  }
-  throw new Error(`not within a minute: ${what}; ${String(last)}`);
-}
-
-function say(text: string): void {
-  process.stdout.write(`      ${text}\n`);
-}
-
-/** Tries until both hold on this server: a put, and a linearizable read of it. Resolves to how long that took. */
-async function served(server: EtcdServer, key: string, value: string): Promise<number> {
-  const began = performance.now();
-  await eventually(`${server.name} serves`, async () => {
-    await server.put(key, value, TRY_MS);
-    return (await server.get(key, TRY_MS)) === value;
-  });
-  return Math.round(performance.now() - began);
-}
+import type { EtcdServer } from './etcd-server.js';
 
 function ascending(ids: readonly bigint[]): bigint[] {
   return [...ids].sort((a, b) => (a < b ? -1 : 1));
 }
 
-class Cluster {
-  readonly etcds: [EtcdServer, EtcdServer];
-  readonly members: readonly EtcdMember[];
-  readonly folder = mkdtempSync(join(tmpdir(), 'etcd-interop-'));
-  voter: EtcdVoter | undefined;
-
-  private constructor(
-    binary: string,
-    members: readonly EtcdMember[],
-    clients: readonly string[],
-    flags: readonly string[],
-  ) {
-    this.members = members;
-    const [a, b] = members.slice(0, 2).map((member, i) => {
-      const clientUrl = clients[i] as string;
-      return new EtcdServer({ binary, folder: this.folder, token: TOKEN, clientUrl, member, members, flags });
-    });
-    this.etcds = [a as EtcdServer, b as EtcdServer];
-  }
-
-  static async create(binary: string, flags: readonly string[] = []): Promise<Cluster> {
-    const urls = (await freePeers(5)).map(({ port }) => `http://127.0.0.1:${port}`);
-    const members = ['a', 'b', 'ours'].map((name, i): EtcdMember => {
-      const peerUrls = [urls[i] as string];
-      return { name, peerUrls, id: memberId(peerUrls, TOKEN) };
-    });
-    return new Cluster(binary, members, urls.slice(3), flags);
-  }
-
-  async startVoter(start: 'boot' | 'empty', keepLeadership = false): Promise<EtcdVoter> {
-    const self = this.members[2] as EtcdMember;
-    this.voter = await EtcdVoter.start({
-      self,
-      members: this.members,
-      folder: join(this.folder, 'ours'),
-      start,
-      keepLeadership,
-    });
-    return this.voter;
-  }
-
-  /** The etcd that leads, once both etcds agree on it. */
-  leadingEtcd(): Promise<EtcdServer> {
-    return eventually('an etcd leads', async () => {
-      const [one, two] = await Promise.all(this.etcds.map((etcd) => etcd.leader()));
-      return one === two ? this.etcds.find((etcd) => etcd.options.member.id === one) : undefined;
-    });
-  }
-
-  other(etcd: EtcdServer): EtcdServer {
-    return this.etcds[0] === etcd ? this.etcds[1] : this.etcds[0];
-  }
-
-  async end(): Promise<void> {
-    await this.voter?.stop();
-    await Promise.all(this.etcds.map((etcd) => etcd.kill()));
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
 /** Kills the leading etcd, each of the two in turn, and starts it again; the other one and ours must serve. */
-async function killLeaders(cluster: Cluster, rounds: number): Promise<void> {
+async function killLeaders(cluster: EtcdCluster, rounds: number): Promise<void> {
   for (const etcd of cluster.etcds) etcd.start();
   await cluster.startVoter('boot');
   const took: number[] = [];
@@ -138,7 +36,7 @@ async function killLeaders(cluster: Cluster, rounds: number): Promise<void> {
 }
 
 /** Starts ours when the etcds have dropped the beginning of their logs. */
-async function startLate(cluster: Cluster): Promise<void> {
+async function startLate(cluster: EtcdCluster): Promise<void> {
   for (const etcd of cluster.etcds) etcd.start();
   const leader = await cluster.leadingEtcd();
   await served(leader, 'key', 'value');
@@ -178,33 +76,16 @@ describe('ids and first entries of etcd clusters', () => {
   });
 });
 
-/** Builds this release before the tests of a suite. Returns where it will be. */
-function needsEtcd(release: EtcdRelease): string {
-  const folder = mkdtempSync(join(tmpdir(), 'etcd-binary-'));
-  const binary = join(folder, 'etcd');
-  before(function build() {
-    const why =
-      process.env['RAFT_TS_INTEROP'] === undefined
-        ? 'building etcd takes minutes; npm run test:interop runs these'
-        : buildEtcd(release, binary);
-    if (why === undefined) return;
-    console.log(`      skipped: ${why}`);
-    this.skip();
-  });
-  after(() => rmSync(folder, { recursive: true, force: true }));
-  return binary;
-}
-
 describe('two etcd servers and a voter of ours', function () {
   this.timeout(600_000);
   const binary = needsEtcd('3.7.1');
-  let cluster: Cluster;
+  let cluster: EtcdCluster;
 
   afterEach(() => cluster.end());
 
   for (const start of ['boot', 'empty'] as const) {
     it(`(a, b) the logs begin with the same bytes, and the cluster's version is 3.7.0 (start: ${start})`, async () => {
-      cluster = await Cluster.create(binary);
+      cluster = await EtcdCluster.create(binary);
       for (const etcd of cluster.etcds) etcd.start();
       const voter = await cluster.startVoter(start);
       const leader = await cluster.leadingEtcd();
@@ -226,12 +107,12 @@ describe('two etcd servers and a voter of ours', function () {
   }
 
   it('(c) a leading etcd is killed: the other one and ours go on, ten times, each in turn', async () => {
-    cluster = await Cluster.create(binary);
+    cluster = await EtcdCluster.create(binary);
     await killLeaders(cluster, 10);
   });
 
   it('(d, e) ours leads for a while: puts, reads and leases work, leases stay, and leadership goes back', async () => {
-    cluster = await Cluster.create(binary);
+    cluster = await EtcdCluster.create(binary);
     for (const etcd of cluster.etcds) etcd.start();
     const voter = await cluster.startVoter('boot', true);
     const ours = (cluster.members[2] as EtcdMember).id;
@@ -277,12 +158,12 @@ describe('two etcd servers and a voter of ours', function () {
   });
 
   it('(f) ours is started late: it takes the streamed snapshot, and votes', async () => {
-    cluster = await Cluster.create(binary, ['--snapshot-count', '500', '--snapshot-catchup-entries', '100']);
+    cluster = await EtcdCluster.create(binary, ['--snapshot-count', '500', '--snapshot-catchup-entries', '100']);
     await startLate(cluster);
   });
 
   it('(g) a learner is added and removed, and ours ends with the same configuration', async () => {
-    cluster = await Cluster.create(binary);
+    cluster = await EtcdCluster.create(binary);
     for (const etcd of cluster.etcds) etcd.start();
     const voter = await cluster.startVoter('boot');
     const leader = await cluster.leadingEtcd();
@@ -300,7 +181,7 @@ describe('two etcd servers and a voter of ours', function () {
   });
 
   it('64 writers at both etcds, which send the messages of a Ready in reverse: ten thousand entries, one sequence', async () => {
-    cluster = await Cluster.create(binary);
+    cluster = await EtcdCluster.create(binary);
     for (const etcd of cluster.etcds) etcd.start();
     const voter = await cluster.startVoter('boot');
     const leader = await cluster.leadingEtcd();
@@ -333,18 +214,18 @@ for (const release of ['3.6.16', '3.5.21'] as const) {
   describe(`two etcd servers ${release} and a voter of ours`, function () {
     this.timeout(600_000);
     const binary = needsEtcd(release);
-    let cluster: Cluster;
+    let cluster: EtcdCluster;
 
     afterEach(() => cluster.end());
 
     it('a leading etcd is killed: the other one and ours go on, four times, each in turn', async () => {
-      cluster = await Cluster.create(binary);
+      cluster = await EtcdCluster.create(binary);
       await killLeaders(cluster, 4);
     });
 
     it('ours is started late: it takes the streamed snapshot, and votes', async () => {
       const catchUp = '--experimental-snapshot-catchup-entries';
-      cluster = await Cluster.create(binary, ['--snapshot-count', '500', catchUp, '100']);
+      cluster = await EtcdCluster.create(binary, ['--snapshot-count', '500', catchUp, '100']);
       await startLate(cluster);
     });
   });

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
-import { MessageType, RaftError } from '@raft-ts/proto';
+import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
 import { HttpTransport } from '@raft-ts/rafthttp';
 import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS, STREAM_QUEUE_LENGTH } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
@@ -16,6 +16,7 @@ import {
   message,
   newTransport,
   openStreams,
+  post,
   quick,
   Recorder,
   requestHead,
@@ -416,11 +417,15 @@ describe('HttpTransport', () => {
       const app = express();
       app.get('/mine', (_req, res) => void res.send('mine'));
       app.use(a.handler());
+      app.use('/below/a/prefix', a.handler());
       const { url, port } = await startServer(app);
       a.addPeer(2n, [b.listener.url]);
       b.transport.addPeer(1n, [url]);
       await eventually('active', () => a.activePeers() === 1 && b.transport.activePeers() === 1);
       expect((await exchangeRaw(port, 'GET /mine HTTP/1.1\r\nHost: x\r\n\r\n')).body).to.equal('mine');
+      const whole = post(2n, encodeMessage(append(2n, 1n, 4))).toString('latin1');
+      const below = await exchangeRaw(port, Buffer.from(whole.replace('/raft', '/below/a/prefix/raft'), 'latin1'));
+      expect(below.status).to.equal(204);
     });
   });
 
