@@ -268,6 +268,11 @@ export function encodeHardState(state: HardState): Uint8Array {
   return bytes;
 }
 
+/** Writes a hard state of `hardStateSize` bytes, as `encodeMessageInto`. */
+export function encodeHardStateInto(state: HardState, target: Uint8Array, offset: number): number {
+  return checkRoom(target, writeHardState(target, offset, state));
+}
+
 /** The bytes of a membership change of the first form. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeConfChange(change: ConfChange, options: ConfChangeOptions = {}): Uint8Array {
   const explicit = options.explicit === true;

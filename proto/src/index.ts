@@ -21,6 +21,7 @@ export {
   encodeEntryHeadInto,
   encodeEntryInto,
   encodeHardState,
+  encodeHardStateInto,
   encodeMessage,
   encodeMessageInto,
   encodeSnapshot,
@@ -29,4 +30,4 @@ export {
 export * from './errors.js';
 export * from './protocol.js';
 export * from './records.js';
-export { type ConfChangeOptions, entrySize, messageSize, payloadSize } from './size.js';
+export { type ConfChangeOptions, entrySize, hardStateSize, messageSize, payloadSize } from './size.js';

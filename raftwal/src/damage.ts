@@ -122,7 +122,7 @@ function intactBehindLength({ bytes, chain }: DamagedTail): boolean {
     if (data === undefined) continue;
     // Where the field tells the truth it is something else that is missing.
     if (readFrameHead(bytes, 0).size === end + data.length - FRAME_HEAD) return false;
-    return updateCrc(chain, bytes.subarray(end, end + data.length)) === data.crc;
+    return updateCrc(chain, bytes, end, end + data.length) === data.crc;
   }
   return false;
 }

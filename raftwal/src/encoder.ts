@@ -1,4 +1,11 @@
-import { type Entry, encodeEntryInto, encodeHardState, entrySize, type HardState } from '@raft-ts/proto';
+import {
+  type Entry,
+  encodeEntryInto,
+  encodeHardStateInto,
+  entrySize,
+  type HardState,
+  hardStateSize,
+} from '@raft-ts/proto';
 import { updateCrc } from './crc.js';
 import { varintSize } from './fields.js';
 import { FRAME_HEAD, paddingOf, writeFrameHead } from './frame.js';
@@ -33,29 +40,32 @@ export class RecordEncoder {
     this.chain = chain;
   }
 
-  /**
-   * Adds an entry. The longest part of the log, so it is encoded in place.
-   * @throws RaftError `ERR_RAFT_POSITION_RANGE`; the buffer and the chain are as before
-   */
+  /** Adds an entry. @throws RaftError `ERR_RAFT_POSITION_RANGE`; the buffer and the chain are as before */
   entry(out: RecordBuffer, entry: Entry): void {
     const length = entrySize(entry);
-    const usual = USUAL_HEAD + varintSize(length);
-    out.reserve(FRAME_HEAD + usual + length + 8);
-    const { bytes, length: begin } = out;
-    const start = begin + FRAME_HEAD;
-    const dataAt = start + usual;
-    encodeEntryInto(entry, bytes, dataAt);
-    const crc = updateCrc(this.chain, bytes.subarray(dataAt, dataAt + length));
-    const size = recordSize(crc, length);
-    // A shorter sum moves the data towards the front.
-    if (size < usual + length) bytes.copyWithin(start + size - length, dataAt, dataAt + length);
-    writeRecordHead(bytes, start, RecordType.Entry, crc, length);
-    this.finish(out, size, crc);
+    const at = room(out, length);
+    encodeEntryInto(entry, out.bytes, at);
+    this.inPlace(out, RecordType.Entry, at, length);
   }
 
-  /** Adds a hard state. @throws RaftError `ERR_RAFT_POSITION_RANGE` */
+  /** Adds a hard state. @throws as `entry` does */
   state(out: RecordBuffer, state: HardState): void {
-    this.record(out, RecordType.State, encodeHardState(state));
+    const length = hardStateSize(state);
+    const at = room(out, length);
+    encodeHardStateInto(state, out.bytes, at);
+    this.inPlace(out, RecordType.State, at, length);
+  }
+
+  /** Adds a record whose data lie where `room` said. Nearly all records are of this kind, so nothing is copied. */
+  private inPlace(out: RecordBuffer, type: RecordType, dataAt: number, length: number): void {
+    const { bytes } = out;
+    const start = out.length + FRAME_HEAD;
+    const crc = updateCrc(this.chain, bytes, dataAt, dataAt + length);
+    const size = recordSize(crc, length);
+    // A shorter sum moves the data towards the front.
+    if (start + size < dataAt + length) bytes.copyWithin(start + size - length, dataAt, dataAt + length);
+    writeRecordHead(bytes, start, type, crc, length);
+    this.finish(out, size, crc);
   }
 
   /** Adds a record of any other kind. A Crc record carries the chain and no data. */
@@ -72,9 +82,16 @@ export class RecordEncoder {
     const { bytes, length } = out;
     writeFrameHead(bytes, length, size);
     const end = length + FRAME_HEAD + size;
-    const padding = paddingOf(size);
-    bytes.fill(0, end, end + padding);
-    out.length = end + padding;
+    const next = end + paddingOf(size);
+    for (let at = end; at < next; at++) bytes[at] = 0;
+    out.length = next;
     this.chain = crc;
   }
+}
+
+/** Makes room for a record with so many bytes of data. Where the data belong, if the sum has the usual length. */
+function room(out: RecordBuffer, length: number): number {
+  const usual = USUAL_HEAD + varintSize(length);
+  out.reserve(FRAME_HEAD + usual + length + 8);
+  return out.length + FRAME_HEAD + usual;
 }

@@ -33,6 +33,15 @@ export interface FrameHead {
 
 /** Reads the length field at `position`. A size of 0 is the end of the file's records. */
 export function readFrameHead(bytes: Uint8Array, position: number): FrameHead {
+  return { size: readRecordSize(bytes, position), padding: readPadding(bytes, position) };
+}
+
+function readPadding(bytes: Uint8Array, position: number): number {
+  const top = bytes[position + 7] as number;
+  return top < 0x80 ? 0 : top & 7;
+}
+
+function readRecordSize(bytes: Uint8Array, position: number): number {
   const low =
     ((bytes[position] as number) |
       ((bytes[position + 1] as number) << 8) |
@@ -41,9 +50,10 @@ export function readFrameHead(bytes: Uint8Array, position: number): FrameHead {
     0;
   const high =
     (bytes[position + 4] as number) | ((bytes[position + 5] as number) << 8) | ((bytes[position + 6] as number) << 16);
-  const top = bytes[position + 7] as number;
-  return { size: high * TWO_TO_32 + low, padding: top < 0x80 ? 0 : top & 7 };
+  return high * TWO_TO_32 + low;
 }
+
+const nothing = new Uint8Array(0);
 
 /** A whole frame. */
 export interface Frame {
@@ -72,7 +82,7 @@ export type FrameStop =
  */
 export class FrameDecoder {
   private readonly fileSize: number;
-  private buffer: Uint8Array = new Uint8Array(0);
+  private buffer: Uint8Array = nothing;
   private start = 0;
   private end = 0;
   /** `buffer` was made here, for a frame of several pieces, and has room behind `end`. */
@@ -80,6 +90,7 @@ export class FrameDecoder {
   /** Of `buffer[start]`, in the file. */
   private position = 0;
   private stopped: FrameStop | undefined = undefined;
+  private readonly frame = { offset: 0, bytes: nothing as Uint8Array, start: 0, end: 0, padding: 0 };
 
   /** @param fileSize bytes that will be pushed in all */
   constructor(fileSize: number) {
@@ -123,7 +134,10 @@ export class FrameDecoder {
     this.end += count;
   }
 
-  /** The next frame; undefined where more has to be pushed, or where there are no more: see `stop`. */
+  /**
+   * The next frame; undefined where more has to be pushed, or where there are no more: see `stop`. Each call gives the same object
+   * with other values: a log has millions of frames.
+   */
   next(): Frame | undefined {
     if (this.stopped !== undefined) return undefined;
     const { buffer, start, position } = this;
@@ -136,14 +150,21 @@ export class FrameDecoder {
       return this.finish(empty ? 'end' : 'cut-head');
     }
     if (available < FRAME_HEAD) return undefined;
-    const { size, padding } = readFrameHead(buffer, start);
+    const size = readRecordSize(buffer, start);
     if (size === 0) return this.finish('end');
+    const padding = readPadding(buffer, start);
     const length = FRAME_HEAD + size + padding;
     if (length > left) return this.finish('past-end');
     if (length > available) return undefined;
     this.start = start + length;
     this.position = position + length;
-    return { offset: position, bytes: buffer, start: start + FRAME_HEAD, end: start + FRAME_HEAD + size, padding };
+    const { frame } = this;
+    frame.offset = position;
+    frame.bytes = buffer;
+    frame.start = start + FRAME_HEAD;
+    frame.end = start + FRAME_HEAD + size;
+    frame.padding = padding;
+    return frame;
   }
 
   private finish(stop: FrameStop): undefined {

@@ -6,7 +6,7 @@ import { type Damage, type Defect, damageError, judge } from './damage.js';
 import { ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, hasCode, WalError } from './errors.js';
 import { type Frame, FrameDecoder } from './frame.js';
 import { type Fs, type FsFile, readFully } from './fs.js';
-import { type Content, contentOf, decodeRecord, RecordType, type WalRecord } from './record.js';
+import { type Content, contentOf, decodeRecord, RecordType, RecordView } from './record.js';
 import { type SegmentName, segmentsAmong } from './segment-name.js';
 
 /** Where a record lies. */
@@ -19,9 +19,12 @@ export interface Place {
   readonly padding: number;
 }
 
-/** What is done with the records, in order. `record.data` may be kept: it is a view of a piece of the file that nothing else uses. */
+/**
+ * What is done with the records, in order. Both objects are the same each time, with other values: nothing may keep them. What
+ * `record.data` gives may be kept: it is a view of a piece of the file that nothing else uses.
+ */
 export interface RecordVisitor {
-  record(record: WalRecord, place: Place): void;
+  record(record: RecordView, place: Place): void;
   /** So many bytes of the log have been read; called for each piece. */
   progress?(bytes: number): void;
 }
@@ -78,14 +81,14 @@ class Chain {
   private stateBytes: Uint8Array | undefined = undefined;
 
   /** The sum that this record must have. */
-  sumOf({ type, crc, data }: WalRecord): number {
+  sumOf({ type, crc, bytes, start, end }: RecordView): number {
     // A chain of 0 is one that begins here, in the first file or in the middle of the log.
     if (type === RecordType.Crc) return this.value === 0 ? crc : this.value;
-    return data === undefined ? this.value : updateCrc(this.value, data);
+    return start < 0 ? this.value : updateCrc(this.value, bytes, start, end);
   }
 
   /** Takes a record in. False where its sum does not fit. */
-  accept(record: WalRecord): boolean {
+  accept(record: RecordView): boolean {
     const sum = this.sumOf(record);
     if (sum !== record.crc) return false;
     this.value = sum;
@@ -112,12 +115,15 @@ class SegmentReader {
   private readonly chain: Chain;
   private readonly visitor: RecordVisitor;
   private headRead = false;
+  private readonly record = new RecordView();
+  private readonly place: { -readonly [K in keyof Place]: Place[K] };
 
   constructor(file: FsFile, segment: SegmentName, chain: Chain, visitor: RecordVisitor) {
     this.file = file;
     this.segment = segment;
     this.chain = chain;
     this.visitor = visitor;
+    this.place = { segment, offset: 0, size: 0, padding: 0 };
   }
 
   async read(last: boolean): Promise<Tail> {
@@ -207,17 +213,17 @@ class SegmentReader {
   }
 
   private frame(frame: Frame, base: number): Defect | undefined {
-    let record: WalRecord;
+    const { record, place } = this;
     try {
-      record = decodeRecord(frame.bytes, frame.start, frame.end);
+      record.read(frame.bytes, frame.start, frame.end);
     } catch {
       return 'not a record';
     }
     if (!this.chain.accept(record)) return 'crc mismatch';
     if (record.type === RecordType.Metadata) this.headRead = true;
-    const { segment } = this;
-    const { offset, padding } = frame;
-    const place = { segment, offset: base + offset, size: frame.end - frame.start, padding };
+    place.offset = base + frame.offset;
+    place.size = frame.end - frame.start;
+    place.padding = frame.padding;
     try {
       this.visitor.record(record, place);
     } catch (error) {
@@ -266,9 +272,16 @@ async function settled(read: Promise<number>): Promise<void> {
   await read.catch(() => 0);
 }
 
-/** How many bytes lie before the zeros at the end. */
+/** How many bytes lie before the zeros at the end, of which there may be millions. `bytes` begin at a multiple of four in memory. */
 function usedLength(bytes: Uint8Array): number {
   let end = bytes.length;
+  while (end % 4 !== 0 && bytes[end - 1] === 0) end--;
+  if (end % 4 === 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset, end / 4);
+    let count = words.length;
+    while (count > 0 && words[count - 1] === 0) count--;
+    end = count * 4;
+  }
   while (end > 0 && bytes[end - 1] === 0) end--;
   return end;
 }

@@ -95,9 +95,14 @@ class NodeFile implements FsFile {
     return call((done) => fs.read(this.#fd, into, 0, into.length, position, done));
   }
 
-  async write(from: Uint8Array, position: number): Promise<number> {
-    const count = await call<number>((done) => fs.write(this.#fd, from, 0, from.length, position, done));
-    if (this.#syncEachWrite) await this.datasync();
+  write(from: Uint8Array, position: number): Promise<number> {
+    const written = call<number>((done) => fs.write(this.#fd, from, 0, from.length, position, done));
+    return this.#syncEachWrite ? this.#synced(written) : written;
+  }
+
+  async #synced(written: Promise<number>): Promise<number> {
+    const count = await written;
+    await this.datasync();
     return count;
   }
 

@@ -35,32 +35,64 @@ export const recordTypeNames: Readonly<Record<number, keyof typeof RecordType>> 
 };
 
 export interface WalRecord {
-  type: number;
+  readonly type: number;
   /** The chain's value behind this record; in a Crc record, before it. */
-  crc: number;
+  readonly crc: number;
   /** A view of what was read; undefined where the field is absent. */
-  data: Uint8Array | undefined;
+  readonly data: Uint8Array | undefined;
 }
 
 const TYPE = 0x08;
 const CRC = 0x10;
 const DATA = 0x1a;
 
-const reader = new FieldReader(new Uint8Array(0));
+const nothing = new Uint8Array(0);
+
+const reader = new FieldReader(nothing);
+
+/** A record where it was read. One object may read many, one after the other. */
+export class RecordView implements WalRecord {
+  type = 0;
+  crc = 0;
+  bytes: Uint8Array = nothing;
+  /** The data lie at [start, end) of `bytes`; `start` is -1 where the field is absent. */
+  start = -1;
+  end = -1;
+
+  get data(): Uint8Array | undefined {
+    return this.start < 0 ? undefined : this.bytes.subarray(this.start, this.end);
+  }
+
+  /**
+   * Reads the record that lies at [start, end) of `bytes`.
+   * @throws RaftError `ERR_RAFT_DECODE`
+   */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    this.type = 0;
+    this.crc = 0;
+    this.bytes = bytes;
+    this.start = -1;
+    reader.reset(bytes, start, end);
+    for (let tag = reader.next(); tag !== 0; tag = reader.next()) {
+      if (tag === TYPE) this.type = reader.int64();
+      else if (tag === CRC) this.crc = reader.uint32();
+      else if (tag === DATA) {
+        const length = reader.length();
+        this.start = reader.position;
+        this.end = reader.position + length;
+        reader.position = this.end;
+      } else reader.skip(tag);
+    }
+  }
+}
 
 /**
- * Reads the record that lies at [start, end) of `bytes`. Its data is a view.
+ * Reads the record that lies at [start, end) of `bytes`.
  * @throws RaftError `ERR_RAFT_DECODE`
  */
-export function decodeRecord(bytes: Uint8Array, start: number, end: number): WalRecord {
-  const record: WalRecord = { type: 0, crc: 0, data: undefined };
-  reader.reset(bytes, start, end);
-  for (let tag = reader.next(); tag !== 0; tag = reader.next()) {
-    if (tag === TYPE) record.type = reader.int64();
-    else if (tag === CRC) record.crc = reader.uint32();
-    else if (tag === DATA) record.data = reader.view();
-    else reader.skip(tag);
-  }
+export function decodeRecord(bytes: Uint8Array, start: number, end: number): RecordView {
+  const record = new RecordView();
+  record.read(bytes, start, end);
   return record;
 }
 
@@ -138,8 +170,6 @@ export type Content =
   | { readonly kind: 'state'; readonly state: HardState }
   | { readonly kind: 'crc' }
   | { readonly kind: 'snapshot'; readonly snapshot: WalSnapshot };
-
-const nothing = new Uint8Array(0);
 
 /**
  * Decodes the data of a record whose sum was right. Nothing of it is shared with `record`; see `decodeEntryView` for who wants that.

@@ -1,7 +1,7 @@
 import { decodeEntryView, type Entry, type HardState } from '@raft-ts/proto';
 import { ERR_WAL_CORRUPT, ERR_WAL_SNAPSHOT_MISMATCH, ERR_WAL_SNAPSHOT_NOT_FOUND, WalError } from './errors.js';
 import type { Content } from './record.js';
-import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
+import { contentOf, RecordType, type RecordView, type WalSnapshot } from './record.js';
 
 /** From where a log is read: the index and term of a snapshot, or zeros for all of it. */
 export interface ReadFrom {
@@ -37,9 +37,10 @@ export class Replay {
   }
 
   /** @throws WalError without a place, or RaftError: the content contradicts itself */
-  readonly record = (record: WalRecord): void => {
+  readonly record = (record: RecordView): void => {
+    const { type, bytes, start, end } = record;
     // Nearly all of a log: without a detour.
-    if (record.type === RecordType.Entry && record.data !== undefined) this.takeEntry(decodeEntryView(record.data));
+    if (type === RecordType.Entry && start >= 0) this.takeEntry(decodeEntryView(bytes, start, end));
     else this.take(contentOf(record));
   };
 
