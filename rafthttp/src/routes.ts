@@ -94,6 +94,9 @@ function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, re
   if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');
   const other = refuseIncarnation(ctx, req, from);
   if (other !== undefined) return refuse(req, res, other);
+  if (req.httpVersion !== '1.1' || res.socket === null) {
+    return answer(req, res, 400, 'a stream needs HTTP/1.1 and a connection of its own');
+  }
   res.removeHeader('Connection');
   res.flushHeaders();
   ctx.connections.hold(req, res);

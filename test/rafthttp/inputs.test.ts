@@ -401,6 +401,27 @@ describe('classes of inputs', () => {
     expect((await exchangeRaw(a.listener.address.port, absolute)).status).to.equal(200);
   });
 
+  it('N12: a stream is asked for in HTTP/1.1, on a connection where no answer is waited for', async () => {
+    const a = await startMember(1n);
+    a.transport.addPeer(2n, ['http://127.0.0.1:1']);
+    const { port } = a.listener.address;
+    const ask = requestHead('GET', '/raft/stream/message/2', 2n, { 'X-Raft-To': '1' });
+    expect((await exchangeRaw(port, ask.replace('HTTP/1.1', 'HTTP/1.0'))).status).to.equal(400);
+    let settle = (): void => undefined;
+    a.receiver.onProcess = () => new Promise<void>((resolve) => (settle = resolve));
+    const socket = createConnection(port, '127.0.0.1');
+    socket.write(Buffer.concat([post(2n, encodeMessage(append(2n, 1n, 4))), Buffer.from(ask)]));
+    await eventually('the first request is processed', () => a.receiver.processed.length === 1);
+    settle();
+    let text = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      text += chunk.toString();
+      if (text.includes('of its own')) break;
+    }
+    expect(text).to.match(/^HTTP\/1\.1 204 [^]*HTTP\/1\.1 400 /u);
+    expect((await exchangeRaw(port, ask, { isHead: true })).status).to.equal(200);
+  });
+
   it('N12: a body after 100 Continue is taken', async () => {
     const a = await startRaft();
     const body = encodeMessage(message(MessageType.MsgHeartbeatResp, 2n, 1n, { term: 1 }));
