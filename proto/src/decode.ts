@@ -21,9 +21,11 @@ import { snapshotSize } from './size.js';
 import { copyBytes } from './slab.js';
 import {
   checkDepth,
+  closeReader,
   enterRecord,
   leaveRecord,
   newReader,
+  openReader,
   type Reader,
   type Region,
   readBool,
@@ -281,40 +283,36 @@ function readMessage(r: Reader, depth: number): Message {
 }
 
 /**
- * Reads one message from all of `bytes`, in the format of any etcd release from 3.5 on. The message shares no memory
+ * Reads one message from [start, end) of `bytes`, by default all of them, in the format of any etcd release from 3.5 on. The message shares no memory
  * with `bytes`. Entries that follow each other in one message share a copy, in pieces of up to 32 KiB; other byte strings
  * of 65 bytes to 2 KiB share slabs of 8 KiB. So what is kept keeps 32 KiB of its neighbours at most.
  *
  * @throws RaftError `ERR_RAFT_DECODE` for bytes that are no message (`reason` says why), `ERR_RAFT_POSITION_RANGE`
  * (`reason`: the field) for a position above 2^53 - 1.
  */
-export function decodeMessage(bytes: Uint8Array): Message {
-  return readMessage(newReader(bytes), 0);
+export function decodeMessage(bytes: Uint8Array, start = 0, end: number = bytes.length): Message {
+  try {
+    return readMessage(openReader(bytes, start, end), 0);
+  } finally {
+    closeReader();
+  }
 }
 
 /** Reads an entry, as `decodeMessage`. */
-export function decodeEntry(bytes: Uint8Array): Entry {
-  return readEntry(newReader(bytes), undefined);
+export function decodeEntry(bytes: Uint8Array, start = 0, end: number = bytes.length): Entry {
+  try {
+    return readEntry(openReader(bytes, start, end), undefined);
+  } finally {
+    closeReader();
+  }
 }
 
-const nothing = new Uint8Array(0);
-
-/** Of `decodeEntryView` alone: a log is read entry by entry, millions of them. */
-const viewReader = newReader(nothing);
-
-/**
- * As `decodeEntry`, of [start, end) of `bytes`, but its data is a view of `bytes`, which must not change afterwards and stay in
- * memory as long as it.
- */
+/** As `decodeEntry`, but its data is a view of `bytes`, which must not change afterwards and stay in memory as long as it. */
 export function decodeEntryView(bytes: Uint8Array, start = 0, end: number = bytes.length): Entry {
-  const r = viewReader;
-  r.buf = bytes;
-  r.pos = start;
-  r.len = end;
   try {
-    return readEntry(r, { buffer: bytes.buffer, start: bytes.byteOffset });
+    return readEntry(openReader(bytes, start, end), { buffer: bytes.buffer, start: bytes.byteOffset });
   } finally {
-    r.buf = nothing;
+    closeReader();
   }
 }
 

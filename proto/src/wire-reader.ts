@@ -16,6 +16,28 @@ export function newReader(bytes: Uint8Array): Reader {
   return new protobuf.Reader(bytes);
 }
 
+const nothing = new Uint8Array(0);
+
+/** Streams and logs are millions of records: those share one reader. What is read never reads another meanwhile. */
+const shared = newReader(nothing);
+
+/** Where the shared reader began. */
+let origin = 0;
+
+/** A reader of [start, end) of `bytes`, until `closeReader`. */
+export function openReader(bytes: Uint8Array, start: number, end: number): Reader {
+  shared.buf = bytes;
+  shared.pos = start;
+  shared.len = end;
+  origin = start;
+  return shared;
+}
+
+/** Lets go of the bytes. */
+export function closeReader(): void {
+  shared.buf = nothing;
+}
+
 /** The memory under a reader's bytes. */
 export interface Region {
   readonly buffer: ArrayBufferLike;
@@ -35,7 +57,8 @@ const TWO_TO_32 = 0x100000000;
 const HIGH_OF_RANGE = 0x200000;
 
 function malformed(r: Reader, reason: string, what: string): RaftError {
-  return new RaftError(ERR_DECODE, `${what} at byte ${r.pos}`, { reason });
+  const position = r === shared ? r.pos - origin : r.pos;
+  return new RaftError(ERR_DECODE, `${what} at byte ${position}`, { reason });
 }
 
 function truncated(r: Reader): RaftError {

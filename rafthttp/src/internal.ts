@@ -6,6 +6,7 @@ export { ByteQueue } from './codec/byte-queue.js';
 export { MessageDecoder, MessageEncoder } from './codec/message-codec.js';
 export { MsgAppDecoder, MsgAppEncoder } from './codec/msgapp-codec.js';
 export { isLinkHeartbeat, type StreamDecoder, type StreamEncoder } from './codec/stream-codec.js';
+export { WriteBuffer } from './codec/write-buffer.js';
 export { Gateway, Inbox } from './gateway.js';
 export { formatId, Header, parseId } from './headers.js';
 export { Incarnations } from './incarnations.js';

@@ -72,6 +72,9 @@ export const MAX_ANSWER_BYTES = 4096;
 /** Bytes that are gathered before a stream's socket is written to. */
 export const WRITE_BATCH_BYTES: number = 256 * 1024;
 
+/** So many messages that wait are written before their turn ends, so that the peer reads them while others are still sent. */
+export const EARLY_WRITE_LENGTH = 128;
+
 /** From this length on a part of a write is handed to the system as it is; shorter ones are cheaper copied together. */
 export const LARGE_PART_BYTES: number = 8 * 1024;
 

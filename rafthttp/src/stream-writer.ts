@@ -2,9 +2,10 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { linkHeartbeat, type StreamEncoder } from './codec/stream-codec.js';
+import { WriteBuffer } from './codec/write-buffer.js';
 import type { TransportContext } from './context.js';
 import { formatId } from './headers.js';
-import { LARGE_PART_BYTES, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
+import { EARLY_WRITE_LENGTH, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from './limits.js';
 import type { Failure, PeerStatus } from './peer-status.js';
 import { SendQueue } from './send-queue.js';
 import type { FollowerStats } from './stats/leader-stats.js';
@@ -33,6 +34,8 @@ export class StreamWriter {
   private readonly stats: FollowerStats | undefined;
   private readonly queue = new SendQueue(STREAM_QUEUE_LENGTH);
   private connection: Connection | undefined;
+  /** Memory for the next write. */
+  private spare: Buffer | undefined;
   private flushing = false;
   private stopped = false;
 
@@ -53,7 +56,8 @@ export class StreamWriter {
   /** Send this message; false where too many wait already. */
   offer(message: Message): boolean {
     if (!this.queue.push(message)) return false;
-    this.flushSoon();
+    if (this.queue.length >= EARLY_WRITE_LENGTH) this.flush();
+    else this.flushSoon();
     return true;
   }
 
@@ -111,22 +115,27 @@ export class StreamWriter {
     const { connection } = this;
     while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
       const began = performance.now();
-      const { parts, messages } = this.encodeBatch(connection.encoder);
-      this.write(connection, parts);
+      const out = this.newBuffer();
+      const messages = this.encodeBatch(connection.encoder, out);
+      this.write(connection, out);
       if (messages > 0) this.stats?.succeeded((performance.now() - began) / messages, messages);
     }
   }
 
-  /** The bytes of the messages that wait, up to the size of one write. */
-  private encodeBatch(encoder: StreamEncoder): { parts: Uint8Array[]; messages: number } {
-    const parts: Uint8Array[] = [];
+  private newBuffer(): WriteBuffer {
+    const { spare } = this;
+    this.spare = undefined;
+    return new WriteBuffer(spare);
+  }
+
+  /** The bytes of the messages that wait, up to the size of one write. Returns how many they are. */
+  private encodeBatch(encoder: StreamEncoder, out: WriteBuffer): number {
     let messages = 0;
-    let length = 0;
-    while (length < WRITE_BATCH_BYTES) {
+    while (out.length < WRITE_BATCH_BYTES) {
       const message = this.queue.shift();
       if (message === undefined) break;
       try {
-        length += encoder.encode(message, parts);
+        encoder.encode(message, out);
         messages++;
         this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
       } catch (error) {
@@ -135,27 +144,29 @@ export class StreamWriter {
         this.ctx.gateway.reportUnreachable(this.peer);
       }
     }
-    return { parts, messages };
+    return messages;
   }
 
   private beat(connection: Connection): void {
     this.flush();
     if (connection !== this.connection || connection.blocked) return;
-    const parts: Uint8Array[] = [];
-    connection.encoder.encodeHeartbeat(parts);
+    const out = this.newBuffer();
+    connection.encoder.encodeHeartbeat(out);
     this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(linkHeartbeat));
-    this.write(connection, parts);
+    this.write(connection, out);
   }
 
-  private write(connection: Connection, parts: readonly Uint8Array[]): void {
-    if (parts.length === 0) return;
+  private write(connection: Connection, out: WriteBuffer): void {
+    if (out.length === 0) return;
     const { socket } = connection;
-    const pieces = joinSmall(chunkOf(parts));
+    const pieces = out.chunk();
     // Corked, they leave in one call of the system.
     if (pieces.length > 1) socket.cork();
     for (const piece of pieces) socket.write(piece);
     if (pieces.length > 1) socket.uncork();
     connection.blocked = socket.writableNeedDrain;
+    // Nothing waits: the system has taken all of it.
+    if (socket.writableLength === 0) this.spare = out.reusable;
   }
 
   /** The stream broke: what waits for it is lost. */
@@ -186,33 +197,4 @@ export class StreamWriter {
     const fields = { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
     this.ctx.logger[level](message, error === undefined ? fields : { ...fields, error });
   }
-}
-
-const CHUNK_END = Buffer.from('\r\n');
-
-/** An HTTP chunk of these bytes. */
-function chunkOf(parts: readonly Uint8Array[]): Uint8Array[] {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  return [Buffer.from(`${length.toString(16)}\r\n`, 'latin1'), ...parts, CHUNK_END];
-}
-
-/** The same bytes, with small neighbours copied together. */
-function joinSmall(parts: readonly Uint8Array[]): Uint8Array[] {
-  const joined: Uint8Array[] = [];
-  let small: Uint8Array[] = [];
-  const endRun = (): void => {
-    if (small.length > 0) joined.push(small.length === 1 ? (small[0] as Uint8Array) : Buffer.concat(small));
-    small = [];
-  };
-  for (const part of parts) {
-    if (part.length < LARGE_PART_BYTES) {
-      small.push(part);
-      continue;
-    }
-    endRun();
-    joined.push(part);
-  }
-  endRun();
-  return joined;
 }

@@ -9,9 +9,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Message, MessageType, type NodeId, newMessage } from '@raft-ts/proto';
+import { encodeMessage, type Message, MessageType, type NodeId, newMessage } from '@raft-ts/proto';
 import { HttpTransport } from '@raft-ts/rafthttp';
-import { MessageDecoder, MessageEncoder } from '@raft-ts/rafthttp/internal';
+import { MessageDecoder } from '@raft-ts/rafthttp/internal';
 import { collectGarbage, perSecond, print } from './workload.js';
 
 const SENDER = 1n;
@@ -61,7 +61,6 @@ class HttpLink implements Link {
 class BareLink implements Link {
   onMessage: (message: Message) => void = () => undefined;
   private readonly socket: Socket;
-  private readonly encoder = new MessageEncoder();
   private waiting: Uint8Array[] = [];
 
   constructor(socket: Socket) {
@@ -75,8 +74,11 @@ class BareLink implements Link {
   }
 
   send(message: Message): void {
-    this.encoder.encode(message, this.waiting);
-    if (this.waiting.length === 1) setImmediate(this.flush);
+    const frame = encodeMessage(message, 8);
+    const length = new DataView(frame.buffer, frame.byteOffset);
+    length.setUint32(0, 0);
+    length.setUint32(4, frame.length - 8);
+    if (this.waiting.push(frame) === 1) setImmediate(this.flush);
   }
 
   private readonly flush = (): void => {

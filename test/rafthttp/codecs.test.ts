@@ -11,6 +11,7 @@ import {
   MsgAppEncoder,
   type StreamDecoder,
   type StreamEncoder,
+  WriteBuffer,
 } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -89,12 +90,14 @@ describe('stream codecs', () => {
 
       it(`${name} is written again by our encoder so that the same is read`, () => {
         const encoder = encoderOf(codec);
-        const parts: Uint8Array[] = [];
+        const out = new WriteBuffer();
         for (const { sent } of frames) {
-          const length = sent === null ? encoder.encodeHeartbeat(parts) : encoder.encode(toMessage(sent), parts);
-          expect(length).to.be.greaterThan(0);
+          const before = out.length;
+          if (sent === null) encoder.encodeHeartbeat(out);
+          else encoder.encode(toMessage(sent), out);
+          expect(out.length).to.be.greaterThan(before);
         }
-        const ours = decode(codec, Buffer.concat(parts), [4096]);
+        const ours = decode(codec, Buffer.concat(out.pieces()), [4096]);
         const theirs = decode(codec, Buffer.from(hex, 'hex'), [4096]);
         expect(ours.fault).to.equal(undefined);
         expect(ours.messages.map(show)).to.deep.equal(theirs.messages.map(show));
@@ -107,10 +110,10 @@ describe('stream codecs', () => {
       const encoder = new MsgAppEncoder();
       let offset = 0;
       for (const { sent, length } of stream?.frames ?? []) {
-        const parts: Uint8Array[] = [];
-        if (sent === null) encoder.encodeHeartbeat(parts);
-        else encoder.encode(toMessage(sent), parts);
-        expect(parts[0]?.[0], `frame at ${offset}`).to.equal(Buffer.from(stream?.hex ?? '', 'hex')[offset]);
+        const out = new WriteBuffer();
+        if (sent === null) encoder.encodeHeartbeat(out);
+        else encoder.encode(toMessage(sent), out);
+        expect(out.pieces()[0]?.[0], `frame at ${offset}`).to.equal(Buffer.from(stream?.hex ?? '', 'hex')[offset]);
         offset += length;
       }
     });
@@ -175,12 +178,12 @@ describe('stream codecs', () => {
         (appends, lengths) => {
           for (const codec of ['msgapp', 'message'] as const) {
             const encoder = encoderOf(codec);
-            const parts: Uint8Array[] = [];
+            const out = new WriteBuffer();
             for (const message of appends) {
-              encoder.encode(message, parts);
-              encoder.encodeHeartbeat(parts);
+              encoder.encode(message, out);
+              encoder.encodeHeartbeat(out);
             }
-            const { messages, fault } = decode(codec, Buffer.concat(parts), lengths);
+            const { messages, fault } = decode(codec, Buffer.concat(out.pieces()), lengths);
             expect(fault).to.equal(undefined);
             expect(messages.map(show)).to.deep.equal(appends.map(show));
           }
@@ -208,15 +211,15 @@ describe('stream codecs', () => {
   it('leaves the stream as it was where a message cannot be written', () => {
     for (const codec of ['msgapp', 'message'] as const) {
       const encoder = encoderOf(codec);
-      const parts: Uint8Array[] = [];
+      const out = new WriteBuffer();
       const bad = newMessage(MessageType.MsgApp, 2n);
       bad.from = 1n;
       bad.index = 2 ** 53;
-      expect(() => encoder.encode(bad, parts)).to.throw(RaftError);
-      expect(parts).to.deep.equal([]);
+      expect(() => encoder.encode(bad, out)).to.throw(RaftError);
+      expect(out.length).to.equal(0);
       const good: Message = { ...newMessage(MessageType.MsgApp, 2n), from: 1n, term: 1, logTerm: 1, index: 1 };
-      encoder.encode(good, parts);
-      expect(decode(codec, Buffer.concat(parts), [7]).messages.map(show)).to.deep.equal([show(good)]);
+      encoder.encode(good, out);
+      expect(decode(codec, Buffer.concat(out.pieces()), [7]).messages.map(show)).to.deep.equal([show(good)]);
     }
   });
 
@@ -240,15 +243,15 @@ describe('stream codecs', () => {
       fc.assert(
         fc.property(sizes, (lengths) => {
           const message = appendOf(lengths);
-          const parts: Uint8Array[] = [];
-          const length = new MsgAppEncoder().encode(message, parts);
+          const out = new WriteBuffer();
+          new MsgAppEncoder().encode(message, out);
           const plain = [Buffer.of(1), u64(lengths.length)];
           for (const entry of message.entries) plain.push(u64(entrySize(entry)), Buffer.from(encodeEntry(entry)));
-          const bytes = Buffer.concat(parts);
+          const bytes = Buffer.concat(out.pieces());
           expect(bytes.equals(Buffer.concat([...plain, u64(5)]))).to.equal(true);
-          expect(length).to.equal(bytes.length);
+          expect(out.length).to.equal(bytes.length);
           for (const { data } of message.entries) {
-            if (data !== undefined && data.length >= LARGE_PART_BYTES) expect(parts).to.include(data);
+            if (data !== undefined && data.length >= LARGE_PART_BYTES) expect(out.pieces()).to.include(data);
           }
         }),
         { numRuns: 100 },
@@ -262,10 +265,10 @@ describe('stream codecs', () => {
           fc.array(fc.integer({ min: 1000, max: 70_000 }), { minLength: 1, maxLength: 20 }),
           (lengths, cuts) => {
             const message = appendOf(lengths);
-            const parts: Uint8Array[] = [];
-            new MsgAppEncoder().encode(message, parts);
+            const out = new WriteBuffer();
+            new MsgAppEncoder().encode(message, out);
             // `decode` overwrites each piece when it was read.
-            const { messages, fault } = decode('msgapp', Buffer.concat(parts), cuts);
+            const { messages, fault } = decode('msgapp', Buffer.concat(out.pieces()), cuts);
             expect(fault).to.equal(undefined);
             expect(messages.map(show)).to.deep.equal([show(message)]);
           },
@@ -279,19 +282,51 @@ describe('stream codecs', () => {
       const good = appendOf([LARGE_PART_BYTES, LARGE_PART_BYTES]);
       const [first, second] = good.entries;
       const bad = { ...good, entries: [first, { ...second, term: 2 ** 53 }] } as Message;
-      const parts: Uint8Array[] = [];
-      expect(() => encoder.encode(bad, parts)).to.throw(RaftError);
-      expect(parts).to.deep.equal([]);
-      encoder.encode(good, parts);
-      expect(decode('msgapp', Buffer.concat(parts), [50_000]).messages.map(show)).to.deep.equal([show(good)]);
+      const out = new WriteBuffer();
+      expect(() => encoder.encode(bad, out)).to.throw(RaftError);
+      expect(out.length).to.equal(0);
+      encoder.encode(good, out);
+      expect(decode('msgapp', Buffer.concat(out.pieces()), [50_000]).messages.map(show)).to.deep.equal([show(good)]);
     });
   });
 
   it('writes each frame as long as it says', () => {
     const message: Message = { ...newMessage(MessageType.MsgVote, 2n), from: 1n, term: 7, index: 300, logTerm: 6 };
-    const parts: Uint8Array[] = [];
-    expect(new MessageEncoder().encode(message, parts)).to.equal(8 + messageSize(message));
-    expect(Buffer.concat(parts).readBigUInt64BE(0)).to.equal(BigInt(messageSize(message)));
+    const out = new WriteBuffer();
+    new MessageEncoder().encode(message, out);
+    expect(out.length).to.equal(8 + messageSize(message));
+    expect(Buffer.concat(out.pieces()).readBigUInt64BE(0)).to.equal(BigInt(messageSize(message)));
+  });
+
+  it('make chunks of HTTP, in new memory or in that of a chunk before', () => {
+    const step = fc.oneof(
+      fc.record({ isAdded: fc.constant(false), length: fc.oneof(fc.nat(40), fc.nat(9000)) }),
+      fc.record({ isAdded: fc.constant(true), length: fc.nat(20_000) }),
+    );
+    let memory: Buffer | undefined;
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+        const out = new WriteBuffer(memory);
+        const plain: Buffer[] = [];
+        for (const [i, { isAdded, length }] of steps.entries()) {
+          const bytes = Buffer.alloc(length, i + 65);
+          plain.push(bytes);
+          if (isAdded) out.add(bytes);
+          else {
+            out.room(length).set(bytes, out.at);
+            out.advanceTo(out.at + length);
+          }
+        }
+        const whole = Buffer.concat(plain);
+        expect(out.length).to.equal(whole.length);
+        expect(Buffer.concat(out.pieces()).equals(whole)).to.equal(true);
+        const chunk = Buffer.concat(
+          [`${whole.length.toString(16)}\r\n`, whole, '\r\n'].map((part) => Buffer.from(part)),
+        );
+        expect(Buffer.concat(out.chunk()).equals(chunk)).to.equal(true);
+        memory = out.reusable;
+      }),
+    );
   });
 
   describe('limits', () => {

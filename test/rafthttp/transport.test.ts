@@ -1,9 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection } from 'node:net';
+import { get, type IncomingMessage } from 'node:http';
+import { createConnection, type Socket } from 'node:net';
 import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
 import { HttpTransport } from '@raft-ts/rafthttp';
-import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS, STREAM_QUEUE_LENGTH } from '@raft-ts/rafthttp/internal';
+import {
+  MsgAppDecoder,
+  PIPELINE_QUEUE_LENGTH,
+  PIPELINE_WORKERS,
+  STREAM_QUEUE_LENGTH,
+} from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import express from 'express';
 import {
@@ -33,6 +39,18 @@ async function startSilent(): Promise<{ url: string; requests: string[] }> {
   const requests: string[] = [];
   const { url } = await startServer((req) => requests.push(`${req.method} ${req.url}`));
   return { url, requests };
+}
+
+/** Opens a stream of a new peer, member 3, and never reads it. */
+async function openWithoutReading(member: Member): Promise<Socket> {
+  member.transport.addPeer(3n, ['http://127.0.0.1:1']);
+  const open = openStreams(member);
+  const socket = createConnection(member.listener.address.port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write(requestHead('GET', '/raft/stream/msgapp/3', 3n, { 'X-Raft-To': '1' }));
+  await eventually('it is attached', () => openStreams(member) === open + 1);
+  return socket;
 }
 
 function pair(members: readonly Member[]): [Member, Member] {
@@ -98,6 +116,38 @@ describe('HttpTransport', () => {
     expect(rest.length).to.be.at.least(Number.parseInt(size, 16));
     expect(rest.slice(0, Number.parseInt(size, 16)).match(/x/gu)).to.have.length(100);
     socket.destroy();
+  });
+
+  it('what a peer reads late is what was sent', async () => {
+    const a = await startMember(1n);
+    a.transport.addPeer(2n, ['http://127.0.0.1:1']);
+    const headers = {
+      'X-Etcd-Cluster-ID': CLUSTER.toString(16),
+      'X-Server-From': '2',
+      'X-Server-Version': '3.7.1',
+      'X-Min-Cluster-Version': '3.0.0',
+      'X-Raft-To': '1',
+    };
+    const asked = get(`${a.listener.url}/raft/stream/msgapp/2`, { headers });
+    // Nothing of the answer is read until somebody asks for it.
+    const [stream] = (await once(asked, 'response')) as [IncomingMessage];
+    const count = 3000;
+    const textOf = (i: number): string => `${i} `.repeat(400);
+    for (let i = 0; i < count; i++) {
+      const one = append(1n, 2n, i, textOf(i));
+      a.transport.send([{ ...one, logTerm: i === 0 ? 0 : 1 }]);
+      // Less than a socket takes before it asks to wait.
+      if (i % 3 === 0) await new Promise(setImmediate);
+    }
+    const texts: string[] = [];
+    const decoder = new MsgAppDecoder(1n, 2n);
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      for (const message of decoder.push(piece)) {
+        for (const { data } of message.entries) texts.push(new TextDecoder().decode(data));
+      }
+      if (texts.length === count) break;
+    }
+    expect(texts.findIndex((text, i) => text !== textOf(i))).to.equal(-1);
   });
 
   it('posts messages while no stream is open', async () => {
@@ -249,22 +299,21 @@ describe('HttpTransport', () => {
 
     it('drops and reports what a full stream cannot take', async () => {
       const [a] = pair(await startCluster(2));
-      a.transport.send(Array.from({ length: STREAM_QUEUE_LENGTH + 7 }, (_, i) => append(1n, 2n, i)));
-      expect(a.receiver.unreachable).to.have.length(7);
+      const socket = await openWithoutReading(a);
+      const big = 'z'.repeat(256 * 1024);
+      for (let i = 0; i < 40; i++) a.transport.send([append(1n, 3n, i, big)]);
+      a.transport.send(Array.from({ length: STREAM_QUEUE_LENGTH }, (_, i) => append(1n, 3n, i)));
+      const before = a.receiver.unreachable.length;
+      expect(before).to.be.greaterThan(0);
+      a.transport.send(Array.from({ length: 7 }, (_, i) => append(1n, 3n, i)));
+      expect(a.receiver.unreachable).to.have.length(before + 7);
       expect(a.receiver.log.filter((line) => line.includes('sending buffer is full'))).to.have.length(1);
+      socket.destroy();
     });
 
     it('a peer that stops reading costs its own messages only', async () => {
       const [a, b] = pair(await startCluster(2));
-      a.transport.addPeer(3n, ['http://127.0.0.1:1']);
-      // Opens a stream of member 3 and never reads it.
-      const socket = createConnection(a.listener.address.port, '127.0.0.1');
-      socket.on('error', () => undefined);
-      socket.pause();
-      socket.write(
-        'GET /raft/stream/msgapp/3 HTTP/1.1\r\nHost: x\r\nX-Etcd-Cluster-ID: 1000\r\nX-Server-Version: 3.7.1\r\nX-Raft-To: 1\r\n\r\n',
-      );
-      await eventually('it is attached', () => openStreams(a) === 3);
+      const socket = await openWithoutReading(a);
       const big = 'z'.repeat(256 * 1024);
       for (let i = 0; i < 200; i++) a.transport.send([append(1n, 3n, i, big)]);
       a.transport.send(Array.from({ length: 50 }, (_, i) => append(1n, 2n, i)));

@@ -8,54 +8,72 @@ const OWN_FROM = 4096;
 
 const nothing = new Uint8Array(0);
 
+/** Bytes at [start, end) of an array. */
+export interface Run {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Hands out exactly n bytes at a time from chunks of any size. A run of bytes that lies within one chunk is a view of
  * it; one that spans chunks is gathered in a buffer that never exceeds the larger of 256 KiB and twice what has really
  * arrived, whatever length was announced.
  */
-export class ByteQueue {
+export class ByteQueue implements Run {
+  /** What `next` found: n bytes at [start, end) of `bytes`. */
+  bytes: Uint8Array = nothing;
+  start = 0;
+  end = 0;
+  /** Do they lie in memory of their own, of 4 KiB or more, that nothing else shares? */
+  own = false;
   private chunk: Uint8Array = nothing;
   private position = 0;
   private gathered: Uint8Array = nothing;
   private gatheredLength = 0;
-  private own = false;
 
   /** Bytes that were taken in and not handed out. */
   get length(): number {
     return this.gatheredLength + this.chunk.length - this.position;
   }
 
-  /** Does what `take` gave last lie in memory of its own, of 4 KiB or more, that nothing else shares? */
-  get tookOwn(): boolean {
-    return this.own;
-  }
-
-  /** Add a chunk, once `take` has returned undefined for the one before. */
+  /** Add a chunk, once there was not enough left of the one before. */
   push(chunk: Uint8Array): void {
+    this.bytes = nothing;
     this.chunk = chunk;
     this.position = 0;
   }
 
-  /** The next n bytes; undefined until they are there. The same n must be asked for until then. */
-  take(n: number): Uint8Array | undefined {
+  /** Finds the next n bytes; false until they are there. The same n must be asked for until then. */
+  next(n: number): boolean {
+    const { chunk, position } = this;
     const missing = n - this.gatheredLength;
-    const available = this.chunk.length - this.position;
+    const available = chunk.length - position;
     if (available < missing) {
       this.gather(available, n);
-      return undefined;
+      return false;
     }
     if (this.gatheredLength === 0) {
+      this.bytes = chunk;
+      this.start = position;
+      this.end = position + n;
       this.own = false;
-      const bytes = this.chunk.subarray(this.position, this.position + n);
-      this.position += n;
-      return bytes;
+      this.position = this.end;
+      return true;
     }
     this.gather(missing, n);
-    const bytes = this.gathered.subarray(0, n);
+    this.bytes = this.gathered;
+    this.start = 0;
+    this.end = n;
+    this.own = n >= OWN_FROM;
     this.gathered = nothing;
     this.gatheredLength = 0;
-    this.own = n >= OWN_FROM;
-    return bytes;
+    return true;
+  }
+
+  /** The next n bytes; undefined until they are there, as `next`. */
+  take(n: number): Uint8Array | undefined {
+    return this.next(n) ? this.bytes.subarray(this.start, this.end) : undefined;
   }
 
   /** The next n bytes, 1 or 8, as a number, big-endian; inexact above 2^53. As `take`, without a view of them. */

@@ -1,4 +1,4 @@
-import { decodeMessage, encodeMessage, type Message } from '@raft-ts/proto';
+import { decodeMessage, encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
 import { MAX_MESSAGE_BYTES } from '../limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
@@ -10,18 +10,21 @@ import {
   streamError,
   writePosition,
 } from './stream-codec.js';
+import type { WriteBuffer } from './write-buffer.js';
 
 /** The `message` stream: eight bytes of length, big-endian, then the message. */
 export class MessageEncoder implements StreamEncoder {
-  encode(message: Message, out: Uint8Array[]): number {
-    const frame = encodeMessage(message, 8);
-    writePosition(frame, 0, frame.length - 8);
-    out.push(frame);
-    return frame.length;
+  encode(message: Message, out: WriteBuffer): void {
+    const size = messageSize(message);
+    const memory = out.room(8 + size);
+    const { at } = out;
+    const end = encodeMessageInto(message, memory, at + 8);
+    writePosition(memory, at, size);
+    out.advanceTo(end);
   }
 
-  encodeHeartbeat(out: Uint8Array[]): number {
-    return this.encode(linkHeartbeat, out);
+  encodeHeartbeat(out: WriteBuffer): void {
+    this.encode(linkHeartbeat, out);
   }
 }
 
@@ -44,10 +47,9 @@ export class MessageDecoder implements StreamDecoder {
         if (size === undefined) return;
         this.size = checkSize(size, this.limit);
       }
-      const body = this.queue.take(this.size);
-      if (body === undefined) return;
+      if (!this.queue.next(this.size)) return;
       this.size = undefined;
-      yield decodeWith(decodeMessage, body);
+      yield decodeWith(decodeMessage, this.queue);
     }
   }
 

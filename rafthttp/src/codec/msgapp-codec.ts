@@ -5,11 +5,12 @@ import {
   type Entry,
   encodeEntryHeadInto,
   encodeEntryInto,
-  encodeMessage,
+  encodeMessageInto,
   entrySize,
   MAX_POSITION,
   type Message,
   MessageType,
+  messageSize,
   type NodeId,
   newMessage,
 } from '@raft-ts/proto';
@@ -24,6 +25,7 @@ import {
   streamError,
   writePosition,
 } from './stream-codec.js';
+import type { WriteBuffer } from './write-buffer.js';
 
 /** The first byte of each record of a `msgapp` stream (etcd's msgappv2). */
 const RecordType = { heartbeat: 0, entries: 1, message: 2 } as const;
@@ -51,59 +53,62 @@ class AppendCursor {
 export class MsgAppEncoder implements StreamEncoder {
   private readonly cursor = new AppendCursor();
 
-  encode(message: Message, out: Uint8Array[]): number {
-    if (this.cursor.continues(message)) return this.encodeEntries(message, out);
-    const record = this.encodeFull(message);
-    out.push(record);
-    return record.length;
+  encode(message: Message, out: WriteBuffer): void {
+    if (this.cursor.continues(message)) this.encodeEntries(message, out);
+    else this.encodeFull(message, out);
   }
 
-  encodeHeartbeat(out: Uint8Array[]): number {
-    out.push(Uint8Array.of(RecordType.heartbeat));
-    return 1;
+  encodeHeartbeat(out: WriteBuffer): void {
+    out.room(1)[out.at] = RecordType.heartbeat;
+    out.advanceTo(out.at + 1);
   }
 
   /** Large data goes into `out` as it is: entries do not change. */
-  private encodeEntries({ entries, commit }: Message, out: Uint8Array[]): number {
+  private encodeEntries({ entries, commit }: Message, out: WriteBuffer): void {
     let length = 1 + 8 + 8;
     let large = 0;
     for (const entry of entries) {
       length += 8 + entrySize(entry);
       if (isLarge(entry)) large += entry.data.length;
     }
-    const record = Buffer.allocUnsafe(length - large);
-    record[0] = RecordType.entries;
-    writePosition(record, 1, entries.length);
-    const parts: Uint8Array[] = [];
-    let begin = 0;
-    let offset = 1 + 8;
+    const memory = out.room(length - large);
+    const start = out.at;
+    memory[start] = RecordType.entries;
+    writePosition(memory, start + 1, entries.length);
+    let at = start + 1 + 8;
+    const heads: { readonly end: number; readonly data: Uint8Array }[] = [];
     for (const entry of entries) {
+      let end: number;
       if (isLarge(entry)) {
-        const end = encodeEntryHeadInto(entry, record, offset + 8);
-        writePosition(record, offset, end - offset - 8 + entry.data.length);
-        parts.push(record.subarray(begin, end), entry.data);
-        begin = end;
-        offset = end;
+        const { data } = entry;
+        end = encodeEntryHeadInto(entry, memory, at + 8);
+        writePosition(memory, at, end - at - 8 + data.length);
+        heads.push({ end, data });
       } else {
-        const end = encodeEntryInto(entry, record, offset + 8);
-        writePosition(record, offset, end - offset - 8);
-        offset = end;
+        end = encodeEntryInto(entry, memory, at + 8);
+        writePosition(memory, at, end - at - 8);
       }
+      at = end;
     }
-    writePosition(record, offset, commit);
+    writePosition(memory, at, commit);
     // Only now: where something above has thrown, nothing has happened.
-    for (const part of parts) out.push(part);
-    out.push(begin === 0 ? record : record.subarray(begin));
+    for (const { end, data } of heads) {
+      out.advanceTo(end);
+      out.add(data);
+    }
+    out.advanceTo(at + 8);
     this.cursor.index += entries.length;
-    return length;
   }
 
-  private encodeFull(message: Message): Uint8Array {
-    const record = encodeMessage(message, 1 + 8);
-    record[0] = RecordType.message;
-    writePosition(record, 1, record.length - 1 - 8);
+  private encodeFull(message: Message, out: WriteBuffer): void {
+    const size = messageSize(message);
+    const memory = out.room(1 + 8 + size);
+    const { at } = out;
+    const end = encodeMessageInto(message, memory, at + 1 + 8);
+    memory[at] = RecordType.message;
+    writePosition(memory, at + 1, size);
+    out.advanceTo(end);
     this.cursor.moveTo(message);
-    return record;
   }
 }
 
@@ -159,16 +164,16 @@ export class MsgAppDecoder implements StreamDecoder {
 
   /** Take in a message or an entry, once it has come; returns the message that it completes. */
   private takeRecord(): Message | undefined | typeof starved {
-    const bytes = this.queue.take(this.size);
-    if (bytes === undefined) return starved;
+    const { queue } = this;
+    if (!queue.next(this.size)) return starved;
     if (this.part === 'message') {
-      const message = decodeWith(decodeMessage, bytes);
+      const message = decodeWith(decodeMessage, queue);
       this.cursor.moveTo(message);
       this.expect('type', 1);
       return message;
     }
     // A long entry that was put together has its memory to itself.
-    this.entries.push(decodeWith(this.queue.tookOwn ? decodeEntryView : decodeEntry, bytes));
+    this.entries.push(decodeWith(queue.own ? decodeEntryView : decodeEntry, queue));
     this.missing--;
     return this.expectEntry();
   }

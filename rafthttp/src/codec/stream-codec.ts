@@ -1,14 +1,16 @@
 import { type Message, MessageType, NONE, newMessage, RaftError } from '@raft-ts/proto';
+import type { Run } from './byte-queue.js';
+import type { WriteBuffer } from './write-buffer.js';
 
 /** Turns messages into the bytes of one stream. One object per connection, because a stream has a state. */
 export interface StreamEncoder {
   /**
-   * Append the bytes of this message to `out`, and return how many they are. When it throws (a position out of range),
-   * `out` and the stream's state are as before.
+   * Append the bytes of this message to `out`. When it throws (a position out of range), `out` and the stream's state are as
+   * before.
    */
-  encode(message: Message, out: Uint8Array[]): number;
+  encode(message: Message, out: WriteBuffer): void;
   /** Append the bytes of a link heartbeat. */
-  encodeHeartbeat(out: Uint8Array[]): number;
+  encodeHeartbeat(out: WriteBuffer): void;
 }
 
 /** Turns the bytes of one stream, in chunks of any size, into messages. Link heartbeats are among them. */
@@ -72,10 +74,13 @@ function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** `decode(bytes)`, with what it throws turned into a fault of the stream. */
-export function decodeWith<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T {
+/** Reads what lies at [start, end) of `bytes`. */
+export type Decode<T> = (bytes: Uint8Array, start: number, end: number) => T;
+
+/** `decode` of these bytes, with what it throws turned into a fault of the stream. */
+export function decodeWith<T>(decode: Decode<T>, { bytes, start, end }: Run): T {
   try {
-    return decode(bytes);
+    return decode(bytes, start, end);
   } catch (error) {
     throw streamError('malformed', `rafthttp: cannot decode a record: ${String(error)}`, error);
   }

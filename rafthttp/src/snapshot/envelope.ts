@@ -32,9 +32,8 @@ export class EnvelopeDecoder {
       if (head === undefined) return undefined;
       this.size = readSize(head, this.limit);
     }
-    const bytes = this.queue.take(this.size);
-    if (bytes === undefined) return undefined;
-    return { message: decodeWith(decodeMessage, bytes), rest: this.queue.takeRest() };
+    if (!this.queue.next(this.size)) return undefined;
+    return { message: decodeWith(decodeMessage, this.queue), rest: this.queue.takeRest() };
   }
 
   /** The bytes have ended without an envelope: always throws, with what etcd says. */

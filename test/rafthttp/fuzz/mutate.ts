@@ -1,5 +1,5 @@
 import { encodeEntry, encodeMessage, type Message, MessageType, newMessage } from '@raft-ts/proto';
-import { encodeEnvelope, MessageEncoder, MsgAppEncoder } from '@raft-ts/rafthttp/internal';
+import { encodeEnvelope, MessageEncoder, MsgAppEncoder, WriteBuffer } from '@raft-ts/rafthttp/internal';
 import type { Random, TargetName } from './targets.js';
 
 /** Numbers at which codecs tend to break. */
@@ -180,17 +180,17 @@ function ofWords(words: readonly string[], random: Random): Buffer {
 export function generate(name: TargetName, random: Random): Buffer | undefined {
   switch (name) {
     case 'message': {
-      const parts: Uint8Array[] = [];
+      const out = new WriteBuffer();
       const encoder = new MessageEncoder();
-      for (let i = random(5); i >= 0; i--) encoder.encode(randomMessage(random), parts);
-      return Buffer.concat(parts);
+      for (let i = random(5); i >= 0; i--) encoder.encode(randomMessage(random), out);
+      return Buffer.concat(out.pieces());
     }
     case 'msgapp': {
-      const parts: Uint8Array[] = [];
+      const out = new WriteBuffer();
       const encoder = new MsgAppEncoder();
-      for (const message of appends(random)) encoder.encode(message, parts);
-      if (random(2) === 0) encoder.encodeHeartbeat(parts);
-      return Buffer.concat(parts);
+      for (const message of appends(random)) encoder.encode(message, out);
+      if (random(2) === 0) encoder.encodeHeartbeat(out);
+      return Buffer.concat(out.pieces());
     }
     case 'envelope':
       return Buffer.concat([encodeEnvelope(randomMessage(random)), Buffer.alloc(random(50))]);

@@ -19,6 +19,7 @@ import {
   parseRevocationLists,
   type StreamDecoder,
   type StreamEncoder,
+  WriteBuffer,
 } from '@raft-ts/rafthttp/internal';
 import { Recorder } from '../members.js';
 import { show } from '../vectors.js';
@@ -63,13 +64,13 @@ function streamTarget({ newDecoder, newEncoder, carries }: StreamCodec): Target 
       show(isLinkHeartbeat(message) ? newMessage(MessageType.MsgHeartbeat, 0n) : message),
     );
     const encoder = newEncoder();
-    const parts: Uint8Array[] = [];
+    const out = new WriteBuffer();
     for (const message of kept) {
       // A heartbeat of nobody keeps a stream alive, whatever else it says.
-      if (isLinkHeartbeat(message)) encoder.encodeHeartbeat(parts);
-      else encoder.encode(message, parts);
+      if (isLinkHeartbeat(message)) encoder.encodeHeartbeat(out);
+      else encoder.encode(message, out);
     }
-    const again = drain(newDecoder(), [Buffer.concat(parts)]);
+    const again = drain(newDecoder(), [Buffer.concat(out.pieces())]);
     same('written and read again', again.messages.map(show), carried);
     same('written and read again, to its end', again.error, undefined);
   };
