@@ -156,6 +156,31 @@ describe('encoding into the bytes of a caller', () => {
     );
   });
 
+  it('what lies within other bytes is read as if it were alone, and refused with the same words', () => {
+    const outcome = (read: () => unknown): unknown => {
+      try {
+        return read();
+      } catch (error) {
+        return String(error);
+      }
+    };
+    fc.assert(
+      fc.property(arbitrary.message, fc.nat({ max: 20 }), fc.option(fc.nat()), (message, before, broken) => {
+        for (const [bytes, decode] of [
+          [proto.encodeMessage(message), proto.decodeMessage],
+          [proto.encodeEntry(message.entries[0] ?? { type: 0, term: 1, index: 1, data: undefined }), proto.decodeEntry],
+        ] as const) {
+          if (broken !== null && bytes.length > 0) bytes[broken % bytes.length] = 0xff;
+          const around = new Uint8Array(before + bytes.length + 9).fill(0x08);
+          around.set(bytes, before);
+          const within = outcome(() => decode(around, before, before + bytes.length));
+          expect(within).to.deep.equal(outcome(() => decode(bytes)));
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   it('too little room is an error, whatever is cut off', () => {
     fc.assert(
       fc.property(arbitrary.message, fc.nat(), (message, cut) => {
