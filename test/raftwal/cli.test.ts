@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -59,6 +60,22 @@ describe('raft-wal', () => {
     const found = json.filter((one) => one['type'] === 'Entry').map((one) => (one['entry'] as { index: number }).index);
     expect(found).to.deep.equal([55, 56, 57, 58, 59, 60]);
     expect(json.find((one) => one['type'] === 'State')?.['state']).to.deep.equal({ term: 1, vote: '1', commit: 0 });
+  });
+
+  it('stops dumping, without a word, when nobody reads any more', async () => {
+    const { dir, storage } = await member();
+    // More than a pipe holds, and more than is printed in one turn.
+    for (let i = 61; i < 12_000; i += 300)
+      await storage.save({ entries: entries(i, i + 299), hardState: state(1, 1n, 60) });
+    await storage.close();
+    const child = spawn(process.execPath, [program, 'dump', dir], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = once(child, 'exit');
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    let errors = '';
+    for await (const text of child.stderr.setEncoding('utf8') as AsyncIterable<string>) errors += text;
+    expect(await ended).to.deep.equal([0, null]);
+    expect(errors).to.equal('');
   });
 
   it('verifies a log and its snapshots, beside the member that writes it', async () => {

@@ -41,10 +41,17 @@ interface Command {
 
 class UsageError extends Error {}
 
+/** Whoever read the output has ended, as in `raft-wal dump DIR | head`. */
+class OutputClosed extends Error {}
+
 const commands: Readonly<Record<string, (command: Command) => Promise<number>>> = {
   dump: async ({ positionals, values, out }) => {
     const from = values.from === undefined ? 0 : wholeNumber('--from', values.from);
-    return await dump(logOf(theOnly(positionals)), { from, json: values.json, out });
+    const whileRead: Output = (line) => {
+      if (outputClosed) throw new OutputClosed();
+      out(line);
+    };
+    return await dump(logOf(theOnly(positionals)), { from, json: values.json, out: whileRead });
   },
 
   verify: async ({ positionals, values, out }) => {
@@ -102,6 +109,7 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
 /** Runs the command line; resolves to the exit status: 0, 1 where the log is not sound, 2 where the call makes no sense. */
 export async function main(args: readonly string[], out: Output = print): Promise<number> {
   let wantsJson = false;
+  watchOutput();
   try {
     const { positionals, values } = parse(args);
     wantsJson = values.json;
@@ -118,6 +126,7 @@ export async function main(args: readonly string[], out: Output = print): Promis
       process.stderr.write(`${(error as Error).message}\n\n${usage}\n`);
       return 2;
     }
+    if (error instanceof OutputClosed) return 0;
     if (!(error instanceof WalError)) throw error;
     const { code, message, file, offset } = error;
     if (wantsJson) out(json({ sound: false, code, message, file, offset }));
@@ -138,6 +147,16 @@ function parse(args: readonly string[]) {
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
+  });
+}
+
+let outputClosed = false;
+
+/** A command that changes something must not end in the middle of it because nobody listens: only printing does. */
+function watchOutput(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    outputClosed = true;
   });
 }
 
