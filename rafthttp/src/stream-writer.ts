@@ -36,7 +36,10 @@ export class StreamWriter {
   private connection: Connection | undefined;
   /** Memory for the next write. */
   private spare: Buffer | undefined;
+  /** A flush will come. */
   private flushing = false;
+  /** A flush is under way. */
+  private writing = false;
   private stopped = false;
 
   /** @param stats where the appends of this stream are counted */
@@ -112,6 +115,17 @@ export class StreamWriter {
   }
 
   private flush(): void {
+    // What a report makes the receiver send, in the middle of a write, goes with the next one: a stream has an order.
+    if (this.writing) return;
+    this.writing = true;
+    try {
+      this.writeBatches();
+    } finally {
+      this.writing = false;
+    }
+  }
+
+  private writeBatches(): void {
     const { connection } = this;
     while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
       const began = performance.now();
@@ -157,7 +171,7 @@ export class StreamWriter {
   }
 
   private write(connection: Connection, out: WriteBuffer): void {
-    if (out.length === 0) return;
+    if (out.length === 0 || connection !== this.connection) return;
     const { socket } = connection;
     const pieces = out.chunk();
     // Corked, they leave in one call of the system.

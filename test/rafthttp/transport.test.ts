@@ -347,6 +347,33 @@ describe('HttpTransport', () => {
     });
   });
 
+  it('a receiver may send from within a report, in the middle of a write', async () => {
+    const [a, b] = pair(await startCluster(2));
+    const send = (from: number, to: number): void => {
+      for (let i = from; i < to; i++) a.transport.send([append(1n, 2n, i, `behind ${i}`)]);
+    };
+    a.receiver.reportUnreachable = () => send(1000, 1300);
+    send(0, 20);
+    a.transport.send([append(1n, 2n, 2 ** 53, 'cannot be written')]);
+    send(20, 40);
+    await eventually('all arrive', () => b.receiver.processed.length === 340);
+    const indexes = b.receiver.processed.map(({ index }) => index);
+    expect(indexes).to.deep.equal([...Array(40).keys(), ...Array.from({ length: 300 }, (_, i) => 1000 + i)]);
+    for (const { index, entries } of b.receiver.processed) {
+      expect(new TextDecoder().decode(entries[0]?.data)).to.equal(`behind ${index}`);
+    }
+  });
+
+  it('a receiver may remove the peer from within a report, in the middle of a write', async () => {
+    const a = await startMember(1n);
+    const socket = await openWithoutReading(a);
+    a.receiver.reportUnreachable = (id) => void a.transport.removePeer(id);
+    a.transport.send([append(1n, 3n, 4), append(1n, 3n, 2 ** 53, 'cannot be written'), append(1n, 3n, 5)]);
+    let text = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
+    expect(text).to.match(/^HTTP\/1\.1 200 [^]*\r\n0\r\n\r\n$/u);
+  });
+
   describe('pause and cut', () => {
     it('drop both directions until resumed, and report snapshots', async () => {
       const [a, b] = pair(await startCluster(2));
