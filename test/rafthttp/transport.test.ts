@@ -367,7 +367,7 @@ describe('HttpTransport', () => {
   it('a receiver may remove the peer from within a report, in the middle of a write', async () => {
     const a = await startMember(1n);
     const socket = await openWithoutReading(a);
-    a.receiver.reportUnreachable = (id) => void a.transport.removePeer(id);
+    a.receiver.reportUnreachable = (id) => a.transport.removePeer(id);
     a.transport.send([append(1n, 3n, 4), append(1n, 3n, 2 ** 53, 'cannot be written'), append(1n, 3n, 5)]);
     let text = '';
     for await (const chunk of socket as AsyncIterable<Buffer>) text += chunk.toString('latin1');
