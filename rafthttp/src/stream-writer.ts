@@ -24,7 +24,8 @@ interface Connection {
 
 /**
  * Writes one kind of messages to one peer, for as long as the peer holds a stream open here. What is sent within one
- * turn of the event loop leaves in one write, and nothing is encoded while the socket does not take more.
+ * turn of the event loop leaves in one write, or where it is much in a few, and nothing is encoded while the socket does not
+ * take more.
  */
 export class StreamWriter {
   private readonly ctx: TransportContext;

@@ -37,7 +37,7 @@ export class ByteQueue implements Run {
     return this.gatheredLength + this.chunk.length - this.position;
   }
 
-  /** Add a chunk, once there was not enough left of the one before. */
+  /** Add a chunk, once there was not enough left of the one before. What `next` found is let go. */
   push(chunk: Uint8Array): void {
     this.bytes = nothing;
     this.chunk = chunk;
