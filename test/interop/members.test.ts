@@ -95,8 +95,10 @@ for (const release of Object.keys(releases) as Release[]) {
           const to = request(ours.listener.url + path, { method: req.method, headers: req.headers }, (answer) => {
             answers.push(answer.statusCode ?? 0);
             res.writeHead(answer.statusCode ?? 500, answer.headers);
+            answer.on('error', () => res.destroy());
             answer.pipe(res);
           });
+          to.on('error', () => res.destroy());
           req.pipe(to);
         });
         const url = `http://127.0.0.1:${through.port}`;
