@@ -18,6 +18,7 @@ export { EnvelopeDecoder, encodeEnvelope } from './snapshot/envelope.js';
 export { FollowerStats } from './stats/leader-stats.js';
 export { Rate } from './stats/rate.js';
 export { goDuration } from './stats/server-stats.js';
+export { StreamAgent } from './stream-agent.js';
 export { parseRevocationLists } from './tls/crl.js';
 export { dialTarget, parsePeerUrls, UrlPicker } from './url-picker.js';
 export { isCompatible, MIN_CLUSTER_VERSION, SERVER_VERSION, supportsStreams } from './version.js';

@@ -139,6 +139,9 @@ export const defaultTimings: TransportTimings = {
  */
 export const POOLED_IDLE_MS = 4500;
 
+/** What a connection of streams reads at once, in bytes; node's own measure. */
+export const READ_BYTES: number = 64 * 1024;
+
 /** How long the server keeps an idle connection: far longer than the four seconds between a Go member's probes. */
 export const KEEP_ALIVE_MS = 65_000;
 

@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { NodeId } from '@raft-ts/proto';
 import { POOLED_IDLE_MS } from './limits.js';
+import { StreamAgent } from './stream-agent.js';
 import type { Tls } from './tls/tls.js';
 
 /** Opens connections of one kind to one member. */
@@ -23,7 +24,7 @@ export class PeerLinks {
     this.id = id;
     const pooled = { keepAlive: true, timeout: POOLED_IDLE_MS };
     this.pipeline = { http: new HttpAgent(pooled), https: tls?.agent(id, pooled) };
-    this.stream = { http: new HttpAgent({ keepAlive: false }), https: tls?.agent(id, { keepAlive: false }) };
+    this.stream = { http: new StreamAgent({ keepAlive: false }), https: tls?.agent(id, { keepAlive: false }) };
   }
 
   close(): void {
