@@ -4,8 +4,7 @@ import { READ_BYTES } from './limits.js';
 
 /**
  * Opens connections that read into one piece of memory, again and again. Node.js otherwise takes new memory for whatever
- * arrives, which is most of the work that a long entry causes. node's parser of HTTP hands on copies, and none of the memory
- * itself.
+ * arrives, which long entries feel. Its parser of HTTP hands on copies, and none of the memory itself.
  */
 export class StreamAgent extends Agent {
   override createConnection(options: NetConnectOpts): Socket {

@@ -137,7 +137,7 @@ export function expectAgreement(sequences: readonly Committed[][]): void {
   expect(longest.map((entry) => entry.term)).to.deep.equal(longest.map((entry) => entry.term).sort((a, b) => a - b));
   sequences.forEach((sequence, n) => {
     const at = sequence.findIndex((entry, i) => !isSame(entry, longest[i]));
-    // It tells more than two sequences of hundreds.
+    // The first difference tells more than two sequences of hundreds.
     if (at >= 0) expect(sequence[at], `entry ${at} of sequence ${n}`).to.deep.equal(longest[at]);
   });
 }
