@@ -202,8 +202,9 @@ describe('Wal', () => {
       await wal.save(state(1, 1n, 0), []);
       const before = lastFile(dir).zeroFrom;
       const pieces: number[] = [];
-      fs.hook = (operation) => {
-        if (operation === 'write') pieces.push(lastFile(dir).zeroFrom);
+      // The next file is prepared at the same time, by writes of its own.
+      fs.hook = (operation, path) => {
+        if (operation === 'write' && path.endsWith(first)) pieces.push(lastFile(dir).zeroFrom);
       };
       await wal.save(state(2, 2n, 0), [entry(1), entry(2)]);
       expect(pieces, 'entries, then the state').to.have.length(2);
