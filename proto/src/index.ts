@@ -29,5 +29,6 @@ export {
 } from './encode.js';
 export * from './errors.js';
 export * from './protocol.js';
+export { printableLine, quoteBytes, quoteText, SHOWN_LENGTH } from './quote.js';
 export * from './records.js';
 export { type ConfChangeOptions, entrySize, hardStateSize, messageSize, payloadSize } from './size.js';

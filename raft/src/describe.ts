@@ -13,10 +13,10 @@ import {
   messageName,
   NONE,
   type NodeId,
+  quoteBytes,
   type Snapshot,
 } from '@raft-ts/proto';
 import { asV2, confChangesToString, decodeConfChangeEntry } from './confchange/conf-change.js';
-import { quoteBytes } from './quote.js';
 import type { SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { isEmptyHardState, isEmptySnap, type Ready } from './ready.js';

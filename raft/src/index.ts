@@ -40,7 +40,9 @@ export {
   NONE,
   type NodeId,
   newMessage,
+  quoteBytes,
   RaftError,
+  SHOWN_LENGTH,
   type Snapshot,
   type SnapshotMetadata,
 } from '@raft-ts/proto';
@@ -85,7 +87,6 @@ export {
 export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
 export { MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
-export { quoteBytes } from './quote.js';
 export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';

@@ -10,10 +10,10 @@ import {
   EntryType,
   encodeConfChange,
   encodeConfChangeV2,
+  quoteText,
   RaftError,
 } from '@raft-ts/proto';
 import { ERR_CONF_CHANGE_INVALID, ERR_CONF_CHANGE_SYNTAX } from '../errors.js';
-import { quoteBytes } from '../quote.js';
 
 /** A membership change in either of its forms. */
 export type AnyConfChange = ConfChange | ConfChangeV2;
@@ -96,7 +96,7 @@ const utf8 = new TextEncoder();
 /** A decimal number of 64 bits, read as strictly as Go's strconv.ParseUint. */
 function parseId(text: string): bigint {
   const refuse = (why: string): never => {
-    throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `strconv.ParseUint: parsing ${quoteBytes(utf8.encode(text))}: ${why}`);
+    throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `strconv.ParseUint: parsing ${quoteText(text)}: ${why}`);
   };
   if (!/^[0-9]+$/.test(text)) return refuse('invalid syntax');
   const id = BigInt(text);

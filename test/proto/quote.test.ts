@@ -1,4 +1,4 @@
-import { quoteBytes } from '@raft-ts/raft';
+import { printableLine, quoteBytes, quoteText, SHOWN_LENGTH } from '@raft-ts/proto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -96,5 +96,52 @@ describe('quoting bytes as Go does', () => {
       }),
       { numRuns: 1000 },
     );
+  });
+});
+
+/** What moves a terminal's cursor, or shows a line in another order. */
+const dangerous = [
+  ...Array.from({ length: 0x20 }, (_, code) => code),
+  ...Array.from({ length: 0x21 }, (_, i) => 0x7f + i),
+  ...[0x061c, 0x200b, 0x200e, 0x200f, 0x2028, 0x2029, 0x202a, 0x202b, 0x202c, 0x202d, 0x202e],
+  ...[0x2066, 0x2067, 0x2068, 0x2069, 0xfeff, 0xd800, 0xdfff, 0xe0001],
+];
+
+describe('foreign bytes and strings in a log', () => {
+  it('are cut after whole characters, and say how many bytes are missing', () => {
+    expect(quoteBytes(utf8.encode('hello'), 5)).to.equal('"hello"');
+    expect(quoteBytes(utf8.encode('hello'), 3)).to.equal('"hel" and 2 more bytes');
+    expect(quoteBytes(utf8.encode('é日本'), 4)).to.equal('"é" and 6 more bytes');
+    expect(quoteBytes(Uint8Array.of(0xff, 0xff, 0xff), 1)).to.equal('"\\xff" and 2 more bytes');
+    expect(quoteText('hello', 3)).to.equal('"hel" and 2 more characters');
+    expect(printableLine('hello', 3)).to.equal('hel… and 2 more characters');
+  });
+
+  it('cost no more than what is shown of them', () => {
+    const bytes = new Uint8Array(20_971_520);
+    expect(quoteBytes(bytes, SHOWN_LENGTH)).to.equal(`"${'\\x00'.repeat(256)}" and 20,971,264 more bytes`);
+    expect(quoteText('\u0007'.repeat(1 << 20), 2)).to.equal('"\\a\\a" and 1,048,574 more characters');
+    expect(printableLine('\u0007'.repeat(1 << 20), 2)).to.equal('\\a\\a… and 1,048,574 more characters');
+  });
+
+  it('hold no control, C1 or bidirectional character, however they came in', () => {
+    for (const code of dangerous) {
+      const char = String.fromCodePoint(code);
+      for (const text of [quoteBytes(utf8.encode(char)), quoteText(`a${char}`), printableLine(`a${char}b`)]) {
+        expect(text, `U+${code.toString(16)}`).to.match(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+      }
+    }
+    const texts = fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) });
+    fc.assert(
+      fc.property(texts, fc.nat(20), (text, limit) => {
+        expect(printableLine(text, limit)).to.match(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+        expect(quoteText(text, limit)).to.match(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+      }),
+    );
+  });
+
+  it('leave a line alone that prints', () => {
+    const line = '[1] committed index=4 text="\\x00 日本 🙂"';
+    expect(printableLine(line, line.length)).to.equal(line);
   });
 });
