@@ -19,6 +19,6 @@ export { FollowerStats } from './stats/leader-stats.js';
 export { Rate } from './stats/rate.js';
 export { goDuration } from './stats/server-stats.js';
 export { StreamAgent } from './stream-agent.js';
-export { parseRevocationLists } from './tls/crl.js';
+export { parseRevocationLists, type RevocationLists } from './tls/crl.js';
 export { dialTarget, parsePeerUrls, UrlPicker } from './url-picker.js';
 export { isCompatible, MIN_CLUSTER_VERSION, SERVER_VERSION, supportsStreams } from './version.js';

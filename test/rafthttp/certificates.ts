@@ -35,10 +35,14 @@ const oids = {
   extendedKeyUsage: '551d25',
   serverAuth: '2b06010505070301',
   clientAuth: '2b06010505070302',
+  certificateIssuer: '551d1d',
 };
 
 const algorithm = sequence(oid(oids.ecdsaWithSha256));
-const nameOf = (cn: string): Buffer => sequence(set(sequence(oid(oids.commonName), utf8(cn))));
+const nameOf = (cn: string, string = utf8): Buffer => sequence(set(sequence(oid(oids.commonName), string(cn))));
+/** The same text as another kind of string. */
+export const printable = (text: string): Buffer => der(0x13, Buffer.from(text));
+const extension = (id: string, value: Uint8Array): Buffer => sequence(oid(id), octets(value));
 const DAY = 86_400_000;
 
 function pem(label: string, bytes: Uint8Array): string {
@@ -61,41 +65,73 @@ export interface CertificateOptions {
   readonly isCa?: boolean;
 }
 
+/** An entry of an indirect list: of whose certificates it and those after it are. */
+const otherIssuer = (cn: string): Buffer =>
+  sequence(oid(oids.certificateIssuer), der(0x01, Buffer.of(0xff)), octets(sequence(der(0xa4, nameOf(cn)))));
+
+export interface ListOptions {
+  /** The issuer of the certificates; that of the list if not given. */
+  readonly of?: Authority;
+  /** The kind of string in the name of the list's issuer. */
+  readonly string?: (text: string) => Buffer;
+  /** From now until the next list is due. */
+  readonly days?: number;
+}
+
 /** Signs certificates, in a folder where it writes what it makes. */
 export class Authority {
   readonly folder: string;
   readonly caFile: string;
-  private readonly cn: string;
+  /** Of its own certificate. */
+  readonly serial: string;
+  readonly cn: string;
   private readonly keys: { publicKey: KeyObject; privateKey: KeyObject };
+  /** Its own certificate and those above it, without the root's, as PEM. */
+  private readonly chain: string;
 
-  constructor(folder: string, cn: string = 'test-ca') {
+  /** A root, or one that `parent` has signed. */
+  constructor(folder: string, cn: string = 'test-ca', parent?: Authority) {
     this.folder = folder;
     this.cn = cn;
     this.keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.caFile = join(folder, `${cn}.pem`);
-    writeFileSync(this.caFile, this.certify(this.keys.publicKey, { cn, isCa: true }).cert);
+    const { cert, serial } = (parent ?? this).certify(this.keys.publicKey, { cn, isCa: true });
+    this.serial = serial;
+    this.chain = parent === undefined ? '' : cert + parent.chain;
+    writeFileSync(this.caFile, cert);
   }
 
-  /** Writes `<name>.crt` and `<name>.key`, and gives their paths as the options of a transport. */
-  issue(name: string, options: CertificateOptions): { certFile: string; keyFile: string; serial: string } {
+  /**
+   * Writes `<name>.crt` and `<name>.key`, and gives their paths as the options of a transport.
+   *
+   * @param shown what the file holds beside the certificate; the CAs between it and the root if not given
+   */
+  issue(
+    name: string,
+    options: CertificateOptions,
+    shown: string = this.chain,
+  ): { certFile: string; keyFile: string; serial: string } {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const { cert, serial } = this.certify(publicKey, options);
     const [certFile, keyFile] = [join(this.folder, `${name}.crt`), join(this.folder, `${name}.key`)];
     writeFileSync(keyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    writeFileSync(certFile, cert);
+    writeFileSync(certFile, cert + shown);
     return { certFile, keyFile, serial };
   }
 
-  /** A list of revoked serial numbers, as DER. */
-  revoke(serials: readonly string[]): Buffer {
+  /** A list of revoked serial numbers, as DER. Those that follow `of` are of certificates that this other one issued. */
+  revoke(serials: readonly string[], { of, string = utf8, days = 1 }: ListOptions = {}): Buffer {
     const now = new Date();
-    const revoked = serials.map((serial) => sequence(integer(serial), time(now)));
+    const revoked = serials.map((serial, i) => {
+      const issuer = of === undefined || i > 0 ? [] : [sequence(otherIssuer(of.cn))];
+      return sequence(integer(serial), time(now), ...issuer);
+    });
     const body = sequence(
       integer('01'),
       algorithm,
-      nameOf(this.cn),
-      time(now),
-      time(new Date(now.getTime() + DAY)),
+      nameOf(this.cn, string),
+      time(new Date(now.getTime() - 9 * DAY)),
+      time(new Date(now.getTime() + days * DAY)),
       ...(revoked.length > 0 ? [sequence(...revoked)] : []),
     );
     return this.signed(body);
@@ -107,7 +143,6 @@ export class Authority {
     const alternatives = hosts.map((host) =>
       isIP(host) > 0 ? der(0x87, Buffer.from(host.split('.').map(Number))) : der(0x82, Buffer.from(host)),
     );
-    const extension = (id: string, value: Uint8Array): Buffer => sequence(oid(id), octets(value));
     const extensions = [
       extension(oids.basicConstraints, sequence(...(isCa ? [der(0x01, Buffer.of(0xff))] : []))),
       extension(oids.keyUsage, der(0x03, isCa ? Buffer.of(1, 0x06) : Buffer.of(7, 0x80))),

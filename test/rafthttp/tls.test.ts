@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
 import { HttpTransport, SnapshotFolder, selfSigned, type TlsOptions } from '@raft-ts/rafthttp';
-import { parseRevocationLists } from '@raft-ts/rafthttp/internal';
+import { parseRevocationLists, type RevocationLists } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { Authority, crlPem } from './certificates.js';
+import { Authority, crlPem, type ListOptions, printable } from './certificates.js';
 import {
   append,
   CLUSTER,
@@ -292,6 +292,113 @@ describe('N16: TLS between members', () => {
     });
   }
 
+  describe('revocation', () => {
+    /** A root, a CA that it signed, one below that, and a certificate of the last. */
+    function prepareChain(): { root: Authority; middle: Authority; low: Authority; folder: string } {
+      const folder = scratchFolder();
+      const root = new Authority(folder, 'root');
+      const middle = new Authority(folder, 'middle', root);
+      return { root, middle, low: new Authority(folder, 'low', middle), folder };
+    }
+
+    interface Case {
+      readonly revoke: (chain: ReturnType<typeof prepareChain>, leaf: string) => Buffer | string;
+      /** What the certificate's file holds beside it. */
+      readonly shown?: (chain: ReturnType<typeof prepareChain>) => string;
+      /** What is trusted; the root if not given. */
+      readonly trusted?: (chain: ReturnType<typeof prepareChain>) => string;
+      readonly refused: boolean;
+    }
+
+    const read = (file: string): string => readFileSync(file, 'utf8');
+    const pemOf = (...authorities: Authority[]): string => authorities.map(({ caFile }) => read(caFile)).join('');
+    const late: ListOptions = { days: -1 };
+    const cases: Record<string, Case> = {
+      'nothing on any list': { revoke: ({ root }) => root.revoke([]), refused: false },
+      'the certificate': { revoke: ({ low }, leaf) => low.revoke([leaf]), refused: true },
+      'the CA that signed it': { revoke: ({ middle, low }) => middle.revoke([low.serial]), refused: true },
+      'a CA between it and the root': { revoke: ({ root, middle }) => root.revoke([middle.serial]), refused: true },
+      'the root': { revoke: ({ root }) => root.revoke([root.serial]), refused: true },
+      'one of several lists': {
+        revoke: ({ root, middle, low }) => crlPem(root.revoke([])) + crlPem(middle.revoke([low.serial])),
+        refused: true,
+      },
+      'by a list that has expired': { revoke: ({ root, middle }) => root.revoke([middle.serial], late), refused: true },
+      'by a list that spells its issuer in another way': {
+        revoke: ({ root, middle }) =>
+          root.revoke([middle.serial], { string: (text) => printable(` ${text.toUpperCase()}`) }),
+        refused: true,
+      },
+      'by a list of another issuer that says so': {
+        revoke: ({ root, low }, leaf) => root.revoke(['0a', leaf], { of: low }),
+        refused: true,
+      },
+      'the same number, by another CA of the chain': {
+        revoke: ({ root }, leaf) => root.revoke([leaf]),
+        refused: false,
+      },
+      'the same number, by a CA that has nothing to do with it': {
+        revoke: ({ folder }, leaf) => new Authority(folder, 'other').revoke([leaf]),
+        refused: false,
+      },
+      'a CA that is trusted, and not shown': {
+        revoke: ({ root, middle }) => root.revoke([middle.serial]),
+        shown: ({ low }) => pemOf(low),
+        trusted: ({ root, middle }) => pemOf(root, middle),
+        refused: true,
+      },
+      'a CA, shown behind others that have nothing to do with it': {
+        revoke: ({ middle, low }) => middle.revoke([low.serial]),
+        shown: ({ root, middle, low }) => pemOf(root, root, middle, middle, low),
+        refused: true,
+      },
+    };
+
+    for (const [title, { revoke, shown, trusted, refused }] of Object.entries(cases)) {
+      it(`${refused ? 'refuses' : 'takes'} either side: ${title}`, async () => {
+        const chain = prepareChain();
+        const { root, low, folder } = chain;
+        const own = root.issue('one', { cn: '1', hosts: local });
+        const two = low.issue('two', { cn: '2', hosts: local }, shown?.(chain));
+        const [crlFile, trustedCaFile] = [join(folder, 'list.crl'), join(folder, 'trusted.pem')];
+        writeFileSync(crlFile, revoke(chain, two.serial));
+        writeFileSync(trustedCaFile, trusted?.(chain) ?? pemOf(root));
+        const tls = { certFile: own.certFile, keyFile: own.keyFile, trustedCaFile, crlFile };
+        const a = await startMember(1n, { tls });
+        const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile, trustedCaFile } });
+        // In: member 2 shows its certificate at member 1.
+        const options = { ca: read(trustedCaFile), cert: read(two.certFile), key: read(two.keyFile) };
+        if (refused) await expectRefused(a.listener.address.port, options);
+        else {
+          const answer = await exchangeTls(a.listener.address.port, requestHead('GET', '/raft/probing', 2n), options);
+          expect(answer).to.match(/^HTTP\/1\.1 200 /u);
+        }
+        // Out: member 1 dials member 2.
+        a.transport.addRemote(2n, [b.listener.url]);
+        a.transport.send([append(1n, 2n, 1)]);
+        await eventually('it ends', () => a.receiver.unreachable.length + b.receiver.processed.length === 1);
+        expect(b.receiver.processed).to.have.length(refused ? 0 : 1);
+        const told = a.receiver.log.filter((line) => line.includes(' is revoked'));
+        expect(told.length > 0).to.equal(refused);
+      });
+    }
+
+    it('counts where any certificate of a dialled member would do', async () => {
+      const { root, low, folder } = prepareChain();
+      const own = root.issue('one', { cn: '1', hosts: local });
+      const two = low.issue('two', { cn: '2', hosts: local });
+      const crlFile = join(folder, 'list.crl');
+      writeFileSync(crlFile, low.revoke([two.serial]));
+      const tls = { certFile: own.certFile, keyFile: own.keyFile, crlFile, insecureSkipVerify: true };
+      const a = await startMember(1n, { tls });
+      const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
+      a.transport.addRemote(2n, [b.listener.url]);
+      a.transport.send([append(1n, 2n, 1)]);
+      await eventually('it is reported', () => a.receiver.unreachable.length === 1);
+      expect(b.receiver.processed).to.deep.equal([]);
+    });
+  });
+
   it('files that change are used without a restart; broken ones are not', async () => {
     const { authority, tlsOf } = prepare();
     const crlFile = join(authority.folder, 'list.crl');
@@ -399,10 +506,11 @@ describe('N16: TLS between members', () => {
       const authority = new Authority(scratchFolder());
       const serials = ['0a', '7fffffffffffffffffffffffffffffffffffffff', '00ff', '01'];
       const read = parseRevocationLists(authority.revoke(serials));
-      expect([...read]).to.deep.equal(['a', '7fffffffffffffffffffffffffffffffffffffff', 'ff', '1']);
+      const serialsOf = (lists: RevocationLists): string[] => [...lists].map(({ serial }) => serial);
+      expect(serialsOf(read)).to.deep.equal(['a', '7fffffffffffffffffffffffffffffffffffffff', 'ff', '1']);
       expect([...parseRevocationLists(authority.revoke([]))]).to.deep.equal([]);
       const two = Buffer.from(crlPem(authority.revoke(['02'])) + crlPem(authority.revoke(['03'])));
-      expect([...parseRevocationLists(two)]).to.deep.equal(['2', '3']);
+      expect(serialsOf(parseRevocationLists(two))).to.deep.equal(['2', '3']);
     });
 
     it('that are cut or changed are read to the same end or refused', () => {

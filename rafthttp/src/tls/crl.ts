@@ -1,31 +1,51 @@
-import { RaftError } from '@raft-ts/proto';
+import { contentOf, type Der, expectTag, INTEGER, integerOf, malformed, partsOf, readDer, SEQUENCE } from './der.js';
+import { type CertificateNames, nameKey } from './names.js';
 
-/** A value of DER: its tag, and where its content lies. */
-interface Der {
-  readonly tag: number;
-  readonly start: number;
-  readonly end: number;
-}
-
-const SEQUENCE = 0x30;
-const INTEGER = 0x02;
+/** UTCTime and GeneralizedTime. */
 const times: readonly number[] = [0x17, 0x18];
 
+/** `certificateIssuer`, RFC 5280, section 5.3.3. */
+const CERTIFICATE_ISSUER = '551d1d';
+const OCTET_STRING = 0x04;
+const DIRECTORY_NAME = 0xa4;
+
+/** A certificate in a list: a serial number means nothing without the issuer that gave it. */
+export type Revoked = Pick<CertificateNames, 'issuer' | 'serial'>;
+
+/** The certificates that revocation lists name. */
+export class RevocationLists {
+  private readonly serials = new Map<string, Set<string>>();
+
+  /** Does no list name any certificate? */
+  get isEmpty(): boolean {
+    return this.serials.size === 0;
+  }
+
+  *[Symbol.iterator](): Generator<Revoked, void> {
+    for (const [issuer, serials] of this.serials) for (const serial of serials) yield { issuer, serial };
+  }
+
+  add({ issuer, serial }: Revoked): void {
+    const known = this.serials.get(issuer);
+    if (known === undefined) this.serials.set(issuer, new Set([serial]));
+    else known.add(serial);
+  }
+
+  revokes({ issuer, serial }: Revoked): boolean {
+    return this.serials.get(issuer)?.has(serial) === true;
+  }
+}
+
 /**
- * The serial numbers that revocation lists name, as hex digits without zeros before them.
+ * Reads revocation lists.
  *
  * @param bytes one list as DER, or any number of them as PEM
  * @throws RaftError `ERR_RAFT_TLS` (reason `crl`)
  */
-export function parseRevocationLists(bytes: Uint8Array): Set<string> {
-  const serials = new Set<string>();
-  for (const list of listsIn(bytes)) readList(list, serials);
-  return serials;
-}
-
-/** A serial number as `parseRevocationLists` writes it. */
-export function normalSerial(hex: string): string {
-  return hex.toLowerCase().replace(/^0+(?=.)/u, '');
+export function parseRevocationLists(bytes: Uint8Array): RevocationLists {
+  const lists = new RevocationLists();
+  for (const list of listsIn(bytes)) readList(list, lists);
+  return lists;
 }
 
 function listsIn(bytes: Uint8Array): Uint8Array[] {
@@ -36,57 +56,41 @@ function listsIn(bytes: Uint8Array): Uint8Array[] {
   return blocks.map(([, body = '']) => Buffer.from(body, 'base64'));
 }
 
-/** CertificateList of RFC 5280, section 5.1: of all that it holds, only the serial numbers are looked at. */
-function readList(bytes: Uint8Array, serials: Set<string>): void {
-  const whole = expect(readDer(bytes, 0, bytes.length), SEQUENCE);
+/** CertificateList of RFC 5280, section 5.1: of all that it holds, only the issuers and serial numbers are looked at. */
+function readList(bytes: Uint8Array, into: RevocationLists): void {
+  const whole = expectTag(readDer(bytes, 0, bytes.length), SEQUENCE);
   if (whole.end !== bytes.length) throw malformed('bytes after the list');
-  const tbs = expect(readDer(bytes, whole.start, whole.end), SEQUENCE);
-  let next = readDer(bytes, tbs.start, tbs.end);
-  if (next.tag === INTEGER) next = readDer(bytes, next.end, tbs.end);
-  expect(next, SEQUENCE); // signature algorithm
-  next = expect(readDer(bytes, next.end, tbs.end), SEQUENCE); // issuer
-  next = readDer(bytes, next.end, tbs.end); // this update
-  if (!times.includes(next.tag)) throw malformed('no date');
-  if (next.end === tbs.end) return;
-  next = readDer(bytes, next.end, tbs.end);
-  if (times.includes(next.tag)) {
-    if (next.end === tbs.end) return;
-    next = readDer(bytes, next.end, tbs.end);
-  }
+  const parts = [...partsOf(bytes, expectTag(readDer(bytes, whole.start, whole.end), SEQUENCE))];
+  if (parts[0]?.tag === INTEGER) parts.shift();
+  expectTag(parts.shift(), SEQUENCE); // signature algorithm
+  const issuer = nameKey(bytes, expectTag(parts.shift(), SEQUENCE));
+  if (!times.includes(parts.shift()?.tag ?? 0)) throw malformed('no date');
+  if (times.includes(parts[0]?.tag ?? 0)) parts.shift();
   // A list that revokes nothing leaves this out; extensions, which have another tag, may follow at once.
-  if (next.tag !== SEQUENCE) return;
-  for (let at = next.start; at < next.end; ) {
-    const revoked = expect(readDer(bytes, at, next.end), SEQUENCE);
-    const serial = readDer(bytes, revoked.start, revoked.end);
-    if (serial.tag !== INTEGER) throw malformed('a revoked certificate without a serial number');
-    serials.add(normalSerial(Buffer.from(bytes.subarray(serial.start, serial.end)).toString('hex')));
-    at = revoked.end;
+  const [revoked] = parts;
+  if (revoked?.tag === SEQUENCE) readRevoked(bytes, revoked, { issuer, into });
+}
+
+function readRevoked(bytes: Uint8Array, revoked: Der, list: { issuer: string; into: RevocationLists }): void {
+  let { issuer } = list;
+  for (const entry of partsOf(bytes, revoked)) {
+    const [serial, , extensions] = [...partsOf(bytes, expectTag(entry, SEQUENCE))];
+    if (serial === undefined) throw malformed('a revoked certificate without a serial number');
+    // An entry of another issuer's certificate says so, for itself and for those after it.
+    if (extensions !== undefined) issuer = issuerIn(bytes, extensions) ?? issuer;
+    list.into.add({ issuer, serial: integerOf(bytes, serial) });
   }
 }
 
-function expect(value: Der, tag: number): Der {
-  if (value.tag !== tag) throw malformed(`tag ${value.tag} where ${tag} belongs`);
-  return value;
-}
-
-function readDer(bytes: Uint8Array, at: number, end: number): Der {
-  const tag = bytes[at];
-  const first = bytes[at + 1];
-  if (tag === undefined || first === undefined || at + 2 > end) throw malformed('it ends too early');
-  if ((tag & 0x1f) === 0x1f) throw malformed('a long tag');
-  let start = at + 2;
-  let length = first;
-  if (first >= 0x80) {
-    const count = first - 0x80;
-    if (count < 1 || count > 4) throw malformed('a length of a form that is not used');
-    length = 0;
-    for (let i = 0; i < count; i++) length = length * 256 + (bytes[start + i] ?? Number.NaN);
-    start += count;
+/** The issuer that an entry's extensions name; undefined if they name none. */
+function issuerIn(bytes: Uint8Array, extensions: Der): string | undefined {
+  for (const extension of partsOf(bytes, expectTag(extensions, SEQUENCE))) {
+    const [type, ...rest] = [...partsOf(bytes, expectTag(extension, SEQUENCE))];
+    if (type === undefined || contentOf(bytes, type).toString('hex') !== CERTIFICATE_ISSUER) continue;
+    const value = expectTag(rest.at(-1), OCTET_STRING);
+    for (const name of partsOf(bytes, expectTag(readDer(bytes, value.start, value.end), SEQUENCE))) {
+      if (name.tag === DIRECTORY_NAME) return nameKey(bytes, readDer(bytes, name.start, name.end));
+    }
   }
-  if (!(length <= end - start)) throw malformed('a length beyond the end');
-  return { tag, start, end: start + length };
-}
-
-function malformed(what: string): RaftError {
-  return new RaftError('ERR_RAFT_TLS', `a revocation list cannot be read: ${what}`, { reason: 'crl' });
+  return undefined;
 }

@@ -1,18 +1,20 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContextOptions } from 'node:tls';
 import { RaftError } from '@raft-ts/proto';
 import { describeError } from '../describe-error.js';
 import { MAX_TLS_FILE_BYTES, TLS_FILES_CHECK_MS } from '../limits.js';
 import type { TransportLogger } from '../options.js';
 import { parseRevocationLists } from './crl.js';
 import type { TlsOptions } from './options.js';
+import { Revocation } from './revocation.js';
 
 /** What the files held when they were read. */
 export interface TlsMaterial {
   readonly server: SecureContextOptions;
   readonly client: SecureContextOptions;
-  /** Serial numbers that are revoked. */
-  readonly revoked: ReadonlySet<string>;
+  /** Undefined without a revocation list. */
+  readonly revocation: Revocation | undefined;
 }
 
 /**
@@ -77,7 +79,28 @@ function load(options: TlsOptions): TlsMaterial {
       cause,
     });
   }
-  return { server, client, revoked: crlFile === undefined ? new Set() : parseRevocationLists(read(crlFile)) };
+  return { server, client, revocation: crlFile === undefined ? undefined : revocationOf(crlFile, trustedCaFile) };
+}
+
+function revocationOf(crlFile: string, trustedCaFile: string | undefined): Revocation {
+  const lists = parseRevocationLists(read(crlFile));
+  const trusted = trustedCaFile === undefined ? rootCertificates : pemCertificates(read(trustedCaFile));
+  // What OpenSSL cannot read as a certificate signs none that it accepts.
+  const readable = trusted.flatMap((pem) => {
+    try {
+      return [new X509Certificate(pem)];
+    } catch {
+      return [];
+    }
+  });
+  return new Revocation(lists, readable);
+}
+
+function pemCertificates(bytes: Buffer): readonly string[] {
+  return (
+    bytes.toString('latin1').match(/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]*-----/gu) ??
+    []
+  );
 }
 
 function read(path: string): Buffer {

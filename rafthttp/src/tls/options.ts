@@ -18,8 +18,9 @@ export interface TlsOptions {
   /** Must whoever connects show a certificate? True with `trustedCaFile`, whatever is said here. */
   readonly clientCertAuth?: boolean;
   /**
-   * Revocation lists: DER as etcd reads it, or PEM. A certificate whose serial number is listed is refused, and so is one
-   * that it is signed by. Neither the list's signature nor its dates are checked, as in etcd.
+   * Revocation lists: DER as etcd reads it, or PEM. A certificate is refused if it, another one that the same side shows, or
+   * one of the CAs above it is on the list of its own issuer. Neither a list's signature nor its dates are checked, as in
+   * etcd: a list that has expired still counts, and an issuer without a list revokes nothing.
    */
   readonly crlFile?: string;
   /** Common names, one of which a member's certificate must have. Not together with `allowedHostnames`. */

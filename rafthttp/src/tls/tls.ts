@@ -1,4 +1,4 @@
-import { constants, X509Certificate } from 'node:crypto';
+import { constants, type X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type AgentOptions, createServer, Agent as HttpsAgent, type Server, type ServerOptions } from 'node:https';
 import { isIP } from 'node:net';
@@ -10,9 +10,9 @@ import { formatId } from '../headers.js';
 import { HANDSHAKE_TIMEOUT_MS } from '../limits.js';
 import type { TransportLogger } from '../options.js';
 import type { Warnings } from '../warnings.js';
-import { normalSerial } from './crl.js';
 import { TlsFiles } from './files.js';
 import type { TlsOptions } from './options.js';
+import { presentedBy } from './revocation.js';
 
 /** Never anything else: a peer that is offered HTTP/2 would speak it. */
 const ALPN = ['http/1.1'];
@@ -44,8 +44,8 @@ export class Tls {
   agent(peer: NodeId, options: AgentOptions): HttpsAgent {
     return new PeerAgent(
       options,
-      () => this.clientOptions(peer),
-      (socket) => this.guardInsecure(socket, peer),
+      () => this.clientOptions(),
+      (socket) => this.guard(socket, peer),
     );
   }
 
@@ -62,7 +62,7 @@ export class Tls {
     });
     // Before the listener that begins to read requests.
     server.prependListener('secureConnection', (socket: TLSSocket) => {
-      const fault = this.requestsCertificate ? this.faultOf(socket.getPeerX509Certificate()) : undefined;
+      const fault = this.requestsCertificate ? this.faultOf(presentedBy(socket)) : undefined;
       if (fault === undefined) return;
       this.refused(socket, fault);
       socket.destroy();
@@ -100,7 +100,7 @@ export class Tls {
     };
   }
 
-  private clientOptions(peer: NodeId): PeerConnectionOptions {
+  private clientOptions(): PeerConnectionOptions {
     const { serverName, insecureSkipVerify = false, allowedHostnames } = this.options;
     return {
       ...this.files.current().client,
@@ -108,39 +108,37 @@ export class Tls {
       ALPNProtocols: ALPN,
       rejectUnauthorized: !insecureSkipVerify,
       ...(serverName === undefined ? {} : { servername: serverName }),
-      checkServerIdentity: (host: string, certificate: PeerCertificate) => {
-        // Names that are allowed take the place of the one that was dialled.
-        const named = allowedHostnames === undefined ? checkServerIdentity(serverName ?? host, certificate) : undefined;
-        if (named !== undefined) return named;
-        const fault = this.faultOfPeer(new X509Certificate(certificate.raw), peer);
-        return fault === undefined ? undefined : new Error(fault);
-      },
+      // Names that are allowed take the place of the one that was dialled.
+      checkServerIdentity: (host: string, certificate: PeerCertificate) =>
+        allowedHostnames === undefined ? checkServerIdentity(serverName ?? host, certificate) : undefined,
     };
   }
 
-  /** Node.js skips its check of the name where any certificate will do; the member's identity still counts. */
-  private guardInsecure(socket: TLSSocket, peer: NodeId): void {
-    if (this.options.insecureSkipVerify !== true) return;
+  /**
+   * Checks who was dialled, before anything is sent. Not in `checkServerIdentity`: that gets one certificate of the chain,
+   * and is not asked if any certificate will do.
+   */
+  private guard(socket: TLSSocket, peer: NodeId): void {
     socket.prependOnceListener('secureConnect', () => {
-      const fault = this.faultOfPeer(socket.getPeerX509Certificate(), peer);
+      const fault = this.faultOfPeer(presentedBy(socket), peer);
       if (fault !== undefined) socket.destroy(new Error(fault));
     });
   }
 
-  private faultOfPeer(certificate: X509Certificate | undefined, peer: NodeId): string | undefined {
-    const fault = this.faultOf(certificate);
+  private faultOfPeer(presented: readonly X509Certificate[], peer: NodeId): string | undefined {
+    const fault = this.faultOf(presented);
+    const [certificate] = presented;
     if (fault !== undefined || certificate === undefined || !this.bindsMembers) return fault;
     return this.memberOf(certificate) === peer ? undefined : `the certificate is not that of member ${formatId(peer)}`;
   }
 
-  /** Why this certificate, which the CA has signed, is not accepted. */
-  private faultOf(certificate: X509Certificate | undefined): string | undefined {
+  /** Why these certificates, of which the CA has signed the first, are not accepted. */
+  private faultOf(presented: readonly X509Certificate[]): string | undefined {
+    const [certificate] = presented;
     if (certificate === undefined) return 'no certificate';
     const { allowedCns, allowedHostnames } = this.options;
-    const { revoked } = this.files.current();
-    for (let one: X509Certificate | undefined = certificate; one !== undefined; one = issuerOf(one)) {
-      if (revoked.has(normalSerial(one.serialNumber))) return 'the certificate is revoked';
-    }
+    const revoked = this.files.current().revocation?.faultOf(presented);
+    if (revoked !== undefined) return revoked;
     if (allowedCns !== undefined && !allowedCns.includes(commonName(certificate) ?? '')) {
       return 'client certificate authentication failed: the common name is not allowed';
     }
@@ -204,12 +202,6 @@ function checkOptions(options: TlsOptions): void {
   if (needsCertificates && trustedCaFile === undefined && clientCertAuth !== true) {
     refuse('what checks certificates needs trustedCaFile or clientCertAuth, or nobody would have to show one');
   }
-}
-
-/** The certificate that this one is signed by, as far as the connection knows; a root has none. */
-function issuerOf(certificate: X509Certificate): X509Certificate | undefined {
-  const issuer = certificate.issuerCertificate;
-  return issuer === undefined || issuer.fingerprint256 === certificate.fingerprint256 ? undefined : issuer;
 }
 
 /** The common name, where there is exactly one. */

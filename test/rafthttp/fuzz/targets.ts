@@ -197,8 +197,7 @@ export const targets: Readonly<Record<TargetName, Target>> = {
   },
   crl: (input) => {
     expectRaftError(() => {
-      const serials = parseRevocationLists(input);
-      for (const serial of serials) {
+      for (const { serial } of parseRevocationLists(input)) {
         if (!/^[0-9a-f]*$/u.test(serial)) throw new Error(`a serial number that is none: ${serial}`);
       }
     });

@@ -1,0 +1,61 @@
+import { RaftError } from '@raft-ts/proto';
+
+/** A value of DER: its tag, and where its content lies. */
+export interface Der {
+  readonly tag: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export const SEQUENCE = 0x30;
+export const SET = 0x31;
+export const INTEGER = 0x02;
+
+/** Reads one value; its content lies within `end`. Throws `ERR_RAFT_TLS` if it does not. */
+export function readDer(bytes: Uint8Array, at: number, end: number): Der {
+  const tag = bytes[at];
+  const first = bytes[at + 1];
+  if (tag === undefined || first === undefined || at + 2 > end) throw malformed('it ends too early');
+  if ((tag & 0x1f) === 0x1f) throw malformed('a long tag');
+  let start = at + 2;
+  let length = first;
+  if (first >= 0x80) {
+    const count = first - 0x80;
+    if (count < 1 || count > 4) throw malformed('a length of a form that is not used');
+    length = 0;
+    for (let i = 0; i < count; i++) length = length * 256 + (bytes[start + i] ?? Number.NaN);
+    start += count;
+  }
+  if (!(length <= end - start)) throw malformed('a length beyond the end');
+  return { tag, start, end: start + length };
+}
+
+/** The values that this one is made of. */
+export function* partsOf(bytes: Uint8Array, whole: Der): Generator<Der, void> {
+  for (let at = whole.start; at < whole.end; ) {
+    const part = readDer(bytes, at, whole.end);
+    yield part;
+    at = part.end;
+  }
+}
+
+export function expectTag(value: Der | undefined, tag: number): Der {
+  if (value === undefined) throw malformed(`the end where tag ${tag} belongs`);
+  if (value.tag !== tag) throw malformed(`tag ${value.tag} where ${tag} belongs`);
+  return value;
+}
+
+export function contentOf(bytes: Uint8Array, value: Der): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + value.start, value.end - value.start);
+}
+
+/** The integer's hex digits, without zeros before them. */
+export function integerOf(bytes: Uint8Array, value: Der): string {
+  return contentOf(bytes, expectTag(value, INTEGER))
+    .toString('hex')
+    .replace(/^0+(?=.)/u, '');
+}
+
+export function malformed(what: string): RaftError {
+  return new RaftError('ERR_RAFT_TLS', `a certificate or revocation list cannot be read: ${what}`, { reason: 'crl' });
+}
