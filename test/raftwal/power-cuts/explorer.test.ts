@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Explorer, Loss } from './explorer.js';
+import { History } from './history.js';
 import type { LogUnderTest } from './log-under-test.js';
-import type { FaultAt } from './machine.js';
+import { type FaultAt, Machine } from './machine.js';
 import { failedSyncRetried, noDataSync, noDirectorySync } from './planted-bugs.js';
 import { recordScenario, type ScenarioOptions, Violation } from './scenario.js';
 import { toyLog } from './toy-log.js';
@@ -77,5 +78,19 @@ describe('the explorer of power cuts, on a toy log', function () {
 
   it('finds a failed sync that is tried again', async () => {
     expect(await findLoss(failedSyncRetried(toyLog), { fault: failSync(20) })).to.be.a('string');
+  });
+
+  it('knows of a short write, whose sector stays half written after a power cut, until the log is open', async () => {
+    const machine = new Machine(
+      () => 0,
+      ({ op }) => (op === 'write' ? { short: 10 } : undefined),
+    );
+    const file = await machine.fs.open('/data/log', { write: true, create: true, writeThrough: true });
+    await file.write(new Uint8Array(20).fill(1), 0);
+    expect(machine.steps.at(-1)?.torn).to.equal(true);
+    machine.restart(true);
+    expect(machine.steps.at(-1)?.torn).to.equal(true);
+    machine.opened(History.empty(), 0);
+    expect(machine.steps.at(-1)?.torn).to.equal(false);
   });
 });

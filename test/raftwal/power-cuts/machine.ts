@@ -98,7 +98,8 @@ export class Machine {
     if (powerCut) {
       const cut = new PowerCut(this.#disk, this.#random);
       const choice = cut.sample(this.#random);
-      this.#torn = cut.tears(choice);
+      // What a short write left in the middle of a sector is on the disk, whatever else the cut takes.
+      this.#torn ||= cut.tears(choice);
       const effect: Effect = { kind: 'restart', image: cut.image(choice) };
       this.#disk.apply(effect);
       this.#record(effect, { op: 'open', path: 'power cut' });
