@@ -10,6 +10,9 @@ import { answerSnapshot } from './snapshot/answer.js';
 import { isStreamKind } from './stream-kind.js';
 import { SERVER_VERSION } from './version.js';
 
+/** What the paths of streams begin with. */
+const STREAM_PATH = '/raft/stream/';
+
 /** The paths that members use among themselves. Others are left to whatever this router is mounted in. */
 export function createRouter(owner: RoutesOwner): Router {
   const router = Router({ caseSensitive: true, strict: true });
@@ -66,6 +69,14 @@ function decode(body: Uint8Array): Message | undefined {
   }
 }
 
+/** What stands between the route's path and the last run of slashes, and after it, whatever that is. */
+function streamPath(path: string): { kind: string; last: string } {
+  const slash = path.lastIndexOf('/');
+  let end = slash;
+  while (end > 0 && path[end - 1] === '/') end--;
+  return { kind: path.slice(STREAM_PATH.length, end), last: path.slice(slash + 1) };
+}
+
 /** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the answer's body. */
 function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, res: ServerResponse): void {
   if (req.method !== 'GET') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'GET' });
@@ -74,8 +85,7 @@ function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, re
   res.setHeader(Header.version, SERVER_VERSION);
   const refusal = refuseCluster(ctx, req);
   if (refusal !== undefined) return refuse(req, res, refusal);
-  const [, directory = '', last = ''] = /^(.*?)\/+([^/]*)$/u.exec(path) ?? [];
-  const kind = directory.replace(/^\/raft\/stream\//u, '');
+  const { kind, last } = streamPath(path);
   if (!isStreamKind(kind)) return answer(req, res, 404, 'invalid path');
   const from = parseId(last);
   if (from === undefined) return answer(req, res, 404, 'invalid from');

@@ -13,11 +13,16 @@ const firstWithStreams = '2.1.0';
 /** Major and minor of a semantic version; two versions with the same ones are compatible. */
 type Release = readonly [major: number, minor: number];
 
-const semantic = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(?:0|[1-9]\d{0,8})(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/u;
+const semantic = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/u;
+
+/** Most digits of each of a version's numbers. */
+const MAX_DIGITS = 9;
 
 function parseRelease(version: string | undefined): Release | undefined {
-  const [, major, minor] = semantic.exec(version ?? versionOfSilence) ?? [];
-  return major === undefined || minor === undefined ? undefined : [Number(major), Number(minor)];
+  const [, major, minor, patch] = semantic.exec(version ?? versionOfSilence) ?? [];
+  if (major === undefined || minor === undefined || patch === undefined) return undefined;
+  if (Math.max(major.length, minor.length, patch.length) > MAX_DIGITS) return undefined;
+  return [Number(major), Number(minor)];
 }
 
 function isBefore(a: Release, b: Release): boolean {

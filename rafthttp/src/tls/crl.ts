@@ -51,9 +51,14 @@ export function parseRevocationLists(bytes: Uint8Array): RevocationLists {
 function listsIn(bytes: Uint8Array): Uint8Array[] {
   if (bytes[0] === SEQUENCE) return [bytes];
   const text = Buffer.from(bytes).toString('latin1');
-  const blocks = [...text.matchAll(/-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]*)-----END X509 CRL-----/gu)];
-  if (blocks.length === 0) throw malformed('neither DER nor PEM');
-  return blocks.map(([, body = '']) => Buffer.from(body, 'base64'));
+  const lists: Uint8Array[] = [];
+  for (const block of text.split('-----BEGIN X509 CRL-----').slice(1)) {
+    const length = block.indexOf('-----END X509 CRL-----');
+    const body = length < 0 ? '' : block.slice(0, length);
+    if (/^[A-Za-z0-9+/=\s]+$/u.test(body)) lists.push(Buffer.from(body, 'base64'));
+  }
+  if (lists.length === 0) throw malformed('neither DER nor PEM');
+  return lists;
 }
 
 /** CertificateList of RFC 5280, section 5.1: of all that it holds, only the issuers and serial numbers are looked at. */

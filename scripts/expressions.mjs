@@ -1,0 +1,75 @@
+// Finds the regular expressions in TypeScript sources and judges each: does it take linear time on every text?
+
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+
+import { parse } from 'acorn';
+import { simple } from 'acorn-walk';
+import { transform } from 'esbuild';
+
+// The build of recheck that is JavaScript alone: the others start a Java machine or a binary of one platform.
+process.env.RECHECK_BACKEND = 'pure';
+const { check } = await import('recheck');
+
+/** Every TypeScript file of a folder, however deep. */
+export async function sourceFiles(folder) {
+  const entries = await readdir(folder, { recursive: true });
+  return entries
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+/** What one judgement may take: the slowest takes a second where nothing else runs. */
+const TIMEOUT_MS = 120_000;
+
+/** Those of the methods of strings that compile a string into an expression. */
+const compiling = new Set(['match', 'matchAll', 'search']);
+
+/** The expressions of one source: `source` and `flags`, or `unreadable` for one that is put together at run time. */
+export async function expressionsOf(text) {
+  const { code } = await transform(text, { loader: 'ts', target: 'esnext', legalComments: 'none' });
+  const found = [];
+  const built = ({ callee, arguments: [first] }) => {
+    if (callee.type !== 'Identifier' || callee.name !== 'RegExp') return;
+    found.push({ unreadable: `RegExp(${first === undefined ? '' : code.slice(first.start, first.end)})` });
+  };
+  simple(parse(code, { ecmaVersion: 'latest', sourceType: 'module' }), {
+    Literal({ regex }) {
+      if (regex !== undefined) found.push({ source: regex.pattern, flags: regex.flags });
+    },
+    NewExpression: built,
+    CallExpression(node) {
+      built(node);
+      const {
+        callee,
+        arguments: [first],
+      } = node;
+      if (callee.type !== 'MemberExpression' || callee.computed || !compiling.has(callee.property.name)) return;
+      if (first?.type === 'Literal' && typeof first.value === 'string') {
+        found.push({ unreadable: code.slice(node.start, node.end) });
+      }
+    },
+  });
+  return found;
+}
+
+/** One sentence for each expression that is not known to be linear. */
+export async function expressionProblems(expressions) {
+  const problems = [];
+  for (const { file, source, flags, unreadable } of expressions) {
+    if (unreadable !== undefined) {
+      problems.push(`${file}: ${unreadable} is put together at run time: write it as a literal`);
+      continue;
+    }
+    const { status, complexity, attack, error } = await check(source, flags, { timeout: TIMEOUT_MS });
+    if (status === 'safe') continue;
+    const what =
+      status === 'vulnerable'
+        ? `takes ${complexity.summary} time, for example on ${attack.pattern}`
+        : `could not be judged (${error.kind})`;
+    problems.push(`${file}: /${source}/${flags} ${what}`);
+  }
+  return problems;
+}
