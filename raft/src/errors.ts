@@ -26,7 +26,7 @@ export const ERR_MESSAGE_INVALID = 'ERR_RAFT_MESSAGE_INVALID';
 export const ERR_STOPPED = 'ERR_RAFT_STOPPED';
 /** `ready()` has a consumer already. */
 export const ERR_READY_CONSUMER = 'ERR_RAFT_READY_CONSUMER';
-/** Too many calls wait for a leader. */
+/** Too many calls wait for a leader: `reason` is `count` or `bytes`. Nothing was proposed; try again later. */
 export const ERR_TOO_MANY_WAITERS = 'ERR_RAFT_TOO_MANY_WAITERS';
 
 /** Why a proposal was not taken. */
@@ -34,6 +34,10 @@ export type DropReason = 'no-leader' | 'transferring' | 'forwarding-disabled' | 
 
 export function proposalDropped(reason: DropReason): RaftError {
   return new RaftError(ERR_PROPOSAL_DROPPED, 'raft proposal dropped', { reason });
+}
+
+export function tooManyWaiters(text: string, reason: 'count' | 'bytes'): RaftError {
+  return new RaftError(ERR_TOO_MANY_WAITERS, `raft: ${text}`, { reason });
 }
 
 /**

@@ -86,7 +86,9 @@ export {
 } from './errors.js';
 export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
-export { MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
+
+export { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
+
 export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';

@@ -2,7 +2,7 @@ import { type Message, MessageType, NONE, type NodeId } from '@raft-ts/proto';
 import { turnOfEventLoop } from './event-loop.js';
 import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
-export type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
+export type { ProcessOptions, SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
 /** How many messages may wait for one member; more are lost. */
 const INBOX_LIMIT = 4096;

@@ -2,12 +2,13 @@ import { type ConfState, type Message, MessageType, NONE, type NodeId, RaftError
 import type { Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
-import { ERR_MESSAGE_INVALID, ERR_READY_CONSUMER, ERR_STOPPED, ERR_TOO_MANY_WAITERS, RaftPanic } from './errors.js';
+import { ERR_MESSAGE_INVALID, ERR_READY_CONSUMER, ERR_STOPPED, RaftPanic, tooManyWaiters } from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
 import { type Logger, silentLogger } from './logger.js';
 import { type ProposalReceipt, RawNode } from './raw-node.js';
 import type { Ready } from './ready.js';
 import { ReadyConsumer } from './ready-consumer.js';
+import { ENTRY_OVERHEAD, heldSize } from './sizes.js';
 import type { Status } from './status.js';
 import type { SnapshotStatus } from './transport.js';
 
@@ -19,6 +20,12 @@ export interface WaitOptions {
 
 /** How many proposals may wait for a leader; more are refused with ERR_RAFT_TOO_MANY_WAITERS. */
 export const MAX_WAITING_PROPOSALS = 4096;
+
+/**
+ * How many bytes the proposals that wait for a leader may hold, payloads and 160 bytes for each entry; more are refused
+ * with ERR_RAFT_TOO_MANY_WAITERS.
+ */
+export const MAX_WAITING_BYTES: number = 64 * 2 ** 20;
 
 /** A Ready waits for inputs that keep coming within one turn, for this many rounds of them at most. */
 const MAX_DEFERRALS = 256;
@@ -84,6 +91,8 @@ export class Node {
   private ended: Error | undefined;
 
   private readonly waiting = new Set<Waiter>();
+  /** Bytes that these hold. */
+  private waitingBytes = 0;
   private lastLead: NodeId;
   private acceptsProposals = false;
   private proposalsInTurn = 0;
@@ -241,7 +250,8 @@ export class Node {
    * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's reason
    */
   propose(data: Uint8Array | undefined, options: WaitOptions = {}): Promise<ProposalReceipt> {
-    return this.whenLed(() => this.rawNode.propose(data), options.signal);
+    const size = ENTRY_OVERHEAD + (data?.length ?? 0);
+    return this.whenLed(() => this.rawNode.propose(data), size, options.signal);
   }
 
   /**
@@ -250,30 +260,28 @@ export class Node {
    */
   proposeConfChange(cc: AnyConfChange, options: WaitOptions = {}): Promise<ProposalReceipt> {
     // A malformed change is refused now, not when a leader is found.
-    marshalConfChange(cc);
-    return this.whenLed(() => this.rawNode.proposeConfChange(cc), options.signal);
+    const { data } = marshalConfChange(cc);
+    return this.whenLed(() => this.rawNode.proposeConfChange(cc), ENTRY_OVERHEAD + data.length, options.signal);
   }
 
   /** Runs a proposal at once where a leader is known, else when one is. */
-  private whenLed<T>(propose: () => T, signal: AbortSignal | undefined): Promise<T> {
+  private whenLed<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
     const leads = this.acceptsProposals || this.ended !== undefined;
-    const done = leads ? this.call(propose, signal) : this.waitForLeader(propose, signal);
+    const done = leads ? this.call(propose, signal) : this.waitForLeader(propose, size, signal);
     if (++this.proposalsInTurn < PROPOSALS_PER_TURN) return done;
     this.proposalsInTurn = 0;
     // The answer waits, not the proposal: proposals keep the order of their calls.
     return answerNextTurn(done);
   }
 
-  private waitForLeader<T>(propose: () => T, signal: AbortSignal | undefined): Promise<T> {
+  private waitForLeader<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.waiting.size >= MAX_WAITING_PROPOSALS) {
-      return Promise.reject(
-        new RaftError(ERR_TOO_MANY_WAITERS, `raft: ${MAX_WAITING_PROPOSALS} proposals wait for a leader`),
-      );
-    }
+    const full = this.whyFull(size);
+    if (full !== undefined) return Promise.reject(full);
     return new Promise((resolve, reject) => {
       const done = (): void => {
         this.waiting.delete(waiter);
+        this.waitingBytes -= size;
         signal?.removeEventListener('abort', abort);
       };
       const waiter: Waiter = {
@@ -289,15 +297,26 @@ export class Node {
       };
       const abort = (): void => waiter.reject(signal?.reason);
       this.waiting.add(waiter);
+      this.waitingBytes += size;
       signal?.addEventListener('abort', abort);
     });
+  }
+
+  /** Why a proposal that holds `size` bytes may not wait for a leader. */
+  private whyFull(size: number): RaftError | undefined {
+    if (this.waiting.size >= MAX_WAITING_PROPOSALS) {
+      return tooManyWaiters(`${MAX_WAITING_PROPOSALS} proposals wait for a leader`, 'count');
+    }
+    if (this.waitingBytes + size <= MAX_WAITING_BYTES) return undefined;
+    const held = `${this.waiting.size} proposals that wait for a leader hold ${this.waitingBytes} bytes`;
+    return tooManyWaiters(`${held}, and ${size} more would exceed ${MAX_WAITING_BYTES}`, 'bytes');
   }
 
   /**
    * Takes in a message from another member, or from a storage thread. A forwarded proposal waits for a leader as
    * `propose` does; whether it is then taken is not told.
-   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_STOPPED, the signal's reason. What comes
-   * from members outside the configuration, or is no business of other members, is ignored.
+   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_TOO_MANY_WAITERS for a proposal that may
+   * not wait, ERR_RAFT_STOPPED, the signal's reason (a proposal that waited is then withdrawn). What comes from members outside the configuration, or is no business of other members, is ignored.
    */
   step(m: Message, options: WaitOptions = {}): Promise<void> {
     const step = (): void => {
@@ -310,7 +329,7 @@ export class Node {
     if (m.type !== MessageType.MsgProp) return this.call(step, options.signal);
     // Wherever it came from, it is this member that hands it on.
     m.from = this.rawNode.raft.id;
-    return this.whenLed(step, options.signal);
+    return this.whenLed(step, heldSize(m.entries), options.signal);
   }
 
   /**

@@ -24,10 +24,20 @@ export interface Transport {
   stop(): Promise<void>;
 }
 
+/** What comes with a message that a transport hands over. */
+export interface ProcessOptions {
+  readonly signal?: AbortSignal;
+}
+
 /** What a transport calls: the member it belongs to. */
 export interface TransportReceiver {
-  /** Step this message. A rejected promise, or a throw, tells the sender that it was not taken. */
-  process(message: Message): void | Promise<void>;
+  /**
+   * Step this message. A rejected promise, or a throw, tells the sender that it was not taken.
+   * @param options `signal` aborts when nobody waits for the outcome any more, because the request that brought the
+   * message was closed: what still waits is then given up, a proposal that waits for a leader for example. It may be
+   * ignored; what has been taken stays taken.
+   */
+  process(message: Message, options?: ProcessOptions): void | Promise<void>;
   /** Was this member removed from the cluster for good? */
   isIdRemoved(id: NodeId): boolean;
   /** A message to this member was lost. */

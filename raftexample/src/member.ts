@@ -47,7 +47,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     id,
     clusterId: CLUSTER_ID,
     receiver: {
-      process: (message) => node.step(message),
+      process: (message, wait) => node.step(message, wait),
       isIdRemoved: () => false,
       reportUnreachable: (peer) => node.reportUnreachable(peer),
       reportSnapshot: (peer, status) => node.reportSnapshot(peer, status),

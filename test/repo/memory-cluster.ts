@@ -17,7 +17,7 @@ function member(id: NodeId, network: MemoryNetwork): { node: Node; applied: Prom
   const config = { id, electionTick: 10, heartbeatTick: 1, storage, maxSizePerMsg: 4096, maxInflightMsgs: 256 };
   const node = startNode(config, peers);
   const transport = network.connect(id, {
-    process: (message) => node.step(message),
+    process: (message, options) => node.step(message, options),
     isIdRemoved: () => false,
     reportUnreachable: (to) => node.reportUnreachable(to),
     reportSnapshot: (to, status) => node.reportSnapshot(to, status),

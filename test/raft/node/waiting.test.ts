@@ -1,8 +1,16 @@
-import { MAX_WAITING_PROPOSALS, MessageType } from '@raft-ts/raft';
+import { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS, type Message, MessageType, newMessage } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, message, prop } from '../../helpers/index.js';
 import { addVoter, changeV2 } from '../rawnode/changes.js';
 import { isPending, NodeHarness, refusal, rejection, textOf } from './harness.js';
+
+/** A proposal from member 1 with these payloads. */
+function proposalOf(payloads: readonly (Uint8Array | undefined)[]): Message {
+  const m = newMessage(MessageType.MsgProp, 1n);
+  m.from = 1n;
+  m.entries = payloads.map((data) => ({ type: undefined, term: 0, index: 0, data }));
+  return m;
+}
 
 describe('calls of Node that wait', () => {
   describe('with a signal', () => {
@@ -109,6 +117,48 @@ describe('calls of Node that wait', () => {
     expect(await isPending(room)).to.equal(true);
     await node.stop();
     expect((await refusal(room)).code).to.equal('ERR_RAFT_STOPPED');
+  });
+
+  describe('are bounded in bytes', () => {
+    const quarter = new Uint8Array(MAX_WAITING_BYTES / 4 - 160);
+    const tooMany = { code: 'ERR_RAFT_TOO_MANY_WAITERS', reason: 'bytes' };
+
+    it("whether they are the application's own or came in messages; what gives up makes room at once", async () => {
+      const harness = NodeHarness.of();
+      const { node } = harness;
+      const closed = new AbortController();
+      const own = node.propose(quarter);
+      const stepped = [0, 1, 2].map(() => node.step(proposalOf([quarter]), { signal: closed.signal }));
+      expect(await isPending(Promise.race([own, ...stepped]))).to.equal(true);
+      expect(await refusal(node.propose(bytes('x')))).to.deep.equal(tooMany);
+      expect(await refusal(node.step(prop(1n, 'x')))).to.deep.equal(tooMany);
+      expect(await refusal(node.proposeConfChange(addVoter(2n)))).to.deep.equal(tooMany);
+      closed.abort(new Error('the request was closed'));
+      for (const given of stepped) expect(await rejection(given)).to.equal(closed.signal.reason);
+      const room = [0, 1, 2].map(() => node.propose(quarter));
+      for (const proposal of room) proposal.catch(() => {});
+      expect(await refusal(node.propose(undefined))).to.deep.equal(tooMany);
+      await harness.lead();
+      await Promise.all([own, ...room]);
+      expect(harness.rawNode.raft.raftLog.lastIndex()).to.equal(5);
+    });
+
+    it('also those of many entries without a byte', async () => {
+      const { node } = NodeHarness.of();
+      const empty = Array.from({ length: 65_536 }, () => undefined);
+      const held = Math.floor(MAX_WAITING_BYTES / (160 * empty.length));
+      for (let i = 0; i < held; i++) node.step(proposalOf(empty)).catch(() => {});
+      expect(await refusal(node.step(proposalOf(empty)))).to.deep.equal(tooMany);
+      await node.stop();
+    });
+
+    it('and one that alone exceeds the bound is taken while there is a leader', async () => {
+      const harness = NodeHarness.of();
+      const large = new Uint8Array(MAX_WAITING_BYTES);
+      expect(await refusal(harness.node.propose(large))).to.deep.equal(tooMany);
+      await harness.lead();
+      expect(await harness.node.propose(large)).to.deep.equal({ forwarded: false });
+    });
   });
 
   it('are all rejected by stop(), and so is every later call', async () => {
