@@ -1,15 +1,16 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { printableLine } from '@raft-ts/proto';
 import type { NodeId } from '@raft-ts/raft';
 import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 import { defaultData } from './flags.js';
+import { linesOf } from './lines.js';
 import { formatPeers } from './peers.js';
 import { stopRequested } from './stop.js';
-import { carryOut } from './usage.js';
+import { carryOut, LINE_LENGTH } from './usage.js';
 
 /** A member stops within a second; what has not after this long is killed. */
 const GRACE_MS = 2000;
@@ -65,11 +66,14 @@ function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): 
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
 }
 
-/** Print what a member prints, line by line. A member begins its own lines with its prefix; a crash of node does not. */
+/**
+ * Prints what a member prints, line by line. A member begins its own lines with its prefix and bounds them; a crash of node,
+ * or whatever else writes there, does not.
+ */
 async function relay(stream: Readable, prefix: string, colour: number | undefined): Promise<void> {
   const painted = process.stdout.isTTY && !process.env['NO_COLOR'];
-  for await (const line of createInterface({ input: stream })) {
-    const text = line.startsWith(prefix) ? line : prefix + line;
+  for await (const line of linesOf(stream, 2 * LINE_LENGTH)) {
+    const text = printableLine(line.startsWith(prefix) ? line : prefix + line);
     process.stdout.write(painted ? `\u001B[${colour}m${text}\u001B[39m\n` : `${text}\n`);
   }
 }

@@ -1,6 +1,7 @@
 /** The door for tests. */
 export { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 export { type HelloPlan, type MemberOptions, parseMemberFlags } from './flags.js';
-export { describeCommitted } from './log.js';
+export { linesOf } from './lines.js';
+export { describeCommitted, memberLog, transportLogger } from './log.js';
 export { type Address, formatAddress, formatPeers, localPeers, type Peer, parsePeers } from './peers.js';
 export type { Command } from './usage.js';

@@ -1,22 +1,31 @@
-import { decodeConfChange, decodeConfChangeV2 } from '@raft-ts/proto';
+import { printableLine, quoteBytes, quoteText, SHOWN_LENGTH } from '@raft-ts/proto';
 import {
   confChangesToString,
+  decodeConfChangeEntry,
   type Entry,
-  EntryType,
+  isConfChangeEntry,
   type NodeId,
+  RaftError,
   type Logger as RaftLogger,
   type Snapshot,
 } from '@raft-ts/raft';
 import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
 import winston from 'winston';
 import type { MemberStorage } from './storage.js';
+import { LINE_LENGTH } from './usage.js';
 
-/** A member's log on standard output: one line per fact, the member's id in front, levels but `info` by name. */
+/** Steps of one membership change that are named. */
+const SHOWN_CHANGES = 32;
+
+/**
+ * A member's log on standard output: one line per fact, the member's id in front, levels but `info` by name. Whatever a
+ * peer's bytes have got into a line, it is one line, it prints, and it is bounded.
+ */
 export function memberLog(id: NodeId, verbose: boolean): winston.Logger {
   return winston.createLogger({
     level: verbose ? 'debug' : 'info',
     format: winston.format.printf(({ level, message }) => {
-      return `[${id}] ${level === 'info' ? '' : `${level}: `}${String(message)}`;
+      return printableLine(`[${id}] ${level === 'info' ? '' : `${level}: `}${String(message)}`, LINE_LENGTH);
     }),
     transports: [new winston.transports.Console()],
   });
@@ -38,7 +47,10 @@ export function raftLogger(log: winston.Logger): RaftLogger {
  * for who asks for it; those that break are for everybody.
  */
 export function transportLogger(log: winston.Logger): TransportLogger {
-  const shown = (value: LogFields[string]): string => (/\s/u.test(`${value}`) ? JSON.stringify(value) : `${value}`);
+  const shown = (value: LogFields[string]): string => {
+    const text = String(value);
+    return text.length <= SHOWN_LENGTH && /^[!#-~]+$/u.test(text) ? text : quoteText(text, SHOWN_LENGTH);
+  };
   const line = (message: string, fields: LogFields): string =>
     ['http:', message, ...Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`)].join(' ');
   return {
@@ -66,22 +78,34 @@ export function describeSnapshot({ metadata: { index, term } }: Snapshot): strin
   return `snapshot index=${index} term=${term}`;
 }
 
-/** A committed entry on one line. Every member must print the same lines, in the order of the index, without a gap. */
+/**
+ * A committed entry on one line. Every member must print the same lines, in the order of the index, without a gap. Of a
+ * long entry the line shows the beginning, and how much is missing.
+ */
 export function describeCommitted(entry: Entry): string {
   const { kind, text } = contentOf(entry);
-  return `committed index=${entry.index} term=${entry.term} kind=${kind} text=${JSON.stringify(text)}`;
+  return `committed index=${entry.index} term=${entry.term} kind=${kind} text=${text}`;
 }
 
 function contentOf(entry: Entry): { kind: string; text: string } {
-  const data = entry.data ?? new Uint8Array();
-  switch (entry.type) {
-    case EntryType.EntryConfChange:
-      return { kind: 'conf-change', text: confChangesToString([decodeConfChange(data)]) };
-    case EntryType.EntryConfChangeV2:
-      return { kind: 'conf-change', text: confChangesToString(decodeConfChangeV2(data).changes) };
-    default:
-      // A new leader commits an empty entry of its own term before anything else.
-      return { kind: data.length === 0 ? 'empty' : 'normal', text: new TextDecoder().decode(data) };
+  // A new leader commits an empty entry of its own term before anything else.
+  if (!isConfChangeEntry(entry)) {
+    return { kind: (entry.data?.length ?? 0) === 0 ? 'empty' : 'normal', text: quoteBytes(entry.data, SHOWN_LENGTH) };
+  }
+  return { kind: 'conf-change', text: confChangeText(entry) };
+}
+
+/** Bytes that are no membership change are shown as they are: they were committed all the same. */
+function confChangeText(entry: Entry): string {
+  try {
+    const change = decodeConfChangeEntry(entry);
+    const changes = 'changes' in change ? change.changes : [change];
+    const more = changes.length - SHOWN_CHANGES;
+    const text = quoteText(confChangesToString(changes.slice(0, SHOWN_CHANGES)));
+    return more <= 0 ? text : `${text} and ${more} more changes`;
+  } catch (error) {
+    if (error instanceof RaftError) return quoteBytes(entry.data, SHOWN_LENGTH);
+    throw error;
   }
 }
 

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { printableLine } from '@raft-ts/proto';
+
+/** Longer than any line that tells something; what is cut of a longer one is foreign. */
+export const LINE_LENGTH = 4096;
 
 /** A command that cannot go on; the message is the one line that the user sees. */
 export class CommandError extends Error {
@@ -45,7 +49,7 @@ export async function carryOut<Options>(
   run: (options: Options) => Promise<number>,
 ): Promise<number> {
   const refuse = ({ message, exitCode }: CommandError): number => {
-    process.stderr.write(`${name}: ${message}\n`);
+    process.stderr.write(`${printableLine(`${name}: ${message}`, LINE_LENGTH)}\n`);
     return exitCode;
   };
   switch (command.kind) {

@@ -16,6 +16,7 @@ export interface Committed {
   readonly index: number;
   readonly term: number;
   readonly kind: string;
+  /** Without its quotes, if nothing in it is escaped or cut. */
   readonly text: string;
 }
 
@@ -124,9 +125,10 @@ export class Program {
 
 export function committedOf(lines: readonly string[]): Committed[] {
   return lines.flatMap((line) => {
-    const [, index, term, kind, text] = /committed index=(\d+) term=(\d+) kind=(\S+) text=(.*)$/u.exec(line) ?? [];
+    const [, index, term, kind, text] = /committed index=(\d+) term=(\d+) kind=(\S+) text=(".*)$/u.exec(line) ?? [];
     if (text === undefined || kind === undefined) return [];
-    return [{ index: Number(index), term: Number(term), kind, text: JSON.parse(text) as string }];
+    const [, plain] = /^"([^"\\]*)"$/u.exec(text) ?? [];
+    return [{ index: Number(index), term: Number(term), kind, text: plain ?? text }];
   });
 }
 

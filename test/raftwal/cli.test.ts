@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import type { Entry } from '@raft-ts/raft';
 import { backup, DurableStorage, repair } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { entries, indexes, oneVoter, readBack, refused, state } from './logs.js';
@@ -19,7 +20,7 @@ interface Run {
 }
 
 function run(...args: string[]): Run {
-  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [program, ...args], { encoding: 'utf8', maxBuffer: 16 << 20 });
 }
 
 /** A member's folder with sixty entries, a snapshot of 20 and another of 40. */
@@ -60,6 +61,19 @@ describe('raft-wal', () => {
     const found = json.filter((one) => one['type'] === 'Entry').map((one) => (one['entry'] as { index: number }).index);
     expect(found).to.deep.equal([55, 56, 57, 58, 59, 60]);
     expect(json.find((one) => one['type'] === 'State')?.['state']).to.deep.equal({ term: 1, vote: '1', commit: 0 });
+  });
+
+  it('dumps the beginning of a long entry, and says how many bytes are missing', async () => {
+    const { dir, storage } = await member();
+    const data = Buffer.alloc((1 << 20) + 1, 0x1b);
+    await storage.save({ hardState: state(1, 1n, 60), entries: [{ ...entries(61, 61)[0], data } as Entry] });
+    await storage.close();
+    expect(run('dump', dir).stdout).to.match(/Entry +61 of term 1, normal, 1048577 bytes/);
+    const [line] = run('dump', dir, '--json', '--from', '61')
+      .stdout.split('\n')
+      .filter((one) => one.includes('"type":"Entry"'));
+    const { entry } = JSON.parse(line ?? '') as { entry: { data: unknown } };
+    expect(entry.data).to.deep.equal({ first: '1b'.repeat(1 << 20), moreBytes: 1 });
   });
 
   it('stops dumping, without a word, when nobody reads any more', async () => {

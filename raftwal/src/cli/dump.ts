@@ -3,7 +3,7 @@ import { ERR_WAL_NOT_FOUND, WalError } from '../errors.js';
 import { defaultFs } from '../lock.js';
 import { contentVisitor, listSegments, type Place, readLog } from '../log-reader.js';
 import { type Content, recordTypeNames } from '../record.js';
-import { hex, json, type Output } from './output.js';
+import { json, type Output, shownHex } from './output.js';
 
 export interface DumpOptions {
   /** Entries below this index are left out. */
@@ -11,6 +11,9 @@ export interface DumpOptions {
   readonly json: boolean;
   readonly out: Output;
 }
+
+/** Voters of a snapshot that a line names. */
+const SHOWN_VOTERS = 32;
 
 const kinds: Readonly<Record<Content['kind'], number>> = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 };
 
@@ -47,7 +50,7 @@ function textLine(content: Content, { segment, offset, size }: Place): string {
 function summary(content: Content): string {
   switch (content.kind) {
     case 'metadata':
-      return hex(content.metadata) ?? 'none';
+      return content.metadata === undefined ? 'none' : shownHex(content.metadata);
     case 'entry': {
       const { index, term, type, data } = content.entry;
       const names = ['normal', 'membership change', 'membership change V2'];
@@ -59,8 +62,11 @@ function summary(content: Content): string {
     }
     case 'snapshot': {
       const { index, term, confState } = content.snapshot;
-      const voters = confState?.voters.map((id) => id.toString(16)).join(' ') ?? '';
-      return `${index} of term ${term}, voters ${voters === '' ? 'none' : voters}`;
+      const voters = confState?.voters ?? [];
+      const names = voters.slice(0, SHOWN_VOTERS).map((id) => id.toString(16));
+      const more = voters.length - names.length;
+      const text = voters.length === 0 ? 'none' : `${names.join(' ')}${more === 0 ? '' : ` and ${more} more`}`;
+      return `${index} of term ${term}, voters ${text}`;
     }
     case 'crc':
       return '';

@@ -8,7 +8,7 @@ import { decodeIdentity, identityText } from '../identity.js';
 import { type LogPlace, repair } from '../repair.js';
 import { verify } from '../verify.js';
 import { dump } from './dump.js';
-import { hex, json, type Output, Progress } from './output.js';
+import { json, type Output, Progress, shownHex } from './output.js';
 import { checkSnapshots } from './snapshots.js';
 
 const usage = `usage: raft-wal COMMAND DIR [options]
@@ -64,12 +64,12 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
     const { damage, metadata, hardState, files, entries, lastIndex } = result;
     if (values.json) {
       const sound = damage === undefined && broken.length === 0;
-      out(json({ sound, files, metadata: hex(metadata), hardState, entries, lastIndex, damage, snapshots }));
+      out(json({ sound, files, metadata: metadata ?? null, hardState, entries, lastIndex, damage, snapshots }));
     } else {
       const owner = decodeIdentity(metadata);
       const state = hardState ?? { term: 0, vote: 0n, commit: 0 };
       out(`files      ${files.length}, ${files[0]} to ${files.at(-1)}`);
-      out(`owner      ${owner === undefined ? `metadata ${hex(metadata)}` : identityText(owner)}`);
+      out(`owner      ${owner === undefined ? ownerText(metadata) : identityText(owner)}`);
       out(`state      term ${state.term}, vote ${state.vote.toString(16)}, commit ${state.commit}`);
       out(`entries    ${entries}, the last is ${lastIndex}`);
       for (const { name, error, bytes } of snapshots) out(`snapshot   ${name}, ${bytes} bytes, ${error ?? 'sound'}`);
@@ -133,6 +133,10 @@ export async function main(args: readonly string[], out: Output = print): Promis
     else process.stderr.write(`${code}: ${message}\n`);
     return 1;
   }
+}
+
+function ownerText(metadata: Uint8Array | undefined): string {
+  return metadata === undefined ? 'no metadata' : `metadata ${shownHex(metadata)}`;
 }
 
 function parse(args: readonly string[]) {

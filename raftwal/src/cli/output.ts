@@ -1,20 +1,34 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { SHOWN_LENGTH } from '@raft-ts/proto';
 
 /** Where lines go. */
 export type Output = (line: string) => void;
 
-/** One line of JSON. Ids are decimal text, bytes hex. */
+/** Bytes of one value that a line of JSON holds. A string has a longest length, which the hex of a long entry exceeds. */
+const JSON_BYTES = 1 << 20;
+
+/** One line of JSON. Ids are decimal text. Bytes are hex; of more than 1 MiB: `{"first": HEX, "moreBytes": NUMBER}`. */
 export function json(value: object): string {
-  return JSON.stringify(value, (_, one: unknown) => {
+  // Not the second argument: a Buffer's `toJSON` has been called on that.
+  return JSON.stringify(value, function (this: Record<string, unknown>, key: string): unknown {
+    const one = this[key];
     if (typeof one === 'bigint') return one.toString();
-    return one instanceof Uint8Array ? hex(one) : one;
+    if (!(one instanceof Uint8Array)) return one;
+    if (one.length <= JSON_BYTES) return hex(one);
+    return { first: hex(one.subarray(0, JSON_BYTES)), moreBytes: one.length - JSON_BYTES };
   });
 }
 
-export function hex(bytes: Uint8Array | undefined): string | null {
-  return bytes === undefined ? null : Buffer.from(bytes).toString('hex');
+/** Bytes for people: of many, the first ones, and how many are missing. */
+export function shownHex(bytes: Uint8Array): string {
+  const more = bytes.length - SHOWN_LENGTH;
+  return `${hex(bytes.subarray(0, SHOWN_LENGTH))}${more <= 0 ? '' : ` and ${more.toLocaleString('en-US')} more bytes`}`;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
 /** Below this many bytes nobody waits long enough to wonder. */
