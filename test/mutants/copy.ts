@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { compileSource } from './patch.js';
 
 /** The packages that are compiled anew, so that one of their sources can be replaced. */
-const packages = ['proto', 'raft'];
+const packages = ['proto', 'raft', 'raftwal', 'rafthttp', 'raftexample'];
 
 /** Where the compiled form of a source lies, both from the repository's root. */
 export function outputOf(source: string): string {
@@ -24,7 +24,7 @@ export async function compileSources(root: string): Promise<ReadonlyMap<string, 
 }
 
 /**
- * A copy of the repository in which the core's tests can run against a changed core. Node.js finds a package from the
+ * A copy of the repository in which the tests can run against a changed source. Node.js finds a package from the
  * real place of the file that imports it, so what imports a changed package is copied; everything else is linked.
  */
 export class Copy {
@@ -44,7 +44,11 @@ export class Copy {
     }
     for (const name of packages) {
       mkdirSync(join(this.root, name));
-      cpSync(join(original, name, 'package.json'), join(this.root, name, 'package.json'));
+      for (const file of ['package.json', 'bin']) {
+        if (existsSync(join(original, name, file))) {
+          cpSync(join(original, name, file), join(this.root, name, file), { recursive: true });
+        }
+      }
       symlinkSync(join(this.root, name), join(modules, '@raft-ts', name));
     }
     for (const [source, code] of compiled) this.write(source, code);
@@ -71,10 +75,10 @@ export class Copy {
     this.write(source, this.compiled.get(source) as string);
   }
 
-  /** The core suite's files, from the root of the copy. */
+  /** Every compiled test file, from the root of the copy. */
   specs(): string[] {
     return readdirSync(join(this.root, 'test/dist'), { recursive: true, encoding: 'utf8' })
-      .filter((file) => /^raft\/.*\.test\.js$|^interaction\/(etcd|stories)\.test\.js$/.test(file))
+      .filter((file) => file.endsWith('.test.js'))
       .map((file) => `test/dist/${file}`)
       .sort();
   }

@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Copy, compileSources } from './copy.js';
 import { type Mutant, readMutants } from './mutant.js';
+import { specsFor } from './plan.js';
 import { readReport, renderReport } from './report.js';
 import { runSuite } from './suite.js';
-import { isGood, judge, specOfSource, type Verdict } from './verdict.js';
+import { isGood, judge, LIMIT_MS, type Verdict } from './verdict.js';
 
-const usage = `usage: npm run mutants -- [--jobs N] [NAME…]
+const usage = `usage: npm run mutants -- [--jobs N] [--unjudged] [NAME…]
 
-Breaks one rule of the core after the other in a copy and looks whether a test notices; writes docs/mutants.md.
-  --jobs N   that many at the same time (1)
-  NAME       only those whose name or area contains it
+Breaks one rule after the other in a copy and looks whether an assertion of a test notices; writes docs/mutants.md after
+each, so that it can be stopped at any time.
+  --jobs N     that many at the same time (1)
+  --unjudged   only those that docs/mutants.md has no good verdict on
+  NAME         only those whose name or area contains it
 `;
 
-/** The core's tests may take this long as they are. */
-const BASELINE_MS = 120_000;
-
 /** At most this many may stay alive with a reason. */
-const MAX_ALIVE = 12;
+export const MAX_ALIVE = 16;
 
 interface Output {
   out(text: string): void;
@@ -34,11 +34,14 @@ export async function runMutants(args: readonly string[], root: string, output: 
     return 2;
   }
   const mutants = readMutants(join(root, 'test/mutants'));
-  const chosen = mutants.filter((mutant) => isNamed(mutant, call.names));
-  if (chosen.length === 0) {
+  const named = mutants.filter((mutant) => isNamed(mutant, call.names));
+  if (named.length === 0) {
     output.error(`no broken rule is named so: ${call.names.join(' ')}\n`);
     return 2;
   }
+  const page = join(root, 'docs/mutants.md');
+  const verdicts = existsSync(page) ? readReport(readFileSync(page, 'utf8'), mutants) : new Map<string, Verdict>();
+  const chosen = call.unjudged ? named.filter(({ name }) => !verdicts.has(name)) : named;
   const folder = mkdtempSync(join(tmpdir(), 'raft-ts-mutants-'));
   try {
     const compiled = await compileSources(root);
@@ -48,20 +51,26 @@ export async function runMutants(args: readonly string[], root: string, output: 
       mkdirSync(place);
       return new Copy(root, place, compiled);
     });
-    const specs = await quickestFirst(copies[0] as Copy, output);
-    return specs === undefined ? 1 : await judgeAll({ root, mutants, chosen, copies, specs }, output);
+    await judgeAll({ root, mutants, chosen, copies, verdicts, page }, output);
+    return summarize(chosen, verdicts, output);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function readCall(args: readonly string[]): { jobs: number; names: readonly string[] } | string {
+interface Call {
+  readonly jobs: number;
+  readonly unjudged: boolean;
+  readonly names: readonly string[];
+}
+
+function readCall(args: readonly string[]): Call | string {
   try {
-    const options = { jobs: { type: 'string', default: '1' } } as const;
+    const options = { jobs: { type: 'string', default: '1' }, unjudged: { type: 'boolean', default: false } } as const;
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
     const jobs = Number(values.jobs);
     return Number.isInteger(jobs) && jobs > 0
-      ? { jobs, names: positionals }
+      ? { jobs, unjudged: values.unjudged, names: positionals }
       : `--jobs ${values.jobs}: not a number of jobs`;
   } catch (error) {
     return (error as Error).message;
@@ -73,23 +82,17 @@ function isNamed({ name, area }: Mutant, names: readonly string[]): boolean {
   return names.length === 0 || names.some((part) => words.includes(part.toLowerCase()));
 }
 
-/**
- * Runs the suite as it is. Returns its files by the time they take, but etcd's scripts, which a clone may not have,
- * after our own tests, and last those that try at random.
- */
-async function quickestFirst(copy: Copy, output: Output): Promise<readonly string[] | undefined> {
-  const specs = copy.specs();
-  const run = await runSuite(copy.root, specs, BASELINE_MS, BASELINE_MS);
-  if (run.kind !== 'passed') {
-    output.error(`the core's tests must pass before a rule is broken: ${JSON.stringify(run, undefined, 2)}\n`);
-    return undefined;
+/** Says of a test file whether it passes as it is; looks once at each. */
+class AsItIs {
+  private readonly known = new Map<string, Promise<boolean>>();
+
+  passes(copy: Copy, spec: string): Promise<boolean> {
+    const known = this.known.get(spec);
+    if (known !== undefined) return known;
+    const found = runSuite(copy.root, [spec], LIMIT_MS).then(({ kind }) => kind === 'passed');
+    this.known.set(spec, found);
+    return found;
   }
-  output.out(`${run.tests} tests of the core in ${specs.length} files pass as they are\n`);
-  const cost = (spec: string): number => {
-    const rank = /propert|model/.test(spec) ? 2 : /etcd\.test/.test(spec) ? 1 : 0;
-    return rank * BASELINE_MS + (run.milliseconds.get(spec) ?? 0);
-  };
-  return specs.sort((a, b) => cost(a) - cost(b));
 }
 
 interface Work {
@@ -97,35 +100,36 @@ interface Work {
   readonly mutants: readonly Mutant[];
   readonly chosen: readonly Mutant[];
   readonly copies: readonly Copy[];
-  readonly specs: readonly string[];
+  /** What is known from earlier runs; what this one finds is added. */
+  readonly verdicts: Map<string, Verdict>;
+  readonly page: string;
 }
 
-async function judgeAll({ root, mutants, chosen, copies, specs }: Work, output: Output): Promise<number> {
-  const page = join(root, 'docs/mutants.md');
-  const verdicts = existsSync(page) ? readReport(readFileSync(page, 'utf8'), mutants) : new Map<string, Verdict>();
+async function judgeAll({ root, mutants, chosen, copies, verdicts, page }: Work, output: Output): Promise<void> {
   let done = 0;
   const queue = [...chosen];
+  const asItIs = new AsItIs();
+  const passes = (copy: Copy, spec: string): Promise<boolean> => asItIs.passes(copy, spec);
   const work = async (copy: Copy): Promise<void> => {
+    const all = copy.specs();
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const { name } = mutant;
-      const last = verdicts.get(name);
-      const killer = last?.kind === 'killed' ? specOfSource(last.source) : undefined;
+      const specs = specsFor(mutant, { specs: all, mutants, verdicts });
       const since = Date.now();
-      const verdict = await judge(mutant, { original: root, copy, specs, killer });
+      const verdict = await judge(mutant, { original: root, copy, specs, passes });
       verdicts.set(name, verdict);
+      writeFileSync(page, renderReport(mutants, verdicts));
       const seconds = ((Date.now() - since) / 1000).toFixed(1).padStart(4);
       output.out(`[${String(++done).padStart(3)}/${chosen.length}] ${seconds} s  ${name}: ${describe(verdict)}\n`);
     }
   };
   await Promise.all(copies.map(work));
-  writeFileSync(page, renderReport(mutants, verdicts));
-  return summarize(chosen, verdicts, output);
 }
 
 function describe(verdict: Verdict): string {
   switch (verdict.kind) {
     case 'killed':
-      return `killed, ${verdict.source}: ${verdict.title}${verdict.how === 'fails' ? '' : ` ${verdict.how}`}`;
+      return `killed, ${verdict.source}: ${verdict.title}`;
     case 'red':
       return `RED: ${verdict.reason}`;
     case 'survived':

@@ -7,7 +7,7 @@ export interface Hunk {
   readonly replace: string;
 }
 
-/** One rule of the core, broken in one place. */
+/** One rule, broken in one place. */
 export interface Mutant {
   readonly name: string;
   readonly area: string;
@@ -18,6 +18,8 @@ export interface Mutant {
   /** The source that is changed, from the repository's root. Absent where this implementation has no such rule. */
   readonly file: string | undefined;
   readonly hunks: readonly Hunk[];
+  /** Beginnings of the test files that could notice, most likely first. Absent: all of the package's. */
+  readonly tests: readonly string[] | undefined;
   /** Why no behaviour differs. */
   readonly equivalent: string | undefined;
   /** Why there is nothing here to break. */
@@ -29,16 +31,18 @@ export interface Mutant {
 type Line = { readonly kind: ' ' | '-' | '+'; readonly text: string };
 
 /**
- * Reads a file of patches. It begins with `area:` and `origin:`; each patch begins with `== name`, goes on with
- * `file:`, `seen:` and, where it applies, `equivalent:` or `no counterpart:`, and ends with the change: lines that go
- * begin with `-`, lines that come with `+`, lines that stay with a blank. A change may have several places.
+ * Reads a file of patches. It begins with `area:`, `origin:` and, if not every test of the package could notice,
+ * `tests:` (beginnings of test files below `test/`, most likely first); each patch begins with `== name`, goes on with
+ * `file:`, `seen:` and, where they apply, its own `tests:`, `equivalent:` or `no counterpart:`, and ends with the
+ * change: lines that go begin with `-`, lines that come with `+`, lines that stay with a blank. A change may have
+ * several places.
  *
  * @throws Error naming file and line
  */
 export function parseMutants(text: string, file: string): Mutant[] {
   const [head = '', ...sections] = text.split(/^== /m);
-  const { fields } = readSection(head.split('\n'), { where: `${file}:1`, allowed: ['area', 'origin'] });
-  const { area, origin } = fields;
+  const { fields } = readSection(head.split('\n'), { where: `${file}:1`, allowed: ['area', 'origin', 'tests'] });
+  const { area, origin, tests } = fields;
   if (area === undefined) throw new Error(`${file}:1: no area`);
   if (origin !== 'listed' && origin !== 'own') throw new Error(`${file}:1: origin is listed or own`);
   let line = head.split('\n').length;
@@ -46,20 +50,24 @@ export function parseMutants(text: string, file: string): Mutant[] {
     const where = `${file}:${line}`;
     line += section.split('\n').length - 1;
     const [name = '', ...body] = section.split('\n');
-    return { name: name.trim(), area, origin, where, ...readMutant(body, where) };
+    return { name: name.trim(), area, origin, where, ...readMutant(body, { where, tests }) };
   });
 }
 
-function readMutant(body: readonly string[], where: string): Omit<Mutant, 'name' | 'area' | 'origin' | 'where'> {
-  const allowed = ['file', 'seen', 'equivalent', 'no counterpart'];
+function readMutant(
+  body: readonly string[],
+  { where, tests: ofFile }: { where: string; tests: string | undefined },
+): Omit<Mutant, 'name' | 'area' | 'origin' | 'where'> {
+  const allowed = ['file', 'seen', 'tests', 'equivalent', 'no counterpart'];
   const { fields, lines } = readSection(body, { where, allowed });
-  const { file, seen, equivalent, 'no counterpart': noCounterpart } = fields;
+  const { file, seen, tests: own, equivalent, 'no counterpart': noCounterpart } = fields;
   if (seen === undefined) throw new Error(`${where}: no seen`);
   const hunks = splitHunks(lines);
   if (noCounterpart === undefined && (file === undefined || hunks.length === 0)) {
     throw new Error(`${where}: neither a change of a file nor a reason why there is none`);
   }
-  return { seen, file, hunks, equivalent, noCounterpart };
+  const tests = (own ?? ofFile)?.trim().split(/\s+/);
+  return { seen, file, hunks, tests, equivalent, noCounterpart };
 }
 
 function readSection(

@@ -11,7 +11,8 @@ function applyHunk(source: string, { find, replace }: Hunk, where: string): stri
   const places = [...source.matchAll(pattern(find))];
   const [place] = places;
   if (place === undefined || places.length !== 1) {
-    throw new Error(`${where}: the text to change stands ${places.length} times in the source: ${find.trim()}`);
+    const mend = 'adapt the lines of the patch to the source';
+    throw new Error(`${where}: the text to change stands ${places.length} times (${mend}): ${find.trim()}`);
   }
   return source.slice(0, place.index) + replace + source.slice(place.index + place[0].length);
 }

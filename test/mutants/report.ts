@@ -1,15 +1,18 @@
 import type { Mutant } from './mutant.js';
+import { packageOf } from './plan.js';
 import type { Verdict } from './verdict.js';
 
 const intro = `# Broken rules
 
-A suite is as good as the mistakes it notices. Each line below is one rule of the core, broken in one place: the patches
-stand in [\`test/mutants/\`](../test/mutants). \`npm run mutants\` applies each to a copy, runs the tests of the core
-(\`test/raft\`, etcd's scripts where they are at hand, and our own scripts) until the first one fails, and writes this page.
-\`npm run mutants -- --jobs 2 NAME…\` runs those whose name or area contains a word and updates their lines.
+A suite is as good as the mistakes it notices. Each line below is one rule, broken in one place: of the core, the log, the
+transport, the example or the codec. The patches stand in [\`test/mutants/\`](../test/mutants). \`npm run mutants\` applies
+each to a copy, runs the tests of the package (those most likely to notice first; only the files that its \`tests:\` names,
+if it has them) until an assertion fails, and writes this page. \`npm run mutants -- --jobs 2 NAME…\` runs those whose name
+or area contains a word and updates their lines; with \`--unjudged\`, those that have no good verdict yet.
 
-The last column names the test that notices. *equivalent*: the change makes no difference, for the reason given, and
-no test may notice. *no counterpart*: there is no such rule here.
+The last column names the test that notices. A test that only hangs, waits until its timeout, or dies has noticed nothing.
+*equivalent*: the change makes no difference, for the reason given, and no test may notice. *no counterpart*: there is no
+such rule here.
 `;
 
 /** A cell of a table stays on its line, whatever it contains. */
@@ -21,10 +24,8 @@ function verdictCell(verdict: Verdict | undefined): string {
   switch (verdict?.kind) {
     case undefined:
       return '**not run**';
-    case 'killed': {
-      const how = verdict.how === 'fails' ? '' : ` (${verdict.how})`;
-      return `\`${verdict.source.replace(/^test\//, '')}\` ${cell(verdict.title)}${how}`;
-    }
+    case 'killed':
+      return `\`${verdict.source.replace(/^test\//, '')}\` ${cell(verdict.title)}`;
     case 'equivalent':
     case 'no counterpart':
       return `*${verdict.kind}*: ${cell(verdict.reason)}`;
@@ -35,22 +36,29 @@ function verdictCell(verdict: Verdict | undefined): string {
   }
 }
 
+function row(title: string, mutants: readonly Mutant[], verdicts: ReadonlyMap<string, Verdict>): string {
+  const count = (...kinds: readonly (Verdict['kind'] | undefined)[]): number =>
+    mutants.filter(({ name }) => kinds.includes(verdicts.get(name)?.kind)).length;
+  const counts = [count('killed'), count('equivalent'), count('no counterpart'), count('survived', 'red', undefined)];
+  return `| ${[title, mutants.length, ...counts].join(' | ')} |\n`;
+}
+
 /** The page, with one table for each area. */
 export function renderReport(mutants: readonly Mutant[], verdicts: ReadonlyMap<string, Verdict>): string {
-  const count = (kind: Verdict['kind'] | undefined): number =>
-    mutants.filter(({ name }) => verdicts.get(name)?.kind === kind).length;
   const listed = mutants.filter(({ origin }) => origin === 'listed').length;
-  const counts = [
-    [
-      'broken rules',
-      `${mutants.length} (${listed} that were listed for any implementation of etcd's raft, ${mutants.length - listed} of our own)`,
-    ],
-    ['killed', count('killed')],
-    ['equivalent', count('equivalent')],
-    ['no counterpart', count('no counterpart')],
-    ['survived, red or not run', count('survived') + count('red') + count(undefined)],
-  ];
-  let text = `${intro}\n| | |\n|---|---|\n${counts.map(([what, n]) => `| ${what} | ${n} |\n`).join('')}`;
+  const of = `${listed} that were listed for any implementation of etcd's raft, ${mutants.length - listed} of our own`;
+  const heads = ['', 'broken rules', 'killed', 'equivalent', 'no counterpart', 'survived, red or not run'];
+  const names = [...new Set(mutants.map(packageOf))].sort();
+  const rows = names.map((name) =>
+    row(
+      name,
+      mutants.filter((mutant) => packageOf(mutant) === name),
+      verdicts,
+    ),
+  );
+  if (names.length > 1) rows.push(row('all', mutants, verdicts));
+  let text = `${intro}\n${mutants.length} broken rules: ${of}.\n\n`;
+  text += `| ${heads.join(' | ')} |\n|${'---|'.repeat(heads.length)}\n${rows.join('')}`;
   for (const area of new Set(mutants.map((mutant) => mutant.area))) {
     text += `\n## ${area}\n\n| broken rule | what a user would see | noticed by |\n|---|---|---|\n`;
     for (const { name, seen } of mutants.filter((mutant) => mutant.area === area)) {
@@ -70,14 +78,13 @@ export function readReport(text: string, mutants: readonly Mutant[]): Map<string
   const verdicts = new Map<string, Verdict>();
   for (const { name, equivalent, noCounterpart } of mutants) {
     const last = cells.get(cell(name)) ?? '';
-    const killed = /^`(.+?)` (.*?)(?: \((hangs|crashes)\))?$/.exec(last);
+    const killed = /^`(.+?)` (.*)$/.exec(last);
     if (killed !== null) {
-      const [, source = '', title = '', how = 'fails'] = killed;
+      const [, source = '', title = ''] = killed;
       verdicts.set(name, {
         kind: 'killed',
         source: `test/${source}`,
         title: title.replace(/\\([|<])/g, '$1'),
-        how: how as 'fails' | 'hangs' | 'crashes',
       });
     } else if (last.startsWith('*equivalent*') && equivalent !== undefined) {
       verdicts.set(name, { kind: 'equivalent', reason: equivalent });

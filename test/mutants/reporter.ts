@@ -6,8 +6,17 @@ export const MARK = '\u0001';
 /** What happened, in the order in which it did; a test that never ends is the last that began. */
 export type SuiteEvent =
   | { readonly kind: 'begin' | 'pass'; readonly file: string; readonly title: string }
-  | { readonly kind: 'fail'; readonly file: string; readonly title: string; readonly message: string }
+  | { readonly kind: 'fail' | 'vain'; readonly file: string; readonly title: string; readonly message: string }
   | { readonly kind: 'end' };
+
+/** How the tests' own means of waiting begin their errors when what they wait for never comes. */
+const WAITED = /^(?:not within|too long while) /;
+
+/** Did the test fail only because it waited too long? Then no assertion has noticed anything. */
+export function waitedInVain(error: unknown): boolean {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return code === 'ERR_MOCHA_TIMEOUT' || (typeof message === 'string' && WAITED.test(message));
+}
 
 /**
  * A reporter of mocha, which calls it with `new`, that writes one line an event, at once: the process may hang or be
@@ -17,7 +26,8 @@ export default function EventReporter(runner: Mocha.Runner): void {
   runner.on('test', (test) => write({ kind: 'begin', ...place(test) }));
   runner.on('pass', (test) => write({ kind: 'pass', ...place(test) }));
   runner.on('fail', (test, error: unknown) => {
-    write({ kind: 'fail', ...place(test), message: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    write({ kind: waitedInVain(error) ? 'vain' : 'fail', ...place(test), message });
   });
   runner.once('end', () => write({ kind: 'end' }));
 }

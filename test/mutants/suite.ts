@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join, relative } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { MARK, type SuiteEvent } from './reporter.js';
 
 /** A test that runs longer than this hangs. */
-const HANGS_MS = 12_000;
+const HANGS_MS = 20_000;
 
 /** A rule that is broken can make a loop allocate for ever. */
 const MEMORY_MB = 1024;
@@ -17,9 +17,10 @@ export interface TestPlace {
   readonly title: string;
 }
 
-/** How a run of the suite ended, which is with its first failure. */
+/** How a run of the suite ended, which is with the first assertion that fails. */
 export type Run =
-  | { readonly kind: 'passed'; readonly tests: number; readonly milliseconds: ReadonlyMap<string, number> }
+  /** `vain` is the first test, if any, that waited too long for what never came: no assertion noticed. */
+  | { readonly kind: 'passed'; readonly tests: number; readonly vain: TestPlace | undefined }
   | { readonly kind: 'failed'; readonly by: TestPlace; readonly message: string }
   /** The process died, or the test never ended. */
   | { readonly kind: 'hung' | 'crashed'; readonly by: TestPlace }
@@ -35,10 +36,10 @@ const outside: ReadonlySet<string> = new Set(['SIGTERM', 'SIGINT', 'SIGHUP', 'SI
 /** Follows the events of a run until the process ends. */
 class Observer {
   private readonly root: string;
-  private readonly milliseconds = new Map<string, number>();
   private tests = 0;
   private since = Date.now();
   private current: TestPlace | undefined;
+  private vain: TestPlace | undefined;
   private failure: Run | undefined;
   private ended = false;
 
@@ -60,7 +61,11 @@ class Observer {
         return false;
       case 'pass':
         this.tests++;
-        this.milliseconds.set(place.file, (this.milliseconds.get(place.file) ?? 0) + Date.now() - this.since);
+        this.current = undefined;
+        return false;
+      case 'vain':
+        this.tests++;
+        this.vain ??= place;
         this.current = undefined;
         return false;
       case 'fail':
@@ -79,22 +84,36 @@ class Observer {
     if (this.current !== undefined && why !== 'from outside') {
       return { kind: why === 'hung' ? 'hung' : 'crashed', by: this.current };
     }
-    if (this.ended && this.tests > 0) return { kind: 'passed', tests: this.tests, milliseconds: this.milliseconds };
+    if (this.ended && this.tests > 0) return { kind: 'passed', tests: this.tests, vain: this.vain };
     return { kind: 'broken off', message: `after ${this.tests} tests, ${remains.trim()}` };
   }
 }
 
-/** Runs these files of compiled tests in a process of its own, in this order, until the first failure. */
+/** Ends mocha and the processes that its tests have started. */
+function kill({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // They have ended.
+  }
+}
+
+/** Runs these files of compiled tests in a process of its own, in this order, until an assertion fails. */
 export function runSuite(root: string, specs: readonly string[], limitMs: number, hangsMs = HANGS_MS): Promise<Run> {
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const reporter = fileURLToPath(new URL('reporter.js', import.meta.url));
-  const options = ['--no-config', '--no-package', '--bail', '--timeout', String(hangsMs), '--reporter', reporter];
+  const options = ['--no-config', '--no-package', '--timeout', String(hangsMs), '--reporter', reporter];
   const child = spawn(process.execPath, [`--max-old-space-size=${MEMORY_MB}`, mocha, ...options, ...specs], {
     cwd: root,
+    // A group of its own, with the members and clients that tests start.
+    detached: true,
     // A broken rule shows soon, or in another test: what searches at random for long need not do so here.
     env: { ...process.env, RAFT_TS_HOSTILE_RUNS: '50' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  const killWithMe = (): void => kill(child);
+  process.on('exit', killWithMe);
   const observer = new Observer(root);
   let why: Ending = 'by itself';
   let stderr = '';
@@ -103,11 +122,11 @@ export function runSuite(root: string, specs: readonly string[], limitMs: number
   });
   createInterface({ input: child.stdout }).on('line', (line) => {
     if (!line.startsWith(MARK)) return;
-    if (observer.take(JSON.parse(line.slice(MARK.length)) as SuiteEvent)) child.kill('SIGKILL');
+    if (observer.take(JSON.parse(line.slice(MARK.length)) as SuiteEvent)) kill(child);
   });
   const end = (reason: typeof why): void => {
     why = reason;
-    child.kill('SIGKILL');
+    kill(child);
   };
   const limit = setTimeout(() => end('out of time'), limitMs);
   const watch = setInterval(() => {
@@ -118,6 +137,8 @@ export function runSuite(root: string, specs: readonly string[], limitMs: number
     child.on('close', (code, signal) => {
       clearTimeout(limit);
       clearInterval(watch);
+      process.off('exit', killWithMe);
+      kill(child);
       if (why === 'by itself' && signal !== null && outside.has(signal)) why = 'from outside';
       resolve(observer.result(why, `with ${code ?? signal}: ${stderr}`));
     });

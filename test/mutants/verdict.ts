@@ -3,22 +3,17 @@ import { join } from 'node:path';
 import type { Copy } from './copy.js';
 import type { Mutant } from './mutant.js';
 import { compileMutant } from './patch.js';
-import { type Run, runSuite } from './suite.js';
+import { type Run, runSuite, type TestPlace } from './suite.js';
 
-/** The suite may take this long for one broken rule. */
-export const LIMIT_MS = 20_000;
+/** The tests may take this long for one broken rule. */
+export const LIMIT_MS = 120_000;
 
 /** What became of a broken rule. */
 export type Verdict =
   /** `source` is the test's TypeScript file, from the repository's root. */
-  | {
-      readonly kind: 'killed';
-      readonly source: string;
-      readonly title: string;
-      readonly how: 'fails' | 'hangs' | 'crashes';
-    }
+  | { readonly kind: 'killed'; readonly source: string; readonly title: string }
   | { readonly kind: 'equivalent' | 'no counterpart'; readonly reason: string }
-  /** Nobody noticed; or the patch, or what it says of itself, is wrong. */
+  /** No assertion noticed; or the patch, or what it says of itself, is wrong. */
   | { readonly kind: 'survived' }
   | { readonly kind: 'red'; readonly reason: string };
 
@@ -38,9 +33,9 @@ export function specOfSource(source: string): string {
 }
 
 /**
- * Breaks the rule in the copy and runs the suite.
- * @param specs the suite's files; those that are likely to notice first
- * @param killer the file that noticed the last time, which is tried alone before the others
+ * Breaks the rule in the copy and runs tests until an assertion notices.
+ * @param specs the files that could notice, most likely first
+ * @param passes whether a file passes as it is, in a copy without a change: what fails anyway notices nothing
  */
 export async function judge(
   mutant: Mutant,
@@ -48,55 +43,71 @@ export async function judge(
     original,
     copy,
     specs,
-    killer,
-  }: { original: string; copy: Copy; specs: readonly string[]; killer: string | undefined },
+    passes,
+  }: {
+    original: string;
+    copy: Copy;
+    specs: readonly string[];
+    passes: (copy: Copy, spec: string) => Promise<boolean>;
+  },
 ): Promise<Verdict> {
   const { file, equivalent, noCounterpart } = mutant;
   if (file === undefined) return { kind: 'no counterpart', reason: noCounterpart ?? '' };
+  if (specs.length === 0) return { kind: 'red', reason: `no test file begins with ${mutant.tests?.join(' or ')}` };
+  let run: Run;
   try {
     copy.write(file, await compileMutant(readFileSync(join(original, file), 'utf8'), mutant));
-    const run = await runKillerFirst(copy, specs, killer);
-    const verdict = verdictOf(run);
-    if (equivalent === undefined) return verdict;
-    // The argument counts, not the suite; which may only contradict it.
-    if (run.kind === 'passed' || run.kind === 'out of time') return { kind: 'equivalent', reason: equivalent };
-    const because = verdict.kind === 'killed' ? `"${verdict.title}" ${verdict.how}` : JSON.stringify(verdict);
-    return { kind: 'red', reason: `said to be equivalent, but ${because}` };
+    run = await runOnAfterHangs(copy, specs);
   } catch (error) {
     return { kind: 'red', reason: error instanceof Error ? error.message : String(error) };
   } finally {
     copy.restore(file);
   }
+  if (run.kind === 'failed' && !(await passes(copy, run.by.file))) {
+    return { kind: 'red', reason: `${sourceOfSpec(run.by.file)} fails without the patch too: mend the test first` };
+  }
+  const verdict = verdictOf(run);
+  if (equivalent === undefined) return verdict;
+  // The argument counts, not the suite; which may only contradict it.
+  if (verdict.kind === 'survived' || run.kind === 'out of time') return { kind: 'equivalent', reason: equivalent };
+  const because = verdict.kind === 'killed' ? `"${verdict.title}" fails` : JSON.stringify(verdict);
+  return { kind: 'red', reason: `said to be equivalent, but ${because}` };
 }
 
-async function runKillerFirst({ root }: Copy, specs: readonly string[], killer: string | undefined): Promise<Run> {
+/** Runs the files; if a test of one hangs or kills the process, the files after it may still hold an assertion that fails. */
+async function runOnAfterHangs({ root }: Copy, specs: readonly string[]): Promise<Run> {
   const deadline = Date.now() + LIMIT_MS;
-  if (killer === undefined || !specs.includes(killer)) return runSuite(root, specs, LIMIT_MS);
-  const alone = await runSuite(root, [killer], LIMIT_MS);
-  if (alone.kind !== 'passed') return alone;
-  const others = specs.filter((spec) => spec !== killer);
-  return runSuite(root, others, deadline - Date.now());
+  const run = await runSuite(root, specs, LIMIT_MS);
+  if (run.kind !== 'hung' && run.kind !== 'crashed') return run;
+  let rest = specs.slice(specs.indexOf(run.by.file) + 1);
+  while (rest.length > 0 && Date.now() < deadline) {
+    const next = await runSuite(root, rest, deadline - Date.now());
+    if (next.kind === 'failed') return next;
+    if (next.kind !== 'hung' && next.kind !== 'crashed') break;
+    rest = rest.slice(rest.indexOf(next.by.file) + 1);
+  }
+  return run;
+}
+
+function unasserted({ file, title }: TestPlace, what: string): Verdict {
+  return { kind: 'red', reason: `no assertion fails, only ${sourceOfSpec(file)} "${title}" ${what}` };
 }
 
 function verdictOf(run: Run): Verdict {
   switch (run.kind) {
     case 'passed':
-      return { kind: 'survived' };
+      return run.vain === undefined ? { kind: 'survived' } : unasserted(run.vain, 'waits in vain');
     case 'failed':
       // A name that does not exist is a mistake in the patch, not in a rule.
       if (run.message.endsWith(' is not defined')) return { kind: 'red', reason: run.message };
-      return { kind: 'killed', source: sourceOfSpec(run.by.file), title: run.by.title, how: 'fails' };
+      return { kind: 'killed', source: sourceOfSpec(run.by.file), title: run.by.title };
     case 'hung':
+      return unasserted(run.by, 'hangs');
     case 'crashed':
-      return {
-        kind: 'killed',
-        source: sourceOfSpec(run.by.file),
-        title: run.by.title,
-        how: run.kind === 'hung' ? 'hangs' : 'crashes',
-      };
+      return unasserted(run.by, 'kills its process');
     case 'out of time':
-      return { kind: 'red', reason: `the suite was not done within ${LIMIT_MS / 1000} s` };
+      return { kind: 'red', reason: `the tests were not done within ${LIMIT_MS / 1000} s` };
     case 'broken off':
-      return { kind: 'red', reason: `the suite ended ${run.message}` };
+      return { kind: 'red', reason: `the tests ended ${run.message}` };
   }
 }

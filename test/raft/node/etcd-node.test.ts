@@ -84,6 +84,7 @@ describe("etcd's tests of Node", () => {
       const step = node.step(forwarded());
       expect(await isPending(step)).to.equal(true);
       await node.stop();
+      expect(await isPending(step)).to.equal(false);
       expect(await refusal(step)).to.deep.equal({ code: 'ERR_RAFT_STOPPED', reason: undefined });
     });
 
@@ -93,6 +94,7 @@ describe("etcd's tests of Node", () => {
       const step = node.step(forwarded(), { signal: cancel.signal });
       expect(await isPending(step)).to.equal(true);
       cancel.abort();
+      expect(await isPending(step)).to.equal(false);
       expect(await rejection(step)).to.equal(cancel.signal.reason);
     });
   });
