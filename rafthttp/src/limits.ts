@@ -163,5 +163,12 @@ export const MAX_TLS_FILE_BYTES: number = 16 * 1024 * 1024;
 /** A peer's clock that differs by more is worth a warning. */
 export const CLOCK_DRIFT_MS = 1000;
 
+/**
+ * Longest path of a Unix socket, in bytes: what `sun_path` holds beside the zero at its end. Node.js 20 cuts a longer one off
+ * without a word, and so listens at, or dials, another file. Windows has named pipes instead.
+ */
+export const MAX_SOCKET_PATH_BYTES: number =
+  process.platform === 'win32' ? Infinity : process.platform === 'linux' ? 107 : 103;
+
 /** When TCP begins to ask whether a silent connection still lives. */
 export const TCP_KEEP_ALIVE_MS = 30_000;

@@ -15,6 +15,7 @@ import {
   TCP_KEEP_ALIVE_MS,
 } from './limits.js';
 import type { Listener, ListenOptions } from './options.js';
+import { socketPathFault } from './url-picker.js';
 
 /** What node's servers would otherwise do: cut a stream or a snapshot after five minutes, wait long for a head. */
 const serverOptions: ServerOptions = {
@@ -31,6 +32,7 @@ const serverOptions: ServerOptions = {
 
 /** Serve this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
 export async function listen(ctx: TransportContext, router: Router, options: ListenOptions): Promise<Listener> {
+  if ('path' in options) checkSocketPath(options.path);
   const app = createApp(ctx, router);
   const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
   if (secure && ctx.tls === undefined) {
@@ -57,6 +59,12 @@ function whereabouts(server: Server, secure: boolean): Pick<Listener, 'address' 
   const { address, port } = bound;
   const host = address.includes(':') ? `[${address}]` : address;
   return { address: { host: address, port }, url: `${secure ? 'https' : 'http'}://${host}:${port}` };
+}
+
+function checkSocketPath(path: string): void {
+  const fault = socketPathFault(path);
+  if (fault === undefined) return;
+  throw new RaftError('ERR_RAFT_LISTEN', `cannot listen at ${path}: ${fault}`, { reason: 'too-long' });
 }
 
 /** A process that was killed leaves its socket's file, at which nobody answers any more. */

@@ -1,4 +1,5 @@
 import { RaftError } from '@raft-ts/proto';
+import { MAX_SOCKET_PATH_BYTES } from './limits.js';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
@@ -17,7 +18,12 @@ export function parsePeerUrls(urls: readonly string[], tls: boolean = true): str
 }
 
 function parsePeerUrl(text: string, tls: boolean): string {
-  if (local.test(text)) return text;
+  const [, socketPath] = local.exec(text) ?? [];
+  if (socketPath !== undefined) {
+    const fault = socketPathFault(socketPath);
+    if (fault !== undefined) throw new RaftError('ERR_RAFT_PEER_URL', `'${text}': ${fault}`, { reason: 'too-long' });
+    return text;
+  }
   // URL accepts much that is no member's address, and drops a port that is the scheme's own.
   const [, url, scheme = ''] = network.exec(text) ?? [];
   if (url === undefined || !isUrl(url)) {
@@ -36,6 +42,13 @@ function isUrl(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Why no socket can have this path; undefined if one can. */
+export function socketPathFault(path: string): string | undefined {
+  const length = Buffer.byteLength(path);
+  if (length <= MAX_SOCKET_PATH_BYTES) return undefined;
+  return `the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes, not ${length}; use a shorter one`;
 }
 
 /** How a path of a member is asked for. */

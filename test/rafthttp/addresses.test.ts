@@ -1,9 +1,9 @@
 import dns from 'node:dns';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { MessageType } from '@raft-ts/proto';
-import { dialTarget, parsePeerUrls } from '@raft-ts/rafthttp/internal';
+import { MessageType, RaftError } from '@raft-ts/proto';
+import { dialTarget, MAX_SOCKET_PATH_BYTES, parsePeerUrls } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   append,
@@ -76,6 +76,33 @@ describe('addresses', () => {
     const taken: unknown = await startAt(3n, { path }).catch((error: unknown) => error);
     expect(taken).to.include({ code: 'ERR_RAFT_LISTEN', reason: 'EADDRINUSE' });
     expect(existsSync(path)).to.equal(true);
+  });
+
+  it('a Unix socket has the path that was asked for, or none: one that is too long is refused, with its length', async () => {
+    const folder = scratchFolder();
+    // Two bytes each, so that a count of characters would not do.
+    const name = (bytes: number): string => {
+      const rest = bytes - Buffer.byteLength(folder) - 1;
+      return join(folder, 'é'.repeat(Math.floor(rest / 2)) + 'e'.repeat(rest % 2));
+    };
+    const longest = name(MAX_SOCKET_PATH_BYTES);
+    const a = await startAt(1n, { path: longest });
+    expect(readdirSync(folder)).to.deep.equal([longest.slice(folder.length + 1)]);
+    await expectTalking(a, await startAt(2n, { path: join(folder, 'b') }));
+    const beyond = name(MAX_SOCKET_PATH_BYTES + 1);
+    const refused: unknown = await startAt(3n, { path: beyond }).catch((error: unknown) => error);
+    expect(refused).to.include({ code: 'ERR_RAFT_LISTEN', reason: 'too-long' });
+    expect(String(refused)).to.include(`at most ${MAX_SOCKET_PATH_BYTES} bytes, not ${MAX_SOCKET_PATH_BYTES + 1}`);
+    const notDialled = `at most ${MAX_SOCKET_PATH_BYTES} bytes, not ${MAX_SOCKET_PATH_BYTES + 1}`;
+    for (const call of [
+      () => a.transport.addPeer(9n, [`unix://${beyond}`]),
+      () => a.transport.addRemote(9n, [`unix://${beyond}`]),
+      () => a.transport.updatePeer(2n, [`unix://${beyond}`]),
+      () => newTransport(4n, new Recorder(), { urls: [`unix://${beyond}`] }),
+    ]) {
+      expect(call).to.throw(RaftError, notDialled).with.property('code', 'ERR_RAFT_PEER_URL');
+    }
+    expect(readdirSync(folder)).to.have.length(2);
   });
 
   it('a member listens where it likes and says where it is reached', async () => {
