@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import type { BusyPoll } from './busy-poll.js';
 import type { Connections } from './connections.js';
@@ -26,6 +27,8 @@ export interface TransportContext {
   readonly busyPoll: BusyPoll;
   readonly connections: Connections;
   readonly timings: TransportTimings;
+  /** Finds the addresses of a peer's name. */
+  readonly lookup: LookupFunction;
   readonly onRemoved: (removal: Removal) => void;
   readonly onSnapshotProgress: (progress: SnapshotProgress) => void;
   /** Undefined where the transport speaks plain HTTP only. */

@@ -11,6 +11,8 @@ export { Gateway, Inbox } from './gateway.js';
 export { formatId, Header, parseId } from './headers.js';
 export { Incarnations } from './incarnations.js';
 export * from './limits.js';
+export { NameService, type NameServiceOptions, type Schedule } from './names/name-service.js';
+export { addressesInHosts } from './names/resolvers.js';
 export { parseProbe } from './prober.js';
 export { SendQueue } from './send-queue.js';
 export { OTHER_INCARNATION } from './sender-checks.js';

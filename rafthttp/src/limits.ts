@@ -163,6 +163,28 @@ export const MAX_TLS_FILE_BYTES: number = 16 * 1024 * 1024;
 /** A peer's clock that differs by more is worth a warning. */
 export const CLOCK_DRIFT_MS = 1000;
 
+/** Names that the system is asked for at the same time: libuv gives look-ups no more threads. */
+export const MAX_LOOKUPS = 2;
+
+/** How long a dial waits for the address of a name. */
+export const NAME_DEADLINE_MS = 3000;
+
+/** After this time a look-up is late: the address that is remembered serves, or what another way finds. */
+export const NAME_LATE_MS = 250;
+
+/** Names whose addresses are remembered. */
+export const MAX_REMEMBERED_NAMES = 1024;
+
+/** How long the name servers may take each time that they are asked directly, and how often they are. */
+export const FALLBACK_TIMEOUT_MS = 500;
+export const FALLBACK_TRIES = 3;
+
+/** How long addresses of the other family are waited for when those of one have come. */
+export const SECOND_FAMILY_MS = 100;
+
+/** Longest file of hosts that is read. */
+export const MAX_HOSTS_BYTES: number = 1024 * 1024;
+
 /**
  * Longest path of a Unix socket, in bytes: what `sun_path` holds beside the zero at its end. Node.js 20 cuts a longer one off
  * without a word, and so listens at, or dials, another file. Windows has named pipes instead.

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportReceiver } from '@raft-ts/raft/memory-transport';
 import type { TransportTimings } from './limits.js';
@@ -66,6 +67,11 @@ export interface HttpTransportOptions {
   readonly onSnapshotProgress?: (progress: SnapshotProgress) => void;
   /** Certificates, for peers at `https` URLs and for `serve`. */
   readonly tls?: TlsOptions;
+  /**
+   * Finds the addresses of a peer's name, in the place of the system's name service; called as `dns.lookup` is. One that
+   * does not answer delays each dial of that name by up to five seconds.
+   */
+  readonly lookup?: LookupFunction;
   /** Counts what passes: see `prometheusMetrics`. */
   readonly metrics?: TransportMetrics;
   /** The member's name in `serverStats`; its id where not given. */

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import { POOLED_IDLE_MS } from './limits.js';
 import { StreamAgent } from './stream-agent.js';
@@ -20,11 +21,12 @@ export class PeerLinks {
   /** Connections of the streams; each is used once. */
   readonly stream: LinkAgents;
 
-  constructor(id: NodeId, tls: Tls | undefined) {
+  constructor(id: NodeId, tls: Tls | undefined, lookup: LookupFunction) {
     this.id = id;
-    const pooled = { keepAlive: true, timeout: POOLED_IDLE_MS };
+    const pooled = { keepAlive: true, timeout: POOLED_IDLE_MS, lookup };
+    const single = { keepAlive: false, lookup };
     this.pipeline = { http: new HttpAgent(pooled), https: tls?.agent(id, pooled) };
-    this.stream = { http: new StreamAgent({ keepAlive: false }), https: tls?.agent(id, { keepAlive: false }) };
+    this.stream = { http: new StreamAgent(single), https: tls?.agent(id, single) };
   }
 
   close(): void {

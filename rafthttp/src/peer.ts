@@ -36,7 +36,7 @@ export class Remote {
     this.id = id;
     this.picker = new UrlPicker(urls, ctx.tls !== undefined);
     this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
-    this.links = new PeerLinks(id, ctx.tls);
+    this.links = new PeerLinks(id, ctx.tls, ctx.lookup);
     this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
     this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
   }

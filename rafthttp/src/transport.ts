@@ -16,6 +16,7 @@ import {
   MAX_SNAPSHOT_BYTES,
   MIN_CONNECTIONS,
 } from './limits.js';
+import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { createRouter } from './routes.js';
@@ -77,6 +78,7 @@ export class HttpTransport implements Transport {
       busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
       connections: new Connections(connectionLimit(options.maxConnections), warnings),
       timings: { ...defaultTimings, ...options.timings },
+      lookup: options.lookup ?? nameService.lookup,
       onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
       onSnapshotProgress: (progress: SnapshotProgress) =>
         this.tell('onSnapshotProgress', () => options.onSnapshotProgress?.(progress)),

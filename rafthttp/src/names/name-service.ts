@@ -1,0 +1,195 @@
+import type { LookupAddress, LookupOptions } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../limits.js';
+
+/** Finds the addresses of a name: at least one, or an error. */
+export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
+
+/** Runs a function later; returns what prevents that. */
+export type Schedule = (run: () => void, ms: number) => () => void;
+
+export interface NameServiceOptions {
+  /** The system's way. It cannot be broken off, and may take very long. */
+  readonly system: Resolve;
+  /** Another way, which is taken while the system's is late. It takes no thread, and ends by itself. */
+  readonly fallback: Resolve;
+  readonly schedule?: Schedule;
+}
+
+type Answer = (error: NodeJS.ErrnoException | undefined, addresses: readonly LookupAddress[]) => void;
+
+/** A name that is being looked up, for all who ask for it meanwhile. */
+interface Question {
+  readonly name: string;
+  /** Those who wait, each with what ends its patience. */
+  readonly waiting: Map<Answer, () => void>;
+  /** Has the system been asked? */
+  running: boolean;
+  late: boolean;
+  /** Is the other way being taken? */
+  fallingBack: boolean;
+}
+
+/**
+ * Looks up names so that one that is never answered holds up no other. The system's look-up takes one of the few threads
+ * that the process has, for as long as its name servers are silent, and cannot be cancelled. So there is one look-up per
+ * name, and two in all, of which names that were late before get one. While a look-up is late, the address that was found
+ * before serves, or what another way finds.
+ */
+export class NameService {
+  private readonly options: Required<NameServiceOptions>;
+  private readonly questions = new Map<string, Question>();
+  /** What was found last; the oldest first. */
+  private readonly remembered = new Map<string, readonly LookupAddress[]>();
+  /** Names that the system was late with the last time. */
+  private readonly slow = new Set<string>();
+  private running = 0;
+  private slowRunning = 0;
+
+  constructor(options: NameServiceOptions) {
+    this.options = { schedule, ...options };
+  }
+
+  /** As `dns.lookup`. */
+  readonly lookup: LookupFunction = (name, options, callback) => {
+    this.ask(name, (error, addresses) => {
+      if (error !== undefined) return callback(error, []);
+      const fitting = addresses.filter(({ family }) => isWanted(family, options));
+      const [first] = fitting;
+      if (first === undefined) return callback(nameError('ENOTFOUND', `${name} has no address of this family`), []);
+      if (options.all === true) callback(null, fitting);
+      else callback(null, first.address, first.family);
+    });
+  };
+
+  /** How many names are being looked up, or wait for that. */
+  get waits(): number {
+    return this.questions.size;
+  }
+
+  private ask(name: string, answer: Answer): void {
+    const question = this.questions.get(name) ?? this.begin(name);
+    const known = this.remembered.get(name);
+    if (question.late && known !== undefined) {
+      // Never in the turn of the call: a socket is not ready for it.
+      queueMicrotask(() => answer(undefined, known));
+      return;
+    }
+    if (question.late) void this.fallBack(question);
+    const expire = (): void => {
+      question.waiting.delete(answer);
+      if (question.waiting.size === 0 && !question.running) this.questions.delete(name);
+      const seconds = NAME_DEADLINE_MS / 1000;
+      answer(nameError('ETIMEDOUT', `the name service has not answered for ${name} within ${seconds} s`), []);
+    };
+    question.waiting.set(answer, this.options.schedule(expire, NAME_DEADLINE_MS));
+  }
+
+  private begin(name: string): Question {
+    const question: Question = { name, waiting: new Map(), running: false, late: false, fallingBack: false };
+    this.questions.set(name, question);
+    this.options.schedule(() => this.becomeLate(question), NAME_LATE_MS);
+    this.runNext();
+    return question;
+  }
+
+  /** Asks the system for the oldest names that there is a place for. */
+  private runNext(): void {
+    for (const question of this.questions.values()) {
+      if (this.running >= MAX_LOOKUPS) return;
+      const slow = this.slow.has(question.name);
+      if (question.running || (slow && this.slowRunning >= MAX_LOOKUPS - 1)) continue;
+      void this.run(question, slow);
+    }
+  }
+
+  private async run(question: Question, slow: boolean): Promise<void> {
+    const { name } = question;
+    question.running = true;
+    this.running++;
+    if (slow) this.slowRunning++;
+    let inTime = true;
+    const calm = this.options.schedule(() => {
+      inTime = false;
+      this.noteSlow(name);
+    }, NAME_LATE_MS);
+    try {
+      const addresses = await this.options.system(name);
+      this.remember(name, addresses);
+      this.settle(question, undefined, addresses);
+    } catch (error) {
+      // Name servers that fail for a while are no reason to forget a member.
+      const known = isTemporary(error) ? this.remembered.get(name) : undefined;
+      if (known === undefined) this.settle(question, error as NodeJS.ErrnoException, []);
+      else this.settle(question, undefined, known);
+    } finally {
+      calm();
+      if (inTime) this.slow.delete(name);
+      this.running--;
+      if (slow) this.slowRunning--;
+      this.questions.delete(name);
+      this.runNext();
+    }
+  }
+
+  private becomeLate(question: Question): void {
+    if (this.questions.get(question.name) !== question) return;
+    question.late = true;
+    const known = this.remembered.get(question.name);
+    if (known !== undefined) this.settle(question, undefined, known);
+    void this.fallBack(question);
+  }
+
+  private async fallBack(question: Question): Promise<void> {
+    if (question.fallingBack) return;
+    question.fallingBack = true;
+    try {
+      const addresses = await this.options.fallback(question.name);
+      this.remember(question.name, addresses);
+      this.settle(question, undefined, addresses);
+    } catch {
+      // The system may still answer: it knows more ways.
+    } finally {
+      question.fallingBack = false;
+    }
+  }
+
+  private settle(question: Question, error: NodeJS.ErrnoException | undefined, found: readonly LookupAddress[]): void {
+    const waiting = [...question.waiting];
+    question.waiting.clear();
+    for (const [answer, calm] of waiting) {
+      calm();
+      answer(error, found);
+    }
+  }
+
+  private noteSlow(name: string): void {
+    this.slow.add(name);
+    if (this.slow.size > MAX_REMEMBERED_NAMES) this.slow.delete(this.slow.values().next().value as string);
+  }
+
+  private remember(name: string, addresses: readonly LookupAddress[]): void {
+    this.remembered.delete(name);
+    this.remembered.set(name, addresses);
+    if (this.remembered.size > MAX_REMEMBERED_NAMES) {
+      this.remembered.delete(this.remembered.keys().next().value as string);
+    }
+  }
+}
+
+function isWanted(family: number, { family: wanted = 0 }: LookupOptions): boolean {
+  return wanted === 0 || wanted === family || wanted === `IPv${family}`;
+}
+
+function isTemporary(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EAI_AGAIN';
+}
+
+function nameError(code: string, message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code });
+}
+
+function schedule(run: () => void, ms: number): () => void {
+  const timer = setTimeout(run, ms).unref();
+  return () => clearTimeout(timer);
+}
