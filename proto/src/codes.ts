@@ -9,7 +9,7 @@ export const ERR_POSITION_RANGE = 'ERR_RAFT_POSITION_RANGE';
 
 /**
  * The bytes are not an encoding of the record. `reason` says in which way: `truncated`, `varint`, `field-number`,
- * `wire-type`, `group` or `nesting`.
+ * `wire-type`, `group` or `nesting`, or `limit` for more fields, entries, responses or ids than a correct member sends.
  */
 export const ERR_DECODE = 'ERR_RAFT_DECODE';
 
@@ -22,6 +22,24 @@ export const ERR_ENCODE = 'ERR_RAFT_ENCODE';
  * 10,000, where a JavaScript stack may have ended before.
  */
 export const MAX_NESTING = 128;
+
+/** Most entries in one message. An empty one takes two bytes, and an object of some 70 once it is read. */
+export const MAX_ENTRIES = 1_048_576;
+
+/** Most messages in a message's `responses`, however deep. */
+export const MAX_RESPONSES = 1_048_576;
+
+/** Most ids in each list of a configuration. */
+export const MAX_IDS = 1_048_576;
+
+/**
+ * Most fields in an entry, a snapshot, or a group that nobody knows. They have six at most today; what later versions add will
+ * be few, and a record that repeats its fields would keep the reader busy without bringing anything.
+ */
+export const MAX_FIELDS = 1024;
+
+/** Longer byte strings are not copied out of bytes that the message may keep: that would take long at once. */
+export const LARGEST_COPY: number = 32 * 1024 * 1024;
 
 /** Builds the refusal of a value; `field` is `Record.field`. */
 export function outOfRange(field: string, value: unknown, allowed: string): RaftError {

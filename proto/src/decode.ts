@@ -2,20 +2,18 @@
  * Bytes to records. What is absent reads as zero, the last value of a repeated scalar counts, unknown fields and fields
  * with another wire type than theirs are skipped, and every byte string is a copy.
  */
+import { MAX_ENTRIES, MAX_FIELDS, MAX_RESPONSES } from './codes.js';
+import { readSnapshot, type Unfinished } from './decode-snapshot.js';
 import {
-  type ConfState,
   type Entry,
   type EntryType,
-  emptyConfState,
   emptySnapshot,
   type HardState,
   type Message,
   MessageType,
   NONE,
-  type NodeId,
   newMessage,
   type Snapshot,
-  type SnapshotMetadata,
 } from './records.js';
 import { snapshotSize } from './size.js';
 import { copyBytes } from './slab.js';
@@ -29,27 +27,39 @@ import {
   type Reader,
   type Region,
   readBool,
-  readBytes,
   readId,
   readLength,
+  readLongBytes,
   readOptionalBytes,
   readPosition,
   readTag,
   readType,
   readView,
   skipField,
+  tooMany,
 } from './wire-reader.js';
 
-/** A record that is still being read: a second occurrence of a nested record adds to the first. */
-type Unfinished<T> = { -readonly [K in keyof T]: T[K] };
+/** What the parts of one message share while it is read. */
+interface Reading {
+  /** The memory of the message's bytes, if it may keep them. */
+  readonly kept: Region | undefined;
+  /** Entries so far, and messages within the message, however deep. */
+  entries: number;
+  responses: number;
+}
 
-/** Reads an entry. Its data is a view of `region`, or, where that is `undefined`, a copy. */
-function readEntry(r: Reader, region: Region | undefined): Entry {
+/**
+ * Reads an entry. Its data is a view of `region`, or, where that is `undefined`, a copy, unless it is very long and may be
+ * a view of `kept`.
+ */
+function readEntry(r: Reader, region: Region | undefined, kept?: Region): Entry {
   let type: EntryType | undefined;
   let term = 0;
   let index = 0;
   let data: Uint8Array | undefined;
+  let fields = 0;
   while (r.pos < r.len) {
+    if (++fields > MAX_FIELDS) throw tooMany(r, 'fields in an entry', MAX_FIELDS);
     const tag = readTag(r);
     switch (tag) {
       case 0x08:
@@ -62,7 +72,7 @@ function readEntry(r: Reader, region: Region | undefined): Entry {
         index = readPosition(r, 'Entry.index');
         break;
       case 0x22:
-        data = region === undefined ? readBytes(r) : readView(r, region);
+        data = region === undefined ? readLongBytes(r, kept) : readView(r, region);
         break;
       default:
         skipField(r, tag);
@@ -78,7 +88,7 @@ function readEntry(r: Reader, region: Region | undefined): Entry {
 const LARGEST_REGION = 32_768;
 
 /** Reads the entry that begins here, behind its tag, and those that follow it directly, as far as they share memory. */
-function readEntries(r: Reader, entries: Entry[]): void {
+function readEntries(r: Reader, entries: Entry[], reading: Reading): void {
   const { buf, len, pos: start } = r;
   let end = start;
   let count = 0;
@@ -91,10 +101,12 @@ function readEntries(r: Reader, entries: Entry[]): void {
     if (end >= len || buf[end] !== 0x3a) break;
     r.pos = end + 1;
   }
+  reading.entries += count;
+  if (reading.entries > MAX_ENTRIES) throw tooMany(r, 'entries in a message', MAX_ENTRIES);
   if (count === 1) {
     r.pos = start;
     const outer = enterRecord(r);
-    entries.push(readEntry(r, undefined));
+    entries.push(readEntry(r, undefined, reading.kept));
     leaveRecord(r, outer);
     return;
   }
@@ -112,118 +124,29 @@ function readEntries(r: Reader, entries: Entry[]): void {
   r.pos = end;
 }
 
-/** Appends a packed list of ids. */
-function readPackedIds(r: Reader, ids: NodeId[]): void {
+function readNestedSnapshot(r: Reader, into: Unfinished<Snapshot>, kept: Region | undefined): void {
   const outer = enterRecord(r);
-  while (r.pos < r.len) ids.push(readId(r));
+  readSnapshot(r, into, kept);
   leaveRecord(r, outer);
 }
 
-function readConfState(r: Reader, into: Unfinished<ConfState>): void {
-  const voters = [...into.voters];
-  const learners = [...into.learners];
-  const votersOutgoing = [...into.votersOutgoing];
-  const learnersNext = [...into.learnersNext];
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x08:
-        voters.push(readId(r));
-        break;
-      case 0x0a:
-        readPackedIds(r, voters);
-        break;
-      case 0x10:
-        learners.push(readId(r));
-        break;
-      case 0x12:
-        readPackedIds(r, learners);
-        break;
-      case 0x18:
-        votersOutgoing.push(readId(r));
-        break;
-      case 0x1a:
-        readPackedIds(r, votersOutgoing);
-        break;
-      case 0x20:
-        learnersNext.push(readId(r));
-        break;
-      case 0x22:
-        readPackedIds(r, learnersNext);
-        break;
-      case 0x28:
-        into.autoLeave = readBool(r);
-        break;
-      default:
-        skipField(r, tag);
-    }
-  }
-  into.voters = voters;
-  into.learners = learners;
-  into.votersOutgoing = votersOutgoing;
-  into.learnersNext = learnersNext;
-}
-
-function readSnapshotMetadata(r: Reader, into: Unfinished<SnapshotMetadata>): void {
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x0a: {
-        const outer = enterRecord(r);
-        readConfState(r, into.confState);
-        leaveRecord(r, outer);
-        break;
-      }
-      case 0x10:
-        into.index = readPosition(r, 'SnapshotMetadata.index');
-        break;
-      case 0x18:
-        into.term = readPosition(r, 'SnapshotMetadata.term');
-        break;
-      default:
-        skipField(r, tag);
-    }
-  }
-}
-
-function readSnapshot(r: Reader, into: Unfinished<Snapshot>): void {
-  while (r.pos < r.len) {
-    const tag = readTag(r);
-    switch (tag) {
-      case 0x0a:
-        into.data = readOptionalBytes(r);
-        break;
-      case 0x12: {
-        const outer = enterRecord(r);
-        readSnapshotMetadata(r, into.metadata);
-        leaveRecord(r, outer);
-        break;
-      }
-      default:
-        skipField(r, tag);
-    }
-  }
-}
-
-function readNestedSnapshot(r: Reader, into: Unfinished<Snapshot>): void {
-  const outer = enterRecord(r);
-  readSnapshot(r, into);
-  leaveRecord(r, outer);
-}
-
-function readResponse(r: Reader, depth: number): Message {
+function readResponse(r: Reader, reading: Reading, depth: number): Message {
   checkDepth(r, depth);
+  if (++reading.responses > MAX_RESPONSES) throw tooMany(r, 'responses in a message', MAX_RESPONSES);
   const outer = enterRecord(r);
-  const response = readMessage(r, depth);
+  const response = newMessage(MessageType.MsgHup, NONE);
+  readFields(r, response, r.len, reading, depth);
+  dropEmptySnapshot(response);
   leaveRecord(r, outer);
   return response;
 }
 
-function readMessage(r: Reader, depth: number): Message {
-  const m = newMessage(MessageType.MsgHup, NONE);
-  let entries: Entry[] | undefined;
-  let responses: Message[] | undefined;
-  while (r.pos < r.len) {
+/** Reads the fields of a message that begin before `stop` into `m`, which holds what came before. */
+function readFields(r: Reader, m: Message, stop: number, reading: Reading, depth: number): void {
+  const { kept } = reading;
+  let entries = m.entries.length > 0 ? (m.entries as Entry[]) : undefined;
+  let responses = m.responses.length > 0 ? (m.responses as Message[]) : undefined;
+  while (r.pos < stop) {
     const tag = readTag(r);
     switch (tag) {
       case 0x08:
@@ -246,14 +169,14 @@ function readMessage(r: Reader, depth: number): Message {
         break;
       case 0x3a:
         if (entries === undefined) m.entries = entries = [];
-        readEntries(r, entries);
+        readEntries(r, entries, reading);
         break;
       case 0x40:
         m.commit = readPosition(r, 'Message.commit');
         break;
       case 0x4a:
         m.snapshot ??= emptySnapshot();
-        readNestedSnapshot(r, m.snapshot);
+        readNestedSnapshot(r, m.snapshot, kept);
         break;
       case 0x50:
         m.reject = readBool(r);
@@ -262,24 +185,26 @@ function readMessage(r: Reader, depth: number): Message {
         m.rejectHint = readPosition(r, 'Message.rejectHint');
         break;
       case 0x62:
-        m.context = readOptionalBytes(r);
+        m.context = readOptionalBytes(r, kept);
         break;
       case 0x68:
         m.vote = readId(r);
         break;
       case 0x72:
         if (responses === undefined) m.responses = responses = [];
-        responses.push(readResponse(r, depth + 1));
+        responses.push(readResponse(r, reading, depth + 1));
         break;
       default:
         skipField(r, tag);
     }
   }
-  // Members up to etcd 3.5 put an empty snapshot into every message.
+}
+
+/** Members up to etcd 3.5 put an empty snapshot into every message. */
+function dropEmptySnapshot(m: Message): void {
   if (m.snapshot !== undefined && m.type !== MessageType.MsgSnap && snapshotSize(m.snapshot) === 0) {
     m.snapshot = undefined;
   }
-  return m;
 }
 
 /**
@@ -287,15 +212,40 @@ function readMessage(r: Reader, depth: number): Message {
  * with `bytes`. Entries that follow each other in one message share a copy, in pieces of up to 32 KiB; other byte strings
  * of 65 bytes to 2 KiB share slabs of 8 KiB. So what is kept keeps 32 KiB of its neighbours at most.
  *
+ * @param keeps whether byte strings of more than 32 MiB may be views of `bytes`, which must not change afterwards
  * @throws RaftError `ERR_RAFT_DECODE` for bytes that are no message (`reason` says why), `ERR_RAFT_POSITION_RANGE`
  * (`reason`: the field) for a position above 2^53 - 1.
  */
-export function decodeMessage(bytes: Uint8Array, start = 0, end: number = bytes.length): Message {
+export function decodeMessage(bytes: Uint8Array, start = 0, end: number = bytes.length, keeps = false): Message {
+  const m = newMessage(MessageType.MsgHup, NONE);
   try {
-    return readMessage(openReader(bytes, start, end), 0);
+    readFields(openReader(bytes, start, end), m, end, readingOf(bytes, keeps), 0);
   } finally {
     closeReader();
   }
+  dropEmptySnapshot(m);
+  return m;
+}
+
+/**
+ * Decodes a message as `decodeMessage` does, but yields each time that it has read about so many bytes: a long message
+ * of many entries would hold up everything else for as long as they take. Byte strings of more than 32 MiB are views.
+ */
+export function* decodeMessageInTurns(bytes: Uint8Array, turnBytes: number): Generator<void, Message> {
+  const m = newMessage(MessageType.MsgHup, NONE);
+  const r = newReader(bytes);
+  const reading = readingOf(bytes, true);
+  for (;;) {
+    readFields(r, m, Math.min(r.len, r.pos + turnBytes), reading, 0);
+    if (r.pos >= r.len) break;
+    yield;
+  }
+  dropEmptySnapshot(m);
+  return m;
+}
+
+function readingOf({ buffer, byteOffset }: Uint8Array, keeps: boolean): Reading {
+  return { kept: keeps ? { buffer, start: byteOffset } : undefined, entries: 0, responses: 0 };
 }
 
 /** Reads an entry, as `decodeMessage`. */
@@ -314,27 +264,6 @@ export function decodeEntryView(bytes: Uint8Array, start = 0, end: number = byte
   } finally {
     closeReader();
   }
-}
-
-/** Reads a snapshot, as `decodeMessage`. */
-export function decodeSnapshot(bytes: Uint8Array): Snapshot {
-  const snapshot = emptySnapshot();
-  readSnapshot(newReader(bytes), snapshot);
-  return snapshot;
-}
-
-/** Reads a snapshot's metadata, as `decodeMessage`. */
-export function decodeSnapshotMetadata(bytes: Uint8Array): SnapshotMetadata {
-  const { metadata } = emptySnapshot();
-  readSnapshotMetadata(newReader(bytes), metadata);
-  return metadata;
-}
-
-/** Reads a ConfState, as `decodeMessage`. */
-export function decodeConfState(bytes: Uint8Array): ConfState {
-  const state = emptyConfState();
-  readConfState(newReader(bytes), state);
-  return state;
 }
 
 /** Reads a hard state, as `decodeMessage`. */

@@ -5,7 +5,7 @@
  * Varints are read here as two 32-bit halves: protobufjs would allocate a `Long` for each and accept malformed ones.
  */
 import protobuf from 'protobufjs/minimal.js';
-import { ERR_DECODE, MAX_NESTING, outOfRange, POSITION_RANGE } from './codes.js';
+import { ERR_DECODE, LARGEST_COPY, MAX_FIELDS, MAX_NESTING, outOfRange, POSITION_RANGE } from './codes.js';
 import { RaftError } from './errors.js';
 import { idOf, smallId } from './ids.js';
 import { copyBytes } from './slab.js';
@@ -59,6 +59,11 @@ const HIGH_OF_RANGE = 0x200000;
 function malformed(r: Reader, reason: string, what: string): RaftError {
   const position = r === shared ? r.pos - origin : r.pos;
   return new RaftError(ERR_DECODE, `${what} at byte ${position}`, { reason });
+}
+
+/** The refusal of a record that holds more than `allowed` of something. */
+export function tooMany(r: Reader, what: string, allowed: number): RaftError {
+  return malformed(r, 'limit', `more than ${allowed} ${what}`);
 }
 
 function truncated(r: Reader): RaftError {
@@ -209,9 +214,17 @@ export function readView(r: Reader, region: Region): Uint8Array {
   return new Uint8Array(region.buffer, region.start + start, length);
 }
 
-/** A copy of the bytes; `undefined` for none, where empty and absent are the same. */
-export function readOptionalBytes(r: Reader): Uint8Array | undefined {
-  const bytes = readBytes(r);
+/** A copy of the bytes; of very long ones a view, if the record may keep what the reader reads from. */
+export function readLongBytes(r: Reader, kept: Region | undefined): Uint8Array {
+  const { pos } = r;
+  const isLong = kept !== undefined && readLength(r) > LARGEST_COPY;
+  r.pos = pos;
+  return isLong ? readView(r, kept) : readBytes(r);
+}
+
+/** As `readLongBytes`; `undefined` for none, where empty and absent are the same. */
+export function readOptionalBytes(r: Reader, kept?: Region): Uint8Array | undefined {
+  const bytes = readLongBytes(r, kept);
   return bytes.length === 0 ? undefined : bytes;
 }
 
@@ -277,7 +290,9 @@ function skipBytes(r: Reader, length: number): void {
 /** Skips what lies between the begin of a group, which has been read, and its end. */
 function skipGroup(r: Reader, number: number): void {
   const open = [number];
+  let fields = 0;
   while (open.length > 0) {
+    if (++fields > MAX_FIELDS) throw tooMany(r, 'fields in a group', MAX_FIELDS);
     if (open.length > MAX_NESTING) throw malformed(r, 'nesting', 'groups nested too deeply');
     const low = readHalves(r) >>> 0;
     // Within a group etcd takes field numbers of 31 bits, not 29.
