@@ -1,4 +1,5 @@
 import { type ConfState, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { onAbort } from './abort-listeners.js';
 import type { Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
@@ -282,7 +283,7 @@ export class Node {
       const done = (): void => {
         this.waiting.delete(waiter);
         this.waitingBytes -= size;
-        signal?.removeEventListener('abort', abort);
+        stopListening?.();
       };
       const waiter: Waiter = {
         attempt: () => {
@@ -295,10 +296,9 @@ export class Node {
           reject(error);
         },
       };
-      const abort = (): void => waiter.reject(signal?.reason);
+      const stopListening = signal && onAbort(signal, () => waiter.reject(signal.reason));
       this.waiting.add(waiter);
       this.waitingBytes += size;
-      signal?.addEventListener('abort', abort);
     });
   }
 

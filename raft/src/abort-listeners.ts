@@ -1,0 +1,36 @@
+/** What waits for each signal. A signal that nothing waits for has no entry, and no listener of ours. */
+const waiting = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `abort` once when the signal aborts, unless the function that is returned was called before. However many calls
+ * share a signal (that of a request, or of the whole process), it has one listener: Node.js warns of a leak from the
+ * eleventh on, and each listener is looked for in a list when it is removed.
+ */
+export function onAbort(signal: AbortSignal, abort: () => void): () => void {
+  let calls = waiting.get(signal);
+  if (calls === undefined) {
+    calls = new Set();
+    waiting.set(signal, calls);
+    signal.addEventListener('abort', aborted);
+  }
+  const mine = calls;
+  mine.add(abort);
+  return () => {
+    if (mine.delete(abort) && mine.size === 0 && waiting.get(signal) === mine) forget(signal);
+  };
+}
+
+function aborted(this: AbortSignal): void {
+  const calls = waiting.get(this);
+  forget(this);
+  // What they do may end the wait of others, which are then no longer called.
+  for (const abort of calls ?? []) {
+    calls?.delete(abort);
+    abort();
+  }
+}
+
+function forget(signal: AbortSignal): void {
+  waiting.delete(signal);
+  signal.removeEventListener('abort', aborted);
+}
