@@ -53,8 +53,8 @@ A member that is started again goes on with its log, and catches up. One that lo
 (its folder was emptied, or it ran with --memory) must not come back while the others live:
 it could vote twice. They refuse it, and it ends with exit code 3.
 
-Exit codes: 0 stopped; 2 bad flags, or the port or the folder cannot be used; 3 refused;
-4 the log is damaged or cannot be written.
+Exit codes: 0 stopped; 2 bad flags, or the port or the folder cannot be used; 3 refused:
+it lost its log, or was removed; 4 the log is damaged or cannot be written.
 `;
 
 /** The command line of `raftexample`. Reads nothing but its argument. */

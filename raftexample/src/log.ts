@@ -109,10 +109,12 @@ function confChangeText(entry: Entry): string {
   }
 }
 
-/** Why a member has to end, in one line. */
+/** Why a member has to end, and what to do, in one line. */
 export function describeRemoval(id: NodeId, { reason, by }: Removal): string {
+  const who = `refused by member${by.length === 1 ? '' : 's'} ${by.join(', ')}`;
   return reason === 'incarnation'
-    ? `refused by member ${by}: it knows an earlier log of member ${id}, which is gone. ` +
-        `A member without its log could vote twice, so this one ends; member ${id} is back when all are started anew`
-    : `refused by member ${by}: member ${id} was removed from the cluster`;
+    ? `${who}: another log of member ${id} was met before, and this one began empty. A member that lost its log could ` +
+        `vote twice, so this one ends and the others go on without it. If the earlier folder still exists, ` +
+        `start member ${id} with it`
+    : `${who}: member ${id} was removed from the cluster, so this one ends`;
 }

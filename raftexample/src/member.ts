@@ -53,6 +53,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
       reportSnapshot: (peer, status) => node.reportSnapshot(peer, status),
     },
     incarnation: storage.incarnation,
+    newLog: storage.isNew,
     onRemoved: (first) => {
       removal ??= first;
       ending.abort();

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { NodeId } from '@raft-ts/proto';
 import axios, { type AxiosRequestConfig } from 'axios';
 import type { TransportContext } from './context.js';
-import { Header, incarnationIn } from './headers.js';
+import { formatId, Header, headerOf, incarnationIn } from './headers.js';
 import { MAX_ANSWER_BYTES } from './limits.js';
 import type { Removal } from './options.js';
 import type { LinkAgents, PeerLinks } from './peer-links.js';
@@ -88,28 +87,39 @@ export async function readText(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES).trimEnd();
 }
 
-/** The peer itself gave this answer: throws if it is another process than before; keeps which one it is if it is new. */
-export function checkIncarnation(ctx: TransportContext, peer: NodeId, answer: IncomingMessage): void {
+/** The peer took the request: throws if another log than before answers; keeps which one it is if it is new. */
+export function checkIncarnation(ctx: TransportContext, links: PeerLinks, answer: IncomingMessage): void {
   const incarnation = incarnationIn(answer, Header.incarnation);
-  if (ctx.incarnations.isOther(peer, incarnation)) {
+  if (ctx.incarnations.isOther(links.id, incarnation)) {
     answer.destroy();
     throw new Error('another incarnation of the peer answered');
   }
-  ctx.incarnations.remember(peer, incarnation);
+  if (!isProven(ctx, links, answer)) return;
+  ctx.incarnations.remember(links.id, incarnation);
+  ctx.standing.accepted(links.id);
+}
+
+/**
+ * Is this the word of a member of our cluster? Only if the application itself said where the member is, because anybody
+ * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's port.
+ */
+function isProven(ctx: TransportContext, { configured }: PeerLinks, answer: IncomingMessage): boolean {
+  return configured && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);
 }
 
 /** The status by which a Go member says that this member was removed, on either way to reach it. */
 const removedStatus = { GET: 410, POST: 403 } as const;
 
-/** What an answer that is no success says. Tells the application where it says that this member is out for good. */
+/** What an answer that is no success says. Notes it if it says that this member is out for good. */
 export async function failureOf(
   ctx: TransportContext,
-  peer: NodeId,
+  links: PeerLinks,
   method: 'GET' | 'POST',
   answer: IncomingMessage,
 ): Promise<Error> {
-  const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer));
-  if (removal !== undefined) ctx.onRemoved({ reason: removal, by: peer });
+  const proven = isProven(ctx, links, answer);
+  const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer), proven);
+  if (removal !== undefined) ctx.standing.refused(links.id, removal);
   return new Error(message);
 }
 
@@ -119,12 +129,15 @@ export interface Verdict {
   readonly removal: Removal['reason'] | undefined;
 }
 
-/** @param text the beginning of the answer's body */
-export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string): Verdict {
-  if (status === 410 && text === OTHER_INCARNATION) {
-    return { message: "the peer has seen another process under this member's id", removal: 'incarnation' };
+/**
+ * @param text the beginning of the answer's body
+ * @param proven did a member of this cluster give the answer?
+ */
+export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string, proven: boolean): Verdict {
+  if (proven && status === 410 && text === OTHER_INCARNATION) {
+    return { message: "the peer has seen another log under this member's id", removal: 'incarnation' };
   }
-  if (status === removedStatus[method]) {
+  if (proven && status === removedStatus[method]) {
     return { message: 'the member has been permanently removed from the cluster', removal: 'removed' };
   }
   const message = text === '' ? `unexpected http status ${status}` : `${text} (http status ${status})`;

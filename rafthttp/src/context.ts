@@ -5,8 +5,9 @@ import type { Connections } from './connections.js';
 import type { Gateway } from './gateway.js';
 import type { Incarnations } from './incarnations.js';
 import type { TransportTimings } from './limits.js';
-import type { Removal, TransportLogger } from './options.js';
+import type { TransportLogger } from './options.js';
 import type { SnapshotProgress } from './snapshot/store.js';
+import type { Standing } from './standing.js';
 import type { LeaderStats } from './stats/leader-stats.js';
 import type { TransportMetrics } from './stats/metrics.js';
 import type { ServerStats } from './stats/server-stats.js';
@@ -29,7 +30,8 @@ export interface TransportContext {
   readonly timings: TransportTimings;
   /** Finds the addresses of a peer's name. */
   readonly lookup: LookupFunction;
-  readonly onRemoved: (removal: Removal) => void;
+  /** What the peers say of this member. */
+  readonly standing: Standing;
   readonly onSnapshotProgress: (progress: SnapshotProgress) => void;
   /** Undefined where the transport speaks plain HTTP only. */
   readonly tls: Tls | undefined;

@@ -17,6 +17,7 @@ export { parseProbe } from './prober.js';
 export { SendQueue } from './send-queue.js';
 export { OTHER_INCARNATION } from './sender-checks.js';
 export { EnvelopeDecoder, encodeEnvelope } from './snapshot/envelope.js';
+export { Standing } from './standing.js';
 export { FollowerStats } from './stats/leader-stats.js';
 export { Rate } from './stats/rate.js';
 export { goDuration } from './stats/server-stats.js';

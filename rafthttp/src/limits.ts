@@ -60,8 +60,11 @@ export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;
 /** Members that are remembered because they wrote to us while we knew none. */
 export const MAX_LEARNED_REMOTES = 64;
 
-/** Ids, beside those of peers, whose incarnation is remembered. */
-export const MAX_STRANGER_INCARNATIONS = 64;
+/** Ids, besides those of peers, whose incarnation is remembered. */
+export const MAX_FORMER_INCARNATIONS = 64;
+
+/** How long a peer's word against this member counts, in milliseconds: it repeats it with each attempt to reach it. */
+export const STATEMENT_MS = 60_000;
 
 /** Longest incarnation that is accepted, in characters. */
 export const MAX_INCARNATION_LENGTH = 128;

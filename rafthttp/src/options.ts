@@ -17,15 +17,15 @@ export interface TransportLogger {
   error(message: string, fields: LogFields): unknown;
 }
 
-/** A peer refuses this member for good. */
+/** The other members refuse this one for good: it must stop. */
 export interface Removal {
   /**
-   * `removed`: the member was removed from the cluster, and must stop. `incarnation`: the peer has seen another process
-   * under this member's id, whose log this one does not have; it must stop too, and can only join under a new id.
+   * `removed`: the member was removed from the cluster. `incarnation`: this member began with an empty log, but another
+   * log was met under its id: it could vote a second time in terms that it has forgotten.
    */
   readonly reason: 'removed' | 'incarnation';
-  /** The peer that said so. */
-  readonly by: NodeId;
+  /** The peers that say so: one if this member began with an empty log, otherwise a majority of the others. */
+  readonly by: readonly NodeId[];
 }
 
 export interface HttpTransportOptions {
@@ -38,14 +38,19 @@ export interface HttpTransportOptions {
   /** Where other members reach this one. Sent to them, so that one that does not know it yet can answer. */
   readonly urls?: readonly string[];
   /**
-   * Tells one process from another that runs under the same id: visible ASCII, 1 to 128 characters. Drawn at random
-   * where not given. A member whose log survives a restart passes the same one each time, or `false`, which leaves it
-   * out: then nobody checks.
+   * Tells this log from another one under the same id: visible ASCII, 1 to 128 characters. A member whose log survives a
+   * restart passes the same one each time, or `false`, which leaves it out: then nobody checks. Default: drawn at random.
    */
   readonly incarnation?: string | false;
+  /**
+   * Did this member begin with an empty log when its process started? Then one peer's word is enough for `onRemoved`;
+   * otherwise it takes a majority of the other members, and a peer that has met another log is only warned of. Default:
+   * true if `incarnation` is not given, which is a log that ends with the process.
+   */
+  readonly newLog?: boolean;
   /** Silent where not given. */
   readonly logger?: TransportLogger;
-  /** A peer refuses this member for good. May be called again, by each peer and on each attempt. */
+  /** The other members refuse this one for good, and it must stop. Called once for each reason. */
   readonly onRemoved?: (removal: Removal) => void;
   /** Where the bodies of streamed snapshots are put. Where not given, a member that streams one is answered 501. */
   readonly snapshots?: SnapshotStore;

@@ -13,16 +13,26 @@ export interface LinkAgents {
   readonly https: HttpsAgent | undefined;
 }
 
+/** What the connections to all members share. */
+export interface LinkOptions {
+  readonly tls: Tls | undefined;
+  /** Finds the addresses of a name. */
+  readonly lookup: LookupFunction;
+}
+
 /** The connections to one member. Each is opened anew by name, so that a member whose address changes is found again. */
 export class PeerLinks {
   readonly id: NodeId;
+  /** Did the application say where the member is? Otherwise the address was learned from a request. */
+  readonly configured: boolean;
   /** Connections of the POSTs; kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections of the streams; each is used once. */
   readonly stream: LinkAgents;
 
-  constructor(id: NodeId, tls: Tls | undefined, lookup: LookupFunction) {
+  constructor(id: NodeId, { tls, lookup }: LinkOptions, configured: boolean) {
     this.id = id;
+    this.configured = configured;
     const pooled = { keepAlive: true, timeout: POOLED_IDLE_MS, lookup };
     const single = { keepAlive: false, lookup };
     this.pipeline = { http: new HttpAgent(pooled), https: tls?.agent(id, pooled) };

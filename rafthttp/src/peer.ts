@@ -31,12 +31,17 @@ export class Remote {
   private readonly snapshots: SnapshotSender;
   private dropping = false;
 
-  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[], stats?: FollowerStats) {
+  constructor(
+    ctx: TransportContext,
+    id: NodeId,
+    urls: readonly string[],
+    { stats, learned = false }: { readonly stats?: FollowerStats; readonly learned?: boolean } = {},
+  ) {
     this.ctx = ctx;
     this.id = id;
     this.picker = new UrlPicker(urls, ctx.tls !== undefined);
     this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
-    this.links = new PeerLinks(id, ctx.tls, ctx.lookup);
+    this.links = new PeerLinks(id, ctx, !learned);
     this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
     this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
   }
@@ -90,7 +95,7 @@ export class Peer extends Remote implements ReaderOwner {
 
   constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
     const stats = ctx.leaderStats.add(id);
-    super(ctx, id, urls, stats);
+    super(ctx, id, urls, { stats });
     this.inbox = new Inbox(id, ctx.gateway, ctx.logger, ctx.metrics);
     this.writers = {
       msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status, stats),

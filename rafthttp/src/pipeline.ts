@@ -99,9 +99,9 @@ export class Pipeline {
         body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
         signal,
       });
-      if (answer.statusCode !== 204) throw await failureOf(ctx, links.id, 'POST', answer);
+      if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
       answer.resume();
-      checkIncarnation(ctx, links.id, answer);
+      checkIncarnation(ctx, links, answer);
     });
     return bytes.length;
   }

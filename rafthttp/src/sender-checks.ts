@@ -28,8 +28,8 @@ export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refu
 }
 
 /**
- * Is the sender the process that we know under this id, and are we the one that it knows? Keeps its incarnation where
- * both hold.
+ * Is the sender the process that we know under this id, and are we the one that it knows? A request teaches nothing by
+ * itself: only beside a certificate that is tied to the member, which was checked before, is its incarnation kept.
  */
 export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
   const incarnation = incarnationIn(req, Header.incarnation);
@@ -40,7 +40,7 @@ export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, f
   if (!ctx.incarnations.isOwn(incarnationIn(req, Header.incarnationTo))) {
     return { status: 412, text: 'incarnation mismatch' };
   }
-  ctx.incarnations.remember(from, incarnation);
+  if (ctx.tls?.bindsMembers === true) ctx.incarnations.remember(from, incarnation);
   return undefined;
 }
 

@@ -97,8 +97,8 @@ export class StreamReader {
         answer.destroy();
         throw new UnsupportedStream('the peer does not support this stream type');
       }
-      if (answer.statusCode !== 200) throw await failureOf(ctx, id, 'GET', answer);
-      checkIncarnation(ctx, id, answer);
+      if (answer.statusCode !== 200) throw await failureOf(ctx, links, 'GET', answer);
+      checkIncarnation(ctx, links, answer);
       return answer;
     });
   }

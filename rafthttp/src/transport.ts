@@ -24,6 +24,7 @@ import { listen } from './server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
 import { closeBody } from './snapshot/sender.js';
 import type { SnapshotBody, SnapshotProgress } from './snapshot/store.js';
+import { Standing } from './standing.js';
 import { LeaderStats, type LeaderStatsJson } from './stats/leader-stats.js';
 import { ServerStats, type ServerStatsJson } from './stats/server-stats.js';
 import { Tls } from './tls/tls.js';
@@ -79,7 +80,13 @@ export class HttpTransport implements Transport {
       connections: new Connections(connectionLimit(options.maxConnections), warnings),
       timings: { ...defaultTimings, ...options.timings },
       lookup: options.lookup ?? nameService.lookup,
-      onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
+      standing: new Standing({
+        newLog: options.newLog ?? options.incarnation === undefined,
+        peers: () => this.peers.keys(),
+        logger,
+        now: () => performance.now(),
+        onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
+      }),
       onSnapshotProgress: (progress: SnapshotProgress) =>
         this.tell('onSnapshotProgress', () => options.onSnapshotProgress?.(progress)),
       tls: options.tls === undefined ? undefined : new Tls(options.tls, logger, warnings),
@@ -151,9 +158,7 @@ export class HttpTransport implements Transport {
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
   addRemote(id: NodeId, urls: readonly string[]): void {
-    if (this.stopped !== undefined || id === this.ctx.id || this.find(id) !== undefined) return;
-    this.remotes.set(id, new Remote(this.ctx, id, urls));
-    this.ctx.logger.info('added remote member', this.fields(id));
+    this.openRemote(id, urls, false);
   }
 
   /** @throws RaftError `ERR_RAFT_PEER_URL` */
@@ -169,6 +174,7 @@ export class HttpTransport implements Transport {
     if (peer === undefined) return;
     this.peers.delete(id);
     this.ctx.leaderStats.remove(id);
+    this.ctx.standing.forget(id);
     const left = peer.stop();
     this.leaving.add(left);
     void left.finally(() => {
@@ -266,6 +272,12 @@ export class HttpTransport implements Transport {
     return this.peers.get(id) ?? this.remotes.get(id);
   }
 
+  private openRemote(id: NodeId, urls: readonly string[], learned: boolean): void {
+    if (this.stopped !== undefined || id === this.ctx.id || this.find(id) !== undefined) return;
+    this.remotes.set(id, new Remote(this.ctx, id, urls, { learned }));
+    this.ctx.logger.info('added remote member', this.fields(id));
+  }
+
   /**
    * A member wrote to us and says where it is. While we know no peer we are joining, and must answer those who know us;
    * afterwards the configuration alone says who belongs to the cluster, not whoever reaches the port.
@@ -273,7 +285,7 @@ export class HttpTransport implements Transport {
   private learn(id: NodeId, urls: readonly string[]): void {
     if (this.peers.size > 0 || this.remotes.size >= MAX_LEARNED_REMOTES) return;
     try {
-      this.addRemote(id, urls);
+      this.openRemote(id, urls, true);
     } catch {
       this.ctx.warnings.warn('a remote member sent URLs that are none', this.fields(id));
     }

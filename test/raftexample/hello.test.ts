@@ -46,7 +46,7 @@ describe('raftexample: three processes that keep their logs in memory', function
     expect(await again.exit()).to.deep.equal({ code: 3, signal: null });
     expect(
       again.lines.filter((line) =>
-        /error: refused by member \d: it knows an earlier log of member \d, which is gone/u.test(line),
+        /error: refused by member \d: another log of member \d was met before, and this one began empty/u.test(line),
       ),
     ).to.have.length(1);
     // What it logged before it was refused is the bootstrap that every member has.

@@ -23,7 +23,9 @@ async function startAnswering(status: number): Promise<{ url: string; received: 
         headers: headerLines(req),
         body: Buffer.concat(chunks),
       });
-      res.writeHead(status, { [Header.version]: '3.7.1' }).end();
+      // As every answer of etcd's does, except those that probe.
+      const cluster = req.headers['x-etcd-cluster-id'];
+      res.writeHead(status, { [Header.version]: '3.7.1', ...(cluster ? { [Header.clusterId]: cluster } : {}) }).end();
     });
   });
   return { url, received };
@@ -36,7 +38,7 @@ function headerLines(req: IncomingMessage): string[] {
 }
 
 /** Headers that belong to the HTTP client, or name this process, and the length, because etcd writes zeros. */
-const aside = /^(Host|User-Agent|Accept-Encoding|Accept|Connection|Content-Length|X-Raft-Incarnation): /u;
+const aside = /^(Host|User-Agent|Accept-Encoding|Accept|Connection|Content-Length|X-Raft-Incarnation|X-Raft-Run): /u;
 
 function comparable(lines: readonly string[]): string[] {
   return lines.filter((line) => !aside.test(line)).sort();

@@ -293,7 +293,7 @@ describe('streamed snapshots', () => {
       a.transport.addRemote(2n, [b.listener.url]);
       b.receiver.removed.add(1n);
       await expectFailure(a, [2n]);
-      expect(a.receiver.removals).to.deep.equal([{ reason: 'removed', by: 2n }]);
+      expect(a.receiver.removals).to.deep.equal([{ reason: 'removed', by: [2n] }]);
     });
   });
 

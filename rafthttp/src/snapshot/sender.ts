@@ -94,9 +94,9 @@ export class SnapshotSender {
         body: source.stream,
         signal: deadline.signal,
       });
-      if (answer.statusCode !== 204) throw await failureOf(ctx, links.id, 'POST', answer);
+      if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
       answer.resume();
-      checkIncarnation(ctx, links.id, answer);
+      checkIncarnation(ctx, links, answer);
       if (!source.done) {
         answer.destroy();
         throw new Error('the peer answered before it had the whole snapshot');

@@ -236,7 +236,9 @@ export const targets: Readonly<Record<TargetName, Target>> = {
     const status = 100 + (((input[0] ?? 0) * 256 + (input[1] ?? 0)) % 500);
     const said = Buffer.from(input.subarray(2)).toString('utf8');
     for (const method of ['GET', 'POST'] as const) {
-      const { message, removal } = judgeAnswer(method, status, said);
+      if (judgeAnswer(method, status, said, false).removal !== undefined)
+        throw new Error('removed by who is no member');
+      const { message, removal } = judgeAnswer(method, status, said, true);
       const out = status === (method === 'GET' ? 410 : 403);
       if (removal === 'removed' && !out) throw new Error(`removed by ${method} ${status}`);
       if (removal === 'incarnation' && said !== OTHER_INCARNATION) throw new Error(`another incarnation by ${said}`);

@@ -1,0 +1,85 @@
+import type { NodeId } from '@raft-ts/proto';
+import { formatId } from './headers.js';
+import { STATEMENT_MS } from './limits.js';
+import type { Removal, TransportLogger } from './options.js';
+
+export interface StandingOptions {
+  /** This member began with an empty log: it has promised nothing yet that its end could break. */
+  readonly newLog: boolean;
+  /** The other members, as the application configured them. */
+  readonly peers: () => Iterable<NodeId>;
+  readonly logger: TransportLogger;
+  readonly onRemoved: (removal: Removal) => void;
+  /** A clock that never goes back, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** What one peer says against this member. */
+interface Statement {
+  readonly reason: Removal['reason'];
+  readonly atMs: number;
+}
+
+/** What each refusal means, and what to do, for a member that goes on. */
+const advice: Record<Removal['reason'], string> = {
+  removed:
+    'a peer says that this member was removed from the cluster: if that is so, stop it; ' +
+    'it stops by itself once a majority of the other members say so',
+  incarnation:
+    "a peer refuses this member: another log answered at this member's address before. Keep the folder, and check that " +
+    'it is the one that this member ran with last, and that no other process used its address; ' +
+    'if both are so, restart that peer, which then forgets what it met',
+};
+
+/**
+ * What the peers say of this member, and whether it has to stop. A single answer may be wrong or forged, so a member
+ * whose log holds promises believes a majority of the other members only. One that began with an empty log believes the
+ * first, because nothing is lost with it, and a member that lost its log must not have time to vote.
+ */
+export class Standing {
+  private readonly options: StandingOptions;
+  private readonly statements = new Map<NodeId, Statement>();
+  private readonly told = new Set<Removal['reason']>();
+
+  constructor(options: StandingOptions) {
+    this.options = options;
+  }
+
+  /** A member refuses this one, in an answer that carries the cluster's id and came from the address that is configured. */
+  refused(by: NodeId, reason: Removal['reason']): void {
+    const before = this.statements.get(by)?.reason;
+    this.statements.set(by, { reason, atMs: this.options.now() });
+    const speakers = this.speakers(reason, by);
+    if (speakers === undefined) {
+      if (before !== reason) this.options.logger.warn(advice[reason], { 'remote-peer-id': formatId(by) });
+      return;
+    }
+    if (this.told.has(reason)) return;
+    this.told.add(reason);
+    this.options.onRemoved({ reason, by: speakers });
+  }
+
+  /** A member has taken a request of this one. */
+  accepted(by: NodeId): void {
+    this.statements.delete(by);
+  }
+
+  /** A member is none of the cluster any more: what it said does not count. */
+  forget(id: NodeId): void {
+    this.statements.delete(id);
+  }
+
+  /** The members that say this, if they are enough for this member to stop. */
+  private speakers(reason: Removal['reason'], latest: NodeId): readonly NodeId[] | undefined {
+    const { newLog } = this.options;
+    if (newLog) return [latest];
+    if (reason === 'incarnation') return undefined;
+    const peers = [...this.options.peers()];
+    const since = this.options.now() - STATEMENT_MS;
+    const speakers = peers.filter((id) => {
+      const statement = this.statements.get(id);
+      return statement?.reason === reason && statement.atMs >= since;
+    });
+    return speakers.length > peers.length / 2 ? speakers : undefined;
+  }
+}
