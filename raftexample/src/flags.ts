@@ -25,6 +25,10 @@ export interface MemberOptions {
   readonly data: string | undefined;
   /** Entries from one snapshot to the next. */
   readonly snapshotEvery: number;
+  /** Ask before an election whether it can be won. */
+  readonly preVote: boolean;
+  /** As leader, step down if no majority answers; as follower, refuse votes while a leader is heard. */
+  readonly checkQuorum: boolean;
   /** Print what raft and the transport do in all detail. */
   readonly verbose: boolean;
 }
@@ -42,6 +46,10 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --data DIR          the folder of its log (default: data/member-ID here)
   --memory            keep the log in memory instead: see below
   --snapshot-every N  after so many entries take a snapshot and drop old entries (default 10000)
+  --prevote=false     start an election without asking whether it can be won: a member that comes back
+                      then makes the others elect again
+  --checkquorum=false a leader that reaches no majority stays leader, and nobody refuses to vote
+                      while it hears a leader
   --hello-after MS    propose hello, first after this many milliseconds
                       (default: member 1 after 5000, the others never)
   --hello-every MS    then every so many milliseconds (default 1000)
@@ -70,6 +78,8 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         data: { type: 'string' },
         memory: { type: 'boolean' },
         'snapshot-every': { type: 'string' },
+        prevote: { type: 'string' },
+        checkquorum: { type: 'string' },
         'hello-after': { type: 'string' },
         'hello-every': { type: 'string' },
         verbose: { type: 'boolean' },
@@ -101,6 +111,8 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         data: parseData(id, values.data, values.memory),
         snapshotEvery: parseWhole('--snapshot-every', values['snapshot-every'] ?? '10000', 1, 1_000_000_000),
         hello: parseHello(id, values['hello-after'], values['hello-every']),
+        preVote: parseSwitch('--prevote', values.prevote),
+        checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
         verbose: values.verbose ?? false,
       },
     };
@@ -117,6 +129,12 @@ function parseData(id: NodeId, data: string | undefined, memory: boolean | undef
   if (memory !== true) return data ?? defaultData('data', id);
   if (data !== undefined) throw new UsageError('--data and --memory exclude each other');
   return undefined;
+}
+
+/** A switch that is on unless it is turned off. */
+function parseSwitch(flag: string, text = 'true'): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new UsageError(`${flag} wants true or false, not '${text}'`);
 }
 
 function parseHello(id: NodeId, after: string | undefined, every: string | undefined): HelloPlan | undefined {

@@ -10,6 +10,7 @@ import {
 import type { Transport } from '@raft-ts/raft/memory-transport';
 import { HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
+import { raftConfig } from './config.js';
 import type { MemberOptions } from './flags.js';
 import { sayHello } from './hello.js';
 import {
@@ -80,16 +81,8 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
 }
 
 /** A member without a log begins with the cluster; one that has a log goes on from there, whatever its flags say. */
-function start({ id, peers }: MemberOptions, storage: MemberStorage, log: Logger): Node {
-  const config = {
-    id,
-    electionTick: 10,
-    heartbeatTick: 1,
-    storage: storage.raft,
-    maxSizePerMsg: 4096,
-    maxInflightMsgs: 256,
-    logger: raftLogger(log),
-  };
+function start({ id, peers, preVote, checkQuorum }: MemberOptions, storage: MemberStorage, log: Logger): Node {
+  const config = raftConfig({ id, storage: storage.raft, logger: raftLogger(log), preVote, checkQuorum });
   return storage.isNew
     ? startNode(
         config,
@@ -99,15 +92,15 @@ function start({ id, peers }: MemberOptions, storage: MemberStorage, log: Logger
 }
 
 /** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
-async function handleReadys(
-  node: Node,
-  storage: MemberStorage,
-  transport: Transport,
+export async function handleReadys(
+  node: Pick<Node, 'ready' | 'applyConfChange' | 'advance'>,
+  storage: Pick<MemberStorage, 'raft' | 'save' | 'snapshot'>,
+  transport: Pick<Transport, 'send'>,
   {
     snapshotEvery,
     ending,
     log,
-  }: { readonly snapshotEvery: number; readonly ending: AbortSignal; readonly log: Logger },
+  }: { readonly snapshotEvery: number; readonly ending: AbortSignal; readonly log: Pick<Logger, 'info'> },
 ): Promise<void> {
   const { metadata: newest } = storage.raft.snapshot();
   let { confState, index: snapshotAt } = newest;

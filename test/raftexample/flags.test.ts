@@ -36,6 +36,8 @@ describe('raftexample flags', () => {
       hello: undefined,
       data: join('data', 'member-2'),
       snapshotEvery: 10_000,
+      preVote: true,
+      checkQuorum: true,
       verbose: false,
     });
   });
@@ -64,6 +66,12 @@ describe('raftexample flags', () => {
     expect(options(member('--id', '1', '--data', '/var/raft/a')).data).to.equal('/var/raft/a');
     expect(options(member('--id', '1', '--memory')).data).to.equal(undefined);
     expect(options(member('--id', '1', '--snapshot-every', '5')).snapshotEvery).to.equal(5);
+  });
+
+  it('turns off what keeps a returning member from disturbing, where told', () => {
+    const { preVote, checkQuorum } = options(member('--id', '1', '--prevote=false', '--checkquorum=false'));
+    expect([preVote, checkQuorum]).to.deep.equal([false, false]);
+    expect(options(member('--id', '1', '--prevote=true')).preVote).to.equal(true);
   });
 
   it('listens elsewhere where told', () => {
@@ -103,6 +111,7 @@ describe('raftexample flags', () => {
   it('names every member flag in its help', () => {
     const help = member('--help');
     const flags = ['id', 'peers', 'listen', 'tick', 'data', 'memory', 'snapshot-every', 'hello-after', 'hello-every'];
+    flags.push('prevote', 'checkquorum');
     for (const flag of [...flags, 'verbose', 'help', 'version']) {
       expect(help.kind === 'print' && help.text).to.contain(`--${flag}`);
     }
@@ -140,6 +149,8 @@ describe('raftexample flags', () => {
     [['--id', '2', '--hello-after', 'soon'], /--hello-after wants/u],
     [['--id', '1', '--data', ''], /--data wants a folder, not ''/u],
     [['--id', '1', '--data', 'x', '--memory'], /--data and --memory exclude each other/u],
+    [['--id', '1', '--prevote=no'], /--prevote wants true or false, not 'no'/u],
+    [['--id', '1', '--checkquorum='], /--checkquorum wants true or false, not ''/u],
     [['--id', '1', '--snapshot-every', '0'], /--snapshot-every wants/u],
   ];
   for (const [argv, reason] of refused) {

@@ -1,0 +1,145 @@
+import {
+  type ConfState,
+  type Entry,
+  EntryType,
+  emptyConfState,
+  emptySnapshot,
+  MemoryStorage,
+  MessageType,
+  newMessage,
+  type Ready,
+} from '@raft-ts/raft';
+import { handleReadys } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+
+function entry(index: number, type: EntryType = EntryType.EntryNormal): Entry {
+  return { type, term: 1, index, data: Uint8Array.of(index) };
+}
+
+/** A Ready with one entry to save, one message to send and one entry to apply, unless it is told otherwise. */
+function readyOf(parts: Partial<Ready> = {}): Ready {
+  return {
+    softState: undefined,
+    hardState: { term: 1, vote: 1n, commit: 1 },
+    readStates: [],
+    entries: [entry(2)],
+    snapshot: undefined,
+    committedEntries: [entry(1)],
+    messages: [newMessage(MessageType.MsgAppResp, 2n)],
+    mustSync: true,
+    ...parts,
+  };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Drives the loop over these Readys and notes each call to the outside, in order. A save ends when it is let go. */
+function drive(readys: readonly Ready[], { snapshotEvery = 1000 } = {}) {
+  const calls: string[] = [];
+  const saves: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  const ending = new AbortController();
+  const node = {
+    async *ready() {
+      yield* readys;
+    },
+    advance: () => void calls.push('advance'),
+    applyConfChange: (): ConfState => {
+      calls.push('applyConfChange');
+      return { ...emptyConfState(), voters: [1n] };
+    },
+  };
+  const storage = {
+    raft: new MemoryStorage(),
+    save: () => {
+      calls.push('save');
+      return new Promise<void>((resolve, reject) => saves.push({ resolve, reject }));
+    },
+    snapshot: (index: number, confState: ConfState, compact: number) => {
+      calls.push(`snapshot ${index}, compact ${compact}, voters ${confState.voters.join(' ')}`);
+      return Promise.resolve();
+    },
+  };
+  const transport = { send: (messages: readonly unknown[]) => void calls.push(`send ${messages.length}`) };
+  const log = { info: (line: string) => void calls.push(line) };
+  const ended = handleReadys(node, storage, transport, {
+    snapshotEvery,
+    ending: ending.signal,
+    log: log as unknown as Parameters<typeof handleReadys>[3]['log'],
+  });
+  return { calls, saves, ending, ended };
+}
+
+const applied = (index: number): string => `committed index=${index} term=1 kind=normal text="\\x0${index}"`;
+
+describe('raftexample: the loop over what raft hands out', () => {
+  it('saves, and only then sends, applies and advances, in this order, Ready by Ready', async () => {
+    const { calls, saves, ended } = drive([readyOf(), readyOf({ committedEntries: [entry(2)] })]);
+    await turn();
+    expect(calls, 'nothing leaves before it is saved').to.deep.equal(['save']);
+    saves[0]?.resolve();
+    await turn();
+    expect(calls).to.deep.equal(['save', 'send 1', applied(1), 'advance', 'save']);
+    saves[1]?.resolve();
+    await ended;
+    expect(calls.slice(5)).to.deep.equal(['send 1', applied(2), 'advance']);
+  });
+
+  it('sends nothing and applies nothing of what could not be saved', async () => {
+    const { calls, saves, ended } = drive([readyOf(), readyOf()]);
+    await turn();
+    saves[0]?.reject(new Error('the disk is full'));
+    const error = await ended.catch((reason: unknown) => reason);
+    expect((error as Error).message).to.equal('the disk is full');
+    expect(calls).to.deep.equal(['save']);
+  });
+
+  it('sends nothing any more if it was stopped while it saved', async () => {
+    const { calls, saves, ending, ended } = drive([readyOf()]);
+    await turn();
+    ending.abort();
+    saves[0]?.resolve();
+    await ended;
+    expect(calls).to.deep.equal(['save']);
+  });
+
+  it('tells the node of a membership change before it advances', async () => {
+    const change = { ...entry(1, EntryType.EntryConfChange), data: Uint8Array.of(0x18, 4) };
+    const { calls, saves, ended } = drive([readyOf({ committedEntries: [change, entry(2)] })]);
+    await turn();
+    saves[0]?.resolve();
+    await ended;
+    expect(calls.filter((call) => !call.startsWith('committed index=1 '))).to.deep.equal([
+      'save',
+      'send 1',
+      'applyConfChange',
+      applied(2),
+      'advance',
+    ]);
+  });
+
+  it('takes a snapshot of what is applied, not of what is saved, and counts on from one that it received', async () => {
+    const metadata = { index: 7, term: 1, confState: { ...emptyConfState(), voters: [5n] } };
+    const snapshot = { ...emptySnapshot(), metadata };
+    const received = readyOf({ snapshot, committedEntries: [] });
+    const later = [8, 9, 10].map((index) => readyOf({ entries: [entry(index + 2)], committedEntries: [entry(index)] }));
+    const { calls, saves, ended } = drive([received, ...later], { snapshotEvery: 3 });
+    for (let i = 0; i < 4; i++) {
+      await turn();
+      saves[i]?.resolve();
+    }
+    await ended;
+    const loop = (index: number, text: string) => [
+      'save',
+      'send 1',
+      `committed index=${index} term=1 kind=normal text="${text}"`,
+      'advance',
+    ];
+    expect(calls).to.deep.equal([
+      ...['save', 'send 1', 'snapshot index=7 term=1', 'advance'],
+      ...loop(8, '\\b'),
+      ...loop(9, '\\t'),
+      ...loop(10, '\\n'),
+      'snapshot 10, compact 9, voters 5',
+    ]);
+  });
+});
