@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig } from 'axios';
 import type { TransportContext } from './context.js';
@@ -31,11 +32,13 @@ interface PlainRequest {
   readonly body?: Buffer | Readable;
   readonly agents: LinkAgents;
   readonly signal: AbortSignal;
+  /** Gets the request before its body is sent: for trailers, which axios does not know. */
+  readonly onRequest?: (request: ClientRequest) => void;
 }
 
 /** Send a request as it stands; resolves with the answer's head. The caller must read or destroy its body. */
 export async function open(options: PlainRequest): Promise<IncomingMessage> {
-  const { method, url, path, headers, body, agents, signal } = options;
+  const { method, url, path, headers, body, agents, signal, onRequest } = options;
   const response = await axios.request<IncomingMessage>({
     ...plain,
     method,
@@ -44,11 +47,21 @@ export async function open(options: PlainRequest): Promise<IncomingMessage> {
     ...(body === undefined ? {} : { data: body }),
     httpAgent: agents.http,
     ...(agents.https === undefined ? {} : { httpsAgent: agents.https }),
+    ...(onRequest === undefined ? {} : { transport: { request: watched(onRequest) } }),
     signal,
   });
   // A connection that breaks after its head must not surface as an error that nobody listens to.
   response.data.on('error', () => undefined);
   return response.data;
+}
+
+/** What axios opens requests by, with an ear for them. */
+function watched(onRequest: (request: ClientRequest) => void) {
+  return (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest => {
+    const opened = (options.protocol === 'https:' ? https : http).request(options, onAnswer);
+    onRequest(opened);
+    return opened;
+  };
 }
 
 interface RequestToPeer extends Omit<PlainRequest, 'agents'> {

@@ -20,7 +20,7 @@ export type {
   SocketListenOptions,
   TransportLogger,
 } from './options.js';
-export { SnapshotFolder } from './snapshot/folder.js';
+export { SnapshotFolder, type SnapshotFolderOptions } from './snapshot/folder.js';
 export type { SnapshotBody, SnapshotProgress, SnapshotSink, SnapshotStore } from './snapshot/store.js';
 export type { FollowerStatsJson, LeaderStatsJson } from './stats/leader-stats.js';
 export { type MetricsRegistry, prometheusMetrics, type TransportMetrics } from './stats/metrics.js';

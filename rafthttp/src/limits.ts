@@ -48,6 +48,12 @@ export const SNAPSHOT_DISK_RESERVE: number = 128 * 1000 * 1000;
 /** Streamed snapshots that are being received at the same time, of all senders; of one sender it is one. */
 export const MAX_INCOMING_SNAPSHOTS = 2;
 
+/** Bodies in a folder whose snapshots nobody has opened. Beyond that the oldest gives way, but only after the time below. */
+export const MAX_UNTAKEN_SNAPSHOTS = 8;
+
+/** How long a body waits at least for its snapshot to come out of raft. */
+export const UNTAKEN_SNAPSHOT_MS = 60_000;
+
 /** A streamed snapshot that is slower than this on average, in bytes per second, may have to give way. */
 export const SLOW_SNAPSHOT_RATE: number = 1024 * 1024;
 

@@ -244,12 +244,14 @@ export class HttpTransport implements Transport {
   async serve(options: ListenOptions): Promise<Listener> {
     if (this.stopped !== undefined)
       throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
-    await this.snapshots?.clean().catch((error: unknown) => {
-      // The first snapshot to come tries again, and is refused where it fails again.
-      this.ctx.logger.warn('failed to remove the remains of snapshots', { error: String(error) });
-    });
     const listener = await listen(this.ctx, this.router, options);
     this.listeners.add(listener);
+    // Not before: another process that runs at this address may be using the folder. No snapshot is stored earlier.
+    await this.snapshots?.clean().catch((error: unknown) => {
+      this.ctx.logger.warn('failed to remove the remains of snapshots; the next one tries again', {
+        error: String(error),
+      });
+    });
     // It may have been stopped while the address was being taken.
     if (this.stopped !== undefined) await listener.close();
     return listener;

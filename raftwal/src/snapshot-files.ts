@@ -32,6 +32,8 @@ export class SnapshotFiles {
   readonly dir: string;
   private readonly fs: Fs;
   private readonly logger: Pick<Logger, 'warn'> | undefined;
+  /** Files that were begun. */
+  private scratches = 0;
 
   private constructor(dir: string, fs: Fs, logger: Pick<Logger, 'warn'> | undefined) {
     this.dir = dir;
@@ -123,22 +125,18 @@ export class SnapshotFiles {
   }
 
   /**
-   * Saves the state of an application up to `index`, of any length, as it comes. Where there is one of this index, that one stays.
+   * Saves the state of an application up to `index`, of any length, as it comes. It replaces one that is there: a file that nobody knows
+   * the origin of must not stand for what the caller has. Several calls may be under way, also for one index: the last to end stays.
    * Resolves to its length in bytes.
    */
   async saveStream(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, index: number): Promise<number> {
-    const name = `${hex16(index)}.snap.db`;
     let length = 0;
-    await this.place(
-      name,
-      async (file) => {
-        for await (const piece of source) {
-          if (piece.length > 0) await writeFully(file, piece, length);
-          length += piece.length;
-        }
-      },
-      true,
-    );
+    await this.place(`${hex16(index)}.snap.db`, async (file) => {
+      for await (const piece of source) {
+        if (piece.length > 0) await writeFully(file, piece, length);
+        length += piece.length;
+      }
+    });
     return length;
   }
 
@@ -196,10 +194,10 @@ export class SnapshotFiles {
     return removed;
   }
 
-  /** Writes a file under another name, makes it durable, and gives it its own. */
-  private async place(name: string, fill: (file: FsFile) => Promise<void>, keepPresent = false): Promise<void> {
+  /** Writes a file under a name of this call's own, makes it durable, and gives it its name. */
+  private async place(name: string, fill: (file: FsFile) => Promise<void>): Promise<void> {
     const { fs, dir } = this;
-    const scratch = join(dir, `${name}.tmp`);
+    const scratch = join(dir, `${this.scratches++}-${name}.tmp`);
     const file = await fs.open(scratch, { write: true, create: true, truncate: true });
     try {
       await fill(file);
@@ -210,10 +208,6 @@ export class SnapshotFiles {
       throw error;
     }
     await file.close();
-    if (keepPresent && (await fs.readdir(dir)).includes(name)) {
-      await fs.unlink(scratch);
-      return;
-    }
     await fs.rename(scratch, join(dir, name));
     await fs.syncDirectory(dir);
   }

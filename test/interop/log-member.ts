@@ -172,7 +172,7 @@ class LogMember {
     this.streamed++;
     const { metadata } = snapshot;
     const parts: Uint8Array[] = [];
-    for await (const chunk of (await this.bodies.open(metadata.index)).chunks) parts.push(chunk);
+    for await (const chunk of (await this.bodies.open(snapshot)).chunks) parts.push(chunk);
     return this.node.step({ ...message, snapshot: { data: Buffer.concat(parts), metadata } });
   }
 

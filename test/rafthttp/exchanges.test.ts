@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Snapshot } from '@raft-ts/proto';
 import { SnapshotFolder } from '@raft-ts/rafthttp';
 import { Header, MAX_HEADER_BYTES } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
@@ -165,7 +166,10 @@ describe('answers, beside those of etcd', () => {
       const to = processed?.[0]?.to;
       // The transport that recorded them was member 1 and took messages to anybody.
       const id = typeof to === 'string' ? BigInt(to) : name.startsWith('snapshot/') ? 2n : 1n;
-      const { listener, receiver, transport, folder } = await startRecorded(id, name === 'snapshot/save-fails');
+      const { listener, receiver, transport, folder, snapshots } = await startRecorded(
+        id,
+        name === 'snapshot/save-fails',
+      );
       if (name.includes('/process-')) receiver.onProcess = () => Promise.reject(new Error('raft is stopped'));
 
       const answer = await exchangeRaw(listener.address.port, requestOf(exchange), {
@@ -187,8 +191,11 @@ describe('answers, beside those of etcd', () => {
       const taken = answer.status === 204 || answer.status === 500 ? (processed ?? []) : [];
       expect(receiver.processed).to.have.length(taken.length);
       if (name.startsWith('snapshot/')) {
-        const stored = answer.status === 400 ? [] : (processed ?? []);
+        // Etcd keeps the body of a message that was refused.
+        const stored = answer.status === 204 ? (processed ?? []) : [];
         expect(readdirSync(folder)).to.have.length(stored.length);
+        // It has etcd's name once it was opened.
+        for (const one of receiver.processed) if (stored.length > 0) await snapshots.open(one.snapshot as Snapshot);
         for (const [file, hex] of Object.entries(exchange.files ?? {})) {
           if (stored.length > 0) expect(readFileSync(join(folder, file), 'hex')).to.equal(hex);
         }
@@ -214,7 +221,10 @@ describe('answers, beside those of etcd', () => {
 });
 
 /** Cluster 1000, peer 2, removed dead, as where the exchanges were recorded. */
-async function startRecorded(id: bigint, failing = false): Promise<Member & { folder: string }> {
+async function startRecorded(
+  id: bigint,
+  failing = false,
+): Promise<Member & { folder: string; snapshots: SnapshotFolder }> {
   const folder = scratchFolder();
   const snapshots = new SnapshotFolder(folder);
   if (failing) snapshots.create = () => Promise.reject(new Error('the folder is missing'));
@@ -222,7 +232,7 @@ async function startRecorded(id: bigint, failing = false): Promise<Member & { fo
   member.receiver.removed.add(0xdeadn);
   // A port that nothing listens at; it only has to be known.
   member.transport.addPeer(2n, ['http://127.0.0.1:1']);
-  return { ...member, folder };
+  return { ...member, folder, snapshots };
 }
 
 function expectDateAndIncarnation({ status, headers }: RawAnswer, incarnation: string | undefined, name: string): void {

@@ -109,7 +109,7 @@ export class InteropMember implements TransportReceiver {
     if (type !== MessageType.MsgSnap || snapshot === undefined || (snapshot.data?.length ?? 0) > 0) return message;
     const { metadata } = snapshot;
     this.streamedIn.push(metadata.index);
-    const data = await readAll((await this.bodies.open(metadata.index)).chunks);
+    const data = await readAll((await this.bodies.open(snapshot)).chunks);
     return { ...message, snapshot: { data, metadata } };
   }
 

@@ -37,8 +37,8 @@ function headerLines(req: IncomingMessage): string[] {
   return lines;
 }
 
-/** Headers that belong to the HTTP client, or name this process, and the length, because etcd writes zeros. */
-const aside = /^(Host|User-Agent|Accept-Encoding|Accept|Connection|Content-Length|X-Raft-Incarnation|X-Raft-Run): /u;
+/** Headers that belong to the HTTP client, or are ours alone, and the length, because etcd writes zeros. */
+const aside = /^(Host|User-Agent|Accept-Encoding|Accept|Connection|Content-Length|X-Raft-(Incarnation|Run)|Trailer): /u;
 
 function comparable(lines: readonly string[]): string[] {
   return lines.filter((line) => !aside.test(line)).sort();

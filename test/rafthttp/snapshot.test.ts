@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message } from '@raft-ts/proto';
+import type { Message, Snapshot } from '@raft-ts/proto';
 import { MessageType, RaftError } from '@raft-ts/proto';
-import { type HttpTransportOptions, SnapshotFolder, type SnapshotProgress } from '@raft-ts/rafthttp';
-import { encodeEnvelope, MAX_ENVELOPE_BYTES } from '@raft-ts/rafthttp/internal';
+import { type HttpTransportOptions, SnapshotFolder, type SnapshotProgress, type SnapshotSink } from '@raft-ts/rafthttp';
+import { encodeEnvelope, MAX_ENVELOPE_BYTES, MAX_UNTAKEN_SNAPSHOTS } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   append,
@@ -27,13 +28,25 @@ import {
 
 interface Keeper extends Member {
   readonly folder: string;
+  readonly bodies: SnapshotFolder;
 }
 
 /** A member that keeps the bodies of snapshots. */
 async function startKeeper(id: bigint, options: Partial<HttpTransportOptions> = {}): Promise<Keeper> {
   const folder = scratchFolder();
-  const member = await startMember(id, { snapshots: new SnapshotFolder(folder), ...options });
-  return { ...member, folder };
+  const bodies = new SnapshotFolder(folder);
+  const member = await startMember(id, { snapshots: bodies, ...options });
+  return { ...member, folder, bodies };
+}
+
+/** The body that this member has for a snapshot, as text. */
+async function readBody({ bodies }: Pick<Keeper, 'bodies'>, which: Message | number): Promise<string> {
+  const { size, chunks } = await bodies.open(typeof which === 'number' ? which : (which.snapshot as Snapshot));
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  const whole = Buffer.concat(parts);
+  expect(whole).to.have.length(size);
+  return whole.toString('latin1');
 }
 
 /** A MsgSnap of member 1 to member 2 whose body travels beside it. */
@@ -76,9 +89,9 @@ describe('streamed snapshots', () => {
       a.transport.addPeer(2n, [b.listener.url]);
       const body = bytesOf(100_000);
       const one = envelope();
-      b.receiver.onProcess = ({ type }) => {
-        if (type !== MessageType.MsgSnap) return;
-        expect(readFileSync(join(b.folder, '0000000000000009.snap.db')).equals(body)).to.equal(true);
+      b.receiver.onProcess = async (received) => {
+        expect(readdirSync(b.folder)).to.have.length(1).and.not.include('0000000000000009.snap.db');
+        expect(await readBody(b, received)).to.equal(body.toString('latin1'));
       };
       const status = await a.transport.sendSnapshot(one, { size: body.length, chunks: chunksOf(body) });
       expect(status).to.equal('finish');
@@ -96,6 +109,7 @@ describe('streamed snapshots', () => {
       const source = new SnapshotFolder(a.folder);
       writeFileSync(source.path(9), body);
       expect(await a.transport.sendSnapshot(envelope(), await source.open(9))).to.equal('finish');
+      await b.bodies.open(9);
       expect(readFileSync(new SnapshotFolder(b.folder).path(9)).equals(body)).to.equal(true);
     });
 
@@ -103,7 +117,7 @@ describe('streamed snapshots', () => {
       const [a, b] = [await startMember(1n), await startKeeper(2n)];
       a.transport.addPeer(2n, [b.listener.url]);
       expect(await a.transport.sendSnapshot(envelope(), { size: 0, chunks: chunksOf(bytesOf(0)) })).to.equal('finish');
-      expect(readFileSync(join(b.folder, '0000000000000009.snap.db'))).to.have.length(0);
+      expect(await readBody(b, 9)).to.equal('');
     });
 
     it('both sides tell how far it is', async () => {
@@ -271,12 +285,19 @@ describe('streamed snapshots', () => {
       expect(a.receiver.unreachable).to.deep.equal([]);
     });
 
-    it('a receiver that does not take the message: the body stays, the sender learns', async () => {
-      const [a, b] = [await startMember(1n), await startKeeper(2n)];
-      a.transport.addRemote(2n, [b.listener.url]);
-      b.receiver.onProcess = () => Promise.reject(new Error('raft is stopped'));
-      await expectFailure(a, [2n]);
-      expect(readdirSync(b.folder)).to.have.length(1);
+    it('a receiver that does not take the message: nothing of the body is left, the sender learns', async () => {
+      for (const opens of [false, true]) {
+        const [a, b] = [await startMember(1n), await startKeeper(2n)];
+        a.transport.addRemote(2n, [b.listener.url]);
+        b.receiver.onProcess = async (received) => {
+          if (opens) await readBody(b, received);
+          throw new Error('raft is stopped');
+        };
+        await expectFailure(a, [2n]);
+        expect(readdirSync(b.folder)).to.deep.equal([]);
+        const error: unknown = await b.bodies.open(9).catch((caught: unknown) => caught);
+        expect(error).to.include({ code: 'ERR_RAFT_SNAPSHOT_BODY', reason: 'missing' });
+      }
     });
 
     it('only a MsgSnap has a body', async () => {
@@ -431,9 +452,79 @@ describe('streamed snapshots', () => {
       const young = await beginSnapshot(b, 3n);
       expect((await exchangeRaw(port, bytes)).status).to.equal(204);
       await eventually('the slow one is told', () => told.includes('too slow while another sender waits'));
-      expect(readdirSync(b.folder).filter((name) => name.startsWith('tmp'))).to.have.length(1);
+      await eventually('nothing of it is left', () => readdirSync(b.folder).length === 2);
       expect((await exchangeRaw(port, bytes)).status).to.equal(204);
       young.destroy();
+    });
+
+    it('one that drips in the name of a member whose real one comes', async () => {
+      const b = await startKeeper(2n, { timings: { ...quick, readTimeoutMs: 60_000, snapshotSlowMs: 300 } });
+      const drip = await beginSnapshot(b, 1n);
+      const a = await startMember(1n);
+      a.transport.addRemote(2n, [b.listener.url]);
+      const send = (): Promise<string> =>
+        a.transport.sendSnapshot(envelope(), { size: 6, chunks: chunksOf(Buffer.from('honest')) });
+      expect(await send(), 'it may still be quick').to.equal('failure');
+      await sleep(400);
+      expect(await send()).to.equal('finish');
+      expect(b.receiver.processed).to.have.length(1);
+      await eventually('nothing of the drip is left', () => readdirSync(b.folder).length === 1);
+      expect(await readBody(b, b.receiver.processed[0] as Message)).to.equal('honest');
+      drip.destroy();
+    });
+
+    describe('a checksum', () => {
+      const trailer = 'X-Raft-Snapshot-Sha256';
+
+      /** A snapshot with these trailers, as chunks. */
+      function chunked(body: Buffer, head: Record<string, string>, trailers: string): Buffer {
+        return Buffer.concat([
+          Buffer.from(requestHead('POST', '/raft/snapshot', 1n, { 'Transfer-Encoding': 'chunked', ...head })),
+          Buffer.from(`${body.length.toString(16)}\r\n`),
+          body,
+          Buffer.from(`\r\n0\r\n${trailers}\r\n`),
+        ]);
+      }
+
+      it('goes with each snapshot of ours, over message and body', async () => {
+        const a = await startMember(1n);
+        let sum: string | undefined;
+        const hash = createHash('sha256');
+        const { url } = await startServer((req, res) => {
+          expect(req.headers.trailer).to.equal(trailer);
+          req.on('data', (chunk: Buffer) => hash.update(chunk));
+          req.on('end', () => {
+            sum = req.trailers[trailer.toLowerCase()];
+            res.writeHead(204).end();
+          });
+        });
+        a.transport.addRemote(2n, [url]);
+        const body = bytesOf(3000);
+        expect(await a.transport.sendSnapshot(envelope(), { size: 3000, chunks: chunksOf(body) })).to.equal('finish');
+        expect(sum).to.equal(hash.digest('hex'));
+      });
+
+      it('that is wrong, or promised and missing, refuses the snapshot; Go sends none', async () => {
+        const b = await startKeeper(2n);
+        const { port } = b.listener.address;
+        const all = Buffer.concat([encodeEnvelope(envelope()), bytesOf(500)]);
+        const right = createHash('sha256').update(all).digest('hex');
+        const other = Buffer.concat([encodeEnvelope(envelope(10)), bytesOf(500)]);
+        const promise = { Trailer: trailer };
+        for (const [bytes, trailers] of [
+          [all, `${trailer}: ${right.replace(/./u, (digit) => (digit === '0' ? '1' : '0'))}\r\n`],
+          [all, ''],
+          [other, `${trailer}: ${right}\r\n`],
+        ] as const) {
+          const answer = await exchangeRaw(port, chunked(bytes, promise, trailers));
+          expect(answer).to.include({ status: 500, body: 'failed to save KV snapshot (checksum mismatch)\n' });
+          expect(readdirSync(b.folder)).to.deep.equal([]);
+          expect(b.receiver.processed).to.deep.equal([]);
+        }
+        expect((await exchangeRaw(port, chunked(all, promise, `${trailer}: ${right}\r\n`))).status).to.equal(204);
+        expect((await exchangeRaw(port, chunked(all, {}, ''))).status).to.equal(204);
+        expect((await exchangeRaw(port, postSnapshot(all))).status).to.equal(204);
+      });
     });
 
     it('one that comes compressed', async () => {
@@ -453,15 +544,109 @@ describe('streamed snapshots', () => {
       expect(readdirSync(folder).sort()).to.deep.equal(['000000000000000a.snap.db', 'mine.txt']);
     });
 
-    it('the first of two bodies with one index stays', async () => {
-      const folder = new SnapshotFolder(scratchFolder());
-      const [first, second] = [await folder.create(envelope(5)), await folder.create(envelope(5))];
+    /** A body that came, and whose message was not refused. */
+    async function arrive(folder: SnapshotFolder, one: Message, text: string): Promise<SnapshotSink> {
+      const sink = await folder.create(one);
+      await sink.write(Buffer.from(text));
+      await sink.commit();
+      return sink;
+    }
+
+    const withVoters = (one: Message, voters: bigint[]): Message => {
+      const { metadata } = one.snapshot as Snapshot;
+      const confState = { ...metadata.confState, voters };
+      return { ...one, snapshot: { data: undefined, metadata: { ...metadata, confState } } };
+    };
+
+    it('gives each snapshot the body that came with it, in whatever order they came', async () => {
+      for (const honestFirst of [true, false]) {
+        const bodies = new SnapshotFolder(scratchFolder());
+        // A message that raft drops without a word, and one that it takes, of the same index.
+        const [forged, honest] = [withVoters(envelope(5), [7n]), envelope(5)];
+        const both: [Message, string][] = [
+          [forged, 'forged'],
+          [honest, 'honest'],
+        ];
+        for (const [one, text] of honestFirst ? both.reverse() : both) await arrive(bodies, one, text);
+        const error: unknown = await bodies.open(5).catch((caught: unknown) => caught);
+        expect(error).to.include({ code: 'ERR_RAFT_SNAPSHOT_BODY', reason: 'ambiguous' });
+        expect(await readBody({ bodies }, honest)).to.equal('honest');
+        expect(readdirSync(bodies.folder)).to.deep.equal(['0000000000000005.snap.db']);
+        // Again, also by a copy, or by the index.
+        expect(await readBody({ bodies }, structuredClone(honest))).to.equal('honest');
+        expect(await readBody({ bodies }, 5)).to.equal('honest');
+      }
+    });
+
+    it('gives the very snapshot its own body, although others are equal', async () => {
+      const bodies = new SnapshotFolder(scratchFolder());
+      const [first, second] = [envelope(5), envelope(5)];
+      await arrive(bodies, first, 'first');
+      await arrive(bodies, second, 'second');
+      expect(await readBody({ bodies }, second)).to.equal('second');
+      const others = new SnapshotFolder(scratchFolder());
+      await arrive(others, first, 'first');
+      await arrive(others, second, 'second');
+      // Of equal ones raft has taken the first; of messages that of the highest term.
+      await arrive(others, envelope(5, { term: 3 }), 'later term');
+      await arrive(others, envelope(5, { term: 3 }), 'later term again');
+      expect(await readBody({ bodies: others }, envelope(5))).to.equal('later term');
+    });
+
+    it('a body of an earlier process or transfer gives way to the one of the snapshot that raft took', async () => {
+      const bodies = new SnapshotFolder(scratchFolder());
+      writeFileSync(bodies.path(5), 'old');
+      const one = envelope(5);
+      await arrive(bodies, one, 'new');
+      expect(await readBody({ bodies }, 5)).to.equal('old');
+      expect(await readBody({ bodies }, one)).to.equal('new');
+      expect(await readBody({ bodies }, 5)).to.equal('new');
+    });
+
+    it('two bodies of one index may be under way at the same time', async () => {
+      const bodies = new SnapshotFolder(scratchFolder());
+      const messages = [envelope(5), withVoters(envelope(5), [7n])] as const;
+      const [first, second] = [await bodies.create(messages[0]), await bodies.create(messages[1])];
       await second.write(Buffer.from('second'));
       await first.write(Buffer.from('first'));
       await first.commit();
       await second.commit();
-      expect(readdirSync(folder.folder)).to.deep.equal(['0000000000000005.snap.db']);
-      expect(readFileSync(folder.path(5), 'utf8')).to.equal('first');
+      await first.abort();
+      expect(await readBody({ bodies }, messages[1])).to.equal('second');
+    });
+
+    it('a message that is refused after its body was opened takes only its own body with it', async () => {
+      const bodies = new SnapshotFolder(scratchFolder());
+      const [refused, taken] = [envelope(5), envelope(5)];
+      const sink = await arrive(bodies, refused, 'refused');
+      await bodies.open(refused.snapshot as Snapshot);
+      await arrive(bodies, taken, 'taken');
+      await bodies.open(taken.snapshot as Snapshot);
+      await sink.abort();
+      expect(await readBody({ bodies }, 5)).to.equal('taken');
+    });
+
+    it('what nobody opened does not outlive the process, is bounded, and goes when a later one is opened', async () => {
+      const bodies = new SnapshotFolder(scratchFolder());
+      for (let i = 1; i <= MAX_UNTAKEN_SNAPSHOTS; i++) await arrive(bodies, envelope(i), String(i));
+      const error: unknown = await bodies.create(envelope(99)).catch((caught: unknown) => caught);
+      expect(error).to.include({ code: 'ERR_RAFT_SNAPSHOT_BODY', reason: 'full' });
+      expect(await readBody({ bodies }, envelope(7))).to.equal('7');
+      expect(readdirSync(bodies.folder)).to.have.length(MAX_UNTAKEN_SNAPSHOTS - 6);
+      await bodies.removeRemains();
+      expect(await readBody({ bodies }, envelope(8)), 'ours').to.equal('8');
+      await arrive(bodies, envelope(9), 'left by a crash');
+      await new SnapshotFolder(bodies.folder).removeRemains();
+      expect(readdirSync(bodies.folder)).to.deep.equal(['0000000000000007.snap.db', '0000000000000008.snap.db']);
+    });
+
+    it('of what nobody opened the oldest gives way after a while', async () => {
+      const bodies = new SnapshotFolder(scratchFolder(), { untakenMs: 0 });
+      for (let i = 1; i <= MAX_UNTAKEN_SNAPSHOTS + 2; i++) await arrive(bodies, envelope(i), String(i));
+      expect(readdirSync(bodies.folder)).to.have.length(MAX_UNTAKEN_SNAPSHOTS);
+      const error: unknown = await bodies.open(2).catch((caught: unknown) => caught);
+      expect(error).to.include({ reason: 'missing' });
+      expect(await readBody({ bodies }, 3)).to.equal('3');
     });
 
     it('release removes what is older', async () => {

@@ -74,7 +74,7 @@ describe('snapshot files', () => {
     const fs = new FaultyFs();
     const dir = join(scratchFolder(), 'snap');
     await (await SnapshotFiles.open(dir, { fs })).save(snapshot);
-    const name = '0000000000000001-0000000000000001.snap.tmp';
+    const name = '0-0000000000000001-0000000000000001.snap.tmp';
     const order = [`datasync ${name}`, `rename ${name}`, 'syncDirectory snap'];
     expect(fs.calls.filter((call) => order.includes(call)).slice(-3)).to.deep.equal(order);
   });
@@ -91,8 +91,6 @@ describe('snapshot files', () => {
     const files = await SnapshotFiles.open(dir);
     const pieces = Array.from({ length: 40 }, (_, i) => new Uint8Array(100_000).fill(i));
     expect(await files.saveStream(pieces, 7)).to.equal(4_000_000);
-    // One that is there stays.
-    await files.saveStream([new Uint8Array(3)], 7);
     let length = 0;
     for await (const piece of files.loadStream(7)) {
       for (let at = 0; at < piece.length; at += 50_000) expect(piece[at]).to.equal(Math.floor((length + at) / 100_000));
@@ -100,6 +98,33 @@ describe('snapshot files', () => {
     }
     expect(length).to.equal(4_000_000);
     await refused(files.loadStream(8).next(), 'ERR_RAFT_SNAP_NONE');
+  });
+
+  it('replace a stream of their index, each with all of its own bytes, though two come at the same time', async () => {
+    const dir = join(scratchFolder(), 'snap');
+    const files = await SnapshotFiles.open(dir);
+    const textOf = async (): Promise<string> => {
+      const parts: Uint8Array[] = [];
+      for await (const piece of files.loadStream(7)) parts.push(piece);
+      return Buffer.concat(parts).toString();
+    };
+    writeFileSync(join(dir, '0000000000000007.snap.db'), 'of whom nobody knows');
+    let go: () => void = () => {};
+    const wait = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    async function* slow(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('slow');
+      await wait;
+      yield Buffer.from(' one');
+    }
+    const slowly = files.saveStream(slow(), 7);
+    await files.saveStream([Buffer.from('quick')], 7);
+    expect(await textOf()).to.equal('quick');
+    go();
+    await slowly;
+    expect(await textOf()).to.equal('slow one');
+    expect(readdirSync(dir)).to.deep.equal(['0000000000000007.snap.db']);
   });
 
   it('whose stream breaks off leave nothing', async () => {

@@ -35,6 +35,8 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   try {
     await ctx.gateway.process(received.message);
   } catch (error) {
+    // Otherwise it would be found later, as the body of a snapshot that raft has taken.
+    await received.discard();
     ctx.metrics?.snapshotReceiveFailed(from);
     ctx.warnings.warn('failed to process Raft message', { 'local-member-id': formatId(ctx.id), error: String(error) });
     if (isInvalidMessage(error)) return answer(req, res, 400, 'invalid raft message');

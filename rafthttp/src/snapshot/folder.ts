@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Message, RaftError } from '@raft-ts/proto';
+import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
+import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../limits.js';
+import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
 import type { SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
 
 const complete = /^([0-9a-f]{16})\.snap\.db$/u;
@@ -11,30 +13,58 @@ const remains = /^(?:tmp[0-9a-f-]+|db\.tmp.*)$/u;
 /** Bytes that are read from a file at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
+export interface SnapshotFolderOptions {
+  /** How long a body waits at least for raft to take its snapshot, in milliseconds. Default: one minute. */
+  readonly untakenMs?: number;
+}
+
 /**
- * Bodies of snapshots as files of one folder, named as etcd names them: `<index as 16 hex digits>.snap.db`. A file has
- * that name only once it is complete and durable.
+ * Bodies of snapshots as files of one folder, named as etcd names them: `<index as 16 hex digits>.snap.db`.
+ *
+ * A body that comes is bound to its message: its file has another name, and `open` finds it by its snapshot. Only then
+ * does it get the name of its index, because raft, which does not say which messages it drops, must have taken that
+ * snapshot. So open the body of `rd.snapshot` before that snapshot is saved: what was not opened by the next start is
+ * removed.
  */
 export class SnapshotFolder implements SnapshotStore {
   readonly folder: string;
+  private readonly untakenMs: number;
+  /** Bodies whose snapshots nobody has opened yet, in the order of their arrival. */
+  private readonly untaken = new Set<ReceivedBody>();
+  /** Bodies that came to this process and were opened, by their index: their messages may still be refused. */
+  private readonly taken = new Map<number, ReceivedBody>();
 
-  /** @param folder created where it is missing, by `removeRemains` or the first body */
-  constructor(folder: string) {
+  /** @param folder created if it is missing, by `removeRemains` or the first body */
+  constructor(folder: string, { untakenMs = UNTAKEN_SNAPSHOT_MS }: SnapshotFolderOptions = {}) {
     this.folder = folder;
+    this.untakenMs = untakenMs;
   }
 
+  /** Removes what an earlier process did not finish or use. Call it, or `serve`, only while no other process uses the folder. */
   async removeRemains(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
-    const left = (await readdir(this.folder)).filter((name) => remains.test(name));
-    await Promise.all(left.map((name) => rm(join(this.folder, name), { force: true })));
+    const own = new Set([...this.untaken].map(({ path }) => path));
+    const left = (await readdir(this.folder))
+      .filter((name) => remains.test(name))
+      .map((name) => join(this.folder, name));
+    await Promise.all(left.filter((path) => !own.has(path)).map((path) => rm(path, { force: true })));
   }
 
-  /** Bodies of two members with the same index may come at the same time: the first that is complete stays. */
   async create(message: Message): Promise<SnapshotSink> {
     await mkdir(this.folder, { recursive: true });
-    const temporary = join(this.folder, `tmp${randomUUID()}`);
-    const file = await open(temporary, 'wx', 0o600);
-    return new FolderSink(file, temporary, this.path(message.snapshot?.metadata.index ?? 0), this.folder);
+    await this.makeRoom();
+    const path = join(this.folder, `tmp${randomUUID()}`);
+    const file = await open(path, 'wx', 0o600);
+    let body: ReceivedBody | undefined;
+    return new FolderSink(file, {
+      complete: async () => {
+        // Its name is durable only with its folder, and is what `open` gives another one later.
+        await syncFolder(this.folder);
+        body = { path, snapshot: snapshotOf(message), term: message.term, completedMs: performance.now() };
+        this.untaken.add(body);
+      },
+      forget: () => (body === undefined ? rm(path, { force: true }) : this.forget(body)),
+    });
   }
 
   async freeBytes(): Promise<number | undefined> {
@@ -43,32 +73,82 @@ export class SnapshotFolder implements SnapshotStore {
     return bavail * bsize;
   }
 
-  /** Where the body of the snapshot at this index is, or would be. */
+  /** Where the body of the snapshot at this index is, or would be, once it was opened. */
   path(index: number): string {
     return join(this.folder, `${index.toString(16).padStart(16, '0')}.snap.db`);
   }
 
   /**
-   * The body of the snapshot at this index, to read or to send.
+   * Opens the body that came with this snapshot, and makes it the one of its index, durably. Bodies of the same or a
+   * lower index that came with other messages are deleted. By an index alone: the body that was opened before, or was
+   * put at `path`, otherwise one that has come, unless it is not clear which.
    *
-   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `missing`) where there is none
+   * @param which the snapshot out of a message or a Ready: the same object, or one with the same metadata
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`, reason `missing`; `ambiguous` if bodies of different snapshots have come
    */
-  async open(index: number): Promise<SnapshotBody> {
+  async open(which: Snapshot | number): Promise<SnapshotBody> {
+    const index = typeof which === 'number' ? which : which.metadata.index;
     const path = this.path(index);
-    const found = await stat(path).catch((cause: unknown) => {
-      throw new RaftError('ERR_RAFT_SNAPSHOT_BODY', `no body of the snapshot at index ${index}`, {
-        reason: 'missing',
-        cause,
-      });
-    });
-    return { size: found.size, chunks: readFile(path) };
+    const present = typeof which === 'number' ? await sizeOf(path) : undefined;
+    if (present === undefined) await this.take(which, index);
+    const size = present ?? (await sizeOf(path));
+    if (size === undefined) throw bodyError('missing', `no body of the snapshot at index ${index}`);
+    return { size, chunks: readFile(path) };
   }
 
-  /** Remove the bodies of snapshots below this index. */
+  /** Removes the bodies of snapshots below this index. */
   async release(index: number): Promise<void> {
     const names = await readdir(this.folder);
     const old = names.filter((name) => Number.parseInt(complete.exec(name)?.[1] ?? 'x', 16) < index);
     await Promise.all(old.map((name) => rm(join(this.folder, name), { force: true })));
+    for (const taken of this.taken.keys()) if (taken < index) this.taken.delete(taken);
+    await this.drop((body) => body.snapshot.metadata.index < index);
+  }
+
+  /** Its message was refused, perhaps after the receiver had opened it; another one may have come to that index since. */
+  private async forget(body: ReceivedBody): Promise<void> {
+    const { index } = body.snapshot.metadata;
+    if (this.untaken.delete(body)) return rm(body.path, { force: true });
+    if (this.taken.get(index) !== body) return;
+    this.taken.delete(index);
+    await rm(this.path(index), { force: true });
+  }
+
+  private async take(which: Snapshot | number, index: number): Promise<void> {
+    const body = bodyOf([...this.untaken], which);
+    if (body === 'ambiguous') {
+      throw bodyError(
+        'ambiguous',
+        `bodies of different snapshots at index ${index} have come: open one by its snapshot`,
+      );
+    }
+    // It may have been opened before.
+    if (body === undefined) return;
+    this.untaken.delete(body);
+    this.taken.set(index, body);
+    await rename(body.path, this.path(index));
+    await syncFolder(this.folder);
+    await this.drop(({ snapshot }) => snapshot.metadata.index <= index);
+  }
+
+  /**
+   * Raft may still take any of them, so that the oldest gives way only after a while; until then no more are taken in. Each
+   * was bounded in length when it came, and by the free space.
+   */
+  private async makeRoom(): Promise<void> {
+    if (this.untaken.size < MAX_UNTAKEN_SNAPSHOTS) return;
+    const now = performance.now();
+    const [oldest] = this.untaken;
+    if (oldest === undefined || now - oldest.completedMs < this.untakenMs) {
+      throw bodyError('full', `${this.untaken.size} snapshots wait to be installed`);
+    }
+    await this.drop((body) => body === oldest);
+  }
+
+  private async drop(isOld: (body: ReceivedBody) => boolean): Promise<void> {
+    const old = [...this.untaken].filter(isOld);
+    for (const body of old) this.untaken.delete(body);
+    await Promise.all(old.map(({ path }) => rm(path, { force: true })));
   }
 }
 
@@ -77,17 +157,20 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }
 
+interface SinkEvents {
+  /** The file is whole and durable. */
+  complete(): Promise<void>;
+  /** It is not wanted. */
+  forget(): Promise<void>;
+}
+
 class FolderSink implements SnapshotSink {
   private readonly file: FileHandle;
-  private readonly temporary: string;
-  private readonly final: string;
-  private readonly folder: string;
+  private readonly events: SinkEvents;
 
-  constructor(file: FileHandle, temporary: string, final: string, folder: string) {
+  constructor(file: FileHandle, events: SinkEvents) {
     this.file = file;
-    this.temporary = temporary;
-    this.final = final;
-    this.folder = folder;
+    this.events = events;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -102,29 +185,29 @@ class FolderSink implements SnapshotSink {
     } finally {
       await this.file.close();
     }
-    if (await exists(this.final)) {
-      await rm(this.temporary, { force: true });
-      return;
-    }
-    await rename(this.temporary, this.final);
-    // The name is durable only with its folder.
-    const folder = await open(this.folder, 'r');
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
+    await this.events.complete();
   }
 
   async abort(): Promise<void> {
     await this.file.close().catch(() => undefined);
-    await rm(this.temporary, { force: true });
+    await this.events.forget();
   }
 }
 
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.size;
+}
+
+function bodyError(reason: string, message: string): RaftError {
+  return new RaftError('ERR_RAFT_SNAPSHOT_BODY', message, { reason });
 }

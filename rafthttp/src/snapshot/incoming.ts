@@ -31,6 +31,8 @@ export interface ReceivedSnapshot {
   readonly message: Message;
   /** Bytes of envelope and body. */
   readonly bytes: number;
+  /** The message was refused: deletes the body. */
+  readonly discard: () => Promise<void>;
 }
 
 /** The reception is refused, with what the sender is told. */
@@ -72,7 +74,7 @@ export class IncomingSnapshots {
     sender: NodeId | undefined,
     check: (message: Message) => string | undefined,
   ): Promise<ReceivedSnapshot> {
-    if (this.underWay.has(sender) || !this.hasRoom()) {
+    if (!this.makeRoom(sender)) {
       throw new RefusedSnapshot(503, 'too many snapshots at the same time');
     }
     const chunks = new RequestChunks(req, this.options.idleMs);
@@ -84,17 +86,25 @@ export class IncomingSnapshots {
     }
   }
 
-  /** Is there a place? A sender that has been slow for long gives way: it could otherwise hold one for days. */
-  private hasRoom(): boolean {
+  /**
+   * Is there a place for this sender? One that has been slow for long gives way: it could otherwise hold a place for days.
+   * That also goes for one in the same name, because whoever reaches the port may have used it.
+   */
+  private makeRoom(sender: NodeId | undefined): boolean {
+    const own = this.underWay.get(sender);
+    if (own !== undefined) return this.displace(sender, own);
     if (this.underWay.size < MAX_INCOMING_SNAPSHOTS) return true;
-    for (const [sender, chunks] of this.underWay) {
-      const ms = chunks.ageMs;
-      if (ms < this.options.slowMs || chunks.taken >= (SLOW_SNAPSHOT_RATE * ms) / 1000) continue;
-      chunks.abort(new Error('too slow while another sender waits'));
-      this.leave(sender, chunks);
-      return true;
-    }
+    for (const [other, chunks] of this.underWay) if (this.displace(other, chunks)) return true;
     return false;
+  }
+
+  /** Takes this place away if who holds it has been slow for long. */
+  private displace(sender: NodeId | undefined, chunks: RequestChunks): boolean {
+    const ms = chunks.ageMs;
+    if (ms < this.options.slowMs || chunks.taken >= (SLOW_SNAPSHOT_RATE * ms) / 1000) return false;
+    chunks.abort(new Error('too slow while another sender waits'));
+    this.leave(sender, chunks);
+    return true;
   }
 
   private leave(sender: NodeId | undefined, chunks: RequestChunks): void {
@@ -113,8 +123,8 @@ export class IncomingSnapshots {
     const limit = await this.limitOf(announced);
     const body = { message, rest, chunks, limit, size: announced };
     try {
-      const bytes = await this.store(body);
-      return { message, bytes: envelopeBytes + bytes };
+      const { bytes, sink } = await this.store(body);
+      return { message, bytes: envelopeBytes + bytes, discard: () => this.discard(message, sink) };
     } catch (error) {
       throw error instanceof RefusedSnapshot ? error : saveFailed(error);
     }
@@ -136,7 +146,16 @@ export class IncomingSnapshots {
     return Math.min(maxBytes, room);
   }
 
-  private async store(body: Body): Promise<number> {
+  private async discard(message: Message, sink: SnapshotSink): Promise<void> {
+    try {
+      await sink.abort();
+    } catch (error) {
+      const fields = { ...snapshotFields(message), error: errorText(error) };
+      this.options.logger.warn('failed to delete the body of a refused snapshot; delete its file by hand', fields);
+    }
+  }
+
+  private async store(body: Body): Promise<{ bytes: number; sink: SnapshotSink }> {
     const { message, chunks, limit } = body;
     const fields = snapshotFields(message);
     this.options.logger.info('receiving database snapshot', fields);
@@ -145,7 +164,7 @@ export class IncomingSnapshots {
       const bytes = await this.copy(body, sink);
       await sink.commit();
       this.options.logger.info('received and saved database snapshot', { ...fields, 'incoming-snapshot-size': bytes });
-      return bytes;
+      return { bytes, sink };
     } catch (error) {
       await sink.abort().catch(() => undefined);
       const text = `${String(error)} after ${chunks.taken} bytes, of at most ${limit}`;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BODY_PACE_BYTES } from '../limits.js';
+import { checksumOf, promisesChecksum, SnapshotChecksum } from './checksum.js';
 
 /** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */
 export class RequestChunks {
@@ -7,7 +8,10 @@ export class RequestChunks {
   taken = 0;
   /** Bytes that the head announced, if it did. */
   readonly announced: number | undefined;
+  private readonly req: IncomingMessage;
   private readonly chunks: AsyncIterator<Buffer>;
+  /** Undefined if the sender has promised none: a Go member. */
+  private readonly checksum: SnapshotChecksum | undefined;
   private readonly idleMs: number;
   private readonly began: number = performance.now();
   /** Milliseconds that were waited, and bytes that came, since the pace was last kept. */
@@ -22,6 +26,8 @@ export class RequestChunks {
     const length = req.headers['content-length'];
     this.announced = length === undefined ? undefined : Number(length);
     this.idleMs = idleMs;
+    this.req = req;
+    this.checksum = promisesChecksum(req) ? new SnapshotChecksum() : undefined;
     // The connection must outlive the reading: the answer still goes over it.
     this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   }
@@ -39,7 +45,7 @@ export class RequestChunks {
 
   /**
    * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would hold
-   * the place of another one for as long as it likes.
+   * the place of another one for as long as it likes, or if it is not what the sender has summed up.
    */
   async next(): Promise<Buffer | undefined> {
     if (this.fault !== undefined) throw this.fault;
@@ -51,12 +57,20 @@ export class RequestChunks {
     const began = performance.now();
     try {
       const { done, value } = await Promise.race([this.chunks.next(), interrupted]);
-      if (done === true) return undefined;
+      if (done === true) return this.finish();
+      this.checksum?.update(value);
       this.keepPace(value.length, performance.now() - began);
       return value;
     } finally {
       clearTimeout(patience);
     }
+  }
+
+  private finish(): undefined {
+    if (this.checksum !== undefined && this.checksum.digest() !== checksumOf(this.req)) {
+      throw new Error('checksum mismatch');
+    }
+    return undefined;
   }
 
   private keepPace(bytes: number, waitedMs: number): void {

@@ -1,3 +1,4 @@
+import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message, NodeId } from '@raft-ts/proto';
 import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
@@ -10,6 +11,7 @@ import type { LogFields } from '../options.js';
 import type { PeerLinks } from '../peer-links.js';
 import type { PeerStatus } from '../peer-status.js';
 import type { UrlPicker } from '../url-picker.js';
+import { CHECKSUM_TRAILER, SnapshotChecksum } from './checksum.js';
 import { encodeEnvelope } from './envelope.js';
 import { indexOf } from './incoming.js';
 import type { SnapshotBody } from './store.js';
@@ -90,8 +92,11 @@ export class SnapshotSender {
         links,
         url,
         path: '/raft/snapshot',
-        headers: { 'Content-Type': 'application/octet-stream' },
+        headers: { 'Content-Type': 'application/octet-stream', Trailer: CHECKSUM_TRAILER },
         body: source.stream,
+        onRequest: (opened) => {
+          source.request = opened;
+        },
         signal: deadline.signal,
       });
       if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
@@ -111,9 +116,11 @@ export class SnapshotSender {
   }
 }
 
-/** The bytes of a request: the envelope, then the body, whose length is checked. */
+/** The bytes of a request: the envelope, then the body, whose length is checked, and the checksum of both. */
 class BodySource {
   readonly stream: Readable;
+  /** What carries them. */
+  request: ClientRequest | undefined;
   readonly envelopeBytes: number;
   /** The whole body was handed over. */
   done = false;
@@ -132,6 +139,8 @@ class BodySource {
 
   private async *read(envelope: Buffer, peer: NodeId, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
     const { size, chunks } = this.body;
+    const checksum = new SnapshotChecksum();
+    checksum.update(envelope);
     yield envelope;
     let bytes = 0;
     try {
@@ -139,6 +148,7 @@ class BodySource {
         if (chunk.length === 0) continue;
         bytes += chunk.length;
         if (bytes > size) break;
+        checksum.update(chunk);
         yield chunk;
         onBytes(bytes);
       }
@@ -148,6 +158,7 @@ class BodySource {
       throw error;
     }
     if (size === 0) onBytes(0);
+    this.request?.addTrailers({ [CHECKSUM_TRAILER]: checksum.digest() });
     this.done = true;
   }
 

@@ -8,27 +8,30 @@ export interface SnapshotBody {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** One body that is being stored. Calls come one after the other; the last is `commit` or `abort`. */
+/** One body that is being stored. Calls come one after the other. */
 export interface SnapshotSink {
-  /** Take these bytes; resolves when more may come. The chunk is not used afterwards. */
+  /** Takes these bytes; resolves when more may come. The chunk is not used afterwards. */
   write(chunk: Uint8Array): Promise<void>;
-  /** All has come: make it durable, and only then visible under the snapshot's index. */
+  /**
+   * All has come: makes it durable, and only then lets it be read, for this message's snapshot and no other. Whether raft
+   * takes the message is not known yet, so that nothing that is there already may be replaced.
+   */
   commit(): Promise<void>;
-  /** It will not be complete: forget all of it. */
+  /** It will not be complete, or its message was refused, which may be after `commit`: forgets all of it. */
   abort(): Promise<void>;
 }
 
 /**
  * Keeps the bodies of streamed snapshots from their arrival until raft installs them. `receiver.process` gets the
- * MsgSnap of a body after the body was committed.
+ * MsgSnap of a body after the body was committed. If it throws or rejects, the body is aborted.
  */
 export interface SnapshotStore {
-  /** Remove what bodies that were never committed have left. Called once, before the first `create`. */
+  /** Removes what bodies that nobody took have left. Called once, before the first `create`. */
   removeRemains(): Promise<void>;
   /**
-   * Begin to store the body of this snapshot. `message` has been checked as far as a transport can: it is for this
-   * member and from another one, and has an index, a term and voters. A rejection refuses it; the sender is told the
-   * error's text.
+   * Begins to store the body of this snapshot. `message` has been checked as far as a transport can: it is for this
+   * member and from another one, and has an index, a term and voters. Several bodies of one index may be under way. A
+   * rejection refuses it; the sender is told the error's text.
    */
   create(message: Message): Promise<SnapshotSink>;
   /** Bytes that there is room for; undefined where that is not known. */
