@@ -9,7 +9,8 @@ export const ERR_POSITION_RANGE = 'ERR_RAFT_POSITION_RANGE';
 
 /**
  * The bytes are not an encoding of the record. `reason` says in which way: `truncated`, `varint`, `field-number`,
- * `wire-type`, `group` or `nesting`, or `limit` for more fields, entries, responses or ids than a correct member sends.
+ * `wire-type` or `group`, which etcd refuses too; `nesting`, or `limit` for more fields, entries, responses, ids or steps
+ * than a correct member sends, which etcd takes.
  */
 export const ERR_DECODE = 'ERR_RAFT_DECODE';
 
@@ -40,6 +41,12 @@ export const MAX_FIELDS = 1024;
 
 /** Longer byte strings are not copied out of bytes that the message may keep: that would take long at once. */
 export const LARGEST_COPY: number = 32 * 1024 * 1024;
+
+/**
+ * The most steps of one membership change: far above any cluster. Two bytes make a step, which is a hundred in memory, so
+ * those beyond the limit are checked but not kept. etcd has no limit.
+ */
+export const MAX_CONF_CHANGES = 16_384;
 
 /** Builds the refusal of a value; `field` is `Record.field`. */
 export function outOfRange(field: string, value: unknown, allowed: string): RaftError {

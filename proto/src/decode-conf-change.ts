@@ -1,4 +1,6 @@
 /** Bytes of an entry's data to the membership change that it holds. */
+import { ERR_DECODE, MAX_CONF_CHANGES } from './codes.js';
+import { RaftError } from './errors.js';
 import {
   type ConfChange,
   type ConfChangeSingle,
@@ -67,11 +69,15 @@ function readConfChangeSingle(r: Reader): ConfChangeSingle {
   return { type, nodeId };
 }
 
-/** Reads a membership change of the second form, as `decodeMessage`. */
+/**
+ * Reads a membership change of the second form, as `decodeMessage`.
+ * @throws ERR_RAFT_DECODE; its reason is `limit` where nothing but their number is wrong
+ */
 export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   const r = newReader(bytes);
   let transition: ConfChangeTransition = ConfChangeTransition.ConfChangeTransitionAuto;
   const changes: ConfChangeSingle[] = [];
+  let steps = 0;
   let context: Uint8Array | undefined;
   while (r.pos < r.len) {
     const tag = readTag(r);
@@ -81,7 +87,8 @@ export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
         break;
       case 0x12: {
         const outer = enterRecord(r);
-        changes.push(readConfChangeSingle(r));
+        const change = readConfChangeSingle(r);
+        if (++steps <= MAX_CONF_CHANGES) changes.push(change);
         leaveRecord(r, outer);
         break;
       }
@@ -91,6 +98,11 @@ export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
       default:
         skipField(r, tag);
     }
+  }
+  if (steps > MAX_CONF_CHANGES) {
+    throw new RaftError(ERR_DECODE, `membership change of ${steps} steps; at most ${MAX_CONF_CHANGES} are taken`, {
+      reason: 'limit',
+    });
   }
   return { transition, changes, context };
 }

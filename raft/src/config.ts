@@ -49,6 +49,12 @@ export interface Config {
   readonly disableProposalForwarding?: boolean;
   /** The leader does not check that membership changes follow each other properly: the application does. */
   readonly disableConfChangeValidation?: boolean;
+  /**
+   * The leader appends no membership change that could not be decoded or applied, or that leads to more than 256
+   * members: an empty entry takes its place, and its proposer is told why. Default true; etcd has no such guard, and a
+   * change of that kind ends its members. Off with `disableConfChangeValidation`.
+   */
+  readonly guardConfChanges?: boolean;
   /** A leader that was removed, or demoted to learner, steps down as soon as it has applied that. */
   readonly stepDownOnRemoval?: boolean;
   /** A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member is built. */
@@ -110,6 +116,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     logger: config.logger ?? silentLogger,
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
+    guardConfChanges: (config.guardConfChanges ?? true) && config.disableConfChangeValidation !== true,
     stepDownOnRemoval: config.stepDownOnRemoval ?? false,
     random: config.random ?? seededRandom(crypto.getRandomValues(new Uint32Array(1))[0] as number),
   };

@@ -12,6 +12,11 @@ export const ERR_PROPOSAL_DROPPED = 'ERR_RAFT_PROPOSAL_DROPPED';
 export const ERR_CONF_CHANGE_REFUSED = 'ERR_RAFT_CONF_CHANGE_REFUSED';
 /** The membership change cannot be applied to this configuration. */
 export const ERR_CONF_CHANGE_INVALID = 'ERR_RAFT_CONF_CHANGE_INVALID';
+/**
+ * A committed membership change goes beyond a limit that etcd does not have; `reason` names it. Members of etcd may have
+ * carried it out, so a member that skipped it could count by another majority: it must end.
+ */
+export const ERR_CONF_CHANGE_LIMIT = 'ERR_RAFT_CONF_CHANGE_LIMIT';
 /** A membership change in text form is malformed. */
 export const ERR_CONF_CHANGE_SYNTAX = 'ERR_RAFT_CONF_CHANGE_SYNTAX';
 /** Two configuration states that must be equivalent are not. */

@@ -54,6 +54,7 @@ export {
   decodeConfChangeEntry,
   isConfChangeEntry,
 } from './confchange/conf-change.js';
+export { MAX_GUARDED_MEMBERS } from './confchange/guard.js';
 export type { Config, ReadOnlyOption } from './config.js';
 export {
   describeConfChange,
@@ -71,6 +72,7 @@ export {
   type DropReason,
   ERR_BOOTSTRAP,
   ERR_CONF_CHANGE_INVALID,
+  ERR_CONF_CHANGE_LIMIT,
   ERR_CONF_CHANGE_REFUSED,
   ERR_CONF_CHANGE_SYNTAX,
   ERR_CONFIG,

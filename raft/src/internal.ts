@@ -13,7 +13,7 @@ export { appliedTo, applyConfChange, restore, switchToConfig } from './membershi
 export { type StepOutcome } from './outcome.js';
 export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
-export { Raft } from './raft.js';
+export { MAX_TERM_RISE, Raft } from './raft.js';
 export { type Missing, RaftLog } from './raft-log.js';
 export { MAX_WAITING_READS, ReadOnly } from './read-only.js';
 export {

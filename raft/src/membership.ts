@@ -1,10 +1,21 @@
-import { type ConfState, type Entry, EntryType, MessageType, NONE, newMessage, type Snapshot } from '@raft-ts/proto';
+import {
+  type ConfState,
+  type Entry,
+  EntryType,
+  ERR_DECODE,
+  ERR_POSITION_RANGE,
+  MessageType,
+  NONE,
+  newMessage,
+  RaftError,
+  type Snapshot,
+} from '@raft-ts/proto';
 import { type ChangeResult, Changer } from './confchange/changer.js';
-import { type AnyConfChange, asV2 } from './confchange/conf-change.js';
+import { type AnyConfChange, asV2, decodeConfChangeEntry } from './confchange/conf-change.js';
 import { checkConfStatesEquivalent } from './confchange/conf-state.js';
 import { restoreConfig } from './confchange/restore.js';
 import { confStateText } from './describe.js';
-import { RaftPanic } from './errors.js';
+import { ERR_CONF_CHANGE_LIMIT, RaftPanic } from './errors.js';
 import type { Raft } from './raft.js';
 import { bcastAppend, maybeCommit, maybeSendAppend } from './replication.js';
 
@@ -39,6 +50,41 @@ export function tryConfChange(r: Pick<Raft, 'trk' | 'raftLog'>, cc: AnyConfChang
  */
 export function applyConfChange(r: Reach, cc: AnyConfChange): ConfState {
   return switchToConfig(r, tryConfChange(r, cc));
+}
+
+/**
+ * Carries out the membership change of a committed entry. One that etcd cannot decode or carry out either changes
+ * nothing, on every member alike, and is told of: it is in every log, and would end whoever takes it for an error.
+ * @throws ERR_RAFT_CONF_CHANGE_LIMIT where only this implementation refuses it
+ */
+export function applyConfChangeEntry(r: Reach & Pick<Raft, 'warnings'>, entry: Entry): ConfState {
+  let next: ChangeResult;
+  try {
+    next = tryConfChange(r, decodeConfChangeEntry(entry));
+  } catch (error) {
+    if (!(error instanceof RaftError)) throw error;
+    if (isOwnLimit(error)) throw beyondLimit(entry, error);
+    r.warnings.warn(
+      'skipped change',
+      () =>
+        `${r.id.toString(16)} skipped the membership change at index ${entry.index}, which no member can carry out, and keeps configuration ${r.trk.config}: ${error.message}. Whoever proposed it must propose another one`,
+    );
+    return r.trk.config.confState();
+  }
+  return switchToConfig(r, next);
+}
+
+/** May etcd have carried this out? It takes more of everything, lies deeper in itself, and has positions of 64 bits. */
+function isOwnLimit({ code, reason }: RaftError): boolean {
+  return code === ERR_POSITION_RANGE || (code === ERR_DECODE && (reason === 'limit' || reason === 'nesting'));
+}
+
+function beyondLimit({ index, term }: Entry, cause: RaftError): RaftError {
+  return new RaftError(
+    ERR_CONF_CHANGE_LIMIT,
+    `the committed membership change at index ${index} of term ${term} goes beyond what this implementation can carry out: ${cause.message}. Members that run etcd may have carried it out, so this one must not go on without it: remove it from the cluster, or replace it by a member that runs etcd`,
+    { reason: cause.reason ?? cause.code, cause },
+  );
 }
 
 /** Counts by this configuration from now on, and does what follows from that. */

@@ -1,9 +1,16 @@
-import { type ConfState, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { type ConfState, type Entry, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
 import { onAbort } from './abort-listeners.js';
 import type { Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
-import { ERR_MESSAGE_INVALID, ERR_READY_CONSUMER, ERR_STOPPED, RaftPanic, tooManyWaiters } from './errors.js';
+import {
+  ERR_CONF_CHANGE_LIMIT,
+  ERR_MESSAGE_INVALID,
+  ERR_READY_CONSUMER,
+  ERR_STOPPED,
+  RaftPanic,
+  tooManyWaiters,
+} from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
 import { type Logger, silentLogger } from './logger.js';
 import { type ProposalReceipt, RawNode } from './raw-node.js';
@@ -333,16 +340,35 @@ export class Node {
   }
 
   /**
-   * Carries out a membership change from `committedEntries`, before `advance()`.
+   * Carries out the membership change of an entry from `committedEntries`, before `advance()`. One that no member can
+   * carry out changes nothing and is told of.
+   * @throws as `RawNode.applyConfChangeEntry`, which then ends the node; ERR_RAFT_STOPPED
+   */
+  applyConfChangeEntry(entry: Entry): ConfState {
+    try {
+      return this.change(() => this.rawNode.applyConfChangeEntry(entry));
+    } catch (error) {
+      // Whoever goes on without the change may count by another majority than the other members.
+      if (error instanceof RaftError && error.code === ERR_CONF_CHANGE_LIMIT) this.end(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Carries out a membership change that was committed, for applications that decode it themselves.
    * @throws as `RawNode.applyConfChange`; ERR_RAFT_STOPPED
    */
   applyConfChange(cc: AnyConfChange): ConfState {
+    return this.change(() => this.rawNode.applyConfChange(cc));
+  }
+
+  private change(apply: () => ConfState): ConfState {
     if (this.ended !== undefined) throw this.ended;
     if (this.running) throw new RaftPanic('invariant', 'applyConfChange was called from within raft');
     return this.execute(() => {
       const { raft } = this.rawNode;
       const wasMember = raft.trk.progress.has(raft.id);
-      const confState = this.rawNode.applyConfChange(cc);
+      const confState = apply();
       // A member that was removed takes no more proposals until it hears of another leader.
       if (wasMember && !raft.trk.progress.has(raft.id)) this.acceptsProposals = false;
       return confState;

@@ -23,6 +23,7 @@ import { stepCandidate } from './step-candidate.js';
 import { stepFollower } from './step-follower.js';
 import { stepLeader } from './step-leader.js';
 import { ProgressTracker } from './tracker/tracker.js';
+import { Warnings } from './warnings.js';
 
 /** The role of a member. A pre-candidate asks whether it could win before it disturbs anybody. */
 export type StateType = 'StateFollower' | 'StateCandidate' | 'StateLeader' | 'StatePreCandidate';
@@ -33,6 +34,12 @@ export interface SoftState {
   readonly lead: NodeId;
   readonly raftState: StateType;
 }
+
+/**
+ * By how much messages may raise the term between two ticks. Elections raise it by one each; at this pace the range of
+ * terms lasts for more than a year of ticks of 100 ms.
+ */
+export const MAX_TERM_RISE: number = 2 ** 24;
 
 const emptyEntry: readonly Entry[] = [{ type: undefined, term: 0, index: 0, data: undefined }];
 
@@ -71,6 +78,10 @@ export class Raft {
   readStates: ReadState[] = [];
   /** Ticks since the last sign of a leader; on a leader, since the last quorum check. */
   electionElapsed = 0;
+  /** The term at the last tick: messages raise it from there by `MAX_TERM_RISE` at most. */
+  private termAtTick = 0;
+  /** Messages that were dropped because their term was beyond that. */
+  termJumps = 0;
   /** Drawn anew by every reset, so that members seldom campaign at the same time. */
   randomizedElectionTimeout = 0;
 
@@ -97,8 +108,10 @@ export class Raft {
   preVote: boolean;
   readonly disableProposalForwarding: boolean;
   readonly disableConfChangeValidation: boolean;
+  readonly guardConfChanges: boolean;
   readonly stepDownOnRemoval: boolean;
   readonly logger: Logger;
+  readonly warnings: Warnings;
   private readonly random: (n: number) => number;
 
   /** @throws ERR_RAFT_CONFIG for a wrong parameter; RaftPanic where storage holds what no member can have written */
@@ -113,8 +126,10 @@ export class Raft {
     this.preVote = c.preVote;
     this.disableProposalForwarding = c.disableProposalForwarding;
     this.disableConfChangeValidation = c.disableConfChangeValidation;
+    this.guardConfChanges = c.guardConfChanges;
     this.stepDownOnRemoval = c.stepDownOnRemoval;
     this.logger = c.logger;
+    this.warnings = new Warnings(c.logger, c.electionTick);
     this.random = c.random;
     this.raftLog = new RaftLog(c.storage, c.logger, c.maxCommittedSizePerReady);
     this.trk = new ProgressTracker(c.maxInflightMsgs, c.maxInflightBytes);
@@ -146,6 +161,7 @@ export class Raft {
     raftLog.committed = commit;
     this.term = term;
     this.vote = vote;
+    this.termAtTick = term;
   }
 
   softState(): SoftState {
@@ -223,12 +239,32 @@ export class Raft {
     }
     // A pre-vote and its consent speak of a term that nobody has entered yet.
     if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !m.reject)) return true;
+    if (m.term > this.termAtTick + MAX_TERM_RISE) {
+      this.refuseTermJump(m);
+      return false;
+    }
     this.logger.info(
       `${this.id.toString(16)} [term: ${this.term}] received a ${messageName(type)} message with higher term from ${m.from.toString(16)} [term: ${m.term}]`,
     );
     const fromLeader = type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;
     this.becomeFollower(m.term, fromLeader ? m.from : NONE);
     return true;
+  }
+
+  /**
+   * A message of a term that no election of late can have led to. Followed at once, it would use up all terms there are,
+   * and there would be no leader any more. A member that has been away long gets there step by step.
+   */
+  private refuseTermJump(m: Message): void {
+    const bound = this.termAtTick + MAX_TERM_RISE;
+    const { term } = this;
+    this.termJumps++;
+    this.warnings.warn(
+      'term jump',
+      () =>
+        `${this.id.toString(16)} [term: ${term}] dropped a ${messageName(m.type)} message from ${m.from.toString(16)} whose term ${m.term} is more than ${MAX_TERM_RISE} above that of the last tick, and goes to term ${bound}. If it is no member's, find out who reaches this member's port; a member that was away catches up by itself`,
+    );
+    if (term < bound) this.becomeFollower(bound, NONE);
   }
 
   /** Was a leader heard within the shortest election timeout? */
@@ -314,8 +350,15 @@ export class Raft {
   // Time
 
   tick(): void {
+    this.timePasses();
     if (this.state === 'StateLeader') this.tickHeartbeat();
     else this.tickElection();
+  }
+
+  /** What messages may do between two ticks is counted anew. */
+  timePasses(): void {
+    this.warnings.tick();
+    this.termAtTick = this.term;
   }
 
   private tickElection(): void {

@@ -25,7 +25,7 @@ import {
   proposalDropped,
   RaftPanic,
 } from './errors.js';
-import { applyConfChange, tryConfChange } from './membership.js';
+import { applyConfChange, applyConfChangeEntry, tryConfChange } from './membership.js';
 import type { StepOutcome } from './outcome.js';
 import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
@@ -93,6 +93,7 @@ export class RawNode {
 
   /** Time has moved on, but do not act on it yet: for groups that sleep while nothing happens. */
   tickQuiesced(): void {
+    this.raft.timePasses();
     this.raft.electionElapsed++;
   }
 
@@ -125,14 +126,26 @@ export class RawNode {
   }
 
   /**
-   * Carries out a membership change from `committedEntries`. Call it for each one; an application that rejects a
-   * change applies it with node id 0 instead, on every member alike.
+   * Carries out a membership change that was committed, for applications that decode it themselves; others call
+   * `applyConfChangeEntry`. An application that rejects a change applies it with node id 0 instead, on every member alike.
    * @returns the configuration that now holds; keep it with the next snapshot
    * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike; the
    * configuration is unchanged
    */
   applyConfChange(cc: AnyConfChange): ConfState {
     return applyConfChange(this.raft, cc);
+  }
+
+  /**
+   * Carries out the membership change of an entry from `committedEntries`; call it for each one. A change that neither
+   * etcd nor this package can decode or carry out changes nothing, on every member alike, and is told of at `warn`: it is
+   * in every log, and a member that failed at it would fail again at each start.
+   * @returns the configuration that now holds; keep it with the next snapshot
+   * @throws ERR_RAFT_CONF_CHANGE_LIMIT where the change goes beyond a limit that only this package has (16,384 steps).
+   * Members that run etcd may have carried it out, so this one must end: skipping it would count by another majority.
+   */
+  applyConfChangeEntry(entry: Entry): ConfState {
+    return applyConfChangeEntry(this.raft, entry);
   }
 
   /**

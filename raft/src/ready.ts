@@ -9,7 +9,7 @@ import type { ReadState } from './read-only.js';
  *    stored ones of the same and higher indexes; a snapshot replaces everything.
  * 2. Send `messages`, not before that is written. (A leader may send its appends while it writes.)
  * 3. Apply `snapshot`, then `committedEntries`, to the state machine; for each membership change among them call
- *    `applyConfChange`.
+ *    `applyConfChangeEntry`.
  * 4. Call `advance()`.
  *
  * With `asyncStorageWrites` all of this stands in `messages`: deliver each to its target, the two local storage

@@ -1,5 +1,15 @@
-import { type Entry, EntryType, type Message, MessageType, NONE, newMessage } from '@raft-ts/proto';
+import {
+  type ConfChangeV2,
+  type Entry,
+  EntryType,
+  type Message,
+  MessageType,
+  NONE,
+  newMessage,
+  RaftError,
+} from '@raft-ts/proto';
 import { asV2, decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
+import { guardConfChange } from './confchange/guard.js';
 import { describeConfChange } from './describe.js';
 import { RaftPanic } from './errors.js';
 import { DONE, dropped, type StepOutcome } from './outcome.js';
@@ -21,7 +31,12 @@ export type LeaderReach = ReplicationReach &
   Parameters<typeof leaderReadIndex>[0] &
   Pick<
     Raft,
-    'electionElapsed' | 'leadTransferee' | 'pendingConfIndex' | 'disableConfChangeValidation' | 'becomeFollower'
+    | 'electionElapsed'
+    | 'leadTransferee'
+    | 'pendingConfIndex'
+    | 'disableConfChangeValidation'
+    | 'guardConfChanges'
+    | 'becomeFollower'
   >;
 
 /** Dispatches a message to the leader's rule for it. Kinds without a rule are ignored. */
@@ -113,25 +128,37 @@ function onProposal(r: LeaderReach, m: Message): StepOutcome {
 
 /** Takes a membership change that is to stand at `index`, or says why not. */
 function admitConfChange(r: LeaderReach, entry: Entry, index: number): string | undefined {
-  const cc = asV2(decodeConfChangeEntry(entry));
   const { config } = r.trk;
-  const joint = config.voters.isJoint;
-  const { applied } = r.raftLog;
-  let reason: string | undefined;
-  if (r.pendingConfIndex > applied) {
-    // One change at a time: two in a row could form two majorities that do not meet.
-    reason = `possible unapplied conf change at index ${r.pendingConfIndex} (applied to ${applied})`;
-  } else if (joint && cc.changes.length > 0) {
-    reason = 'must transition out of joint config first';
-  } else if (!joint && cc.changes.length === 0) {
-    reason = 'not in joint state; refusing empty conf change';
+  let cc: ConfChangeV2;
+  try {
+    cc = asV2(decodeConfChangeEntry(entry));
+  } catch (error) {
+    if (!r.guardConfChanges || !(error instanceof RaftError)) throw error;
+    r.logger.info(`${r.id.toString(16)} ignoring conf change at config ${config}: ${error.message}`);
+    return `it cannot be decoded: ${error.message}`;
   }
-  if (reason === undefined || r.disableConfChangeValidation) {
+  const reason =
+    (r.disableConfChangeValidation ? undefined : whyNotNow(r, cc)) ??
+    (r.guardConfChanges ? guardConfChange(r.trk, r.raftLog.lastIndex(), cc) : undefined);
+  if (reason === undefined) {
     r.pendingConfIndex = index;
     return undefined;
   }
   r.logger.info(`${r.id.toString(16)} ignoring conf change ${describeConfChange(cc)} at config ${config}: ${reason}`);
   return reason;
+}
+
+/** Why this change may not follow those in the log; undefined where it may. */
+function whyNotNow(r: LeaderReach, cc: ConfChangeV2): string | undefined {
+  const joint = r.trk.config.voters.isJoint;
+  const { applied } = r.raftLog;
+  if (r.pendingConfIndex > applied) {
+    // One change at a time: two in a row could form two majorities that do not meet.
+    return `possible unapplied conf change at index ${r.pendingConfIndex} (applied to ${applied})`;
+  }
+  if (joint && cc.changes.length > 0) return 'must transition out of joint config first';
+  if (!joint && cc.changes.length === 0) return 'not in joint state; refusing empty conf change';
+  return undefined;
 }
 
 /** The follower's log does not hold the entry before those sent: step back to where the logs may meet. */

@@ -6,8 +6,9 @@ import {
   MessageType,
   NONE,
   type NodeId,
+  payloadSize,
 } from '@raft-ts/proto';
-import { asV2, decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
+import { decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
 import { isTransferVote } from './election.js';
 import { tryRestore } from './membership.js';
 import type { Raft } from './raft.js';
@@ -53,8 +54,8 @@ type Reach = Pick<
 const LIMIT = 2 ** 53 - 2 ** 32;
 
 /**
- * The most ids that a membership may name, and the most changes of one: far above any cluster, and each costs about ten
- * microseconds in which nothing else runs.
+ * The most ids that a membership may name: far above any cluster, and each costs about ten microseconds in which nothing
+ * else runs.
  */
 export const MAX_MEMBERS = 16_384;
 
@@ -215,12 +216,20 @@ function validateHeartbeatResp(r: Reach, m: Message): Verdict {
   return countsAtLeader(r, m) && readCounter(context) > r.readOnly.lastRead ? 'heartbeat-context' : undefined;
 }
 
+/** Changes are proposed one at a time; whoever sends many makes the leader try out each. */
+const MAX_PROPOSED_CHANGES = 16;
+
+/** The bytes of MAX_MEMBERS steps, and as many again for the context. */
+const MAX_PROPOSED_CHANGE_SIZE = 2 ** 20;
+
 function validateProposal(entries: readonly Entry[]): Verdict {
   if (entries.length === 0) return 'empty-proposal';
+  let changes = 0;
   for (const entry of entries) {
     if (!isConfChangeEntry(entry)) continue;
+    if (++changes > MAX_PROPOSED_CHANGES || payloadSize(entry) > MAX_PROPOSED_CHANGE_SIZE) return 'conf-change-data';
     try {
-      if (asV2(decodeConfChangeEntry(entry)).changes.length > MAX_MEMBERS) return 'conf-change-data';
+      decodeConfChangeEntry(entry);
     } catch {
       return 'conf-change-data';
     }

@@ -1,5 +1,5 @@
 import {
-  decodeConfChangeEntry,
+  ERR_CONF_CHANGE_LIMIT,
   isConfChangeEntry,
   isEmptySnap,
   type Node,
@@ -23,16 +23,19 @@ import {
 } from './log.js';
 import { type Address, formatAddress, peerUrl } from './peers.js';
 import { type MemberStorage, openStorage } from './storage.js';
-import { UsageError } from './usage.js';
+import { CommandError, UsageError } from './usage.js';
 
 /** All members of a cluster carry the same; a transport refuses messages of another. */
 const CLUSTER_ID = 0x1000n;
 /** The exit code of a member that lost its log and was refused. */
 const REFUSED = 3;
+/** The exit code of a member that cannot carry out what its log holds. */
+const CANNOT_GO_ON = 4;
 
 /**
  * Run one member until `stopping` aborts, or the others refuse it. Resolves to the exit code.
- * @throws UsageError where the address cannot be listened on; what `openStorage` throws
+ * @throws UsageError where the address cannot be listened on; CommandError where the log holds a change of the
+ * membership that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
   const { id, peers, listen, tickMs, hello, snapshotEvery } = options;
@@ -69,6 +72,8 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
     await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log });
     await greeting;
+  } catch (error) {
+    throw cannotGoOn(error);
   } finally {
     clearInterval(ticker);
     ending.abort();
@@ -93,7 +98,7 @@ function start({ id, peers, preVote, checkQuorum }: MemberOptions, storage: Memb
 
 /** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
 export async function handleReadys(
-  node: Pick<Node, 'ready' | 'applyConfChange' | 'advance'>,
+  node: Pick<Node, 'ready' | 'applyConfChangeEntry' | 'advance'>,
   storage: Pick<MemberStorage, 'raft' | 'save' | 'snapshot'>,
   transport: Pick<Transport, 'send'>,
   {
@@ -118,7 +123,7 @@ export async function handleReadys(
     for (const entry of rd.committedEntries) {
       log.info(describeCommitted(entry));
       // hello changes nothing here; a change of the membership takes effect when the node is told so.
-      if (isConfChangeEntry(entry)) confState = node.applyConfChange(decodeConfChangeEntry(entry));
+      if (isConfChangeEntry(entry)) confState = node.applyConfChangeEntry(entry);
     }
     const applied = rd.committedEntries.at(-1)?.index ?? snapshotAt;
     node.advance();
@@ -127,6 +132,12 @@ export async function handleReadys(
     await storage.snapshot(applied, confState, applied - Math.floor(snapshotEvery / 2));
     snapshotAt = applied;
   }
+}
+
+/** A change of the membership that is beyond this implementation stands in the log: no restart helps. */
+function cannotGoOn(error: unknown): unknown {
+  const beyondLimit = error instanceof RaftError && error.code === ERR_CONF_CHANGE_LIMIT;
+  return beyondLimit ? new CommandError(error.message, CANNOT_GO_ON) : error;
 }
 
 async function serve(transport: HttpTransport, listen: Address): Promise<void> {

@@ -253,6 +253,8 @@ export class Session {
       heartbeatTick: 1,
       maxInflightMsgs: 256,
       maxSizePerMsg: Number.POSITIVE_INFINITY,
+      // etcd has no guard.
+      guardConfChanges: false,
       ...options,
       id: BigInt(id),
       storage,

@@ -69,6 +69,8 @@ function readPlan(directive: Directive): Plan {
     heartbeatTick: 1,
     maxSizePerMsg: Number.POSITIVE_INFINITY,
     maxInflightMsgs: 2 ** 31 - 1,
+    // etcd has no guard.
+    guardConfChanges: false,
     // Every run of a script is the same: timeouts are the shortest unless the script sets them.
     random: () => 0,
   };

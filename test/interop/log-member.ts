@@ -8,15 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfState, Message, Snapshot } from '@raft-ts/proto';
 import { MessageType } from '@raft-ts/proto';
-import {
-  decodeConfChangeEntry,
-  isConfChangeEntry,
-  isEmptySnap,
-  type Node,
-  type Ready,
-  restartNode,
-  startNode,
-} from '@raft-ts/raft';
+import { isConfChangeEntry, isEmptySnap, type Node, type Ready, restartNode, startNode } from '@raft-ts/raft';
 import { HttpTransport, SnapshotFolder } from '@raft-ts/rafthttp';
 import { DurableStorage } from '@raft-ts/raftwal';
 
@@ -198,7 +190,7 @@ class LogMember {
     for (const entry of rd.committedEntries) {
       let text = Buffer.from(entry.data ?? []).toString();
       if (isConfChangeEntry(entry)) {
-        this.confState = this.node.applyConfChange(decodeConfChangeEntry(entry));
+        this.confState = this.node.applyConfChangeEntry(entry);
         text = '';
       }
       this.machine.apply(entry.index, text);

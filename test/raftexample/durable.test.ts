@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { Entry, EntryType } from '@raft-ts/raft';
 import type { Peer } from '@raft-ts/raftexample/internal';
-import { Wal } from '@raft-ts/raftwal';
+import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { commitOn, expectAgreement, freePeers, lastIndex, type Program, Programs } from './processes.js';
 
@@ -130,6 +131,30 @@ describe('raftexample: three processes that keep their logs', function () {
       );
     }
     expect(new Set(logs).size).to.equal(1);
+  });
+
+  it('a committed change that no member carries out is passed over; one that only etcd carries out ends the member', async () => {
+    const storage = await DurableStorage.open(folderOf(1), { nodeId: 1n, clusterId: 0x1000n });
+    const change = (index: number, type: EntryType, data: number[]): Entry => ({
+      type,
+      term: 1,
+      index,
+      data: Uint8Array.from(data),
+    });
+    const removesAll = [0x12, 4, 0x08, 1, 0x10, 1];
+    const addsMember1 = [0x10, 0, 0x18, 1];
+    const steps = Array.from({ length: 16_385 }, () => [0x12, 0]).flat();
+    const entries = [change(1, 1, addsMember1), change(2, 2, removesAll), change(3, 2, [0xff]), change(4, 2, steps)];
+    await storage.save({ hardState: { term: 1, vote: 0n, commit: 4 }, entries, snapshot: undefined });
+    await storage.close();
+    for (let start = 0; start < 2; start++) {
+      const member = programs.member(1, peers.slice(0, 1), ...FLAGS);
+      expect(await member.exit()).to.deep.equal({ code: 4, signal: null });
+      expect(member.errors).to.have.lengthOf(1);
+      expect(member.errors[0]).to.match(/^raftexample: .* at index 4 of term 1 goes beyond .* 16385 steps/u);
+      expect(member.lines.join('\n')).to.match(/warn: raft: 1 skipped the membership change at index 2/u);
+      expect(member.committed.map(({ index }) => index)).to.deep.equal([1, 2, 3, 4]);
+    }
   });
 
   it('all killed at once go on where they were', async () => {

@@ -43,8 +43,8 @@ function drive(readys: readonly Ready[], { snapshotEvery = 1000 } = {}) {
       yield* readys;
     },
     advance: () => void calls.push('advance'),
-    applyConfChange: (): ConfState => {
-      calls.push('applyConfChange');
+    applyConfChangeEntry: (): ConfState => {
+      calls.push('applyConfChangeEntry');
       return { ...emptyConfState(), voters: [1n] };
     },
   };
@@ -111,7 +111,7 @@ describe('raftexample: the loop over what raft hands out', () => {
     expect(calls.filter((call) => !call.startsWith('committed index=1 '))).to.deep.equal([
       'save',
       'send 1',
-      'applyConfChange',
+      'applyConfChangeEntry',
       applied(2),
       'advance',
     ]);

@@ -1,12 +1,4 @@
-import {
-  decodeConfChangeEntry,
-  isConfChangeEntry,
-  isEmptySnap,
-  MemoryStorage,
-  type Node,
-  type NodeId,
-  startNode,
-} from '@raft-ts/raft';
+import { isConfChangeEntry, isEmptySnap, MemoryStorage, type Node, type NodeId, startNode } from '@raft-ts/raft';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 
 const peers = [{ id: 1n }, { id: 2n }, { id: 3n }];
@@ -32,7 +24,7 @@ function member(id: NodeId, network: MemoryNetwork): { node: Node; applied: Prom
       storage.append(rd.entries);
       transport.send(rd.messages);
       for (const entry of rd.committedEntries) {
-        if (isConfChangeEntry(entry)) node.applyConfChange(decodeConfChangeEntry(entry));
+        if (isConfChangeEntry(entry)) node.applyConfChangeEntry(entry);
         else if (entry.data !== undefined && entry.data.length > 0) texts.push(new TextDecoder().decode(entry.data));
       }
       node.advance();

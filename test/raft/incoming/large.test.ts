@@ -2,7 +2,6 @@ import { type ConfState, MessageType, RawNode } from '@raft-ts/raft';
 import { assertInvariants, MAX_MEMBERS, MAX_WAITING_READS, MajorityConfig } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
 import {
-  addNode,
   changeV2,
   confChangeEntry,
   message,
@@ -70,14 +69,6 @@ describe('messages that are large and well formed cost what they weigh', () => {
     const ids = idsFrom(0, 300_000);
     const descending = { ackedIndex: (id: bigint) => ids.length - Number(id) };
     expect(new MajorityConfig(ids).committedIndex(descending)).to.equal(ids.length / 2);
-  });
-
-  it('a proposal of a hundred thousand membership changes, of which one is taken', () => {
-    const { rawNode } = memberOf('leader');
-    rawNode.raft.raftLog.appliedTo(1, 0);
-    const entries = Array.from({ length: 100_000 }, () => confChangeEntry(addNode(4n)));
-    rawNode.step(message({ type: MessageType.MsgProp, from: 2n, to: 1n, entries }));
-    expect(rawNode.raft.raftLog.lastIndex()).to.equal(4 + entries.length);
   });
 
   it('a membership change of more steps than there can be members is refused', () => {

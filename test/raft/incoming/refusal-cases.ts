@@ -1,6 +1,17 @@
 import { EntryType, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, type Message, MessageType } from '@raft-ts/raft';
 import { TRANSFER_CONTEXT } from '@raft-ts/raft/internal';
-import { bytes, entry, index, message, type Overrides, proposed, snapshotOf, withPeers } from '../../helpers/index.js';
+import {
+  addNode,
+  bytes,
+  confChangeEntry,
+  entry,
+  index,
+  message,
+  type Overrides,
+  proposed,
+  snapshotOf,
+  withPeers,
+} from '../../helpers/index.js';
 import type { State } from './member-in-state.js';
 
 const HIGHEST = 2 ** 53 - 1;
@@ -331,14 +342,30 @@ export const cases: readonly Case[] = [
     reason: 'conf-change-data',
     state: 'leader',
     m: from2(MessageType.MsgProp, { entries: [proposed('ok'), invalidChange] }),
-    untrusted: 'throws',
+    untrusted: 'goes on',
   },
   {
     name: 'a membership change of the second form that cannot be decoded',
     reason: 'conf-change-data',
     state: 'leader',
     m: from2(MessageType.MsgProp, { entries: [short] }),
-    untrusted: 'throws',
+    untrusted: 'goes on',
+  },
+  {
+    name: 'more membership changes than one proposal holds',
+    reason: 'conf-change-data',
+    state: 'leader',
+    m: from2(MessageType.MsgProp, { entries: Array.from({ length: 17 }, () => confChangeEntry(addNode(4n))) }),
+    untrusted: 'goes on',
+  },
+  {
+    name: 'a membership change of more than a mebibyte',
+    reason: 'conf-change-data',
+    state: 'follower',
+    m: from2(MessageType.MsgProp, {
+      entries: [confChangeEntry({ ...addNode(4n), context: new Uint8Array(2 ** 20) })],
+    }),
+    untrusted: 'goes on',
   },
   {
     name: 'a read without a context',

@@ -1,6 +1,5 @@
 import {
   type Config,
-  decodeConfChangeEntry,
   type Entry,
   isConfChangeEntry,
   type Logger,
@@ -165,7 +164,7 @@ export class NodeHarness {
         this.save(result.value);
         for (const entry of result.value.committedEntries) {
           committed.push(entry);
-          if (isConfChangeEntry(entry)) this.node.applyConfChange(decodeConfChangeEntry(entry));
+          if (isConfChangeEntry(entry)) this.node.applyConfChangeEntry(entry);
         }
         this.node.advance();
       }

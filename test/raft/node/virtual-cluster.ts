@@ -1,5 +1,4 @@
 import {
-  decodeConfChangeEntry,
   isConfChangeEntry,
   isEmptySnap,
   MemoryStorage,
@@ -129,7 +128,7 @@ export class VirtualMember {
     this.storage.append(rd.entries);
     for (const m of rd.messages) this.network.sendSoon(m);
     for (const entry of rd.committedEntries) {
-      if (isConfChangeEntry(entry)) this.node.applyConfChange(decodeConfChangeEntry(entry));
+      if (isConfChangeEntry(entry)) this.node.applyConfChangeEntry(entry);
       else if (entry.data !== undefined) this.applied.push(textOf(entry));
     }
     this.node.advance();

@@ -1,11 +1,4 @@
-import {
-  type ConfState,
-  decodeConfChangeEntry,
-  isConfChangeEntry,
-  type MemoryStorage,
-  type RawNode,
-  type Ready,
-} from '@raft-ts/raft';
+import { type ConfState, isConfChangeEntry, type MemoryStorage, type RawNode, type Ready } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { checkMember } from '../../helpers/index.js';
 
@@ -20,7 +13,7 @@ export function save(rd: Ready, storage: MemoryStorage): void {
 export function applyChanges(rawNode: RawNode, rd: Ready): ConfState | undefined {
   let confState: ConfState | undefined;
   for (const entry of rd.committedEntries) {
-    if (isConfChangeEntry(entry)) confState = rawNode.applyConfChange(decodeConfChangeEntry(entry));
+    if (isConfChangeEntry(entry)) confState = rawNode.applyConfChangeEntry(entry);
   }
   return confState;
 }
