@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type ConfState, type Entry, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
 import { onAbort } from './abort-listeners.js';
 import type { Peer } from './bootstrap.js';

@@ -56,6 +56,14 @@ describe('the packages', () => {
       const { dependencies = {} } = readManifest(join(root, folder));
       expect(Object.keys(dependencies).sort()).to.deep.equal([...allowed].sort());
     });
+
+    it(`${folder} carries the licence, and is built before it is packed`, async () => {
+      const [own, roots] = await Promise.all(
+        [folder, '.'].map((place) => readFile(join(root, place, 'LICENSE'), 'utf8')),
+      );
+      expect(own).to.equal(roots);
+      expect(readManifest(join(root, folder)).scripts?.['prepack']).to.equal('npm --prefix .. run --silent build');
+    });
   }
 });
 
@@ -100,6 +108,21 @@ describe('@raft-ts/raft, packed and installed alone', function () {
     const { code, stdout, stderr } = await run(process.execPath, ['main.js'], { cwd: folder, timeoutMs: 20_000 });
     expect(code, stderr).to.equal(0);
     expect(JSON.parse(stdout)).to.deep.equal([['hello'], ['hello'], ['hello']]);
+  });
+
+  it('has types that compile for a consumer who checks them and has the DOM, without @types/node', async () => {
+    await writeFile(join(folder, 'uses.ts'), `export { MemoryStorage, startNode, type Node } from '@raft-ts/raft';\n`);
+    const compilerOptions = { noEmit: true, strict: true, skipLibCheck: false, module: 'nodenext', types: [] };
+    for (const lib of [
+      ['es2022', 'dom'],
+      ['esnext', 'dom'],
+    ]) {
+      const config = { compilerOptions: { ...compilerOptions, target: 'es2022', lib }, files: ['uses.ts'] };
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
+      const tsc = join(root, 'node_modules/typescript/bin/tsc');
+      const { code, stdout } = await run(process.execPath, [tsc, '-p', '.'], { cwd: folder, timeoutMs: 60_000 });
+      expect(code, `lib ${lib.join(', ')}\n${stdout}`).to.equal(0);
+    }
   });
 
   it('runs the same program in a browser, bundled without polyfills', async () => {
