@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { type ConfState, isEmptySnap, MemoryStorage, type NodeId, type Ready, type Storage } from '@raft-ts/raft';
-import { DurableStorage, WalError } from '@raft-ts/raftwal';
+import { DurableStorage, systemError } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
 import { readOrDrawIncarnation } from './incarnation.js';
 import { CommandError, UsageError } from './usage.js';
@@ -30,8 +31,8 @@ export interface MemberStorage {
 
 /**
  * Opens the log of a member in `dir`, or begins one there; without a folder, begins one in memory.
- * @throws UsageError where the folder is another member's, in use, or no place to write to; CommandError where the log
- * is damaged
+ * @throws UsageError if the folder is another member's or in use; CommandError if the log is damaged, or the system refuses
+ * to read or write it
  */
 export async function openStorage(
   dir: string | undefined,
@@ -39,8 +40,23 @@ export async function openStorage(
   log: Logger,
 ): Promise<MemberStorage> {
   if (dir === undefined) return new StorageInMemory();
+  const storage = await openLog(dir, owner, log);
   try {
-    const storage = await DurableStorage.open(dir, {
+    // The log is locked by now: of two that start at once one alone comes here.
+    return new StorageOnDisk(storage, await readOrDrawIncarnation(dir, storage.isNew));
+  } catch (error) {
+    await storage.close().catch(() => {});
+    throw badLog(dir, systemError('write', join(dir, 'incarnation'), error));
+  }
+}
+
+async function openLog(
+  dir: string,
+  owner: { readonly id: NodeId; readonly clusterId: bigint },
+  log: Logger,
+): Promise<DurableStorage> {
+  try {
+    return await DurableStorage.open(dir, {
       nodeId: owner.id,
       clusterId: owner.clusterId,
       segmentSize: SEGMENT_SIZE,
@@ -49,7 +65,6 @@ export async function openStorage(
         warn: (message) => void log.warn(`wal: ${message}`),
       },
     });
-    return new StorageOnDisk(storage, await readOrDrawIncarnation(dir, storage.isNew));
   } catch (error) {
     throw cannotOpen(dir, error);
   }
@@ -85,6 +100,7 @@ class StorageOnDisk implements MemberStorage {
   readonly isNew: boolean;
   readonly incarnation: string;
   readonly place: string;
+  private failed = false;
 
   constructor(storage: DurableStorage, incarnation: string) {
     this.raft = storage;
@@ -93,50 +109,57 @@ class StorageOnDisk implements MemberStorage {
     this.place = `in ${storage.dir}`;
   }
 
-  async save(rd: Ready): Promise<void> {
-    try {
-      await this.raft.save(rd);
-    } catch (error) {
-      throw badLog(this.raft.dir, error);
-    }
+  save(rd: Ready): Promise<void> {
+    return this.guard(() => this.raft.save(rd));
   }
 
   async snapshot(index: number, confState: ConfState, compact: number): Promise<void> {
-    try {
+    await this.guard(async () => {
       await this.raft.createSnapshot(index, confState, undefined);
-    } catch (error) {
-      throw badLog(this.raft.dir, error);
-    }
+    });
     this.raft.compact(compact);
   }
 
   async close(): Promise<void> {
-    await this.raft.close();
+    // What went wrong first is what the user must hear of; closing after it fails for the same reason.
+    if (this.failed) await this.raft.close().catch(() => {});
+    else await this.guard(() => this.raft.close());
   }
-}
 
-function cannotOpen(dir: string, error: unknown): Error {
-  if (error instanceof WalError) {
-    switch (error.code) {
-      case 'ERR_RAFT_WAL_LOCKED':
-        return new UsageError(`the log in ${dir} is in use by another process`);
-      case 'ERR_RAFT_WAL_IDENTITY':
-        return new UsageError(`the log in ${dir} is not this member's: ${error.message}`);
-      case 'ERR_RAFT_WAL_LOCK_UNAVAILABLE':
-        return new UsageError(`the log in ${dir} cannot be locked: ${error.message}`);
-      default:
-        return badLog(dir, error);
+  private async guard(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failed = true;
+      throw badLog(this.raft.dir, error);
     }
   }
-  const { syscall, message } = error as NodeJS.ErrnoException;
-  // What the operating system refuses: no rights, no such device, no room.
-  return syscall === undefined ? (error as Error) : new UsageError(`cannot keep a log in ${dir}: ${message}`);
 }
 
-function badLog(dir: string, error: unknown): Error {
-  if (!(error instanceof WalError)) return error as Error;
-  return new CommandError(
-    `the log in ${dir}: ${error.message} [${error.code}]; see: npx raft-wal verify ${dir}`,
-    BAD_LOG,
-  );
+function cannotOpen(dir: string, error: unknown): unknown {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
+  switch (code) {
+    case 'ERR_RAFT_WAL_LOCKED':
+      return new UsageError(`the log in ${dir} is in use by another process`);
+    case 'ERR_RAFT_WAL_IDENTITY':
+      return new UsageError(`the log in ${dir} is not this member's: ${message}`);
+    case 'ERR_RAFT_WAL_LOCK_UNAVAILABLE':
+      return new UsageError(`the log in ${dir} cannot be locked: ${message}`);
+    default:
+      return badLog(dir, error);
+  }
+}
+
+/** A mistake in this program is no failure of the log: what carries no code of ours stays as it is. */
+function badLog(dir: string, error: unknown): unknown {
+  const { code, message, cause } = error as {
+    readonly code?: unknown;
+    readonly message?: string;
+    readonly cause?: unknown;
+  };
+  if (typeof code !== 'string' || !code.startsWith('ERR_RAFT_')) return error;
+  // What the operating system refused is no damage, and the message says what to do.
+  const refused = [code, (cause as { readonly code?: unknown } | undefined)?.code].includes('ERR_RAFT_WAL_IO');
+  const advice = refused ? '' : `; see: npx raft-wal verify ${dir}`;
+  return new CommandError(`the log in ${dir}: ${message} [${code}]${advice}`, BAD_LOG);
 }

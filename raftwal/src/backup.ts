@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path';
+import { codedFs } from './coded-fs.js';
 import { makeDirectories } from './directories.js';
 import { ERR_WAL_EXISTS, hasCode, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
-import { defaultFs } from './lock.js';
+import { type Fs, readFully, withCleanup, writeFully } from './fs.js';
+import { readMark } from './log-mark.js';
 import { listSegments, readLog } from './log-reader.js';
 import type { WalOptions } from './options.js';
 import type { WalSnapshot } from './record.js';
@@ -34,7 +35,7 @@ export interface BackupResult {
  * @throws WalError `ERR_RAFT_WAL_EXISTS` where `target` exists; what `verify` throws
  */
 export async function backup(dir: string, target: string, options: BackupOptions = {}): Promise<BackupResult> {
-  const fs = options.fs ?? defaultFs();
+  const fs = codedFs(options.fs);
   const parent = dirname(target);
   await makeDirectories(fs, parent);
   if ((await fs.readdir(parent)).includes(basename(target))) {
@@ -58,9 +59,10 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
   const [fromLog, toLog] = [join(dir, 'wal'), join(to, 'wal')];
   await fs.mkdir(to);
   await fs.mkdir(toLog);
+  const acknowledged = await readMark(fs, fromLog);
   const segments = await listSegments(fs, fromLog);
   // What lies before the end of the records does not change any more.
-  const tail = await readLog({ fs, dir: fromLog, segments }, { record() {} });
+  const tail = await readLog({ fs, dir: fromLog, segments, mark: acknowledged }, { record() {} });
   const files: string[] = [];
   for (const { name } of segments) {
     const end = name === tail.segment.name ? tail.offset : Number.POSITIVE_INFINITY;
@@ -92,22 +94,26 @@ interface CopyOptions {
 
 async function copyFile(fs: Fs, from: string, to: string, { end, progress }: CopyOptions): Promise<void> {
   const source = await fs.open(from);
-  let copy: FsFile | undefined;
-  try {
-    copy = await fs.open(to, { write: true, create: true, exclusive: true });
-    const size = Math.min(end, await source.size());
-    const piece = new Uint8Array(Math.min(PIECE, size));
-    for (let at = 0; at < size; at += piece.length) {
-      const part = piece.subarray(0, Math.min(piece.length, size - at));
-      const count = await readFully(source, part, at);
-      await writeFully(copy, part.subarray(0, count), at);
-      progress(count);
-    }
-    await copy.datasync();
-  } finally {
-    await copy?.close();
-    await source.close();
-  }
+  await withCleanup(
+    async () => {
+      const copy = await fs.open(to, { write: true, create: true, exclusive: true });
+      await withCleanup(
+        async () => {
+          const size = Math.min(end, await source.size());
+          const piece = new Uint8Array(Math.min(PIECE, size));
+          for (let at = 0; at < size; at += piece.length) {
+            const part = piece.subarray(0, Math.min(piece.length, size - at));
+            const count = await readFully(source, part, at);
+            await writeFully(copy, part.subarray(0, count), at);
+            progress(count);
+          }
+          await copy.datasync();
+        },
+        () => copy.close(),
+      );
+    },
+    () => source.close(),
+  );
 }
 
 /** Removes what an attempt has left. */

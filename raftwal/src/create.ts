@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { ERR_WAL_EXISTS, hasCode, WalError } from './errors.js';
 import { preallocate } from './file-pipeline.js';
-import { type Fs, writeFully } from './fs.js';
+import { type Fs, withCleanup, writeFully } from './fs.js';
 
 /** The first file of a log. */
 export interface FirstFile {
@@ -12,7 +12,9 @@ export interface FirstFile {
 }
 
 /**
- * Makes the folder of a log. It is built under another name, so that it never exists without its first file.
+ * Makes the folder of a log. It is built under another name, so that it never exists without its first file. The caller holds the
+ * lock of the log: what an earlier attempt left is removed.
+ *
  * @throws WalError `ERR_RAFT_WAL_EXISTS` where the folder holds files
  */
 export async function createLog(fs: Fs, dir: string, first: FirstFile): Promise<void> {
@@ -27,11 +29,10 @@ export async function createLog(fs: Fs, dir: string, first: FirstFile): Promise<
   const path = join(scratch, first.name);
   await preallocate(fs, path, first.size);
   const file = await fs.open(path, { write: true, writeThrough: true });
-  try {
-    await writeFully(file, first.head, 0);
-  } finally {
-    await file.close();
-  }
+  await withCleanup(
+    () => writeFully(file, first.head, 0),
+    () => file.close(),
+  );
   await fs.syncDirectory(scratch);
   if (present !== undefined) await fs.rmdir(dir);
   await fs.rename(scratch, dir);

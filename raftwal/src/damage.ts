@@ -19,7 +19,9 @@ export type Verdict =
   /** Neither a torn write's shape nor proof that it was acknowledged. */
   | 'undecided'
   /** It had been durable. */
-  | 'corrupt';
+  | 'corrupt'
+  /** What lies beyond had been acknowledged: the mark beside the log says so (log-mark.ts). */
+  | 'lost';
 
 export interface Damage {
   readonly verdict: Verdict;
@@ -36,6 +38,7 @@ const codes: Readonly<Record<Verdict, string>> = {
   torn: ERR_WAL_TORN,
   undecided: ERR_WAL_UNDECIDED,
   corrupt: ERR_WAL_CORRUPT,
+  lost: ERR_WAL_CORRUPT,
 };
 
 export function damageError(damage: Damage): WalError {

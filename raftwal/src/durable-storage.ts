@@ -8,6 +8,7 @@ import {
   type SnapshotMetadata,
 } from '@raft-ts/proto';
 import type { InitialState, Storage } from '@raft-ts/raft';
+import { codedFs } from './coded-fs.js';
 import { makeDirectories } from './directories.js';
 import {
   ERR_SNAP_NONE,
@@ -15,14 +16,17 @@ import {
   ERR_WAL_INVALID,
   ERR_WAL_NOT_FOUND,
   ERR_WAL_POISONED,
-  hasCode,
+  textOf,
   WalError,
 } from './errors.js';
+import { type Fs, withCleanup } from './fs.js';
 import type { Identity } from './identity.js';
-import { defaultFs } from './lock.js';
+import { lockFile } from './lock.js';
+import { LogMark } from './log-mark.js';
 import { listSegments } from './log-reader.js';
 import { LogView, storageError } from './log-view.js';
-import type { WalContent, WalOptions } from './options.js';
+import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
+import type { SegmentName } from './segment-name.js';
 import { SnapshotFiles } from './snapshot-files.js';
 import { validSnapshots } from './verify.js';
 import { Wal } from './wal.js';
@@ -73,7 +77,7 @@ export class DurableStorage implements Storage {
   /** A snapshot of the leader's that is being installed; what follows it waits. */
   private installing: Promise<void> | undefined = undefined;
   /** Why a snapshot could not be installed: memory is ahead of the disk for good. */
-  private broken: Error | undefined = undefined;
+  private broken: unknown = undefined;
   private purging: Promise<void> = Promise.resolve();
 
   private constructor(
@@ -99,35 +103,59 @@ export class DurableStorage implements Storage {
   /**
    * Opens what is in `dir`, or starts a new log there. Folders that are missing are made.
    *
-   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_IDENTITY`, `_TORN`, `_UNDECIDED`, `_CORRUPT`; `_NOT_FOUND` where there are snapshots and
-   * the log is gone: a member that lost its log must not return under its id
+   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_IDENTITY`, `_IO`, `_TORN`, `_UNDECIDED`, `_CORRUPT`; `_NOT_FOUND` if the log is gone and there
+   * are snapshots, or a mark of what it had acknowledged: a member that lost its log must not return under its id
    */
   static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
-    const fs = options.fs ?? defaultFs();
+    const fs = codedFs(options.fs);
     await makeDirectories(fs, dir);
-    const logger = options.logger === undefined ? {} : { logger: options.logger };
-    const snapshots = await SnapshotFiles.open(join(dir, 'snap'), { fs, ...logger });
     const walDir = join(dir, 'wal');
-    const { nodeId, clusterId } = options;
-    const walOptions = { ...options, fs, identity: { nodeId, clusterId } };
-    if ((await listSegments(fs, walDir)).length === 0) {
-      const names = await snapshots.names();
-      if (names.length > 0) {
-        throw new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${walDir}, and ${names.length} snapshots beside it`);
-      }
-      const wal = await Wal.create(walDir, walOptions);
-      return new DurableStorage(dir, wal, snapshots, { snapshot: emptySnapshot(), content: undefined }, options);
+    // Whoever is refused must not harm the one who runs: before the lock is held nothing is changed, and nothing is judged.
+    const lock = await LogMark.take(fs, walDir, options);
+    try {
+      const snapshots = SnapshotFiles.unopened(join(dir, 'snap'), { ...options, fs });
+      const { nodeId, clusterId } = options;
+      const place = { fs, dir, walDir, snapshots, options: { ...options, fs, lock, identity: { nodeId, clusterId } } };
+      const segments = await listSegments(fs, walDir);
+      const last = segments.at(-1);
+      return await (last === undefined ? DurableStorage.begin(place) : DurableStorage.resume(place, last));
+    } catch (error) {
+      await lock.close();
+      throw error;
     }
-    const snapshot = await newestSnapshot(snapshots, await validSnapshots(walDir, { fs }));
+  }
+
+  private static async begin({ dir, walDir, snapshots, options }: Opening): Promise<DurableStorage> {
+    const names = await snapshots.names();
+    if (names.length > 0) {
+      throw new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${walDir}, and ${names.length} snapshots beside it`);
+    }
+    const wal = await Wal.create(walDir, options);
+    try {
+      await snapshots.prepare();
+      return new DurableStorage(dir, wal, snapshots, { snapshot: emptySnapshot(), content: undefined }, options);
+    } catch (error) {
+      await wal.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  private static async resume(opening: Opening, last: SegmentName): Promise<DurableStorage> {
+    const { fs, dir, walDir, snapshots, options } = opening;
+    await checkUnlocked(opening, last);
+    const { snapshot, broken } = await newestSnapshot(snapshots, await validSnapshots(walDir, { fs }));
     const { index, term } = snapshot.metadata;
     const torn = options.torn ?? 'repair';
-    const wal = await Wal.open(walDir, { ...walOptions, snapshot: { index, term }, torn });
+    const wal = await Wal.open(walDir, { ...options, snapshot: { index, term }, torn });
     try {
       const content = await wal.readAll();
       checkContent(content, snapshot.metadata);
+      await snapshots.prepare();
+      await snapshots.setAside(broken);
+      await warnOfSnapshotsAbove(wal.lastIndex, opening);
       return new DurableStorage(dir, wal, snapshots, { snapshot, content }, options);
     } catch (error) {
-      await wal.close();
+      await wal.close().catch(() => {});
       throw error;
     }
   }
@@ -229,6 +257,7 @@ export class DurableStorage implements Storage {
 
   /** Makes everything durable and closes the files. */
   async close(): Promise<void> {
+    // Whoever saved it heard of its failure.
     await this.installing?.catch(() => {});
     await this.purging;
     await this.wal.close();
@@ -240,7 +269,7 @@ export class DurableStorage implements Storage {
 
   private check(hardState: HardState | undefined, entries: readonly Entry[], snapshot: Snapshot | undefined): void {
     if (this.broken !== undefined) {
-      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${this.broken.message}`, {
+      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${textOf(this.broken)}`, {
         cause: this.broken,
       });
     }
@@ -279,7 +308,7 @@ export class DurableStorage implements Storage {
         await saved;
         this.confirm(snapshot);
       } catch (error) {
-        this.broken = error as Error;
+        this.broken = error;
         throw error;
       }
       await this.purge();
@@ -310,7 +339,7 @@ export class DurableStorage implements Storage {
     // What was saved is saved, whether or not old files can go.
     this.purging = this.purging
       .then(() => this.removeOldFiles())
-      .catch((error: unknown) => this.logger?.warn(`old files stay: ${String(error)}`));
+      .catch((error: unknown) => this.logger?.warn(`old files stay: ${textOf(error)}`));
     await this.purging;
   }
 
@@ -322,18 +351,51 @@ export class DurableStorage implements Storage {
   }
 }
 
+/** What the two ways to open a member's folder need. */
+interface Opening {
+  readonly fs: Fs;
+  readonly dir: string;
+  readonly walDir: string;
+  /** Not opened yet. */
+  readonly snapshots: SnapshotFiles;
+  readonly options: DurableStorageOptions & WalCreateOptions & WalOpenOptions;
+}
+
+/**
+ * Looks whether somebody who knows no mark has the log open: etcd, which locks the files that it writes. `Wal.open` locks them for good,
+ * but what it opens depends on what is read before.
+ *
+ * @throws WalError `ERR_RAFT_WAL_LOCKED`
+ */
+async function checkUnlocked({ fs, walDir, options }: Opening, { name }: SegmentName): Promise<void> {
+  const file = await fs.open(join(walDir, name), { write: true });
+  await withCleanup(
+    () => lockFile(file, name, options.unsafeNoLock === true),
+    () => file.close(),
+  );
+}
+
+/** A snapshot of the leader's whose installation was interrupted lies above the log's end. So does one that the log once led to. */
+async function warnOfSnapshotsAbove(lastIndex: number, { snapshots, walDir, options }: Opening): Promise<void> {
+  const above = (await snapshots.names()).filter((name) => SnapshotFiles.indexOf(name) > lastIndex);
+  if (above.length === 0) return;
+  const what = `${above.join(', ')} lies above the end of the log in ${walDir}, which is ${lastIndex}`;
+  const why = 'its installation was interrupted, or the log has lost its end';
+  options.logger?.warn(`${what}: ${why}. If files were removed or put back by hand, stop this member and add it anew`);
+}
+
 /** The newest snapshot that the log confirms; an empty one where it has none and still begins at the start. */
 async function newestSnapshot(
   files: SnapshotFiles,
   marks: Awaited<ReturnType<typeof validSnapshots>>,
-): Promise<Snapshot> {
-  try {
-    return await files.load(marks);
-  } catch (error) {
-    const complete = marks.some(({ index }) => index === 0);
-    if (!hasCode(error, ERR_SNAP_NONE) || !complete) throw error;
-    return emptySnapshot();
-  }
+): Promise<{ readonly snapshot: Snapshot; readonly broken: readonly string[] }> {
+  const { snapshot, broken } = await files.find(marks);
+  if (snapshot !== undefined) return { snapshot, broken };
+  if (marks.some(({ index }) => index === 0)) return { snapshot: emptySnapshot(), broken };
+  throw new WalError(
+    ERR_SNAP_NONE,
+    `${files.dir} holds no snapshot that the log knows, and the log does not begin at the start`,
+  );
 }
 
 function checkContent({ hardState, entries, snapshotFound }: WalContent, { index }: SnapshotMetadata): void {

@@ -30,6 +30,11 @@ export const ERR_WAL_SNAPSHOT_NOT_FOUND = 'ERR_RAFT_WAL_SNAPSHOT_NOT_FOUND';
 export const ERR_WAL_STATE = 'ERR_RAFT_WAL_STATE';
 /** A write or sync failed (`cause`): what is on disk is unknown, so nothing is written any more. Open the log again. */
 export const ERR_WAL_POISONED = 'ERR_RAFT_WAL_POISONED';
+/**
+ * The operating system refused an operation (`operation` on `path`; `cause` is its error, `reason` its code: `ENOSPC`, `EIO`,
+ * `EACCES`, `EROFS`, `EMFILE`, …). The message says what to do.
+ */
+export const ERR_WAL_IO = 'ERR_RAFT_WAL_IO';
 /** What was to be written breaks a rule of the log; nothing was written. */
 export const ERR_WAL_INVALID = 'ERR_RAFT_WAL_INVALID';
 /** No snapshot file can be read, or none that the log confirms. */
@@ -43,6 +48,9 @@ export interface WalErrorOptions {
   readonly offset?: number;
   readonly reason?: string;
   readonly cause?: unknown;
+  /** Of `ERR_RAFT_WAL_IO`: the call of `Fs` or `FsFile` that failed, and the file or folder that it was about. */
+  readonly operation?: string;
+  readonly path?: string;
 }
 
 /** An error of the log, with the place it speaks of. */
@@ -51,9 +59,16 @@ export class WalError extends RaftError {
   readonly file: string | undefined;
   /** First byte of the damaged record. */
   readonly offset: number | undefined;
+  /** With `ERR_RAFT_WAL_IO`: what the operating system was asked for. */
+  readonly operation: string | undefined;
+  /** With `ERR_RAFT_WAL_IO`: the file or folder, as it was opened. */
+  readonly path: string | undefined;
 
-  constructor(code: string, message: string, { file, offset, reason, cause }: WalErrorOptions = {}) {
-    const place = file === undefined ? '' : offset === undefined ? ` (${file})` : ` (${file} at byte ${offset})`;
+  constructor(code: string, message: string, options: WalErrorOptions = {}) {
+    const { file, offset, reason, cause, operation, path } = options;
+    // A message that has the path has the name.
+    const named = file === undefined || path !== undefined;
+    const place = named ? '' : offset === undefined ? ` (${file})` : ` (${file} at byte ${offset})`;
     super(code, message + place, {
       ...(reason === undefined ? {} : { reason }),
       ...(cause === undefined ? {} : { cause }),
@@ -61,10 +76,27 @@ export class WalError extends RaftError {
     this.name = 'WalError';
     this.file = file;
     this.offset = offset;
+    this.operation = operation;
+    this.path = path;
   }
 }
 
-/** Does this error carry this code, ours or Node's? */
+/**
+ * Does this error carry this code: ours, or the system's, as it is or inside an `ERR_RAFT_WAL_IO`? Codes decide and not classes: in a
+ * test runner that has a realm of its own, an error of `node:fs` is no `instanceof Error`.
+ */
 export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  const found = codeOf(error);
+  return found === code || (found === ERR_WAL_IO && (error as WalError).reason === code);
+}
+
+/** The code of an error; undefined for what has none. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** The text of an error, or of whatever was thrown in its place. */
+export function textOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

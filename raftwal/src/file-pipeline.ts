@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { hasCode } from './errors.js';
-import { type Fs, writeFully } from './fs.js';
+import { hasCode, textOf } from './errors.js';
+import { type Fs, withCleanup, writeFully } from './fs.js';
+import type { WalOptions } from './options.js';
 
 /** Zeros are written in pieces, so that appends get their turn at the disk. */
 const PIECE = 1 << 20;
@@ -9,15 +10,16 @@ const PIECE = 1 << 20;
 export async function preallocate(fs: Fs, path: string, size: number): Promise<void> {
   // What an earlier process left under this name is cut off.
   const file = await fs.open(path, { write: true, create: true, truncate: true });
-  try {
-    const zeros = new Uint8Array(Math.min(PIECE, size));
-    for (let at = 0; at < size; at += zeros.length) {
-      await writeFully(file, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
-    }
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
+  await withCleanup(
+    async () => {
+      const zeros = new Uint8Array(Math.min(PIECE, size));
+      for (let at = 0; at < size; at += zeros.length) {
+        await writeFully(file, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+      }
+      await file.datasync();
+    },
+    () => file.close(),
+  );
 }
 
 /** Keeps one preallocated file ready, under the names `0.tmp` and `1.tmp` in turn. */
@@ -25,21 +27,27 @@ export class FilePipeline {
   private readonly fs: Fs;
   private readonly dir: string;
   private readonly size: number;
+  private readonly logger: WalOptions['logger'];
   private count = 0;
   private ready: Promise<string> | undefined = undefined;
 
-  constructor(fs: Fs, dir: string, size: number) {
+  constructor(fs: Fs, dir: string, size: number, logger?: WalOptions['logger']) {
     this.fs = fs;
     this.dir = dir;
     this.size = size;
+    this.logger = logger;
   }
 
   /** Starts to make the next file, unless it is there or on its way. */
   prepare(): void {
     if (this.ready !== undefined) return;
     this.ready = this.make();
-    // Whoever takes the file hears of the failure.
-    this.ready.catch(() => {});
+    // Whoever takes the file hears of the failure. Said now, there is time to do something about it.
+    this.ready.catch((error: unknown) => {
+      const then =
+        'Writing goes on until the present file is full; then it is tried once more, and the log ends if it fails again';
+      this.logger?.warn(`the next file of the log cannot be prepared: ${textOf(error)}. ${then}`);
+    });
   }
 
   /**
@@ -59,12 +67,13 @@ export class FilePipeline {
     return await this.make();
   }
 
-  /** Removes the file that nobody took. */
+  /** Removes the file that nobody took. Never fails: the log is complete without it, and the next start uses it or cuts it off. */
   async close(): Promise<void> {
     const prepared = this.ready;
     this.ready = undefined;
     const name = await prepared?.catch(() => undefined);
-    if (name !== undefined) await this.remove(name);
+    if (name === undefined) return;
+    await this.remove(name).catch((error: unknown) => this.logger?.warn(`${name} stays: ${textOf(error)}`));
   }
 
   private async make(): Promise<string> {

@@ -107,3 +107,25 @@ export async function readFully(file: FsFile, into: Uint8Array, position: number
   }
   return done;
 }
+
+/**
+ * Runs `cleanup` after `work`, however that ends. If both fail, the failure of `work` is the one that is thrown: it came first, and
+ * what failed afterwards often follows from it.
+ */
+export async function withCleanup<T>(work: () => Promise<T>, cleanup: () => Promise<void>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await cleanup().catch(() => {});
+    throw error;
+  }
+  await cleanup();
+  return result;
+}
+
+/** Closes all of these, whichever fail, and then throws the first failure. */
+export async function closeAll(files: Iterable<FsFile>): Promise<void> {
+  const closed = await Promise.allSettled([...files].map((file) => file.close()));
+  for (const one of closed) if (one.status === 'rejected') throw one.reason;
+}

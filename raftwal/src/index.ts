@@ -9,11 +9,13 @@
  * ```
  */
 export { type BackupOptions, type BackupResult, backup } from './backup.js';
+export { systemError } from './coded-fs.js';
 export { type Damage, type Verdict } from './damage.js';
 export { DurableStorage, type DurableStorageOptions, type Unsaved } from './durable-storage.js';
 export * from './errors.js';
 export { type Fs, type FsFile, type OpenOptions } from './fs.js';
 export { type Identity } from './identity.js';
+export { LogMark, type MarkPlace } from './log-mark.js';
 export { WalHistograms, type WalMetrics } from './metrics.js';
 export { NodeFs, type TryLock } from './node-fs.js';
 export * from './options.js';

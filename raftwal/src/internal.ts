@@ -9,6 +9,7 @@ export { type Frame, FrameDecoder, paddingOf } from './frame.js';
 export * from './fs.js';
 export { decodeIdentity, encodeIdentity } from './identity.js';
 export { defaultFs } from './lock.js';
+export { markPath, readMark } from './log-mark.js';
 export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './log-reader.js';
 export { headOfLog } from './log-writer.js';
 export { NodeFs, type TryLock } from './node-fs.js';

@@ -29,10 +29,10 @@ export function defaultFs(): Fs {
 }
 
 /**
- * Locks a file of the log for this handle alone.
+ * Locks a file of the log, or its mark, for this handle alone.
  * @throws WalError `ERR_RAFT_WAL_LOCKED`, `ERR_RAFT_WAL_LOCK_UNAVAILABLE`
  */
-export async function lockSegment(file: FsFile, name: string, unsafeNoLock: boolean): Promise<void> {
+export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean): Promise<void> {
   if (unsafeNoLock) return;
   let free: boolean;
   try {

@@ -5,9 +5,10 @@ import { updateCrc } from './crc.js';
 import { type Damage, type Defect, damageError, judge } from './damage.js';
 import { ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, hasCode, WalError } from './errors.js';
 import { type Frame, FrameDecoder } from './frame.js';
-import { type Fs, type FsFile, readFully } from './fs.js';
+import { type Fs, type FsFile, readFully, withCleanup } from './fs.js';
+import { lostEnd, type MarkPlace } from './log-mark.js';
 import { type Content, contentOf, decodeRecord, RecordType, RecordView } from './record.js';
-import { type SegmentName, segmentsAmong } from './segment-name.js';
+import { hex16, type SegmentName, segmentsAmong } from './segment-name.js';
 
 /** Where a record lies. */
 export interface Place {
@@ -25,8 +26,8 @@ export interface Place {
  */
 export interface RecordVisitor {
   record(record: RecordView, place: Place): void;
-  /** So many bytes of the log have been read; called for each piece. */
-  progress?(bytes: number): void;
+  /** So many bytes of the log have been read; called for each piece. Reading goes on when what it returns has resolved. */
+  progress?(bytes: number): void | Promise<void>;
 }
 
 /** How the log ends. */
@@ -36,7 +37,7 @@ export interface Tail {
   readonly offset: number;
   /** The chain's value there. */
   readonly chain: number;
-  /** Set where the last file does not end well; the records before it were visited. Never `corrupt`: that is thrown. */
+  /** Set where the last file does not end well; the records before it were visited. Never `corrupt` or `lost`: that is thrown. */
   readonly damage: Damage | undefined;
 }
 
@@ -52,6 +53,8 @@ export interface ReadLogOptions {
   readonly segments: readonly SegmentName[];
   /** Files that are open already, by name: those are read and stay open. */
   readonly files?: ReadonlyMap<string, FsFile>;
+  /** What the mark beside the log said before these files were listed. */
+  readonly mark?: MarkPlace | undefined;
 }
 
 /**
@@ -59,20 +62,31 @@ export interface ReadLogOptions {
  * @throws WalError `ERR_RAFT_WAL_CORRUPT` with file and offset; what the visitor throws
  */
 export async function readLog(options: ReadLogOptions, visitor: RecordVisitor): Promise<Tail> {
-  const { fs, dir, segments, files } = options;
+  const { fs, dir, segments, files, mark } = options;
   const chain = new Chain();
   let tail: Tail | undefined;
   for (const [i, segment] of segments.entries()) {
+    checkSequence(segments[i - 1], segment);
     const given = files?.get(segment.name);
     const file = given ?? (await fs.open(join(dir, segment.name)));
-    try {
-      tail = await new SegmentReader(file, segment, chain, visitor).read(i === segments.length - 1);
-    } finally {
-      if (given === undefined) await file.close();
-    }
+    const reader = new SegmentReader(file, segment, chain, visitor);
+    tail = await withCleanup(
+      () => reader.read(i === segments.length - 1),
+      () => (given === undefined ? file.close() : Promise.resolve()),
+    );
   }
   if (tail === undefined) throw new WalError(ERR_WAL_NOT_FOUND, 'the folder holds no log');
+  const lost = lostEnd(tail, mark);
+  if (lost !== undefined) throw damageError(lost);
   return tail;
+}
+
+/** @throws WalError `ERR_RAFT_WAL_CORRUPT` where a file is missing between these two, which it names as far as its name is known */
+function checkSequence(before: SegmentName | undefined, segment: SegmentName): void {
+  if (before === undefined || segment.sequence === before.sequence + 1) return;
+  const missing = `${hex16(before.sequence + 1)}-*.wal`;
+  const text = `a file of the log is missing, between ${before.name} and ${segment.name}: put it back, or remove the member and add it anew`;
+  throw new WalError(ERR_WAL_CORRUPT, text, { file: missing, reason: 'missing' });
 }
 
 /** The sum that runs through all records, and the last hard state, which the verdict on damage needs. */
@@ -187,10 +201,10 @@ class SegmentReader {
         pending = this.file.read(piece.subarray(HEADROOM), position);
       }
       decoder.push(read, HEADROOM);
-      this.visitor.progress?.(count);
       let bad: Outcome | undefined;
       try {
         bad = this.frames(decoder, offset);
+        await this.visitor.progress?.(count);
       } catch (error) {
         await settled(pending);
         throw error;
@@ -330,14 +344,6 @@ export function segmentsFrom(segments: readonly SegmentName[], index: number): r
     throw new WalError(ERR_WAL_NOT_FOUND, `no file of the log reaches back to index ${index}`);
   }
   const wanted = segments.slice(first);
-  for (const [i, { name, sequence }] of wanted.entries()) {
-    const expected = (wanted[0] as SegmentName).sequence + i;
-    if (sequence !== expected) {
-      throw new WalError(ERR_WAL_CORRUPT, `a file is missing before this one: sequence ${expected} was expected`, {
-        file: name,
-        reason: 'missing',
-      });
-    }
-  }
+  for (const [i, segment] of wanted.entries()) checkSequence(wanted[i - 1], segment);
   return wanted;
 }

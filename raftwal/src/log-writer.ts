@@ -2,10 +2,11 @@ import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
 import { Batch, type Cut } from './batch.js';
 import { RecordBuffer, RecordEncoder } from './encoder.js';
-import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, WalError } from './errors.js';
+import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from './errors.js';
 import { FilePipeline } from './file-pipeline.js';
-import { type Fs, type FsFile, writeFully } from './fs.js';
-import { lockSegment } from './lock.js';
+import { type Fs, type FsFile, withCleanup, writeFully } from './fs.js';
+import { lockFile } from './lock.js';
+import type { LogMark } from './log-mark.js';
 import { DEFAULT_SEGMENT_SIZE, type WalOptions } from './options.js';
 import { encodeWalSnapshot, RecordType, type WalSnapshot } from './record.js';
 import { type SegmentName, segmentName } from './segment-name.js';
@@ -58,6 +59,7 @@ export class LogWriter {
   private readonly segmentSize: number;
   /** Shared with the `Wal`, which closes what is released. The last one is written. */
   private readonly held: OpenSegment[];
+  private readonly mark: LogMark;
   private readonly pipeline: FilePipeline;
   private readonly metadata: Uint8Array | undefined;
   private readonly encoder: RecordEncoder;
@@ -74,10 +76,11 @@ export class LogWriter {
   private spare: RecordBuffer | undefined = undefined;
   private poison: WalError | undefined = undefined;
 
-  constructor(fs: Fs, dir: string, held: OpenSegment[], position: LogPosition, options: WalOptions) {
+  constructor(fs: Fs, dir: string, held: OpenSegment[], mark: LogMark, position: LogPosition, options: WalOptions) {
     this.fs = fs;
     this.dir = dir;
     this.held = held;
+    this.mark = mark;
     this.options = options;
     this.now = options.now ?? (() => performance.now());
     this.segmentSize = options.segmentSize ?? DEFAULT_SEGMENT_SIZE;
@@ -87,7 +90,7 @@ export class LogWriter {
     this.state = position.hardState;
     this.metadata = position.metadata;
     this.sequence = (held.at(-1) as OpenSegment).sequence;
-    this.pipeline = new FilePipeline(fs, dir, this.segmentSize);
+    this.pipeline = new FilePipeline(fs, dir, this.segmentSize, options.logger);
     this.pipeline.prepare();
   }
 
@@ -163,12 +166,15 @@ export class LogWriter {
 
   /** Writes what is left, unless the log is poisoned, and ends. */
   async close(): Promise<void> {
-    try {
-      if (this.poison === undefined) await this.sync();
-    } finally {
-      while (this.running !== undefined) await this.running;
-      await this.pipeline.close();
-    }
+    await withCleanup(
+      async () => {
+        if (this.poison === undefined) await this.sync();
+      },
+      async () => {
+        while (this.running !== undefined) await this.running;
+        await this.pipeline.close();
+      },
+    );
   }
 
   private async settled(): Promise<void> {
@@ -237,9 +243,10 @@ export class LogWriter {
       try {
         await this.write(batch);
         batch.resolve();
+        this.noteAcknowledged();
         if (batch.cut !== undefined) await this.beginFile(batch.cut);
       } catch (error) {
-        const poison = await this.fail(error as Error);
+        const poison = await this.fail(error);
         batch.reject(poison);
         for (const waiting of this.batches.splice(0)) waiting.reject(poison);
         break;
@@ -248,6 +255,13 @@ export class LogWriter {
     }
     this.running = undefined;
   }
+
+  private noteAcknowledged(): void {
+    const { sequence } = this.held.at(-1) as OpenSegment;
+    this.mark.acknowledged({ sequence, offset: this.offset }, this.isBusy);
+  }
+
+  private readonly isBusy = (): boolean => this.running !== undefined;
 
   private async write({ buffer, ends }: Batch): Promise<void> {
     const { file, name } = this.held.at(-1) as OpenSegment;
@@ -298,12 +312,12 @@ export class LogWriter {
     const path = join(dir, await pipeline.take());
     const file = await fs.open(path, { write: true, writeThrough: true });
     try {
-      await lockSegment(file, name.name, this.options.unsafeNoLock === true);
+      await lockFile(file, name.name, this.options.unsafeNoLock === true);
       await writeFully(file, head.bytes.subarray(0, head.length), 0);
       await fs.rename(path, join(dir, name.name));
       await fs.syncDirectory(dir);
     } catch (error) {
-      await file.close();
+      await file.close().catch(() => {});
       throw error;
     }
     this.held.push({ ...name, file });
@@ -312,10 +326,10 @@ export class LogWriter {
   }
 
   /** A write failed: nothing on disk can be relied on, so nothing is written any more. */
-  private async fail(cause: Error): Promise<WalError> {
+  private async fail(cause: unknown): Promise<WalError> {
     const { name, file } = this.held.at(-1) as OpenSegment;
     const { offset } = this;
-    this.poison = new WalError(ERR_WAL_POISONED, `a write failed, the log must be opened again: ${cause.message}`, {
+    this.poison = new WalError(ERR_WAL_POISONED, `a write failed, the log must be opened again: ${textOf(cause)}`, {
       file: name,
       offset,
       cause,

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { Fs, FsFile, OpenOptions } from './fs.js';
+import { type Fs, type FsFile, type OpenOptions, withCleanup } from './fs.js';
 
 /**
  * Takes the kernel's exclusive lock on an open file without waiting; false if it is held through another handle. The lock belongs
@@ -55,11 +55,10 @@ export class NodeFs implements Fs {
     const fd = await call<number>((done) =>
       fs.open(join(path, '.'), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, done),
     );
-    try {
-      await call<void>((done) => fs.fsync(fd, done));
-    } finally {
-      await call<void>((done) => fs.close(fd, done));
-    }
+    await withCleanup(
+      () => call<void>((done) => fs.fsync(fd, done)),
+      () => call<void>((done) => fs.close(fd, done)),
+    );
   }
 }
 
@@ -142,12 +141,13 @@ class NodeFile implements FsFile {
 /** Not a descriptor: Node refuses it with a coded error before it asks the kernel. */
 const CLOSED = -1;
 
-type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
+type Done<T> = (error: NodeJS.ErrnoException | null | undefined, value?: T) => void;
 
 function call<T>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, value) => {
-      if (error === null) resolve(value as T);
+      // Deno passes undefined where Node passes null.
+      if (error === null || error === undefined) resolve(value as T);
       else reject(error);
     });
   });

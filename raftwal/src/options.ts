@@ -3,6 +3,7 @@ import type { Logger } from '@raft-ts/raft';
 import type { Damage } from './damage.js';
 import type { Fs } from './fs.js';
 import type { Identity } from './identity.js';
+import type { LogMark } from './log-mark.js';
 import type { WalMetrics } from './metrics.js';
 import type { WalSnapshot } from './record.js';
 import type { ReadFrom } from './replay.js';
@@ -17,6 +18,8 @@ export interface WalOptions {
   readonly segmentSize?: number;
   /** Open without locks where there are none. Two writers destroy a log. */
   readonly unsafeNoLock?: boolean;
+  /** The lock of this log, if the caller holds it already. The log takes it over, and frees it when it is closed or cannot be opened. */
+  readonly lock?: LogMark;
   /** Hears of repairs, slow syncs and strange files. Default: nobody. */
   readonly logger?: Pick<Logger, 'info' | 'warn'>;
   readonly metrics?: WalMetrics;

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { codedFs } from './coded-fs.js';
 import { type Damage, damageError } from './damage.js';
-import { ERR_WAL_INVALID, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
-import { defaultFs, lockSegment } from './lock.js';
+import { ERR_WAL_INVALID, ERR_WAL_NOT_FOUND, WalError } from './errors.js';
+import { type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
+import { lockFile } from './lock.js';
+import { LogMark, lostEnd, type MarkPlace, readMark } from './log-mark.js';
 import { listSegments, readLog } from './log-reader.js';
 import type { WalOptions } from './options.js';
 
@@ -17,7 +19,8 @@ export interface LogPlace {
 export interface RepairOptions extends WalOptions {
   /**
    * The operator's decision: also cut damage of which it cannot be told whether it had been acknowledged
-   * (`ERR_RAFT_WAL_UNDECIDED`), at exactly this place, where `readAll` has refused it.
+   * (`ERR_RAFT_WAL_UNDECIDED`), or do without an end that the mark shows to have been acknowledged (`ERR_RAFT_WAL_CORRUPT` with reason
+   * `lost`), at exactly this place, where `readAll` has refused it.
    */
   readonly cut?: LogPlace;
   /** Say what would be done, and do nothing. */
@@ -25,41 +28,65 @@ export interface RepairOptions extends WalOptions {
 }
 
 export interface RepairResult {
-  /** What was cut off, or would be; undefined where the log ends well. */
+  /** What was cut off or given up, or would be; undefined where the log ends well. */
   readonly damage: Damage | undefined;
-  /** The copy of the file as it was. */
+  /** The copy of the file as it was; undefined where nothing was cut. */
   readonly broken: string | undefined;
 }
 
 /**
  * Cuts off an unfinished write at the end of the last file, after copying the file to `NAME.broken`. Nothing else is ever removed:
- * no record in an earlier file, and none that a State or Snapshot behind it proves to have been durable.
+ * no record in an earlier file, and none that a State or Snapshot behind it proves to have been durable. What the mark beside the log
+ * proves takes an operator's decision, which lowers the mark.
  *
  * @throws WalError `ERR_RAFT_WAL_CORRUPT`, `_UNDECIDED` where that is not what the damage is; `_LOCKED`; `_NOT_FOUND`
  */
 export async function repair(dir: string, options: RepairOptions = {}): Promise<RepairResult> {
-  const fs = options.fs ?? defaultFs();
+  const fs = codedFs(options.fs);
+  const dryRun = options.dryRun === true;
+  const found = await readMark(fs, dir);
+  // A log that etcd wrote has no mark, and gets none here: the lock of its last file is enough.
+  const mark = found === undefined || dryRun ? undefined : await LogMark.take(fs, dir, options);
+  return withCleanup(
+    () => repairLast({ fs, dir, options, found: mark?.found ?? found, mark }),
+    async () => mark?.close(),
+  );
+}
+
+interface Repair {
+  readonly fs: Fs;
+  readonly dir: string;
+  readonly options: RepairOptions;
+  /** What the mark said. */
+  readonly found: MarkPlace | undefined;
+  /** The mark, where there is one to be lowered. */
+  readonly mark: LogMark | undefined;
+}
+
+async function repairLast({ fs, dir, options, found, mark }: Repair): Promise<RepairResult> {
   // The others were whole before this one began: `verify` looks at them, and no repair touches them.
   const segments = (await listSegments(fs, dir)).slice(-1);
   const last = segments[0];
-  const files = new Map<string, FsFile>();
-  try {
-    if (last !== undefined && options.dryRun !== true) {
-      const file = await fs.open(join(dir, last.name), { write: true });
-      files.set(last.name, file);
-      await lockSegment(file, last.name, options.unsafeNoLock === true);
-    }
-    const { damage } = await readLog({ fs, dir, segments, files }, { record() {} });
-    if (damage === undefined) {
-      if (options.cut !== undefined) throw new WalError(ERR_WAL_INVALID, 'there is nothing to cut', options.cut);
-      return { damage, broken: undefined };
-    }
-    checkDecision(damage, options.cut);
-    if (last === undefined || options.dryRun === true) return { damage, broken: undefined };
-    return { damage, broken: await cutDamage(fs, dir, files.get(last.name) as FsFile, damage) };
-  } finally {
-    for (const file of files.values()) await file.close();
-  }
+  const write = options.dryRun !== true;
+  if (last === undefined) throw new WalError(ERR_WAL_NOT_FOUND, `${dir} holds no log`);
+  const file = await fs.open(join(dir, last.name), { write });
+  return withCleanup(
+    async () => {
+      if (write) await lockFile(file, last.name, options.unsafeNoLock === true);
+      const tail = await readLog({ fs, dir, segments, files: new Map([[last.name, file]]) }, { record() {} });
+      const damage = lostEnd(tail, found) ?? tail.damage;
+      if (damage === undefined) {
+        if (options.cut !== undefined) throw new WalError(ERR_WAL_INVALID, 'there is nothing to cut', options.cut);
+        return { damage, broken: undefined };
+      }
+      checkDecision(damage, options.cut);
+      if (!write) return { damage, broken: undefined };
+      // The mark first: interrupted after that, the damage is still there to be cut.
+      if (damage.verdict === 'lost') await mark?.lower({ sequence: last.sequence, offset: damage.offset });
+      return { damage, broken: tail.damage === undefined ? undefined : await cutDamage(fs, dir, file, damage) };
+    },
+    () => file.close(),
+  );
 }
 
 function checkDecision(damage: Damage, cut: LogPlace | undefined): void {
@@ -75,18 +102,19 @@ function checkDecision(damage: Damage, cut: LogPlace | undefined): void {
 export async function cutDamage(fs: Fs, dir: string, file: FsFile, { file: name, offset }: Damage): Promise<string> {
   const broken = `${name}.broken`;
   const copy = await fs.open(join(dir, broken), { write: true, create: true, truncate: true });
-  try {
-    const piece = new Uint8Array(Math.min(PIECE, await file.size()));
-    for (let at = 0; ; ) {
-      const count = await readFully(file, piece, at);
-      if (count === 0) break;
-      await writeFully(copy, piece.subarray(0, count), at);
-      at += count;
-    }
-    await copy.datasync();
-  } finally {
-    await copy.close();
-  }
+  await withCleanup(
+    async () => {
+      const piece = new Uint8Array(Math.min(PIECE, await file.size()));
+      for (let at = 0; ; ) {
+        const count = await readFully(file, piece, at);
+        if (count === 0) break;
+        await writeFully(copy, piece.subarray(0, count), at);
+        at += count;
+      }
+      await copy.datasync();
+    },
+    () => copy.close(),
+  );
   await fs.syncDirectory(dir);
   await file.truncate(offset);
   await file.datasync();

@@ -8,7 +8,7 @@ export interface SegmentName {
   readonly index: number;
 }
 
-function hex16(value: number): string {
+export function hex16(value: number): string {
   return value.toString(16).padStart(16, '0');
 }
 

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Snapshot } from '@raft-ts/proto';
 import type { Logger } from '@raft-ts/raft';
+import { codedFs } from './coded-fs.js';
 import { makeDirectories } from './directories.js';
 import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
-import { defaultFs } from './lock.js';
+import { type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
 import type { ReadFrom } from './replay.js';
+import { hex16 } from './segment-name.js';
 import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 
 /** A file is read in pieces of this size. */
@@ -16,10 +17,6 @@ export interface SnapshotFilesOptions {
   readonly fs?: Fs;
   /** Hears of files that are broken or strange. Default: nobody. */
   readonly logger?: Pick<Logger, 'warn'>;
-}
-
-function hex16(value: number): string {
-  return value.toString(16).padStart(16, '0');
 }
 
 /**
@@ -41,25 +38,37 @@ export class SnapshotFiles {
     this.logger = logger;
   }
 
-  /** Opens the folder, and makes it where there is none. */
+  /**
+   * Opens the folder, and makes it if it is missing. What an earlier process did not finish is removed, so whoever shares the folder
+   * with a log holds the lock of that log first.
+   */
   static async open(dir: string, options: SnapshotFilesOptions = {}): Promise<SnapshotFiles> {
-    const fs = options.fs ?? defaultFs();
-    await makeDirectories(fs, dir);
-    const files = new SnapshotFiles(dir, fs, options.logger);
-    await files.removeUnfinished();
+    const files = SnapshotFiles.unopened(dir, options);
+    await files.prepare();
     return files;
+  }
+
+  /** To look at the folder without changing anything: it may be somebody else's, or missing. `prepare` makes it ready for use. */
+  static unopened(dir: string, options: SnapshotFilesOptions = {}): SnapshotFiles {
+    return new SnapshotFiles(dir, codedFs(options.fs), options.logger);
+  }
+
+  /** The index in the name of a snapshot file. */
+  static indexOf(name: string): number {
+    return Number.parseInt(name.slice(17), 16);
+  }
+
+  /** Makes the folder if it is missing, and removes what an earlier process did not finish, ours or etcd's. */
+  async prepare(): Promise<void> {
+    await makeDirectories(this.fs, this.dir);
+    for (const name of await this.fs.readdir(this.dir)) {
+      if (/\.snap(\.db)?\.tmp$|^db\.tmp/.test(name)) await this.fs.unlink(join(this.dir, name));
+    }
   }
 
   /** The names that belong to a snapshot: its file, and the stream beside it where there is one. */
   static namesOf({ index, term }: ReadFrom): readonly [snapshot: string, stream: string] {
     return [`${hex16(term)}-${hex16(index)}.snap`, `${hex16(index)}.snap.db`];
-  }
-
-  /** Removes what an earlier process did not finish, ours or etcd's. */
-  private async removeUnfinished(): Promise<void> {
-    for (const name of await this.fs.readdir(this.dir)) {
-      if (/\.snap(\.db)?\.tmp$|^db\.tmp/.test(name)) await this.fs.unlink(join(this.dir, name));
-    }
   }
 
   /** Saves a snapshot; an empty one (index 0) is not saved. Resolves when it is durable. */
@@ -82,22 +91,47 @@ export class SnapshotFiles {
    * @throws WalError `ERR_RAFT_SNAP_NONE`
    */
   async load(marks?: readonly ReadFrom[]): Promise<Snapshot> {
-    for (const name of await this.names()) {
-      const snapshot = await this.read(name);
-      if (snapshot === undefined) continue;
-      const { index, term } = snapshot.metadata;
-      if (marks === undefined || marks.some((mark) => mark.index === index && mark.term === term)) return snapshot;
-    }
+    const { snapshot, broken } = await this.find(marks);
+    await this.setAside(broken);
+    if (snapshot !== undefined) return snapshot;
     throw new WalError(
       ERR_SNAP_NONE,
       `${this.dir} holds no snapshot${marks === undefined ? '' : ' that the log knows'}`,
     );
   }
 
+  /** As `load`, but changes nothing: answers the names of the files that cannot be read, for `setAside`. */
+  async find(
+    marks?: readonly ReadFrom[],
+  ): Promise<{ readonly snapshot?: Snapshot; readonly broken: readonly string[] }> {
+    const broken: string[] = [];
+    for (const name of await this.names()) {
+      const snapshot = await this.read(name);
+      if (snapshot === undefined) {
+        broken.push(name);
+        continue;
+      }
+      const { index, term } = snapshot.metadata;
+      if (marks === undefined || marks.some((mark) => mark.index === index && mark.term === term)) {
+        return { snapshot, broken };
+      }
+    }
+    return { broken };
+  }
+
+  /** Renames these files to `NAME.broken`, so that they are not tried again. */
+  async setAside(broken: readonly string[]): Promise<void> {
+    for (const name of broken) {
+      this.logger?.warn(`renamed ${name} to ${name}.broken`);
+      await this.fs.rename(join(this.dir, name), join(this.dir, `${name}.broken`));
+      await this.fs.syncDirectory(this.dir);
+    }
+  }
+
   /** Names of the snapshot files, newest first. */
   async names(): Promise<string[]> {
     const snapshots: string[] = [];
-    for (const name of await this.fs.readdir(this.dir)) {
+    for (const name of await this.present()) {
       if (name.endsWith('.snap')) snapshots.push(name);
       else if (name !== 'db' && !/\.snap\.(db|broken|tmp|db\.tmp)$/.test(name))
         this.logger?.warn(`ignored ${name}: not a snapshot`);
@@ -105,23 +139,31 @@ export class SnapshotFiles {
     return snapshots.sort().reverse();
   }
 
-  private async read(name: string): Promise<Snapshot | undefined> {
-    const path = join(this.dir, name);
+  private async present(): Promise<string[]> {
     try {
-      const file = await this.fs.open(path);
-      try {
-        const bytes = new Uint8Array(await file.size());
-        return decodeSnapshotFile(bytes.subarray(0, await readFully(file, bytes, 0)));
-      } finally {
-        await file.close();
-      }
+      return await this.fs.readdir(this.dir);
     } catch (error) {
-      if (!hasCode(error, ERR_SNAP_BROKEN)) throw error;
-      this.logger?.warn(`renamed ${name} to ${name}.broken: ${String(error)}`);
-      await this.fs.rename(path, `${path}.broken`);
-      await this.fs.syncDirectory(this.dir);
-      return undefined;
+      if (hasCode(error, 'ENOENT')) return [];
+      throw error;
     }
+  }
+
+  private async read(name: string): Promise<Snapshot | undefined> {
+    const file = await this.fs.open(join(this.dir, name));
+    return withCleanup(
+      async () => {
+        const bytes = new Uint8Array(await file.size());
+        const count = await readFully(file, bytes, 0);
+        try {
+          return decodeSnapshotFile(bytes.subarray(0, count));
+        } catch (error) {
+          if (!hasCode(error, ERR_SNAP_BROKEN)) throw error;
+          this.logger?.warn(`${name} cannot be read: ${String(error)}`);
+          return undefined;
+        }
+      },
+      () => file.close(),
+    );
   }
 
   /**
@@ -174,7 +216,7 @@ export class SnapshotFiles {
     const [needed] = SnapshotFiles.namesOf(confirmed);
     const removed = names.slice(keep).filter((name) => name !== needed);
     const kept = names.filter((name) => !removed.includes(name));
-    const oldest = Math.min(confirmed.index, ...kept.map(indexOfName));
+    const oldest = Math.min(confirmed.index, ...kept.map((name) => SnapshotFiles.indexOf(name)));
     for (const name of await this.fs.readdir(this.dir)) {
       if (name.endsWith('.snap.db') && Number.parseInt(name, 16) < oldest) removed.push(name);
     }
@@ -200,19 +242,18 @@ export class SnapshotFiles {
     const scratch = join(dir, `${this.scratches++}-${name}.tmp`);
     const file = await fs.open(scratch, { write: true, create: true, truncate: true });
     try {
-      await fill(file);
-      await file.datasync();
+      await withCleanup(
+        async () => {
+          await fill(file);
+          await file.datasync();
+        },
+        () => file.close(),
+      );
     } catch (error) {
-      await file.close();
       await fs.unlink(scratch).catch(() => {});
       throw error;
     }
-    await file.close();
     await fs.rename(scratch, join(dir, name));
     await fs.syncDirectory(dir);
   }
-}
-
-function indexOfName(name: string): number {
-  return Number.parseInt(name.slice(17), 16);
 }

@@ -1,8 +1,9 @@
 import type { HardState } from '@raft-ts/proto';
+import { codedFs } from './coded-fs.js';
 import { type Damage, damageError } from './damage.js';
 import { hasCode } from './errors.js';
 import type { Fs } from './fs.js';
-import { defaultFs } from './lock.js';
+import { readMark } from './log-mark.js';
 import { listSegments, readLog, segmentsFrom } from './log-reader.js';
 import type { WalOptions } from './options.js';
 import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
@@ -34,13 +35,14 @@ export interface VerifyResult {
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`, `_SNAPSHOT_MISMATCH`, `_SNAPSHOT_NOT_FOUND`
  */
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<VerifyResult> {
-  const fs = options.fs ?? defaultFs();
+  const fs = codedFs(options.fs);
   const from = options.snapshot ?? fromTheStart;
+  const mark = await readMark(fs, dir);
   const segments = segmentsFrom(await listSegments(fs, dir), from.index);
   const replay = new Replay(from, false);
   const { record } = replay;
   const visitor = options.progress === undefined ? { record } : { record, progress: options.progress };
-  const { damage } = await readLog({ fs, dir, segments }, visitor);
+  const { damage } = await readLog({ fs, dir, segments, mark }, visitor);
   if (damage?.verdict === 'undecided') throw damageError(damage);
   replay.requireSnapshot();
   const { metadata, hardState, count, lastIndex, snapshots } = replay;
@@ -56,7 +58,7 @@ const ATTEMPTS = 3;
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`
  */
 export async function validSnapshots(dir: string, options: Pick<WalOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
-  const fs = options.fs ?? defaultFs();
+  const fs = codedFs(options.fs);
   for (let attempt = 1; ; attempt++) {
     try {
       return await readSnapshots(fs, dir);

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
+import { codedFs } from './coded-fs.js';
 import { createLog } from './create.js';
 import { damageError } from './damage.js';
-import { ERR_WAL_IDENTITY, ERR_WAL_STATE, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, writeFully } from './fs.js';
+import { ERR_WAL_IDENTITY, ERR_WAL_NOT_FOUND, ERR_WAL_STATE, WalError } from './errors.js';
+import { closeAll, type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
 import { decodeIdentity, encodeIdentity, type Identity, identityText } from './identity.js';
-import { defaultFs, lockSegment } from './lock.js';
+import { lockFile } from './lock.js';
+import { LogMark, type MarkPlace, markPath, readMark } from './log-mark.js';
 import { listSegments, readLog, segmentsFrom } from './log-reader.js';
 import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './log-writer.js';
 import { DEFAULT_SEGMENT_SIZE, type WalContent, type WalCreateOptions, type WalOpenOptions } from './options.js';
@@ -27,12 +29,17 @@ export class Wal {
   private readonly options: WalOpenOptions;
   /** Files that this object has open, and locked, in order. The last one is written. */
   private readonly held: OpenSegment[] = [];
+  /** The lock of the whole log; undefined if it was opened read-only. */
+  private readonly mark: LogMark | undefined;
+  /** What the mark said before the files were listed. */
+  private markFound: MarkPlace | undefined = undefined;
   private phase: 'unread' | 'read' | 'closed' = 'unread';
   private writer: LogWriter | undefined = undefined;
 
-  private constructor(fs: Fs, dir: string, options: WalOpenOptions) {
+  private constructor(fs: Fs, dir: string, mark: LogMark | undefined, options: WalOpenOptions) {
     this.fs = fs;
     this.dir = dir;
+    this.mark = mark;
     this.options = options;
   }
 
@@ -40,55 +47,60 @@ export class Wal {
    * Makes a new log, ready for `save`. The folder appears under its name once its first file is durable. What lies in the folder
    * above it must exist.
    *
-   * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCK_UNAVAILABLE`; what the file system says
+   * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`; `_NOT_FOUND` if the mark shows that there was a log
    */
   static async create(dir: string, options: WalCreateOptions = {}): Promise<Wal> {
-    const fs = options.fs ?? defaultFs();
-    const { identity } = options;
-    const metadata = identity === undefined ? options.metadata : encodeIdentity(identity);
-    const { bytes, chain } = headOfLog(metadata);
-    const first = segmentName(0, 0);
-    await createLog(fs, dir, { name: first.name, head: bytes, size: options.segmentSize ?? DEFAULT_SEGMENT_SIZE });
-    const wal = new Wal(fs, dir, options);
-    await wal.hold([first]);
-    wal.startWriting({ offset: bytes.length, chain, lastIndex: 0, hardState: undefined, metadata });
-    return wal;
+    const fs = codedFs(options.fs);
+    const mark = options.lock ?? (await LogMark.take(fs, dir, options));
+    const wal = new Wal(fs, dir, mark, options);
+    try {
+      if (mark.found !== undefined && (await listSegments(fs, dir)).length === 0) throw logIsGone(dir);
+      const { identity } = options;
+      const metadata = identity === undefined ? options.metadata : encodeIdentity(identity);
+      const { bytes, chain } = headOfLog(metadata);
+      const first = segmentName(0, 0);
+      await createLog(fs, dir, { name: first.name, head: bytes, size: options.segmentSize ?? DEFAULT_SEGMENT_SIZE });
+      await wal.hold([first]);
+      wal.startWriting(mark, { offset: bytes.length, chain, lastIndex: 0, hardState: undefined, metadata });
+      return wal;
+    } catch (error) {
+      await wal.letGo();
+      throw error;
+    }
   }
 
   /**
    * Opens a log; `readAll` comes next. Nothing is written before that.
-   * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_CORRUPT` (a file is missing)
+   * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_IO`, `_CORRUPT` (a file is missing)
    */
   static async open(dir: string, options: WalOpenOptions = {}): Promise<Wal> {
-    const fs = options.fs ?? defaultFs();
-    const wal = new Wal(fs, dir, options);
-    const { index } = options.snapshot ?? fromTheStart;
-    await wal.hold(segmentsFrom(await listSegments(fs, dir), index));
+    const fs = codedFs(options.fs);
+    const readOnly = options.readOnly === true;
+    const mark = readOnly ? undefined : (options.lock ?? (await LogMark.take(fs, dir, options)));
+    const wal = new Wal(fs, dir, mark, options);
     try {
+      const { index } = options.snapshot ?? fromTheStart;
+      wal.markFound = mark === undefined ? await readMark(fs, dir) : mark.found;
+      await wal.hold(segmentsFrom(await listSegments(fs, dir), index));
       for (const name of strangersAmong(await fs.readdir(dir))) {
         options.logger?.warn(`ignored ${join(dir, name)}: not a name of the log`);
       }
       if (options.identity !== undefined) await wal.checkIdentity(options.identity);
+      return wal;
     } catch (error) {
-      await wal.closeFiles();
+      await wal.letGo();
       throw error;
     }
-    return wal;
   }
 
   /** Opens and locks these files. */
   private async hold(names: readonly SegmentName[]): Promise<void> {
     const { fs, dir, held, options } = this;
     const write = options.readOnly !== true;
-    try {
-      for (const segment of names) {
-        const file = await fs.open(join(dir, segment.name), write ? { write, writeThrough: true } : {});
-        held.push({ ...segment, file });
-        if (write) await lockSegment(file, segment.name, options.unsafeNoLock === true);
-      }
-    } catch (error) {
-      await this.closeFiles();
-      throw error;
+    for (const segment of names) {
+      const file = await fs.open(join(dir, segment.name), write ? { write, writeThrough: true } : {});
+      held.push({ ...segment, file });
+      if (write) await lockFile(file, segment.name, options.unsafeNoLock === true);
     }
   }
 
@@ -127,9 +139,9 @@ export class Wal {
     const { fs, dir, held, options } = this;
     const replay = new Replay(options.snapshot ?? fromTheStart);
     const files = new Map(held.map(({ name, file }) => [name, file]));
-    const tail = await readLog({ fs, dir, segments: held, files }, replay);
+    const tail = await readLog({ fs, dir, segments: held, files, mark: this.markFound }, replay);
     const { damage } = tail;
-    const { file } = held.at(-1) as OpenSegment;
+    const { file, sequence } = held.at(-1) as OpenSegment;
     if (damage !== undefined) {
       const tolerated = damage.verdict === 'torn' && (options.readOnly === true || options.torn === 'repair');
       if (!tolerated) throw damageError(damage);
@@ -139,18 +151,21 @@ export class Wal {
       }
     }
     const { metadata, hardState, entries, snapshots, found: snapshotFound, lastIndex } = replay;
-    if (options.readOnly === true) replay.requireSnapshot();
+    if (this.mark === undefined) replay.requireSnapshot();
     else {
-      await harden(file, tail.offset);
+      const { offset, chain } = tail;
+      await harden(file, offset);
       await fs.syncDirectory(dir);
-      this.startWriting({ offset: tail.offset, chain: tail.chain, lastIndex, hardState, metadata });
+      this.startWriting(this.mark, { offset, chain, lastIndex, hardState, metadata });
+      // What raft is told now must not get lost unnoticed either, whoever wrote it.
+      this.mark.acknowledged({ sequence, offset }, () => false);
     }
     return { metadata, hardState, entries, snapshots, snapshotFound, damage };
   }
 
-  private startWriting(position: LogPosition): void {
+  private startWriting(mark: LogMark, position: LogPosition): void {
     this.phase = 'read';
-    this.writer = new LogWriter(this.fs, this.dir, this.held, position, this.options);
+    this.writer = new LogWriter(this.fs, this.dir, this.held, mark, position, this.options);
   }
 
   /**
@@ -197,7 +212,7 @@ export class Wal {
     const above = this.held.findIndex((segment) => segment.index >= index);
     const keep = (above < 0 ? this.held.length : above) - 1;
     if (keep <= 0) return;
-    for (const { file } of this.held.splice(0, keep)) await file.close();
+    await closeAll(this.held.splice(0, keep).map(({ file }) => file));
   }
 
   /**
@@ -222,13 +237,14 @@ export class Wal {
   private async remove(name: string): Promise<boolean> {
     const path = join(this.dir, name);
     const file = await this.fs.open(path, { write: true });
-    try {
-      if (this.options.unsafeNoLock !== true && !(await file.lock())) return false;
-      await this.fs.unlink(path);
-    } finally {
-      await file.close();
-    }
-    return true;
+    return withCleanup(
+      async () => {
+        if (this.options.unsafeNoLock !== true && !(await file.lock())) return false;
+        await this.fs.unlink(path);
+        return true;
+      },
+      () => file.close(),
+    );
   }
 
   /**
@@ -236,20 +252,27 @@ export class Wal {
    */
   async close(): Promise<void> {
     if (this.phase === 'closed') return;
-    try {
-      await this.writer?.close();
-    } finally {
-      this.phase = 'closed';
-      await this.closeFiles();
-    }
+    await withCleanup(
+      async () => this.writer?.close(),
+      async () => {
+        this.phase = 'closed';
+        await withCleanup(
+          () => closeAll(this.held.splice(0).map(({ file }) => file)),
+          async () => this.mark?.close(),
+        );
+      },
+    );
+  }
+
+  /** Gives back what a failed opening took. */
+  private async letGo(): Promise<void> {
+    this.phase = 'closed';
+    await closeAll(this.held.splice(0).map(({ file }) => file)).catch(() => {});
+    await this.mark?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  private async closeFiles(): Promise<void> {
-    for (const { file } of this.held.splice(0)) await file.close();
   }
 
   private writing(): LogWriter {
@@ -264,6 +287,11 @@ export class Wal {
     if (this.options.readOnly === true) return refuse('read-only', 'the log was opened read-only, and is read once');
     return refuse('read-twice', 'the log was read already, or could not be');
   }
+}
+
+function logIsGone(dir: string): WalError {
+  const why = `${markPath(dir)} shows that there was one. Put it back; a member that lost its log must be removed and added anew`;
+  return new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${dir}, and ${why}`);
 }
 
 /**

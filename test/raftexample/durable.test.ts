@@ -196,23 +196,32 @@ describe('raftexample: three processes that keep their logs', function () {
     await catchUp(again, cluster.othersThan(0));
   });
 
-  for (const emptied of ['.', 'wal']) {
-    it(`one whose log is gone (${emptied} was removed) is refused with exit code 3`, async () => {
-      const cluster = new Restarts(programs, peers);
-      await commitOn(cluster.members, 1);
-      await cluster.kill(1);
-      rmSync(join(folderOf(2), emptied), { recursive: true });
-      await commitOn(cluster.othersThan(1), 1);
-      const again = cluster.startAgain(1);
-      expect(await again.exit()).to.deep.equal({ code: 3, signal: null });
-      expect(
-        again.lines.filter((line) =>
-          /error: refused by member \d: another log of member 2 was met before, and this one began empty/u.test(line),
-        ),
-      ).to.have.length(1);
-      await commitOn(cluster.othersThan(1), 1);
-    });
-  }
+  it('one whose folder is gone is refused with exit code 3', async () => {
+    const cluster = new Restarts(programs, peers);
+    await commitOn(cluster.members, 1);
+    await cluster.kill(1);
+    rmSync(folderOf(2), { recursive: true });
+    await commitOn(cluster.othersThan(1), 1);
+    const again = cluster.startAgain(1);
+    expect(await again.exit()).to.deep.equal({ code: 3, signal: null });
+    expect(
+      again.lines.filter((line) =>
+        /error: refused by member \d: another log of member 2 was met before, and this one began empty/u.test(line),
+      ),
+    ).to.have.length(1);
+    await commitOn(cluster.othersThan(1), 1);
+  });
+
+  it('one whose log alone is gone is refused with exit code 4, before it speaks to anybody', async () => {
+    const one = programs.member(1, await freePeers(1), ...FLAGS);
+    await commitOn([one], 3);
+    await one.kill('SIGKILL');
+    rmSync(join(folderOf(1), 'wal'), { recursive: true });
+    const again = programs.member(1, await freePeers(1), ...FLAGS);
+    expect(await again.exit()).to.deep.equal({ code: 4, signal: null });
+    expect(again.errors).to.have.length(1);
+    expect(again.errors[0]).to.match(/there is no log in data\/member-1\/wal.*\[ERR_RAFT_WAL_NOT_FOUND\]/u);
+  });
 
   it('a folder of another member, and one that is in use, are refused in one line, and nothing in them changes', async () => {
     const one = programs.member(1, peers, ...FLAGS);
@@ -253,8 +262,10 @@ describe('raftexample: three processes that keep their logs', function () {
   it('a folder that cannot be made is refused in one line', async () => {
     writeFileSync(join(programs.folder, 'file'), '');
     const one = programs.member(1, peers, ...FLAGS, '--data', 'file/member-1');
-    expect(await one.exit()).to.deep.equal({ code: 2, signal: null });
+    expect(await one.exit()).to.deep.equal({ code: 4, signal: null });
     expect(one.errors).to.have.length(1);
-    expect(one.errors[0]).to.match(/^raftexample: cannot keep a log in file\/member-1: ENOTDIR/u);
+    expect(one.errors[0]).to.match(
+      /^raftexample: the log in file\/member-1: cannot make file\/member-1: ENOTDIR: not a directory; choose .* \[ERR_RAFT_WAL_IO\]$/u,
+    );
   });
 });

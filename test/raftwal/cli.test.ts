@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Entry } from '@raft-ts/raft';
 import { backup, DurableStorage, repair } from '@raft-ts/raftwal';
 import { expect } from 'chai';
-import { entries, indexes, oneVoter, readBack, refused, state } from './logs.js';
+import { entries, indexes, oneVoter, readBack, refused, removeMark, state } from './logs.js';
 import { lastFile, removeScratch, scratchFolder } from './vectors.js';
 
 const program = fileURLToPath(new URL('../../../raftwal/bin/raft-wal.js', import.meta.url));
@@ -39,6 +39,7 @@ function damage(dir: string, change: (bytes: Buffer, zeroFrom: number) => void):
   const bytes = readFileSync(join(wal, name));
   change(bytes, zeroFrom);
   writeFileSync(join(wal, name), bytes);
+  removeMark(wal);
   return bytes;
 }
 

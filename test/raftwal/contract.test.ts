@@ -7,8 +7,8 @@ testDurableStorage('DurableStorage', {
   open: (dir) => DurableStorage.open(dir, options),
   // What is only in memory goes with the object; its files are closed, so that the locks are free.
   kill: async (log) => {
-    const { wal } = log as unknown as { wal: { closeFiles(): Promise<void> } };
-    await wal.closeFiles();
+    const { wal } = log as unknown as { wal: { letGo(): Promise<void> } };
+    await wal.letGo();
     log.close = () => Promise.resolve();
   },
 });

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Fs, repair, verify, Wal } from '@raft-ts/raftwal';
-import { FrameDecoder, SECTOR_SIZE } from '@raft-ts/raftwal/internal';
+import { FrameDecoder, markPath, SECTOR_SIZE } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { entry, failure, indexes, readBack, refused, state } from './logs.js';
 
@@ -138,10 +138,19 @@ export function table(): Map<string, string> {
   return cells;
 }
 
-/** Makes this cell on the shelf, and expects the verdict and all that follows from it. */
-export async function checkCell(damage: string, place: Place, verdict: string, shelf: Shelf): Promise<void> {
+/**
+ * Makes this cell on the shelf, without the mark, and expects the verdict and all that follows from it. With the mark, whatever is not
+ * corrupt is `lost`.
+ */
+export async function checkCell(
+  damage: string,
+  place: Place,
+  { verdict, marked }: { readonly verdict: string; readonly marked: boolean },
+  shelf: Shelf,
+): Promise<void> {
   let log = await logFor(place, shelf);
   const { path } = log;
+  if (!marked) shelf.write(markPath(log.dir), new Uint8Array(0));
   let kept: number | undefined;
   // A short record has no sector of its own: the one before it in the same write stands for it.
   if (place === 'last record' && /^(zero|garbage) sector$/.test(damage)) {
@@ -152,7 +161,31 @@ export async function checkCell(damage: string, place: Place, verdict: string, s
   }
   const bytes = (damages[damage] as Damage)(shelf.read(path), log, place);
   shelf.write(path, bytes);
-  await checkVerdict(log, bytes, { verdict, place, kept }, shelf);
+  if (marked && verdict !== 'corrupt') await checkLost(log, bytes, shelf);
+  else await checkVerdict(log, bytes, { verdict, place, kept }, shelf);
+}
+
+/** The mark shows that it had been acknowledged: nobody but an operator does without it. */
+async function checkLost({ dir, path, from, offsets }: Log, bytes: Buffer, shelf: Shelf): Promise<void> {
+  const { fs } = shelf;
+  const file = path.split('/').at(-1) as string;
+  const small = { fs, segmentSize: SEGMENT_SIZE };
+  const options = { ...small, torn: 'repair' } as const;
+  for (const refusal of [
+    () => readBack(dir, options),
+    () => readBack(dir, { ...options, readOnly: true }),
+    () => verify(dir, { fs }),
+    () => repair(dir, { fs }),
+  ]) {
+    const error = await refused(refusal(), 'ERR_RAFT_WAL_CORRUPT');
+    expect(error).to.include({ file, offset: from, reason: 'lost' });
+    expect(error.message).to.include(`acknowledged up to byte ${offsets.at(-1)} of this file`);
+  }
+  await refused(repair(dir, { fs, cut: { file, offset: 8 } }), 'ERR_RAFT_WAL_INVALID');
+  expect(shelf.read(path), 'nothing was changed').to.deep.equal(bytes);
+  await repair(dir, { fs, cut: { file, offset: from } });
+  const found = indexes((await readBack(dir, small)).entries);
+  expect(found).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9].slice(0, found.length));
 }
 
 async function checkVerdict(

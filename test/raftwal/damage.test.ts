@@ -30,7 +30,8 @@ describe('the table of damage in docs/wal.md', () => {
 
   for (const [cell, verdict] of cells) {
     const [damage, place] = cell.split(', ') as [string, (typeof places)[number]];
-    it(`${cell}: ${verdict}`, () => checkCell(damage, place, verdict, shelf));
+    it(`${cell}: ${verdict}`, () => checkCell(damage, place, { verdict, marked: false }, shelf));
+    it(`${cell}, with the mark`, () => checkCell(damage, place, { verdict, marked: true }, shelf));
   }
 
   it('never drops an entry at or below the commit of a State that can be read', async () => {

@@ -4,7 +4,7 @@ import { RawNode } from '@raft-ts/raft';
 import { DurableStorage, type DurableStorageOptions } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { FaultyFs, fileError } from './faulty-fs.js';
-import { entries, failure, oneVoter, refused, state } from './logs.js';
+import { entries, failure, oneVoter, refused, removeMark, state } from './logs.js';
 import { lastFile, removeScratch, scratchFolder } from './vectors.js';
 
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 4096 };
@@ -31,7 +31,7 @@ describe('DurableStorage', () => {
     expect(storage.isNew).to.equal(true);
     await storage.save({ hardState: state(1, 1n, 0) });
     await storage.close();
-    expect(readdirSync(dir).sort()).to.deep.equal(['snap', 'wal']);
+    expect(readdirSync(dir).sort()).to.deep.equal(['snap', 'wal', 'wal.mark']);
     const again = await open(dir);
     expect(again.isNew).to.equal(false);
     await again.close();
@@ -200,6 +200,7 @@ describe('DurableStorage', () => {
     const at = 1536;
     bytes.fill(0, at, 4096);
     writeFileSync(join(wal, name), bytes);
+    removeMark(wal);
     const error = await refused(open(dir, { torn: 'refuse' }), 'ERR_RAFT_WAL_TORN');
     expect(error.file).to.equal(name);
     const warnings: string[] = [];
@@ -232,8 +233,9 @@ describe('DurableStorage', () => {
     const snapshot = { data: new Uint8Array(9), metadata: { confState: oneVoter, index: 50, term: 2 } };
     const install = failure(storage.save({ hardState: state(2, 0n, 50), snapshot }));
     const behind = failure(storage.save({ entries: entries(51, 52, 2) }));
-    expect((await install).code).to.equal('ENOSPC');
-    expect((await behind).code).to.equal('ENOSPC');
+    for (const error of [await install, await behind]) {
+      expect([error.code, error.reason]).to.deep.equal(['ERR_RAFT_WAL_IO', 'ENOSPC']);
+    }
     await refused(storage.save({ entries: entries(51, 52, 2) }), 'ERR_RAFT_WAL_POISONED');
     fs.hook = () => {};
     await storage.close();

@@ -28,7 +28,19 @@ import {
 } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { FaultyFs, fileError } from './faulty-fs.js';
-import { entries, entry, indexes, newPlace, oneVoter, readBack, refused, SEGMENT_SIZE, state } from './logs.js';
+import {
+  entries,
+  entry,
+  indexes,
+  newPlace,
+  oneVoter,
+  readBack,
+  refused,
+  refusedBySystem,
+  removeMark,
+  SEGMENT_SIZE,
+  state,
+} from './logs.js';
 import { lastFile, removeScratch, scratchFolder, toHex } from './vectors.js';
 
 const somedata = new TextEncoder().encode('somedata');
@@ -100,7 +112,7 @@ describe("etcd's tests of the log", () => {
       fs.hook = (operation, path) => {
         if (operation === 'syncDirectory' && path === dirname(dir)) throw fileError('EIO');
       };
-      await refused(Wal.create(dir, { ...small, fs }), 'EIO');
+      await refusedBySystem(Wal.create(dir, { ...small, fs }), 'EIO', 'syncDirectory');
       const [name] = readdirSync(dirname(dir)) as [string];
       expect(name).to.match(/^wal\.broken\.\d{8}\.\d{6}\.\d{6}$/);
       expect(brokenName('d', new Date(Date.UTC(2026, 10, 21, 9, 4, 5, 67)))).to.equal(
@@ -114,7 +126,7 @@ describe("etcd's tests of the log", () => {
       fs.hook = (operation) => {
         if (operation === 'write') throw fileError('ENOSPC');
       };
-      await refused(Wal.create(dir, { ...small, fs }), 'ENOSPC');
+      await refusedBySystem(Wal.create(dir, { ...small, fs }), 'ENOSPC', 'write');
       expect(existsSync(dir)).to.equal(false);
     });
 
@@ -124,7 +136,7 @@ describe("etcd's tests of the log", () => {
       writeFileSync(join(`${dir}.tmp`, first), 'half');
       const wal = await create(dir, somedata);
       await wal.close();
-      expect(readdirSync(dirname(dir))).to.deep.equal(['wal']);
+      expect(readdirSync(dirname(dir))).to.deep.equal(['wal', 'wal.mark']);
       expect((await readBack(dir)).metadata).to.deep.equal(somedata);
     });
 
@@ -134,7 +146,7 @@ describe("etcd's tests of the log", () => {
       fs.hook = (operation) => {
         if (operation === 'rename') throw fileError('EACCES');
       };
-      await refused(Wal.create(dir, { ...small, fs }), 'EACCES');
+      await refusedBySystem(Wal.create(dir, { ...small, fs }), 'EACCES', 'rename');
     });
   });
 
@@ -410,6 +422,7 @@ describe("etcd's tests of the log", () => {
       const bytes = readFileSync(join(dir, first));
       bytes.fill(0, from, to);
       writeFileSync(join(dir, first), bytes);
+      removeMark(dir);
       const error = await refused(readBack(dir), 'ERR_RAFT_WAL_UNDECIDED');
       expect([error.file, error.offset]).to.deep.equal([first, from]);
       await repair(dir, { cut: { file: first, offset: from } });
@@ -428,6 +441,7 @@ describe("etcd's tests of the log", () => {
       const offset = frameOffsets(dir).at(-2) as number;
       const bytes = readFileSync(join(dir, first));
       writeFileSync(join(dir, first), bytes.subarray(0, offset + 20));
+      removeMark(dir);
       const error = await refused(readBack(dir), 'ERR_RAFT_WAL_TORN');
       expect(error.offset).to.equal(offset);
     });
@@ -497,7 +511,7 @@ describe("etcd's tests of the log", () => {
       };
       expect(await validSnapshots(dir, { fs })).to.have.length(1);
       missing = 3;
-      await refused(validSnapshots(dir, { fs }), 'ENOENT');
+      await refusedBySystem(validSnapshots(dir, { fs }), 'ENOENT', 'open');
     });
   });
 
@@ -513,6 +527,7 @@ describe("etcd's tests of the log", () => {
       for (let index = 1; index <= count; index++) await wal.save(undefined, [entry(index, 1, 'x'.repeat(size))]);
       await wal.close();
       damage(join(dir, first), frameOffsets(dir));
+      removeMark(dir);
       return dir;
     }
 
@@ -556,6 +571,7 @@ describe("etcd's tests of the log", () => {
       const bytes = readFileSync(path);
       bytes.fill(0, 1024, 1536);
       writeFileSync(path, bytes);
+      removeMark(dir);
       await checkRepair(dir, 1);
     });
 

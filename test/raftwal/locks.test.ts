@@ -82,6 +82,7 @@ describe('locks of a log', () => {
     const dir = newPlace();
     const fs = new NodeFs();
     await refused(Wal.create(dir, { ...small, fs }), 'ERR_RAFT_WAL_LOCK_UNAVAILABLE');
+    await (await Wal.create(dir, { ...small, fs, unsafeNoLock: true })).close();
     await refused(Wal.open(dir, { ...small, fs }), 'ERR_RAFT_WAL_LOCK_UNAVAILABLE');
     expect((await readBack(dir, { fs, readOnly: true })).entries).to.deep.equal([]);
     expect((await readBack(dir, { fs, unsafeNoLock: true })).entries).to.deep.equal([]);

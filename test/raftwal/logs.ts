@@ -1,7 +1,9 @@
 /** Small logs for tests. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConfState, Entry, HardState } from '@raft-ts/proto';
-import { Wal, type WalContent, type WalOpenOptions } from '@raft-ts/raftwal';
+import { Wal, type WalContent, type WalError, type WalOpenOptions } from '@raft-ts/raftwal';
+import { markPath } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { scratchFolder } from './vectors.js';
 
@@ -63,6 +65,19 @@ export async function refused(
   const error = await failure(promise);
   expect(error.code, String(error)).to.equal(code);
   return error;
+}
+
+/** Expects what the operating system answered, as an error of the log: which operation, on what, and a text that says so. */
+export async function refusedBySystem(promise: Promise<unknown>, reason: string, operation: string): Promise<WalError> {
+  const error = (await refused(promise, 'ERR_RAFT_WAL_IO')) as WalError;
+  expect([error.reason, error.operation]).to.deep.equal([reason, operation]);
+  expect(error.message).to.include(error.path).and.include(reason);
+  return error;
+}
+
+/** Takes away the mark beside a log: what is damaged then looks as it would in a log that etcd wrote. */
+export function removeMark(dir: string): void {
+  rmSync(markPath(dir));
 }
 
 export const indexes = (list: readonly Entry[]): number[] => list.map(({ index }) => index);

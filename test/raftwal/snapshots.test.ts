@@ -4,7 +4,7 @@ import type { Snapshot } from '@raft-ts/proto';
 import { SnapshotFiles } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { FaultyFs, fileError } from './faulty-fs.js';
-import { failure, oneVoter, refused } from './logs.js';
+import { failure, oneVoter, refused, refusedBySystem } from './logs.js';
 import { loadFolders, removeScratch, type SnapExpected, scratchFolder, snapshotOf, toHex, unpack } from './vectors.js';
 
 const snapshot: Snapshot = {
@@ -62,7 +62,7 @@ describe('snapshot files', () => {
         if (called === operation) throw fileError('ENOSPC');
       };
       const newer = { ...snapshot, metadata: { ...snapshot.metadata, index: 2 } };
-      expect((await failure(files.save(newer))).code).to.equal('ENOSPC');
+      await refusedBySystem(files.save(newer), 'ENOSPC', operation);
       fs.hook = () => {};
       expect((await files.load()).metadata.index).to.equal(1);
     }

@@ -1,6 +1,7 @@
+import { codedFs } from '../coded-fs.js';
 import { damageError } from '../damage.js';
 import { ERR_WAL_NOT_FOUND, WalError } from '../errors.js';
-import { defaultFs } from '../lock.js';
+import { readMark } from '../log-mark.js';
 import { contentVisitor, listSegments, type Place, readLog } from '../log-reader.js';
 import { type Content, recordTypeNames } from '../record.js';
 import { json, type Output, shownHex } from './output.js';
@@ -10,6 +11,8 @@ export interface DumpOptions {
   readonly from: number;
   readonly json: boolean;
   readonly out: Output;
+  /** Resolves when the reader of the output has caught up. */
+  readonly drained: () => Promise<void>;
 }
 
 /** Voters of a snapshot that a line names. */
@@ -18,15 +21,16 @@ const SHOWN_VOTERS = 32;
 const kinds: Readonly<Record<Content['kind'], number>> = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 };
 
 /** Prints every record of a log as it is read; what cannot be read is the last line. Resolves to the exit status. */
-export async function dump(dir: string, { from, json: asJson, out }: DumpOptions): Promise<number> {
-  const fs = defaultFs();
+export async function dump(dir: string, { from, json: asJson, out, drained }: DumpOptions): Promise<number> {
+  const fs = codedFs(undefined);
+  const mark = await readMark(fs, dir);
   const segments = await listSegments(fs, dir);
   if (segments.length === 0) throw new WalError(ERR_WAL_NOT_FOUND, `${dir} holds no log`);
   const visitor = contentVisitor((content, place) => {
     if (content.kind === 'entry' && content.entry.index < from) return;
     out(asJson ? jsonLine(content, place) : textLine(content, place));
   });
-  const { damage } = await readLog({ fs, dir, segments }, visitor);
+  const { damage } = await readLog({ fs, dir, segments, mark }, { ...visitor, progress: drained });
   if (damage === undefined) return 0;
   throw damageError(damage);
 }

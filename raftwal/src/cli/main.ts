@@ -1,15 +1,14 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { backup } from '../backup.js';
-import { WalError } from '../errors.js';
+import { codeOf, ERR_WAL_IO, type WalError } from '../errors.js';
 import { decodeIdentity, identityText } from '../identity.js';
 import { type LogPlace, repair } from '../repair.js';
 import { verify } from '../verify.js';
 import { dump } from './dump.js';
-import { json, type Output, Progress, shownHex } from './output.js';
-import { checkSnapshots } from './snapshots.js';
+import { json, type Output, Progress, StandardOutput, shownHex } from './output.js';
+import { checkSnapshots, isFolder } from './snapshots.js';
 
 const usage = `usage: raft-wal COMMAND DIR [options]
 
@@ -24,7 +23,13 @@ DIR is a member's folder, or the folder of its log. Nothing is changed but by re
   backup DIR TARGET    copies a member's folder, which may be in use
 
   --json               for programs: a line of JSON for each record, or one for the result
-  --quiet              no progress`;
+  --quiet              no progress
+
+Exit status: 0 all is well; 1 something is wrong with the log, or it is in use; 2 the call makes no sense; 3 the system refused something
+(no rights, a failing or full disk, too many open files), which is named in one line.`;
+
+/** The exit status if the system refuses something. */
+const SYSTEM = 3;
 
 /** What the commands are given. */
 interface Command {
@@ -37,6 +42,7 @@ interface Command {
     readonly quiet: boolean;
   };
   readonly out: Output;
+  readonly output: StandardOutput;
 }
 
 class UsageError extends Error {}
@@ -45,19 +51,21 @@ class UsageError extends Error {}
 class OutputClosed extends Error {}
 
 const commands: Readonly<Record<string, (command: Command) => Promise<number>>> = {
-  dump: async ({ positionals, values, out }) => {
+  dump: async ({ positionals, values, out, output }) => {
     const from = values.from === undefined ? 0 : wholeNumber('--from', values.from);
     const whileRead: Output = (line) => {
-      if (outputClosed) throw new OutputClosed();
+      if (output.ended) throw new OutputClosed();
       out(line);
     };
-    return await dump(logOf(theOnly(positionals)), { from, json: values.json, out: whileRead });
+    const { drained } = output;
+    return await dump(await logOf(theOnly(positionals)), { from, json: values.json, out: whileRead, drained });
   },
 
   verify: async ({ positionals, values, out }) => {
     const dir = theOnly(positionals);
-    const progress = new Progress(logOf(dir), values.quiet);
-    const result = await verify(logOf(dir), { progress: progress.add });
+    const log = await logOf(dir);
+    const progress = new Progress(log, values.quiet);
+    const result = await verify(log, { progress: progress.add });
     progress.end();
     const snapshots = await checkSnapshots(dir);
     const broken = snapshots.filter(({ error }) => error !== undefined);
@@ -79,7 +87,7 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
   },
 
   repair: async ({ positionals, values, out }) => {
-    const dir = logOf(theOnly(positionals));
+    const dir = await logOf(theOnly(positionals));
     const cut = values.cut === undefined ? {} : { cut: placeOf(values.cut) };
     const dryRun = values['dry-run'];
     const { damage, broken } = await repair(dir, { dryRun, ...cut });
@@ -87,7 +95,8 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
     else if (damage === undefined) out('there is nothing to repair');
     else {
       const place = `${damage.file} at byte ${damage.offset} (${damage.what}: ${damage.why})`;
-      out(dryRun ? `would cut ${place}` : `cut ${place}; the file as it was is ${broken}`);
+      if (dryRun) out(`would cut ${place}`);
+      else out(`cut ${place}; ${broken === undefined ? 'no file was changed' : `the file as it was is ${broken}`}`);
     }
     return 0;
   },
@@ -96,8 +105,8 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
     const [dir, target, ...rest] = positionals;
     if (dir === undefined || target === undefined || rest.length > 0)
       throw new UsageError('backup takes DIR and TARGET');
-    if (!existsSync(join(dir, 'wal'))) throw new UsageError(`${dir} is not a member's folder: it has no wal`);
-    const progress = new Progress(logOf(dir), values.quiet);
+    if (!(await isFolder(join(dir, 'wal')))) throw new UsageError(`${dir} is not a member's folder: it has no wal`);
+    const progress = new Progress(join(dir, 'wal'), values.quiet);
     const { files, lastIndex, snapshot } = await backup(dir, target, { progress: progress.add });
     progress.end();
     if (values.json) out(json({ target, files, lastIndex, snapshot }));
@@ -106,10 +115,25 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
   },
 };
 
-/** Runs the command line; resolves to the exit status: 0, 1 where the log is not sound, 2 where the call makes no sense. */
-export async function main(args: readonly string[], out: Output = print): Promise<number> {
+/** Runs the command line; resolves to the exit status, once all output has left the process. */
+export async function main(args: readonly string[]): Promise<number> {
+  const output = new StandardOutput();
+  try {
+    const status = await carryOut(args, output);
+    await output.written();
+    if (output.problem === undefined) return status;
+    process.stderr.write(`cannot write the output: ${output.problem}\n`);
+    return SYSTEM;
+  } catch (error) {
+    // A mistake in this program: what was printed before it must not get lost with it.
+    await output.written();
+    throw error;
+  }
+}
+
+async function carryOut(args: readonly string[], output: StandardOutput): Promise<number> {
+  const out = output.print;
   let wantsJson = false;
-  watchOutput();
   try {
     const { positionals, values } = parse(args);
     wantsJson = values.json;
@@ -120,18 +144,18 @@ export async function main(args: readonly string[], out: Output = print): Promis
     }
     const run = commands[name];
     if (run === undefined) throw new UsageError(`unknown command ${name}`);
-    return await run({ positionals: rest, values, out });
+    return await run({ positionals: rest, values, out, output });
   } catch (error) {
-    if (error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true) {
+    if (error instanceof UsageError || codeOf(error)?.startsWith('ERR_PARSE_ARGS') === true) {
       process.stderr.write(`${(error as Error).message}\n\n${usage}\n`);
       return 2;
     }
     if (error instanceof OutputClosed) return 0;
-    if (!(error instanceof WalError)) throw error;
-    const { code, message, file, offset } = error;
+    if (codeOf(error)?.startsWith('ERR_RAFT_') !== true) throw error;
+    const { code, message, file, offset } = error as WalError;
     if (wantsJson) out(json({ sound: false, code, message, file, offset }));
     else process.stderr.write(`${code}: ${message}\n`);
-    return 1;
+    return code === ERR_WAL_IO ? SYSTEM : 1;
   }
 }
 
@@ -154,20 +178,6 @@ function parse(args: readonly string[]) {
   });
 }
 
-let outputClosed = false;
-
-/** A command that changes something must not end in the middle of it because nobody listens: only printing does. */
-function watchOutput(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    outputClosed = true;
-  });
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
 function theOnly(positionals: readonly string[]): string {
   const [dir, ...rest] = positionals;
   if (dir === undefined || rest.length > 0) throw new UsageError('one folder is wanted');
@@ -175,9 +185,9 @@ function theOnly(positionals: readonly string[]): string {
 }
 
 /** The log in a member's folder, or the folder itself. */
-function logOf(dir: string): string {
+async function logOf(dir: string): Promise<string> {
   const inner = join(dir, 'wal');
-  return existsSync(inner) ? inner : dir;
+  return (await isFolder(inner)) ? inner : dir;
 }
 
 function wholeNumber(name: string, text: string): number {

@@ -1,10 +1,49 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { types } from 'node:util';
 import { SHOWN_LENGTH } from '@raft-ts/proto';
 
 /** Where lines go. */
 export type Output = (line: string) => void;
+
+/** Standard output. A reader may be slow, and may go away. */
+export class StandardOutput {
+  private readonly stream = process.stdout;
+  private failure: NodeJS.ErrnoException | undefined = undefined;
+
+  constructor() {
+    // A command that changes something must not end in the middle of it because nobody listens: only printing does.
+    this.stream.on('error', (error: NodeJS.ErrnoException) => {
+      this.failure ??= error;
+    });
+  }
+
+  readonly print: Output = (line) => {
+    if (this.failure === undefined) this.stream.write(`${line}\n`);
+  };
+
+  /** Nothing that is printed arrives any more. */
+  get ended(): boolean {
+    return this.failure !== undefined;
+  }
+
+  /** Why nothing arrives, if the reader did not just go away, as in `raft-wal dump DIR | head`. */
+  get problem(): string | undefined {
+    return this.failure === undefined || this.failure.code === 'EPIPE' ? undefined : this.failure.message;
+  }
+
+  /** Resolves when the reader has caught up so far that more can be printed without piling up. */
+  readonly drained = async (): Promise<void> => {
+    if (this.failure === undefined && this.stream.writableNeedDrain) await this.written();
+  };
+
+  /** Resolves when everything that was printed has left this process, or cannot. */
+  written(): Promise<void> {
+    if (this.failure !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.stream.write('', () => resolve()));
+  }
+}
 
 /** Bytes of one value that a line of JSON holds. A string has a longest length, which the hex of a long entry exceeds. */
 const JSON_BYTES = 1 << 20;
@@ -15,7 +54,7 @@ export function json(value: object): string {
   return JSON.stringify(value, function (this: Record<string, unknown>, key: string): unknown {
     const one = this[key];
     if (typeof one === 'bigint') return one.toString();
-    if (!(one instanceof Uint8Array)) return one;
+    if (!types.isUint8Array(one)) return one;
     if (one.length <= JSON_BYTES) return hex(one);
     return { first: hex(one.subarray(0, JSON_BYTES)), moreBytes: one.length - JSON_BYTES };
   });

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { codedFs } from '../coded-fs.js';
 import { hasCode } from '../errors.js';
-import { readFully } from '../fs.js';
-import { defaultFs } from '../lock.js';
+import { readFully, withCleanup } from '../fs.js';
 import { decodeSnapshotFile } from '../snapshot-format.js';
 
 export interface SnapshotCheck {
@@ -15,17 +14,18 @@ export interface SnapshotCheck {
 /** Reads every snapshot file of a member's folder, and renames none. */
 export async function checkSnapshots(dir: string): Promise<SnapshotCheck[]> {
   const folder = join(dir, 'snap');
-  if (!existsSync(folder)) return [];
-  const fs = defaultFs();
+  const fs = codedFs(undefined);
+  if (!(await isFolder(folder))) return [];
   const checks: SnapshotCheck[] = [];
   for (const name of (await fs.readdir(folder)).filter((one) => one.endsWith('.snap'))) {
     const file = await fs.open(join(folder, name));
-    try {
-      const bytes = new Uint8Array(await file.size());
-      checks.push({ name, bytes: await readFully(file, bytes, 0), error: problemOf(bytes) });
-    } finally {
-      await file.close();
-    }
+    await withCleanup(
+      async () => {
+        const bytes = new Uint8Array(await file.size());
+        checks.push({ name, bytes: await readFully(file, bytes, 0), error: problemOf(bytes) });
+      },
+      () => file.close(),
+    );
   }
   return checks;
 }
@@ -37,5 +37,16 @@ function problemOf(bytes: Uint8Array): string | undefined {
   } catch (error) {
     if (!hasCode(error, 'ERR_RAFT_SNAP_BROKEN')) throw error;
     return (error as Error).message;
+  }
+}
+
+/** Is there a folder of this name? @throws WalError `ERR_RAFT_WAL_IO` if that cannot be found out */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    await codedFs(undefined).readdir(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return false;
+    throw error;
   }
 }

@@ -79,7 +79,7 @@ async function open(fs: SimFs): Promise<number[] | string> {
 describe('the table of damage on a simulated disk', () => {
   for (const [cell, verdict] of table()) {
     const [damage, place] = cell.split(', ') as [string, Place];
-    it(`${cell}: ${verdict}`, () => checkCell(damage, place, verdict, new SimShelf()));
+    it(`${cell}: ${verdict}`, () => checkCell(damage, place, { verdict, marked: false }, new SimShelf()));
   }
 
   it('knows that everything acknowledged had been synced: what is refused as corrupt, and what cannot be told from it', async () => {

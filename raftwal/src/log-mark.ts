@@ -1,0 +1,210 @@
+import { basename, dirname, join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers';
+import { updateCrc } from './crc.js';
+import type { Damage } from './damage.js';
+import { hasCode, textOf } from './errors.js';
+import { type Fs, type FsFile, readFully, SECTOR_SIZE, withCleanup, writeFully } from './fs.js';
+import { lockFile } from './lock.js';
+import type { WalOptions } from './options.js';
+import { hex16 } from './segment-name.js';
+
+/** A place behind a record: the sequence of a segment, and the offset in it. Indexes would not do: a log may get shorter by them. */
+export interface MarkPlace {
+  readonly sequence: number;
+  readonly offset: number;
+}
+
+/** Two copies, each in a sector of its own and written in turn: a power cut can tear one at most, and the other is older. */
+const SLOTS = 2;
+
+/** A writer that is never idle writes the mark after so many acknowledgements. */
+const MOST_BEHIND = 8;
+
+/** `DIR.mark`, beside the folder of the log: inside it, etcd's tools would take it for a stranger. */
+export function markPath(dir: string): string {
+  const named = /^\.*$/.test(basename(dir)) ? resolve(dir) : dir;
+  return join(dirname(named), `${basename(named)}.mark`);
+}
+
+function encodeSlot({ sequence, offset }: MarkPlace): Uint8Array {
+  const text = new TextEncoder().encode(`raft-wal mark 1 ${hex16(sequence)} ${hex16(offset)} `);
+  const sum = updateCrc(0, text).toString(16).padStart(8, '0');
+  return new TextEncoder().encode(`${new TextDecoder().decode(text)}${sum}\n`);
+}
+
+function decodeSlot(bytes: Uint8Array): MarkPlace | undefined {
+  const text = new TextDecoder('latin1').decode(bytes);
+  const match = /^raft-wal mark 1 ([0-9a-f]{16}) ([0-9a-f]{16}) [0-9a-f]{8}\n/.exec(text);
+  if (match === null) return undefined;
+  const place = { sequence: Number.parseInt(match[1] as string, 16), offset: Number.parseInt(match[2] as string, 16) };
+  // A sum that does not fit is a torn write: then the other copy counts.
+  return new TextDecoder().decode(encodeSlot(place)) === match[0] ? place : undefined;
+}
+
+function isBeyond(one: MarkPlace, other: MarkPlace | undefined): boolean {
+  if (other === undefined) return true;
+  return one.sequence > other.sequence || (one.sequence === other.sequence && one.offset > other.offset);
+}
+
+interface Found {
+  readonly place: MarkPlace | undefined;
+  /** The copy that says so. */
+  readonly slot: number;
+}
+
+async function readSlots(file: FsFile): Promise<Found> {
+  const bytes = new Uint8Array(SLOTS * SECTOR_SIZE);
+  const count = await readFully(file, bytes, 0);
+  let found: Found = { place: undefined, slot: SLOTS - 1 };
+  for (let slot = 0; slot < SLOTS; slot++) {
+    const place = decodeSlot(bytes.subarray(slot * SECTOR_SIZE, Math.min(count, (slot + 1) * SECTOR_SIZE)));
+    if (place !== undefined && isBeyond(place, found.place)) found = { place, slot };
+  }
+  return found;
+}
+
+/** The mark beside a log, for those who only read. Read it before the log: a writer may move both. Undefined where there is none. */
+export async function readMark(fs: Fs, dir: string): Promise<MarkPlace | undefined> {
+  let file: FsFile;
+  try {
+    file = await fs.open(markPath(dir));
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+  return withCleanup(
+    async () => (await readSlots(file)).place,
+    () => file.close(),
+  );
+}
+
+/** How a log ends, as far as the mark can tell something about it. */
+export interface LogEnd {
+  readonly segment: { readonly name: string; readonly sequence: number };
+  readonly offset: number;
+  readonly damage: Damage | undefined;
+}
+
+/** The damage that the mark shows: what was acknowledged lies beyond the end of the log. Undefined where it does not. */
+export function lostEnd(end: LogEnd, mark: MarkPlace | undefined): Damage | undefined {
+  const { segment, offset, damage } = end;
+  if (mark === undefined || !isBeyond(mark, { sequence: segment.sequence, offset })) return undefined;
+  const where = mark.sequence === segment.sequence ? 'this file' : `file ${hex16(mark.sequence)}-*.wal`;
+  const why = `the mark beside the log shows that it was acknowledged up to byte ${mark.offset} of ${where}`;
+  return { verdict: 'lost', file: segment.name, offset, what: damage?.what ?? 'the log has lost its end', why };
+}
+
+/**
+ * The file `DIR.mark` of a log that is open for writing. It is the lock of the whole log, taken before anything else is touched: the
+ * segments are locked too, as etcd does it, but a log that is only being made has none yet. And it keeps the furthest place that was
+ * acknowledged, so that a log whose end is missing does not pass for a shorter one.
+ *
+ * The mark never claims more than what was durable when it was written: it is written after the acknowledgement, without a sync, so
+ * a power cut may leave an older one. It costs the log no time that a caller waits for, and its failures end nothing.
+ */
+export class LogMark {
+  /** What the mark said when it was opened. */
+  readonly found: MarkPlace | undefined;
+  private readonly file: FsFile;
+  private readonly path: string;
+  private readonly logger: WalOptions['logger'];
+  /** What was acknowledged, and how much of that the file has. */
+  private latest: MarkPlace | undefined;
+  private written: MarkPlace | undefined;
+  private slot: number;
+  /** Acknowledgements since the last write. */
+  private behind = 0;
+  private waiting: NodeJS.Immediate | undefined = undefined;
+  private writing: Promise<void> | undefined = undefined;
+  private phase: 'open' | 'failed' | 'closed' = 'open';
+
+  private constructor(file: FsFile, path: string, { place, slot }: Found, logger: WalOptions['logger']) {
+    this.file = file;
+    this.path = path;
+    this.logger = logger;
+    this.found = place;
+    this.latest = place;
+    this.written = place;
+    this.slot = slot;
+  }
+
+  /**
+   * Locks the log in `dir`, whether or not it exists yet.
+   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`
+   */
+  static async take(fs: Fs, dir: string, options: Pick<WalOptions, 'unsafeNoLock' | 'logger'>): Promise<LogMark> {
+    const path = markPath(dir);
+    const file = await fs.open(path, { write: true, create: true });
+    try {
+      await lockFile(file, basename(path), options.unsafeNoLock === true);
+      return new LogMark(file, path, await readSlots(file), options.logger);
+    } catch (error) {
+      await file.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Notes what was acknowledged. `busy` says whether more is on its way: then the mark is written only now and then. */
+  acknowledged(place: MarkPlace, busy: () => boolean): void {
+    this.latest = place;
+    this.behind++;
+    this.schedule(busy);
+  }
+
+  private schedule(busy: () => boolean): void {
+    if (this.waiting !== undefined || this.writing !== undefined || this.phase !== 'open') return;
+    // Whoever waited for the acknowledgement has its turn first.
+    this.waiting = setImmediate(() => {
+      this.waiting = undefined;
+      if (this.behind < MOST_BEHIND && busy()) return;
+      this.writing = this.catchUp().finally(() => {
+        this.writing = undefined;
+        if (this.behind > 0) this.schedule(busy);
+      });
+    });
+  }
+
+  /** Writes what is not written yet. Never rejects. */
+  private async catchUp(): Promise<void> {
+    const { latest } = this;
+    this.behind = 0;
+    if (latest === undefined || latest === this.written || this.phase !== 'open') return;
+    try {
+      await this.put(latest);
+    } catch (error) {
+      this.phase = 'failed';
+      const so = 'the log goes on without it, and a loss of its end from here on may go unnoticed';
+      this.logger?.warn(`the mark of the log cannot be written: ${textOf(error)}; ${so}`);
+    }
+  }
+
+  private async put(place: MarkPlace): Promise<void> {
+    this.slot = (this.slot + 1) % SLOTS;
+    await writeFully(this.file, encodeSlot(place), this.slot * SECTOR_SIZE);
+    this.written = place;
+  }
+
+  /**
+   * Gives up what lies beyond `place`, in both copies, durably: an operator has decided so.
+   * @throws WalError `ERR_RAFT_WAL_IO`
+   */
+  async lower(place: MarkPlace): Promise<void> {
+    for (let slot = 0; slot < SLOTS; slot++) await this.put(place);
+    await this.file.datasync();
+    this.latest = place;
+    this.written = place;
+  }
+
+  /** Writes the last mark and frees the lock. Never fails: what is acknowledged is in the log, whatever the mark says. */
+  async close(): Promise<void> {
+    if (this.phase === 'closed') return;
+    if (this.waiting !== undefined) clearImmediate(this.waiting);
+    this.waiting = undefined;
+    await this.writing;
+    await this.catchUp();
+    // What `writing` has scheduled when it ended, if anything.
+    if (this.waiting !== undefined) clearImmediate(this.waiting);
+    this.phase = 'closed';
+    await this.file.close().catch((error: unknown) => this.logger?.warn(`${this.path}: ${textOf(error)}`));
+  }
+}
