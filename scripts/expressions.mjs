@@ -1,6 +1,7 @@
 // Finds the regular expressions in TypeScript sources and judges each: does it take linear time on every text?
 
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -11,6 +12,7 @@ import { transform } from 'esbuild';
 // The build of recheck that is JavaScript alone: the others start a Java machine or a binary of one platform.
 process.env.RECHECK_BACKEND = 'pure';
 const { check } = await import('recheck');
+const { version } = createRequire(import.meta.url)('recheck/package.json');
 
 /** Every TypeScript file of a folder, however deep. */
 export async function sourceFiles(folder) {
@@ -55,21 +57,40 @@ export async function expressionsOf(text) {
   return found;
 }
 
+/** Expressions that were found linear before: judging all of them takes many seconds where other work goes on. */
+const remembered = new URL('../node_modules/.cache/raft-ts/linear-expressions.json', import.meta.url);
+
+async function linearBefore() {
+  try {
+    return new Set(JSON.parse(await readFile(remembered, 'utf8')));
+  } catch {
+    return new Set();
+  }
+}
+
 /** One sentence for each expression that is not known to be linear. */
 export async function expressionProblems(expressions) {
   const problems = [];
+  const linear = await linearBefore();
   for (const { file, source, flags, unreadable } of expressions) {
     if (unreadable !== undefined) {
       problems.push(`${file}: ${unreadable} is put together at run time: write it as a literal`);
       continue;
     }
+    const key = `${version} /${source}/${flags}`;
+    if (linear.has(key)) continue;
     const { status, complexity, attack, error } = await check(source, flags, { timeout: TIMEOUT_MS });
-    if (status === 'safe') continue;
+    if (status === 'safe') {
+      linear.add(key);
+      continue;
+    }
     const what =
       status === 'vulnerable'
         ? `takes ${complexity.summary} time, for example on ${attack.pattern}`
         : `could not be judged (${error.kind})`;
     problems.push(`${file}: /${source}/${flags} ${what}`);
   }
+  await mkdir(new URL('.', remembered), { recursive: true });
+  await writeFile(remembered, JSON.stringify([...linear]));
   return problems;
 }

@@ -25,15 +25,16 @@ export function answer(
   res.setHeader('X-Content-Type-Options', 'nosniff');
   res.statusCode = status;
   end(res, `${text}\n`);
-  if (!req.complete) cutLater(req);
+  if (!req.complete) leaveUnread(req);
 }
 
 export function refuse(req: IncomingMessage, res: ServerResponse, { status, text }: Refusal): void {
   answer(req, res, status, text);
 }
 
-export function answerJson(res: ServerResponse, value: object): void {
+export function answerJson(req: IncomingMessage, res: ServerResponse, value: object): void {
   end(res, `${JSON.stringify(value)}\n`);
+  if (!req.complete) leaveUnread(req);
 }
 
 function end(res: ServerResponse, body: string): void {
@@ -43,8 +44,14 @@ function end(res: ServerResponse, body: string): void {
   res.end(body);
 }
 
-/** node reads and drops what is left of a request, however long that takes. */
-function cutLater(req: IncomingMessage): void {
+/**
+ * Reads no more of a request that was answered early: node would read and drop the rest of it, for as long as that takes.
+ * The connection is cut a little later, so that the answer arrives before the cut does.
+ */
+function leaveUnread(req: IncomingMessage): void {
+  req.pause();
+  // Counts as reading, without which node would begin to drop the body once the answer is written.
+  req.read(0);
   const timer = setTimeout(() => {
     if (!req.complete) req.destroy();
   }, LINGER_MS);

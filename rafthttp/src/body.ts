@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BODY_PACE_BYTES, MAX_POST_BYTES, MAX_POST_BYTES_TOTAL } from './limits.js';
+import { ReceivedBytes } from './received-bytes.js';
 import type { Refusal } from './sender-checks.js';
 
 const tooLarge: Refusal = { status: 413, text: 'raft message too large' };
@@ -8,9 +9,15 @@ const unreadable: Refusal = { status: 400, text: 'error reading raft message' };
 
 /** A body that is being read. */
 interface Reading {
-  /** Bytes that came so far. */
-  length: number;
+  readonly bytes: ReceivedBytes;
   readonly end: (result: Refusal) => void;
+}
+
+/** A body that has come. It counts among those that are being read until it is released. */
+export interface Body {
+  readonly length: number;
+  readonly bytes: ReceivedBytes;
+  release(): void;
 }
 
 /**
@@ -32,21 +39,20 @@ export class BodyReader {
   }
 
   /** The whole body, or why it cannot be had. Memory is taken for what arrives, never for what is announced. */
-  read(req: IncomingMessage): Promise<Buffer | Refusal> {
-    if (Number(req.headers['content-length'] ?? 0) > this.limit) return Promise.resolve(tooLarge);
+  read(req: IncomingMessage): Promise<Body | Refusal> {
+    const announced = announcedLength(req);
+    if (announced !== undefined && announced > this.limit) return Promise.resolve(tooLarge);
     return new Promise((resolve) => {
-      const chunks: Buffer[] = [];
+      const bytes = new ReceivedBytes(announced);
       let sincePace = 0;
-      const over = (result: Buffer | Refusal): void => {
+      const over = (result: Body | Refusal): void => {
         clearTimeout(tooSlow);
         req.off('data', take);
-        this.total -= reading.length;
-        reading.length = 0;
-        this.readings.delete(reading);
-        chunks.length = 0;
+        if (!this.readings.delete(reading)) return;
+        if ('status' in result) this.total -= bytes.length;
         resolve(result);
       };
-      const reading: Reading = { length: 0, end: over };
+      const reading: Reading = { bytes, end: over };
       this.readings.add(reading);
       const take = (chunk: Buffer): void => {
         sincePace += chunk.length;
@@ -54,24 +60,36 @@ export class BodyReader {
           sincePace = 0;
           tooSlow.refresh();
         }
-        reading.length += chunk.length;
+        bytes.add(chunk);
         this.total += chunk.length;
-        if (reading.length > this.limit) return over(tooLarge);
-        chunks.push(chunk);
+        if (bytes.length > this.limit) return over(tooLarge);
         if (this.total > this.totalLimit) this.longest(reading).end(tooMany);
       };
       const tooSlow = setTimeout(() => over(unreadable), this.idleMs);
       req.on('data', take);
-      req.once('end', () => over(Buffer.concat(chunks, reading.length)));
+      req.once('end', () => over(this.complete(bytes)));
       req.once('error', () => over(unreadable));
       req.once('close', () => over(unreadable));
     });
   }
 
+  private complete(bytes: ReceivedBytes): Body {
+    const { length } = bytes;
+    const release = (): void => {
+      this.total -= length;
+    };
+    return { length, bytes, release };
+  }
+
   /** The longest body; among equal ones the one that asks for more. */
   private longest(asking: Reading): Reading {
     let longest = asking;
-    for (const reading of this.readings) if (reading.length > longest.length) longest = reading;
+    for (const reading of this.readings) if (reading.bytes.length > longest.bytes.length) longest = reading;
     return longest;
   }
+}
+
+function announcedLength({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  return length === undefined ? undefined : Number(length);
 }

@@ -3,15 +3,20 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
+  type MessageHead,
   MessageType,
   NONE,
   type NodeId,
 } from '@raft-ts/proto';
-import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
-import { formatId } from './headers.js';
-import { MAX_PROCESSING, MAX_PROCESSING_PROPOSALS, MAX_SNAPSHOT_MEMBERS } from './limits.js';
+import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
+import {
+  MAX_METADATA_BYTES,
+  MAX_PROPOSAL_ENTRIES,
+  MAX_SMALL_MESSAGE_BYTES,
+  MAX_SNAPSHOT_MEMBERS,
+  MAX_UNKNOWN_BYTES,
+} from './limits.js';
 import type { TransportLogger } from './options.js';
-import type { TransportMetrics } from './stats/metrics.js';
 import type { ServerStats } from './stats/server-stats.js';
 
 /**
@@ -32,16 +37,30 @@ export class Gateway {
   }
 
   /**
-   * Why this message must not be processed; undefined where it may be. A receiver relies on it that what arrives was
+   * Returns why this message must not even be decoded; undefined if it may be.
+   *
+   * @param sender the member that it came from; undefined where that is not known
+   */
+  headRefusal(head: MessageHead, sender: NodeId | undefined): string | undefined {
+    return this.misdirected(head, sender) ?? excess(head);
+  }
+
+  /**
+   * Returns why this message must not be processed; undefined if it may be. A receiver relies on it that what arrives was
    * sent to this member, by somebody else, and is of a kind that travels.
    *
    * @param sender the member that it came from; undefined where that is not known
    */
   refusal(message: Message, sender: NodeId | undefined): string | undefined {
+    const refusal = this.misdirected(message, sender);
+    if (refusal !== undefined) return refusal;
+    return memberCount(message) > MAX_SNAPSHOT_MEMBERS ? TOO_MANY_MEMBERS : undefined;
+  }
+
+  private misdirected(message: Pick<Message, 'type' | 'to' | 'from'>, sender: NodeId | undefined): string | undefined {
     if (!known.has(message.type) || isLocalMessage(message.type)) return 'wrong raft message type';
     if (message.to !== this.id) return 'to field mismatch';
     if (isNobody(message.from)) return 'from field mismatch';
-    if (memberCount(message) > MAX_SNAPSHOT_MEMBERS) return 'snapshot of too many members';
     // A proposal, a read or a transfer keeps its author when a follower passes it on, and may come back to the author.
     if (isForwarded(message.type)) return undefined;
     if (message.from === this.id || (sender !== undefined && message.from !== sender)) return 'from field mismatch';
@@ -49,9 +68,9 @@ export class Gateway {
   }
 
   /** Hand the message over. Throws, or returns a promise that rejects, as the receiver does. */
-  process(message: Message): void | Promise<void> {
+  process(message: Message, options?: ProcessOptions): void | Promise<void> {
     if (message.type === MessageType.MsgApp) this.stats?.appendReceived(message);
-    return this.receiver.process(message);
+    return this.receiver.process(message, options);
   }
 
   isIdRemoved(id: NodeId): boolean {
@@ -92,6 +111,21 @@ export class Gateway {
 /** Kinds that this version has. */
 const known: ReadonlySet<number> = new Set(Object.values(MessageType));
 
+const TOO_MANY_MEMBERS = 'snapshot of too many members';
+
+/** Kinds that carry entries of the log, or a snapshot: the only ones that are long. */
+const long: ReadonlySet<MessageType> = new Set([MessageType.MsgProp, MessageType.MsgApp, MessageType.MsgSnap]);
+
+/** What there is too much of in a message, by its head. */
+function excess({ type, entries, responses, metadataBytes, unknownBytes, bytes }: MessageHead): string | undefined {
+  if (bytes > MAX_SMALL_MESSAGE_BYTES && !long.has(type)) return 'message too long for its type';
+  if (type === MessageType.MsgProp && entries > MAX_PROPOSAL_ENTRIES) return 'proposal of too many entries';
+  if (responses > 0) return 'responses in a message that travels';
+  if (metadataBytes > MAX_METADATA_BYTES) return TOO_MANY_MEMBERS;
+  if (unknownBytes > MAX_UNKNOWN_BYTES) return 'too many unknown fields';
+  return undefined;
+}
+
 /** How many ids the configuration of a message's snapshot lists. */
 function memberCount({ snapshot }: Message): number {
   if (snapshot === undefined) return 0;
@@ -111,65 +145,4 @@ export function isInvalidMessage(error: unknown): boolean {
 
 function isForwarded(type: MessageType): boolean {
   return type === MessageType.MsgProp || type === MessageType.MsgReadIndex || type === MessageType.MsgTransferLeader;
-}
-
-/**
- * What came from one peer's streams and is being processed. Messages are handed over in the order of their arrival,
- * each without waiting for the one before; how many may be unsettled is bounded, apart for proposals, which can wait
- * for a leader. Above the bound they are dropped, as a network would.
- */
-export class Inbox {
-  private readonly from: NodeId;
-  private readonly gateway: Gateway;
-  private readonly logger: TransportLogger;
-  private readonly metrics: TransportMetrics | undefined;
-  private messages = 0;
-  private proposals = 0;
-  private dropping = false;
-
-  constructor(from: NodeId, gateway: Gateway, logger: TransportLogger, metrics?: TransportMetrics) {
-    this.from = from;
-    this.gateway = gateway;
-    this.logger = logger;
-    this.metrics = metrics;
-  }
-
-  deliver(message: Message): void {
-    const isProposal = message.type === MessageType.MsgProp;
-    if (isProposal ? this.proposals >= MAX_PROCESSING_PROPOSALS : this.messages >= MAX_PROCESSING) {
-      if (!this.dropping)
-        this.logger.warn('dropped internal Raft message since receiving buffer is full', this.fields());
-      this.dropping = true;
-      this.metrics?.receiveFailed(formatId(this.from));
-      return;
-    }
-    this.dropping = false;
-    try {
-      const done = this.gateway.process(message);
-      if (done !== undefined) void this.settle(done, isProposal);
-    } catch (error) {
-      this.refused(error);
-    }
-  }
-
-  private async settle(done: Promise<void>, isProposal: boolean): Promise<void> {
-    if (isProposal) this.proposals++;
-    else this.messages++;
-    try {
-      await done;
-    } catch (error) {
-      this.refused(error);
-    } finally {
-      if (isProposal) this.proposals--;
-      else this.messages--;
-    }
-  }
-
-  private refused(error: unknown): void {
-    this.logger.debug('failed to process Raft message', { ...this.fields(), error: String(error) });
-  }
-
-  private fields(): Record<string, string> {
-    return { 'remote-peer-id': formatId(this.from) };
-  }
 }

@@ -27,6 +27,45 @@ export const PIPELINE_QUEUE_LENGTH = 64;
 /** POSTs under way to one peer; etcd's connPerPipeline. */
 export const PIPELINE_WORKERS = 4;
 
+/**
+ * Most entries in a proposal. A correct follower passes one on as it was made; what is appended is sent on in pieces of
+ * `maxSizePerMsg`, so other messages may hold more: proto's MAX_ENTRIES.
+ */
+export const MAX_PROPOSAL_ENTRIES: number = 64 * 1024;
+
+/** Longest message of the kinds that carry neither entries of the log nor a snapshot, in bytes. */
+export const MAX_SMALL_MESSAGE_BYTES: number = 1024 * 1024;
+
+/** Longest metadata of a snapshot within a message, in bytes: several times what the largest configuration takes. */
+export const MAX_METADATA_BYTES: number = 64 * 1024;
+
+/** Most bytes of a message in fields that this version does not know. */
+export const MAX_UNKNOWN_BYTES: number = 1024 * 1024;
+
+/** First block of memory for a body, in bytes, and longest one. */
+export const FIRST_BLOCK_BYTES: number = 4 * 1024;
+export const BLOCK_BYTES: number = 1024 * 1024;
+
+/** Bytes of a body that are copied together in one turn of the event loop. */
+export const JOIN_BYTES: number = 8 * 1024 * 1024;
+
+/** Bytes of a message that are decoded in one turn of the event loop: at worst an entry of each two. */
+export const DECODE_TURN_BYTES: number = 256 * 1024;
+
+/** Pieces of a body that may be short; after them each must have, on average, so many bytes. */
+export const FREE_PIECES = 256;
+export const MIN_PIECE_BYTES = 256;
+
+/** Bytes of messages by POST whose `process` has not settled: of all senders, and of one; proposals and others apart. */
+export const MAX_POSTED_BYTES: number = 512 * 1024 * 1024;
+export const MAX_POSTED_BYTES_PER_SENDER: number = 256 * 1024 * 1024;
+
+/** The same in number. */
+export const MAX_POSTED = 4096;
+
+/** Bytes of messages of one peer's streams whose `process` has not settled; proposals and others apart. */
+export const MAX_PROCESSING_BYTES: number = 256 * 1024 * 1024;
+
 /** Messages of one peer whose `process` has not settled; etcd's recvBufSize. */
 export const MAX_PROCESSING = 4096;
 

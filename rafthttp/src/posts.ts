@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
-import type { BodyReader } from './body.js';
 import type { TransportContext } from './context.js';
 import { Header, headerOf, parseId } from './headers.js';
 import type { Peer } from './peer.js';
+import type { PostedMessages } from './posted.js';
 import { type Refusal, refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
 import type { IncomingSnapshots } from './snapshot/incoming.js';
 
 /** What the routes need of the transport. */
 export interface RoutesOwner {
   readonly ctx: TransportContext;
-  readonly bodies: BodyReader;
+  readonly posted: PostedMessages;
   /** Undefined where there is no store for them. */
   readonly snapshots: IncomingSnapshots | undefined;
   peer(id: NodeId): Peer | undefined;

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { decodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { MessageType } from '@raft-ts/proto';
 import { Router } from 'express';
 import { answer, answerJson, greet, refuse } from './answers.js';
+import type { TransportContext } from './context.js';
 import { isInvalidMessage } from './gateway.js';
 import { formatId, Header, headerOf, parseId } from './headers.js';
+import { limitPieces } from './pieces.js';
 import { learnFrom, type RoutesOwner, refusePost } from './posts.js';
 import { refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
 import { answerSnapshot } from './snapshot/answer.js';
@@ -16,7 +18,8 @@ const STREAM_PATH = '/raft/stream/';
 /** The paths that members use among themselves. Others are left to whatever this router is mounted in. */
 export function createRouter(owner: RoutesOwner): Router {
   const router = Router({ caseSensitive: true, strict: true });
-  router.use((_req, res, next) => {
+  router.use((req, res, next) => {
+    limitPieces(req);
     greet(owner.ctx, res);
     next();
   });
@@ -25,7 +28,7 @@ export function createRouter(owner: RoutesOwner): Router {
   });
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
-  router.all('/raft/probing', (_req, res) => answerJson(res, { OK: true, Now: new Date().toISOString() }));
+  router.all('/raft/probing', (req, res) => answerJson(req, res, { OK: true, Now: new Date().toISOString() }));
   return router;
 }
 
@@ -38,35 +41,45 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
   if (refusal !== undefined) return refuse(req, res, refusal);
   if (sender !== undefined) learnFrom(owner, req, sender);
   const label = sender === undefined ? 'unknown' : formatId(sender);
-  const body = await owner.bodies.read(req);
-  const message = body instanceof Uint8Array ? decode(body) : undefined;
-  if (message === undefined) ctx.metrics?.receiveFailed(label);
-  if (!(body instanceof Uint8Array)) return refuse(req, res, body);
-  if (message === undefined) return answer(req, res, 400, 'error unmarshalling raft message');
-  ctx.metrics?.receivedBytes(label, body.length);
-  const reason = ctx.gateway.refusal(message, sender);
-  if (reason !== undefined) return answer(req, res, 400, reason);
+  const posted = await owner.posted.read(req, sender);
+  if ('status' in posted) {
+    ctx.metrics?.receiveFailed(label);
+    return refuse(req, res, posted);
+  }
+  ctx.metrics?.receivedBytes(label, posted.bytes);
+  const leave = owner.posted.enter(posted, label);
+  if (leave === undefined) return answer(req, res, 503, 'too many raft messages wait to be processed');
+  // Whoever has hung up waits for nothing: a proposal must not wait for a leader on its behalf.
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  if (res.closed) gone.abort();
   try {
-    await ctx.gateway.process(message);
+    await ctx.gateway.process(posted.message, { signal: gone.signal });
   } catch (error) {
-    const fields = { 'local-member-id': formatId(ctx.id), error: String(error) };
-    // A proposal without a leader is refused every time; that is nothing to warn of.
-    if (message.type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
-    else ctx.warnings.warn('failed to process Raft message', fields);
-    if (isInvalidMessage(error)) return answer(req, res, 400, 'invalid raft message');
-    return answer(req, res, 500, 'error processing raft message');
+    if (!gone.signal.aborted) answerFailure(ctx, req, res, posted.message.type, error);
+    return;
+  } finally {
+    leave();
   }
   res.statusCode = 204;
   res.removeHeader('Connection');
   res.end();
 }
 
-function decode(body: Uint8Array): Message | undefined {
-  try {
-    return decodeMessage(body);
-  } catch {
-    return undefined;
-  }
+/** The receiver did not take the message. */
+function answerFailure(
+  ctx: TransportContext,
+  req: IncomingMessage,
+  res: ServerResponse,
+  type: MessageType,
+  error: unknown,
+): void {
+  const fields = { 'local-member-id': formatId(ctx.id), error: String(error) };
+  // A proposal without a leader is refused every time; that is nothing to warn of.
+  if (type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
+  else ctx.warnings.warn('failed to process Raft message', fields);
+  if (isInvalidMessage(error)) answer(req, res, 400, 'invalid raft message');
+  else answer(req, res, 500, 'error processing raft message');
 }
 
 /** What stands between the route's path and the last run of slashes, and after it, whatever that is. */

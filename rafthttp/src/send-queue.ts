@@ -1,5 +1,6 @@
 import type { Message } from '@raft-ts/proto';
 import { QUEUE_BYTES } from './limits.js';
+import { payloadBytes } from './payload.js';
 
 /** Messages that wait for one channel, oldest first; bounded in number and in bytes of payload. */
 export class SendQueue {
@@ -53,11 +54,4 @@ export class SendQueue {
     this.bytes = 0;
     return rest;
   }
-}
-
-/** The bytes of the application in a message, which are nearly all of a large one. */
-function payloadBytes(message: Message): number {
-  let bytes = message.snapshot?.data?.length ?? 0;
-  for (const entry of message.entries) bytes += entry.data?.length ?? 0;
-  return bytes;
 }

@@ -1,7 +1,6 @@
 import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
-import { BodyReader } from './body.js';
 import { BusyPoll } from './busy-poll.js';
 import { Connections } from './connections.js';
 import type { TransportContext } from './context.js';
@@ -19,6 +18,7 @@ import {
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
+import { PostedMessages } from './posted.js';
 import { createRouter } from './routes.js';
 import { listen } from './server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
@@ -97,7 +97,7 @@ export class HttpTransport implements Transport {
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
-      bodies: new BodyReader(this.ctx.timings.readTimeoutMs),
+      posted: new PostedMessages(this.ctx.gateway, this.ctx.timings.readTimeoutMs),
       snapshots: this.snapshots,
       peer: (member) => this.peers.get(member),
       isPaused: (member) => this.find(member)?.paused === true,

@@ -1,0 +1,8 @@
+import type { Message } from '@raft-ts/proto';
+
+/** The bytes of the application in a message, which are nearly all of a large one. */
+export function payloadBytes(message: Message): number {
+  let bytes = (message.snapshot?.data?.length ?? 0) + (message.context?.length ?? 0);
+  for (const entry of message.entries) bytes += entry.data?.length ?? 0;
+  return bytes;
+}

@@ -1,0 +1,43 @@
+/** What may wait at the same time. */
+export interface WaitingLimits {
+  readonly messages: number;
+  /** Of all senders. */
+  readonly bytes: number;
+  readonly bytesPerSender: number;
+}
+
+/**
+ * Counts what was handed over and has not settled, and its bytes, of each sender and of all. A message whose bytes alone
+ * exceed a limit has a place as long as nothing else takes from that limit.
+ */
+export class Waiting {
+  private readonly limits: WaitingLimits;
+  private readonly bytesOf = new Map<string, number>();
+  private messages = 0;
+  private bytes = 0;
+
+  constructor(limits: WaitingLimits) {
+    this.limits = limits;
+  }
+
+  /** Takes a place. Returns what gives it back, to be called once; undefined if there is none. */
+  enter(sender: string, bytes: number): (() => void) | undefined {
+    const { limits } = this;
+    const own = this.bytesOf.get(sender) ?? 0;
+    if (this.messages >= limits.messages) return undefined;
+    if (this.bytes > 0 && this.bytes + bytes > limits.bytes) return undefined;
+    if (own > 0 && own + bytes > limits.bytesPerSender) return undefined;
+    this.messages++;
+    this.bytes += bytes;
+    this.bytesOf.set(sender, own + bytes);
+    return () => this.leave(sender, bytes);
+  }
+
+  private leave(sender: string, bytes: number): void {
+    this.messages--;
+    this.bytes -= bytes;
+    const left = (this.bytesOf.get(sender) ?? 0) - bytes;
+    if (left > 0) this.bytesOf.set(sender, left);
+    else this.bytesOf.delete(sender);
+  }
+}
