@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import process from 'node:process';
 
-/** Run `main` of this compiled file with the command line, and end with the exit code that it resolves to. */
+/**
+ * Runs `main` of this compiled file with the command line, and ends with the exit code that it resolves to. Signals are
+ * listened to before the program is loaded, which takes longest: until then, SIGHUP ends a process despite `nohup`.
+ */
 export async function run(file) {
   const url = new URL(`../dist/${file}`, import.meta.url);
   if (!existsSync(url)) {
@@ -9,6 +12,8 @@ export async function run(file) {
     process.exitCode = 1;
     return;
   }
+  const { stopRequested } = await import('../dist/stop.js');
+  const stopping = stopRequested();
   const { main } = await import(url.href);
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2), stopping);
 }

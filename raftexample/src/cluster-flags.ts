@@ -17,8 +17,9 @@ Runs a Raft cluster: one process per member, their output in this terminal. Ctrl
 
   --members N   start members 1 to N, 1 to 9, at 127.0.0.1:22210, 22220, … (default 3)
   --peers LIST  start these members instead: 1=http://HOST:PORT,2=http://HOST:PORT,…
-  --data DIR    keep the log of member N in DIR/member-N (default data)
+  --data DIR    keep the log of member N in DIR/member-N (default data; with --members M other than 3, data-M)
   --memory      keep the logs in memory
+  --insecure    let members listen where other machines reach them, without TLS: see raftexample --help
   --help        print this text
   --version     print the version
 
@@ -36,6 +37,7 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
         peers: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
+        insecure: { type: 'boolean' },
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -49,11 +51,18 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
     if (values.data !== undefined && values.memory === true) {
       throw new UsageError('--data and --memory exclude each other');
     }
-    const data = values.memory === true ? undefined : (values.data ?? 'data');
-    const peers =
-      values.peers === undefined
-        ? localPeers(parseWhole('--members', values.members ?? '3', 1, 9))
-        : parsePeers(values.peers);
-    return { kind: 'run', options: { peers, data, memberFlags: argv.slice(end + 1) } };
+    const count = parseWhole('--members', values.members ?? '3', 1, 9);
+    const data = values.memory === true ? undefined : (values.data ?? defaultFolder(count));
+    const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
+    const memberFlags = [...(values.insecure === true ? ['--insecure'] : []), ...argv.slice(end + 1)];
+    return { kind: 'run', options: { peers, data, memberFlags } };
   });
+}
+
+/**
+ * Three members that are joined by two others are not a cluster of five: each size has folders of its own. Those of
+ * three are where a member that is started alone looks for its log.
+ */
+function defaultFolder(count: number): string {
+  return count === 3 ? 'data' : `data-${count}`;
 }

@@ -9,7 +9,6 @@ import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 import { defaultData } from './flags.js';
 import { linesOf } from './lines.js';
 import { formatPeers } from './peers.js';
-import { stopRequested } from './stop.js';
 import { carryOut, LINE_LENGTH } from './usage.js';
 
 /** A member stops within a second; what has not after this long is killed. */
@@ -19,14 +18,14 @@ const colours = [36, 33, 35, 32, 34, 96, 93, 95, 92];
 
 type Member = ChildProcessByStdio<null, Readable, Readable>;
 
-/** The launcher: one process per member, until Ctrl-C. Resolves to the exit code. */
-export function main(argv: readonly string[]): Promise<number> {
-  return carryOut('cluster', parseClusterFlags(argv), runCluster);
+/** The launcher: one process per member, until `stopping` aborts. Resolves to the exit code. */
+export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+  return carryOut('cluster', parseClusterFlags(argv), (options) => runCluster(options, stopping));
 }
 
-async function runCluster(options: ClusterOptions): Promise<number> {
+async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promise<number> {
+  if (stopping.aborted) return 0;
   const { peers } = options;
-  const stopping = stopRequested();
   const running = new Set<ChildProcess>();
   let killed = false;
   stopping.addEventListener('abort', () => {

@@ -17,6 +17,8 @@ export interface MemberOptions {
   /** All members in ascending order of ids, this one among them. */
   readonly peers: readonly Peer[];
   readonly listen: Address;
+  /** Listen where other machines reach this one, although nothing is encrypted or authenticated. */
+  readonly insecure: boolean;
   /** Milliseconds from one tick to the next. */
   readonly tickMs: number;
   /** `undefined` where this member proposes nothing. */
@@ -42,6 +44,8 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --peers LIST        all members: 1=http://HOST:PORT,2=http://HOST:PORT,…
                       (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)
   --listen HOST:PORT  where to listen (default: this member's address among the peers)
+  --insecure          listen where other machines reach it. There is no TLS: whoever reaches the port
+                      can erase committed entries and stop the cluster for good
   --tick MS           milliseconds per tick; ten without a leader start an election (default 100)
   --data DIR          the folder of its log (default: data/member-ID here)
   --memory            keep the log in memory instead: see below
@@ -61,8 +65,9 @@ A member that is started again goes on with its log, and catches up. One that lo
 (its folder was emptied, or it ran with --memory) must not come back while the others live:
 it could vote twice. They refuse it, and it ends with exit code 3.
 
-Exit codes: 0 stopped; 2 bad flags, or the port or the folder cannot be used; 3 refused:
-it lost its log, or was removed; 4 the log is damaged or cannot be written.
+Exit codes: 0 stopped by SIGINT or SIGTERM (by SIGHUP if it has a terminal); 2 bad flags, or the
+port or the folder cannot be used; 3 refused: it lost its log, or was removed; 4 the log is damaged
+or cannot be written.
 `;
 
 /** The command line of `raftexample`. Reads nothing but its argument. */
@@ -74,6 +79,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id: { type: 'string' },
         peers: { type: 'string' },
         listen: { type: 'string' },
+        insecure: { type: 'boolean' },
         tick: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
@@ -107,6 +113,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id,
         peers,
         listen: { host: listen.host, port: listen.port },
+        insecure: values.insecure ?? false,
         tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),
         data: parseData(id, values.data, values.memory),
         snapshotEvery: parseWhole('--snapshot-every', values['snapshot-every'] ?? '10000', 1, 1_000_000_000),

@@ -3,6 +3,7 @@ export { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 export { type MemberConfig, raftConfig } from './config.js';
 export { type HelloPlan, type MemberOptions, parseMemberFlags } from './flags.js';
 export { linesOf } from './lines.js';
+export { isLoopback, listenAddress } from './listen.js';
 export { describeCommitted, memberLog, transportLogger } from './log.js';
 export { handleReadys } from './member.js';
 export { type Address, formatAddress, formatPeers, localPeers, type Peer, parsePeers } from './peers.js';

@@ -11,6 +11,7 @@ import {
 } from '@raft-ts/raft';
 import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
 import winston from 'winston';
+import { type Address, formatAddress } from './peers.js';
 import type { MemberStorage } from './storage.js';
 import { LINE_LENGTH } from './usage.js';
 
@@ -107,6 +108,14 @@ function confChangeText(entry: Entry): string {
     if (error instanceof RaftError) return quoteBytes(entry.data, SHOWN_LENGTH);
     throw error;
   }
+}
+
+/** What it means that a member listens without TLS, for whoever reads the log later. */
+export function describeInsecure(listen: Address): string {
+  return (
+    `listens on ${formatAddress(listen)} without TLS, as --insecure says: whoever reaches this port can erase committed ` +
+    'entries and stop the cluster for good. Let only members reach it'
+  );
 }
 
 /** Why a member has to end, and what to do, in one line. */

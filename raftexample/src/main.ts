@@ -2,20 +2,19 @@ import process from 'node:process';
 import { type MemberOptions, parseMemberFlags } from './flags.js';
 import { memberLog } from './log.js';
 import { runMember } from './member.js';
-import { stopRequested } from './stop.js';
 import { carryOut } from './usage.js';
 
 /** A member that has not stopped by then is ended. */
 const STOP_MS = 900;
 
-/** The `raftexample` command: one member, until it is told to stop. Resolves to the exit code. */
-export function main(argv: readonly string[]): Promise<number> {
-  return carryOut('raftexample', parseMemberFlags(argv), run);
+/** The `raftexample` command: one member, until `stopping` aborts. Resolves to the exit code. */
+export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+  return carryOut('raftexample', parseMemberFlags(argv), (options) => run(options, stopping));
 }
 
-async function run(options: MemberOptions): Promise<number> {
+async function run(options: MemberOptions, stopping: AbortSignal): Promise<number> {
+  if (stopping.aborted) return 0;
   const log = memberLog(options.id, options.verbose);
-  const stopping = stopRequested();
   stopping.addEventListener('abort', () => {
     log.info(`stopping: ${String(stopping.reason)}`);
     setTimeout(() => {

@@ -13,8 +13,10 @@ import type { Logger } from 'winston';
 import { raftConfig } from './config.js';
 import type { MemberOptions } from './flags.js';
 import { sayHello } from './hello.js';
+import { listenAddress } from './listen.js';
 import {
   describeCommitted,
+  describeInsecure,
   describeLog,
   describeRemoval,
   describeSnapshot,
@@ -34,11 +36,13 @@ const CANNOT_GO_ON = 4;
 
 /**
  * Run one member until `stopping` aborts, or the others refuse it. Resolves to the exit code.
- * @throws UsageError where the address cannot be listened on; CommandError where the log holds a change of the
+ * @throws UsageError if the address cannot, or must not, be listened on; CommandError where the log holds a change of the
  * membership that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
-  const { id, peers, listen, tickMs, hello, snapshotEvery } = options;
+  const { id, peers, tickMs, hello, snapshotEvery } = options;
+  // Before anything is written: a member that is refused leaves nothing in its folder.
+  const listen = await listenAddress(options.listen, options.insecure);
   const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID }, log);
   log.info(describeLog(storage));
   const node = start(options, storage, log);
@@ -67,6 +71,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
   const ticker = setInterval(() => node.tick(), tickMs);
   try {
     await serve(transport, listen);
+    if (options.insecure) log.warn(describeInsecure(listen));
     for (const peer of peers) if (peer.id !== id) transport.addPeer(peer.id, [peerUrl(peer)]);
     log.info(`member ${id} of ${peers.map((peer) => peer.id).join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);

@@ -1,13 +1,24 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { type Committed, committedOf, expectAgreement, freePeers, type Program, Programs } from './processes.js';
 
 /** Every member proposes, so that hello goes on whichever of them is killed. */
 const MEMBER_FLAGS = ['--tick', '20', '--hello-after', '200', '--hello-every', '100'];
+
+const bin = fileURLToPath(new URL('../../../raftexample/bin/raftexample.js', import.meta.url));
+
+/** Looks again and again: a file that a program writes tells nobody when it grows. The test's time bounds it. */
+async function becomes(condition: () => boolean): Promise<void> {
+  while (!condition()) await sleep(20);
+}
 
 function committedBy(cluster: Program, id: number): Committed[] {
   return committedOf(cluster.lines.filter((line) => line.startsWith(`[${id}] `)));
@@ -59,7 +70,7 @@ describe('raftexample: the launcher', function () {
     expectAgreement([1, 2, 3].map((id) => committedBy(cluster, id)));
   });
 
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`stops all members on ${signal} and ends with 0`, async () => {
       await commitOn(cluster, [1, 2, 3], 1);
       expect(await cluster.kill(signal)).to.deep.equal({ code: 0, signal: null });
@@ -68,6 +79,15 @@ describe('raftexample: the launcher', function () {
       await Promise.all(peers.map(refusesConnections));
     });
   }
+
+  it('goes on after SIGHUP, and so do its members, where there is no terminal: nohup takes it away', async () => {
+    await commitOn(cluster, [1, 2, 3], 1);
+    cluster.process.kill('SIGHUP');
+    for (const id of [1, 2, 3]) process.kill(await processOf(cluster, id), 'SIGHUP');
+    await commitOn(cluster, [1, 2, 3]);
+    expect(await cluster.kill('SIGTERM')).to.deep.equal({ code: 0, signal: null });
+    expect(cluster.lines.filter((line) => line.includes('SIGHUP'))).to.deep.equal([]);
+  });
 
   it('takes its members along when it is killed', async () => {
     await commitOn(cluster, [1, 2, 3], 1);
@@ -114,5 +134,45 @@ describe('raftexample: a member whose launcher is gone', function () {
     await member.sees(/text="hello"/u);
     member.process.stdout?.destroy();
     expect(await member.exit()).to.deep.equal({ code: 0, signal: null });
+  });
+});
+
+describe('raftexample: a member with a terminal', function () {
+  this.timeout(60_000);
+  const programs = new Programs();
+  afterEach(() => programs.endAll());
+
+  it('stops cleanly on SIGHUP, and not if it was started with nohup', async function () {
+    // util-linux's script gives a program a terminal.
+    if (spawnSync('script', ['--version']).status !== 0) return this.skip();
+    for (const nohup of ['', 'nohup']) {
+      const [peer] = (await freePeers(1)) as [Peer];
+      const member = `--id 1 --memory --tick 20 --hello-after 0 --hello-every 50 --peers ${formatPeers([peer])}`;
+      const command = `echo process $$; exec ${nohup} ${process.execPath} ${bin} ${member} > out-${nohup}.txt 2>&1`;
+      const terminal = spawn('script', ['-qec', command, '/dev/null'], {
+        cwd: programs.folder,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const [text] = (await once(terminal.stdout, 'data')) as [Buffer];
+        const pid = Number(/process (\d+)/u.exec(text.toString())?.[1]);
+        const file = join(programs.folder, `out-${nohup}.txt`);
+        // The shell makes the file after it has said which process it is.
+        const printed = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+        const count = (): number => printed().split('text="hello"').length;
+        await becomes(() => count() > 1);
+        const before = count();
+        process.kill(pid, 'SIGHUP');
+        if (nohup === '') expect(await once(terminal, 'exit')).to.deep.equal([0, null]);
+        else {
+          await becomes(() => count() > before + 2);
+          process.kill(pid, 'SIGTERM');
+          await once(terminal, 'exit');
+        }
+        expect(printed().includes('stopping: SIGHUP')).to.equal(nohup === '');
+      } finally {
+        terminal.kill('SIGKILL');
+      }
+    }
   });
 });

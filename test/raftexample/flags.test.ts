@@ -32,6 +32,7 @@ describe('raftexample flags', () => {
         { id: 3n, host: '127.0.0.1', port: 22230 },
       ],
       listen: { host: '127.0.0.1', port: 22220 },
+      insecure: false,
       tickMs: 100,
       hello: undefined,
       data: join('data', 'member-2'),
@@ -111,7 +112,7 @@ describe('raftexample flags', () => {
   it('names every member flag in its help', () => {
     const help = member('--help');
     const flags = ['id', 'peers', 'listen', 'tick', 'data', 'memory', 'snapshot-every', 'hello-after', 'hello-every'];
-    flags.push('prevote', 'checkquorum');
+    flags.push('prevote', 'checkquorum', 'insecure');
     for (const flag of [...flags, 'verbose', 'help', 'version']) {
       expect(help.kind === 'print' && help.text).to.contain(`--${flag}`);
     }
@@ -167,6 +168,11 @@ describe('launcher flags', () => {
     expect(options(cluster())).to.deep.equal({ peers: localPeers(3), data: 'data', memberFlags: [] });
     expect(options(cluster('--memory')).data).to.equal(undefined);
     expect(options(cluster('--data', 'x')).data).to.equal('x');
+    expect(options(cluster('--insecure', '--', '--tick', '20')).memberFlags).to.deep.equal([
+      '--insecure',
+      '--tick',
+      '20',
+    ]);
     expect(options(cluster('--members', '5')).peers.map((peer) => [peer.id, peer.port])).to.deep.equal([
       [1n, 22210],
       [2n, 22220],
@@ -174,6 +180,13 @@ describe('launcher flags', () => {
       [4n, 22240],
       [5n, 22250],
     ]);
+  });
+
+  it('keeps clusters of different sizes in different folders', () => {
+    expect(options(cluster('--members', '3')).data).to.equal('data');
+    expect(options(cluster('--members', '5')).data).to.equal('data-5');
+    expect(options(cluster('--members', '5', '--data', 'x')).data).to.equal('x');
+    expect(options(cluster('--members', '5', '--memory')).data).to.equal(undefined);
   });
 
   it('starts the peers that it is given, and hands on what stands after --', () => {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
@@ -139,6 +140,22 @@ describe('raftexample: what it refuses', function () {
       expect(program.lines[0]).to.match(/^Usage: /u);
     });
   }
+
+  it('an address that other machines reach: one line, exit code 2, and nothing is written', async () => {
+    const program = programs.start('raftexample.js', ['--id', '1', '--peers', '1=http://0.0.0.0:1']);
+    expect(await program.exit()).to.deep.equal({ code: 2, signal: null });
+    expect(program.lines).to.deep.equal([]);
+    expect(program.errors).to.have.length(1);
+    expect(program.errors[0]).to.match(/^raftexample: refuses to listen at 0\.0\.0\.0:1, without TLS: .* --insecure/u);
+    expect(readdirSync(programs.folder)).to.deep.equal([]);
+  });
+
+  it('with --insecure it listens there, and warns of what that means', async () => {
+    const [peer] = (await freePeers(1)) as [Peer];
+    const program = programs.member(1, [peer], '--listen', `0.0.0.0:${peer.port}`, '--insecure', '--memory');
+    await program.sees(/^\[1\] warn: listens on 0\.0\.0\.0:\d+ without TLS, as --insecure says: whoever reaches/u);
+    await program.sees(/ listens on 0\.0\.0\.0:\d+$/u);
+  });
 
   it('a port in use: one line and exit code 2', async () => {
     const server = createServer();
