@@ -102,8 +102,21 @@ export const BODY_PACE_BYTES: number = 64 * 1024;
 /** Progress of a streamed snapshot is told each time so many bytes more have passed. */
 export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;
 
-/** Members that are remembered because they wrote to us while we knew none. */
+/** Members that are remembered because they wrote to us while we knew none, and answered where they said to be. */
 export const MAX_LEARNED_REMOTES = 64;
+
+/** Addresses of one such member, which are written to in turn. */
+export const MAX_ADDRESSES = 4;
+
+/** Addresses that are being proven at the same time, and how many of them may have been named from one address. */
+export const MAX_PROOFS = 16;
+export const MAX_PROOFS_PER_SOURCE = 4;
+
+/** How long a proof may take. */
+export const PROOF_TIMEOUT_MS = 2000;
+
+/** For how long at least a proof keeps its place, so that a flood of claims is no flood of dials. */
+export const PROOF_SPACING_MS = 500;
 
 /** Ids, besides those of peers, whose incarnation is remembered. */
 export const MAX_FORMER_INCARNATIONS = 64;

@@ -14,7 +14,7 @@ import type { FollowerStats } from './stats/leader-stats.js';
 import { type StreamKind, streams } from './stream-kind.js';
 import { type ReaderOwner, StreamReader } from './stream-reader.js';
 import { StreamWriter } from './stream-writer.js';
-import { UrlPicker } from './url-picker.js';
+import { TakingTurns, UrlPicker } from './url-picker.js';
 
 /**
  * A member that is not in our configuration, or not yet: it wrote to us, or the application named it, so that it gets
@@ -39,7 +39,7 @@ export class Remote {
   ) {
     this.ctx = ctx;
     this.id = id;
-    this.picker = new UrlPicker(urls, ctx.tls !== undefined);
+    this.picker = new (learned ? TakingTurns : UrlPicker)(urls, ctx.tls !== undefined);
     this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
     this.links = new PeerLinks(id, ctx, !learned);
     this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });

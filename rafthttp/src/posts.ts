@@ -2,6 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportContext } from './context.js';
 import { Header, headerOf, parseId } from './headers.js';
+import type { Claim } from './learned/learned.js';
+import { MAX_ADDRESSES } from './limits.js';
 import type { Peer } from './peer.js';
 import type { PostedMessages } from './posted.js';
 import { type Refusal, refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
@@ -17,7 +19,7 @@ export interface RoutesOwner {
   /** Is what this member sends to be dropped? */
   isPaused(id: NodeId): boolean;
   /** A member that we may not know wrote to us, and says where it can be reached. */
-  learn(id: NodeId, urls: readonly string[]): void;
+  learn(claim: Claim): void;
 }
 
 /** Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know. */
@@ -47,5 +49,6 @@ function isEncoded(req: IncomingMessage): boolean {
 
 export function learnFrom(owner: RoutesOwner, req: IncomingMessage, sender: NodeId): void {
   const urls = headerOf(req, Header.peerUrls);
-  if (urls !== undefined && urls !== '') owner.learn(sender, urls.split(','));
+  if (urls !== undefined && urls !== '')
+    owner.learn({ id: sender, urls: urls.split(',', MAX_ADDRESSES), source: req.socket.remoteAddress });
 }

@@ -7,14 +7,8 @@ import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
 import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
 import { Incarnations } from './incarnations.js';
-import {
-  defaultTimings,
-  MAX_BUSY_POLL_MS,
-  MAX_CONNECTIONS,
-  MAX_LEARNED_REMOTES,
-  MAX_SNAPSHOT_BYTES,
-  MIN_CONNECTIONS,
-} from './limits.js';
+import { LearnedMembers } from './learned/learned.js';
+import { defaultTimings, MAX_BUSY_POLL_MS, MAX_CONNECTIONS, MAX_SNAPSHOT_BYTES, MIN_CONNECTIONS } from './limits.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
@@ -48,6 +42,7 @@ export class HttpTransport implements Transport {
   private readonly snapshots: IncomingSnapshots | undefined;
   private readonly peers = new Map<NodeId, Peer>();
   private readonly remotes = new Map<NodeId, Remote>();
+  private readonly learned: LearnedMembers;
   private readonly listeners = new Set<Listener>();
   /** Peers that were removed and have not let go of everything yet. */
   private readonly leaving = new Set<Promise<void>>();
@@ -94,6 +89,13 @@ export class HttpTransport implements Transport {
       leaderStats: new LeaderStats(id),
       metrics: options.metrics,
     };
+    this.learned = new LearnedMembers({
+      ctx: this.ctx,
+      // While we know no peer we are joining, and must answer those who know us; afterwards the configuration alone says
+      // who belongs to the cluster, not whoever reaches the port.
+      isWanted: (member) => member !== NONE && member !== id && this.peers.size === 0 && !this.remotes.has(member),
+      ownUrls: () => [...(urls ?? []), ...[...this.listeners].map((listener) => listener.url)],
+    });
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
@@ -101,7 +103,7 @@ export class HttpTransport implements Transport {
       snapshots: this.snapshots,
       peer: (member) => this.peers.get(member),
       isPaused: (member) => this.find(member)?.paused === true,
-      learn: (member, memberUrls) => this.learn(member, memberUrls),
+      learn: (claim) => this.learned.claim(claim),
     });
   }
 
@@ -148,6 +150,7 @@ export class HttpTransport implements Transport {
   addPeer(id: NodeId, urls: readonly string[]): void {
     if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id)) return;
     this.peers.set(id, new Peer(this.ctx, id, urls));
+    this.learned.forget(id);
     this.ctx.logger.info('added remote peer', this.fields(id));
   }
 
@@ -158,7 +161,10 @@ export class HttpTransport implements Transport {
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
   addRemote(id: NodeId, urls: readonly string[]): void {
-    this.openRemote(id, urls, false);
+    if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id) || this.remotes.has(id)) return;
+    this.remotes.set(id, new Remote(this.ctx, id, urls));
+    this.learned.forget(id);
+    this.ctx.logger.info('added remote member', this.fields(id));
   }
 
   /** @throws RaftError `ERR_RAFT_PEER_URL` */
@@ -266,31 +272,12 @@ export class HttpTransport implements Transport {
     const members = [...this.peers.values(), ...this.remotes.values()];
     this.peers.clear();
     this.remotes.clear();
-    await Promise.all([...members.map((member) => member.stop()), ...this.leaving]);
+    await Promise.all([...members.map((member) => member.stop()), this.learned.stop(), ...this.leaving]);
     await Promise.all([...this.listeners].map((listener) => listener.close()));
   }
 
   private find(id: NodeId): Remote | undefined {
-    return this.peers.get(id) ?? this.remotes.get(id);
-  }
-
-  private openRemote(id: NodeId, urls: readonly string[], learned: boolean): void {
-    if (this.stopped !== undefined || id === this.ctx.id || this.find(id) !== undefined) return;
-    this.remotes.set(id, new Remote(this.ctx, id, urls, { learned }));
-    this.ctx.logger.info('added remote member', this.fields(id));
-  }
-
-  /**
-   * A member wrote to us and says where it is. While we know no peer we are joining, and must answer those who know us;
-   * afterwards the configuration alone says who belongs to the cluster, not whoever reaches the port.
-   */
-  private learn(id: NodeId, urls: readonly string[]): void {
-    if (this.peers.size > 0 || this.remotes.size >= MAX_LEARNED_REMOTES) return;
-    try {
-      this.openRemote(id, urls, true);
-    } catch {
-      this.ctx.warnings.warn('a remote member sent URLs that are none', this.fields(id));
-    }
+    return this.peers.get(id) ?? this.remotes.get(id) ?? this.learned.find(id);
   }
 
   private receptionOf({

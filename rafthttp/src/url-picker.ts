@@ -67,7 +67,7 @@ export function dialTarget(url: string, path: string): DialTarget {
 /** Which of a peer's URLs to try: the same one until it fails. All of a peer's channels share one. */
 export class UrlPicker {
   private readonly tls: boolean;
-  private urls: readonly string[];
+  protected urls: readonly string[];
   private current = 0;
 
   /** @param tls may `https` URLs be dialled? */
@@ -93,5 +93,31 @@ export class UrlPicker {
   update(urls: readonly string[]): void {
     this.urls = parsePeerUrls(urls, this.tls);
     this.current = 0;
+  }
+}
+
+/**
+ * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be the
+ * member, and who must not get all that is sent.
+ */
+export class TakingTurns extends UrlPicker {
+  private next = 0;
+  /** Those that failed, while others do not. */
+  private readonly failing = new Set<string>();
+
+  override pick(): string {
+    const able = this.urls.filter((url) => !this.failing.has(url));
+    if (able.length === 0) this.failing.clear();
+    const among = able.length === 0 ? this.urls : able;
+    return among[this.next++ % among.length] as string;
+  }
+
+  override unreachable(url: string): void {
+    this.failing.add(url);
+  }
+
+  override update(urls: readonly string[]): void {
+    super.update(urls);
+    this.failing.clear();
   }
 }

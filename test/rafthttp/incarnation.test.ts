@@ -147,8 +147,10 @@ describe('incarnations', () => {
   it('an address that a request brought teaches nothing', async () => {
     const a = await startMember(1n);
     const b = await startMember(2n, { incarnation: 'forged' });
+    b.transport.addPeer(1n, ['http://127.0.0.1:1']);
     const vote = encodeMessage(message(MessageType.MsgVote, 2n, 1n, { term: 1 }));
     await exchangeRaw(a.listener.address.port, post(2n, vote, { [Header.peerUrls]: b.listener.url }));
+    await eventually('it is learned', () => a.receiver.log.some((line) => line.includes('added remote member')));
     a.transport.send([message(MessageType.MsgVoteResp, 1n, 2n, { term: 1 })]);
     await eventually('it answered there', () => b.receiver.processed.length === 1);
     const real = post(2n, vote, { [Header.incarnation]: 'real' });

@@ -179,17 +179,6 @@ describe('HttpTransport', () => {
     expect(b.receiver.log.some((line) => line.includes('failed to find remote peer'))).to.equal(false);
   });
 
-  it('while it knows no peer, learns who writes to it, and answers', async () => {
-    const [a, b] = [await startMember(1n), await startMember(2n)];
-    const c = newTransport(3n, new Recorder(), { urls: [a.listener.url] });
-    c.addPeer(2n, [b.listener.url]);
-    await eventually('3 is known', () => b.receiver.log.some((line) => line.includes('added remote member')));
-    b.transport.send([message(MessageType.MsgHeartbeat, 2n, 1n), message(MessageType.MsgHeartbeat, 2n, 3n)]);
-    // 3 gave the address of 1, which shows whom the answer goes to, and refuses it: it is for 3.
-    await eventually('the answer is refused', () => b.receiver.unreachable.length === 1);
-    expect(b.receiver.unreachable).to.deep.equal([3n]);
-  });
-
   it('while it knows a peer, learns nobody', async () => {
     const [a, b] = [await startMember(1n), await startMember(2n)];
     b.transport.addPeer(1n, [a.listener.url]);

@@ -1,12 +1,10 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../limits.js';
+import { byTimer, type Schedule } from '../schedule.js';
 
 /** Finds the addresses of a name: at least one, or an error. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
-
-/** Runs a function later; returns what prevents that. */
-export type Schedule = (run: () => void, ms: number) => () => void;
 
 export interface NameServiceOptions {
   /** The system's way. It cannot be broken off, and may take very long. */
@@ -47,7 +45,7 @@ export class NameService {
   private slowRunning = 0;
 
   constructor(options: NameServiceOptions) {
-    this.options = { schedule, ...options };
+    this.options = { schedule: byTimer, ...options };
   }
 
   /** As `dns.lookup`. */
@@ -187,9 +185,4 @@ function isTemporary(error: unknown): boolean {
 
 function nameError(code: string, message: string): NodeJS.ErrnoException {
   return Object.assign(new Error(message), { code });
-}
-
-function schedule(run: () => void, ms: number): () => void {
-  const timer = setTimeout(run, ms).unref();
-  return () => clearTimeout(timer);
 }

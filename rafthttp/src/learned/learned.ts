@@ -1,0 +1,138 @@
+import type { NodeId } from '@raft-ts/proto';
+import type { TransportContext } from '../context.js';
+import { describeError } from '../describe-error.js';
+import { formatId } from '../headers.js';
+import { MAX_ADDRESSES, MAX_LEARNED_REMOTES, MAX_PROOFS, MAX_PROOFS_PER_SOURCE, PROOF_SPACING_MS } from '../limits.js';
+import { Remote } from '../peer.js';
+import { byTimer, type Schedule } from '../schedule.js';
+import { isMemberAt } from './proof.js';
+import { Reach } from './reach.js';
+
+/** A request said where its sender can be reached. */
+export interface Claim {
+  readonly id: NodeId;
+  readonly urls: readonly string[];
+  /** The address that the request came from; undefined if it came over a Unix socket. */
+  readonly source: string | undefined;
+}
+
+export interface LearnedOptions {
+  readonly ctx: TransportContext;
+  /** May the address of this member be learned now? */
+  readonly isWanted: (id: NodeId) => boolean;
+  /** Where this member itself is reached. */
+  readonly ownUrls: () => readonly string[];
+  readonly prove?: typeof isMemberAt;
+  readonly now?: () => number;
+  readonly schedule?: Schedule;
+}
+
+interface LearnedMember {
+  readonly remote: Remote;
+  /** Where it was proven to be; the latest last. */
+  addresses: string[];
+  /** When somebody last named one of them. */
+  namedMs: number;
+}
+
+/**
+ * Members whose addresses were learned from what they sent, while this one joins and knows no peer. Anybody can name an
+ * address in a member's name, so an address counts only once the member has answered there. A later one never takes the
+ * place of an earlier one: who answers in another's name could otherwise have all that is meant for it.
+ */
+export class LearnedMembers {
+  private readonly options: Required<LearnedOptions>;
+  private readonly members = new Map<NodeId, LearnedMember>();
+  /** Addresses that are being proven, with who named them. */
+  private readonly proofs = new Map<string, string>();
+  private readonly stopping = new AbortController();
+  private readonly leaving = new Set<Promise<void>>();
+
+  constructor(options: LearnedOptions) {
+    this.options = { prove: isMemberAt, now: () => performance.now(), schedule: byTimer, ...options };
+  }
+
+  find(id: NodeId): Remote | undefined {
+    return this.members.get(id)?.remote;
+  }
+
+  /** Somebody says that a member is there. */
+  claim({ id, urls, source }: Claim): void {
+    const { ctx, isWanted, ownUrls, now } = this.options;
+    if (this.stopping.signal.aborted || !isWanted(id)) return;
+    const reach = new Reach(source);
+    const known = this.members.get(id);
+    for (const url of reach.urlsAmong(urls.slice(0, MAX_ADDRESSES), ctx.tls !== undefined)) {
+      if (known?.addresses.includes(url) === true) known.namedMs = now();
+      else if (!ownUrls().includes(url)) this.beginProof({ id, urls: [url], source: source ?? '' }, reach);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const id of [...this.members.keys()]) this.forget(id);
+    await Promise.all(this.leaving);
+  }
+
+  /** Each takes a place for a while, of which nobody can have all: what is refused is soon claimed again by its member. */
+  private beginProof({ id, urls: [url = ''], source = '' }: Claim, reach: Reach): void {
+    const key = `${formatId(id)} ${url}`;
+    if (this.proofs.has(key) || this.proofs.size >= MAX_PROOFS) return;
+    let ofSource = 0;
+    for (const one of this.proofs.values()) if (one === source) ofSource++;
+    if (ofSource >= MAX_PROOFS_PER_SOURCE) return;
+    this.proofs.set(key, source);
+    const began = this.options.now();
+    void this.prove(id, url, reach).finally(() => {
+      const rest = Math.max(0, began + PROOF_SPACING_MS - this.options.now());
+      this.options.schedule(() => this.proofs.delete(key), rest);
+    });
+  }
+
+  private async prove(id: NodeId, url: string, reach: Reach): Promise<void> {
+    const { prove, isWanted } = this.options;
+    const ctx = { ...this.options.ctx, lookup: reach.limit(this.options.ctx.lookup) };
+    const stop = this.stopping.signal;
+    const fields = { 'local-member-id': formatId(ctx.id), 'remote-peer-id': formatId(id), url };
+    try {
+      if (!(await prove(ctx, { id, url, stop }))) throw new Error('another server answers there');
+    } catch (error) {
+      ctx.logger.debug('a remote member is not where it was said to be', { ...fields, error: describeError(error) });
+      return;
+    }
+    if (stop.aborted || !isWanted(id)) return;
+    this.add(ctx, id, url);
+    ctx.logger.debug('added remote member', fields);
+  }
+
+  private add(ctx: TransportContext, id: NodeId, url: string): void {
+    const now = this.options.now();
+    const known = this.members.get(id);
+    if (known !== undefined) {
+      known.addresses = [...known.addresses, url].slice(-MAX_ADDRESSES);
+      known.namedMs = now;
+      known.remote.picker.update(known.addresses);
+      return;
+    }
+    if (this.members.size >= MAX_LEARNED_REMOTES) this.forget(this.leastNamed());
+    const remote = new Remote(ctx, id, [url], { learned: true });
+    this.members.set(id, { remote, addresses: [url], namedMs: now });
+  }
+
+  /** Who was named longest ago: a member that lives names itself in each request. */
+  private leastNamed(): NodeId {
+    let [least] = this.members;
+    for (const one of this.members) if (one[1].namedMs < (least?.[1].namedMs ?? Infinity)) least = one;
+    return (least as [NodeId, LearnedMember])[0];
+  }
+
+  /** Lets go of a member: the application may have said where it is. */
+  forget(id: NodeId): void {
+    const member = this.members.get(id);
+    if (member === undefined) return;
+    this.members.delete(id);
+    const left = member.remote.stop();
+    this.leaving.add(left);
+    void left.finally(() => this.leaving.delete(left));
+  }
+}

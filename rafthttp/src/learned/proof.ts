@@ -1,0 +1,39 @@
+import type { NodeId } from '@raft-ts/proto';
+import { open } from '../client.js';
+import type { TransportContext } from '../context.js';
+import { withDeadline } from '../deadline.js';
+import { formatId, Header, headerOf } from '../headers.js';
+import { PROOF_TIMEOUT_MS } from '../limits.js';
+import { PeerLinks } from '../peer-links.js';
+
+/**
+ * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for in
+ * the name of the member that is meant, and refused by any other. The stream is closed at once.
+ *
+ * @param ctx with the look-up that the claim may use
+ * @throws what the dial throws
+ */
+export async function isMemberAt(
+  ctx: TransportContext,
+  { id, url, stop }: { readonly id: NodeId; readonly url: string; readonly stop: AbortSignal },
+): Promise<boolean> {
+  const links = new PeerLinks(id, ctx, false);
+  // Without our own address: a member that is joining too would otherwise ask back, and so on.
+  const { [Header.peerUrls]: _, ...headers } = ctx.headers;
+  try {
+    return await withDeadline(stop, PROOF_TIMEOUT_MS, async (signal) => {
+      const answer = await open({
+        method: 'GET',
+        url,
+        path: `/raft/stream/message/${formatId(ctx.id)}`,
+        headers: { ...headers, [Header.to]: formatId(id) },
+        agents: links.stream,
+        signal,
+      });
+      answer.destroy();
+      return answer.statusCode === 200 && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);
+    });
+  } finally {
+    links.close();
+  }
+}
