@@ -33,7 +33,10 @@ export interface Config {
   readonly asyncStorageWrites?: boolean;
   /** Most encoded bytes handed to the application and not yet confirmed. Default, and 0: maxSizePerMsg. */
   readonly maxCommittedSizePerReady?: number;
-  /** Most payload bytes that a leader appends beyond what is committed; proposals over it are dropped. Default, and 0: no limit. */
+  /**
+   * Most payload bytes that a leader appends beyond what is applied; proposals over it are dropped. Default 256 MiB, so
+   * that a leader whom no quorum answers does not take proposals until its memory ends. 0: no limit.
+   */
   readonly maxUncommittedEntriesSize?: number;
   /** Payload bytes that may be under way to a follower. At least maxSizePerMsg. Default, and 0: no limit. */
   readonly maxInflightBytes?: number;
@@ -60,6 +63,8 @@ export interface Config {
   /** A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member is built. */
   readonly random?: (n: number) => number;
 }
+
+const DEFAULT_UNCOMMITTED = 256 * 2 ** 20;
 
 /** A checked configuration with every default filled in. */
 export type ResolvedConfig = Required<Config>;
@@ -108,7 +113,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
     maxCommittedSizePerReady: config.maxCommittedSizePerReady || maxSizePerMsg,
-    maxUncommittedEntriesSize: config.maxUncommittedEntriesSize || Number.POSITIVE_INFINITY,
+    maxUncommittedEntriesSize: (config.maxUncommittedEntriesSize ?? DEFAULT_UNCOMMITTED) || Number.POSITIVE_INFINITY,
     maxInflightBytes,
     checkQuorum: config.checkQuorum ?? false,
     preVote: config.preVote ?? false,

@@ -1,5 +1,6 @@
 import {
   type ConfChange,
+  type ConfChangeSingle,
   ConfChangeTransition,
   ConfChangeType,
   type ConfChangeV2,
@@ -26,7 +27,15 @@ import { isEmptyHardState, isEmptySnap, type Ready } from './ready.js';
  * elsewhere, as etcd has them.
  */
 
-/** How an entry's payload is shown; the default quotes it as Go does. */
+/**
+ * The most of each that is shown, because payloads, lists and contexts may be a stranger's: bytes of a payload, items of a
+ * list, and characters of what a list of entries or messages comes to. What is left out is counted.
+ */
+const SHOWN_BYTES = 1024;
+const SHOWN_ITEMS = 256;
+const SHOWN_TEXT = 262_144;
+
+/** How an entry's payload is shown; the default quotes it as Go does, and cuts it. */
 export type EntryFormatter = (data: Uint8Array | undefined) => string;
 
 /** A name table for numbers that may be unknown: those print as they are. */
@@ -38,9 +47,28 @@ const entryTypeName = namesOf(EntryType);
 const changeTypeName = namesOf(ConfChangeType);
 const transitionName = namesOf(ConfChangeTransition);
 
+function quotePayload(data: Uint8Array | undefined): string {
+  return quoteBytes(data, SHOWN_BYTES);
+}
+
 /** A Go list: `[1 2 3]`. */
-function list(items: Iterable<unknown>): string {
-  return `[${[...items].join(' ')}]`;
+function list<T>(items: ArrayLike<T>, describe: (item: T) => string = String): string {
+  const shown = Array.from({ length: Math.min(items.length, SHOWN_ITEMS) }, (_, i) => describe(items[i] as T));
+  return `[${shown.join(' ')}${more(items.length - shown.length)}]`;
+}
+
+function more(count: number): string {
+  return count > 0 ? ` and ${count} more` : '';
+}
+
+/** Each item's text, until that is enough. */
+function each<T>(items: readonly T[], describe: (item: T) => string): string {
+  let text = '';
+  for (let i = 0; i < items.length; i++) {
+    if (text.length >= SHOWN_TEXT) return `${text}${more(items.length - i)}\n`;
+    text += describe(items[i] as T);
+  }
+  return text;
 }
 
 /** `Term:1 Vote:2 Commit:3`; no vote is left out. */
@@ -66,7 +94,10 @@ export function confStateText(cs: ConfState): string {
     ['voters_outgoing', cs.votersOutgoing],
     ['learners_next', cs.learnersNext],
   ] as const;
-  const texts = lists.flatMap(([name, ids]) => ids.map((id) => `${name}:${id} `));
+  const texts = lists.flatMap(([name, ids]) => [
+    ...ids.slice(0, SHOWN_ITEMS).map((id) => `${name}:${id} `),
+    ids.length > SHOWN_ITEMS ? `${name}:and ${ids.length - SHOWN_ITEMS} more ` : '',
+  ]);
   return `${texts.join('')}auto_leave:${cs.autoLeave}`;
 }
 
@@ -76,7 +107,7 @@ export function describeSnapshot({ metadata }: Snapshot): string {
 }
 
 /** `1/12 EntryNormal "prop_1"`; membership changes in their short form. */
-export function describeEntry(entry: Entry, format: EntryFormatter = quoteBytes): string {
+export function describeEntry(entry: Entry, format: EntryFormatter = quotePayload): string {
   const type = entry.type ?? EntryType.EntryNormal;
   const text = entryText(entry, type, format);
   return `${entry.term}/${entry.index} ${entryTypeName(type)}${text === '' ? '' : ` ${text}`}`;
@@ -89,7 +120,7 @@ function entryText(entry: Entry, type: EntryType, format: EntryFormatter): strin
     case EntryType.EntryConfChange:
     case EntryType.EntryConfChangeV2:
       try {
-        return confChangesToString(asV2(decodeConfChangeEntry(entry)).changes);
+        return changesText(asV2(decodeConfChangeEntry(entry)).changes);
       } catch (error) {
         return (error as Error).message;
       }
@@ -98,17 +129,24 @@ function entryText(entry: Entry, type: EntryType, format: EntryFormatter): strin
   }
 }
 
+function changesText(changes: readonly ConfChangeSingle[]): string {
+  return `${confChangesToString(changes.slice(0, SHOWN_ITEMS))}${more(changes.length - SHOWN_ITEMS)}`;
+}
+
 /** One line an entry. */
-export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quoteBytes): string {
-  return entries.map((entry) => `${describeEntry(entry, format)}\n`).join('');
+export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quotePayload): string {
+  return each(entries, (entry) => `${describeEntry(entry, format)}\n`);
 }
 
 /** `transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddNode node_id:4} context:"…"` */
 export function describeConfChange(cc: ConfChange | ConfChangeV2): string {
   const { transition, changes, context } = asV2(cc);
   let text = `transition:${transitionName(transition)}`;
-  for (const { type, nodeId } of changes) text += ` changes:{type:${changeTypeName(type)} node_id:${nodeId}}`;
-  if (context !== undefined && context.length > 0) text += ` context:${quoteBytes(context)}`;
+  for (const { type, nodeId } of changes.slice(0, SHOWN_ITEMS)) {
+    text += ` changes:{type:${changeTypeName(type)} node_id:${nodeId}}`;
+  }
+  text += more(changes.length - SHOWN_ITEMS);
+  if (context !== undefined && context.length > 0) text += ` context:${quotePayload(context)}`;
   return text;
 }
 
@@ -129,7 +167,7 @@ function describeTarget(id: NodeId): string {
  * `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines where it holds several entries, a snapshot
  * or responses. The context is not shown.
  */
-export function describeMessage(m: Message, format: EntryFormatter = quoteBytes): string {
+export function describeMessage(m: Message, format: EntryFormatter = quotePayload): string {
   return describeIndented(m, format, '');
 }
 
@@ -142,15 +180,15 @@ function describeIndented(m: Message, format: EntryFormatter, indent: string): s
   if (only !== undefined && m.entries.length === 1) {
     text += ` Entries:[${describeEntry(only, format)}]`;
   } else if (m.entries.length > 1) {
-    const lines = m.entries.map((entry) => `\n${indent}  ${describeEntry(entry, format)}`);
-    text += ` Entries:[${lines.join('')}\n${indent}]`;
+    const lines = each(m.entries, (entry) => `\n${indent}  ${describeEntry(entry, format)}`);
+    text += ` Entries:[${lines}\n${indent}]`;
   }
   if (m.snapshot !== undefined && !isEmptySnap(m.snapshot)) {
     text += `\n${indent}  Snapshot: ${describeSnapshot(m.snapshot)}`;
   }
   if (m.responses.length > 0) {
-    const lines = m.responses.map((resp) => `\n${describeIndented(resp, format, `${indent}  `)}`);
-    text += ` Responses:[${lines.join('')}\n${indent}]`;
+    const lines = each(m.responses, (resp) => `\n${describeIndented(resp, format, `${indent}  `)}`);
+    text += ` Responses:[${lines}\n${indent}]`;
   }
   return text;
 }
@@ -160,18 +198,18 @@ function describeReadState({ index, requestCtx }: ReadState): string {
 }
 
 /** Everything that a Ready asks for, a line each; `<empty Ready>` where that is nothing. */
-export function describeReady(rd: Ready, format: EntryFormatter = quoteBytes): string {
+export function describeReady(rd: Ready, format: EntryFormatter = quotePayload): string {
   let text = '';
   if (rd.softState !== undefined) text += `${describeSoftState(rd.softState)}\n`;
   if (rd.hardState !== undefined && !isEmptyHardState(rd.hardState)) {
     text += `HardState ${describeHardState(rd.hardState)}\n`;
   }
-  if (rd.readStates.length > 0) text += `ReadStates ${list(rd.readStates.map(describeReadState))}\n`;
+  if (rd.readStates.length > 0) text += `ReadStates ${list(rd.readStates, describeReadState)}\n`;
   if (rd.entries.length > 0) text += `Entries:\n${describeEntries(rd.entries, format)}`;
   if (!isEmptySnap(rd.snapshot)) text += `Snapshot ${describeSnapshot(rd.snapshot)}\n`;
   if (rd.committedEntries.length > 0) text += `CommittedEntries:\n${describeEntries(rd.committedEntries, format)}`;
   if (rd.messages.length > 0) {
-    text += `Messages:\n${rd.messages.map((m) => `${describeMessage(m, format)}\n`).join('')}`;
+    text += `Messages:\n${each(rd.messages, (m) => `${describeMessage(m, format)}\n`)}`;
   }
   return text === '' ? '<empty Ready>' : `Ready MustSync=${rd.mustSync}:\n${text}`;
 }

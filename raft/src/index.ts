@@ -86,6 +86,7 @@ export {
   type PanicRule,
   RaftPanic,
 } from './errors.js';
+export { LimitedLogger } from './limited-logger.js';
 export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
 

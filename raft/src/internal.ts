@@ -15,7 +15,8 @@ export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
 export { MAX_TERM_RISE, Raft } from './raft.js';
 export { type Missing, RaftLog } from './raft-log.js';
-export { MAX_WAITING_READS, ReadOnly } from './read-only.js';
+export { MAX_BACKLOG } from './raw-node.js';
+export { MAX_WAITING_READ_BYTES, MAX_WAITING_READS, ReadOnly } from './read-only.js';
 export {
   appendEntry,
   bcastAppend,
@@ -31,4 +32,10 @@ export { Inflights } from './tracker/inflights.js';
 export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
 export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';
 export { Unstable } from './unstable.js';
-export { MAX_MEMBERS, type Refusal, type Verdict, validateIncoming } from './validate-incoming.js';
+export {
+  MAX_MEMBERS,
+  MAX_UNCOMMITTED_ENTRIES,
+  type Refusal,
+  type Verdict,
+  validateIncoming,
+} from './validate-incoming.js';

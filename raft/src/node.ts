@@ -13,8 +13,10 @@ import {
   tooManyWaiters,
 } from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
+import { LimitedLogger } from './limited-logger.js';
 import { type Logger, silentLogger } from './logger.js';
 import { type ProposalReceipt, RawNode } from './raw-node.js';
+import { readsAreFull } from './read-only.js';
 import type { Ready } from './ready.js';
 import { ReadyConsumer } from './ready-consumer.js';
 import { ENTRY_OVERHEAD, heldSize } from './sizes.js';
@@ -57,19 +59,26 @@ interface Waiter {
  */
 export function startNode(config: Config, peers: readonly Peer[]): Node {
   if (peers.length === 0) throw new RaftPanic('peers-for-start', 'no peers given; use RestartNode instead');
-  const rawNode = new RawNode(config);
+  const limited = withLimitedLogger(config);
+  const rawNode = new RawNode(limited);
   try {
     rawNode.bootstrap(peers);
   } catch (error) {
     if (!(error instanceof RaftError)) throw error;
-    (config.logger ?? silentLogger).warn(`error occurred during starting a new node: ${error.message}`);
+    limited.logger.warn(`error occurred during starting a new node: ${error.message}`);
   }
-  return new Node(rawNode, config);
+  return new Node(rawNode, limited);
 }
 
 /** Continues a member from its storage; also a new member of an existing cluster, with empty storage. */
 export function restartNode(config: Config): Node {
-  return new Node(new RawNode(config), config);
+  const limited = withLimitedLogger(config);
+  return new Node(new RawNode(limited), limited);
+}
+
+/** Messages of others make a member log: no sender shall decide how much. */
+function withLimitedLogger(config: Config): Config & { readonly logger: LimitedLogger } {
+  return { ...config, logger: new LimitedLogger(config.logger ?? silentLogger, config.electionTick) };
 }
 
 async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
@@ -233,6 +242,7 @@ export class Node {
   tick(): void {
     this.report(() => {
       this.rawNode.tick();
+      if (this.logger instanceof LimitedLogger) this.logger.tick();
       if (
         this.awaitsAdvance &&
         this.consumer?.isWaiting === true &&
@@ -391,9 +401,16 @@ export class Node {
     return this.call(() => this.rawNode.forgetLeader(), options.signal);
   }
 
-  /** Asks for an index at which a read is linearizable; see `RawNode.readIndex`. The answer comes in a Ready. */
+  /**
+   * Asks for an index at which a read is linearizable; see `RawNode.readIndex`. The answer comes in a Ready.
+   * @throws ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum confirms
+   */
   readIndex(context: Uint8Array, options: WaitOptions = {}): Promise<void> {
-    return this.call(() => this.rawNode.readIndex(context), options.signal);
+    return this.call(() => {
+      const full = readsAreFull(this.rawNode.raft, context.length);
+      if (full !== undefined) throw tooManyWaiters('too many reads wait for a quorum to confirm the leader', full);
+      this.rawNode.readIndex(context);
+    }, options.signal);
   }
 
   /** The transport could not deliver to this member. */

@@ -14,6 +14,7 @@ import { RaftPanic } from './errors.js';
 import type { Logger } from './logger.js';
 import { appliedTo, restoreConfState } from './membership.js';
 import { DONE, type StepOutcome } from './outcome.js';
+import { describeIds } from './quorum/majority.js';
 import { RaftLog } from './raft-log.js';
 import { ReadOnly, type ReadState } from './read-only.js';
 import { isEmptyHardState } from './ready.js';
@@ -97,6 +98,8 @@ export class Raft {
   readonly readOnly: ReadOnly;
   /** Reads that came before this term's first commit. They outlive a term: a later leadership serves them. */
   readonly pendingReadIndexMessages: Message[] = [];
+  /** Bytes of their contexts. */
+  pendingReadBytes = 0;
 
   // Parameters.
 
@@ -144,9 +147,9 @@ export class Raft {
     if (hardState !== undefined && !isEmptyHardState(hardState)) this.loadState(hardState);
     if (applied > 0) this.raftLog.appliedTo(applied, 0);
     this.becomeFollower(this.term, NONE);
-    const peers = this.trk.voterNodes().map((id) => id.toString(16));
+    const peers = describeIds(this.trk.voterNodes()).slice(1, -1).replaceAll(' ', ',');
     this.logger.info(
-      `newRaft ${this.id.toString(16)} [peers: [${peers.join(',')}], term: ${this.term}, commit: ${this.raftLog.committed}, applied: ${this.raftLog.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
+      `newRaft ${this.id.toString(16)} [peers: [${peers}], term: ${this.term}, commit: ${this.raftLog.committed}, applied: ${this.raftLog.applied}, lastindex: ${last.index}, lastterm: ${last.term}]`,
     );
   }
 

@@ -30,7 +30,7 @@ import type { StepOutcome } from './outcome.js';
 import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { mustSync, type Ready } from './ready.js';
-import { entriesSize } from './sizes.js';
+import { entriesSize, messageHeldSize } from './sizes.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import type { Progress } from './tracker/progress.js';
 import type { SnapshotStatus } from './transport.js';
@@ -52,6 +52,12 @@ export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
 const noMessages: readonly Message[] = [];
 const noReadStates: readonly ReadState[] = [];
 
+/**
+ * How many bytes of others' messages a member takes between two Readys; further ones are lost, as in a network. What they
+ * lead to waits for the next Ready, and the program takes that only when its disk has finished the last one.
+ */
+export const MAX_BACKLOG: number = 64 * 2 ** 20;
+
 const emptyHardState: HardState = { term: 0, vote: NONE, commit: 0 };
 
 /**
@@ -70,6 +76,8 @@ export class RawNode {
   private prevHardState: HardState;
   /** Messages of this member to itself that take effect when the present Ready is done. */
   private stepsOnAdvance: Message[] = [];
+  /** Bytes of the messages taken since the last Ready, or since there was nothing to do. */
+  private backlog = 0;
 
   /**
    * A member that continues from what its storage holds; with empty storage, one that belongs to no cluster until a
@@ -176,8 +184,29 @@ export class RawNode {
       throw new RaftError(ERR_STEP_PEER_NOT_FOUND, 'raft: cannot step as peer not found');
     }
     const verdict = validateIncoming(this.raft, m, this.asyncStorageWrites);
-    if (verdict === undefined || verdict === 'drop') return verdict === undefined;
+    if (verdict === 'drop') return false;
+    if (verdict === undefined) return isStorageThread(m.from) || this.hasRoomFor(m);
     throw new RaftError(ERR_MESSAGE_INVALID, `raft: message refused: ${verdict}`, { reason: verdict });
+  }
+
+  private hasRoomFor(m: Message): boolean {
+    const size = messageHeldSize(m);
+    const { backlog } = this;
+    if (backlog + size <= MAX_BACKLOG) {
+      this.backlog = backlog + size;
+      return true;
+    }
+    // One that is larger than the bound is taken when nothing else waits: it may hold an entry of that size.
+    if (backlog === 0 || !this.hasReady()) {
+      this.backlog = size;
+      return true;
+    }
+    this.raft.warnings.warn(
+      'backlog',
+      () =>
+        `${this.raft.id.toString(16)} dropped messages of other members: ${backlog} bytes of earlier ones wait for the next Ready. Its disk may be slow, or ready() and advance() are not called`,
+    );
+    return false;
   }
 
   /** The transport could not deliver to this member: send less ahead until it answers again. */
@@ -369,6 +398,7 @@ export class RawNode {
   /** Takes note that this Ready, just built, was handed out. */
   acceptReady(rd: Ready): void {
     const { raft } = this;
+    this.backlog = 0;
     this.prevLead = raft.lead;
     this.prevState = raft.state;
     if (rd.hardState !== undefined) this.prevHardState = rd.hardState;

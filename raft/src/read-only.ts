@@ -4,6 +4,7 @@ import type { JointConfig } from './quorum/joint.js';
 import type { AckedIndexer } from './quorum/majority.js';
 import type { Raft } from './raft.js';
 import { bcastHeartbeat } from './replication.js';
+import { payloadsSize } from './sizes.js';
 
 /** A read that may be served once the application has applied `index`. */
 export interface ReadState {
@@ -17,6 +18,9 @@ export interface ReadState {
  * askers ask again. A leader that no quorum answers would keep them for ever.
  */
 export const MAX_WAITING_READS = 65_536;
+
+/** How many bytes the contexts of those reads may hold; a read beyond it is dropped too. */
+export const MAX_WAITING_READ_BYTES: number = 16 * 2 ** 20;
 
 interface PendingRead {
   readonly request: Message;
@@ -37,6 +41,8 @@ export class ReadOnly implements AckedIndexer {
   private readonly acks = new Map<NodeId, number>();
   private queue: PendingRead[] = [];
   private start = 0;
+  /** Bytes of the contexts of the reads that wait. */
+  waitingBytes = 0;
 
   constructor(option: ReadOnlyOption) {
     this.option = option;
@@ -62,6 +68,7 @@ export class ReadOnly implements AckedIndexer {
     this.acks.clear();
     this.queue = [];
     this.start = 0;
+    this.waitingBytes = 0;
   }
 
   /** What heartbeats carry while reads wait: the newest one's number, eight bytes, little endian. */
@@ -76,6 +83,7 @@ export class ReadOnly implements AckedIndexer {
 
   addRequest(index: number, request: Message): void {
     this.queue.push({ request, index });
+    this.waitingBytes += payloadsSize(request.entries);
   }
 
   recvAck(id: NodeId, context: Uint8Array | undefined): void {
@@ -94,6 +102,7 @@ export class ReadOnly implements AckedIndexer {
     const end = this.start + confirmed - this.confirmedReads;
     const reads = this.queue.slice(this.start, end);
     this.confirmedReads = confirmed;
+    for (const { request } of reads) this.waitingBytes -= payloadsSize(request.entries);
     this.start = end;
     if (this.start * 2 > this.queue.length) {
       this.queue = this.queue.slice(this.start);
@@ -111,7 +120,15 @@ export function readCounter(context: Uint8Array): number {
 
 type Reach = Pick<
   Raft,
-  'id' | 'term' | 'raftLog' | 'trk' | 'readOnly' | 'readStates' | 'pendingReadIndexMessages' | 'send'
+  | 'id'
+  | 'term'
+  | 'raftLog'
+  | 'trk'
+  | 'readOnly'
+  | 'readStates'
+  | 'pendingReadIndexMessages'
+  | 'pendingReadBytes'
+  | 'send'
 >;
 
 /** The leader's rule for MsgReadIndex. */
@@ -121,6 +138,7 @@ export function leaderReadIndex(r: Reach, m: Message): void {
   } else if (!committedInCurrentTerm(r)) {
     // Until an entry of its own term is committed a new leader does not know what its predecessors committed.
     r.pendingReadIndexMessages.push(m);
+    r.pendingReadBytes += payloadsSize(m.entries);
   } else {
     serve(r, m);
   }
@@ -135,7 +153,19 @@ export function confirmReads(r: Reach, m: Message): void {
 /** An entry of this term was committed: reads that came before the term's first commit can be served. */
 export function releasePendingReads(r: Reach): void {
   if (r.pendingReadIndexMessages.length === 0) return;
+  r.pendingReadBytes = 0;
   for (const m of r.pendingReadIndexMessages.splice(0)) serve(r, m);
+}
+
+/** What keeps a read with a context of this many bytes from waiting at this leader: their number, or their bytes. */
+export function readsAreFull(
+  r: Pick<Raft, 'state' | 'readOnly' | 'pendingReadIndexMessages' | 'pendingReadBytes'>,
+  size: number,
+): 'count' | 'bytes' | undefined {
+  if (r.state !== 'StateLeader') return undefined;
+  if (r.readOnly.waiting + r.pendingReadIndexMessages.length >= MAX_WAITING_READS) return 'count';
+  const bytes = r.readOnly.waitingBytes + r.pendingReadBytes + size;
+  return bytes > MAX_WAITING_READ_BYTES ? 'bytes' : undefined;
 }
 
 function committedInCurrentTerm(r: Reach): boolean {

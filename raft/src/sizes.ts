@@ -1,4 +1,4 @@
-import { type Entry, entrySize, payloadSize } from '@raft-ts/proto';
+import { type Entry, entrySize, type Message, payloadSize } from '@raft-ts/proto';
 
 /** Encoded size of these entries in bytes: the unit of `maxSizePerMsg` and of the applying budget. */
 export function entriesSize(entries: readonly Entry[]): number {
@@ -20,6 +20,14 @@ export const ENTRY_OVERHEAD = 160;
 /** Memory that entries take while they wait, in bytes: the unit of the bounds on what waits. Empty entries count too. */
 export function heldSize(entries: readonly Entry[]): number {
   return payloadsSize(entries) + ENTRY_OVERHEAD * entries.length;
+}
+
+/** What a message costs in memory beside what it carries. */
+const MESSAGE_OVERHEAD = 256;
+
+/** Memory that a message takes while what it says waits for the next Ready, in bytes. */
+export function messageHeldSize({ entries, context, snapshot }: Message): number {
+  return MESSAGE_OVERHEAD + heldSize(entries) + (context?.length ?? 0) + (snapshot?.data?.length ?? 0);
 }
 
 /**

@@ -12,7 +12,8 @@ import { decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-chan
 import { isTransferVote } from './election.js';
 import { tryRestore } from './membership.js';
 import type { Raft } from './raft.js';
-import { MAX_WAITING_READS, readCounter } from './read-only.js';
+import { readCounter, readsAreFull } from './read-only.js';
+import { payloadsSize } from './sizes.js';
 
 /** The rule that a message breaks. */
 export type Refusal =
@@ -48,6 +49,7 @@ type Reach = Pick<
   | 'trk'
   | 'readOnly'
   | 'pendingReadIndexMessages'
+  | 'pendingReadBytes'
 >;
 
 // The next election needs a higher term, and the next entry a higher index: room for four billion of each.
@@ -98,10 +100,10 @@ export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boole
     case MessageType.MsgHeartbeatResp:
       return validateHeartbeatResp(r, m);
     case MessageType.MsgProp:
-      return validateProposal(m.entries) ?? dropIfForwardedAgain(r, m);
+      return validateProposal(m.entries) ?? dropIfLogIsAhead(r, m.entries) ?? dropIfForwardedAgain(r, m);
     case MessageType.MsgReadIndex:
       if (m.entries.length !== 1) return 'read-index-entries';
-      return dropIfTooManyReads(r) ?? dropIfForwardedAgain(r, m);
+      return readsAreFull(r, payloadsSize(m.entries)) === undefined ? dropIfForwardedAgain(r, m) : 'drop';
     case MessageType.MsgTransferLeader:
       return dropIfForwardedAgain(r, m);
     default:
@@ -237,9 +239,15 @@ function validateProposal(entries: readonly Entry[]): Verdict {
   return undefined;
 }
 
-function dropIfTooManyReads(r: Reach): Verdict {
-  const waiting = r.readOnly.waiting + r.pendingReadIndexMessages.length;
-  return r.state === 'StateLeader' && waiting >= MAX_WAITING_READS ? 'drop' : undefined;
+/**
+ * How many entries a leader appends, at the request of others, beyond what is committed. A quota of payload bytes does not
+ * bound empty ones.
+ */
+export const MAX_UNCOMMITTED_ENTRIES = 262_144;
+
+function dropIfLogIsAhead({ state, raftLog }: Reach, entries: readonly Entry[]): Verdict {
+  const uncommitted = raftLog.lastIndex() - raftLog.committed;
+  return state === 'StateLeader' && uncommitted + entries.length > MAX_UNCOMMITTED_ENTRIES ? 'drop' : undefined;
 }
 
 /** A request that was stamped with a term when it was forwarded cannot be forwarded once more. */

@@ -9,6 +9,7 @@ import {
   isEmptySnap,
   type Message,
   type NodeId,
+  quoteBytes,
   type RawNode,
   type Ready,
   type Snapshot,
@@ -97,7 +98,7 @@ function dumpProgress(pr: Progress): string {
  * changes, contexts, the data of snapshots.
  */
 export function readyText(rd: Ready): string {
-  const words = withoutDecoderTexts(describeReady(rd), rd);
+  const words = withoutDecoderTexts(describeReady(rd, quoteBytes), rd);
   const messages = rd.messages.map((m) => `;${messageDetails(m)}`).join('');
   return (
     `ready ${words.endsWith('\n') ? words.slice(0, -1) : words}\n` +

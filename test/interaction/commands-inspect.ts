@@ -1,4 +1,4 @@
-import { describeEntries } from '@raft-ts/raft';
+import { describeEntries, quoteBytes } from '@raft-ts/raft';
 import { describeProgressMap } from '@raft-ts/raft/internal';
 import type { Directive } from '../datadriven/directive.js';
 import { argumentKey, firstId, parsePosition } from './arguments.js';
@@ -18,7 +18,7 @@ function printLog(world: World, { storage }: ScriptNode): void {
     world.output.write(`log is empty: first index=${first}, last index=${last}`);
     return;
   }
-  world.output.write(describeEntries(storage.entries(first, last + 1, Number.POSITIVE_INFINITY)));
+  world.output.write(describeEntries(storage.entries(first, last + 1, Number.POSITIVE_INFINITY), quoteBytes));
 }
 
 /** `raft-log N`: what the node's storage holds. */

@@ -1,4 +1,4 @@
-import { describeMessage, MessageType, newMessage } from '@raft-ts/raft';
+import { describeMessage, MessageType, newMessage, quoteBytes } from '@raft-ts/raft';
 import { type Directive, ScriptAbort, scanArgument } from '../datadriven/directive.js';
 import { parseInteger } from '../datadriven/scan.js';
 import { listedIds, toNodeId } from './arguments.js';
@@ -44,5 +44,5 @@ export function sendSnapshot(world: World, directive: Directive): void {
   message.term = sender.rawNode.basicStatus().hardState.term;
   message.snapshot = sender.storage.snapshot();
   world.messages.push(message);
-  world.output.write(describeMessage(message));
+  world.output.write(describeMessage(message, quoteBytes));
 }

@@ -5,6 +5,7 @@ import {
   type Message,
   MessageType,
   type NodeId,
+  quoteBytes,
 } from '@raft-ts/raft';
 import { type Directive, ScriptAbort } from '../datadriven/directive.js';
 import { parseUint } from '../datadriven/scan.js';
@@ -42,7 +43,7 @@ function take(world: World, { id, drop }: Recipient, type: MessageType | undefin
 export function deliverTo(world: World, recipient: Recipient, type?: MessageType): number {
   const taken = take(world, recipient, type);
   for (const message of taken) {
-    world.output.write(`${recipient.drop ? 'dropped: ' : ''}${describeMessage(message)}\n`);
+    world.output.write(`${recipient.drop ? 'dropped: ' : ''}${describeMessage(message, quoteBytes)}\n`);
     if (!recipient.drop) {
       world.step(world.node(Number(recipient.id)), message);
     }

@@ -6,6 +6,7 @@ import {
   type Message,
   MessageType,
   messageName,
+  quoteBytes,
 } from '@raft-ts/raft';
 import { assertInvariants } from '@raft-ts/raft/internal';
 import { type Directive, ScriptAbort } from '../datadriven/directive.js';
@@ -44,7 +45,7 @@ function dispatch(world: World, node: ScriptNode, message: Message): void {
 function handleReady(world: World, node: ScriptNode): void {
   const rd = node.rawNode.ready();
   const synchronous = node.config.asyncStorageWrites !== true;
-  world.output.write(describeReady(rd));
+  world.output.write(describeReady(rd, quoteBytes));
   if (synchronous) {
     node.append(rd.hardState, rd.entries, rd.snapshot);
     node.apply(rd.committedEntries);
@@ -60,11 +61,11 @@ function handleReady(world: World, node: ScriptNode): void {
 
 /** Carries out the oldest message of a storage thread and sends its responses on their way. */
 function carryOut(world: World, message: Message, write: () => void): void {
-  world.output.write(`Processing:\n${describeMessage({ ...message, responses: [] })}\n`);
+  world.output.write(`Processing:\n${describeMessage({ ...message, responses: [] }, quoteBytes)}\n`);
   write();
   world.output.write('Responses:\n');
   for (const response of message.responses) {
-    world.output.write(`${describeMessage(response)}\n`);
+    world.output.write(`${describeMessage(response, quoteBytes)}\n`);
   }
   world.messages.push(...message.responses);
 }

@@ -10,8 +10,10 @@ import {
   EntryType,
   encodeConfChange,
   encodeConfChangeV2,
+  printableLine,
   quoteText,
   RaftError,
+  SHOWN_LENGTH,
 } from '@raft-ts/proto';
 import { ERR_CONF_CHANGE_INVALID, ERR_CONF_CHANGE_SYNTAX } from '../errors.js';
 
@@ -104,7 +106,7 @@ const utf8 = new TextEncoder();
 /** A decimal number of 64 bits, read as strictly as Go's strconv.ParseUint. */
 function parseId(text: string): bigint {
   const refuse = (why: string): never => {
-    throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `strconv.ParseUint: parsing ${quoteText(text)}: ${why}`);
+    throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `strconv.ParseUint: parsing ${quoteText(text, SHOWN_LENGTH)}: ${why}`);
   };
   if (!/^[0-9]+$/.test(text)) return refuse('invalid syntax');
   const id = BigInt(text);
@@ -119,9 +121,11 @@ export function confChangesFromString(text: string): ConfChangeSingle[] {
   const trimmed = trimSpace(text);
   if (trimmed === '') return [];
   return trimmed.split(' ').map((token) => {
-    if (utf8.encode(token).length < 2) throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `unknown token ${token}`);
+    if (utf8.encode(token).length < 2)
+      throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `unknown token ${printableLine(token, SHOWN_LENGTH)}`);
     const type = letters.get(token.charAt(0));
-    if (type === undefined) throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `unknown input: ${token}`);
+    if (type === undefined)
+      throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `unknown input: ${printableLine(token, SHOWN_LENGTH)}`);
     return { type, nodeId: parseId(token.slice(1)) };
   });
 }

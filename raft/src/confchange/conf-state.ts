@@ -1,5 +1,8 @@
-import { type ConfState, type NodeId, RaftError } from '@raft-ts/proto';
+import { type ConfState, type NodeId, printableLine, RaftError } from '@raft-ts/proto';
 import { ERR_CONF_STATE } from '../errors.js';
+
+/** Characters of each that belong in an error. */
+const SHOWN_TEXT = 4096;
 
 const lists = ['voters', 'learners', 'votersOutgoing', 'learnersNext'] as const;
 
@@ -23,5 +26,9 @@ export function checkConfStatesEquivalent(left: ConfState | undefined, right: Co
     );
   }
   const [a, b] = [describe(left), describe(right)];
-  if (a !== b) throw new RaftError(ERR_CONF_STATE, `ConfStates not equivalent after sorting:\n${a}\n${b}`);
+  if (a !== b)
+    throw new RaftError(
+      ERR_CONF_STATE,
+      `ConfStates not equivalent after sorting:\n${printableLine(a, SHOWN_TEXT)}\n${printableLine(b, SHOWN_TEXT)}`,
+    );
 }

@@ -148,7 +148,7 @@ describe('conf change: the short form', () => {
     ['x1', 'unknown input: x1'],
     // Two bytes are long enough, as Go counts.
     ['é', 'unknown input: é'],
-    ['\ufeffv1', 'unknown input: \ufeffv1'],
+    ['\ufeffv1', 'unknown input: \\ufeffv1'],
     ['vx', 'strconv.ParseUint: parsing "x": invalid syntax'],
     ['v-1', 'strconv.ParseUint: parsing "-1": invalid syntax'],
     ['v+1', 'strconv.ParseUint: parsing "+1": invalid syntax'],
