@@ -13,6 +13,7 @@ import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { PostedMessages } from './posted.js';
+import { printableLogger } from './printable-logger.js';
 import { createRouter } from './routes.js';
 import { listen } from './server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
@@ -55,7 +56,8 @@ export class HttpTransport implements Transport {
    * `ERR_RAFT_TLS` for certificates that cannot be used
    */
   constructor(options: HttpTransportOptions) {
-    const { id, clusterId, receiver, logger = silent } = options;
+    const { id, clusterId, receiver } = options;
+    const logger = printableLogger(options.logger ?? silent);
     checkId('id', id, 1n);
     checkId('clusterId', clusterId, 0n);
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);

@@ -114,7 +114,8 @@ describe('raftexample: three processes that keep their logs in memory', function
       for (const member of members) {
         expect(await member.kill(signal)).to.deep.equal({ code: 0, signal: null });
         expect(member.errors).to.deep.equal([]);
-        expect(member.lines.at(-1)).to.match(new RegExp(`stopping: ${signal}$`, 'u'));
+        // A connection that breaks at this moment may still be told of.
+        expect(member.lines.filter((line) => line.endsWith(`stopping: ${signal}`))).to.have.length(1);
       }
     });
   }
