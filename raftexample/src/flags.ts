@@ -63,11 +63,14 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
 
 A member that is started again goes on with its log, and catches up. One that lost its log
 (its folder was emptied, or it ran with --memory) must not come back while the others live:
-it could vote twice. They refuse it, and it ends with exit code 3.
+it could vote twice. They refuse it, and it ends with exit code 3. So does one that names other
+founders: a cluster stays that of the members that --peers named at its first start. A copy of
+a member that runs ends with exit code 5.
 
 Exit codes: 0 stopped by SIGINT or SIGTERM (by SIGHUP if it has a terminal); 2 bad flags, or the
-port or the folder cannot be used; 3 refused: it lost its log, or was removed; 4 the log is damaged
-or cannot be written.
+port or the folder cannot be used; 3 refused: it lost its log, was removed, or belongs to another
+cluster; 4 the log is damaged or cannot be written; 5 another process with this log is at this
+member's address.
 `;
 
 /** The command line of `raftexample`. Reads nothing but its argument. */

@@ -119,11 +119,44 @@ export function describeInsecure(listen: Address): string {
 }
 
 /** Why a member has to end, and what to do, in one line. */
-export function describeRemoval(id: NodeId, { reason, by }: Removal): string {
-  const who = `refused by member${by.length === 1 ? '' : 's'} ${by.join(', ')}`;
-  return reason === 'incarnation'
-    ? `${who}: another log of member ${id} was met before, and this one began empty. A member that lost its log could ` +
+export function describeRemoval(id: NodeId, { reason, by, founders }: Removal): string {
+  const who = `refused by ${describeMembers(by)}`;
+  switch (reason) {
+    case 'incarnation':
+      return (
+        `${who}: another log of member ${id} was met before, and this one began empty. A member that lost its log could ` +
         `vote twice, so this one ends and the others go on without it. If the earlier folder still exists, ` +
         `start member ${id} with it`
-    : `${who}: member ${id} was removed from the cluster, so this one ends`;
+      );
+    case 'twin':
+      return (
+        `${who}: another process with this log is alive at the address of member ${id}, so this one ends. One of the two ` +
+        `folders is a copy of the other: member ${id} must run with one of them alone`
+      );
+    case 'founders':
+      return (
+        `${who}: ${by.length === 1 ? 'its' : 'their'} cluster was founded by ` +
+        `${founders === undefined ? 'other members' : describeMembers(founders)}, so it is another one. --peers does not ` +
+        `add members to a cluster: start those members alone, or, for a new cluster, give each of its members ` +
+        `a folder of its own with --data`
+      );
+    default:
+      return `${who}: member ${id} was removed from the cluster, so this one ends`;
+  }
+}
+
+/** What the flags say of who belongs to the cluster, if its log says otherwise; undefined if they agree. */
+export function describeOtherPeers(founders: readonly NodeId[], flagged: readonly NodeId[]): string | undefined {
+  const added = flagged.filter((id) => !founders.includes(id));
+  const missing = founders.filter((id) => !flagged.includes(id));
+  if (added.length + missing.length === 0) return undefined;
+  return [
+    `this log belongs to a cluster that was founded by ${describeMembers(founders)}`,
+    ...(added.length === 0 ? [] : [`--peers also names ${describeMembers(added)}, which that does not add to it`]),
+    ...(missing.length === 0 ? [] : [`--peers does not say where to reach ${describeMembers(missing)}`]),
+  ].join('; ');
+}
+
+function describeMembers(ids: readonly NodeId[]): string {
+  return `member${ids.length === 1 ? '' : 's'} ${ids.join(', ')}`;
 }

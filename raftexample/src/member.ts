@@ -1,8 +1,10 @@
 import {
+  type ConfState,
   ERR_CONF_CHANGE_LIMIT,
   isConfChangeEntry,
   isEmptySnap,
   type Node,
+  type NodeId,
   RaftError,
   restartNode,
   startNode,
@@ -18,24 +20,28 @@ import {
   describeCommitted,
   describeInsecure,
   describeLog,
+  describeOtherPeers,
   describeRemoval,
   describeSnapshot,
   raftLogger,
   transportLogger,
 } from './log.js';
-import { type Address, formatAddress, peerUrl } from './peers.js';
+import { Membership } from './membership.js';
+import { type Address, formatAddress } from './peers.js';
 import { type MemberStorage, openStorage } from './storage.js';
 import { CommandError, UsageError } from './usage.js';
 
 /** All members of a cluster carry the same; a transport refuses messages of another. */
 const CLUSTER_ID = 0x1000n;
-/** The exit code of a member that lost its log and was refused. */
+/** The exit code of a member that the others refuse, or that was removed. */
 const REFUSED = 3;
 /** The exit code of a member that cannot carry out what its log holds. */
 const CANNOT_GO_ON = 4;
+/** The exit code of a process beside which another one runs with the same log, at the member's address. */
+const TWIN = 5;
 
 /**
- * Run one member until `stopping` aborts, or the others refuse it. Resolves to the exit code.
+ * Run one member until `stopping` aborts, or it may not go on. Resolves to the exit code.
  * @throws UsageError if the address cannot, or must not, be listened on; CommandError where the log holds a change of the
  * membership that this implementation cannot carry out; what `openStorage` throws
  */
@@ -43,39 +49,41 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
   const { id, peers, tickMs, hello, snapshotEvery } = options;
   // Before anything is written: a member that is refused leaves nothing in its folder.
   const listen = await listenAddress(options.listen, options.insecure);
-  const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID }, log);
+  const flagged = peers.map((peer) => peer.id);
+  const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID, founders: flagged }, log);
   log.info(describeLog(storage));
+  const { founders } = storage.identity;
+  const otherPeers = founders === undefined ? undefined : describeOtherPeers(founders, flagged);
+  if (otherPeers !== undefined) log.warn(otherPeers);
+  const membership = new Membership({
+    self: id,
+    peers,
+    founders,
+    confState: storage.raft.snapshot().metadata.confState,
+  });
   const node = start(options, storage, log);
   const ending = new AbortController();
   stopping.addEventListener('abort', () => ending.abort());
   ending.signal.addEventListener('abort', () => void node.stop());
   if (stopping.aborted) ending.abort();
   let removal: Removal | undefined;
-  const transport = new HttpTransport({
-    id,
-    clusterId: CLUSTER_ID,
-    receiver: {
-      process: (message, wait) => node.step(message, wait),
-      isIdRemoved: () => false,
-      reportUnreachable: (peer) => node.reportUnreachable(peer),
-      reportSnapshot: (peer, status) => node.reportSnapshot(peer, status),
-    },
-    incarnation: storage.incarnation,
-    newLog: storage.isNew,
-    onRemoved: (first) => {
-      removal ??= first;
-      ending.abort();
-    },
-    logger: transportLogger(log),
-  });
+  const onRemoved = (first: Removal): void => {
+    removal ??= first;
+    ending.abort();
+  };
+  const transport = createTransport({ id, storage, node, membership, onRemoved, log });
+  const onMembers = (members: ConfState): void => {
+    membership.apply(members, transport);
+    if (membership.isRemoved(id)) ending.abort();
+  };
   const ticker = setInterval(() => node.tick(), tickMs);
   try {
     await serve(transport, listen);
     if (options.insecure) log.warn(describeInsecure(listen));
-    for (const peer of peers) if (peer.id !== id) transport.addPeer(peer.id, [peerUrl(peer)]);
-    log.info(`member ${id} of ${peers.map((peer) => peer.id).join(', ')} listens on ${formatAddress(listen)}`);
+    membership.connect(transport);
+    log.info(`member ${id} of ${flagged.join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
-    await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log });
+    await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log, onMembers });
     await greeting;
   } catch (error) {
     throw cannotGoOn(error);
@@ -85,8 +93,45 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     await Promise.all([transport.stop(), node.stop()]);
     await storage.close();
   }
-  if (removal === undefined) return 0;
-  log.error(describeRemoval(id, removal));
+  return verdict(id, removal, membership, log);
+}
+
+interface TransportParts {
+  readonly id: NodeId;
+  readonly storage: MemberStorage;
+  readonly node: Node;
+  readonly membership: Membership;
+  readonly onRemoved: (removal: Removal) => void;
+  readonly log: Logger;
+}
+
+function createTransport({ id, storage, node, membership, onRemoved, log }: TransportParts): HttpTransport {
+  const { incarnation, founders } = storage.identity;
+  return new HttpTransport({
+    id,
+    clusterId: CLUSTER_ID,
+    receiver: {
+      process: (message, wait) => node.step(message, wait),
+      isIdRemoved: (peer) => membership.isRemoved(peer),
+      reportUnreachable: (peer) => node.reportUnreachable(peer),
+      reportSnapshot: (peer, status) => node.reportSnapshot(peer, status),
+    },
+    incarnation,
+    newLog: storage.isNew,
+    ...(founders === undefined ? {} : { founders }),
+    onRemoved,
+    logger: transportLogger(log),
+  });
+}
+
+/** The exit code of a member that has stopped. Says why if it did so by itself. */
+function verdict(id: NodeId, removal: Removal | undefined, membership: Membership, log: Logger): number {
+  if (removal !== undefined) {
+    log.error(describeRemoval(id, removal));
+    return removal.reason === 'twin' ? TWIN : REFUSED;
+  }
+  if (!membership.isRemoved(id)) return 0;
+  log.error(`member ${id} was removed from the cluster, as its own log says, so this one ends`);
   return REFUSED;
 }
 
@@ -101,19 +146,24 @@ function start({ id, peers, preVote, checkQuorum }: MemberOptions, storage: Memb
     : restartNode(config);
 }
 
+interface ReadyOptions {
+  readonly snapshotEvery: number;
+  readonly ending: AbortSignal;
+  readonly log: Pick<Logger, 'info'>;
+  /** Called after entries or a snapshot that changed who belongs to the cluster were applied. */
+  readonly onMembers: (members: ConfState) => void;
+}
+
 /** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
 export async function handleReadys(
   node: Pick<Node, 'ready' | 'applyConfChangeEntry' | 'advance'>,
   storage: Pick<MemberStorage, 'raft' | 'save' | 'snapshot'>,
   transport: Pick<Transport, 'send'>,
-  {
-    snapshotEvery,
-    ending,
-    log,
-  }: { readonly snapshotEvery: number; readonly ending: AbortSignal; readonly log: Pick<Logger, 'info'> },
+  { snapshotEvery, ending, log, onMembers }: ReadyOptions,
 ): Promise<void> {
   const { metadata: newest } = storage.raft.snapshot();
   let { confState, index: snapshotAt } = newest;
+  let told = confState;
   for await (const rd of node.ready()) {
     // What a message promises must be saved before the message leaves.
     await storage.save(rd);
@@ -132,6 +182,10 @@ export async function handleReadys(
     }
     const applied = rd.committedEntries.at(-1)?.index ?? snapshotAt;
     node.advance();
+    if (confState !== told) {
+      told = confState;
+      onMembers(confState);
+    }
     if (applied - snapshotAt < snapshotEvery) continue;
     // Half of what the snapshot covers stays, for members that lag: they need no snapshot then.
     await storage.snapshot(applied, confState, applied - Math.floor(snapshotEvery / 2));

@@ -1,4 +1,5 @@
 import { LOCAL_APPLY_THREAD, type NodeId } from '@raft-ts/raft';
+import { MAX_FOUNDERS } from '@raft-ts/rafthttp/internal';
 import { UsageError } from './usage.js';
 
 /** Where a member listens, or is reached. */
@@ -36,6 +37,7 @@ export function parsePeers(text: string): Peer[] {
     }
     peers.push({ id: parseId('--peers', id), ...parseAddress('--peers', authority) });
   }
+  if (peers.length > MAX_FOUNDERS) throw new UsageError(`--peers names more than ${MAX_FOUNDERS} members`);
   peers.sort((a, b) => (a.id < b.id ? -1 : 1));
   for (const [i, peer] of peers.entries()) {
     if (peers[i + 1]?.id === peer.id) throw new UsageError(`--peers names member ${peer.id} twice`);

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { type ConfState, isEmptySnap, MemoryStorage, type NodeId, type Ready, type Storage } from '@raft-ts/raft';
-import { DurableStorage, systemError } from '@raft-ts/raftwal';
+import { DurableStorage } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
-import { readOrDrawIncarnation } from './incarnation.js';
+import { type Identity, readIdentity } from './identity.js';
 import { CommandError, UsageError } from './usage.js';
 
 /** The exit code of a member whose log cannot be read or written. */
@@ -18,8 +17,8 @@ export interface MemberStorage {
   readonly raft: Storage;
   /** Nothing was ever kept here: the member begins with the cluster, and does not come back to it. */
   readonly isNew: boolean;
-  /** Tells this log from an earlier one of the same member. */
-  readonly incarnation: string;
+  /** Tells this log from others. */
+  readonly identity: Identity;
   /** Where it lies, for people. */
   readonly place: string;
   /** Keeps what a Ready carries. Once it resolves messages may leave, and entries may be applied. */
@@ -36,17 +35,17 @@ export interface MemberStorage {
  */
 export async function openStorage(
   dir: string | undefined,
-  owner: { readonly id: NodeId; readonly clusterId: bigint },
+  owner: { readonly id: NodeId; readonly clusterId: bigint; readonly founders: readonly NodeId[] },
   log: Logger,
 ): Promise<MemberStorage> {
-  if (dir === undefined) return new StorageInMemory();
+  if (dir === undefined) return new StorageInMemory(owner.founders);
   const storage = await openLog(dir, owner, log);
   try {
     // The log is locked by now: of two that start at once one alone comes here.
-    return new StorageOnDisk(storage, await readOrDrawIncarnation(dir, storage.isNew));
+    return new StorageOnDisk(storage, await readIdentity(dir, storage.isNew, owner.founders));
   } catch (error) {
     await storage.close().catch(() => {});
-    throw badLog(dir, systemError('write', join(dir, 'incarnation'), error));
+    throw badLog(dir, error);
   }
 }
 
@@ -74,8 +73,12 @@ async function openLog(
 class StorageInMemory implements MemberStorage {
   readonly raft = new MemoryStorage();
   readonly isNew = true;
-  readonly incarnation = randomUUID();
+  readonly identity: Identity;
   readonly place = 'in memory';
+
+  constructor(founders: readonly NodeId[]) {
+    this.identity = { incarnation: randomUUID(), founders };
+  }
 
   save({ hardState, snapshot, entries }: Ready): Promise<void> {
     if (hardState !== undefined) this.raft.setHardState(hardState);
@@ -98,14 +101,14 @@ class StorageInMemory implements MemberStorage {
 class StorageOnDisk implements MemberStorage {
   readonly raft: DurableStorage;
   readonly isNew: boolean;
-  readonly incarnation: string;
+  readonly identity: Identity;
   readonly place: string;
   private failed = false;
 
-  constructor(storage: DurableStorage, incarnation: string) {
+  constructor(storage: DurableStorage, identity: Identity) {
     this.raft = storage;
     this.isNew = storage.isNew;
-    this.incarnation = incarnation;
+    this.identity = identity;
     this.place = `in ${storage.dir}`;
   }
 

@@ -1,16 +1,15 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { TransportContext } from './context.js';
-import { Header } from './headers.js';
 import type { Refusal } from './sender-checks.js';
 
 /** How long the rest of a request that was answered early may take before its connection is cut, in milliseconds. */
 const LINGER_MS = 1000;
 
-/** What every answer begins with: which process gives it. */
+/** What every answer begins with: which process of which cluster gives it. */
 export function greet(ctx: TransportContext, res: ServerResponse): void {
   // The other side may be gone by the time of the answer.
   res.on('error', () => undefined);
-  if (ctx.incarnations.own !== undefined) res.setHeader(Header.incarnation, ctx.incarnations.own);
+  for (const [name, value] of Object.entries(ctx.ownHeaders)) res.setHeader(name, value);
 }
 
 /** Answer with a line of text, in the form in which Go's servers do. */

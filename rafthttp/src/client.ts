@@ -3,11 +3,11 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig } from 'axios';
 import type { TransportContext } from './context.js';
-import { formatId, Header, headerOf, incarnationIn } from './headers.js';
+import { formatId, Header, headerOf, incarnationIn, parseFounders } from './headers.js';
 import { MAX_ANSWER_BYTES } from './limits.js';
 import type { Removal } from './options.js';
 import type { LinkAgents, PeerLinks } from './peer-links.js';
-import { OTHER_INCARNATION } from './sender-checks.js';
+import { hasOtherFounders, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from './sender-checks.js';
 import { dialTarget } from './url-picker.js';
 
 /** The settings that make axios a plain opener of requests: no redirects, proxies, decoding or limits of its own. */
@@ -100,15 +100,22 @@ export async function readText(answer: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES).trimEnd();
 }
 
-/** The peer took the request: throws if another log than before answers; keeps which one it is if it is new. */
-export function checkIncarnation(ctx: TransportContext, links: PeerLinks, answer: IncomingMessage): void {
+/** The peer took the request. Throws if another log than before answers, or another cluster; keeps who it is. */
+export function checkAnswer(ctx: TransportContext, links: PeerLinks, answer: IncomingMessage): void {
   const incarnation = incarnationIn(answer, Header.incarnation);
   if (ctx.incarnations.isOther(links.id, incarnation)) {
     answer.destroy();
     throw new Error('another incarnation of the peer answered');
   }
-  if (!isProven(ctx, links, answer)) return;
+  const proven = isProven(ctx, links, answer);
+  if (hasOtherFounders(ctx, answer)) {
+    answer.destroy();
+    if (proven) ctx.standing.refused(links.id, 'founders', parseFounders(headerOf(answer, Header.founders)));
+    throw new Error('a member of a cluster with other founders answered');
+  }
+  if (!proven) return;
   ctx.incarnations.remember(links.id, incarnation);
+  links.run = incarnationIn(answer, Header.run);
   ctx.standing.accepted(links.id);
 }
 
@@ -132,7 +139,10 @@ export async function failureOf(
 ): Promise<Error> {
   const proven = isProven(ctx, links, answer);
   const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer), proven);
-  if (removal !== undefined) ctx.standing.refused(links.id, removal);
+  if (removal !== undefined) {
+    const founders = removal === 'founders' ? parseFounders(headerOf(answer, Header.founders)) : undefined;
+    ctx.standing.refused(links.id, removal, founders);
+  }
   return new Error(message);
 }
 
@@ -149,6 +159,12 @@ export interface Verdict {
 export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string, proven: boolean): Verdict {
   if (proven && status === 410 && text === OTHER_INCARNATION) {
     return { message: "the peer has seen another log under this member's id", removal: 'incarnation' };
+  }
+  if (proven && status === 409 && text === OTHER_PROCESS) {
+    return { message: "the peer finds another process at this member's address", removal: 'twin' };
+  }
+  if (proven && status === 412 && text === OTHER_FOUNDERS) {
+    return { message: 'the peer belongs to a cluster with other founders', removal: 'founders' };
   }
   if (proven && status === removedStatus[method]) {
     return { message: 'the member has been permanently removed from the cluster', removal: 'removed' };

@@ -20,6 +20,8 @@ export interface TransportContext {
   readonly clusterId: bigint;
   /** Headers of every request, without those that depend on the peer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Those of them that only our members send; on every answer too. */
+  readonly ownHeaders: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
   readonly incarnations: Incarnations;
   readonly logger: TransportLogger;

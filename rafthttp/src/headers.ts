@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
-import { MAX_INCARNATION_LENGTH } from './limits.js';
+import { MAX_FOUNDERS, MAX_INCARNATION_LENGTH } from './limits.js';
 import { MIN_CLUSTER_VERSION, SERVER_VERSION } from './version.js';
 
 /** The headers of both directions, spelled as a Go member spells them on the wire. */
@@ -11,10 +11,14 @@ export const Header = {
   clusterId: 'X-Etcd-Cluster-Id',
   to: 'X-Raft-To',
   peerUrls: 'X-Peerurls',
-  /** Ours: which process is this? On every request and answer. */
+  /** Ours: which log is this? On every request and answer. */
   incarnation: 'X-Raft-Incarnation',
-  /** Ours: which process does the sender mean? On requests to a peer whose incarnation is known. */
+  /** Ours: which log does the sender mean? On requests to a peer whose incarnation is known. */
   incarnationTo: 'X-Raft-Incarnation-To',
+  /** Ours: tells one process from another that was started with the same log. On every request and answer. */
+  run: 'X-Raft-Run',
+  /** Ours: the members that the cluster was founded by, whatever it has become since. On every request and answer. */
+  founders: 'X-Raft-Founders',
 } as const;
 
 /** An id as it stands in headers and paths: base 16, lower case, no zeros before it. */
@@ -45,13 +49,44 @@ export function isIncarnation(text: string): boolean {
   return text.length <= MAX_INCARNATION_LENGTH && /^[!-~]+$/u.test(text);
 }
 
+/** A process, as its requests and answers name it. */
+export interface ProcessName {
+  readonly incarnation: string;
+  /** Drawn when the process started. */
+  readonly run: string;
+}
+
+/** Who sent this; undefined if it does not say, as Go members do not. */
+export function processIn(message: IncomingMessage): ProcessName | undefined {
+  const incarnation = incarnationIn(message, Header.incarnation);
+  const run = incarnationIn(message, Header.run);
+  return incarnation === undefined || run === undefined ? undefined : { incarnation, run };
+}
+
+/** Ids in ascending order, as one header. */
+export function formatFounders(ids: readonly NodeId[]): string {
+  return [...new Set(ids)]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .map(formatId)
+    .join(',');
+}
+
+/** The ids in such a header; undefined if it is none. */
+export function parseFounders(text: string | undefined): readonly NodeId[] | undefined {
+  const parts = text?.split(',', MAX_FOUNDERS + 1) ?? [];
+  const ids = parts.map(parseId).filter((id) => id !== undefined);
+  return ids.length === 0 || ids.length < parts.length || ids.length > MAX_FOUNDERS ? undefined : ids;
+}
+
 /** What stays the same in all requests of one member. The URLs are sorted already. */
 export function commonHeaders(
   id: NodeId,
   clusterId: bigint,
   urls: readonly string[] | undefined,
+  ownHeaders: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const headers: Record<string, string> = {
+    ...ownHeaders,
     [Header.from]: formatId(id),
     [Header.version]: SERVER_VERSION,
     [Header.minVersion]: MIN_CLUSTER_VERSION,

@@ -121,6 +121,21 @@ export const PROOF_SPACING_MS = 500;
 /** Ids, besides those of peers, whose incarnation is remembered. */
 export const MAX_FORMER_INCARNATIONS = 64;
 
+/** Requests that wait at the same time until one member's address has been dialled. */
+export const MAX_ADDRESS_CHECKS = 64;
+
+/** From the end of one round of such dials to the next, in milliseconds: requests of strangers ask for them too. */
+export const ADDRESS_CHECK_GAP_MS = 100;
+
+/** The same while nobody answers there: this often at most, a member that cannot be dialled costs a dial. */
+export const UNREACHABLE_GAP_MS = 1000;
+
+/** So long after nobody answered at a member's address, its requests no longer wait for another dial, in milliseconds. */
+export const UNREACHABLE_MS = 10_000;
+
+/** Most founders of a cluster; far above any. */
+export const MAX_FOUNDERS = 64;
+
 /** How long a peer's word against this member counts, in milliseconds: it repeats it with each attempt to reach it. */
 export const STATEMENT_MS = 60_000;
 

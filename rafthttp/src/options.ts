@@ -21,11 +21,15 @@ export interface TransportLogger {
 export interface Removal {
   /**
    * `removed`: the member was removed from the cluster. `incarnation`: this member began with an empty log, but another
-   * log was met under its id: it could vote a second time in terms that it has forgotten.
+   * log was met under its id: it could vote a second time in terms that it has forgotten. `twin`: another process with
+   * this log is alive at this member's address, and this one is elsewhere: one of the two runs with a copy. `founders`:
+   * the peers' cluster was founded by other members, so it is another one.
    */
-  readonly reason: 'removed' | 'incarnation';
-  /** The peers that say so: one if this member began with an empty log, otherwise a majority of the others. */
+  readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
+  /** The peers that say so: see `newLog`. */
   readonly by: readonly NodeId[];
+  /** Of `founders`: those of the peer's cluster, if it told them. */
+  readonly founders?: readonly NodeId[];
 }
 
 export interface HttpTransportOptions {
@@ -43,11 +47,18 @@ export interface HttpTransportOptions {
    */
   readonly incarnation?: string | false;
   /**
-   * Did this member begin with an empty log when its process started? Then one peer's word is enough for `onRemoved`;
-   * otherwise it takes a majority of the other members, and a peer that has met another log is only warned of. Default:
-   * true if `incarnation` is not given, which is a log that ends with the process.
+   * Did this member begin with an empty log when its process started? Then the word of one peer that has never let it in
+   * is enough for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a majority
+   * of the other members, and a peer that has met another log is only warned of. Default: true if `incarnation` is not
+   * given: then the log ends with the process.
    */
   readonly newLog?: boolean;
+  /**
+   * The members that this member's cluster was founded by, 64 at most: those of its first start, whoever joined or left
+   * since. Members that say otherwise belong to another cluster, and both sides refuse each other. Not given: nobody
+   * checks, for example in a member that joins and has not learned them yet.
+   */
+  readonly founders?: readonly NodeId[];
   /** Silent where not given. */
   readonly logger?: TransportLogger;
   /** The other members refuse this one for good, and it must stop. Called once for each reason. */

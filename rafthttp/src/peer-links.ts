@@ -25,6 +25,8 @@ export class PeerLinks {
   readonly id: NodeId;
   /** Did the application say where the member is? Otherwise the address was learned from a request. */
   readonly configured: boolean;
+  /** The process that answered last at an address that is configured for the member; undefined while none has said. */
+  run: string | undefined;
   /** Connections of the POSTs; kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections of the streams; each is used once. */

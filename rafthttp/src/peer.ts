@@ -7,6 +7,7 @@ import { Inbox } from './inbox.js';
 import { PeerLinks } from './peer-links.js';
 import { PeerStatus } from './peer-status.js';
 import { Pipeline } from './pipeline.js';
+import { Presence } from './presence.js';
 import { Prober } from './prober.js';
 import { closeBody, SnapshotSender } from './snapshot/sender.js';
 import type { SnapshotBody } from './snapshot/store.js';
@@ -91,6 +92,7 @@ export class Peer extends Remote implements ReaderOwner {
   readonly inbox: Inbox;
   private readonly writers: Readonly<Record<StreamKind, StreamWriter>>;
   private readonly readers: readonly StreamReader[];
+  readonly presence: Presence;
   private prober: Prober;
 
   constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
@@ -102,6 +104,7 @@ export class Peer extends Remote implements ReaderOwner {
       message: new StreamWriter(ctx, id, streams.message, this.status),
     };
     this.readers = [new StreamReader(ctx, this, streams.msgapp), new StreamReader(ctx, this, streams.message)];
+    this.presence = new Presence(ctx, this.links, this.picker);
     this.prober = new Prober(ctx, this.links, urls);
   }
 
@@ -124,6 +127,7 @@ export class Peer extends Remote implements ReaderOwner {
 
   override async stop(): Promise<void> {
     this.prober.stop();
+    this.presence.stop();
     for (const writer of Object.values(this.writers)) writer.stop();
     await Promise.all([super.stop(), ...this.readers.map((reader) => reader.stop())]);
   }

@@ -1,5 +1,5 @@
 import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
-import { checkIncarnation, failureOf, request } from './client.js';
+import { checkAnswer, failureOf, request } from './client.js';
 import type { TransportContext } from './context.js';
 import { withDeadline } from './deadline.js';
 import { describeError } from './describe-error.js';
@@ -101,7 +101,7 @@ export class Pipeline {
       });
       if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
       answer.resume();
-      checkIncarnation(ctx, links, answer);
+      checkAnswer(ctx, links, answer);
     });
     return bytes.length;
   }

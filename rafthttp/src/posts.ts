@@ -6,7 +6,7 @@ import type { Claim } from './learned/learned.js';
 import { MAX_ADDRESSES } from './limits.js';
 import type { Peer } from './peer.js';
 import type { PostedMessages } from './posted.js';
-import { type Refusal, refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
+import { type Refusal, refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 import type { IncomingSnapshots } from './snapshot/incoming.js';
 
 /** What the routes need of the transport. */
@@ -23,22 +23,22 @@ export interface RoutesOwner {
 }
 
 /** Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know. */
-export function refusePost(
+export async function refusePost(
   owner: RoutesOwner,
   req: IncomingMessage,
-): { sender: NodeId | undefined; refusal: Refusal | undefined } {
+): Promise<{ sender: NodeId | undefined; refusal: Refusal | undefined }> {
   const { ctx } = owner;
   const sender = parseId(headerOf(req, Header.from));
-  const refusal = (): Refusal | undefined => {
+  const refusal = async (): Promise<Refusal | undefined> => {
     const stranger = refuseCluster(ctx, req) ?? refuseCertificate(ctx, req, sender);
     if (stranger !== undefined) return stranger;
     if (isEncoded(req)) return { status: 415, text: 'content encodings are not taken' };
     if (sender === undefined) return undefined;
     if (ctx.gateway.isIdRemoved(sender)) return { status: 403, text: 'the member has been permanently removed' };
     if (owner.isPaused(sender)) return { status: 503, text: 'paused' };
-    return refuseIncarnation(ctx, req, sender);
+    return refuseProcess(ctx, req, sender, owner.peer(sender)?.presence);
   };
-  return { sender, refusal: refusal() };
+  return { sender, refusal: await refusal() };
 }
 
 /** A few compressed bytes can stand for any number of others. */

@@ -7,7 +7,7 @@ import { isInvalidMessage } from './gateway.js';
 import { formatId, Header, headerOf, parseId } from './headers.js';
 import { limitPieces } from './pieces.js';
 import { learnFrom, type RoutesOwner, refusePost } from './posts.js';
-import { refuseCertificate, refuseCluster, refuseIncarnation } from './sender-checks.js';
+import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 import { answerSnapshot } from './snapshot/answer.js';
 import { isStreamKind } from './stream-kind.js';
 import { SERVER_VERSION } from './version.js';
@@ -28,7 +28,12 @@ export function createRouter(owner: RoutesOwner): Router {
   });
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
-  router.all('/raft/probing', (req, res) => answerJson(req, res, { OK: true, Now: new Date().toISOString() }));
+  router.all('/raft/probing', (req, res) => {
+    // Which member this is, for whoever looks who is at its address.
+    res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
+    res.setHeader(Header.from, formatId(owner.ctx.id));
+    answerJson(req, res, { OK: true, Now: new Date().toISOString() });
+  });
   return router;
 }
 
@@ -37,7 +42,8 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
   if (req.method !== 'POST') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
   const { ctx } = owner;
   res.setHeader(Header.clusterId, formatId(ctx.clusterId));
-  const { refusal, sender } = refusePost(owner, req);
+  const { refusal, sender } = await refusePost(owner, req);
+  if (req.destroyed) return;
   if (refusal !== undefined) return refuse(req, res, refusal);
   if (sender !== undefined) learnFrom(owner, req, sender);
   const label = sender === undefined ? 'unknown' : formatId(sender);
@@ -91,7 +97,12 @@ function streamPath(path: string): { kind: string; last: string } {
 }
 
 /** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the answer's body. */
-function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, res: ServerResponse): void {
+async function answerStream(
+  owner: RoutesOwner,
+  req: IncomingMessage,
+  path: string,
+  res: ServerResponse,
+): Promise<void> {
   if (req.method !== 'GET') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'GET' });
   const { ctx } = owner;
   res.setHeader(Header.clusterId, formatId(ctx.clusterId));
@@ -108,15 +119,17 @@ function answerStream(owner: RoutesOwner, req: IncomingMessage, path: string, re
     ctx.warnings.warn('rejected stream from removed peer', { 'remote-peer-id': formatId(from) });
     return answer(req, res, 410, 'removed member');
   }
-  const peer = owner.peer(from);
-  if (peer === undefined) {
+  if (owner.peer(from) === undefined) {
     learnFrom(owner, req, from);
     ctx.warnings.warn('failed to find remote peer in cluster', { 'remote-peer-id': formatId(from) });
     return answer(req, res, 404, 'error sender not found');
   }
   if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');
-  const other = refuseIncarnation(ctx, req, from);
+  const other = await refuseProcess(ctx, req, from, owner.peer(from)?.presence);
   if (other !== undefined) return refuse(req, res, other);
+  // Both may have gone meanwhile.
+  const peer = owner.peer(from);
+  if (req.destroyed || peer === undefined) return void res.destroy();
   if (req.httpVersion !== '1.1' || res.socket === null) {
     return answer(req, res, 400, 'a stream needs HTTP/1.1 and a connection of its own');
   }

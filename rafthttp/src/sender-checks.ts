@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportContext } from './context.js';
-import { formatId, Header, headerOf, incarnationIn, parseId } from './headers.js';
+import { formatId, Header, headerOf, incarnationIn, parseId, processIn } from './headers.js';
+import type { Presence } from './presence.js';
 import { isCompatible } from './version.js';
 
 /** An answer that refuses a request. */
@@ -12,6 +13,19 @@ export interface Refusal {
 
 /** Body of the 410 that tells a member that its id was seen with another process. */
 export const OTHER_INCARNATION = 'this id was seen with another incarnation';
+
+/** Body of the 409 that tells a process that another one with its log is at the member's address. */
+export const OTHER_PROCESS = "another process with this incarnation is at this member's address";
+
+/** Body of the 412 that tells a member of a cluster with other founders. */
+export const OTHER_FOUNDERS = 'founders mismatch';
+
+/** Was the cluster that a request or answer comes from founded by others? If either side does not say, nobody knows. */
+export function hasOtherFounders({ ownHeaders }: TransportContext, message: IncomingMessage): boolean {
+  const theirs = headerOf(message, Header.founders);
+  const ours = ownHeaders[Header.founders];
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
+}
 
 /** Does the sender belong to our cluster, and speak a version that we understand? */
 export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refusal | undefined {
@@ -24,6 +38,10 @@ export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refu
     ctx.warnings.warn('request cluster ID mismatch', { ...senderFields(req), 'local-member-cluster-id': local });
     return { status: 412, text: 'cluster ID mismatch' };
   }
+  if (hasOtherFounders(ctx, req)) {
+    ctx.warnings.warn('rejected a member of a cluster with other founders', senderFields(req));
+    return { status: 412, text: OTHER_FOUNDERS };
+  }
   return undefined;
 }
 
@@ -31,7 +49,7 @@ export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refu
  * Is the sender the process that we know under this id, and are we the one that it knows? A request teaches nothing by
  * itself: only beside a certificate that is tied to the member, which was checked before, is its incarnation kept.
  */
-export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
+function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
   const incarnation = incarnationIn(req, Header.incarnation);
   if (ctx.incarnations.isOther(from, incarnation)) {
     ctx.warnings.warn('rejected another incarnation of remote peer', senderFields(req));
@@ -42,6 +60,33 @@ export function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, f
   }
   if (ctx.tls?.bindsMembers === true) ctx.incarnations.remember(from, incarnation);
   return undefined;
+}
+
+/**
+ * As above, and is the sender the process at the member's address, and not one that runs beside it with a copy of its log?
+ * Nothing of a process that is new here is taken before that is known.
+ *
+ * @param presence of the peer; undefined if the sender is none
+ */
+export async function refuseProcess(
+  ctx: TransportContext,
+  req: IncomingMessage,
+  from: NodeId,
+  presence: Presence | undefined,
+): Promise<Refusal | undefined> {
+  const refusal = refuseIncarnation(ctx, req, from);
+  const sender = processIn(req);
+  if (refusal !== undefined || sender === undefined || presence === undefined) return refusal;
+  switch (await presence.whereIs(sender)) {
+    case 'elsewhere':
+      ctx.warnings.warn("rejected a process that runs beside the one at the member's address", senderFields(req));
+      return { status: 409, text: OTHER_PROCESS };
+    case 'busy':
+      return { status: 503, text: 'too many processes in the name of this member' };
+    default:
+      // The address may just have taught which log is the member's.
+      return refuseIncarnation(ctx, req, from);
+  }
 }
 
 /**

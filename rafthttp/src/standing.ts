@@ -1,5 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
-import { formatId } from './headers.js';
+import { formatFounders, formatId } from './headers.js';
 import { STATEMENT_MS } from './limits.js';
 import type { Removal, TransportLogger } from './options.js';
 
@@ -29,50 +29,80 @@ const advice: Record<Removal['reason'], string> = {
     "a peer refuses this member: another log answered at this member's address before. Keep the folder, and check that " +
     'it is the one that this member ran with last, and that no other process used its address; ' +
     'if both are so, restart that peer, which then forgets what it met',
+  twin:
+    "a peer finds another process with this member's log at this member's address: this one runs with a copy of the " +
+    'folder, or at another address than the peers know; stop the one that is not meant to run',
+  founders:
+    'a peer refuses this member, because its cluster was founded by other members: they are two clusters; ' +
+    'check which members each was started with, and whether each has the folder that it ran with last',
 };
 
 /**
  * What the peers say of this member, and whether it has to stop. A single answer may be wrong or forged, so a member
  * whose log holds promises believes a majority of the other members only. One that began with an empty log believes the
- * first, because nothing is lost with it, and a member that lost its log must not have time to vote.
+ * first that has never let it in: nothing is lost with it, and a member that lost its log must not have time to vote.
  */
 export class Standing {
   private readonly options: StandingOptions;
   private readonly statements = new Map<NodeId, Statement>();
+  /** Members that have let this one in. */
+  private readonly met = new Set<NodeId>();
   private readonly told = new Set<Removal['reason']>();
 
   constructor(options: StandingOptions) {
     this.options = options;
   }
 
-  /** A member refuses this one, in an answer that carries the cluster's id and came from the address that is configured. */
-  refused(by: NodeId, reason: Removal['reason']): void {
+  /**
+   * A member refuses this one, in an answer that carries the cluster's id and came from the address that is configured.
+   *
+   * @param founders those of the peer's cluster, if they are the reason
+   */
+  refused(by: NodeId, reason: Removal['reason'], founders?: readonly NodeId[]): void {
     const before = this.statements.get(by)?.reason;
     this.statements.set(by, { reason, atMs: this.options.now() });
     const speakers = this.speakers(reason, by);
     if (speakers === undefined) {
-      if (before !== reason) this.options.logger.warn(advice[reason], { 'remote-peer-id': formatId(by) });
+      if (before === reason) return;
+      const theirs = founders === undefined ? {} : { 'remote-founders': formatFounders(founders) };
+      this.options.logger.warn(advice[reason], { 'remote-peer-id': formatId(by), ...theirs });
       return;
     }
     if (this.told.has(reason)) return;
     this.told.add(reason);
-    this.options.onRemoved({ reason, by: speakers });
+    this.options.onRemoved({ reason, by: speakers, ...(founders === undefined ? {} : { founders }) });
   }
 
   /** A member has taken a request of this one. */
   accepted(by: NodeId): void {
     this.statements.delete(by);
+    this.met.add(by);
   }
 
   /** A member is none of the cluster any more: what it said does not count. */
   forget(id: NodeId): void {
     this.statements.delete(id);
+    this.met.delete(id);
+  }
+
+  /** Is this member's word enough for one that began with an empty log? */
+  private believesOne(reason: Removal['reason'], id: NodeId): boolean {
+    switch (reason) {
+      case 'twin':
+        // A copy of a log never begins empty.
+        return false;
+      case 'founders':
+        // Once any member has let it in, it belongs to a cluster, and whoever says otherwise is the stranger.
+        return this.met.size === 0;
+      default:
+        // Who has let it in before had met no other log of it then.
+        return !this.met.has(id);
+    }
   }
 
   /** The members that say this, if they are enough for this member to stop. */
   private speakers(reason: Removal['reason'], latest: NodeId): readonly NodeId[] | undefined {
-    const { newLog } = this.options;
-    if (newLog) return [latest];
+    if (this.options.newLog && this.believesOne(reason, latest)) return [latest];
     if (reason === 'incarnation') return undefined;
     const peers = [...this.options.peers()];
     const since = this.options.now() - STATEMENT_MS;

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
-import { checkIncarnation, failureOf, request } from './client.js';
+import { checkAnswer, failureOf, request } from './client.js';
 import { isLinkHeartbeat } from './codec/stream-codec.js';
 import type { TransportContext } from './context.js';
 import { withDeadline } from './deadline.js';
 import { describeError } from './describe-error.js';
-import { formatId, Header, headerOf } from './headers.js';
+import { formatId, Header, headerOf, incarnationIn } from './headers.js';
 import type { Inbox } from './inbox.js';
 import type { PeerLinks } from './peer-links.js';
 import type { PeerStatus } from './peer-status.js';
@@ -98,7 +98,7 @@ export class StreamReader {
         throw new UnsupportedStream('the peer does not support this stream type');
       }
       if (answer.statusCode !== 200) throw await failureOf(ctx, links, 'GET', answer);
-      checkIncarnation(ctx, links, answer);
+      checkAnswer(ctx, links, answer);
       return answer;
     });
   }
@@ -118,6 +118,8 @@ export class StreamReader {
     const decoder = this.row.decoder(this.owner.id, this.ctx.id);
     const { readTimeoutMs } = this.ctx.timings;
     const { signal } = this.stopping;
+    const { links } = this.owner;
+    const run = incarnationIn(stream, Header.run);
     return new Promise((resolve) => {
       const over = (error?: unknown): void => {
         clearTimeout(silence);
@@ -138,6 +140,8 @@ export class StreamReader {
       if (signal.aborted) return stop();
       stream.on('data', (chunk: Buffer) => {
         if (stream.destroyed) return;
+        // Another one was found at the address since: what this one says is no longer the member's word.
+        if (links.run !== run) return over(new Error("another process is at the peer's address now"));
         silence.refresh();
         this.ctx.busyPoll.touch();
         guarded(() => {

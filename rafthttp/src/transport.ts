@@ -5,10 +5,17 @@ import { BusyPoll } from './busy-poll.js';
 import { Connections } from './connections.js';
 import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
-import { commonHeaders, formatId, Header, isIncarnation } from './headers.js';
+import { commonHeaders, formatFounders, formatId, Header, isIncarnation, parseFounders } from './headers.js';
 import { Incarnations } from './incarnations.js';
 import { LearnedMembers } from './learned/learned.js';
-import { defaultTimings, MAX_BUSY_POLL_MS, MAX_CONNECTIONS, MAX_SNAPSHOT_BYTES, MIN_CONNECTIONS } from './limits.js';
+import {
+  defaultTimings,
+  MAX_BUSY_POLL_MS,
+  MAX_CONNECTIONS,
+  MAX_FOUNDERS,
+  MAX_SNAPSHOT_BYTES,
+  MIN_CONNECTIONS,
+} from './limits.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
@@ -62,13 +69,17 @@ export class HttpTransport implements Transport {
     checkId('clusterId', clusterId, 0n);
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
     const own = ownIncarnation(options.incarnation);
-    const common = commonHeaders(id, clusterId, urls);
+    const ownHeaders = {
+      ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
+      ...(options.founders === undefined ? {} : { [Header.founders]: foundersOf(options.founders) }),
+    };
     const warnings = new Warnings(logger);
     const serverStats = new ServerStats(id, options.name ?? formatId(id));
     this.ctx = {
       id,
       clusterId,
-      headers: own === undefined ? common : { ...common, [Header.incarnation]: own },
+      headers: commonHeaders(id, clusterId, urls, ownHeaders),
+      ownHeaders,
       gateway: new Gateway(id, receiver, logger, serverStats),
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
@@ -328,6 +339,13 @@ function connectionLimit(option = MAX_CONNECTIONS): number {
 function busyPollOf(option = 0): number {
   if (option >= 0 && option <= MAX_BUSY_POLL_MS) return option;
   throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
+}
+
+function foundersOf(ids: readonly NodeId[]): string {
+  for (const id of ids) checkId('founders', id, 1n);
+  const text = formatFounders(ids);
+  if (parseFounders(text) !== undefined) return text;
+  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {

@@ -65,6 +65,7 @@ function drive(readys: readonly Ready[], { snapshotEvery = 1000 } = {}) {
     snapshotEvery,
     ending: ending.signal,
     log: log as unknown as Parameters<typeof handleReadys>[3]['log'],
+    onMembers: ({ voters }) => void calls.push(`members ${voters.join(' ')}`),
   });
   return { calls, saves, ending, ended };
 }
@@ -114,6 +115,7 @@ describe('raftexample: the loop over what raft hands out', () => {
       'applyConfChangeEntry',
       applied(2),
       'advance',
+      'members 1',
     ]);
   });
 
@@ -135,7 +137,7 @@ describe('raftexample: the loop over what raft hands out', () => {
       'advance',
     ];
     expect(calls).to.deep.equal([
-      ...['save', 'send 1', 'snapshot index=7 term=1', 'advance'],
+      ...['save', 'send 1', 'snapshot index=7 term=1', 'advance', 'members 5'],
       ...loop(8, '\\b'),
       ...loop(9, '\\t'),
       ...loop(10, '\\n'),

@@ -144,6 +144,30 @@ describe('what peers say of a member', () => {
     expect(removals).to.deep.equal([]);
   });
 
+  it('a member that began with an empty log believes one that has never let it in, and no other', () => {
+    const { standing: made, removals, log } = standing(true, [2n, 3n, 4n]);
+    made.accepted(2n);
+    made.refused(2n, 'incarnation');
+    made.refused(2n, 'removed');
+    made.refused(3n, 'twin');
+    expect(removals).to.deep.equal([]);
+    expect(log).to.have.length(3);
+    made.refused(3n, 'incarnation');
+    expect(removals).to.deep.equal([{ reason: 'incarnation', by: [3n] }]);
+  });
+
+  it('it believes one that belongs to another cluster only while nobody has let it in', () => {
+    for (const [met, ends] of [
+      [false, true],
+      [true, false],
+    ] as const) {
+      const { standing: made, removals } = standing(true, [2n, 3n, 4n]);
+      if (met) made.accepted(2n);
+      made.refused(3n, 'founders', [7n, 8n]);
+      expect(removals).to.deep.equal(ends ? [{ reason: 'founders', by: [3n], founders: [7n, 8n] }] : []);
+    }
+  });
+
   it('another incarnation never ends a member whose log is there, whoever says so', () => {
     const { standing: made, removals, log } = standing(false, [2n, 3n]);
     for (let i = 0; i < 5; i++) for (const id of [2n, 3n]) made.refused(id, 'incarnation');

@@ -13,7 +13,8 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   if (req.method !== 'POST') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
   const { ctx } = owner;
   res.setHeader(Header.clusterId, formatId(ctx.clusterId));
-  const { refusal, sender } = refusePost(owner, req);
+  const { refusal, sender } = await refusePost(owner, req);
+  if (req.destroyed) return;
   if (refusal !== undefined) return refuse(req, res, refusal);
   if (sender !== undefined) learnFrom(owner, req, sender);
   if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');

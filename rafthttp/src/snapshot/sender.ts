@@ -2,7 +2,7 @@ import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message, NodeId } from '@raft-ts/proto';
 import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
-import { checkIncarnation, failureOf, request } from '../client.js';
+import { checkAnswer, failureOf, request } from '../client.js';
 import type { TransportContext } from '../context.js';
 import { describeError } from '../describe-error.js';
 import { formatId } from '../headers.js';
@@ -101,7 +101,7 @@ export class SnapshotSender {
       });
       if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
       answer.resume();
-      checkIncarnation(ctx, links, answer);
+      checkAnswer(ctx, links, answer);
       if (!source.done) {
         answer.destroy();
         throw new Error('the peer answered before it had the whole snapshot');

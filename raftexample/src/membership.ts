@@ -1,0 +1,67 @@
+import type { ConfState, NodeId } from '@raft-ts/raft';
+import type { HttpTransport } from '@raft-ts/rafthttp';
+import { type Peer, peerUrl } from './peers.js';
+
+export interface MembershipOptions {
+  /** This member. */
+  readonly self: NodeId;
+  /** Where members are reached, as the flags say. */
+  readonly peers: readonly Peer[];
+  /** The members that the cluster was founded by, if that is known. */
+  readonly founders: readonly NodeId[] | undefined;
+  /** What the newest snapshot says; it has no members if there is none. */
+  readonly confState: ConfState;
+}
+
+/**
+ * Who belongs to the cluster, as far as this member has applied its log. The flags only say where members are reached: the
+ * transport speaks to those that are in the cluster and have an address.
+ */
+export class Membership {
+  private readonly self: NodeId;
+  private readonly peers: readonly Peer[];
+  /** Those that are remembered after they left: not whatever ids a log names. */
+  private readonly named: ReadonlySet<NodeId>;
+  private readonly joined = new Set<NodeId>();
+  private members: ReadonlySet<NodeId>;
+
+  constructor({ self, peers, founders, confState }: MembershipOptions) {
+    this.self = self;
+    this.peers = peers;
+    const flagged = peers.map(({ id }) => id);
+    this.named = new Set([...flagged, ...(founders ?? [])]);
+    const snapshot = membersOf(confState);
+    // Before a first snapshot the log itself adds the founders, one by one.
+    this.members = snapshot.size > 0 ? snapshot : new Set(founders ?? flagged);
+    if (snapshot.size > 0) for (const id of [...(founders ?? []), ...snapshot]) this.note(id);
+  }
+
+  /** A new configuration is in force. Its members get streams; whoever left loses them. */
+  apply(confState: ConfState, transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
+    this.members = membersOf(confState);
+    for (const id of this.members) this.note(id);
+    this.connect(transport);
+  }
+
+  /** Makes the transport speak to the members, and no longer to those that left. */
+  connect(transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
+    for (const peer of this.peers) {
+      if (peer.id === this.self) continue;
+      if (this.members.has(peer.id)) transport.addPeer(peer.id, [peerUrl(peer)]);
+      else if (this.isRemoved(peer.id)) transport.removePeer(peer.id);
+    }
+  }
+
+  /** Was this a member, and is none any more? */
+  isRemoved(id: NodeId): boolean {
+    return this.joined.has(id) && !this.members.has(id);
+  }
+
+  private note(id: NodeId): void {
+    if (this.named.has(id)) this.joined.add(id);
+  }
+}
+
+function membersOf({ voters, learners, votersOutgoing, learnersNext }: ConfState): ReadonlySet<NodeId> {
+  return new Set([...voters, ...learners, ...votersOutgoing, ...learnersNext]);
+}
