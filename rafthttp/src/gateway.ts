@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import {
   isLocalMessage,
   LOCAL_APPEND_THREAD,
@@ -140,7 +141,7 @@ function isNobody(id: NodeId): boolean {
 
 /** Is this what a receiver throws at a message that no correct member sends? */
 export function isInvalidMessage(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_RAFT_MESSAGE_INVALID';
+  return types.isNativeError(error) && 'code' in error && error.code === 'ERR_RAFT_MESSAGE_INVALID';
 }
 
 function isForwarded(type: MessageType): boolean {

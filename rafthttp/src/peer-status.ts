@@ -1,4 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
+import { describeError } from './describe-error.js';
 import { formatId } from './headers.js';
 import type { TransportLogger } from './options.js';
 import type { TransportMetrics } from './stats/metrics.js';
@@ -37,7 +38,7 @@ export class PeerStatus {
 
   deactivate({ action, source, error }: Failure): void {
     const id = formatId(this.id);
-    const text = `failed to ${action} ${id} on ${source} (${error instanceof Error ? error.message : String(error)})`;
+    const text = `failed to ${action} ${id} on ${source} (${describeError(error)})`;
     if (this.since === undefined) {
       this.logger.debug('peer deactivated again', { 'peer-id': id, error: text });
       return;

@@ -1,5 +1,6 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { types } from 'node:util';
 import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../limits.js';
 import { byTimer, type Schedule } from '../schedule.js';
 
@@ -180,7 +181,7 @@ function isWanted(family: number, { family: wanted = 0 }: LookupOptions): boolea
 }
 
 function isTemporary(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EAI_AGAIN';
+  return types.isNativeError(error) && 'code' in error && error.code === 'EAI_AGAIN';
 }
 
 function nameError(code: string, message: string): NodeJS.ErrnoException {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Message, NodeId } from '@raft-ts/proto';
+import { describeError } from '../describe-error.js';
 import { formatId } from '../headers.js';
 import {
   MAX_INCOMING_SNAPSHOTS,
@@ -239,6 +240,6 @@ function noSpace(): RefusedSnapshot {
 
 /** One line: what a store throws may hold anything. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = describeError(error);
   return text.replace(/\s+/gu, ' ').slice(0, 200);
 }
