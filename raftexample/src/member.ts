@@ -77,6 +77,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     if (membership.isRemoved(id)) ending.abort();
   };
   const ticker = setInterval(() => node.tick(), tickMs);
+  let failed = false;
   try {
     await serve(transport, listen);
     if (options.insecure) log.warn(describeInsecure(listen));
@@ -86,12 +87,16 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log, onMembers });
     await greeting;
   } catch (error) {
+    failed = true;
     throw cannotGoOn(error);
   } finally {
     clearInterval(ticker);
     ending.abort();
     await Promise.all([transport.stop(), node.stop()]);
-    await storage.close();
+    // What went wrong first is what the user must hear of.
+    await storage.close().catch((error: unknown) => {
+      if (!failed) throw error;
+    });
   }
   return verdict(id, removal, membership, log);
 }

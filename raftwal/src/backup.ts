@@ -70,6 +70,7 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
     files.push(join('wal', name));
   }
   await fs.syncDirectory(toLog);
+  // Making this folder makes the names in the one above it durable, that of the log's folder too.
   const folder = await SnapshotFiles.open(join(to, 'snap'), { fs });
   const present = await fs.readdir(join(dir, 'snap'));
   const marks = await validSnapshots(toLog, { fs });
@@ -81,7 +82,6 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
   }
   if (mark.index > 0) await folder.load([mark]);
   await fs.syncDirectory(folder.dir);
-  await fs.syncDirectory(to);
   const { lastIndex } = await verify(toLog, { fs, snapshot: { index: mark.index, term: mark.term } });
   return { files, lastIndex, snapshot: mark };
 }

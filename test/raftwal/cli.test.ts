@@ -1,8 +1,19 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Entry } from '@raft-ts/raft';
 import { backup, DurableStorage, repair } from '@raft-ts/raftwal';
@@ -178,6 +189,72 @@ describe('raft-wal', () => {
     expect(text.status, text.stderr).to.equal(0);
     expect(text.stdout).to.match(/files, snapshot \d+, entries to \d+/);
     expect((await repair(join(target, 'wal'))).damage).to.equal(undefined);
+  });
+
+  it('answers what the system refuses in one line, with a status of its own', async () => {
+    const { dir, storage } = await member();
+    await storage.close();
+    const file = join(scratchFolder(), 'file');
+    writeFileSync(file, '');
+    const { name } = lastFile(join(dir, 'wal'));
+    renameSync(join(dir, 'wal', name), join(dir, name));
+    symlinkSync(join(dir, name), join(dir, 'wal', name));
+    for (const args of [
+      ['verify', file],
+      ['verify', dir],
+      ['dump', dir],
+      ['repair', dir],
+      ['backup', dir, join(file, 'copy')],
+    ]) {
+      const { status, stderr } = run(...args);
+      expect([status, stderr.trim().split('\n')[0]?.split(' ')[0]], `${args.join(' ')}: ${stderr}`).to.deep.equal([
+        3,
+        'ERR_RAFT_WAL_IO:',
+      ]);
+      expect(stderr.trim().split('\n')).to.have.length(1);
+    }
+    const json = JSON.parse(run('verify', dir, '--json').stdout) as object;
+    expect(json).to.include({ sound: false, code: 'ERR_RAFT_WAL_IO', reason: 'ELOOP', operation: 'open' });
+    expect(run('--help').stdout).to.include('3 the system refused something');
+  });
+
+  it('says so where its output cannot be written', async function () {
+    if (!existsSync('/dev/full')) this.skip();
+    const { dir, storage } = await member();
+    await storage.close();
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [program, 'dump', dir], {
+      encoding: 'utf8',
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    expect([status, stderr.trim().split('\n').length]).to.deep.equal([3, 1]);
+    expect(stderr).to.match(/^cannot write the output: ENOSPC/);
+  });
+
+  it('loses nothing that it printed on a slow pipe, also before an error', async () => {
+    const { dir, storage } = await member();
+    for (let i = 61; i < 12_000; i += 300)
+      await storage.save({ entries: entries(i, i + 299), hardState: state(1, 1n, 60) });
+    await storage.save({ entries: entries(storage.lastIndex() + 1, storage.lastIndex() + 1) });
+    await storage.close();
+    const { name, zeroFrom } = lastFile(join(dir, 'wal'));
+    truncateSync(join(dir, 'wal', name), zeroFrom - 6);
+    const child = spawn(process.execPath, [program, 'dump', dir], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = once(child, 'exit');
+    const errors = text(child.stderr);
+    let output = '';
+    // Nobody reads until the pipe is full; then little by little.
+    await once(child.stdout, 'readable');
+    for await (const piece of child.stdout.setEncoding('utf8') as AsyncIterable<string>) {
+      output += piece;
+      await new Promise(setImmediate);
+    }
+    expect((await ended)[0]).to.equal(1);
+    expect(await errors).to.match(/^ERR_RAFT_WAL_CORRUPT: /);
+    const lines = output.trim().split('\n');
+    expect(lines.length).to.be.above(8000);
+    expect(lines.at(-1)).to.include(name);
   });
 
   it('answers a call that makes no sense with one line, the usage and status 2', () => {

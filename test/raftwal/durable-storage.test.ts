@@ -1,10 +1,11 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { RawNode } from '@raft-ts/raft';
 import { DurableStorage, type DurableStorageOptions } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { FaultyFs, fileError } from './faulty-fs.js';
-import { entries, failure, oneVoter, refused, removeMark, state } from './logs.js';
+import { entries, failure, oneVoter, refused, refusedBySystem, removeMark, state } from './logs.js';
 import { lastFile, removeScratch, scratchFolder } from './vectors.js';
 
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 4096 };
@@ -242,6 +243,54 @@ describe('DurableStorage', () => {
     const again = await open(dir);
     expect([again.firstIndex(), again.lastIndex()]).to.deep.equal([1, 3]);
     await again.close();
+  });
+
+  it('drops nothing from memory that no snapshot stands for', async () => {
+    const dir = place();
+    const storage = await open(dir);
+    await fill(storage, 10);
+    expect(() => storage.compact(1))
+      .to.throw()
+      .with.property('code', 'ERR_RAFT_WAL_INVALID');
+    await storage.createSnapshot(5, oneVoter, undefined);
+    expect(() => storage.compact(6))
+      .to.throw()
+      .with.property('code', 'ERR_RAFT_WAL_INVALID');
+    expect(storage.firstIndex()).to.equal(1);
+    storage.compact(5);
+    expect(storage.firstIndex()).to.equal(6);
+    expect(() => storage.compact(5))
+      .to.throw()
+      .with.property('code', 'ERR_RAFT_COMPACTED');
+    await storage.close();
+  });
+
+  it('opens on a file system whose errors are of another realm, as under Jest', async () => {
+    const fs = new FaultyFs();
+    const foreign = (code: string): unknown =>
+      runInNewContext(`Object.assign(new Error('${code}: of another realm'), { code: '${code}' })`);
+    const rethrow = async (work: Promise<unknown>): Promise<unknown> => {
+      try {
+        return await work;
+      } catch (error) {
+        throw foreign((error as { code: string }).code);
+      }
+    };
+    const other = new Proxy(fs, {
+      get: (target, name) => {
+        return (...args: unknown[]) => rethrow(Reflect.apply(Reflect.get(target, name) as never, target, args));
+      },
+    });
+    const dir = place();
+    const storage = await open(dir, { fs: other });
+    await fill(storage, 3);
+    await storage.close();
+    const error = await refusedBySystem(
+      open(join(dir, 'wal', lastFile(join(dir, 'wal')).name), { fs: other }),
+      'ENOTDIR',
+      'open',
+    );
+    expect(error.message).to.include('of another realm');
   });
 
   it('saves while a snapshot of its own is written', async () => {

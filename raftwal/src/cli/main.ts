@@ -152,8 +152,8 @@ async function carryOut(args: readonly string[], output: StandardOutput): Promis
     }
     if (error instanceof OutputClosed) return 0;
     if (codeOf(error)?.startsWith('ERR_RAFT_') !== true) throw error;
-    const { code, message, file, offset } = error as WalError;
-    if (wantsJson) out(json({ sound: false, code, message, file, offset }));
+    const { code, message, reason, file, offset, operation, path } = error as WalError;
+    if (wantsJson) out(json({ sound: false, code, message, reason, file, offset, operation, path }));
     else process.stderr.write(`${code}: ${message}\n`);
     return code === ERR_WAL_IO ? SYSTEM : 1;
   }
