@@ -157,6 +157,22 @@ export const LARGE_PART_BYTES: number = 8 * 1024;
 /** Most bytes of headers in one request. */
 export const MAX_HEADER_BYTES: number = 16 * 1024;
 
+/** Most headers in one request; members send about ten. */
+export const MAX_HEADERS = 64;
+
+/** Most requests that a connection may have under way at the same time. Members send one after the other. */
+export const MAX_PIPELINED = 8;
+
+/** Lines of one cause that are logged in each window; the rest is counted. */
+export const LOG_BUDGET = 10;
+export const LOG_WINDOW_MS = 60_000;
+
+/** Open files that are kept for the log, snapshots and connections to peers; of a low limit, half of it. */
+export const FILES_RESERVE = 256;
+
+/** A lower limit of open files is told when the transport is built. */
+export const FILES_ENOUGH = 1024;
+
 /** Connections that the servers of one transport accept at the same time, where the options do not say otherwise. */
 export const MAX_CONNECTIONS = 4096;
 

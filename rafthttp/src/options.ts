@@ -69,8 +69,9 @@ export interface HttpTransportOptions {
   readonly maxSnapshotBytes?: number;
   /**
    * Connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are taken, the
-   * one whose latest request is oldest gives way, streams and snapshots aside. A process that may hold fewer files open
-   * wants a smaller number: its log needs some too.
+   * one whose latest request is oldest gives way, streams and snapshots aside. On Linux the limit of open files bounds
+   * the number too: 256 of them, or half if there are fewer than 512, are kept for the log and for connections to peers.
+   * Elsewhere node does not tell the limit: pass a number that leaves as many.
    */
   readonly maxConnections?: number;
   /**

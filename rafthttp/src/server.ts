@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { type AddressInfo, createConnection } from 'node:net';
 import { RaftError } from '@raft-ts/proto';
 import express, { type Express, type NextFunction, type Router } from 'express';
+import { admit } from './admission.js';
 import { answer, greet } from './answers.js';
 import type { TransportContext } from './context.js';
 import { describeError } from './describe-error.js';
@@ -12,6 +13,7 @@ import {
   HEADERS_TIMEOUT_MS,
   KEEP_ALIVE_MS,
   MAX_HEADER_BYTES,
+  MAX_HEADERS,
   TCP_KEEP_ALIVE_MS,
 } from './limits.js';
 import type { Listener, ListenOptions } from './options.js';
@@ -33,13 +35,17 @@ const serverOptions: ServerOptions = {
 /** Serve this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
 export async function listen(ctx: TransportContext, router: Router, options: ListenOptions): Promise<Listener> {
   if ('path' in options) checkSocketPath(options.path);
-  const app = createApp(ctx, router);
+  const app = admit(createApp(ctx, router), () =>
+    ctx.warnings.warn('cut a connection that sent many requests without waiting for answers', {}),
+  );
   const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
   if (secure && ctx.tls === undefined) {
     throw new RaftError('ERR_RAFT_LISTEN', 'TLS needs certificates: the option tls', { reason: 'no-tls' });
   }
   const server =
     secure && ctx.tls !== undefined ? ctx.tls.createServer(serverOptions, app) : createServer(serverOptions, app);
+  // One more than is taken, so that it shows if there were more.
+  server.maxHeadersCount = MAX_HEADERS + 1;
   ctx.connections.watch(server);
   if ('path' in options) await removeAbandoned(options.path);
   await bind(server, options);

@@ -5,18 +5,20 @@ import { BusyPoll } from './busy-poll.js';
 import { Connections } from './connections.js';
 import type { TransportContext } from './context.js';
 import { Gateway } from './gateway.js';
-import { commonHeaders, formatFounders, formatId, Header, isIncarnation, parseFounders } from './headers.js';
+import { commonHeaders, formatFounders, formatId, Header, isIncarnation, parseFounders, parseId } from './headers.js';
 import { Incarnations } from './incarnations.js';
 import { LearnedMembers } from './learned/learned.js';
 import {
   defaultTimings,
+  FILES_ENOUGH,
   MAX_BUSY_POLL_MS,
-  MAX_CONNECTIONS,
   MAX_FOUNDERS,
   MAX_SNAPSHOT_BYTES,
   MIN_CONNECTIONS,
 } from './limits.js';
+import { LogBudget } from './log-budget.js';
 import { nameService } from './names/resolvers.js';
+import { connectionsWithin, openFilesLimit } from './open-files.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
 import { Peer, Remote } from './peer.js';
 import { PostedMessages } from './posted.js';
@@ -64,7 +66,8 @@ export class HttpTransport implements Transport {
    */
   constructor(options: HttpTransportOptions) {
     const { id, clusterId, receiver } = options;
-    const logger = printableLogger(options.logger ?? silent);
+    const isPeer = (text: string): boolean => this.peers.has(parseId(text) ?? NONE);
+    const logger = new LogBudget(printableLogger(options.logger ?? silent), isPeer);
     checkId('id', id, 1n);
     checkId('clusterId', clusterId, 0n);
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
@@ -74,6 +77,7 @@ export class HttpTransport implements Transport {
       ...(options.founders === undefined ? {} : { [Header.founders]: foundersOf(options.founders) }),
     };
     const warnings = new Warnings(logger);
+    const connections = connectionLimit(options.maxConnections, logger);
     const serverStats = new ServerStats(id, options.name ?? formatId(id));
     this.ctx = {
       id,
@@ -85,7 +89,7 @@ export class HttpTransport implements Transport {
       logger,
       warnings,
       busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
-      connections: new Connections(connectionLimit(options.maxConnections), warnings),
+      connections: new Connections(connections, warnings),
       timings: { ...defaultTimings, ...options.timings },
       lookup: options.lookup ?? nameService.lookup,
       standing: new Standing({
@@ -328,12 +332,18 @@ function checkId(name: string, id: bigint, min: bigint): void {
   throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${id}`);
 }
 
-function connectionLimit(option = MAX_CONNECTIONS): number {
-  if (Number.isSafeInteger(option) && option >= MIN_CONNECTIONS) return option;
-  throw new RaftError(
-    'ERR_RAFT_TRANSPORT_OPTIONS',
-    `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`,
-  );
+function connectionLimit(option: number | undefined, logger: TransportLogger): number {
+  if (option !== undefined && !(Number.isSafeInteger(option) && option >= MIN_CONNECTIONS)) {
+    const text = `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`;
+    throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', text);
+  }
+  const files = openFilesLimit();
+  const { connections, isLow } = connectionsWithin(option, files);
+  if (isLow) {
+    const advice = `raise it to ${FILES_ENOUGH} or more: ulimit -n, or LimitNOFILE of systemd`;
+    logger.warn('the system lets this process open few files', { limit: files ?? 0, connections, advice });
+  }
+  return connections;
 }
 
 function busyPollOf(option = 0): number {

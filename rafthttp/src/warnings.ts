@@ -1,24 +1,16 @@
-import type { LogFields, TransportLogger } from './options.js';
+import type { LogBudget } from './log-budget.js';
+import type { LogFields } from './options.js';
 
-/** Different warnings that are remembered as given. */
-const CAPACITY = 256;
-
-/** Gives each warning once, however often a peer provokes it; the repetitions are for who debugs. */
+/** Gives warnings that a peer or a stranger can provoke: the same one once a minute, and only so many of one cause. */
 export class Warnings {
-  private readonly logger: TransportLogger;
-  private readonly given = new Set<string>();
+  private readonly log: LogBudget;
 
-  constructor(logger: TransportLogger) {
-    this.logger = logger;
+  constructor(log: LogBudget) {
+    this.log = log;
   }
 
+  /** @param message what happened, without anything that comes from outside: it names the cause */
   warn(message: string, fields: LogFields): void {
-    const key = JSON.stringify([message, fields]);
-    if (this.given.has(key) || this.given.size >= CAPACITY) {
-      this.logger.debug(message, fields);
-      return;
-    }
-    this.given.add(key);
-    this.logger.warn(message, fields);
+    this.log.warnOnce(message, fields);
   }
 }
