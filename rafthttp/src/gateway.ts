@@ -16,6 +16,7 @@ import {
   MAX_SMALL_MESSAGE_BYTES,
   MAX_SNAPSHOT_MEMBERS,
   MAX_UNKNOWN_BYTES,
+  MIN_APPENDED_BYTES,
 } from './limits.js';
 import type { TransportLogger } from './options.js';
 import type { ServerStats } from './stats/server-stats.js';
@@ -121,6 +122,7 @@ const long: ReadonlySet<MessageType> = new Set([MessageType.MsgProp, MessageType
 function excess({ type, entries, responses, metadataBytes, unknownBytes, bytes }: MessageHead): string | undefined {
   if (bytes > MAX_SMALL_MESSAGE_BYTES && !long.has(type)) return 'message too long for its type';
   if (type === MessageType.MsgProp && entries > MAX_PROPOSAL_ENTRIES) return 'proposal of too many entries';
+  if (type === MessageType.MsgApp && bytes < entries * MIN_APPENDED_BYTES) return 'entries without term or index';
   if (responses > 0) return 'responses in a message that travels';
   if (metadataBytes > MAX_METADATA_BYTES) return TOO_MANY_MEMBERS;
   if (unknownBytes > MAX_UNKNOWN_BYTES) return 'too many unknown fields';

@@ -33,6 +33,9 @@ export const PIPELINE_WORKERS = 4;
  */
 export const MAX_PROPOSAL_ENTRIES: number = 64 * 1024;
 
+/** What an appended entry takes at least: its tag and length, a term and an index. */
+export const MIN_APPENDED_BYTES = 6;
+
 /** Longest message of the kinds that carry neither entries of the log nor a snapshot, in bytes. */
 export const MAX_SMALL_MESSAGE_BYTES: number = 1024 * 1024;
 

@@ -192,6 +192,9 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
   'stalled-peer': stalledCases,
 };
 
+/** Programs that print a table of their own. */
+const alone: readonly string[] = ['hostile'];
+
 /** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
 const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];
 
@@ -294,7 +297,7 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
 
 const usage = `usage: npm run bench -- [WORKLOAD]… [--rounds N] [--json]
 
-  WORKLOAD    ${Object.keys(workloads).join(', ')}
+  WORKLOAD    ${[...Object.keys(workloads), ...alone].join(', ')}
 
   --rounds N  runs of each side for each case, in turn (default 3)
   --json      print the rows as one line of JSON, last`;
@@ -308,6 +311,13 @@ function main(): void {
       help: { type: 'boolean', default: false },
     },
   });
+  if (positionals.some((name) => alone.includes(name))) {
+    for (const name of positionals) {
+      if (!alone.includes(name)) throw new Error(`${name} cannot run beside a program that prints its own table`);
+      spawnSync(process.execPath, [join(here, `${name}.js`)], { stdio: 'inherit' });
+    }
+    return;
+  }
   const wanted =
     positionals.length > 0 ? positionals : Object.keys(workloads).filter((name) => !withoutAnchor.includes(name));
   const unknown = wanted.find((name) => workloads[name] === undefined);

@@ -53,6 +53,11 @@ describe('floods', () => {
         'proposal of too many entries',
       ],
       [
+        'appended entries without a position',
+        () => body(append(2n, 1n, 4), '3a00', 100),
+        'entries without term or index',
+      ],
+      [
         'more entries than any message has',
         () => body(append(2n, 1n, 4), '3a00', 1_048_577),
         'error unmarshalling raft message',
@@ -100,7 +105,9 @@ describe('floods', () => {
       const a = await startMember(1n);
       const { port } = a.listener.address;
       expect((await exchangeRaw(port, post(2n, body(proposal, '3a00', MAX_PROPOSAL_ENTRIES)))).status).to.equal(204);
-      expect((await exchangeRaw(port, post(2n, body(append(2n, 1n, 4), '3a00', 300_000)))).status).to.equal(204);
+      expect((await exchangeRaw(port, post(2n, body(append(2n, 1n, 4), '3a0410011801', 300_000)))).status).to.equal(
+        204,
+      );
       expect(a.receiver.processed.map(({ entries }) => entries.length)).to.deep.equal([MAX_PROPOSAL_ENTRIES, 300_001]);
     });
   });
