@@ -24,7 +24,7 @@ export function answer(
   res.setHeader('X-Content-Type-Options', 'nosniff');
   res.statusCode = status;
   end(res, `${text}\n`);
-  if (!req.complete) leaveUnread(req);
+  leaveUnread(req);
 }
 
 export function refuse(req: IncomingMessage, res: ServerResponse, { status, text }: Refusal): void {
@@ -33,7 +33,7 @@ export function refuse(req: IncomingMessage, res: ServerResponse, { status, text
 
 export function answerJson(req: IncomingMessage, res: ServerResponse, value: object): void {
   end(res, `${JSON.stringify(value)}\n`);
-  if (!req.complete) leaveUnread(req);
+  leaveUnread(req);
 }
 
 function end(res: ServerResponse, body: string): void {
@@ -44,15 +44,23 @@ function end(res: ServerResponse, body: string): void {
 }
 
 /**
- * Reads no more of a request that was answered early: node would read and drop the rest of it, for as long as that takes.
- * The connection is cut a little later, so that the answer arrives before the cut does.
+ * Reads no more of a request that was answered early: node would read and drop the rest of its body, for as long as that
+ * takes. The connection is cut a little later, so that the answer arrives before the cut does.
  */
 function leaveUnread(req: IncomingMessage): void {
+  if (req.complete || !hasBody(req)) return;
   req.pause();
   // Counts as reading, without which node would begin to drop the body once the answer is written.
   req.read(0);
   const timer = setTimeout(() => {
     if (!req.complete) req.destroy();
   }, LINGER_MS);
+  // A body that has come whole but is not read keeps its request from closing.
+  timer.unref();
   req.once('close', () => clearTimeout(timer));
+}
+
+/** A request without a body is not complete either while its head is handled. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

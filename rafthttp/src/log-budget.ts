@@ -10,6 +10,8 @@ interface Account {
   readonly printed: Set<string>;
   lines: number;
   left: number;
+  /** Ends the window: says how many lines were left out. */
+  end: () => void;
 }
 
 /** Lines are the same if they agree in so many characters. */
@@ -26,6 +28,7 @@ export class LogBudget implements TransportLogger {
   private readonly isPeer: (id: string) => boolean;
   private readonly schedule: Schedule;
   private readonly accounts = new Map<string, Account>();
+  private closed = false;
 
   /** @param isPeer whether this id, as it stands in fields, is that of a configured peer */
   constructor(logger: TransportLogger, isPeer: (id: string) => boolean, schedule: Schedule = byTimer) {
@@ -55,6 +58,12 @@ export class LogBudget implements TransportLogger {
     this.line('warn', message, fields, true);
   }
 
+  /** Ends all windows. Lines that still come are passed on. */
+  close(): void {
+    this.closed = true;
+    for (const { end } of [...this.accounts.values()]) end();
+  }
+
   private line(level: Level, message: string, fields: LogFields, once: boolean): void {
     const peer = this.peerIn(fields);
     const key = `${level} ${peer} ${message}`;
@@ -70,14 +79,18 @@ export class LogBudget implements TransportLogger {
   }
 
   private open(key: string, level: Level, message: string, peer: string): Account {
-    const account: Account = { printed: new Set(), lines: 0, left: 0 };
+    const account: Account = { printed: new Set(), lines: 0, left: 0, end: () => undefined };
+    // Nobody provokes lines any more, and no timer may outlive the transport.
+    if (this.closed) return account;
     this.accounts.set(key, account);
-    this.schedule(() => {
+    const cancel = this.schedule(() => account.end(), LOG_WINDOW_MS);
+    account.end = () => {
+      cancel();
       this.accounts.delete(key);
       if (account.left === 0) return;
       const about = peer === '' ? {} : { 'remote-peer-id': peer };
       this.logger[level](`${message} (repeated)`, { ...about, 'lines-left-out': account.left });
-    }, LOG_WINDOW_MS);
+    };
     return account;
   }
 

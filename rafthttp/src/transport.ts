@@ -48,6 +48,7 @@ const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} }
  */
 export class HttpTransport implements Transport {
   private readonly ctx: TransportContext;
+  private readonly log: LogBudget;
   private readonly router: Router;
   private readonly snapshots: IncomingSnapshots | undefined;
   private readonly peers = new Map<NodeId, Peer>();
@@ -76,6 +77,7 @@ export class HttpTransport implements Transport {
       ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
       ...(options.founders === undefined ? {} : { [Header.founders]: foundersOf(options.founders) }),
     };
+    this.log = logger;
     const warnings = new Warnings(logger);
     const connections = connectionLimit(options.maxConnections, logger);
     const serverStats = new ServerStats(id, options.name ?? formatId(id));
@@ -291,6 +293,7 @@ export class HttpTransport implements Transport {
     this.remotes.clear();
     await Promise.all([...members.map((member) => member.stop()), this.learned.stop(), ...this.leaving]);
     await Promise.all([...this.listeners].map((listener) => listener.close()));
+    this.log.close();
   }
 
   private find(id: NodeId): Remote | undefined {

@@ -54,6 +54,15 @@ describe('log lines', () => {
     expect(lines.at(-1)).to.deep.equal(['warn', 'cause (repeated)', { 'remote-peer-id': '2', 'lines-left-out': 4 }]);
   });
 
+  it('that were left out are counted when the transport stops, and later ones are passed on', () => {
+    const { log, lines } = budget();
+    for (let i = 0; i < 20; i++) log.warn('cause', {});
+    log.close();
+    expect(lines.at(-1)).to.deep.equal(['warn', 'cause (repeated)', { 'lines-left-out': 20 - LOG_BUDGET }]);
+    for (let i = 0; i < 20; i++) log.warn('cause', {});
+    expect(lines).to.have.length(LOG_BUDGET + 1 + 20);
+  });
+
   it('of strangers hide none of a peer, and those of one cause none of another', () => {
     const { log, lines } = budget();
     for (let i = 0; i < 1000; i++) log.warnOnce('cause', { 'remote-peer-id': `stranger ${i}` });
