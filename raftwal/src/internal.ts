@@ -11,7 +11,7 @@ export { decodeIdentity, encodeIdentity } from './identity.js';
 export { defaultFs } from './lock.js';
 export { markPath, readMark } from './log-mark.js';
 export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './log-reader.js';
-export { headOfLog } from './log-writer.js';
+export { headOfLog, LARGEST_WRITE } from './log-writer.js';
 export { NodeFs, type TryLock } from './node-fs.js';
 export { contentOf, decodeRecord, decodeWalSnapshot, encodeWalSnapshot, RecordType, type WalRecord } from './record.js';
 export { type ReadFrom, Replay } from './replay.js';

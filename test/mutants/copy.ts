@@ -44,15 +44,17 @@ export class Copy {
     }
     for (const name of packages) {
       mkdirSync(join(this.root, name));
-      for (const file of ['package.json', 'bin']) {
-        if (existsSync(join(original, name, file))) {
-          cpSync(join(original, name, file), join(this.root, name, file), { recursive: true });
-        }
+      for (const file of readdirSync(join(original, name))) {
+        if (['dist', 'node_modules', 'src'].includes(file)) continue;
+        cpSync(join(original, name, file), join(this.root, name, file), { recursive: true });
       }
       symlinkSync(join(this.root, name), join(modules, '@raft-ts', name));
     }
     for (const [source, code] of compiled) this.write(source, code);
-    cpSync(join(original, 'package.json'), join(this.root, 'package.json'));
+    for (const name of readdirSync(original)) {
+      const apart = name.startsWith('.') || name === 'node_modules' || name === 'test' || packages.includes(name);
+      if (!apart) cpSync(join(original, name), join(this.root, name), { recursive: true });
+    }
     mkdirSync(join(this.root, 'test'));
     for (const name of readdirSync(join(original, 'test'))) {
       const [from, to] = [join(original, 'test', name), join(this.root, 'test', name)];

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { Copy, compileSources } from './copy.js';
 import { type Mutant, readMutants } from './mutant.js';
@@ -40,9 +41,13 @@ export async function runMutants(args: readonly string[], root: string, output: 
     return 2;
   }
   const page = join(root, 'docs/mutants.md');
-  const verdicts = existsSync(page) ? readReport(readFileSync(page, 'utf8'), mutants) : new Map<string, Verdict>();
+  const verdicts = readPage(page, mutants);
   const chosen = call.unjudged ? named.filter(({ name }) => !verdicts.has(name)) : named;
   const folder = mkdtempSync(join(tmpdir(), 'raft-ts-mutants-'));
+  // Whoever stops the command ends its tests too, and leaves nothing: both are done at the exit of this process.
+  const leave = (): void => process.exit(130);
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('SIGINT', leave).once('SIGTERM', leave).once('exit', clean);
   try {
     const compiled = await compileSources(root);
     const jobs = Math.min(call.jobs, chosen.length);
@@ -54,8 +59,13 @@ export async function runMutants(args: readonly string[], root: string, output: 
     await judgeAll({ root, mutants, chosen, copies, verdicts, page }, output);
     return summarize(chosen, verdicts, output);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    process.off('SIGINT', leave).off('SIGTERM', leave).off('exit', clean);
+    clean();
   }
+}
+
+function readPage(page: string, mutants: readonly Mutant[]): Map<string, Verdict> {
+  return existsSync(page) ? readReport(readFileSync(page, 'utf8'), mutants) : new Map<string, Verdict>();
 }
 
 interface Call {
@@ -108,6 +118,7 @@ interface Work {
 async function judgeAll({ root, mutants, chosen, copies, verdicts, page }: Work, output: Output): Promise<void> {
   let done = 0;
   const queue = [...chosen];
+  const found = new Map<string, Verdict>();
   const asItIs = new AsItIs();
   const passes = (copy: Copy, spec: string): Promise<boolean> => asItIs.passes(copy, spec);
   const work = async (copy: Copy): Promise<void> => {
@@ -118,7 +129,9 @@ async function judgeAll({ root, mutants, chosen, copies, verdicts, page }: Work,
       const since = Date.now();
       const verdict = await judge(mutant, { original: root, copy, specs, passes });
       verdicts.set(name, verdict);
-      writeFileSync(page, renderReport(mutants, verdicts));
+      found.set(name, verdict);
+      // Read again: another run may have written meanwhile.
+      writeFileSync(page, renderReport(mutants, new Map([...readPage(page, mutants), ...found])));
       const seconds = ((Date.now() - since) / 1000).toFixed(1).padStart(4);
       output.out(`[${String(++done).padStart(3)}/${chosen.length}] ${seconds} s  ${name}: ${describe(verdict)}\n`);
     }

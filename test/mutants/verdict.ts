@@ -68,25 +68,34 @@ export async function judge(
   }
   const verdict = verdictOf(run);
   if (equivalent === undefined) return verdict;
-  // The argument counts, not the suite; which may only contradict it.
-  if (verdict.kind === 'survived' || run.kind === 'out of time') return { kind: 'equivalent', reason: equivalent };
-  const because = verdict.kind === 'killed' ? `"${verdict.title}" fails` : JSON.stringify(verdict);
-  return { kind: 'red', reason: `said to be equivalent, but ${because}` };
+  // The argument counts, not the suite; which may only contradict it, by an assertion.
+  if (verdict.kind !== 'killed') return { kind: 'equivalent', reason: equivalent };
+  return { kind: 'red', reason: `said to be equivalent, but "${verdict.title}" fails` };
 }
 
-/** Runs the files; if a test of one hangs or kills the process, the files after it may still hold an assertion that fails. */
+/**
+ * Runs the files: the likeliest alone, because it takes long to load all, then the others. If a test of one hangs or kills
+ * the process, the files after it may still hold an assertion that fails.
+ */
 async function runOnAfterHangs({ root }: Copy, specs: readonly string[]): Promise<Run> {
   const deadline = Date.now() + LIMIT_MS;
-  const run = await runSuite(root, specs, LIMIT_MS);
-  if (run.kind !== 'hung' && run.kind !== 'crashed') return run;
-  let rest = specs.slice(specs.indexOf(run.by.file) + 1);
-  while (rest.length > 0 && Date.now() < deadline) {
-    const next = await runSuite(root, rest, deadline - Date.now());
-    if (next.kind === 'failed') return next;
-    if (next.kind !== 'hung' && next.kind !== 'crashed') break;
-    rest = rest.slice(rest.indexOf(next.by.file) + 1);
+  let unasserted: Run | undefined;
+  let passed: Run | undefined;
+  let alone = 1;
+  for (let rest = specs; rest.length > 0 && Date.now() < deadline; ) {
+    const part = rest.slice(0, alone);
+    const run = await runSuite(root, part, deadline - Date.now());
+    if (run.kind === 'failed' || run.kind === 'out of time' || run.kind === 'broken off') return run;
+    if (run.kind === 'passed') {
+      if (run.vain !== undefined || passed === undefined) passed = run;
+      rest = rest.slice(part.length);
+    } else {
+      unasserted ??= run;
+      rest = rest.slice(rest.indexOf(run.by.file) + 1);
+    }
+    alone = rest.length;
   }
-  return run;
+  return unasserted ?? passed ?? { kind: 'out of time' };
 }
 
 function unasserted({ file, title }: TestPlace, what: string): Verdict {
@@ -108,6 +117,6 @@ function verdictOf(run: Run): Verdict {
     case 'out of time':
       return { kind: 'red', reason: `the tests were not done within ${LIMIT_MS / 1000} s` };
     case 'broken off':
-      return { kind: 'red', reason: `the tests ended ${run.message}` };
+      return { kind: 'red', reason: `the tests ended ${run.message.replace(/\n[^]*/, '')}` };
   }
 }

@@ -123,9 +123,11 @@ describe('raftexample: the loop over what raft hands out', () => {
     const metadata = { index: 7, term: 1, confState: { ...emptyConfState(), voters: [5n] } };
     const snapshot = { ...emptySnapshot(), metadata };
     const received = readyOf({ snapshot, committedEntries: [] });
-    const later = [8, 9, 10].map((index) => readyOf({ entries: [entry(index + 2)], committedEntries: [entry(index)] }));
+    const later = [8, 9, 10, 11, 12, 13].map((index) =>
+      readyOf({ entries: [entry(index + 2)], committedEntries: [entry(index)] }),
+    );
     const { calls, saves, ended } = drive([received, ...later], { snapshotEvery: 3 });
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 7; i++) {
       await turn();
       saves[i]?.resolve();
     }
@@ -142,6 +144,10 @@ describe('raftexample: the loop over what raft hands out', () => {
       ...loop(9, '\\t'),
       ...loop(10, '\\n'),
       'snapshot 10, compact 9, voters 5',
+      ...loop(11, '\\v'),
+      ...loop(12, '\\f'),
+      ...loop(13, '\\r'),
+      'snapshot 13, compact 12, voters 5',
     ]);
   });
 });

@@ -1,0 +1,184 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Message, MessageType } from '@raft-ts/proto';
+import { MAX_ANSWER_BYTES, PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import { message, newTransport, Recorder, startServer, stopAll } from './members.js';
+import { VirtualTimers } from './virtual-timers.js';
+
+const timers = new VirtualTimers();
+const POST_MS = 1000;
+const SNAPSHOT_MS = 5000;
+
+/** Waits for what must come soon; whether it came is for the caller to assert. */
+async function soon(holds: () => boolean): Promise<boolean> {
+  for (let i = 0; i < 1000 && !holds(); i++) await sleep(2);
+  return holds();
+}
+
+interface Post {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly server: number;
+  closed: boolean;
+}
+
+describe('posts to one member', () => {
+  let receiver: Recorder;
+  let transport: ReturnType<typeof newTransport>;
+  let posts: Post[];
+  let sockets: Set<Socket>;
+
+  beforeEach(() => {
+    timers.install();
+    receiver = new Recorder();
+    posts = [];
+    sockets = new Set();
+  });
+  afterEach(async () => {
+    await stopAll();
+    timers.uninstall();
+  });
+
+  /** A member at so many URLs, which answers when it is told to. */
+  const setUp = async (urls = 1): Promise<void> => {
+    const servers = await Promise.all(
+      Array.from({ length: urls }, (_, server) =>
+        startServer((req, res) => {
+          const post: Post = { req, res, server, closed: false };
+          res.on('close', () => {
+            post.closed = !res.writableFinished;
+          });
+          sockets.add(req.socket);
+          req.resume().on('end', () => posts.push(post));
+        }),
+      ),
+    );
+    transport = newTransport(1n, receiver, { timings: { postTimeoutMs: POST_MS, snapshotTimeoutMs: SNAPSHOT_MS } });
+    transport.addRemote(
+      2n,
+      servers.map(({ url }) => url),
+    );
+  };
+  const beat = (): Message => message(MessageType.MsgHeartbeat, 1n, 2n, { term: 1 });
+  const snapshot = (): Message => message(MessageType.MsgSnap, 1n, 2n, { term: 1 });
+  const send = (count: number, one = beat): void => transport.send(Array.from({ length: count }, one));
+  const came = (count: number): Promise<boolean> => soon(() => posts.length === count);
+  const answer = (post: Post | undefined, status = 204, text = ''): void => void post?.res.writeHead(status).end(text);
+  const warnings = (): string[] => receiver.log.filter((line) => line.startsWith('warn'));
+
+  it('go out a few at a time, each place again and again', async () => {
+    await setUp();
+    for (let round = 1; round <= 2; round++) {
+      posts.length = 0;
+      send(10);
+      expect(await came(PIPELINE_WORKERS)).to.equal(true);
+      await sleep(20);
+      expect(posts).to.have.length(PIPELINE_WORKERS);
+      for (let i = 0; i < 10; i++) {
+        expect(await soon(() => posts.length > i)).to.equal(true);
+        answer(posts[i]);
+      }
+      expect(await soon(() => timers.pending === 0)).to.equal(true);
+    }
+    expect(receiver.unreachable).to.deep.equal([]);
+  });
+
+  it('use their connection again', async () => {
+    await setUp();
+    for (let i = 1; i <= 5; i++) {
+      send(1);
+      expect(await came(i)).to.equal(true);
+      answer(posts[i - 1]);
+      expect(await soon(() => timers.pending === 0)).to.equal(true);
+    }
+    expect(sockets.size).to.equal(1);
+    await transport.stop();
+    expect(await soon(() => [...sockets].every(({ destroyed }) => destroyed))).to.equal(true);
+  });
+
+  it('have their time, a snapshot more, and are reported when it is over', async () => {
+    await setUp();
+    send(1);
+    expect(await came(1)).to.equal(true);
+    send(1, snapshot);
+    expect(await came(2)).to.equal(true);
+    timers.advance(POST_MS - 1);
+    await sleep(10);
+    expect(receiver.unreachable).to.deep.equal([]);
+    timers.advance(1);
+    expect(await soon(() => posts[0]?.closed === true)).to.equal(true);
+    expect(await soon(() => receiver.unreachable.length === 1)).to.equal(true);
+    timers.advance(SNAPSHOT_MS - POST_MS - 1);
+    await sleep(10);
+    expect(receiver.snapshots).to.deep.equal([]);
+    timers.advance(1);
+    expect(await soon(() => receiver.snapshots.length === 1)).to.equal(true);
+    expect(receiver.snapshots).to.deep.equal([[2n, 'failure']]);
+    expect(receiver.unreachable).to.deep.equal([2n, 2n]);
+  });
+
+  it('that are refused are reported, of a snapshot how it ended, and the next goes to the next URL', async () => {
+    await setUp(2);
+    for (const [i, [status, ending]] of (
+      [
+        [500, 'failure'],
+        [200, 'failure'],
+        [204, 'finish'],
+      ] as const
+    ).entries()) {
+      send(1, snapshot);
+      expect(await came(i + 1)).to.equal(true);
+      answer(posts[i], status, status === 204 ? '' : 'no');
+      expect(await soon(() => receiver.snapshots.length === i + 1)).to.equal(true);
+      expect(receiver.snapshots.at(-1)).to.deep.equal([2n, ending]);
+    }
+    expect(receiver.unreachable).to.deep.equal([2n, 2n]);
+    const [first, second, third] = posts.map(({ server }) => server);
+    expect([second, third]).to.deep.equal([first === 0 ? 1 : 0, first]);
+  });
+
+  it('that find the queue full are reported, and the log says it once', async () => {
+    await setUp();
+    send(PIPELINE_WORKERS);
+    expect(await came(PIPELINE_WORKERS)).to.equal(true);
+    send(PIPELINE_QUEUE_LENGTH);
+    expect(receiver.unreachable).to.deep.equal([]);
+    send(2);
+    send(1, snapshot);
+    expect(receiver.unreachable).to.deep.equal([2n, 2n, 2n]);
+    expect(receiver.snapshots).to.deep.equal([[2n, 'failure']]);
+    expect(warnings().filter((line) => line.includes('sending buffer is full'))).to.have.length(1);
+  });
+
+  it('are broken off by stop, which waits for that, and snapshots among them are reported', async () => {
+    await setUp();
+    send(PIPELINE_WORKERS);
+    send(3, snapshot);
+    expect(await came(PIPELINE_WORKERS)).to.equal(true);
+    const { remotes } = transport as unknown as { remotes: Map<bigint, { send(one: Message): void }> };
+    const remote = remotes.get(2n);
+    await transport.stop();
+    expect(timers.pending).to.equal(0);
+    expect(receiver.snapshots).to.deep.equal(Array.from({ length: 3 }, () => [2n, 'failure']));
+    expect(receiver.unreachable).to.deep.equal([]);
+    expect(await soon(() => posts.every(({ closed }) => closed))).to.equal(true);
+    remote?.send(beat());
+    expect(receiver.unreachable).to.deep.equal([2n]);
+    await sleep(20);
+    expect(posts).to.have.length(PIPELINE_WORKERS);
+  });
+
+  it('are not held by an answer that never ends', async () => {
+    await setUp();
+    send(1);
+    expect(await came(1)).to.equal(true);
+    const [post] = posts as [Post];
+    post.res.writeHead(500);
+    post.res.write('x'.repeat(10 * MAX_ANSWER_BYTES));
+    expect(await soon(() => receiver.unreachable.length === 1)).to.equal(true);
+    expect(await soon(() => post.closed)).to.equal(true);
+    expect(Math.max(...receiver.log.map(({ length }) => length))).to.be.below(2 * MAX_ANSWER_BYTES);
+  });
+});

@@ -1,0 +1,131 @@
+import { getEventListeners } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MessageType } from '@raft-ts/proto';
+import { MessageEncoder, WriteBuffer } from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import { append, CLUSTER, message, newTransport, Recorder, startServer, stopAll } from './members.js';
+import { VirtualTimers } from './virtual-timers.js';
+
+const timers = new VirtualTimers();
+const READ_TIMEOUT_MS = 1000;
+
+/** Waits for what must come soon; whether it came is for the caller to assert. */
+async function soon(holds: () => boolean): Promise<boolean> {
+  for (let i = 0; i < 1000 && !holds(); i++) await sleep(2);
+  return holds();
+}
+
+/** A stream of messages that a peer has opened at the server. */
+interface Stream {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  closed: boolean;
+}
+
+describe('StreamReader', () => {
+  const receiver = new Recorder();
+  let opened: Stream[];
+  let transport: ReturnType<typeof newTransport>;
+
+  beforeEach(async () => {
+    timers.install();
+    opened = [];
+    receiver.processed.length = 0;
+    const { url } = await startServer((req, res) => {
+      // The stream of appends is refused: one is enough to look at.
+      if (req.url !== '/raft/stream/message/1') {
+        res.writeHead(404).end();
+        return;
+      }
+      const stream: Stream = { req, res, closed: false };
+      req.socket.on('close', () => {
+        stream.closed = true;
+      });
+      opened.push(stream);
+      res.writeHead(200, { 'X-Server-Version': '3.7.1', 'X-Etcd-Cluster-Id': CLUSTER.toString(16) });
+      res.flushHeaders();
+    });
+    transport = newTransport(1n, receiver, {
+      timings: { readTimeoutMs: READ_TIMEOUT_MS, dialRetryMs: 5, probeIntervalMs: 1e9, probeErrorMs: 1e9 },
+    });
+    transport.addPeer(2n, [url]);
+    expect(await soon(() => opened.length === 1 && transport.activePeers() === 1)).to.equal(true);
+  });
+  afterEach(async () => {
+    await stopAll();
+    timers.uninstall();
+  });
+
+  const send = ({ res }: Stream, index: number): void => {
+    const out = new WriteBuffer();
+    new MessageEncoder().encode({ ...append(2n, 1n, index), type: MessageType.MsgApp }, out);
+    for (const piece of out.pieces()) res.write(piece);
+  };
+  const received = (count: number): Promise<boolean> => soon(() => receiver.processed.length === count);
+  /** Listeners at the signal that stops the stream's reader. */
+  const listeners = (): number => {
+    const { peers } = transport as unknown as {
+      peers: Map<bigint, { readers: readonly { stopping: AbortController }[] }>;
+    };
+    const reader = peers.get(2n)?.readers[1];
+    return reader === undefined ? -1 : getEventListeners(reader.stopping.signal, 'abort').length;
+  };
+
+  it('gives up a stream that is silent for too long, and one that is not only after that', async () => {
+    const [first] = opened as [Stream];
+    for (let i = 1; i <= 3; i++) {
+      timers.advance(READ_TIMEOUT_MS - 1);
+      send(first, i);
+      expect(await received(i)).to.equal(true);
+    }
+    timers.advance(READ_TIMEOUT_MS - 1);
+    await sleep(20);
+    expect(first.closed).to.equal(false);
+    timers.advance(1);
+    expect(await soon(() => opened.length === 2)).to.equal(true);
+    expect(await soon(() => first.closed)).to.equal(true);
+  });
+
+  it('closes a stream with a fault, after what came before it, and opens another', async () => {
+    const [first] = opened as [Stream];
+    send(first, 1);
+    first.res.write(Buffer.alloc(8, 0xff));
+    expect(await soon(() => opened.length === 2)).to.equal(true);
+    expect(await soon(() => first.closed)).to.equal(true);
+    expect(receiver.processed).to.have.length(1);
+  });
+
+  it('passes nothing on that is not for this member, or not from that peer', async () => {
+    const [first] = opened as [Stream];
+    const write = (from: bigint, to: bigint): void => {
+      const out = new WriteBuffer();
+      new MessageEncoder().encode(message(MessageType.MsgHeartbeat, from, to), out);
+      for (const piece of out.pieces()) first.res.write(piece);
+    };
+    write(2n, 3n);
+    write(3n, 1n);
+    write(1n, 1n);
+    send(first, 1);
+    expect(await received(1)).to.equal(true);
+    expect(receiver.types()).to.deep.equal([MessageType.MsgApp]);
+  });
+
+  it('leaves neither a timer nor a listener for the streams that are over', async () => {
+    const before = timers.pending;
+    expect(listeners()).to.equal(1);
+    for (let i = 1; i <= 5; i++) {
+      opened.at(-1)?.res.end();
+      expect(await soon(() => opened.length === i + 1 && listeners() === 1)).to.equal(true);
+    }
+    expect(await soon(() => timers.pending === before)).to.equal(true);
+    await transport.stop();
+    expect(timers.pending).to.equal(0);
+  });
+
+  it('ends in a stream that breaks off within a message: the peer is told as inactive', async () => {
+    opened[0]?.res.end(Buffer.alloc(5));
+    const told = (line: string): boolean => line.includes('peer became inactive') && line.includes('unexpected EOF');
+    expect(await soon(() => receiver.log.some(told))).to.equal(true);
+  });
+});
