@@ -55,6 +55,9 @@ export const JOIN_BYTES: number = 8 * 1024 * 1024;
 /** Bytes of a message that are decoded in one turn of the event loop: at worst an entry of each two. */
 export const DECODE_TURN_BYTES: number = 256 * 1024;
 
+/** A message of a stream that is so long is judged by its head before it is decoded; a shorter one costs less than that. */
+export const SURVEY_FROM_BYTES: number = 64 * 1024;
+
 /** Pieces of a body that may be short; after them each must have, on average, so many bytes. */
 export const FREE_PIECES = 256;
 export const MIN_PIECE_BYTES = 256;

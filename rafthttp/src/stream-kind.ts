@@ -1,7 +1,8 @@
 import type { NodeId } from '@raft-ts/proto';
 import { MessageDecoder, MessageEncoder } from './codec/message-codec.js';
 import { MsgAppDecoder, MsgAppEncoder } from './codec/msgapp-codec.js';
-import type { StreamDecoder, StreamEncoder } from './codec/stream-codec.js';
+import type { Judge, StreamDecoder, StreamEncoder } from './codec/stream-codec.js';
+import { MAX_MESSAGE_BYTES } from './limits.js';
 import type { Failure } from './peer-status.js';
 
 /** The two streams between a pair of members: appends have one of their own, with a denser form. */
@@ -13,7 +14,8 @@ export interface StreamRow {
   /** etcd's name for it in log lines. */
   readonly source: Failure['source'];
   encoder(): StreamEncoder;
-  decoder(from: NodeId, to: NodeId): StreamDecoder;
+  /** @param judge says why a long message must not be decoded */
+  decoder(from: NodeId, to: NodeId, judge?: Judge): StreamDecoder;
 }
 
 export const streams: Readonly<Record<StreamKind, StreamRow>> = {
@@ -21,13 +23,13 @@ export const streams: Readonly<Record<StreamKind, StreamRow>> = {
     kind: 'msgapp',
     source: 'stream MsgApp v2',
     encoder: () => new MsgAppEncoder(),
-    decoder: (from, to) => new MsgAppDecoder(from, to),
+    decoder: (from, to, judge) => new MsgAppDecoder(from, to, MAX_MESSAGE_BYTES, judge),
   },
   message: {
     kind: 'message',
     source: 'stream Message',
     encoder: () => new MessageEncoder(),
-    decoder: () => new MessageDecoder(),
+    decoder: (_from, _to, judge) => new MessageDecoder(MAX_MESSAGE_BYTES, judge),
   },
 };
 

@@ -115,7 +115,8 @@ export class StreamReader {
 
   /** Resolves when the stream is over: with undefined where it ended in order. */
   private drain(stream: IncomingMessage): Promise<unknown> {
-    const decoder = this.row.decoder(this.owner.id, this.ctx.id);
+    const { gateway } = this.ctx;
+    const decoder = this.row.decoder(this.owner.id, this.ctx.id, (head) => gateway.headRefusal(head, this.owner.id));
     const { readTimeoutMs } = this.ctx.timings;
     const { signal } = this.stopping;
     const { links } = this.owner;

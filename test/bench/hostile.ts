@@ -35,18 +35,22 @@ function resident(field: 'VmHWM' | 'VmRSS'): number {
   return Number(readFileSync('/proc/self/status', 'latin1').split(`${field}:`)[1]?.trim().split(' ')[0]) * 1024;
 }
 
+/** Milliseconds of processor time that the main thread has used. */
+function mainThreadMs(): number {
+  return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e6;
+}
+
 async function member(): Promise<void> {
   const receiver = { process: () => undefined, isIdRemoved: () => false, reportUnreachable() {}, reportSnapshot() {} };
   const transport = new HttpTransport({ id: 1n, clusterId: 0x1000n, receiver });
   const { address } = await transport.serve({ host: '127.0.0.1', port: 0 });
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
-  let cpu = process.cpuUsage();
+  let cpu = mainThreadMs();
   let base = 0;
   process.on('message', (what) => {
-    const { user, system } = process.cpuUsage(cpu);
     const usage: Usage = {
-      cpuMs: (user + system) / 1000,
+      cpuMs: mainThreadMs() - cpu,
       turnMs: delay.max / 1e6,
       peakBytes: resident('VmHWM') - base,
     };
@@ -56,7 +60,7 @@ async function member(): Promise<void> {
       writeFileSync('/proc/self/clear_refs', '5');
       base = resident('VmRSS');
       delay.reset();
-      cpu = process.cpuUsage();
+      cpu = mainThreadMs();
     }
     process.send?.(usage);
   });

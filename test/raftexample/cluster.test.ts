@@ -144,7 +144,10 @@ describe('raftexample: a member with a terminal', function () {
 
   it('stops cleanly on SIGHUP, and not if it was started with nohup', async function () {
     // util-linux's script gives a program a terminal.
-    if (spawnSync('script', ['--version']).status !== 0) return this.skip();
+    if (spawnSync('script', ['--version']).status !== 0) {
+      console.log('      skipped: no program script of util-linux');
+      return this.skip();
+    }
     for (const nohup of ['', 'nohup']) {
       const [peer] = (await freePeers(1)) as [Peer];
       const member = `--id 1 --memory --tick 20 --hello-after 0 --hello-every 50 --peers ${formatPeers([peer])}`;

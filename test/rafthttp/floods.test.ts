@@ -1,15 +1,20 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
-import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
 import type { ProcessOptions } from '@raft-ts/raft/memory-transport';
 import {
+  EnvelopeDecoder,
   FREE_PIECES,
   Inbox,
+  MAX_MESSAGE_BYTES,
   MAX_PROCESSING_BYTES,
   MAX_PROPOSAL_ENTRIES,
   MAX_SMALL_MESSAGE_BYTES,
   MAX_UNKNOWN_BYTES,
+  MessageDecoder,
+  MsgAppDecoder,
   ReceivedBytes,
+  type StreamDecoder,
   Turns,
   Waiting,
 } from '@raft-ts/rafthttp/internal';
@@ -109,6 +114,42 @@ describe('floods', () => {
         204,
       );
       expect(a.receiver.processed.map(({ entries }) => entries.length)).to.deep.equal([MAX_PROPOSAL_ENTRIES, 300_001]);
+    });
+  });
+
+  describe('a long message of a stream is judged before it is decoded', () => {
+    const long = body(message(MessageType.MsgHup, 2n, 1n), '3a00', 100_000);
+    const sized = Buffer.alloc(8);
+    sized.writeBigUInt64BE(BigInt(long.length));
+    const judged: MessageHead[] = [];
+    const judge = (head: MessageHead): string => {
+      judged.push(head);
+      return 'no';
+    };
+    const decoders: [name: string, decoder: () => StreamDecoder, frame: Buffer][] = [
+      ['message', () => new MessageDecoder(MAX_MESSAGE_BYTES, judge), Buffer.concat([sized, long])],
+      ['msgapp', () => new MsgAppDecoder(2n, 1n, MAX_MESSAGE_BYTES, judge), Buffer.concat([Buffer.of(2), sized, long])],
+    ];
+    for (const [name, decoder, frame] of decoders) {
+      it(`${name}: what is refused ends it`, () => {
+        judged.length = 0;
+        expect(() => [...decoder().push(frame)])
+          .to.throw('no')
+          .with.property('reason', 'refused');
+        expect(judged.map(({ type, entries }) => [type, entries])).to.deep.equal([[MessageType.MsgHup, 100_000]]);
+      });
+    }
+
+    it('a snapshot envelope of another kind, or with entries: refused', () => {
+      const kinds: [Buffer, string][] = [
+        [long, 'wrong raft message type'],
+        [body(message(MessageType.MsgSnap, 2n, 1n), '3a00', 100_000), 'entries or responses beside a snapshot'],
+      ];
+      for (const [bytes, text] of kinds) {
+        const size = Buffer.alloc(8);
+        size.writeBigUInt64BE(BigInt(bytes.length));
+        expect(() => new EnvelopeDecoder().push(Buffer.concat([size, bytes]))).to.throw(text);
+      }
     });
   });
 

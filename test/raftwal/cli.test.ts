@@ -219,7 +219,10 @@ describe('raft-wal', () => {
   });
 
   it('says so where its output cannot be written', async function () {
-    if (!existsSync('/dev/full')) this.skip();
+    if (!existsSync('/dev/full')) {
+      console.log('      skipped: no /dev/full');
+      this.skip();
+    }
     const { dir, storage } = await member();
     await storage.close();
     const full = openSync('/dev/full', 'w');

@@ -1,9 +1,11 @@
-import { decodeMessage, encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
+import { encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
 import { MAX_MESSAGE_BYTES } from '../limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,
-  decodeWith,
+  decodeJudged,
+  type Judge,
+  judgeNothing,
   linkHeartbeat,
   type StreamDecoder,
   type StreamEncoder,
@@ -30,13 +32,15 @@ export class MessageEncoder implements StreamEncoder {
 
 export class MessageDecoder implements StreamDecoder {
   private readonly limit: number;
+  private readonly judge: Judge;
   private readonly queue = new ByteQueue();
   /** Length of the message whose bytes come next; undefined when its length does. */
   private size: number | undefined;
 
   /** @param limit longest message, in bytes */
-  constructor(limit: number = MAX_MESSAGE_BYTES) {
+  constructor(limit: number = MAX_MESSAGE_BYTES, judge: Judge = judgeNothing) {
     this.limit = limit;
+    this.judge = judge;
   }
 
   *push(chunk: Uint8Array): Generator<Message, void> {
@@ -49,7 +53,7 @@ export class MessageDecoder implements StreamDecoder {
       }
       if (!this.queue.next(this.size)) return;
       this.size = undefined;
-      yield decodeWith(decodeMessage, this.queue);
+      yield decodeJudged(this.queue, this.judge);
     }
   }
 

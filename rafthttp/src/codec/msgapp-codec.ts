@@ -1,7 +1,6 @@
 import {
   decodeEntry,
   decodeEntryView,
-  decodeMessage,
   type Entry,
   encodeEntryHeadInto,
   encodeEntryInto,
@@ -18,7 +17,10 @@ import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limi
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,
+  decodeJudged,
   decodeWith,
+  type Judge,
+  judgeNothing,
   linkHeartbeat,
   type StreamDecoder,
   type StreamEncoder,
@@ -127,6 +129,7 @@ export class MsgAppDecoder implements StreamDecoder {
   private readonly from: NodeId;
   private readonly to: NodeId;
   private readonly limit: number;
+  private readonly judge: Judge;
   private readonly cursor = new AppendCursor();
   private readonly queue = new ByteQueue();
   private part: Part = 'type';
@@ -143,10 +146,11 @@ export class MsgAppDecoder implements StreamDecoder {
    * @param to this member
    * @param limit longest record, in bytes
    */
-  constructor(from: NodeId, to: NodeId, limit: number = MAX_MESSAGE_BYTES) {
+  constructor(from: NodeId, to: NodeId, limit: number = MAX_MESSAGE_BYTES, judge: Judge = judgeNothing) {
     this.from = from;
     this.to = to;
     this.limit = limit;
+    this.judge = judge;
   }
 
   *push(chunk: Uint8Array): Generator<Message, void> {
@@ -167,7 +171,7 @@ export class MsgAppDecoder implements StreamDecoder {
     const { queue } = this;
     if (!queue.next(this.size)) return starved;
     if (this.part === 'message') {
-      const message = decodeWith(decodeMessage, queue);
+      const message = decodeJudged(queue, this.judge);
       this.cursor.moveTo(message);
       this.expect('type', 1);
       return message;

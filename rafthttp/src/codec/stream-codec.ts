@@ -1,5 +1,15 @@
-import { type Message, MessageType, NONE, newMessage, RaftError } from '@raft-ts/proto';
-import type { Run } from './byte-queue.js';
+import {
+  decodeMessage,
+  type Message,
+  type MessageHead,
+  MessageType,
+  NONE,
+  newMessage,
+  RaftError,
+  surveyMessage,
+} from '@raft-ts/proto';
+import { SURVEY_FROM_BYTES } from '../limits.js';
+import type { ByteQueue, Run } from './byte-queue.js';
 import type { WriteBuffer } from './write-buffer.js';
 
 /** Turns messages into the bytes of one stream. One object per connection, because a stream has a state. */
@@ -25,7 +35,7 @@ export interface StreamDecoder {
 }
 
 /** What can be wrong with a stream. */
-export type StreamFault = 'limit' | 'type' | 'malformed' | 'cut';
+export type StreamFault = 'limit' | 'type' | 'malformed' | 'refused' | 'cut';
 
 export function streamError(reason: StreamFault, message: string, cause?: unknown): RaftError {
   return new RaftError('ERR_RAFT_STREAM', message, { reason, cause });
@@ -82,6 +92,28 @@ export function decodeWith<T>(decode: Decode<T>, { bytes, start, end }: Run): T 
   try {
     return decode(bytes, start, end);
   } catch (error) {
+    if (error instanceof RaftError && error.code === 'ERR_RAFT_STREAM') throw error;
     throw streamError('malformed', `rafthttp: cannot decode a record: ${String(error)}`, error);
   }
 }
+
+/** Says why a message must not be decoded, by its head; undefined if it may be. */
+export type Judge = (head: MessageHead) => string | undefined;
+
+/**
+ * The message that `queue` has found. A long one is judged before any of it is built; what is refused then comes from no
+ * correct member, and ends the stream.
+ */
+export function decodeJudged(queue: ByteQueue, judge: Judge): Message {
+  return decodeWith((bytes, start, end) => {
+    if (end - start >= SURVEY_FROM_BYTES) {
+      const { value } = surveyMessage(bytes, end - start, start, end).next();
+      const refusal = value === undefined ? undefined : judge(value);
+      if (refusal !== undefined) throw streamError('refused', refusal);
+    }
+    return decodeMessage(bytes, start, end, queue.own);
+  }, queue);
+}
+
+/** Lets every message pass. */
+export const judgeNothing: Judge = () => undefined;

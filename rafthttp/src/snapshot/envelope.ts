@@ -1,7 +1,7 @@
-import { decodeMessage, encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
 import { ByteQueue } from '../codec/byte-queue.js';
-import { decodeWith, readSize, streamError, writePosition } from '../codec/stream-codec.js';
-import { MAX_ENVELOPE_BYTES } from '../limits.js';
+import { decodeJudged, readSize, streamError, writePosition } from '../codec/stream-codec.js';
+import { MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES, MAX_UNKNOWN_BYTES } from '../limits.js';
 
 /** The envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows. */
 export function encodeEnvelope(message: Message): Buffer {
@@ -33,13 +33,22 @@ export class EnvelopeDecoder {
       this.size = readSize(head, this.limit);
     }
     if (!this.queue.next(this.size)) return undefined;
-    return { message: decodeWith(decodeMessage, this.queue), rest: this.queue.takeRest() };
+    return { message: decodeJudged(this.queue, headFault), rest: this.queue.takeRest() };
   }
 
   /** The bytes have ended without an envelope: always throws, with what etcd says. */
   end(): never {
     throw streamError('cut', this.size === undefined && this.queue.length === 0 ? 'EOF' : 'unexpected EOF');
   }
+}
+
+/** Why this is no snapshot's envelope, before any of it is built; undefined where it may be one. */
+function headFault({ type, entries, responses, metadataBytes, unknownBytes }: MessageHead): string | undefined {
+  if (type !== MessageType.MsgSnap) return 'wrong raft message type';
+  if (entries > 0 || responses > 0) return 'entries or responses beside a snapshot';
+  if (metadataBytes > MAX_METADATA_BYTES) return 'snapshot of too many members';
+  if (unknownBytes > MAX_UNKNOWN_BYTES) return 'too many unknown fields';
+  return undefined;
 }
 
 /** Why nothing of this snapshot may be stored, whatever its body; undefined where it may. */
