@@ -121,7 +121,8 @@ describe('two first starts at once', () => {
   it('give the log to one of them, whatever the second meets, and what that one acknowledged stays', async () => {
     let pause = 0;
     for (let reached = true; reached; pause++) {
-      const dir = join(scratchFolder(), 'member');
+      // The folders above it are missing too, and both make them.
+      const dir = join(scratchFolder(), 'data', 'of', 'member');
       const fs = new FaultyFs();
       let second: Promise<unknown> | undefined;
       // The second one starts, and is through, before the n-th call of the first.
