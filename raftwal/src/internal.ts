@@ -16,3 +16,4 @@ export { NodeFs, type TryLock } from './node-fs.js';
 export { contentOf, decodeRecord, decodeWalSnapshot, encodeWalSnapshot, RecordType, type WalRecord } from './record.js';
 export { type ReadFrom, Replay } from './replay.js';
 export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from './segment-name.js';
+export { decodeSnapshotFile } from './snapshot-format.js';

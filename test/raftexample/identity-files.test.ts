@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +26,14 @@ describe('raftexample: the files beside a log, call by call', () => {
     expect((error as Error).cause).to.equal(failure);
     restoreBuiltins();
     expect(readdirSync(dir).sort()).to.deep.equal(['founders', 'incarnation']);
+  });
+
+  it('a name that nobody drew is not taken over', async () => {
+    await readIdentity(dir, true, [1n]);
+    writeFileSync(join(dir, 'incarnation'), 'me\n');
+    const { incarnation } = await readIdentity(dir, false, [1n]);
+    expect(incarnation).to.match(/^[0-9a-f-]{36}$/u);
+    expect(readFileSync(join(dir, 'incarnation'), 'utf8')).to.equal(`${incarnation}\n`);
   });
 
   it('each has its name once it is durable, and the name is durable before it is used', async () => {

@@ -12,8 +12,6 @@ import {
   Incarnations,
   IncomingSnapshots,
   isIncarnation,
-  LOG_BUDGET,
-  LOG_WINDOW_MS,
   LogBudget,
   MAX_FORMER_INCARNATIONS,
   MAX_INCARNATION_LENGTH,
@@ -244,69 +242,6 @@ describe('Connections', () => {
     const stays = open();
     for (let i = 0; i < 10; i++) open().emit('close');
     expect(stays.destroyed).to.equal(false);
-  });
-});
-
-describe('LogBudget', () => {
-  beforeEach(() => timers.install());
-  afterEach(() => timers.uninstall());
-
-  const setUp = () => {
-    const lines: string[] = [];
-    const logger = {
-      ...silent,
-      warn: (text: string, fields: object) => lines.push(`${text} ${JSON.stringify(fields)}`),
-      debug: (text: string) => lines.push(`debug ${text}`),
-    };
-    const log = new LogBudget(logger, (id) => id === '2');
-    const fill = (count: number, fields: object = {}): void => {
-      for (let i = 0; i < count; i++) log.warn('refused', { ...fields, i });
-    };
-    return { lines, log, fill };
-  };
-
-  it('prints as many lines of one cause as documented, and at the end of the minute how many it left out', () => {
-    const { lines, fill } = setUp();
-    fill(LOG_BUDGET);
-    expect(lines).to.have.length(LOG_BUDGET);
-    fill(5);
-    expect(lines).to.have.length(LOG_BUDGET);
-    timers.advance(LOG_WINDOW_MS - 1);
-    expect(lines).to.have.length(LOG_BUDGET);
-    timers.advance(1);
-    expect(lines.at(-1)).to.equal('refused (repeated) {"lines-left-out":5}');
-    fill(1);
-    expect(lines).to.have.length(LOG_BUDGET + 2);
-    timers.advance(LOG_WINDOW_MS);
-    expect(lines, 'nothing was left out').to.have.length(LOG_BUDGET + 2);
-    expect(timers.pending).to.equal(0);
-  });
-
-  it('counts what is said of a peer apart', () => {
-    const { lines, fill } = setUp();
-    fill(100, { 'remote-peer-id': '3' });
-    fill(1, { 'remote-peer-id': '2' });
-    expect(lines).to.have.length(LOG_BUDGET + 1);
-  });
-
-  it('prints the same warning once in each minute', () => {
-    const { lines, log } = setUp();
-    const warnings = new Warnings(log);
-    for (let i = 0; i < 3; i++) for (const id of ['a', 'b']) warnings.warn('refused', { id });
-    expect(lines).to.have.length(2);
-    timers.advance(LOG_WINDOW_MS);
-    warnings.warn('refused', { id: 'a' });
-    expect(lines).to.have.length(4);
-  });
-
-  it('once closed, says what it left out, passes lines on, and leaves no timer', () => {
-    const { lines, log, fill } = setUp();
-    fill(LOG_BUDGET + 1);
-    log.close();
-    expect(lines.at(-1)).to.contain('"lines-left-out":1');
-    fill(1);
-    expect(lines).to.have.length(LOG_BUDGET + 2);
-    expect(timers.pending).to.equal(0);
   });
 });
 

@@ -163,6 +163,24 @@ describe('the writer of a log, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
+  it('a spare file that cannot be made is told at once, while the present one has room', async () => {
+    const warnings: string[] = [];
+    let full = false;
+    const fs = new TracedFs({
+      fault: ({ op, path }) => (full && op === 'write' && path.endsWith('1.tmp') ? { code: 'ENOSPC' } : undefined),
+    });
+    const logger = { info() {}, warn: (text: string) => warnings.push(text) };
+    const wal = await Wal.create(dir, { fs, segmentSize: SEGMENT_SIZE, logger });
+    await wal.save(undefined, [entry(1)]);
+    full = true;
+    await wal.cut();
+    for (let i = 0; i < 20; i++) await turn();
+    await wal.save(undefined, [entry(2)]);
+    expect(warnings.filter((text) => text.startsWith('the next file of the log cannot be prepared'))).to.have.length(1);
+    await wal.close();
+    expect(fs.leftOpen).to.deep.equal([]);
+  });
+
   it('a batch larger than any before leaves its memory behind', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create(dir, { fs, segmentSize: 7 << 20 });
