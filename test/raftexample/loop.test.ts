@@ -150,4 +150,24 @@ describe('raftexample: the loop over what raft hands out', () => {
       'snapshot 13, compact 12, voters 5',
     ]);
   });
+
+  it('lets ticks and peers in between while it applies many entries, and applies no more once it is stopped', async () => {
+    const many = Array.from({ length: 65_536 }, (_, i) => ({ ...entry(i + 1), data: undefined }));
+    const { calls, saves, ending, ended } = drive([readyOf({ committedEntries: many })]);
+    const lines = (): number => calls.filter((call) => call.startsWith('committed ')).length;
+    await turn();
+    saves[0]?.resolve();
+    const seen: number[] = [];
+    while (lines() < 10_000) {
+      await turn();
+      seen.push(lines());
+    }
+    const most = Math.max(...seen.map((count, i) => count - (seen[i - 1] ?? 0)));
+    expect(most, 'lines of one turn').to.be.within(1, 1024);
+    ending.abort();
+    const applying = lines();
+    await ended;
+    expect(lines(), 'after it was stopped').to.equal(applying);
+    expect(calls).not.to.include('advance');
+  });
 });
