@@ -47,6 +47,8 @@ export class Presence {
     this.waiting++;
     try {
       await this.current;
+      // The round that was under way has found this very process: members that start together wait for no second one.
+      if (sender.run === this.links.run) return 'here';
       if (performance.now() < this.unreachableUntilMs) {
         // Its answer comes too late for this request, but ends this state as soon as the member can be reached.
         void this.look();
