@@ -8,6 +8,12 @@ import { RaftError } from './errors.js';
 export const ERR_POSITION_RANGE = 'ERR_RAFT_POSITION_RANGE';
 
 /**
+ * An argument, or a part of it, is not of its type: a string in the place of bytes, a number in that of an id. `reason`
+ * names it: `data`, `message.entries[0].term`. Nothing was changed.
+ */
+export const ERR_ARGUMENT = 'ERR_RAFT_ARGUMENT';
+
+/**
  * The bytes are not an encoding of the record. `reason` says in which way: `truncated`, `varint`, `field-number`,
  * `wire-type` or `group`, which etcd refuses too; `nesting`, or `limit` for more fields, entries, responses, ids or steps
  * than a correct member sends, which etcd takes.

@@ -22,6 +22,7 @@ import {
   confStateSize,
   entrySize,
   hardStateSize,
+  lengthOf,
   messageSize,
   nestedMessageSize,
   payloadSize,
@@ -30,6 +31,7 @@ import {
 } from './size.js';
 import { allocate, MESSAGE_SLAB_SIZE, obtain, Slab } from './slab.js';
 import {
+  bytesLength,
   writeBytes,
   writeId,
   writeLength,
@@ -49,7 +51,7 @@ function writeEntryFields(buf: Uint8Array, pos: number, { type, term, index }: E
 
 function writeEntry(buf: Uint8Array, pos: number, entry: Entry): number {
   const at = writeEntryFields(buf, pos, entry);
-  return entry.data === undefined ? at : writeBytes(buf, at, 0x22, entry.data);
+  return entry.data === undefined ? at : writeBytes(buf, at, 0x22, entry.data, 'Entry.data');
 }
 
 function writeEntries(buf: Uint8Array, pos: number, entries: readonly Entry[]): number {
@@ -89,7 +91,7 @@ function writeSnapshotMetadata(buf: Uint8Array, pos: number, metadata: SnapshotM
 }
 
 function writeSnapshot(buf: Uint8Array, pos: number, snapshot: Snapshot): number {
-  const at = writeSomeBytes(buf, pos, 0x0a, snapshot.data);
+  const at = writeSomeBytes(buf, pos, 0x0a, snapshot.data, 'Snapshot.data');
   const size = snapshotMetadataSize(snapshot.metadata);
   return size === 0 ? at : writeSnapshotMetadata(buf, writeLength(buf, at, 0x12, size), snapshot.metadata);
 }
@@ -125,7 +127,7 @@ function writeMessage(buf: Uint8Array, pos: number, m: Message, depth: number): 
   if (snapshot !== undefined) at = writeSnapshotOf(buf, at, type, snapshot);
   if (m.reject) at = writeTrue(buf, at, 0x50);
   if (rejectHint !== 0) at = writePosition(buf, at, 0x58, rejectHint, 'Message.rejectHint');
-  if (context !== undefined) at = writeSomeBytes(buf, at, 0x62, context);
+  if (context !== undefined) at = writeSomeBytes(buf, at, 0x62, context, 'Message.context');
   // Almost always none, and never in the messages that matter for speed.
   if (vote !== NONE) at = writeId(buf, at, 0x68, vote, 'Message.vote');
   if (responses.length > 0) at = writeResponses(buf, at, responses, depth + 1);
@@ -146,7 +148,7 @@ function writeConfChange(buf: Uint8Array, pos: number, change: ConfChange, expli
   at = writeId(buf, at, 0x08, id, 'ConfChange.id');
   if (explicit || type !== 0) at = writeType(buf, at, 0x10, type, 'ConfChange.type');
   at = (explicit ? writePresentId : writeId)(buf, at, 0x18, nodeId, 'ConfChange.nodeId');
-  return writeSomeBytes(buf, at, 0x22, change.context);
+  return writeSomeBytes(buf, at, 0x22, change.context, 'ConfChange.context');
 }
 
 function writeConfChangeSingle(buf: Uint8Array, pos: number, change: ConfChangeSingle, explicit: boolean): number {
@@ -164,7 +166,7 @@ function writeConfChangeV2(buf: Uint8Array, pos: number, change: ConfChangeV2, e
     at = writeLength(buf, at, 0x12, confChangeSingleSize(single, explicit));
     at = writeConfChangeSingle(buf, at, single, explicit);
   }
-  return writeSomeBytes(buf, at, 0x1a, change.context);
+  return writeSomeBytes(buf, at, 0x1a, change.context, 'ConfChangeV2.context');
 }
 
 const slab = new Slab(MESSAGE_SLAB_SIZE);
@@ -181,7 +183,7 @@ function roughSize(m: Message): number {
   const { entries } = m;
   if (entries.length > FEW_ENTRIES || m.snapshot !== undefined || m.responses.length > 0)
     return Number.POSITIVE_INFINITY;
-  let size = LONGEST_HEAD + (m.context === undefined ? 0 : m.context.length);
+  let size = LONGEST_HEAD + lengthOf(m.context);
   for (let i = 0; i < entries.length; i++) size += LONGEST_ENTRY_HEAD + payloadSize(entries[i] as Entry);
   return size;
 }
@@ -194,7 +196,8 @@ function roughSize(m: Message): number {
  * copy a message that is to be kept for long, because it keeps up to 32 KiB of its neighbours.
  *
  * @throws RaftError `ERR_RAFT_POSITION_RANGE` (`reason`: the field) where a position is not an integer from 0 to
- * 2^53 - 1 or an id not a bigint from 0 to 2^64 - 1; `ERR_RAFT_ENCODE` where responses are nested too deeply.
+ * 2^53 - 1 or an id not a bigint from 0 to 2^64 - 1; `ERR_RAFT_ARGUMENT` for what is no bytes in the place of some;
+ * `ERR_RAFT_ENCODE` where responses are nested too deeply.
  */
 export function encodeMessage(message: Message, prefix = 0): Uint8Array {
   if (slab.reserve(prefix + roughSize(message))) {
@@ -237,7 +240,8 @@ export function encodeEntryInto(entry: Entry, target: Uint8Array, offset: number
  */
 export function encodeEntryHeadInto(entry: Entry, target: Uint8Array, offset: number): number {
   const at = writeEntryFields(target, offset, entry);
-  return checkRoom(target, entry.data === undefined ? at : writeLength(target, at, 0x22, entry.data.length));
+  if (entry.data === undefined) return checkRoom(target, at);
+  return checkRoom(target, writeLength(target, at, 0x22, bytesLength(entry.data, 'Entry.data')));
 }
 
 /** The bytes of a snapshot. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */

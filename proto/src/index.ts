@@ -2,7 +2,15 @@
  * `@raft-ts/proto`: etcd's raft messages as flat records (`records.ts`), who sends what (`protocol.ts`), and their bytes
  * on the wire and on disk, the same as etcd's (`raft.proto` describes them).
  */
-export { ERR_DECODE, ERR_ENCODE, ERR_POSITION_RANGE, MAX_CONF_CHANGES, MAX_ENTRIES, MAX_NESTING } from './codes.js';
+export {
+  ERR_ARGUMENT,
+  ERR_DECODE,
+  ERR_ENCODE,
+  ERR_POSITION_RANGE,
+  MAX_CONF_CHANGES,
+  MAX_ENTRIES,
+  MAX_NESTING,
+} from './codes.js';
 export {
   decodeEntry,
   decodeEntryView,

@@ -1,2 +1,21 @@
 /** For tests and sibling packages: no promise of compatibility. */
+export {
+  badArgument,
+  checkBytes,
+  checkId,
+  checkList,
+  checkOptionalBytes,
+  checkPosition,
+  confChangeFault,
+  confStateFault,
+  entriesFault,
+  type Fault,
+  hardStateFault,
+  isBytes,
+  isId,
+  isPosition,
+  messageFault,
+  refuseFault,
+  snapshotFault,
+} from './arguments.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';

@@ -67,8 +67,14 @@ function lengthDelimitedSize(length: number): number {
   return TAG + numberSize(length) + length;
 }
 
+/** Length of bytes; a number for anything else too, which the encoder refuses. */
+export function lengthOf(value: Uint8Array | undefined): number {
+  return value?.length || 0;
+}
+
 function bytesSize(value: Uint8Array | undefined): number {
-  return value === undefined || value.length === 0 ? 0 : lengthDelimitedSize(value.length);
+  const length = lengthOf(value);
+  return length === 0 ? 0 : lengthDelimitedSize(length);
 }
 
 function idsSize(ids: readonly NodeId[]): number {
@@ -87,13 +93,13 @@ export function entrySize(entry: Entry): number {
     (type === undefined ? 0 : presentTypeSize(type)) +
     positionSize(entry.term) +
     positionSize(entry.index) +
-    (data === undefined ? 0 : lengthDelimitedSize(data.length))
+    (data === undefined ? 0 : lengthDelimitedSize(lengthOf(data)))
   );
 }
 
 /** Length of an entry's data in bytes, by which etcd limits what is uncommitted and in flight; 0 where absent. */
 export function payloadSize(entry: Entry): number {
-  return entry.data === undefined ? 0 : entry.data.length;
+  return lengthOf(entry.data);
 }
 
 export function confStateSize(state: ConfState): number {

@@ -5,6 +5,7 @@
  * Varints are read here as two 32-bit halves: protobufjs would allocate a `Long` for each and accept malformed ones.
  */
 import protobuf from 'protobufjs/minimal.js';
+import { checkBytes } from './arguments.js';
 import { ERR_DECODE, LARGEST_COPY, MAX_FIELDS, MAX_NESTING, outOfRange, POSITION_RANGE } from './codes.js';
 import { RaftError } from './errors.js';
 import { idOf, smallId } from './ids.js';
@@ -13,6 +14,7 @@ import { copyBytes } from './slab.js';
 export type Reader = protobuf.Reader;
 
 export function newReader(bytes: Uint8Array): Reader {
+  checkBytes('bytes', bytes);
   return new protobuf.Reader(bytes);
 }
 
@@ -26,6 +28,7 @@ let origin = 0;
 
 /** A reader of [start, end) of `bytes`, until `closeReader`. */
 export function openReader(bytes: Uint8Array, start: number, end: number): Reader {
+  checkBytes('bytes', bytes);
   shared.buf = bytes;
   shared.pos = start;
   shared.len = end;

@@ -5,6 +5,7 @@
  * Not methods of a protobufjs `Writer`: with the position in a local variable a heartbeat takes 30 ns instead of 40,
  * and `Writer` takes -1, 1.5, NaN and bigints for something else without a word.
  */
+import { badArgument, isBytes } from './arguments.js';
 import { outOfRange, POSITION_RANGE, TYPE_RANGE } from './codes.js';
 import { highHalf, lowHalf } from './ids.js';
 
@@ -93,9 +94,15 @@ export function writeTrue(buf: Uint8Array, pos: number, tag: number): number {
   return pos + 2;
 }
 
+/** The length of these bytes. What is none has a length in JavaScript too, and would be written as other bytes. */
+export function bytesLength(value: Uint8Array, field: string): number {
+  if (isBytes(value)) return value.length;
+  throw badArgument(field, { path: '', value, allowed: 'a Uint8Array or undefined' });
+}
+
 /** Bytes. */
-export function writeBytes(buf: Uint8Array, pos: number, tag: number, value: Uint8Array): number {
-  const length = value.length;
+export function writeBytes(buf: Uint8Array, pos: number, tag: number, value: Uint8Array, field: string): number {
+  const length = bytesLength(value, field);
   const at = writeLength(buf, pos, tag, length);
   if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) buf[at + i] = value[i] as number;
   // Where a caller's buffer is too small nothing is written, and the position says so in the end.
@@ -104,8 +111,15 @@ export function writeBytes(buf: Uint8Array, pos: number, tag: number, value: Uin
 }
 
 /** Bytes; empty ones are left out. */
-export function writeSomeBytes(buf: Uint8Array, pos: number, tag: number, value: Uint8Array | undefined): number {
-  return value === undefined || value.length === 0 ? pos : writeBytes(buf, pos, tag, value);
+export function writeSomeBytes(
+  buf: Uint8Array,
+  pos: number,
+  tag: number,
+  value: Uint8Array | undefined,
+  field: string,
+): number {
+  if (value === undefined || bytesLength(value, field) === 0) return pos;
+  return writeBytes(buf, pos, tag, value, field);
 }
 
 /** The head of bytes or of a nested record. */

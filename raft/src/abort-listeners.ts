@@ -1,3 +1,5 @@
+import { badArgument } from '@raft-ts/proto/internal';
+
 /** What waits for each signal. A signal that nothing waits for has no entry, and no listener of ours. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
@@ -18,6 +20,15 @@ export function onAbort(signal: AbortSignal, abort: () => void): () => void {
   return () => {
     if (mine.delete(abort) && mine.size === 0 && waiting.get(signal) === mine) forget(signal);
   };
+}
+
+/** Why a call with this signal must not begin: the signal has aborted, or is none. */
+export function whyAborted(signal: AbortSignal | undefined): { readonly reason: unknown } | undefined {
+  if (signal === undefined) return undefined;
+  if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
+    return { reason: badArgument('signal', { path: '', value: signal, allowed: 'an AbortSignal or undefined' }) };
+  }
+  return signal.aborted ? signal : undefined;
 }
 
 function aborted(this: AbortSignal): void {

@@ -1,4 +1,5 @@
 import { type ConfChange, ConfChangeType, type Entry, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { badArgument, checkId, checkList, checkOptionalBytes } from '@raft-ts/proto/internal';
 import { marshalConfChange } from './confchange/conf-change.js';
 import { ERR_BOOTSTRAP } from './errors.js';
 import { applyConfChange } from './membership.js';
@@ -14,9 +15,10 @@ export interface Peer {
 /**
  * Writes the first entries of a new cluster: one membership change for each member, committed at term 1. Every member
  * writes them for itself, so all must be given the same peers in the same order.
- * @throws ERR_RAFT_BOOTSTRAP where there are no peers, or the log is not empty
+ * @throws ERR_RAFT_BOOTSTRAP where there are no peers, or the log is not empty; ERR_RAFT_ARGUMENT
  */
 export function bootstrap(r: Raft, peers: readonly Peer[]): void {
+  checkPeers(peers);
   if (peers.length === 0) throw new RaftError(ERR_BOOTSTRAP, 'must provide at least one peer to Bootstrap');
   if (r.raftLog.storage.lastIndex() !== 0) throw new RaftError(ERR_BOOTSTRAP, "can't bootstrap a nonempty Storage");
   r.becomeFollower(1, NONE);
@@ -32,4 +34,17 @@ export function bootstrap(r: Raft, peers: readonly Peer[]): void {
   // and applies them a second time, which changes nothing.
   r.raftLog.committed = peers.length;
   for (const cc of changes) applyConfChange(r, cc);
+}
+
+/** @throws ERR_RAFT_ARGUMENT that names the first peer that is none */
+export function checkPeers(peers: readonly Peer[]): void {
+  checkList('peers', peers);
+  for (const [i, peer] of peers.entries()) {
+    const name = `peers[${i}]`;
+    if (typeof peer !== 'object' || peer === null) {
+      throw badArgument(name, { path: '', value: peer, allowed: 'an object with an id' });
+    }
+    checkId(`${name}.id`, peer.id);
+    checkOptionalBytes(`${name}.context`, peer.context);
+  }
 }

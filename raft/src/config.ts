@@ -79,6 +79,35 @@ function checkWhole(name: keyof Config, value: number): void {
   }
 }
 
+const flags = [
+  'asyncStorageWrites',
+  'checkQuorum',
+  'preVote',
+  'disableProposalForwarding',
+  'disableConfChangeValidation',
+  'stepDownOnRemoval',
+] as const;
+const storageCalls = ['initialState', 'entries', 'term', 'lastIndex', 'firstIndex', 'snapshot'] as const;
+const loggerCalls = ['debug', 'info', 'warn', 'error'] as const;
+
+/** What a program without types gets wrong in silence: the flag 'false' would count as true. */
+function checkKinds(config: Config): void {
+  for (const name of flags) {
+    if (config[name] !== undefined && typeof config[name] !== 'boolean') refuse(`${name} must be a boolean`);
+  }
+  for (const call of storageCalls) {
+    if (typeof config.storage[call] !== 'function') refuse(`storage has no function ${call}`);
+  }
+  const { logger, random, readOnlyOption } = config;
+  for (const call of logger === undefined ? [] : loggerCalls) {
+    if (typeof logger?.[call] !== 'function') refuse(`logger has no function ${call}`);
+  }
+  if (random !== undefined && typeof random !== 'function') refuse('random must be a function');
+  if (readOnlyOption !== undefined && !['ReadOnlySafe', 'ReadOnlyLeaseBased'].includes(readOnlyOption)) {
+    refuse('readOnlyOption must be ReadOnlySafe or ReadOnlyLeaseBased');
+  }
+}
+
 /** @throws ERR_RAFT_CONFIG with etcd's text for the first field that is wrong */
 export function resolveConfig(config: Config): ResolvedConfig {
   const { id, heartbeatTick, electionTick, storage, maxInflightMsgs, maxSizePerMsg } = config;
@@ -97,6 +126,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     const value = config[name];
     if (value !== undefined || name === 'maxSizePerMsg') checkWhole(name, value as number);
   }
+  checkKinds(config);
   const maxInflightBytes = config.maxInflightBytes || Number.POSITIVE_INFINITY;
   if (maxInflightBytes < maxSizePerMsg) refuse('max inflight bytes must be >= max message size');
   const readOnlyOption = config.readOnlyOption ?? 'ReadOnlySafe';

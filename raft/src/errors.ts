@@ -27,6 +27,8 @@ export const ERR_STEP_LOCAL_MSG = 'ERR_RAFT_STEP_LOCAL_MSG';
 export const ERR_STEP_PEER_NOT_FOUND = 'ERR_RAFT_STEP_PEER_NOT_FOUND';
 /** No correct member sends this message; `reason` names the rule that it breaks. It was not stepped. */
 export const ERR_MESSAGE_INVALID = 'ERR_RAFT_MESSAGE_INVALID';
+/** The read was not asked for, anywhere; `reason` is `no-leader`. Asking again is safe. */
+export const ERR_READ_DROPPED = 'ERR_RAFT_READ_DROPPED';
 /** The node is stopped. */
 export const ERR_STOPPED = 'ERR_RAFT_STOPPED';
 /** `ready()` has a consumer already. */
@@ -60,6 +62,8 @@ const advice = {
   'hard-state-in-range':
     'The stored commit index must lie within the stored log: save entries before, or together with, the hard state.',
   'storage-failed': 'Storage threw an unexpected error, which is the cause; the member cannot go on without its log.',
+  'storage-answer':
+    'Storage must answer as its interface says, at once and not by a promise: bytes are Uint8Arrays, ids bigints, positions safe integers, and entries follow each other.',
   'conf-state-mismatch':
     'The membership that storage returned from initialState() is not one that raft can have written.',
   'snapshot-not-empty': 'Storage.snapshot() returned a snapshot of index 0 although entries are compacted.',

@@ -6,6 +6,15 @@ import {
   type Snapshot,
   type SnapshotMetadata,
 } from '@raft-ts/proto';
+import {
+  checkOptionalBytes,
+  checkPosition,
+  confStateFault,
+  entriesFault,
+  hardStateFault,
+  refuseFault,
+  snapshotFault,
+} from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import { countWithin } from './sizes.js';
 import {
@@ -50,7 +59,9 @@ export class MemoryStorage implements Storage {
     return { hardState: this.hardState, confState: this.newest.metadata.confState };
   }
 
+  /** @throws ERR_RAFT_ARGUMENT */
   setHardState(hardState: HardState): void {
+    refuseFault('hardState', hardStateFault(hardState));
     this.hardState = hardState;
   }
 
@@ -101,6 +112,7 @@ export class MemoryStorage implements Storage {
    * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new
    */
   applySnapshot(snapshot: Snapshot): void {
+    refuseFault('snapshot', snapshotFault(snapshot));
     const { index, term } = snapshot.metadata;
     const present = this.newest.metadata.index;
     if (present !== 0 && present >= index) throw storageError(ERR_SNAP_OUT_OF_DATE);
@@ -115,6 +127,9 @@ export class MemoryStorage implements Storage {
    * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new; RaftPanic where the log does not hold `index`
    */
   createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Snapshot {
+    checkPosition('index', index);
+    if (confState !== undefined) refuseFault('confState', confStateFault(confState));
+    checkOptionalBytes('data', data);
     const previous = this.newest.metadata;
     if (index <= previous.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
     if (index > this.lastIndex()) {
@@ -137,6 +152,7 @@ export class MemoryStorage implements Storage {
    * @throws ERR_RAFT_COMPACTED where they are gone already; RaftPanic where the log does not reach `index`
    */
   compact(index: number): void {
+    checkPosition('index', index);
     if (index <= this.offset) throw storageError(ERR_COMPACTED);
     if (index > this.lastIndex()) {
       throw new RaftPanic('index-in-log', `compact ${index} is out of bound lastindex(${this.lastIndex()})`);
@@ -156,6 +172,7 @@ export class MemoryStorage implements Storage {
    * @throws RaftPanic where a gap would be left
    */
   append(entries: readonly Entry[]): void {
+    refuseFault('entries', entriesFault(entries));
     const head = entries[0];
     if (head === undefined) return;
     const first = this.firstIndex();

@@ -1,4 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId } from '@raft-ts/proto';
+import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import { turnOfEventLoop } from './event-loop.js';
 import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
@@ -20,6 +21,7 @@ export class MemoryNetwork {
 
   /** Connects a member. The transport it gets reaches every member of this network that was added as a peer. */
   connect(id: NodeId, receiver: TransportReceiver): Transport {
+    checkId('id', id);
     const transport = new MemoryTransport(this, id, receiver);
     this.members.set(id, transport);
     return transport;
@@ -64,6 +66,8 @@ class MemoryTransport implements Transport {
   }
 
   send(messages: readonly Message[]): void {
+    checkList('messages', messages);
+    for (const message of messages) refuseFault('message', messageFault(message));
     if (this.stopped) return;
     for (const message of messages) {
       if (message.to === NONE || !this.peers.has(message.to)) continue;
@@ -73,6 +77,7 @@ class MemoryTransport implements Transport {
   }
 
   addPeer(id: NodeId): void {
+    checkId('id', id);
     this.peers.add(id);
   }
 
@@ -80,6 +85,7 @@ class MemoryTransport implements Transport {
   updatePeer(): void {}
 
   removePeer(id: NodeId): void {
+    checkId('id', id);
     this.peers.delete(id);
   }
 

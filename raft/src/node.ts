@@ -1,12 +1,31 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type ConfState, type Entry, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
-import { onAbort } from './abort-listeners.js';
-import type { Peer } from './bootstrap.js';
+import {
+  type ConfState,
+  ERR_ARGUMENT,
+  type Entry,
+  type Message,
+  MessageType,
+  NONE,
+  type NodeId,
+  RaftError,
+} from '@raft-ts/proto';
+import {
+  badArgument,
+  checkBytes,
+  checkId,
+  checkOptionalBytes,
+  confChangeFault,
+  messageFault,
+  refuseFault,
+} from '@raft-ts/proto/internal';
+import { onAbort, whyAborted } from './abort-listeners.js';
+import { checkPeers, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
 import {
   ERR_CONF_CHANGE_LIMIT,
   ERR_MESSAGE_INVALID,
+  ERR_READ_DROPPED,
   ERR_READY_CONSUMER,
   ERR_STOPPED,
   RaftPanic,
@@ -21,7 +40,7 @@ import type { Ready } from './ready.js';
 import { ReadyConsumer } from './ready-consumer.js';
 import { ENTRY_OVERHEAD, heldSize } from './sizes.js';
 import type { Status } from './status.js';
-import type { SnapshotStatus } from './transport.js';
+import { checkSnapshotStatus, type SnapshotStatus } from './transport.js';
 
 /** For calls that may wait. */
 export interface WaitOptions {
@@ -58,6 +77,7 @@ interface Waiter {
  * @throws RaftPanic without peers; ERR_RAFT_CONFIG
  */
 export function startNode(config: Config, peers: readonly Peer[]): Node {
+  checkPeers(peers);
   if (peers.length === 0) throw new RaftPanic('peers-for-start', 'no peers given; use RestartNode instead');
   const limited = withLimitedLogger(config);
   const rawNode = new RawNode(limited);
@@ -167,7 +187,8 @@ export class Node {
 
   /** Runs an input now, or, in the middle of another one, right after it. */
   private call<T>(input: () => T, signal: AbortSignal | undefined): Promise<T> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const aborted = whyAborted(signal);
+    if (aborted !== undefined) return Promise.reject(aborted.reason);
     if (this.running) {
       return new Promise((resolve, reject) => {
         this.inputs.push(() => this.settle(input, resolve, reject));
@@ -266,9 +287,15 @@ export class Node {
    * it does not appear. The bytes must not be changed afterwards.
    *
    * A loop that awaits this call lets timers and sockets run.
-   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's reason
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's reason;
+   * ERR_RAFT_ARGUMENT for what is no bytes
    */
   propose(data: Uint8Array | undefined, options: WaitOptions = {}): Promise<ProposalReceipt> {
+    try {
+      checkOptionalBytes('data', data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const size = ENTRY_OVERHEAD + (data?.length ?? 0);
     return this.whenLed(() => this.rawNode.propose(data), size, options.signal);
   }
@@ -278,8 +305,14 @@ export class Node {
    * @throws as `propose`; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the change is not allowed now
    */
   proposeConfChange(cc: AnyConfChange, options: WaitOptions = {}): Promise<ProposalReceipt> {
-    // A malformed change is refused now, not when a leader is found.
-    const { data } = marshalConfChange(cc);
+    let data: Uint8Array;
+    try {
+      // A malformed change is refused now, not when a leader is found.
+      refuseFault('cc', confChangeFault(cc));
+      ({ data } = marshalConfChange(cc));
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.whenLed(() => this.rawNode.proposeConfChange(cc), ENTRY_OVERHEAD + data.length, options.signal);
   }
 
@@ -294,7 +327,8 @@ export class Node {
   }
 
   private waitForLeader<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const aborted = whyAborted(signal);
+    if (aborted !== undefined) return Promise.reject(aborted.reason);
     const full = this.whyFull(size);
     if (full !== undefined) return Promise.reject(full);
     return new Promise((resolve, reject) => {
@@ -341,10 +375,13 @@ export class Node {
       try {
         this.rawNode.step(m);
       } catch (error) {
-        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID) throw error;
+        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID || error.code === ERR_ARGUMENT)
+          throw error;
       }
     };
-    if (m.type !== MessageType.MsgProp) return this.call(step, options.signal);
+    if (m?.type !== MessageType.MsgProp) return this.call(step, options.signal);
+    const fault = messageFault(m);
+    if (fault !== undefined) return Promise.reject(badArgument('message', fault));
     // Wherever it came from, it is this member that hands it on.
     m.from = this.rawNode.raft.id;
     return this.whenLed(step, heldSize(m.entries), options.signal);
@@ -403,10 +440,15 @@ export class Node {
 
   /**
    * Asks for an index at which a read is linearizable; see `RawNode.readIndex`. The answer comes in a Ready.
-   * @throws ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum confirms
+   * @throws ERR_RAFT_READ_DROPPED with reason `no-leader`, where nobody could answer: ask again when a leader is known;
+   * ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum confirms
    */
   readIndex(context: Uint8Array, options: WaitOptions = {}): Promise<void> {
     return this.call(() => {
+      checkBytes('context', context);
+      if (this.rawNode.raft.lead === NONE) {
+        throw new RaftError(ERR_READ_DROPPED, 'raft read dropped: no leader is known', { reason: 'no-leader' });
+      }
       const full = readsAreFull(this.rawNode.raft, context.length);
       if (full !== undefined) throw tooManyWaiters('too many reads wait for a quorum to confirm the leader', full);
       this.rawNode.readIndex(context);
@@ -415,11 +457,14 @@ export class Node {
 
   /** The transport could not deliver to this member. */
   reportUnreachable(id: NodeId): void {
+    checkId('id', id);
     this.report(() => this.rawNode.reportUnreachable(id));
   }
 
   /** What became of a snapshot to this member. */
   reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+    checkId('id', id);
+    checkSnapshotStatus(status);
     this.report(() => this.rawNode.reportSnapshot(id, status));
   }
 

@@ -1,4 +1,13 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
+import {
+  badArgument,
+  confStateFault,
+  entriesFault,
+  type Fault,
+  hardStateFault,
+  isPosition,
+  snapshotFault,
+} from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId, LogSlice } from './log-slice.js';
 import type { Logger } from './logger.js';
@@ -70,11 +79,14 @@ export class RaftLog {
 
   /** What storage had when the member started. */
   initialState(): InitialState {
+    let state: InitialState;
     try {
-      return this.storage.initialState();
+      state = this.storage.initialState();
     } catch (error) {
       throw storagePanic(error);
     }
+    refuseAnswer('initialState()', initialStateFault(state));
+    return state;
   }
 
   firstIndex(): number {
@@ -92,11 +104,14 @@ export class RaftLog {
     // The entry before the first one has a term too: that of the snapshot.
     if (index + 1 < this.firstIndex()) return 'compacted';
     if (index > this.lastIndex()) return 'unavailable';
+    let stored: number;
     try {
-      return this.storage.term(index);
+      stored = this.storage.term(index);
     } catch (error) {
       return missing(error);
     }
+    if (!isPosition(stored)) refuseAnswer(`term(${index})`, noPosition(stored));
+    return stored;
   }
 
   /** The term of the entry at this index; 0 where there is none to be had, which no entry has. */
@@ -192,12 +207,16 @@ export class RaftLog {
   }
 
   private stored(lo: number, hi: number, maxSize: number): readonly Entry[] | 'compacted' {
+    let entries: readonly Entry[];
     try {
-      return this.storage.entries(lo, hi, maxSize);
+      entries = this.storage.entries(lo, hi, maxSize);
     } catch (error) {
       if (missing(error) === 'compacted') return 'compacted';
       throw new RaftPanic('storage-lost-entries', `entries[${lo}:${hi}) is unavailable from storage`, error);
     }
+    const fault = entriesFault(entries) ?? sequenceFault(entries, lo, hi);
+    if (fault !== undefined) refuseAnswer(`entries(${lo}, ${hi})`, fault);
+    return entries;
   }
 
   /**
@@ -208,7 +227,6 @@ export class RaftLog {
     for (let at = lo; at < hi; ) {
       const page = this.slice(at, hi, pageSize);
       if (typeof page === 'string') return missingText(page);
-      if (page.length === 0) return `got 0 entries in [${at}, ${hi})`;
       if (visit(page)) return true;
       at += page.length;
     }
@@ -218,12 +236,15 @@ export class RaftLog {
   /** The newest snapshot; `undefined` where storage is still making it. */
   snapshot(): Snapshot | undefined {
     if (this.unstable.snapshot !== undefined) return this.unstable.snapshot;
+    let snapshot: Snapshot;
     try {
-      return this.storage.snapshot();
+      snapshot = this.storage.snapshot();
     } catch (error) {
       if (isStorageError(error, ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE)) return undefined;
       throw storagePanic(error);
     }
+    refuseAnswer('snapshot()', snapshotFault(snapshot));
+    return snapshot;
   }
 
   // Growing
@@ -374,18 +395,53 @@ function storagePanic(error: unknown): RaftPanic {
   return new RaftPanic('storage-failed', error instanceof Error ? error.message : String(error), error);
 }
 
-function storedFirstIndex(storage: Storage): number {
-  try {
-    return storage.firstIndex();
-  } catch (error) {
-    throw storagePanic(error);
+/** Says that storage gave what it never may. */
+function refuseAnswer(call: string, fault: Fault | undefined): void {
+  if (fault === undefined) return;
+  const { message } = badArgument(`Storage.${call}`, fault);
+  throw new RaftPanic('storage-answer', message);
+}
+
+function noPosition(value: unknown): Fault {
+  return { path: '', value, allowed: 'an integer from 0 to 2^53 - 1' };
+}
+
+function initialStateFault(state: InitialState): Fault | undefined {
+  if (typeof state !== 'object' || state === null) return { path: '', value: state, allowed: 'an object' };
+  const { hardState, confState } = state;
+  const inHardState = hardState === undefined ? undefined : hardStateFault(hardState);
+  if (inHardState !== undefined) return { ...inHardState, path: `.hardState${inHardState.path}` };
+  const inConfState = confStateFault(confState);
+  return inConfState && { ...inConfState, path: `.confState${inConfState.path}` };
+}
+
+/** Storage may give a beginning of [lo, hi), one entry at least. */
+function sequenceFault(entries: readonly Entry[], lo: number, hi: number): Fault | undefined {
+  if (entries.length === 0 || entries.length > hi - lo) {
+    return { path: '.length', value: entries.length, allowed: `1 to ${hi - lo}` };
   }
+  for (let i = 0; i < entries.length; i++) {
+    const { index } = entries[i] as Entry;
+    if (index !== lo + i) return { path: `[${i}].index`, value: index, allowed: `${lo + i}` };
+  }
+  return undefined;
+}
+
+function storedFirstIndex(storage: Storage): number {
+  return storedIndex('firstIndex()', () => storage.firstIndex());
 }
 
 function storedLastIndex(storage: Storage): number {
+  return storedIndex('lastIndex()', () => storage.lastIndex());
+}
+
+function storedIndex(call: string, read: () => number): number {
+  let index: number;
   try {
-    return storage.lastIndex();
+    index = read();
   } catch (error) {
     throw storagePanic(error);
   }
+  if (!isPosition(index)) refuseAnswer(call, noPosition(index));
+  return index;
 }

@@ -14,6 +14,14 @@ import {
   RaftError,
   type Snapshot,
 } from '@raft-ts/proto';
+import {
+  checkBytes,
+  checkId,
+  checkOptionalBytes,
+  confChangeFault,
+  messageFault,
+  refuseFault,
+} from '@raft-ts/proto/internal';
 import { bootstrap, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
@@ -33,7 +41,7 @@ import { mustSync, type Ready } from './ready.js';
 import { entriesSize, messageHeldSize } from './sizes.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import type { Progress } from './tracker/progress.js';
-import type { SnapshotStatus } from './transport.js';
+import { checkSnapshotStatus, type SnapshotStatus } from './transport.js';
 import { isStorageThread, validateIncoming } from './validate-incoming.js';
 
 /** What a proposal came to on this member: it is in the leader's log, or on its way there. Neither is committed. */
@@ -112,9 +120,10 @@ export class RawNode {
 
   /**
    * Asks for this payload to be appended. The bytes belong to the log afterwards and must not be changed.
-   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`: it was not appended
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`: it was not appended; ERR_RAFT_ARGUMENT for what is no bytes
    */
   propose(data: Uint8Array | undefined): ProposalReceipt {
+    checkOptionalBytes('data', data);
     const m = newMessage(MessageType.MsgProp, NONE);
     m.from = this.raft.id;
     m.entries = [{ type: undefined, term: 0, index: 0, data }];
@@ -127,6 +136,7 @@ export class RawNode {
    * change is not allowed now (an empty entry was appended instead, as etcd does)
    */
   proposeConfChange(cc: AnyConfChange): ProposalReceipt {
+    refuseFault('cc', confChangeFault(cc));
     const { type, data } = marshalConfChange(cc);
     const m = newMessage(MessageType.MsgProp, NONE);
     m.entries = [{ type, term: 0, index: 0, data }];
@@ -141,6 +151,7 @@ export class RawNode {
    * configuration is unchanged
    */
   applyConfChange(cc: AnyConfChange): ConfState {
+    refuseFault('cc', confChangeFault(cc));
     return applyConfChange(this.raft, cc);
   }
 
@@ -161,16 +172,19 @@ export class RawNode {
    * @throws ERR_RAFT_CONF_CHANGE_INVALID where it would not
    */
   checkConfChange(cc: AnyConfChange): void {
+    refuseFault('cc', confChangeFault(cc));
     tryConfChange(this.raft, cc);
   }
 
   /**
    * Takes in a message from another member, or from a storage thread. It belongs to raft afterwards.
    * @throws ERR_RAFT_STEP_LOCAL_MSG, ERR_RAFT_STEP_PEER_NOT_FOUND for what no peer of this member may send;
-   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The
+   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_ARGUMENT for what is no message, with a `reason`
+   * that names the field; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The
    * state is then unchanged.
    */
   step(m: Message): void {
+    refuseFault('message', messageFault(m));
     const outcome = this.admit(m) ? this.raft.step(m) : undefined;
     if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);
   }
@@ -211,6 +225,7 @@ export class RawNode {
 
   /** The transport could not deliver to this member: send less ahead until it answers again. */
   reportUnreachable(id: NodeId): void {
+    checkId('id', id);
     const m = newMessage(MessageType.MsgUnreachable, NONE);
     m.from = id;
     this.raft.step(m);
@@ -218,6 +233,8 @@ export class RawNode {
 
   /** What became of a snapshot to this member. Without it the leader would wait for the snapshot for ever. */
   reportSnapshot(id: NodeId, result: SnapshotStatus): void {
+    checkId('id', id);
+    checkSnapshotStatus(result);
     const m = newMessage(MessageType.MsgSnapStatus, NONE);
     m.from = id;
     m.reject = result === 'failure';
@@ -226,6 +243,7 @@ export class RawNode {
 
   /** Hand leadership to this member. It may fail; watch `Ready.softState`. */
   transferLeadership(transferee: NodeId): void {
+    checkId('transferee', transferee);
     const m = newMessage(MessageType.MsgTransferLeader, NONE);
     m.from = transferee;
     this.raft.step(m);
@@ -242,6 +260,7 @@ export class RawNode {
    * @param context tells the request from others; unique for each
    */
   readIndex(context: Uint8Array): void {
+    checkBytes('context', context);
     const m = newMessage(MessageType.MsgReadIndex, NONE);
     m.entries = [{ type: undefined, term: 0, index: 0, data: context }];
     this.raft.step(m);

@@ -1,4 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
 import { BusyPoll } from './busy-poll.js';
@@ -69,8 +70,8 @@ export class HttpTransport implements Transport {
     const { id, clusterId, receiver } = options;
     const isPeer = (text: string): boolean => this.peers.has(parseId(text) ?? NONE);
     const logger = new LogBudget(printableLogger(options.logger ?? silent), isPeer);
-    checkId('id', id, 1n);
-    checkId('clusterId', clusterId, 0n);
+    checkOptionId('id', id, 1n);
+    checkOptionId('clusterId', clusterId, 0n);
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
     const own = ownIncarnation(options.incarnation);
     const ownHeaders = {
@@ -131,7 +132,10 @@ export class HttpTransport implements Transport {
     return this.ctx.incarnations.own;
   }
 
+  /** @throws RaftError `ERR_RAFT_ARGUMENT` for what is no message, before any is sent */
   send(messages: readonly Message[]): void {
+    checkList('messages', messages);
+    for (const [i, message] of messages.entries()) refuseFault(`messages[${i}]`, messageFault(message));
     for (const message of messages) {
       if (message.to === NONE) continue;
       const target = this.find(message.to);
@@ -167,6 +171,7 @@ export class HttpTransport implements Transport {
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
   addPeer(id: NodeId, urls: readonly string[]): void {
+    checkMember(id, urls);
     if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id)) return;
     this.peers.set(id, new Peer(this.ctx, id, urls));
     this.learned.forget(id);
@@ -180,6 +185,7 @@ export class HttpTransport implements Transport {
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
   addRemote(id: NodeId, urls: readonly string[]): void {
+    checkMember(id, urls);
     if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id) || this.remotes.has(id)) return;
     this.remotes.set(id, new Remote(this.ctx, id, urls));
     this.learned.forget(id);
@@ -188,6 +194,7 @@ export class HttpTransport implements Transport {
 
   /** @throws RaftError `ERR_RAFT_PEER_URL` */
   updatePeer(id: NodeId, urls: readonly string[]): void {
+    checkMember(id, urls);
     const peer = this.peers.get(id);
     if (peer === undefined) return;
     peer.update(urls);
@@ -195,6 +202,7 @@ export class HttpTransport implements Transport {
   }
 
   removePeer(id: NodeId): void {
+    checkId('id', id);
     const peer = this.peers.get(id);
     if (peer === undefined) return;
     this.peers.delete(id);
@@ -330,9 +338,15 @@ export class HttpTransport implements Transport {
   }
 }
 
-function checkId(name: string, id: bigint, min: bigint): void {
-  if (id >= min && id < 2n ** 64n) return;
-  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${id}`);
+/** @throws RaftError `ERR_RAFT_ARGUMENT`: a string in the place of the list would be taken for a list of letters */
+function checkMember(id: NodeId, urls: readonly string[]): void {
+  checkId('id', id);
+  checkList('urls', urls);
+}
+
+function checkOptionId(name: string, id: bigint, min: bigint): void {
+  if (typeof id === 'bigint' && id >= min && id < 2n ** 64n) return;
+  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${String(id)}`);
 }
 
 function connectionLimit(option: number | undefined, logger: TransportLogger): number {

@@ -7,6 +7,15 @@ import {
   type Snapshot,
   type SnapshotMetadata,
 } from '@raft-ts/proto';
+import {
+  checkOptionalBytes,
+  checkPosition,
+  confStateFault,
+  entriesFault,
+  hardStateFault,
+  refuseFault,
+  snapshotFault,
+} from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
 import { codedFs } from './coded-fs.js';
 import { makeDirectories } from './directories.js';
@@ -192,6 +201,7 @@ export class DurableStorage implements Storage {
    */
   save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
     try {
+      if (snapshot !== undefined) refuseFault('snapshot', snapshotFault(snapshot));
       const news = snapshot !== undefined && snapshot.metadata.index > 0 ? snapshot : undefined;
       this.check(hardState, entries, news);
       if (news !== undefined) {
@@ -221,6 +231,9 @@ export class DurableStorage implements Storage {
     confState: ConfState | undefined,
     data: Uint8Array | undefined,
   ): Promise<Snapshot> {
+    checkPosition('index', index);
+    if (confState !== undefined) refuseFault('confState', confStateFault(confState));
+    checkOptionalBytes('data', data);
     const { metadata: previous } = this.newest;
     if (index <= previous.index) throw storageError('ERR_RAFT_SNAP_OUT_OF_DATE');
     const term = this.view.term(index);
@@ -243,6 +256,7 @@ export class DurableStorage implements Storage {
    * stand for what is dropped
    */
   compact(index: number): void {
+    checkPosition('index', index);
     const { index: newest } = this.newest.metadata;
     if (index > newest)
       throw new WalError(ERR_WAL_INVALID, `compact ${index} lies above the newest snapshot, ${newest}`);
@@ -273,6 +287,8 @@ export class DurableStorage implements Storage {
         cause: this.broken,
       });
     }
+    if (hardState !== undefined) refuseFault('hardState', hardStateFault(hardState));
+    refuseFault('entries', entriesFault(entries));
     const refuse = (text: string): WalError => new WalError(ERR_WAL_INVALID, text);
     const { index } = snapshot?.metadata ?? { index: 0 };
     if (snapshot !== undefined) {

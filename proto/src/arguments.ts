@@ -1,0 +1,256 @@
+/**
+ * Checks of what a JavaScript caller hands over. Types do not hold at run time: a string in the place of bytes has a
+ * length too, would be counted, replicated and written as something else on each member. So each value is looked at
+ * where it comes in, before anything is changed.
+ *
+ * The functions named `…Fault` return what is wrong, and allocate nothing where nothing is.
+ */
+import { ERR_ARGUMENT, ID_RANGE, MAX_NESTING, POSITION_RANGE } from './codes.js';
+import { RaftError } from './errors.js';
+import type { ConfChange, ConfChangeV2, ConfState, Entry, HardState, Message, Snapshot } from './records.js';
+
+/** What is wrong with a value: where in it (`''` for the value itself), what stands there, and what may. */
+export interface Fault {
+  readonly path: string;
+  readonly value: unknown;
+  readonly allowed: string;
+}
+
+const BYTES = 'a Uint8Array';
+const BYTES_OR_NONE = 'a Uint8Array or undefined';
+const LIST = 'an array';
+const RECORD = 'an object';
+const FLAG = 'a boolean';
+const SMALL_NUMBER = 'a number';
+
+// What a typed array really is, whichever realm (a worker's context, a test runner's) it comes from, and whatever it
+// says it is. `instanceof` knows one realm only.
+const typedArrayTag: PropertyDescriptor | undefined = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+);
+const typedArrayName = (typedArrayTag as { readonly get: (this: unknown) => string | undefined }).get;
+
+/** Is this a Uint8Array (or Buffer) of any realm? */
+export function isBytes(value: unknown): value is Uint8Array {
+  return typedArrayName.call(value) === 'Uint8Array';
+}
+
+const LARGEST_ID = 2n ** 64n - 1n;
+
+export function isId(value: unknown): value is bigint {
+  return typeof value === 'bigint' && value >= 0n && value <= LARGEST_ID;
+}
+
+export function isPosition(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isRecord(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Says that an argument, or a part of it, is wrong. */
+export function badArgument(name: string, { path, value, allowed }: Fault): RaftError {
+  const field = `${name}${path}`;
+  return new RaftError(ERR_ARGUMENT, `${field} is ${describeValue(value)}; allowed: ${allowed}`, { reason: field });
+}
+
+/** The kind of a value, and the value where it is short. */
+function describeValue(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `a string of length ${value.length}`;
+    case 'bigint':
+      return `${value}n`;
+    case 'function':
+      return 'a function';
+    case 'object':
+      return value === null ? 'null' : `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+    default:
+      return String(value);
+  }
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` for the fault, where there is one */
+export function refuseFault(name: string, fault: Fault | undefined): void {
+  if (fault !== undefined) throw badArgument(name, fault);
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless these are bytes */
+export function checkBytes(name: string, value: unknown): void {
+  if (!isBytes(value)) throw badArgument(name, { path: '', value, allowed: BYTES });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless these are bytes, or undefined */
+export function checkOptionalBytes(name: string, value: unknown): void {
+  if (value !== undefined && !isBytes(value)) throw badArgument(name, { path: '', value, allowed: BYTES_OR_NONE });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is a bigint of 64 bits */
+export function checkId(name: string, value: unknown): void {
+  if (!isId(value)) throw badArgument(name, { path: '', value, allowed: ID_RANGE });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is a safe integer that is not negative */
+export function checkPosition(name: string, value: unknown): void {
+  if (!isPosition(value)) throw badArgument(name, { path: '', value, allowed: POSITION_RANGE });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is an array */
+export function checkList(name: string, value: unknown): void {
+  if (!Array.isArray(value)) throw badArgument(name, { path: '', value, allowed: LIST });
+}
+
+function within(prefix: string, fault: Fault): Fault {
+  return { ...fault, path: `${prefix}${fault.path}` };
+}
+
+function positionFault(path: string, value: unknown): Fault | undefined {
+  return isPosition(value) ? undefined : { path, value, allowed: POSITION_RANGE };
+}
+
+function optionalBytesFault(path: string, value: unknown): Fault | undefined {
+  return value === undefined || isBytes(value) ? undefined : { path, value, allowed: BYTES_OR_NONE };
+}
+
+function entryFault(entry: Entry, largest: number): Fault | undefined {
+  if (!isRecord(entry)) return { path: '', value: entry, allowed: RECORD };
+  const { type, term, index, data } = entry;
+  if (type !== undefined && typeof type !== 'number') return { path: '.type', value: type, allowed: SMALL_NUMBER };
+  if (!isWhole(term, largest)) return { path: '.term', value: term, allowed: POSITION_RANGE };
+  if (!isWhole(index, largest)) return { path: '.index', value: index, allowed: POSITION_RANGE };
+  return data === undefined || isBytes(data) ? undefined : { path: '.data', value: data, allowed: BYTES_OR_NONE };
+}
+
+function isWhole(value: unknown, largest: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= largest;
+}
+
+/** @param largest highest position that is let through: a receiver may have a rule, and a code, of its own for those above */
+export function entriesFault(entries: readonly Entry[], largest: number = Number.MAX_SAFE_INTEGER): Fault | undefined {
+  if (!Array.isArray(entries)) return { path: '', value: entries, allowed: LIST };
+  for (let i = 0; i < entries.length; i++) {
+    const fault = entryFault(entries[i] as Entry, largest);
+    if (fault !== undefined) return within(`[${i}]`, fault);
+  }
+  return undefined;
+}
+
+function idsFault(path: string, ids: readonly bigint[]): Fault | undefined {
+  if (!Array.isArray(ids)) return { path, value: ids, allowed: LIST };
+  const at = ids.findIndex((id) => !isId(id));
+  return at < 0 ? undefined : { path: `${path}[${at}]`, value: ids[at], allowed: ID_RANGE };
+}
+
+export function confStateFault(state: ConfState): Fault | undefined {
+  if (!isRecord(state)) return { path: '', value: state, allowed: RECORD };
+  const { voters, learners, votersOutgoing, learnersNext, autoLeave } = state;
+  return (
+    idsFault('.voters', voters) ??
+    idsFault('.learners', learners) ??
+    idsFault('.votersOutgoing', votersOutgoing) ??
+    idsFault('.learnersNext', learnersNext) ??
+    (typeof autoLeave === 'boolean' ? undefined : { path: '.autoLeave', value: autoLeave, allowed: FLAG })
+  );
+}
+
+export function hardStateFault(state: HardState): Fault | undefined {
+  if (!isRecord(state)) return { path: '', value: state, allowed: RECORD };
+  const { term, vote, commit } = state;
+  return (
+    positionFault('.term', term) ??
+    (isId(vote) ? undefined : { path: '.vote', value: vote, allowed: ID_RANGE }) ??
+    positionFault('.commit', commit)
+  );
+}
+
+export function snapshotFault(snapshot: Snapshot): Fault | undefined {
+  if (!isRecord(snapshot)) return { path: '', value: snapshot, allowed: RECORD };
+  const { data, metadata } = snapshot;
+  if (!isRecord(metadata)) return { path: '.metadata', value: metadata, allowed: RECORD };
+  const confState = confStateFault(metadata.confState);
+  if (confState !== undefined) return within('.metadata.confState', confState);
+  return (
+    optionalBytesFault('.data', data) ??
+    positionFault('.metadata.index', metadata.index) ??
+    positionFault('.metadata.term', metadata.term)
+  );
+}
+
+/** Fault of a membership change of either form. */
+export function confChangeFault(cc: ConfChange | ConfChangeV2): Fault | undefined {
+  if (!isRecord(cc)) return { path: '', value: cc, allowed: RECORD };
+  if (!('changes' in cc)) {
+    if (!isId(cc.id)) return { path: '.id', value: cc.id, allowed: ID_RANGE };
+    return singleFault('', cc) ?? optionalBytesFault('.context', cc.context);
+  }
+  const { transition, changes, context } = cc;
+  if (typeof transition !== 'number') return { path: '.transition', value: transition, allowed: SMALL_NUMBER };
+  if (!Array.isArray(changes)) return { path: '.changes', value: changes, allowed: LIST };
+  for (const [i, change] of changes.entries()) {
+    const path = `.changes[${i}]`;
+    const fault = isRecord(change) ? singleFault(path, change) : { path, value: change, allowed: RECORD };
+    if (fault !== undefined) return fault;
+  }
+  return optionalBytesFault('.context', context);
+}
+
+function singleFault(path: string, { type, nodeId }: Pick<ConfChange, 'type' | 'nodeId'>): Fault | undefined {
+  if (typeof type !== 'number') return { path: `${path}.type`, value: type, allowed: SMALL_NUMBER };
+  return isId(nodeId) ? undefined : { path: `${path}.nodeId`, value: nodeId, allowed: ID_RANGE };
+}
+
+/** Looks at the types of every field; whether the numbers make sense together is the receiver's to say. */
+export function messageFault(m: Message, depth = 0): Fault | undefined {
+  if (!isRecord(m)) return { path: '', value: m, allowed: RECORD };
+  const { entries, snapshot, context, responses } = m;
+  if (
+    typeof m.type === 'number' &&
+    typeof m.term === 'number' &&
+    typeof m.logTerm === 'number' &&
+    typeof m.index === 'number' &&
+    typeof m.rejectHint === 'number' &&
+    typeof m.reject === 'boolean' &&
+    Number.isInteger(m.commit) &&
+    typeof m.to === 'bigint' &&
+    typeof m.vote === 'bigint' &&
+    isId(m.from) &&
+    context === undefined &&
+    snapshot === undefined &&
+    Array.isArray(responses) &&
+    responses.length === 0
+  ) {
+    // Almost every message: what is left to see are its entries.
+    if (Array.isArray(entries) && entries.length === 0) return undefined;
+    const fault = entriesFault(entries, Number.MAX_VALUE);
+    return fault === undefined ? undefined : within('.entries', fault);
+  }
+  return scalarFault(m) ?? nestedFault(m, depth);
+}
+
+function scalarFault(m: Message): Fault | undefined {
+  for (const field of ['type', 'term', 'logTerm', 'index', 'rejectHint'] as const) {
+    if (typeof m[field] !== 'number') return { path: `.${field}`, value: m[field], allowed: SMALL_NUMBER };
+  }
+  for (const field of ['to', 'from', 'vote'] as const) {
+    if (!isId(m[field])) return { path: `.${field}`, value: m[field], allowed: ID_RANGE };
+  }
+  if (typeof m.reject !== 'boolean') return { path: '.reject', value: m.reject, allowed: FLAG };
+  // Commit indexes beyond the log are the receiver's to judge; but one that is no number would become its own.
+  if (!Number.isInteger(m.commit)) return { path: '.commit', value: m.commit, allowed: 'an integer' };
+  return optionalBytesFault('.context', m.context);
+}
+
+function nestedFault({ entries, snapshot, responses }: Message, depth: number): Fault | undefined {
+  const inEntries = entriesFault(entries, Number.MAX_VALUE);
+  if (inEntries !== undefined) return within('.entries', inEntries);
+  const inSnapshot = snapshot === undefined ? undefined : snapshotFault(snapshot);
+  if (inSnapshot !== undefined) return within('.snapshot', inSnapshot);
+  if (!Array.isArray(responses) || depth >= MAX_NESTING) return { path: '.responses', value: responses, allowed: LIST };
+  for (const [i, response] of responses.entries()) {
+    const fault = messageFault(response, depth + 1);
+    if (fault !== undefined) return within(`.responses[${i}]`, fault);
+  }
+  return undefined;
+}
