@@ -27,7 +27,12 @@ export interface Config {
   readonly maxSizePerMsg: number;
   /** How many appends may be under way to a follower. Greater than 0. */
   readonly maxInflightMsgs: number;
-  /** Last index that the application has applied: entries up to it are not handed out again. Default 0. */
+  /**
+   * Last index that the application has applied, where it keeps its own state and index: entries up to it are not
+   * handed out again. It may lie above the commit that storage found (commits are written lazily), but neither beyond the
+   * log nor before it. Membership changes up to it are carried out from the log: an application that rejects changes
+   * keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default: everything after the snapshot is handed out.
+   */
   readonly applied?: number;
   /** Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`. */
   readonly asyncStorageWrites?: boolean;

@@ -55,8 +55,7 @@ const advice = {
   'advance-before-ready': 'Call advance() once the work of a Ready is done, before the next ready().',
   'advance-in-async-mode':
     'With asyncStorageWrites, deliver the responses of the storage messages; never call advance().',
-  'applied-in-range':
-    'Config.applied must be an index that this log has committed, and responses of MsgStorageApply must be delivered once, in order.',
+  'applied-in-range': 'Responses of MsgStorageApply must be delivered once, in order.',
   'storage-lost-entries':
     'Storage must give every entry between its firstIndex and lastIndex, and the log must be what raft last saw: do not start from an older copy of it.',
   'hard-state-in-range':

@@ -408,7 +408,10 @@ function noPosition(value: unknown): Fault {
 
 function initialStateFault(state: InitialState): Fault | undefined {
   if (typeof state !== 'object' || state === null) return { path: '', value: state, allowed: 'an object' };
-  const { hardState, confState } = state;
+  const { hardState, confState, confStateIndex } = state;
+  if (confStateIndex !== undefined && !isPosition(confStateIndex)) {
+    return { ...noPosition(confStateIndex), path: '.confStateIndex' };
+  }
   const inHardState = hardState === undefined ? undefined : hardStateFault(hardState);
   if (inHardState !== undefined) return { ...inHardState, path: `.hardState${inHardState.path}` };
   const inConfState = confStateFault(confState);

@@ -19,6 +19,7 @@ import { RaftLog } from './raft-log.js';
 import { ReadOnly, type ReadState } from './read-only.js';
 import { isEmptyHardState } from './ready.js';
 import { appendEntry, reduceUncommittedSize } from './replication.js';
+import { resumeAfter } from './resume.js';
 import { entriesSize, payloadsSize } from './sizes.js';
 import { stepCandidate } from './step-candidate.js';
 import { stepFollower } from './step-follower.js';
@@ -61,6 +62,8 @@ export class Raft {
   /** Whom it voted for in this term; 0: nobody. */
   vote: NodeId = NONE;
   readonly raftLog: RaftLog;
+  /** The commit that storage held at the start: what Config.applied raised above it has yet to be saved. */
+  storedCommit = 0;
 
   // Volatile, in every role.
 
@@ -141,11 +144,13 @@ export class Raft {
   }
 
   private start(applied: number): void {
-    const { hardState, confState } = this.raftLog.initialState();
+    const initial = this.raftLog.initialState();
+    const { hardState, confState } = initial;
     const last = this.raftLog.lastEntryId();
     restoreConfState(this, confState);
     if (hardState !== undefined && !isEmptyHardState(hardState)) this.loadState(hardState);
-    if (applied > 0) this.raftLog.appliedTo(applied, 0);
+    this.storedCommit = this.raftLog.committed;
+    if (applied > 0) resumeAfter(this, applied, initial);
     this.becomeFollower(this.term, NONE);
     const peers = describeIds(this.trk.voterNodes()).slice(1, -1).replaceAll(' ', ',');
     this.logger.info(

@@ -97,7 +97,8 @@ export class RawNode {
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
     this.prevLead = this.raft.lead;
     this.prevState = this.raft.state;
-    this.prevHardState = this.raft.hardState();
+    // A commit that was raised to Config.applied is news to storage: the first Ready saves it.
+    this.prevHardState = { ...this.raft.hardState(), commit: this.raft.storedCommit };
   }
 
   // Inputs

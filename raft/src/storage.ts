@@ -4,8 +4,14 @@ import { type ConfState, type Entry, type HardState, RaftError, type Snapshot } 
 export interface InitialState {
   /** `undefined` where none was ever saved. */
   readonly hardState: HardState | undefined;
-  /** The membership at the snapshot's index. */
+  /** The membership at `confStateIndex`. */
   readonly confState: ConfState;
+  /**
+   * The index up to which `confState` counts. Default: that of `snapshot()`. A storage that keeps the latest ConfState,
+   * as `applyConfChange` returns it, says here which entry it belongs to: with `Config.applied` the changes after it, up to
+   * `applied`, are carried out at the start.
+   */
+  readonly confStateIndex?: number;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   describeConfState,
   type Entry,
   type HardState,
+  type InitialState,
   isEmptyHardState,
   isEmptySnap,
   type Logger,
@@ -36,12 +37,34 @@ export type Answer =
 /** Storage that can be told to have no snapshot at hand. */
 class SessionStorage extends MemoryStorage {
   busy = false;
+  /** etcd skips the membership changes up to `applied`: to it the ConfState counts there, whatever the snapshot. */
+  applied = 0;
+
+  override initialState(): InitialState {
+    return this.applied === 0 ? super.initialState() : { ...super.initialState(), confStateIndex: this.applied };
+  }
 
   override snapshot(): Snapshot {
     if (this.busy) {
       throw new RaftError('ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE', 'snapshot is temporarily unavailable');
     }
     return super.snapshot();
+  }
+}
+
+/** Starts a member. Where `applied` lies outside the log we refuse with a code, and etcd panics with this text. */
+function orEtcdsPanic(config: Config): RawNode {
+  try {
+    return new RawNode(config);
+  } catch (error) {
+    if (!(error instanceof RaftError) || error.reason !== 'applied-beyond-log') throw error;
+    const { storage, applied } = config;
+    const before = storage.firstIndex() - 1;
+    const commit = storage.initialState().hardState?.commit ?? before;
+    throw new RaftPanic(
+      'applied-in-range',
+      `applied(${applied}) is out of range [prevApplied(${before}), committed(${commit})]`,
+    );
   }
 }
 
@@ -261,9 +284,10 @@ export class Session {
       logger: this.#logger,
       random: (n) => this.#draws.below(n),
     };
+    storage.applied = config.applied ?? 0;
     let node: RawNode | undefined;
     this.#result(() => {
-      node = new RawNode(config);
+      node = orEtcdsPanic(config);
     });
     const started = { node: node as unknown as RawNode, async: config.asyncStorageWrites ?? false };
     this.members.set(id, { storage, ...started, appends: [], shown: '' });
