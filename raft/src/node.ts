@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import {
   type ConfState,
-  ERR_ARGUMENT,
   type Entry,
+  ERR_ARGUMENT,
   type Message,
   MessageType,
   NONE,

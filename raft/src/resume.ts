@@ -39,7 +39,7 @@ export function resumeAfter(r: Reach, applied: number, { confStateIndex }: Initi
         'restore the application from the snapshot of storage, and pass its index as applied',
     );
   }
-  const known = confStateIndex ?? raftLog.snapshot()?.metadata.index;
+  const known = confStateIndex ?? snapshotIndex(r, first - 1);
   if (known !== undefined && (known < first - 1 || known > last)) {
     refuse('conf-state-index', `confStateIndex ${known} lies outside the log, ${first - 1} to ${last}`);
   }
@@ -51,6 +51,12 @@ export function resumeAfter(r: Reach, applied: number, { confStateIndex }: Initi
   }
   raftLog.appliedTo(applied, 0);
   carryOutChanges(r, known, applied);
+}
+
+/** The index of storage's snapshot; that of the last compacted entry where it is older than that. */
+function snapshotIndex({ raftLog }: Reach, compacted: number): number | undefined {
+  const snapshot = raftLog.snapshot();
+  return snapshot && Math.max(snapshot.metadata.index, compacted);
 }
 
 /** @param known index up to which the ConfState of storage counts; undefined where its snapshot is not to be had now */
