@@ -19,3 +19,4 @@ export {
   snapshotFault,
 } from './arguments.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';
+export { ERR_SNAPSHOT_MEMBERSHIP, snapshotMembership } from './snapshot-membership.js';

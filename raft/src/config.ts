@@ -1,6 +1,7 @@
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { consoleLogger } from './console-logger.js';
 import { ERR_CONFIG } from './errors.js';
-import { type Logger, silentLogger } from './logger.js';
+import type { Logger } from './logger.js';
 import type { Storage } from './storage.js';
 
 /**
@@ -51,7 +52,7 @@ export interface Config {
   readonly preVote?: boolean;
   /** Default ReadOnlySafe. */
   readonly readOnlyOption?: ReadOnlyOption;
-  /** Default: silent. */
+  /** Default: warnings and errors on the console. `silentLogger` says nothing. */
   readonly logger?: Logger;
   /** Followers drop proposals instead of forwarding them to the leader. */
   readonly disableProposalForwarding?: boolean;
@@ -95,6 +96,13 @@ const flags = [
 const storageCalls = ['initialState', 'entries', 'term', 'lastIndex', 'firstIndex', 'snapshot'] as const;
 const loggerCalls = ['debug', 'info', 'warn', 'error'] as const;
 
+/** @throws ERR_RAFT_CONFIG where a function is missing, which would be called when something goes wrong */
+export function checkLogger(logger: Logger): void {
+  for (const call of loggerCalls) {
+    if (typeof logger?.[call] !== 'function') refuse(`logger has no function ${call}`);
+  }
+}
+
 /** What a program without types gets wrong in silence: the flag 'false' would count as true. */
 function checkKinds(config: Config): void {
   for (const name of flags) {
@@ -104,9 +112,7 @@ function checkKinds(config: Config): void {
     if (typeof config.storage[call] !== 'function') refuse(`storage has no function ${call}`);
   }
   const { logger, random, readOnlyOption } = config;
-  for (const call of logger === undefined ? [] : loggerCalls) {
-    if (typeof logger?.[call] !== 'function') refuse(`logger has no function ${call}`);
-  }
+  if (logger !== undefined) checkLogger(logger);
   if (random !== undefined && typeof random !== 'function') refuse('random must be a function');
   if (readOnlyOption !== undefined && !['ReadOnlySafe', 'ReadOnlyLeaseBased'].includes(readOnlyOption)) {
     refuse('readOnlyOption must be ReadOnlySafe or ReadOnlyLeaseBased');
@@ -153,7 +159,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     checkQuorum: config.checkQuorum ?? false,
     preVote: config.preVote ?? false,
     readOnlyOption,
-    logger: config.logger ?? silentLogger,
+    logger: config.logger ?? consoleLogger,
     disableProposalForwarding: config.disableProposalForwarding ?? false,
     disableConfChangeValidation: config.disableConfChangeValidation ?? false,
     guardConfChanges: (config.guardConfChanges ?? true) && config.disableConfChangeValidation !== true,

@@ -47,6 +47,7 @@ export {
   type Snapshot,
   type SnapshotMetadata,
 } from '@raft-ts/proto';
+export { ERR_SNAPSHOT_MEMBERSHIP } from '@raft-ts/proto/internal';
 export type { Peer } from './bootstrap.js';
 export {
   type AnyConfChange,
@@ -57,6 +58,7 @@ export {
 } from './confchange/conf-change.js';
 export { MAX_GUARDED_MEMBERS } from './confchange/guard.js';
 export type { Config, ReadOnlyOption } from './config.js';
+export { consoleLogger } from './console-logger.js';
 export {
   describeConfChange,
   describeConfState,
@@ -92,7 +94,15 @@ export { LimitedLogger } from './limited-logger.js';
 export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
 
-export { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS, Node, restartNode, startNode, type WaitOptions } from './node.js';
+export {
+  joinNode,
+  MAX_WAITING_BYTES,
+  MAX_WAITING_PROPOSALS,
+  Node,
+  restartNode,
+  startNode,
+  type WaitOptions,
+} from './node.js';
 
 export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
@@ -101,6 +111,7 @@ export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js'
 export { type BasicStatus, describeStatus, type Status } from './status.js';
 export {
   ERR_COMPACTED,
+  ERR_NO_SNAPSHOT,
   ERR_SNAP_OUT_OF_DATE,
   ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
   ERR_UNAVAILABLE,

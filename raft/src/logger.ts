@@ -1,5 +1,5 @@
 /**
- * Where a member says what it does, in etcd's sentences. Adapters to console, winston and others live outside the core.
+ * Where a member says what it does, in etcd's sentences. Adapters to winston and others live outside the core.
  */
 export interface Logger {
   /** When false, debug sentences are not even composed. */
@@ -10,7 +10,7 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** Says nothing. */
+/** Says nothing: for programs, and tests, that want silence. */
 export const silentLogger: Logger = {
   debugEnabled: false,
   debug() {},

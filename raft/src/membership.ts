@@ -33,6 +33,7 @@ type Reach = Pick<
   | 'maxMsgSize'
   | 'logger'
   | 'send'
+  | 'limitsForeignSnapshots'
   | 'becomeFollower'
 >;
 

@@ -14,6 +14,7 @@ import {
   hardStateFault,
   refuseFault,
   snapshotFault,
+  snapshotMembership,
 } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import { countWithin } from './sizes.js';
@@ -22,6 +23,7 @@ import {
   ERR_SNAP_OUT_OF_DATE,
   ERR_UNAVAILABLE,
   type InitialState,
+  notCovered,
   type Storage,
   storageError,
 } from './storage.js';
@@ -123,8 +125,9 @@ export class MemoryStorage implements Storage {
 
   /**
    * Makes a snapshot of the application's state up to `index`. Entries stay until `compact`.
-   * @param confState membership at `index`; `undefined`: that of the previous snapshot
-   * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new; RaftPanic where the log does not hold `index`
+   * @param confState membership at `index`; `undefined`: that of the previous snapshot, where it still holds
+   * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new; ERR_RAFT_SNAPSHOT_MEMBERSHIP where there is no
+   * membership for it; RaftPanic where the log does not hold `index`
    */
   createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Snapshot {
     checkPosition('index', index);
@@ -138,8 +141,9 @@ export class MemoryStorage implements Storage {
     if (index < this.offset) {
       throw new RaftPanic('index-in-log', `snapshot ${index} is older than the compacted index ${this.offset}`);
     }
+    const membership = snapshotMembership(index, confState, previous, (at) => this.list[this.start + at - this.offset]);
     const metadata: SnapshotMetadata = {
-      confState: copyConfState(confState ?? previous.confState),
+      confState: copyConfState(membership),
       index,
       term: this.term(index),
     };
@@ -149,7 +153,8 @@ export class MemoryStorage implements Storage {
 
   /**
    * Drops the entries up to and including `index`. Keep some behind the snapshot, for followers that lag a little.
-   * @throws ERR_RAFT_COMPACTED where they are gone already; RaftPanic where the log does not reach `index`
+   * @throws ERR_RAFT_COMPACTED where they are gone already; ERR_RAFT_NO_SNAPSHOT above the newest snapshot, which alone could
+   * stand for what is dropped; RaftPanic where the log does not reach `index`
    */
   compact(index: number): void {
     checkPosition('index', index);
@@ -157,6 +162,13 @@ export class MemoryStorage implements Storage {
     if (index > this.lastIndex()) {
       throw new RaftPanic('index-in-log', `compact ${index} is out of bound lastindex(${this.lastIndex()})`);
     }
+    const { index: newest } = this.newest.metadata;
+    if (index > newest) throw notCovered(index, newest);
+    this.drop(index);
+  }
+
+  /** What etcd's storage does, snapshot or not: the ported tests call it. */
+  private drop(index: number): void {
     const term = this.term(index);
     this.start += index - this.offset;
     // The payload must not stay alive with the position.

@@ -21,8 +21,10 @@ import {
 import { onAbort, whyAborted } from './abort-listeners.js';
 import { checkPeers, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
-import type { Config } from './config.js';
+import { type Config, checkLogger } from './config.js';
+import { consoleLogger } from './console-logger.js';
 import {
+  ERR_BOOTSTRAP,
   ERR_CONF_CHANGE_LIMIT,
   ERR_MESSAGE_INVALID,
   ERR_READ_DROPPED,
@@ -33,7 +35,8 @@ import {
 } from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
 import { LimitedLogger } from './limited-logger.js';
-import { type Logger, silentLogger } from './logger.js';
+import type { Logger } from './logger.js';
+import { Neglect } from './neglect.js';
 import { type ProposalReceipt, RawNode } from './raw-node.js';
 import { readsAreFull } from './read-only.js';
 import type { Ready } from './ready.js';
@@ -85,12 +88,12 @@ export function startNode(config: Config, peers: readonly Peer[]): Node {
     rawNode.bootstrap(peers);
   } catch (error) {
     if (!(error instanceof RaftError)) throw error;
-    limited.logger.warn(`error occurred during starting a new node: ${error.message}`);
+    rawNode.raft.logger.warn(`error occurred during starting a new node: ${error.message}`);
   }
   return new Node(rawNode, limited);
 }
 
-/** Continues a member from its storage; also a new member of an existing cluster, with empty storage. */
+/** Continues a member from its storage. For a new member of a running cluster, with empty storage: `joinNode`. */
 export function restartNode(config: Config): Node {
   const limited = withLimitedLogger(config);
   return new Node(new RawNode(limited), limited);
@@ -98,7 +101,24 @@ export function restartNode(config: Config): Node {
 
 /** Messages of others make a member log: no sender shall decide how much. */
 function withLimitedLogger(config: Config): Config & { readonly logger: LimitedLogger } {
-  return { ...config, logger: new LimitedLogger(config.logger ?? silentLogger, config.electionTick) };
+  const { logger = consoleLogger, electionTick } = config;
+  checkLogger(logger);
+  return { ...config, logger: new LimitedLogger(logger, electionTick) };
+}
+
+/**
+ * Begins a member that a running cluster adds: its storage is empty, and it is given no peers. It learns the membership
+ * from the leader, once a change that adds it is committed there. `startNode` would make it a founder of another cluster.
+ * @throws ERR_RAFT_BOOTSTRAP where storage holds something: `restartNode` continues from it
+ */
+export function joinNode(config: Config): Node {
+  const limited = withLimitedLogger(config);
+  const rawNode = new RawNode(limited);
+  const { term, raftLog, trk } = rawNode.raft;
+  if (term !== 0 || raftLog.lastIndex() !== 0 || trk.progress.size > 0) {
+    throw new RaftError(ERR_BOOTSTRAP, 'joinNode needs empty storage; use restartNode where a log exists');
+  }
+  return new Node(rawNode, limited);
 }
 
 async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
@@ -119,7 +139,7 @@ async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
 export class Node {
   private readonly rawNode: RawNode;
   private readonly logger: Logger;
-  private readonly electionTick: number;
+  private readonly neglect: Neglect;
   private readonly asyncStorageWrites: boolean;
 
   /** Inputs that arrived while another one ran. */
@@ -142,13 +162,13 @@ export class Node {
   private inputsSeen = 0;
   private deferrals = 0;
   private awaitsAdvance = false;
-  private ticksAwaitingAdvance = 0;
 
   /** Use `startNode` or `restartNode`. */
   constructor(rawNode: RawNode, config: Config) {
     this.rawNode = rawNode;
-    this.logger = config.logger ?? silentLogger;
-    this.electionTick = config.electionTick;
+    const { id, logger } = rawNode.raft;
+    this.logger = logger;
+    this.neglect = new Neglect(id, config.electionTick, logger);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
     this.lastLead = NONE;
   }
@@ -161,6 +181,7 @@ export class Node {
     let refusal: RaftError | undefined;
     this.running = true;
     this.inputsTaken++;
+    this.neglect.input();
     try {
       try {
         result = input();
@@ -264,15 +285,11 @@ export class Node {
     this.report(() => {
       this.rawNode.tick();
       if (this.logger instanceof LimitedLogger) this.logger.tick();
-      if (
-        this.awaitsAdvance &&
-        this.consumer?.isWaiting === true &&
-        ++this.ticksAwaitingAdvance === this.electionTick
-      ) {
-        this.logger.warn(
-          `raft.node: ${this.rawNode.raft.id.toString(16)} the consumer of ready() waits for the next Ready without having called advance()`,
-        );
-      }
+      const { awaitsAdvance } = this;
+      const isWaiting = this.consumer?.isWaiting === true;
+      const { trk, term } = this.rawNode.raft;
+      if (trk.progress.size === 0) this.neglect.knowsNobody(term > 0);
+      this.neglect.tick({ awaitsAdvance, isWaiting, hasWork: !isWaiting && this.rawNode.hasReady() });
     });
   }
 
@@ -302,6 +319,8 @@ export class Node {
 
   /**
    * Proposes a membership change, as `propose` does.
+   * @returns with `forwarded: true` nobody will tell whether the leader takes the change, so a warning is logged: watch
+   * `committedEntries`, or propose membership changes at the leader
    * @throws as `propose`; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the change is not allowed now
    */
   proposeConfChange(cc: AnyConfChange, options: WaitOptions = {}): Promise<ProposalReceipt> {
@@ -313,7 +332,20 @@ export class Node {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.whenLed(() => this.rawNode.proposeConfChange(cc), ENTRY_OVERHEAD + data.length, options.signal);
+    const propose = (): ProposalReceipt => {
+      const receipt = this.rawNode.proposeConfChange(cc);
+      if (receipt.forwarded) this.tellOfForwardedChange();
+      return receipt;
+    };
+    return this.whenLed(propose, ENTRY_OVERHEAD + data.length, options.signal);
+  }
+
+  /** The leader may put an empty entry in the place of a change, and answers nobody. */
+  private tellOfForwardedChange(): void {
+    const { id, lead } = this.rawNode.raft;
+    this.logger.warn(
+      `raft.node: ${id.toString(16)} forwarded a membership change to leader ${lead.toString(16)}, which does not tell whether it takes it: watch committedEntries, and propose it again, best at the leader, if it does not come`,
+    );
   }
 
   /** Runs a proposal at once where a leader is known, else when one is. */
@@ -345,11 +377,13 @@ export class Node {
         },
         reject: (error) => {
           done();
+          this.neglect.waitedInVain();
           reject(error);
         },
       };
       const stopListening = signal && onAbort(signal, () => waiter.reject(signal.reason));
       this.waiting.add(waiter);
+      this.neglect.waits(this.waiting.size);
       this.waitingBytes += size;
     });
   }
@@ -537,7 +571,7 @@ export class Node {
       this.execute(() => {
         const rd = rawNode.ready();
         this.awaitsAdvance = !this.asyncStorageWrites;
-        this.ticksAwaitingAdvance = 0;
+        this.neglect.moved();
         consumer.give(rd);
       });
     } catch {
@@ -551,6 +585,7 @@ export class Node {
     this.report(() => {
       this.rawNode.advance();
       this.awaitsAdvance = false;
+      this.neglect.moved();
     });
   }
 

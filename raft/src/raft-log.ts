@@ -1,13 +1,4 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
-import {
-  badArgument,
-  confStateFault,
-  entriesFault,
-  type Fault,
-  hardStateFault,
-  isPosition,
-  snapshotFault,
-} from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId, LogSlice } from './log-slice.js';
 import type { Logger } from './logger.js';
@@ -21,6 +12,7 @@ import {
   type Storage,
   storageErrorText,
 } from './storage.js';
+import { checkedEntries, checkedInitialState, checkedPosition, checkedSnapshot } from './storage-answers.js';
 import { Unstable } from './unstable.js';
 
 /** Why a position of the log cannot be read: only a snapshot covers it, or nothing was written there. */
@@ -85,8 +77,7 @@ export class RaftLog {
     } catch (error) {
       throw storagePanic(error);
     }
-    refuseAnswer('initialState()', initialStateFault(state));
-    return state;
+    return checkedInitialState(state);
   }
 
   firstIndex(): number {
@@ -110,8 +101,7 @@ export class RaftLog {
     } catch (error) {
       return missing(error);
     }
-    if (!isPosition(stored)) refuseAnswer(`term(${index})`, noPosition(stored));
-    return stored;
+    return checkedPosition(stored, () => `term(${index})`);
   }
 
   /** The term of the entry at this index; 0 where there is none to be had, which no entry has. */
@@ -214,9 +204,7 @@ export class RaftLog {
       if (missing(error) === 'compacted') return 'compacted';
       throw new RaftPanic('storage-lost-entries', `entries[${lo}:${hi}) is unavailable from storage`, error);
     }
-    const fault = entriesFault(entries) ?? sequenceFault(entries, lo, hi);
-    if (fault !== undefined) refuseAnswer(`entries(${lo}, ${hi})`, fault);
-    return entries;
+    return checkedEntries(entries, lo, hi);
   }
 
   /**
@@ -243,8 +231,7 @@ export class RaftLog {
       if (isStorageError(error, ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE)) return undefined;
       throw storagePanic(error);
     }
-    refuseAnswer('snapshot()', snapshotFault(snapshot));
-    return snapshot;
+    return checkedSnapshot(snapshot);
   }
 
   // Growing
@@ -395,56 +382,20 @@ function storagePanic(error: unknown): RaftPanic {
   return new RaftPanic('storage-failed', error instanceof Error ? error.message : String(error), error);
 }
 
-/** Says that storage gave what it never may. */
-function refuseAnswer(call: string, fault: Fault | undefined): void {
-  if (fault === undefined) return;
-  const { message } = badArgument(`Storage.${call}`, fault);
-  throw new RaftPanic('storage-answer', message);
-}
-
-function noPosition(value: unknown): Fault {
-  return { path: '', value, allowed: 'an integer from 0 to 2^53 - 1' };
-}
-
-function initialStateFault(state: InitialState): Fault | undefined {
-  if (typeof state !== 'object' || state === null) return { path: '', value: state, allowed: 'an object' };
-  const { hardState, confState, confStateIndex } = state;
-  if (confStateIndex !== undefined && !isPosition(confStateIndex)) {
-    return { ...noPosition(confStateIndex), path: '.confStateIndex' };
-  }
-  const inHardState = hardState === undefined ? undefined : hardStateFault(hardState);
-  if (inHardState !== undefined) return { ...inHardState, path: `.hardState${inHardState.path}` };
-  const inConfState = confStateFault(confState);
-  return inConfState && { ...inConfState, path: `.confState${inConfState.path}` };
-}
-
-/** Storage may give a beginning of [lo, hi), one entry at least. */
-function sequenceFault(entries: readonly Entry[], lo: number, hi: number): Fault | undefined {
-  if (entries.length === 0 || entries.length > hi - lo) {
-    return { path: '.length', value: entries.length, allowed: `1 to ${hi - lo}` };
-  }
-  for (let i = 0; i < entries.length; i++) {
-    const { index } = entries[i] as Entry;
-    if (index !== lo + i) return { path: `[${i}].index`, value: index, allowed: `${lo + i}` };
-  }
-  return undefined;
-}
-
 function storedFirstIndex(storage: Storage): number {
-  return storedIndex('firstIndex()', () => storage.firstIndex());
+  return storedIndex('firstIndex', storage);
 }
 
 function storedLastIndex(storage: Storage): number {
-  return storedIndex('lastIndex()', () => storage.lastIndex());
+  return storedIndex('lastIndex', storage);
 }
 
-function storedIndex(call: string, read: () => number): number {
+function storedIndex(call: 'firstIndex' | 'lastIndex', storage: Storage): number {
   let index: number;
   try {
-    index = read();
+    index = storage[call]();
   } catch (error) {
     throw storagePanic(error);
   }
-  if (!isPosition(index)) refuseAnswer(call, noPosition(index));
-  return index;
+  return checkedPosition(index, () => `${call}()`);
 }

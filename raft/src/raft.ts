@@ -110,6 +110,11 @@ export class Raft {
   readonly heartbeatTimeout: number;
   readonly maxMsgSize: number;
   readonly maxUncommittedSize: number;
+  /**
+   * A snapshot that does not name its receiver goes out once a heartbeat at most. Off only where every message is compared
+   * with etcd's, which sends it again with each answer.
+   */
+  limitsForeignSnapshots = true;
   checkQuorum: boolean;
   preVote: boolean;
   readonly disableProposalForwarding: boolean;

@@ -19,6 +19,7 @@ import {
   checkId,
   checkOptionalBytes,
   confChangeFault,
+  entriesFault,
   messageFault,
   refuseFault,
 } from '@raft-ts/proto/internal';
@@ -33,6 +34,7 @@ import {
   proposalDropped,
   RaftPanic,
 } from './errors.js';
+import { HandedChanges } from './handed-changes.js';
 import { applyConfChange, applyConfChangeEntry, tryConfChange } from './membership.js';
 import type { StepOutcome } from './outcome.js';
 import { Raft, type SoftState } from './raft.js';
@@ -86,6 +88,7 @@ export class RawNode {
   private stepsOnAdvance: Message[] = [];
   /** Bytes of the messages taken since the last Ready, or since there was nothing to do. */
   private backlog = 0;
+  private readonly handedChanges: HandedChanges;
 
   /**
    * A member that continues from what its storage holds; with empty storage, one that belongs to no cluster until a
@@ -95,6 +98,7 @@ export class RawNode {
   constructor(config: Config) {
     this.raft = new Raft(config);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
+    this.handedChanges = new HandedChanges(this.raft.id, this.raft.logger);
     this.prevLead = this.raft.lead;
     this.prevState = this.raft.state;
     // A commit that was raised to Config.applied is news to storage: the first Ready saves it.
@@ -148,11 +152,12 @@ export class RawNode {
    * Carries out a membership change that was committed, for applications that decode it themselves; others call
    * `applyConfChangeEntry`. An application that rejects a change applies it with node id 0 instead, on every member alike.
    * @returns the configuration that now holds; keep it with the next snapshot
-   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike; the
-   * configuration is unchanged
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike, or (reason
+   * `decoded-as-v1`) where an entry of the second form was decoded as one of the first; the configuration is unchanged
    */
   applyConfChange(cc: AnyConfChange): ConfState {
     refuseFault('cc', confChangeFault(cc));
+    this.handedChanges.carryOut(cc);
     return applyConfChange(this.raft, cc);
   }
 
@@ -165,6 +170,8 @@ export class RawNode {
    * Members that run etcd may have carried it out, so this one must end: skipping it would count by another majority.
    */
   applyConfChangeEntry(entry: Entry): ConfState {
+    refuseFault('entry', entriesFault([entry]));
+    this.handedChanges.carryOutEntry(entry);
     return applyConfChangeEntry(this.raft, entry);
   }
 
@@ -187,6 +194,7 @@ export class RawNode {
   step(m: Message): void {
     refuseFault('message', messageFault(m));
     const outcome = this.admit(m) ? this.raft.step(m) : undefined;
+    if (m.type === MessageType.MsgStorageApplyResp) this.handedChanges.appliedTo(this.raft.raftLog.applied);
     if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);
   }
 
@@ -430,6 +438,7 @@ export class RawNode {
     raft.raftLog.unstable.acceptInProgress();
     const last = rd.committedEntries.at(-1);
     if (last !== undefined) {
+      this.handedChanges.handOut(rd.committedEntries);
       raft.raftLog.acceptApplying(last.index, entriesSize(rd.committedEntries), !this.asyncStorageWrites);
     }
   }
@@ -453,6 +462,7 @@ export class RawNode {
     if (steps.length === 0) return;
     this.stepsOnAdvance = [];
     for (const m of steps) this.raft.step(m);
+    this.handedChanges.appliedTo(this.raft.raftLog.applied);
   }
 
   // Status

@@ -1,4 +1,4 @@
-import { type Entry, type Message, MessageType, newMessage } from '@raft-ts/proto';
+import { type ConfState, type Entry, type Message, MessageType, type NodeId, newMessage } from '@raft-ts/proto';
 import { RaftPanic } from './errors.js';
 import type { Raft } from './raft.js';
 import { payloadsSize } from './sizes.js';
@@ -17,8 +17,12 @@ export type ReplicationReach = Pick<
   | 'maxMsgSize'
   | 'logger'
   | 'send'
+  | 'limitsForeignSnapshots'
 >;
-type SendReach = Pick<ReplicationReach, 'id' | 'raftLog' | 'trk' | 'maxMsgSize' | 'logger' | 'send'>;
+type SendReach = Pick<
+  ReplicationReach,
+  'id' | 'raftLog' | 'trk' | 'maxMsgSize' | 'logger' | 'send' | 'limitsForeignSnapshots'
+>;
 type HeartbeatReach = Pick<ReplicationReach, 'id' | 'raftLog' | 'trk' | 'readOnly' | 'send'>;
 
 const noEntries: readonly Entry[] = [];
@@ -109,6 +113,7 @@ function maybeSendSnapshot(r: SendReach, pr: Progress): boolean {
   }
   const { index, term } = snapshot.metadata;
   if (index === 0) throw new RaftPanic('snapshot-not-empty', 'need non-empty snapshot');
+  if (!names(snapshot.metadata.confState, pr.id) && !maySendForeign(r, pr, index)) return false;
   if (logger.debugEnabled) {
     logger.debug(
       `${self} [firstindex: ${raftLog.firstIndex()}, commit: ${raftLog.committed}] sent snapshot[index: ${index}, term: ${term}] to ${peer} [${pr}]`,
@@ -119,6 +124,28 @@ function maybeSendSnapshot(r: SendReach, pr: Progress): boolean {
   const m = newMessage(MessageType.MsgSnap, pr.id);
   m.snapshot = snapshot;
   r.send(m);
+  return true;
+}
+
+/** Does this membership know the member? */
+export function names({ voters, learners, votersOutgoing }: ConfState, id: NodeId): boolean {
+  return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);
+}
+
+/**
+ * A snapshot from before the member was added: it ignores it, and would be sent it again with its next answer. So one
+ * goes out with each heartbeat at most. What is withheld counts as failed: progress does not wait for it, and the next snapshot, which
+ * names the member, is sent as soon as there is one.
+ */
+function maySendForeign(r: SendReach, pr: Progress, index: number): boolean {
+  if (pr.toldForeignSnapshot !== index) {
+    pr.toldForeignSnapshot = index;
+    r.logger.warn(
+      `${r.id.toString(16)} has only a snapshot at index ${index} for ${pr.id.toString(16)}, and its membership does not name ${pr.id.toString(16)}, which cannot start from it: make a new snapshot, with the ConfState that applyConfChange() returned last`,
+    );
+  }
+  if (pr.sentForeignSnapshot && r.limitsForeignSnapshots) return false;
+  pr.sentForeignSnapshot = true;
   return true;
 }
 

@@ -43,6 +43,7 @@ export type LeaderReach = ReplicationReach &
 export function stepLeader(r: LeaderReach, m: Message): StepOutcome {
   switch (m.type) {
     case MessageType.MsgBeat:
+      for (const pr of r.trk.ordered) pr.sentForeignSnapshot = false;
       bcastHeartbeat(r);
       return DONE;
     case MessageType.MsgCheckQuorum:

@@ -52,6 +52,15 @@ export const ERR_SNAP_OUT_OF_DATE = 'ERR_RAFT_SNAP_OUT_OF_DATE';
 /** The snapshot is being made. */
 export const ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE = 'ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE';
 
+/** What was to be compacted is in no snapshot: whoever needs it later could never be given it. */
+export const ERR_NO_SNAPSHOT = 'ERR_RAFT_NO_SNAPSHOT';
+
+/** Refuses to compact up to `index`, beyond the newest snapshot. */
+export function notCovered(index: number, newest: number): RaftError {
+  const text = `compact ${index} lies above the newest snapshot, ${newest}: make a snapshot first`;
+  return new RaftError(ERR_NO_SNAPSHOT, text);
+}
+
 type StorageErrorCode =
   | typeof ERR_COMPACTED
   | typeof ERR_UNAVAILABLE

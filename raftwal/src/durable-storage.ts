@@ -15,6 +15,7 @@ import {
   hardStateFault,
   refuseFault,
   snapshotFault,
+  snapshotMembership,
 } from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
 import { codedFs } from './coded-fs.js';
@@ -222,9 +223,9 @@ export class DurableStorage implements Storage {
    * Saves a snapshot of the application's state at `index`, which is committed, and removes files that are not needed any more. Entries
    * stay in memory until `compact`. For a state that does not fit into memory: `snapshots.saveStream` first, and no data here.
    *
-   * @param confState membership at `index`; `undefined`: that of the previous snapshot
+   * @param confState membership at `index`; `undefined`: that of the previous snapshot, where it still holds
    * @throws RaftError `ERR_RAFT_SNAP_OUT_OF_DATE` where there is one as new; `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError
-   * `ERR_RAFT_WAL_INVALID` where `index` is not committed
+   * `ERR_RAFT_WAL_INVALID` where `index` is not committed; RaftError `ERR_RAFT_SNAPSHOT_MEMBERSHIP` where there is no membership for it
    */
   async createSnapshot(
     index: number,
@@ -239,7 +240,8 @@ export class DurableStorage implements Storage {
     const term = this.view.term(index);
     const commit = this.hardState?.commit ?? 0;
     if (index > commit) throw new WalError(ERR_WAL_INVALID, `snapshot ${index} lies above the commit ${commit}`);
-    const snapshot: Snapshot = { data, metadata: { confState: confState ?? previous.confState, index, term } };
+    const membership = snapshotMembership(index, confState, previous, (at) => this.view.entry(at));
+    const snapshot: Snapshot = { data, metadata: { confState: membership, index, term } };
     // Saves go on meanwhile: the log has its mark once the file is there.
     await this.saveSnapshot(snapshot);
     if (index > this.newest.metadata.index) this.newest = snapshot;

@@ -66,6 +66,11 @@ export class LogView {
     return this.list.slice(from, to);
   }
 
+  /** The entry at this index, where it is in memory. */
+  entry(index: number): Entry | undefined {
+    return index <= this.compacted ? undefined : this.list[this.start + index - this.firstIndex];
+  }
+
   /** Could these entries follow, or replace the end of, what is here? */
   joins(entries: readonly Entry[]): boolean {
     const first = entries[0];

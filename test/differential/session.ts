@@ -34,6 +34,9 @@ export type Answer =
   /** It was refused, where etcd panics or goes astray, and changed nothing: for a reason, or with "CODE: TEXT". */
   | { readonly kind: 'refused'; readonly reason: string };
 
+/** Warnings that etcd does not have: about what an application forgets, and a snapshot that its receiver cannot use. */
+const ownWarnings = / without a call of applyConfChangeEntry\(\) for it: | has only a snapshot at index /;
+
 /** Storage that can be told to have no snapshot at hand. */
 class SessionStorage extends MemoryStorage {
   busy = false;
@@ -127,7 +130,9 @@ export class Session {
       },
       debug: line('D'),
       info: line('I'),
-      warn: line('W'),
+      warn: (message) => {
+        if (!ownWarnings.test(message)) line('W')(message);
+      },
       error: line('E'),
     };
   }
@@ -284,10 +289,15 @@ export class Session {
       logger: this.#logger,
       random: (n) => this.#draws.below(n),
     };
-    storage.applied = config.applied ?? 0;
+    const { applied = 0 } = config;
+    const commit = storage.initialState().hardState?.commit ?? storage.firstIndex() - 1;
+    // etcd panics; here the commit is raised to it.
+    if (applied > commit && applied <= storage.lastIndex()) throw new Refused('applied-above-commit');
+    storage.applied = applied;
     let node: RawNode | undefined;
     this.#result(() => {
       node = orEtcdsPanic(config);
+      node.raft.limitsForeignSnapshots = false;
     });
     const started = { node: node as unknown as RawNode, async: config.asyncStorageWrites ?? false };
     this.members.set(id, { storage, ...started, appends: [], shown: '' });

@@ -1,5 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
-import { type Config, MemoryStorage, RawNode, type Storage } from '@raft-ts/raft';
+import { type Config, MemoryStorage, RawNode, type Storage, silentLogger } from '@raft-ts/raft';
 import { Raft } from '@raft-ts/raft/internal';
 import { index } from './entries.js';
 import { testRandom } from './random.js';
@@ -18,6 +18,8 @@ export function newTestConfig(id: NodeId, storage: Storage, overrides: Overrides
     maxSizePerMsg: Number.POSITIVE_INFINITY,
     maxInflightMsgs: 256,
     random: testRandom(),
+    // What tests do wrong on purpose need not be told.
+    logger: silentLogger,
     ...overrides,
   };
 }

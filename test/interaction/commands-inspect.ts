@@ -1,6 +1,7 @@
 import { describeEntries, quoteBytes } from '@raft-ts/raft';
 import { describeProgressMap } from '@raft-ts/raft/internal';
 import type { Directive } from '../datadriven/directive.js';
+import { compactAnyway } from '../helpers/storage.js';
 import { argumentKey, firstId, parsePosition } from './arguments.js';
 import { asCommandError } from './errors.js';
 import type { ScriptNode } from './script-node.js';
@@ -31,7 +32,7 @@ export function compact(world: World, directive: Directive): void {
   const id = firstId(directive);
   const index = asCommandError(() => parsePosition(argumentKey(directive, 1)));
   const node = world.node(id);
-  node.storage.compact(index);
+  compactAnyway(node.storage, index);
   printLog(world, node);
 }
 

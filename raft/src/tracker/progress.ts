@@ -28,6 +28,10 @@ export class Progress {
   msgAppFlowPaused = false;
   inflights: Inflights;
   isLearner: boolean;
+  /** Since the last heartbeat it was sent a snapshot whose membership does not name it, which it cannot use. */
+  sentForeignSnapshot = false;
+  /** Index of the last such snapshot that was told of: each is told once. */
+  toldForeignSnapshot = 0;
 
   constructor(init: {
     id: NodeId;
@@ -151,6 +155,8 @@ export class Progress {
     copy.state = this.state;
     copy.pendingSnapshot = this.pendingSnapshot;
     copy.msgAppFlowPaused = this.msgAppFlowPaused;
+    copy.sentForeignSnapshot = this.sentForeignSnapshot;
+    copy.toldForeignSnapshot = this.toldForeignSnapshot;
     return copy;
   }
 

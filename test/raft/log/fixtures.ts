@@ -10,6 +10,7 @@ import {
 } from '@raft-ts/raft';
 import { type EntryId, RaftLog } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
+import { compactAnyway } from '../../helpers/index.js';
 
 /** Entries from `index` on with these terms, without type or data. */
 export function ents(index: number, ...terms: number[]): Entry[] {
@@ -61,7 +62,7 @@ export function storedAfter(snapshot: Snapshot, ...entries: Entry[]): MemoryStor
 export function compactedAt(...[first, ...rest]: Entry[]): MemoryStorage {
   if (first === undefined) throw new Error('names no position');
   const storage = stored(...ents(1, ...new Array<number>(first.index).fill(first.term)), ...rest);
-  storage.compact(first.index);
+  compactAnyway(storage, first.index);
   return storage;
 }
 

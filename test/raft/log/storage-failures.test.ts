@@ -9,6 +9,7 @@ import {
 } from '@raft-ts/raft';
 import { RaftLog } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
+import { compactAnyway } from '../../helpers/index.js';
 import { ents, expectPanic, id, logWith, recorder, snap, stored } from './fixtures.js';
 
 const unlimited = Number.POSITIVE_INFINITY;
@@ -140,7 +141,7 @@ describe('raft log over failing storage', () => {
     const entries = storage.entries.bind(storage);
     storage.entries = (lo, hi, maxSize) => {
       storage.entries = entries;
-      storage.compact(1);
+      compactAnyway(storage, 1);
       return entries(lo, hi, maxSize);
     };
     expect(log.allEntries()).to.deep.equal(ents(2, 2, 3));

@@ -1,7 +1,7 @@
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, MemoryStorage, type Storage } from '@raft-ts/raft';
 import { Raft, resolveConfig } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
-import { newTestConfig, type Overrides } from '../../helpers/index.js';
+import { compactAnyway, newTestConfig, type Overrides } from '../../helpers/index.js';
 
 describe('a configuration', () => {
   const storage = new MemoryStorage();
@@ -64,7 +64,7 @@ describe('a member whose storage contradicts itself', () => {
       { type: undefined, term: 1, index: 1, data: undefined },
       { type: undefined, term: 1, index: 2, data: undefined },
     ]);
-    stored.compact(1);
+    compactAnyway(stored, 1);
     stored.setHardState({ term: 1, vote: 0n, commit: at });
     return stored;
   };

@@ -19,6 +19,7 @@ import {
 import { expect } from 'chai';
 import {
   bytes,
+  compactAnyway,
   entry,
   index,
   makeLeader,
@@ -212,7 +213,7 @@ describe('a snapshot', () => {
       const { entries } = storage;
       storage.entries = (...range) => {
         storage.createSnapshot(5, { ...snapshotOf(0, 0, members).metadata.confState }, bytes('state'));
-        storage.compact(5);
+        compactAnyway(storage, 5);
         return entries.apply(storage, range);
       };
       expect(maybeSendAppend(r, pr, sendIfEmpty)).to.equal(sendIfEmpty);
@@ -235,7 +236,7 @@ describe('a member that may campaign', () => {
     storage.append(index(1).terms(1, 1, 1));
     storage.setHardState({ term: 1, vote: 0n, commit: 3 });
     const r = newTestRaft(1n, storage);
-    storage.compact(2);
+    compactAnyway(storage, 2);
     expect(() => r.step(message({ type: MessageType.MsgHup })))
       .to.throw('error scanning unapplied entries [1, 4): requested index is unavailable due to compaction')
       .that.includes({ name: 'RaftPanic', rule: 'storage-lost-entries' });
@@ -332,7 +333,7 @@ describe('an application that compacts what it has just applied', () => {
     const rd = rawNode.ready();
     expect(rd.committedEntries).to.deep.equal(rd.entries);
     storage.append(rd.entries);
-    storage.compact(2);
+    compactAnyway(storage, 2);
     assertInvariants(rawNode.raft);
     rawNode.advance();
     assertInvariants(rawNode.raft);

@@ -1,5 +1,5 @@
 import { type Entry, EntryType, emptyConfState, type InitialState, MemoryStorage } from '@raft-ts/raft';
-import { bytes } from '../../helpers/index.js';
+import { bytes, compactAnyway } from '../../helpers/index.js';
 
 /** A store whose `entries` gives everything that is asked for, whatever the limit of size. */
 class GenerousStorage extends MemoryStorage {
@@ -22,6 +22,6 @@ export function generousStorage(): MemoryStorage {
     data: bytes('a'),
   }));
   storage.append(entries);
-  storage.compact(1);
+  compactAnyway(storage, 1);
   return storage;
 }
