@@ -369,7 +369,7 @@ function busyPollOf(option = 0): number {
 }
 
 function foundersOf(ids: readonly NodeId[]): string {
-  for (const id of ids) checkId('founders', id, 1n);
+  for (const id of ids) checkOptionId('founders', id, 1n);
   const text = formatFounders(ids);
   if (parseFounders(text) !== undefined) return text;
   throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);

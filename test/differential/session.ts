@@ -358,6 +358,9 @@ export class Session {
         this.#say('!', error.message);
       } else if (error.code === 'ERR_RAFT_MESSAGE_INVALID') {
         throw new Refused(error.reason, { cause: error });
+      } else if (error.code === 'ERR_RAFT_SNAPSHOT_MEMBERSHIP') {
+        // etcd makes a snapshot that nobody can start from.
+        throw new Refused(error.code, { cause: error });
       } else if (error.code !== 'ERR_RAFT_CONF_CHANGE_REFUSED') {
         // That one is the leader's empty entry in the place of the change, of which etcd's caller learns nothing.
         throw new Refused(`${error.code}: ${error.message}`, { cause: error });
