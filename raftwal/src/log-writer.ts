@@ -258,10 +258,8 @@ export class LogWriter {
 
   private noteAcknowledged(): void {
     const { sequence } = this.held.at(-1) as OpenSegment;
-    this.mark.acknowledged({ sequence, offset: this.offset }, this.isBusy);
+    this.mark.acknowledged({ sequence, offset: this.offset });
   }
-
-  private readonly isBusy = (): boolean => this.running !== undefined;
 
   private async write({ buffer, ends }: Batch): Promise<void> {
     const { file, name } = this.held.at(-1) as OpenSegment;

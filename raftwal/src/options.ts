@@ -25,6 +25,8 @@ export interface WalOptions {
   readonly metrics?: WalMetrics;
   /** Milliseconds, for measuring. Default `performance.now`. */
   readonly now?: () => number;
+  /** Runs something a moment later: the mark is written then. Default: a timer of 5 ms, for which a process that ends does not wait. */
+  readonly later?: (run: () => void) => void;
 }
 
 export interface WalCreateOptions extends WalOptions {

@@ -158,7 +158,7 @@ export class Wal {
       await fs.syncDirectory(dir);
       this.startWriting(this.mark, { offset, chain, lastIndex, hardState, metadata });
       // What raft is told now must not get lost unnoticed either, whoever wrote it.
-      this.mark.acknowledged({ sequence, offset }, () => false);
+      this.mark.acknowledged({ sequence, offset });
     }
     return { metadata, hardState, entries, snapshots, snapshotFound, damage };
   }

@@ -33,10 +33,10 @@ describe('the mark beside a log, call by call', () => {
   /** A log with two acknowledged writes, and both copies of its mark. */
   async function setUp(): Promise<TracedFs> {
     const fs = new TracedFs();
-    const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });
+    const wal = await Wal.create('/wal', { fs, segmentSize: 8192, later: setImmediate });
     for (const [i, one] of entries(1, 2).entries()) {
       await wal.save(state(1, 1n, i), [one]);
-      for (let turns = 0; turns < 5; turns++) await turn();
+      while (fs.trace(['write']).filter((line) => line === 'write wal.mark').length <= i) await turn();
     }
     await wal.close();
     return fs;

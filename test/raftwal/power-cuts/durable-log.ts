@@ -3,14 +3,22 @@ import { DurableStorage, type Fs } from '@raft-ts/raftwal';
 import { listSegments } from '@raft-ts/raftwal/internal';
 import { entryKey } from './history.js';
 import type { LogUnderTest, OpenLog, SnapshotOfTest, Started } from './log-under-test.js';
-import { checkLastFile, NO_STATE, openDecided, SEGMENT_SIZE } from './raft-log.js';
+import { checkLastFile, later, NO_STATE, openDecided, SEGMENT_SIZE } from './raft-log.js';
 
 /** Log and snapshot files together, as a member uses them. */
 export const durableLog: LogUnderTest = {
   async start(fs: Fs, directory: string): Promise<Started> {
     const walDirectory = `${directory}/wal`;
     const created = (await listSegments(fs, walDirectory)).length === 0;
-    const options = { fs, segmentSize: SEGMENT_SIZE, nodeId: 1n, clusterId: 2n, keepSegments: 0, keepSnapshots: 1 };
+    const options = {
+      fs,
+      later,
+      segmentSize: SEGMENT_SIZE,
+      nodeId: 1n,
+      clusterId: 2n,
+      keepSegments: 0,
+      keepSnapshots: 1,
+    };
     const open = (): Promise<DurableStorage> => DurableStorage.open(directory, options);
     const { opened: storage, how } = await openDecided(fs, walDirectory, open);
     const { hardState = NO_STATE } = storage.initialState();

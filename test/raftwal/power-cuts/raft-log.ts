@@ -7,6 +7,9 @@ import type { LogUnderTest, OpenLog, SnapshotOfTest, Started } from './log-under
 /** Small, so that a scenario goes through many files. */
 export const SEGMENT_SIZE = 4096;
 
+/** In turns of the event loop, so that a scenario is the same each time. */
+export const later = (run: () => void): void => void setImmediate(run);
+
 export const NO_STATE: HardState = { term: 0, vote: 0n, commit: 0 };
 
 /** The log of this project, as a member uses it. `tamper` plants a bug in each one that is opened. */
@@ -20,6 +23,7 @@ async function start(fs: Fs, directory: string, tamper: (wal: Wal) => void): Pro
   if ((await listSegments(fs, directory)).length === 0) {
     const wal = await Wal.create(directory, {
       fs,
+      later,
       segmentSize: SEGMENT_SIZE,
       identity: { nodeId: 1n, clusterId: 2n },
     });
@@ -53,6 +57,7 @@ async function openLog(fs: Fs, directory: string, tamper: (wal: Wal) => void): P
   const snapshot = { index, term };
   const wal = await Wal.open(directory, {
     fs,
+    later,
     snapshot,
     segmentSize: SEGMENT_SIZE,
     torn: 'repair',
