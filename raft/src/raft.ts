@@ -84,6 +84,8 @@ export class Raft {
   electionElapsed = 0;
   /** The term at the last tick: messages raise it from there by `MAX_TERM_RISE` at most. */
   private termAtTick = 0;
+  /** Others spoke of a term that is further away than that: this member asks for it at the next tick. */
+  private isFarBehind = false;
   /** Messages that were dropped because their term was beyond that. */
   termJumps = 0;
   /** Drawn anew by every reset, so that members seldom campaign at the same time. */
@@ -278,6 +280,7 @@ export class Raft {
         `${this.id.toString(16)} [term: ${term}] dropped a ${messageName(m.type)} message from ${m.from.toString(16)} whose term ${m.term} is more than ${MAX_TERM_RISE} above that of the last tick, and goes to term ${bound}. If it is no member's, find out who reaches this member's port; a member that was away catches up by itself`,
     );
     if (term < bound) this.becomeFollower(bound, NONE);
+    this.isFarBehind = true;
   }
 
   /** Was a leader heard within the shortest election timeout? */
@@ -292,8 +295,12 @@ export class Raft {
       // A leader of an earlier term never hears of this one by vote requests, which are withheld: without this answer
       // a member that campaigned while it was cut off could not come back.
       this.send(newMessage(MessageType.MsgAppResp, m.from));
-    } else if (type === MessageType.MsgPreVote) {
-      // The sender's log may be the newer one: it must learn the term to be able to win.
+    } else if (
+      type === MessageType.MsgPreVote ||
+      (type === MessageType.MsgVote && m.term < this.term - MAX_TERM_RISE)
+    ) {
+      // The sender's log may be the newer one: it must learn the term to be able to win. One that is far behind learns
+      // the term of this member's own campaigns only step by step.
       this.rejectVote(m);
     } else if (type === MessageType.MsgStorageAppendResp) {
       if (m.index !== 0) {
@@ -375,8 +382,12 @@ export class Raft {
   }
 
   private tickElection(): void {
+    const { isFarBehind } = this;
+    this.isFarBehind = false;
     this.electionElapsed++;
-    if (!this.promotable() || !this.pastElectionTimeout()) return;
+    // Members of different terms elect nobody. The answers to a campaign lead to the next term in reach: with one in each
+    // tick, and not in each election timeout, members come together as fast as messages drove them apart.
+    if (!this.promotable() || !(isFarBehind || this.pastElectionTimeout())) return;
     this.electionElapsed = 0;
     this.stepLocal(MessageType.MsgHup);
   }

@@ -4,10 +4,12 @@ import { expect } from 'chai';
 import {
   idsBySize,
   message,
+  Network,
   newTestConfig,
   newTestMemoryStorage,
   newVoter,
   type Overrides,
+  readMessages,
   withPeers,
 } from '../../helpers/index.js';
 import { RecordingLogger } from '../node/harness.js';
@@ -126,6 +128,49 @@ describe('the term rises by 2^24 at most between two ticks', () => {
       expect(r).to.include({ term: cluster, lead: 2n });
     });
   }
+
+  for (const [name, overrides] of [
+    ['with neither', {}],
+    ['with pre-votes', { preVote: true }],
+    ['with the check of the quorum', { checkQuorum: true }],
+    ['with both', { preVote: true, checkQuorum: true }],
+  ] as const) {
+    for (const victim of [1n, 2n]) {
+      it(`members that were driven apart through member ${victim} for a minute come together in seconds: ${name}`, () => {
+        const net = new Network(['fresh', 'fresh', 'fresh'], overrides);
+        const tick = (): void => {
+          for (const member of net.members) {
+            member.tick();
+            net.send(...readMessages(member));
+          }
+        };
+        net.send(message({ type: MessageType.MsgHup, from: 1n, to: 1n }));
+        expect(net.member(1n).state).to.equal('StateLeader');
+        for (let i = 0; i < 600; i++) {
+          net.send(message({ type: MessageType.MsgHeartbeatResp, from: 3n, to: victim, term: HIGHEST }));
+          tick();
+        }
+        const isTogether = (): boolean => {
+          const [one, ...others] = net.members;
+          return one?.lead !== 0n && others.every(({ term, lead }) => term === one?.term && lead === one.lead);
+        };
+        let ticks = 0;
+        for (; ticks < 100 && !isTogether(); ticks++) tick();
+        expect(isTogether(), `after ${ticks} ticks`).to.equal(true);
+        expect(net.member(victim).term).to.be.within(599 * MAX_TERM_RISE, 602 * MAX_TERM_RISE);
+      });
+    }
+  }
+
+  it('a request for a vote of a term that far below is answered, unlike others of an earlier term', () => {
+    const { r } = withLog();
+    r.becomeFollower(MAX_TERM_RISE + 2, 2n);
+    r.step(from(3n, MessageType.MsgVote, { term: 2 }));
+    expect(r.msgsAfterAppend).to.deep.equal([]);
+    r.step(from(3n, MessageType.MsgVote, { term: 1 }));
+    expect(r.msgsAfterAppend).to.have.lengthOf(1);
+    expect(r.msgsAfterAppend[0]).to.include({ type: MessageType.MsgVoteResp, to: 3n, reject: true, term: r.term });
+  });
 
   it('begins at the stored term after a restart', () => {
     const storage = newTestMemoryStorage(withPeers(...three));
