@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +23,15 @@ function logTo(lines: string[]): Logger {
     verbose: add,
     isDebugEnabled: () => false,
   } as unknown as Logger;
+}
+
+/** Can somebody else listen there? */
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 describe('one member', () => {
@@ -71,6 +81,7 @@ describe('one member', () => {
     stopping.abort();
     expect(await ended).to.equal(0);
     expect(timers.pending).to.equal(0);
+    expect(await isFree(address.port)).to.equal(true);
     const storage = await openStorage(options.data, { id: 1n, clusterId: 0x1000n, founders: [1n] }, logTo([]));
     expect(storage.isNew).to.equal(false);
     expect(storage.raft.initialState().hardState?.term).to.be.at.least(1);
@@ -94,7 +105,13 @@ describe('one member', () => {
       insecure: false,
       verbose: false,
     };
-    expect(await runMember(options, stopping.signal, logTo([]))).to.equal(0);
+    let code: number | undefined;
+    const run = async (): Promise<void> => {
+      code = await runMember(options, stopping.signal, logTo([]));
+    };
+    void run();
+    for (let i = 0; i < 1000 && code === undefined; i++) await sleep(2);
+    expect(code).to.equal(0);
     expect(timers.pending).to.equal(0);
   });
 });

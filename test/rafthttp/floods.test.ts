@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
 import type { ProcessOptions } from '@raft-ts/raft/memory-transport';
 import {
@@ -13,6 +14,7 @@ import {
   MAX_UNKNOWN_BYTES,
   MessageDecoder,
   MsgAppDecoder,
+  PostedMessages,
   ReceivedBytes,
   type StreamDecoder,
   Turns,
@@ -20,7 +22,18 @@ import {
 } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { append, eventually, exchangeRaw, message, post, requestHead, startMember, stopAll } from './members.js';
+import {
+  append,
+  eventually,
+  exchangeRaw,
+  message,
+  post,
+  type RawAnswer,
+  requestHead,
+  soon,
+  startMember,
+  stopAll,
+} from './members.js';
 
 /** A body that begins with this message and goes on with `hex`, so many times over. */
 function body(head: Message, hex: string, count: number): Buffer {
@@ -296,8 +309,40 @@ describe('floods', () => {
       await eventually('it waits', () => signals.length === 1);
       expect(signals[0]?.aborted).to.equal(false);
       socket.destroy();
-      await eventually('it is withdrawn', () => signals[0]?.aborted === true);
+      expect(await soon(() => signals[0]?.aborted === true), 'it is withdrawn').to.equal(true);
       expect(a.receiver.log.filter((line) => line.includes('failed to process'))).to.deep.equal([]);
+    });
+
+    it('has a place each, which is free again however it ends; without a place it is refused', async () => {
+      const { enter } = PostedMessages.prototype;
+      const taken = new Set<number>();
+      let places = 0;
+      PostedMessages.prototype.enter = function (posted, sender) {
+        if (taken.size > 0) return undefined;
+        const leave = enter.call(this, posted, sender);
+        if (leave === undefined) return undefined;
+        const place = places++;
+        taken.add(place);
+        return () => {
+          taken.delete(place);
+          leave();
+        };
+      };
+      try {
+        const a = await startMember(1n);
+        const send = (): Promise<RawAnswer> =>
+          exchangeRaw(a.listener.address.port, post(2n, encodeMessage(append(2n, 1n, 4))));
+        expect((await send()).status).to.equal(204);
+        expect([places, taken.size]).to.deep.equal([1, 0]);
+        a.receiver.process = () => Promise.reject(new Error('no'));
+        expect((await send()).status).to.equal(500);
+        expect([places, taken.size]).to.deep.equal([2, 0]);
+        taken.add(-1);
+        const refused = await Promise.race([send(), sleep(2000, undefined, { ref: false })]);
+        expect(refused?.status).to.equal(503);
+      } finally {
+        PostedMessages.prototype.enter = enter;
+      }
     });
   });
 

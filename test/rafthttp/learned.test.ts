@@ -180,6 +180,21 @@ describe('learned members', () => {
     expect(world.learned.find(3n)).not.to.equal(undefined);
   });
 
+  it('a member that is forgotten is stopped', async () => {
+    const world = new World();
+    await world.prove(2n, 'http://192.0.2.2:1');
+    const remote = world.learned.find(2n);
+    let stopped = 0;
+    Object.assign(remote ?? {}, {
+      stop: () => {
+        stopped++;
+        return Promise.resolve();
+      },
+    });
+    world.learned.forget(2n);
+    expect([stopped, world.learned.find(2n)]).to.deep.equal([1, undefined]);
+  });
+
   it('where places are rare, the member that was named longest ago gives way', async () => {
     const world = new World();
     await world.prove(2n, 'http://192.0.2.2:1');

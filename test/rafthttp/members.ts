@@ -174,6 +174,12 @@ export async function eventually(what: string, holds: () => boolean): Promise<vo
   }
 }
 
+/** Waits for what must come soon; whether it came is for the caller to assert. */
+export async function soon(holds: () => boolean): Promise<boolean> {
+  for (let i = 0; i < 1000 && !holds(); i++) await sleep(2);
+  return holds();
+}
+
 export function message(type: MessageType, from: NodeId, to: NodeId, fields: Partial<Message> = {}): Message {
   return { ...newMessage(type, to), from, ...fields };
 }

@@ -4,18 +4,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, MessageType } from '@raft-ts/proto';
 import { MAX_ANSWER_BYTES, PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { message, newTransport, Recorder, startServer, stopAll } from './members.js';
+import {
+  CLUSTER,
+  type Member,
+  message,
+  newTransport,
+  Recorder,
+  soon,
+  startCluster,
+  startServer,
+  stopAll,
+} from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
 
 const timers = new VirtualTimers();
 const POST_MS = 1000;
 const SNAPSHOT_MS = 5000;
-
-/** Waits for what must come soon; whether it came is for the caller to assert. */
-async function soon(holds: () => boolean): Promise<boolean> {
-  for (let i = 0; i < 1000 && !holds(); i++) await sleep(2);
-  return holds();
-}
 
 interface Post {
   readonly req: IncomingMessage;
@@ -154,20 +158,59 @@ describe('posts to one member', () => {
 
   it('are broken off by stop, which waits for that, and snapshots among them are reported', async () => {
     await setUp();
-    send(PIPELINE_WORKERS);
-    send(3, snapshot);
+    send(PIPELINE_WORKERS + 3, snapshot);
     expect(await came(PIPELINE_WORKERS)).to.equal(true);
     const { remotes } = transport as unknown as { remotes: Map<bigint, { send(one: Message): void }> };
     const remote = remotes.get(2n);
-    await transport.stop();
+    let reported = -1;
+    const stop = async (): Promise<void> => {
+      await transport.stop();
+      reported = receiver.snapshots.length;
+    };
+    void stop();
+    expect(await soon(() => reported >= 0)).to.equal(true);
     expect(timers.pending).to.equal(0);
-    expect(receiver.snapshots).to.deep.equal(Array.from({ length: 3 }, () => [2n, 'failure']));
+    expect(reported).to.equal(PIPELINE_WORKERS + 3);
+    expect(receiver.snapshots).to.deep.equal(Array.from({ length: PIPELINE_WORKERS + 3 }, () => [2n, 'failure']));
     expect(receiver.unreachable).to.deep.equal([]);
     expect(await soon(() => posts.every(({ closed }) => closed))).to.equal(true);
     remote?.send(beat());
     expect(receiver.unreachable).to.deep.equal([2n]);
     await sleep(20);
     expect(posts).to.have.length(PIPELINE_WORKERS);
+  });
+
+  it('are not delivered if another process answers', async () => {
+    await setUp();
+    const [remote] = (transport as unknown as { remotes: Map<bigint, { picker: { all: string[] } }> }).remotes.values();
+    await transport.stop();
+    transport = newTransport(1n, receiver, { timings: { dialRetryMs: 1e6 } });
+    transport.addPeer(2n, remote?.picker.all ?? []);
+    const own = (): Post[] => posts.filter(({ req }) => req.url === '/raft');
+    const headers = (incarnation: string) => ({
+      'X-Etcd-Cluster-Id': CLUSTER.toString(16),
+      'X-Raft-Incarnation': incarnation,
+    });
+    for (const [i, [incarnation, ending]] of (
+      [
+        ['first', 'finish'],
+        ['first', 'finish'],
+        ['second', 'failure'],
+      ] as const
+    ).entries()) {
+      send(1, snapshot);
+      expect(await soon(() => own().length === i + 1)).to.equal(true);
+      own()[i]?.res.writeHead(204, headers(incarnation)).end();
+      expect(await soon(() => receiver.snapshots.length === i + 1)).to.equal(true);
+      expect(receiver.snapshots[i]).to.deep.equal([2n, ending]);
+    }
+  });
+
+  it('are the way of snapshots, though streams are open', async () => {
+    timers.uninstall();
+    const [one] = (await startCluster(2)) as [Member, Member];
+    one.transport.send([snapshot()]);
+    expect(await soon(() => one.receiver.snapshots.length === 1)).to.equal(true);
   });
 
   it('are not held by an answer that never ends', async () => {

@@ -3,11 +3,12 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Message, MessageType } from '@raft-ts/proto';
+import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, type Message, MessageType, NONE } from '@raft-ts/proto';
 import {
   BODY_PACE_BYTES,
   BodyReader,
   Connections,
+  encodeEnvelope,
   Gateway,
   Incarnations,
   IncomingSnapshots,
@@ -17,10 +18,11 @@ import {
   MAX_INCARNATION_LENGTH,
   MAX_SNAPSHOT_MEMBERS,
   RequestChunks,
+  Waiting,
   Warnings,
 } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { message, Recorder } from './members.js';
+import { message, Recorder, snapshot } from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
 
 const timers = new VirtualTimers();
@@ -116,6 +118,14 @@ describe('BodyReader', () => {
     req.end();
     expect(outcome(await read)).to.equal(4 * BODY_PACE_BYTES);
     expect(timers.pending).to.equal(0);
+  });
+});
+
+describe('Waiting', () => {
+  it('forgets a sender of whom nothing waits', () => {
+    const waiting = new Waiting({ messages: 10, bytes: 100, bytesPerSender: 60 });
+    for (let i = 0; i < 50; i++) waiting.enter(`sender ${i}`, i % 2)?.();
+    expect((waiting as unknown as { bytesOf: Map<string, number> }).bytesOf.size).to.equal(0);
   });
 });
 
@@ -280,6 +290,18 @@ describe('Gateway', () => {
     expect(gateway.refusal(withMembers(MAX_SNAPSHOT_MEMBERS + 1), 2n)).to.equal('snapshot of too many members');
   });
 
+  it('passes nothing from nobody, not even what keeps its author', () => {
+    const gateway = new Gateway(1n, new Recorder(), silent);
+    for (const from of [NONE, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD]) {
+      for (const type of [MessageType.MsgProp, MessageType.MsgReadIndex, MessageType.MsgHeartbeat]) {
+        for (const sender of [undefined, 2n]) {
+          expect(gateway.refusal(message(type, from, 1n), sender)).to.equal('from field mismatch');
+        }
+      }
+    }
+    expect(gateway.refusal(message(MessageType.MsgProp, 3n, 1n), 2n)).to.equal(undefined);
+  });
+
   it('reports of lost messages a snapshot alone, and a receiver that throws goes no further', () => {
     const receiver = new Recorder();
     const gateway = new Gateway(1n, receiver, silent);
@@ -344,5 +366,99 @@ describe('IncomingSnapshots', () => {
     receive(3n);
     await turn();
     expect(results.slice(4)).to.deep.equal([undefined, busy]);
+  });
+
+  describe('that are slow', () => {
+    const real = performance.now;
+    let clock: number;
+
+    beforeEach(() => {
+      clock = 0;
+      performance.now = () => clock;
+    });
+    afterEach(() => {
+      performance.now = real;
+    });
+
+    const SLOW_MS = 1000;
+    const MIB = 1024 * 1024;
+    const setUp = () => {
+      const sink = { write: () => Promise.resolve(), commit: () => Promise.resolve(), abort: () => Promise.resolve() };
+      const store = {
+        removeRemains: () => Promise.resolve(),
+        create: () => Promise.resolve(sink),
+        freeBytes: () => Promise.resolve(undefined),
+      };
+      const incoming = new IncomingSnapshots({
+        store,
+        maxBytes: 100 * MIB,
+        idleMs: 1e6,
+        slowMs: SLOW_MS,
+        logger: silent,
+        onProgress: () => {},
+      });
+      const results: string[] = [];
+      const receive = async (sender: bigint, bytes: number) => {
+        const req = requestOf();
+        const at = results.push('under way') - 1;
+        const note = async (): Promise<void> => {
+          try {
+            await incoming.receive(req, sender, () => undefined);
+            results[at] = 'taken';
+          } catch (error) {
+            results[at] = (error as Error).message;
+          }
+        };
+        void note();
+        req.write(encodeEnvelope({ ...snapshot(sender, 1n), from: sender }));
+        for (let sent = 0; sent < bytes; sent += MIB) {
+          req.write(Buffer.alloc(Math.min(MIB, bytes - sent)));
+          await turn();
+        }
+        for (let i = 0; i < 10; i++) await turn();
+        return req;
+      };
+      return { receive, results };
+    };
+    const busy = 'too many snapshots at the same time';
+
+    it('give way to the next of the same sender, which then has the place', async () => {
+      const { receive, results } = setUp();
+      await receive(1n, 1000);
+      clock = SLOW_MS - 1;
+      await receive(1n, 1000);
+      expect(results).to.deep.equal(['under way', busy]);
+      clock = SLOW_MS;
+      await receive(1n, 1000);
+      expect(results[0]).to.include('too slow while another sender waits');
+      expect(results[2]).to.equal('under way');
+      await receive(1n, 1000);
+      expect(results[3]).to.equal(busy);
+    });
+
+    it('do not give way if they are quick', async () => {
+      const { receive, results } = setUp();
+      await receive(1n, 3 * MIB);
+      clock = 2.5 * SLOW_MS;
+      await receive(1n, 1000);
+      expect(results).to.deep.equal(['under way', busy]);
+    });
+
+    it('and chunks that keep their pace may take any time', async () => {
+      const req = requestOf();
+      const chunks = new RequestChunks(req, IDLE_MS);
+      for (let i = 0; i < 3; i++) {
+        const next = chunks.next();
+        await turn();
+        clock += 0.9 * IDLE_MS;
+        timers.advance(0.9 * IDLE_MS);
+        req.write(Buffer.alloc(BODY_PACE_BYTES));
+        const outcome = await next.then(
+          (chunk) => chunk?.length,
+          (error: Error) => error.message,
+        );
+        expect(outcome).to.equal(BODY_PACE_BYTES);
+      }
+    });
   });
 });

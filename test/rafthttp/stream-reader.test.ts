@@ -4,17 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '@raft-ts/proto';
 import { MessageEncoder, WriteBuffer } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { append, CLUSTER, message, newTransport, Recorder, startServer, stopAll } from './members.js';
+import { append, CLUSTER, message, newTransport, Recorder, soon, startServer, stopAll } from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
 
 const timers = new VirtualTimers();
 const READ_TIMEOUT_MS = 1000;
-
-/** Waits for what must come soon; whether it came is for the caller to assert. */
-async function soon(holds: () => boolean): Promise<boolean> {
-  for (let i = 0; i < 1000 && !holds(); i++) await sleep(2);
-  return holds();
-}
 
 /** A stream of messages that a peer has opened at the server. */
 interface Stream {
@@ -127,5 +121,44 @@ describe('StreamReader', () => {
     opened[0]?.res.end(Buffer.alloc(5));
     const told = (line: string): boolean => line.includes('peer became inactive') && line.includes('unexpected EOF');
     expect(await soon(() => receiver.log.some(told))).to.equal(true);
+  });
+});
+
+describe('StreamReader: dials', () => {
+  afterEach(stopAll);
+
+  /** Servers that refuse streams; how often each was asked for one. */
+  async function refusing(count: number): Promise<{ urls: string[]; dials: number[][] }> {
+    const dials: number[][] = Array.from({ length: count }, () => []);
+    const servers = await Promise.all(
+      dials.map((times) =>
+        startServer((req, res) => {
+          if (req.url === '/raft/stream/message/1') times.push(performance.now());
+          res.writeHead(404).end();
+        }),
+      ),
+    );
+    return { urls: servers.map(({ url }) => url), dials };
+  }
+
+  it('keep their distance', async () => {
+    const { urls, dials } = await refusing(1);
+    const transport = newTransport(1n, new Recorder(), { timings: { dialRetryMs: 100 } });
+    transport.addPeer(2n, urls);
+    await soon(() => (dials[0]?.length ?? 0) >= 5);
+    const times = dials[0] as number[];
+    expect(times.length).to.be.at.least(5);
+    // The first retry does not wait.
+    const gaps = times.slice(2).map((time, i) => time - (times[i + 1] as number));
+    for (const gap of gaps) expect(gap).to.be.at.least(80);
+    await transport.stop();
+  });
+
+  it('go on to the next URL after each that fails', async () => {
+    const { urls, dials } = await refusing(2);
+    const transport = newTransport(1n, new Recorder(), { timings: { dialRetryMs: 5 } });
+    transport.addPeer(2n, urls);
+    expect(await soon(() => dials.every(({ length }) => length >= 2))).to.equal(true);
+    await transport.stop();
   });
 });

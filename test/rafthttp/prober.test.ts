@@ -1,0 +1,130 @@
+import { lookup } from 'node:dns';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PeerLinks, Prober, type TransportContext } from '@raft-ts/rafthttp/internal';
+import { expect } from 'chai';
+import { newTransport, Recorder, soon, startServer, stopAll } from './members.js';
+import { VirtualTimers } from './virtual-timers.js';
+
+const timers = new VirtualTimers();
+const INTERVAL_MS = 100;
+const LOOK_MS = 1000;
+
+describe('the prober, in time that a test lets pass', () => {
+  let receiver: Recorder;
+  let transport: ReturnType<typeof newTransport>;
+  let probes: { res: ServerResponse; closed: boolean }[];
+  let respond: (res: ServerResponse, req: IncomingMessage) => void;
+
+  beforeEach(async () => {
+    timers.install();
+    receiver = new Recorder();
+    probes = [];
+    respond = () => {};
+    const { url } = await startServer((req, res) => {
+      if (req.url !== '/raft/probing') {
+        res.writeHead(404).end();
+        return;
+      }
+      const probe = { res, closed: false };
+      res.on('close', () => {
+        probe.closed = !res.writableFinished;
+      });
+      probes.push(probe);
+      respond(res, req);
+    });
+    transport = newTransport(1n, receiver, {
+      timings: { probeIntervalMs: INTERVAL_MS, probeErrorMs: LOOK_MS, probeStatusMs: LOOK_MS, dialRetryMs: 1e6 },
+    });
+    transport.addPeer(2n, [url]);
+  });
+  afterEach(async () => {
+    await stopAll();
+    timers.uninstall();
+  });
+
+  const healthy = (res: ServerResponse, at = Date.now()): void => {
+    res.end(JSON.stringify({ OK: true, Now: new Date(at).toISOString() }));
+  };
+  const told = (text: string): number => receiver.log.filter((line) => line.includes(text)).length;
+  /** Lets one interval pass, and what it asks be answered. */
+  const ask = async (): Promise<void> => {
+    const before = probes.length;
+    timers.advance(INTERVAL_MS);
+    expect(await soon(() => probes.length === before + 2)).to.equal(true);
+    await sleep(20);
+  };
+
+  it('asks on each way at each interval, but not again before it is answered', async () => {
+    await ask();
+    timers.advance(INTERVAL_MS);
+    timers.advance(INTERVAL_MS);
+    await sleep(20);
+    expect(probes).to.have.length(2);
+    for (const { res } of probes) healthy(res);
+    await sleep(20);
+    respond = (res) => healthy(res);
+    await ask();
+    await ask();
+    expect(probes).to.have.length(6);
+  });
+
+  it('ends with the peer: no timer stays, and what is asked is broken off', async () => {
+    await ask();
+    transport.removePeer(2n);
+    expect(await soon(() => probes.every(({ closed }) => closed))).to.equal(true);
+    await transport.stop();
+    expect(timers.pending).to.equal(0);
+    timers.advance(10 * LOOK_MS);
+    await sleep(20);
+    expect(probes).to.have.length(2);
+    expect(told('prober detected unhealthy')).to.equal(0);
+  });
+
+  it('itself breaks off what it has asked, whoever owns the connections', async () => {
+    const { ctx } = transport as unknown as { ctx: TransportContext };
+    const links = new PeerLinks(3n, { tls: undefined, lookup }, true);
+    const { url } = await startServer((_req, res) => {
+      const probe = { res, closed: false };
+      res.on('close', () => {
+        probe.closed = true;
+      });
+      probes.push(probe);
+    });
+    transport.removePeer(2n);
+    const prober = new Prober(ctx, links, [url]);
+    try {
+      await ask();
+      prober.stop();
+      expect(await soon(() => probes.every(({ closed }) => closed))).to.equal(true);
+    } finally {
+      links.close();
+    }
+  });
+
+  it('tells each change of health once: what is no answer of a member counts as ill', async () => {
+    const answers: ((res: ServerResponse) => void)[] = [
+      (res) => {
+        res.statusCode = 500;
+        healthy(res);
+      },
+      (res) => healthy(res),
+    ];
+    for (const [i, answer] of answers.entries()) {
+      respond = answer;
+      for (let round = 0; round < 2; round++) {
+        await ask();
+        timers.advance(LOOK_MS - (timersPassed() % LOOK_MS));
+        await sleep(20);
+      }
+      expect(told('prober detected unhealthy'), `answer ${i}`).to.equal(2);
+      expect(told('prober detected healthy'), `answer ${i}`).to.equal(i === 0 ? 0 : 2);
+    }
+  });
+
+  let passed = 0;
+  function timersPassed(): number {
+    passed += INTERVAL_MS;
+    return passed;
+  }
+});
