@@ -1,14 +1,14 @@
 import { basename, dirname, join } from 'node:path';
-import { codedFs } from './coded-fs.js';
-import { makeDirectories } from './directories.js';
-import { ERR_WAL_EXISTS, hasCode, WalError } from './errors.js';
-import { type Fs, readFully, withCleanup, writeFully } from './fs.js';
-import { readMark } from './log-mark.js';
-import { listSegments, readLog } from './log-reader.js';
-import type { WalOptions } from './options.js';
-import type { WalSnapshot } from './record.js';
-import { SnapshotFiles } from './snapshot-files.js';
-import { validSnapshots, verify } from './verify.js';
+import { codedFs } from './base/coded-fs.js';
+import { makeDirectories } from './base/directories.js';
+import { ERR_WAL_EXISTS, hasCode, WalError } from './base/errors.js';
+import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
+import type { WalOptions } from './base/options.js';
+import type { WalSnapshot } from './format/record.js';
+import { readMark } from './mark/log-mark.js';
+import { listSegments, readLog } from './read/log-reader.js';
+import { validSnapshots, verify } from './read/verify.js';
+import { SnapshotFiles } from './snapshots/snapshot-files.js';
 
 const PIECE = 1 << 20;
 

@@ -18,8 +18,8 @@ import {
   snapshotMembership,
 } from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
-import { codedFs } from './coded-fs.js';
-import { makeDirectories } from './directories.js';
+import { codedFs } from './base/coded-fs.js';
+import { makeDirectories } from './base/directories.js';
 import {
   ERR_SNAP_NONE,
   ERR_WAL_CORRUPT,
@@ -28,17 +28,17 @@ import {
   ERR_WAL_POISONED,
   textOf,
   WalError,
-} from './errors.js';
-import { type Fs, withCleanup } from './fs.js';
-import type { Identity } from './identity.js';
-import { lockFile } from './lock.js';
-import { LogMark } from './log-mark.js';
-import { listSegments } from './log-reader.js';
+} from './base/errors.js';
+import { type Fs, withCleanup } from './base/fs.js';
+import { lockFile } from './base/lock.js';
+import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './base/options.js';
+import type { Identity } from './format/identity.js';
+import type { SegmentName } from './format/segment-name.js';
 import { LogView, storageError } from './log-view.js';
-import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
-import type { SegmentName } from './segment-name.js';
-import { SnapshotFiles } from './snapshot-files.js';
-import { validSnapshots } from './verify.js';
+import { LogMark } from './mark/log-mark.js';
+import { listSegments } from './read/log-reader.js';
+import { validSnapshots } from './read/verify.js';
+import { SnapshotFiles } from './snapshots/snapshot-files.js';
 import { Wal } from './wal.js';
 
 /** Etcd's, for both. */

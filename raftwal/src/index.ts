@@ -9,19 +9,19 @@
  * ```
  */
 export { type BackupOptions, type BackupResult, backup } from './backup.js';
-export { systemError } from './coded-fs.js';
-export { type Damage, type Verdict } from './damage.js';
+export { systemError } from './base/coded-fs.js';
+export * from './base/errors.js';
+export { type Fs, type FsFile, type OpenOptions } from './base/fs.js';
+export { WalHistograms, type WalMetrics } from './base/metrics.js';
+export { NodeFs, type TryLock } from './base/node-fs.js';
+export * from './base/options.js';
 export { DurableStorage, type DurableStorageOptions, type Unsaved } from './durable-storage.js';
-export * from './errors.js';
-export { type Fs, type FsFile, type OpenOptions } from './fs.js';
-export { type Identity } from './identity.js';
-export { LogMark, type MarkPlace } from './log-mark.js';
-export { WalHistograms, type WalMetrics } from './metrics.js';
-export { NodeFs, type TryLock } from './node-fs.js';
-export * from './options.js';
-export { type WalSnapshot } from './record.js';
-export { type LogPlace, type RepairOptions, type RepairResult, repair } from './repair.js';
-export { type ReadFrom } from './replay.js';
-export { SnapshotFiles, type SnapshotFilesOptions } from './snapshot-files.js';
-export { type VerifyOptions, type VerifyResult, validSnapshots, verify } from './verify.js';
+export { type Identity } from './format/identity.js';
+export { type WalSnapshot } from './format/record.js';
+export { LogMark, type MarkPlace } from './mark/log-mark.js';
+export { type Damage, type Verdict } from './read/damage.js';
+export { type LogPlace, type RepairOptions, type RepairResult, repair } from './read/repair.js';
+export { type ReadFrom } from './read/replay.js';
+export { type VerifyOptions, type VerifyResult, validSnapshots, verify } from './read/verify.js';
+export { SnapshotFiles, type SnapshotFilesOptions } from './snapshots/snapshot-files.js';
 export { Wal } from './wal.js';

@@ -1,19 +1,27 @@
 /** What tests and sibling packages use beside the public door. No promise is made about it. */
-export { updateCrc } from './crc.js';
-export { brokenName } from './create.js';
-export { type Damage, type DamagedTail, judge, type Verdict } from './damage.js';
-export { RecordBuffer, RecordEncoder } from './encoder.js';
-export { FieldReader } from './fields.js';
-export { FilePipeline, preallocate } from './file-pipeline.js';
-export { type Frame, FrameDecoder, paddingOf } from './frame.js';
-export * from './fs.js';
-export { decodeIdentity, encodeIdentity } from './identity.js';
-export { defaultFs } from './lock.js';
-export { markPath, readMark } from './log-mark.js';
-export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './log-reader.js';
-export { headOfLog, LARGEST_WRITE } from './log-writer.js';
-export { NodeFs, type TryLock } from './node-fs.js';
-export { contentOf, decodeRecord, decodeWalSnapshot, encodeWalSnapshot, RecordType, type WalRecord } from './record.js';
-export { type ReadFrom, Replay } from './replay.js';
-export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from './segment-name.js';
-export { decodeSnapshotFile } from './snapshot-format.js';
+
+export * from './base/fs.js';
+export { defaultFs } from './base/lock.js';
+export { NodeFs, type TryLock } from './base/node-fs.js';
+export { updateCrc } from './format/crc.js';
+export { RecordBuffer, RecordEncoder } from './format/encoder.js';
+export { FieldReader } from './format/fields.js';
+export { type Frame, FrameDecoder, paddingOf } from './format/frame.js';
+export { decodeIdentity, encodeIdentity } from './format/identity.js';
+export {
+  contentOf,
+  decodeRecord,
+  decodeWalSnapshot,
+  encodeWalSnapshot,
+  RecordType,
+  type WalRecord,
+} from './format/record.js';
+export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from './format/segment-name.js';
+export { markPath, readMark } from './mark/log-mark.js';
+export { type Damage, type DamagedTail, judge, type Verdict } from './read/damage.js';
+export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './read/log-reader.js';
+export { type ReadFrom, Replay } from './read/replay.js';
+export { decodeSnapshotFile } from './snapshots/snapshot-format.js';
+export { brokenName } from './write/create.js';
+export { FilePipeline, preallocate } from './write/file-pipeline.js';
+export { headOfLog, LARGEST_WRITE } from './write/log-writer.js';

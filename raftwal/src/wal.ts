@@ -1,21 +1,21 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
-import { codedFs } from './coded-fs.js';
-import { createLog } from './create.js';
-import { damageError } from './damage.js';
-import { ERR_WAL_IDENTITY, ERR_WAL_NOT_FOUND, ERR_WAL_STATE, WalError } from './errors.js';
-import { closeAll, type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
-import { decodeIdentity, encodeIdentity, type Identity, identityText } from './identity.js';
-import { lockFile } from './lock.js';
-import { LogMark, type MarkPlace, markPath, readMark } from './log-mark.js';
-import { listSegments, readLog, segmentsFrom } from './log-reader.js';
-import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './log-writer.js';
-import { DEFAULT_SEGMENT_SIZE, type WalContent, type WalCreateOptions, type WalOpenOptions } from './options.js';
-import { readMetadata } from './peek.js';
-import type { WalSnapshot } from './record.js';
-import { cutDamage } from './repair.js';
-import { fromTheStart, Replay } from './replay.js';
-import { type SegmentName, segmentName, strangersAmong } from './segment-name.js';
+import { codedFs } from './base/coded-fs.js';
+import { ERR_WAL_IDENTITY, ERR_WAL_NOT_FOUND, ERR_WAL_STATE, WalError } from './base/errors.js';
+import { closeAll, type Fs, type FsFile, readFully, withCleanup, writeFully } from './base/fs.js';
+import { lockFile } from './base/lock.js';
+import { DEFAULT_SEGMENT_SIZE, type WalContent, type WalCreateOptions, type WalOpenOptions } from './base/options.js';
+import { decodeIdentity, encodeIdentity, type Identity, identityText } from './format/identity.js';
+import type { WalSnapshot } from './format/record.js';
+import { type SegmentName, segmentName, strangersAmong } from './format/segment-name.js';
+import { LogMark, type MarkPlace, markPath, readMark } from './mark/log-mark.js';
+import { damageError } from './read/damage.js';
+import { listSegments, readLog, segmentsFrom } from './read/log-reader.js';
+import { readMetadata } from './read/peek.js';
+import { cutDamage } from './read/repair.js';
+import { fromTheStart, Replay } from './read/replay.js';
+import { createLog } from './write/create.js';
+import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './write/log-writer.js';
 
 /**
  * Etcd's write-ahead log: `create` or `open`, `readAll` once, then `save` for each Ready.

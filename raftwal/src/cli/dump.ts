@@ -1,9 +1,9 @@
-import { codedFs } from '../coded-fs.js';
-import { damageError } from '../damage.js';
-import { ERR_WAL_NOT_FOUND, WalError } from '../errors.js';
-import { readMark } from '../log-mark.js';
-import { contentVisitor, listSegments, type Place, readLog } from '../log-reader.js';
-import { type Content, recordTypeNames } from '../record.js';
+import { codedFs } from '../base/coded-fs.js';
+import { ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
+import { type Content, recordTypeNames } from '../format/record.js';
+import { readMark } from '../mark/log-mark.js';
+import { damageError } from '../read/damage.js';
+import { contentVisitor, listSegments, type Place, readLog } from '../read/log-reader.js';
 import { json, type Output, shownHex } from './output.js';
 
 export interface DumpOptions {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { codedFs } from '../coded-fs.js';
-import { hasCode } from '../errors.js';
-import { readFully, withCleanup } from '../fs.js';
-import { decodeSnapshotFile } from '../snapshot-format.js';
+import { codedFs } from '../base/coded-fs.js';
+import { hasCode } from '../base/errors.js';
+import { readFully, withCleanup } from '../base/fs.js';
+import { decodeSnapshotFile } from '../snapshots/snapshot-format.js';
 
 export interface SnapshotCheck {
   readonly name: string;

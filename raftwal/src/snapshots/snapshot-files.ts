@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Snapshot } from '@raft-ts/proto';
 import type { Logger } from '@raft-ts/raft';
-import { codedFs } from './coded-fs.js';
-import { makeDirectories } from './directories.js';
-import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
-import type { ReadFrom } from './replay.js';
-import { hex16 } from './segment-name.js';
+import { codedFs } from '../base/coded-fs.js';
+import { makeDirectories } from '../base/directories.js';
+import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from '../base/errors.js';
+import { type Fs, type FsFile, readFully, withCleanup, writeFully } from '../base/fs.js';
+import { hex16 } from '../format/segment-name.js';
+import type { ReadFrom } from '../read/replay.js';
 import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 
 /** A file is read in pieces of this size. */

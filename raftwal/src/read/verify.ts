@@ -1,12 +1,12 @@
 import type { HardState } from '@raft-ts/proto';
-import { codedFs } from './coded-fs.js';
+import { codedFs } from '../base/coded-fs.js';
+import { hasCode } from '../base/errors.js';
+import type { Fs } from '../base/fs.js';
+import type { WalOptions } from '../base/options.js';
+import { contentOf, RecordType, type WalRecord, type WalSnapshot } from '../format/record.js';
+import { readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
-import { hasCode } from './errors.js';
-import type { Fs } from './fs.js';
-import { readMark } from './log-mark.js';
 import { listSegments, readLog, segmentsFrom } from './log-reader.js';
-import type { WalOptions } from './options.js';
-import { contentOf, RecordType, type WalRecord, type WalSnapshot } from './record.js';
 import { fromTheStart, type ReadFrom, Replay } from './replay.js';
 
 export interface VerifyOptions extends Pick<WalOptions, 'fs'> {

@@ -1,12 +1,12 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers';
-import { updateCrc } from './crc.js';
-import type { Damage } from './damage.js';
-import { hasCode, textOf } from './errors.js';
-import { type Fs, type FsFile, readFully, SECTOR_SIZE, withCleanup, writeFully } from './fs.js';
-import { lockFile } from './lock.js';
-import type { WalOptions } from './options.js';
-import { hex16 } from './segment-name.js';
+import { hasCode, textOf } from '../base/errors.js';
+import { type Fs, type FsFile, readFully, SECTOR_SIZE, withCleanup, writeFully } from '../base/fs.js';
+import { lockFile } from '../base/lock.js';
+import type { WalOptions } from '../base/options.js';
+import { updateCrc } from '../format/crc.js';
+import { hex16 } from '../format/segment-name.js';
+import type { Damage } from '../read/damage.js';
 
 /** A place behind a record: the sequence of a segment, and the offset in it. Indexes would not do: a log may get shorter by them. */
 export interface MarkPlace {

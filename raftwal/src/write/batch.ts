@@ -1,5 +1,5 @@
-import { RecordBuffer } from './encoder.js';
-import type { SegmentName } from './segment-name.js';
+import { RecordBuffer } from '../format/encoder.js';
+import type { SegmentName } from '../format/segment-name.js';
 
 /** The next file, planned: the chain goes on in its head. */
 export interface Cut {
@@ -11,7 +11,7 @@ export interface Cut {
 export class Batch {
   readonly buffer: RecordBuffer;
   /**
-   * Where each write but the last ends. No write has a State or Snapshot behind another kind of record: damage.ts rests on
+   * Where each write but the last ends. No write has a State or Snapshot behind another kind of record: read/damage.ts rests on
    * that.
    */
   readonly ends: number[] = [];

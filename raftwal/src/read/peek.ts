@@ -1,7 +1,7 @@
-import { updateCrc } from './crc.js';
-import { FrameDecoder } from './frame.js';
-import { type FsFile, readFully } from './fs.js';
-import { decodeRecord, RecordType } from './record.js';
+import { type FsFile, readFully } from '../base/fs.js';
+import { updateCrc } from '../format/crc.js';
+import { FrameDecoder } from '../format/frame.js';
+import { decodeRecord, RecordType } from '../format/record.js';
 
 /** Metadata come second in a file, and are short. */
 const HEAD_BYTES = 65_536;

@@ -8,7 +8,7 @@ import {
   encodeConfState,
   type HardState,
 } from '@raft-ts/proto';
-import { ERR_WAL_CORRUPT, WalError } from './errors.js';
+import { ERR_WAL_CORRUPT, WalError } from '../base/errors.js';
 import { FieldReader, varintSize, writeVarint } from './fields.js';
 
 /** What a record holds. */

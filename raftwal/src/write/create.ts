@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
-import { ERR_WAL_EXISTS, hasCode, WalError } from './errors.js';
+import { ERR_WAL_EXISTS, hasCode, WalError } from '../base/errors.js';
+import { type Fs, withCleanup, writeFully } from '../base/fs.js';
 import { preallocate } from './file-pipeline.js';
-import { type Fs, withCleanup, writeFully } from './fs.js';
 
 /** The first file of a log. */
 export interface FirstFile {

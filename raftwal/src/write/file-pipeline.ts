@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { hasCode, textOf } from './errors.js';
-import { type Fs, withCleanup, writeFully } from './fs.js';
-import type { WalOptions } from './options.js';
+import { hasCode, textOf } from '../base/errors.js';
+import { type Fs, withCleanup, writeFully } from '../base/fs.js';
+import type { WalOptions } from '../base/options.js';
 
 /** Zeros are written in pieces, so that appends get their turn at the disk. */
 const PIECE = 1 << 20;

@@ -1,8 +1,8 @@
 /** Snapshot files as etcd writes them: `snappb.Snapshot`, a sum and the bytes of a `raftpb.Snapshot`. */
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '@raft-ts/proto';
-import { updateCrc } from './crc.js';
-import { ERR_SNAP_BROKEN, WalError } from './errors.js';
-import { FieldReader, writeVarint } from './fields.js';
+import { ERR_SNAP_BROKEN, WalError } from '../base/errors.js';
+import { updateCrc } from '../format/crc.js';
+import { FieldReader, writeVarint } from '../format/fields.js';
 
 const CRC = 0x08;
 const DATA = 0x12;

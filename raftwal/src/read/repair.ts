@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { codedFs } from './coded-fs.js';
+import { codedFs } from '../base/coded-fs.js';
+import { ERR_WAL_INVALID, ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
+import { type Fs, type FsFile, readFully, withCleanup, writeFully } from '../base/fs.js';
+import { lockFile } from '../base/lock.js';
+import type { WalOptions } from '../base/options.js';
+import { LogMark, lostEnd, type MarkPlace, readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
-import { ERR_WAL_INVALID, ERR_WAL_NOT_FOUND, WalError } from './errors.js';
-import { type Fs, type FsFile, readFully, withCleanup, writeFully } from './fs.js';
-import { lockFile } from './lock.js';
-import { LogMark, lostEnd, type MarkPlace, readMark } from './log-mark.js';
 import { listSegments, readLog } from './log-reader.js';
-import type { WalOptions } from './options.js';
 
 const PIECE = 1 << 20;
 

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
+import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from '../base/errors.js';
+import { type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
+import { lockFile } from '../base/lock.js';
+import { DEFAULT_SEGMENT_SIZE, type WalOptions } from '../base/options.js';
+import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
+import { encodeWalSnapshot, RecordType, type WalSnapshot } from '../format/record.js';
+import { type SegmentName, segmentName } from '../format/segment-name.js';
+import type { LogMark } from '../mark/log-mark.js';
 import { Batch, type Cut } from './batch.js';
-import { RecordBuffer, RecordEncoder } from './encoder.js';
-import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from './errors.js';
 import { FilePipeline } from './file-pipeline.js';
-import { type Fs, type FsFile, withCleanup, writeFully } from './fs.js';
-import { lockFile } from './lock.js';
-import type { LogMark } from './log-mark.js';
-import { DEFAULT_SEGMENT_SIZE, type WalOptions } from './options.js';
-import { encodeWalSnapshot, RecordType, type WalSnapshot } from './record.js';
-import { type SegmentName, segmentName } from './segment-name.js';
 
 /** A write that takes longer is worth a warning: leaders lose their followers over it. */
 const SLOW_SYNC_MS = 1000;

@@ -6,11 +6,11 @@
  * Snapshot that can be read behind the damage was therefore written later, and what is damaged had been durable.
  */
 import type { HardState } from '@raft-ts/proto';
-import { updateCrc } from './crc.js';
-import { ERR_WAL_CORRUPT, ERR_WAL_TORN, ERR_WAL_UNDECIDED, WalError } from './errors.js';
-import { ALIGNMENT, FRAME_HEAD, paddingOf, readFrameHead } from './frame.js';
-import { SECTOR_SIZE } from './fs.js';
-import { type Content, contentOf, decodeRecord, RecordType } from './record.js';
+import { ERR_WAL_CORRUPT, ERR_WAL_TORN, ERR_WAL_UNDECIDED, WalError } from '../base/errors.js';
+import { SECTOR_SIZE } from '../base/fs.js';
+import { updateCrc } from '../format/crc.js';
+import { ALIGNMENT, FRAME_HEAD, paddingOf, readFrameHead } from '../format/frame.js';
+import { type Content, contentOf, decodeRecord, RecordType } from '../format/record.js';
 
 /** What to make of damage. */
 export type Verdict =
@@ -20,7 +20,7 @@ export type Verdict =
   | 'undecided'
   /** It had been durable. */
   | 'corrupt'
-  /** What lies beyond had been acknowledged: the mark beside the log says so (log-mark.ts). */
+  /** What lies beyond had been acknowledged: the mark beside the log says so (mark/log-mark.ts). */
   | 'lost';
 
 export interface Damage {

@@ -1,12 +1,12 @@
 import type { Entry, HardState } from '@raft-ts/proto';
 import type { Logger } from '@raft-ts/raft';
-import type { Damage } from './damage.js';
+import type { Identity } from '../format/identity.js';
+import type { WalSnapshot } from '../format/record.js';
+import type { LogMark } from '../mark/log-mark.js';
+import type { Damage } from '../read/damage.js';
+import type { ReadFrom } from '../read/replay.js';
 import type { Fs } from './fs.js';
-import type { Identity } from './identity.js';
-import type { LogMark } from './log-mark.js';
 import type { WalMetrics } from './metrics.js';
-import type { WalSnapshot } from './record.js';
-import type { ReadFrom } from './replay.js';
 
 /** Etcd's: 64 million bytes. */
 export const DEFAULT_SEGMENT_SIZE = 64_000_000;

@@ -1,14 +1,14 @@
 /** Reads segments record by record: frames, chain, and what to make of the end. */
 import { join } from 'node:path';
 import { ERR_DECODE, ERR_POSITION_RANGE, type HardState } from '@raft-ts/proto';
-import { updateCrc } from './crc.js';
+import { ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, hasCode, WalError } from '../base/errors.js';
+import { type Fs, type FsFile, readFully, withCleanup } from '../base/fs.js';
+import { updateCrc } from '../format/crc.js';
+import { type Frame, FrameDecoder } from '../format/frame.js';
+import { type Content, contentOf, decodeRecord, RecordType, RecordView } from '../format/record.js';
+import { hex16, type SegmentName, segmentsAmong } from '../format/segment-name.js';
+import { lostEnd, type MarkPlace } from '../mark/log-mark.js';
 import { type Damage, type Defect, damageError, judge } from './damage.js';
-import { ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, hasCode, WalError } from './errors.js';
-import { type Frame, FrameDecoder } from './frame.js';
-import { type Fs, type FsFile, readFully, withCleanup } from './fs.js';
-import { lostEnd, type MarkPlace } from './log-mark.js';
-import { type Content, contentOf, decodeRecord, RecordType, RecordView } from './record.js';
-import { hex16, type SegmentName, segmentsAmong } from './segment-name.js';
 
 /** Where a record lies. */
 export interface Place {
