@@ -108,7 +108,7 @@ export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
 export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
-export { type BasicStatus, describeStatus, type Status } from './status.js';
+export { type BasicStatus, describeStatus, type Status, type StatusJson } from './status.js';
 export {
   ERR_COMPACTED,
   ERR_NO_SNAPSHOT,

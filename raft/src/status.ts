@@ -1,5 +1,5 @@
 import type { HardState, NodeId } from '@raft-ts/proto';
-import type { Raft, SoftState } from './raft.js';
+import type { Raft, SoftState, StateType } from './raft.js';
 import type { Progress } from './tracker/progress.js';
 import type { TrackerConfig } from './tracker/tracker.js';
 
@@ -9,46 +9,92 @@ export interface BasicStatus {
   readonly hardState: HardState;
   readonly softState: SoftState;
   readonly applied: number;
-  /** To whom leadership is being handed; 0 where it is not. */
+  /** To whom leadership is being handed; 0 if to nobody. */
   readonly leadTransferee: NodeId;
+  /** What `JSON.stringify` writes, which knows no bigints. */
+  toJSON(): StatusJson;
 }
 
 /** A member, its configuration, and, on a leader, what it knows of the others. */
 export interface Status extends BasicStatus {
   readonly config: TrackerConfig;
-  /** Copies, ascending by id; empty where the member does not lead. */
+  /** Copies, ascending by id; empty if the member does not lead. */
   readonly progress: ReadonlyMap<NodeId, Progress>;
 }
 
+/** A status in etcd's JSON: ids in hexadecimal. */
+export interface StatusJson {
+  readonly id: string;
+  readonly term: number;
+  readonly vote: string;
+  readonly commit: number;
+  readonly lead: string;
+  readonly raftState: StateType;
+  readonly applied: number;
+  /** By id; absent from a status in brief. */
+  readonly progress?: Readonly<Record<string, { match: number; next: number; state: string }>>;
+  readonly leadtransferee: string;
+}
+
+class BriefStatus implements BasicStatus {
+  readonly id: NodeId;
+  readonly hardState: HardState;
+  readonly softState: SoftState;
+  readonly applied: number;
+  readonly leadTransferee: NodeId;
+
+  constructor(r: Raft) {
+    this.id = r.id;
+    this.hardState = r.hardState();
+    this.softState = r.softState();
+    this.applied = r.raftLog.applied;
+    this.leadTransferee = r.leadTransferee;
+  }
+
+  toJSON(): StatusJson {
+    return JSON.parse(textOf(this));
+  }
+}
+
+class WholeStatus extends BriefStatus implements Status {
+  readonly config: TrackerConfig;
+  readonly progress: ReadonlyMap<NodeId, Progress>;
+
+  constructor(r: Raft) {
+    super(r);
+    this.config = r.trk.config;
+    const leads = r.state === 'StateLeader';
+    this.progress = new Map(leads ? r.trk.ordered.map((pr) => [pr.id, pr.clone()]) : []);
+  }
+}
+
 export function basicStatus(r: Raft): BasicStatus {
-  return {
-    id: r.id,
-    hardState: r.hardState(),
-    softState: r.softState(),
-    applied: r.raftLog.applied,
-    leadTransferee: r.leadTransferee,
-  };
+  return new BriefStatus(r);
 }
 
 export function status(r: Raft): Status {
-  const { id, hardState, softState, applied, leadTransferee } = basicStatus(r);
-  const progress = new Map<NodeId, Progress>();
-  if (r.state === 'StateLeader') {
-    for (const pr of r.trk.ordered) progress.set(pr.id, pr.clone());
-  }
-  return { id, hardState, softState, applied, leadTransferee, config: r.trk.config, progress };
+  return new WholeStatus(r);
 }
 
-/** A status as etcd writes it: one line of JSON, ids in hexadecimal. */
+/** A status as etcd writes it: one line of JSON, ids in hexadecimal, and members in ascending order. */
 export function describeStatus(s: Status): string {
-  const progress = [...s.progress].map(
-    ([id, pr]) => `"${id.toString(16)}":{"match":${pr.match},"next":${pr.next},"state":"${pr.state}"}`,
-  );
+  return textOf(s);
+}
+
+function textOf(s: BasicStatus & Partial<Status>): string {
   const { term, vote, commit } = s.hardState;
   const { lead, raftState } = s.softState;
   return (
     `{"id":"${s.id.toString(16)}","term":${term},"vote":"${vote.toString(16)}","commit":${commit},` +
     `"lead":"${lead.toString(16)}","raftState":"${raftState}","applied":${s.applied},` +
-    `"progress":{${progress.join(',')}},"leadtransferee":"${s.leadTransferee.toString(16)}"}`
+    `${progressText(s.progress)}"leadtransferee":"${s.leadTransferee.toString(16)}"}`
   );
+}
+
+function progressText(progress: Status['progress'] | undefined): string {
+  if (progress === undefined) return '';
+  const members = [...progress].map(
+    ([id, pr]) => `"${id.toString(16)}":{"match":${pr.match},"next":${pr.next},"state":"${pr.state}"}`,
+  );
+  return `"progress":{${members.join(',')}},`;
 }

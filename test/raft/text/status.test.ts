@@ -58,5 +58,9 @@ describe('status', () => {
     expect(JSON.parse(text)).to.be.an('object');
     for (const pr of status.progress.values()) pr.becomeSnapshot(99);
     expect(describeStatus(node.status()), 'a status is a copy').to.equal(text);
+    expect(JSON.stringify(node.status())).to.equal(text);
+    expect(JSON.stringify({ member: node.basicStatus() })).to.equal(
+      '{"member":{"id":"1a","term":1,"vote":"1a","commit":1,"lead":"1a","raftState":"StateLeader","applied":1,"leadtransferee":"0"}}',
+    );
   });
 });
