@@ -1,4 +1,5 @@
-import { localPeers, type Peer, parsePeers } from './peers.js';
+import { parseMemberFlags, sharedFlags } from './flags.js';
+import { formatPeers, localPeers, type Peer, parsePeers } from './peers.js';
 import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
 
 /** What the launcher needs to know. */
@@ -11,7 +12,7 @@ export interface ClusterOptions {
   readonly memberFlags: readonly string[];
 }
 
-const help = `Usage: npm start -- [options] [-- FLAGS FOR EVERY MEMBER]
+const help = `Usage: npm start -- [options] [flags for every member]
 
 Runs a Raft cluster: one process per member, their output in this terminal. Ctrl-C stops all of them.
 
@@ -19,25 +20,24 @@ Runs a Raft cluster: one process per member, their output in this terminal. Ctrl
   --peers LIST  start these members instead: 1=http://HOST:PORT,2=http://HOST:PORT,…
   --data DIR    keep the log of member N in DIR/member-N (default data; with --members M other than 3, data-M)
   --memory      keep the logs in memory
-  --insecure    let members listen where other machines reach them, without TLS: see raftexample --help
   --help        print this text
   --version     print the version
 
-FLAGS FOR EVERY MEMBER are those of raftexample, for example: npm start -- -- --tick 20
+Flags for every member: --insecure, --tick, --snapshot-every, --prevote, --checkquorum, --hello-after,
+--hello-every and --verbose, as raftexample --help explains them; for example: npm start -- --tick 20
 `;
 
 /** The command line of the launcher. Reads nothing but its argument. */
 export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptions> {
   return asCommand(() => {
-    const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
     const { values } = parseFlags({
-      args: argv.slice(0, end),
+      args: [...argv],
       options: {
         members: { type: 'string' },
         peers: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
-        insecure: { type: 'boolean' },
+        ...sharedFlags,
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },
@@ -54,8 +54,23 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
     const count = parseWhole('--members', values.members ?? '3', 1, 9);
     const data = values.memory === true ? undefined : (values.data ?? defaultFolder(count));
     const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
-    const memberFlags = [...(values.insecure === true ? ['--insecure'] : []), ...argv.slice(end + 1)];
-    return { kind: 'run', options: { peers, data, memberFlags } };
+    const memberFlags = formatShared(values);
+    const first = peers[0] as Peer;
+    // Better one line now than one of each member.
+    const member = parseMemberFlags(['--id', String(first.id), '--peers', formatPeers(peers), ...memberFlags]);
+    return member.kind === 'refuse' ? member : { kind: 'run', options: { peers, data, memberFlags } };
+  });
+}
+
+/** The flags that the launcher does not need itself, for the command line of a member. */
+function formatShared(
+  values: { readonly [Flag in keyof typeof sharedFlags]?: string | boolean | undefined },
+): string[] {
+  const names = Object.keys(sharedFlags) as (keyof typeof sharedFlags)[];
+  return names.flatMap((name) => {
+    const value = values[name];
+    if (value === undefined) return [];
+    return [value === true ? `--${name}` : `--${name}=${value}`];
   });
 }
 

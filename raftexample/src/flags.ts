@@ -73,6 +73,18 @@ cluster; 4 the log is damaged or cannot be written; 5 another process with this 
 member's address.
 `;
 
+/** The flags that may be the same for every member of a cluster; its launcher passes them on. */
+export const sharedFlags = {
+  insecure: { type: 'boolean' },
+  tick: { type: 'string' },
+  'snapshot-every': { type: 'string' },
+  prevote: { type: 'string' },
+  checkquorum: { type: 'string' },
+  'hello-after': { type: 'string' },
+  'hello-every': { type: 'string' },
+  verbose: { type: 'boolean' },
+} as const;
+
 /** The command line of `raftexample`. Reads nothing but its argument. */
 export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions> {
   return asCommand(() => {
@@ -82,16 +94,9 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id: { type: 'string' },
         peers: { type: 'string' },
         listen: { type: 'string' },
-        insecure: { type: 'boolean' },
-        tick: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
-        'snapshot-every': { type: 'string' },
-        prevote: { type: 'string' },
-        checkquorum: { type: 'string' },
-        'hello-after': { type: 'string' },
-        'hello-every': { type: 'string' },
-        verbose: { type: 'boolean' },
+        ...sharedFlags,
         help: { type: 'boolean' },
         version: { type: 'boolean' },
       },

@@ -168,11 +168,6 @@ describe('launcher flags', () => {
     expect(options(cluster())).to.deep.equal({ peers: localPeers(3), data: 'data', memberFlags: [] });
     expect(options(cluster('--memory')).data).to.equal(undefined);
     expect(options(cluster('--data', 'x')).data).to.equal('x');
-    expect(options(cluster('--insecure', '--', '--tick', '20')).memberFlags).to.deep.equal([
-      '--insecure',
-      '--tick',
-      '20',
-    ]);
     expect(options(cluster('--members', '5')).peers.map((peer) => [peer.id, peer.port])).to.deep.equal([
       [1n, 22210],
       [2n, 22220],
@@ -189,12 +184,20 @@ describe('launcher flags', () => {
     expect(options(cluster('--members', '5', '--memory')).data).to.equal(undefined);
   });
 
-  it('starts the peers that it is given, and hands on what stands after --', () => {
-    expect(options(cluster('--peers', '7=http://a:1', '--', '--tick', '20', '--', 'x'))).to.deep.equal({
+  it('starts the peers that it is given', () => {
+    expect(options(cluster('--peers', '7=http://a:1'))).to.deep.equal({
       peers: [{ id: 7n, host: 'a', port: 1 }],
       data: 'data',
-      memberFlags: ['--tick', '20', '--', 'x'],
+      memberFlags: [],
     });
+  });
+
+  it('hands on what may be the same for every member, as that takes it', () => {
+    const { memberFlags } = options(
+      cluster('--tick', '20', '--verbose', '--prevote=false', '--hello-after', '0', '--insecure', '--members', '5'),
+    );
+    expect(memberFlags).to.have.members(['--insecure', '--tick=20', '--prevote=false', '--hello-after=0', '--verbose']);
+    expect(options(member('--id', '1', ...memberFlags))).to.include({ tickMs: 20, preVote: false, verbose: true });
   });
 
   const refused: [string[], RegExp][] = [
@@ -206,6 +209,8 @@ describe('launcher flags', () => {
     [['--data', 'x', '--memory'], /--data and --memory exclude each other/u],
     [['--peers', 'x'], /--peers wants/u],
     [['--id', '1'], /Unknown option '--id'; see --help/u],
+    [['--tick', '0'], /--tick wants a whole number from 1 to 60000, not '0'/u],
+    [['--prevote', 'no'], /--prevote/u],
     [['5'], /Unexpected argument '5'/u],
   ];
   for (const [argv, reason] of refused) {
