@@ -1,18 +1,18 @@
 import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
-import type { BusyPoll } from './busy-poll.js';
-import type { Connections } from './connections.js';
-import type { Gateway } from './gateway.js';
-import type { Incarnations } from './incarnations.js';
-import type { TransportTimings } from './limits.js';
+import type { BusyPoll } from './base/busy-poll.js';
+import type { TransportTimings } from './base/limits.js';
+import type { Warnings } from './base/warnings.js';
+import type { Gateway } from './member/gateway.js';
+import type { Incarnations } from './member/incarnations.js';
+import type { Standing } from './member/standing.js';
 import type { TransportLogger } from './options.js';
+import type { Connections } from './serve/connections.js';
 import type { SnapshotProgress } from './snapshot/store.js';
-import type { Standing } from './standing.js';
 import type { LeaderStats } from './stats/leader-stats.js';
 import type { TransportMetrics } from './stats/metrics.js';
 import type { ServerStats } from './stats/server-stats.js';
 import type { Tls } from './tls/tls.js';
-import type { Warnings } from './warnings.js';
 
 /** What all parts of one transport share. */
 export interface TransportContext {

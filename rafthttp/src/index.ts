@@ -9,7 +9,7 @@
  *                                                         each: checked by Gateway, then receiver.process
  * ```
  */
-export { defaultTimings, type TransportTimings } from './limits.js';
+export { defaultTimings, type TransportTimings } from './base/limits.js';
 export type {
   HttpTransportOptions,
   Listener,

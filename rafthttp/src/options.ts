@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportReceiver } from '@raft-ts/raft/memory-transport';
-import type { TransportTimings } from './limits.js';
+import type { TransportTimings } from './base/limits.js';
 import type { SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import type { TransportMetrics } from './stats/metrics.js';
 import type { TlsOptions } from './tls/options.js';

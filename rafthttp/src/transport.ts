@@ -2,13 +2,16 @@ import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-t
 import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
 import type { Router } from 'express';
-import { BusyPoll } from './busy-poll.js';
-import { Connections } from './connections.js';
-import type { TransportContext } from './context.js';
-import { Gateway } from './gateway.js';
-import { commonHeaders, formatFounders, formatId, Header, isIncarnation, parseFounders, parseId } from './headers.js';
-import { Incarnations } from './incarnations.js';
-import { LearnedMembers } from './learned/learned.js';
+import { BusyPoll } from './base/busy-poll.js';
+import {
+  commonHeaders,
+  formatFounders,
+  formatId,
+  Header,
+  isIncarnation,
+  parseFounders,
+  parseId,
+} from './base/headers.js';
 import {
   defaultTimings,
   FILES_ENOUGH,
@@ -16,25 +19,30 @@ import {
   MAX_FOUNDERS,
   MAX_SNAPSHOT_BYTES,
   MIN_CONNECTIONS,
-} from './limits.js';
-import { LogBudget } from './log-budget.js';
+} from './base/limits.js';
+import { LogBudget } from './base/log-budget.js';
+import { printableLogger } from './base/printable-logger.js';
+import { Warnings } from './base/warnings.js';
+import type { TransportContext } from './context.js';
+import { LearnedMembers } from './learned/learned.js';
+import { Gateway } from './member/gateway.js';
+import { Incarnations } from './member/incarnations.js';
+import { Standing } from './member/standing.js';
 import { nameService } from './names/resolvers.js';
-import { connectionsWithin, openFilesLimit } from './open-files.js';
 import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
-import { Peer, Remote } from './peer.js';
-import { PostedMessages } from './posted.js';
-import { printableLogger } from './printable-logger.js';
-import { createRouter } from './routes.js';
-import { listen } from './server.js';
+import { Peer, Remote } from './peer/peer.js';
+import { closeBody } from './peer/snapshot-sender.js';
+import { parsePeerUrls } from './peer/url-picker.js';
+import { Connections } from './serve/connections.js';
+import { connectionsWithin, openFilesLimit } from './serve/open-files.js';
+import { PostedMessages } from './serve/posted.js';
+import { createRouter } from './serve/routes.js';
+import { listen } from './serve/server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
-import { closeBody } from './snapshot/sender.js';
 import type { SnapshotBody, SnapshotProgress } from './snapshot/store.js';
-import { Standing } from './standing.js';
 import { LeaderStats, type LeaderStatsJson } from './stats/leader-stats.js';
 import { ServerStats, type ServerStatsJson } from './stats/server-stats.js';
 import { Tls } from './tls/tls.js';
-import { parsePeerUrls } from './url-picker.js';
-import { Warnings } from './warnings.js';
 
 const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} };
 

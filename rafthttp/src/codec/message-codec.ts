@@ -1,5 +1,5 @@
 import { encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
-import { MAX_MESSAGE_BYTES } from '../limits.js';
+import { MAX_MESSAGE_BYTES } from '../base/limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,

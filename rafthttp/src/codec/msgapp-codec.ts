@@ -13,7 +13,7 @@ import {
   type NodeId,
   newMessage,
 } from '@raft-ts/proto';
-import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../limits.js';
+import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../base/limits.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,

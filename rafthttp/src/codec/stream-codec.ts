@@ -8,7 +8,7 @@ import {
   RaftError,
   surveyMessage,
 } from '@raft-ts/proto';
-import { SURVEY_FROM_BYTES } from '../limits.js';
+import { SURVEY_FROM_BYTES } from '../base/limits.js';
 import type { ByteQueue, Run } from './byte-queue.js';
 import type { WriteBuffer } from './write-buffer.js';
 

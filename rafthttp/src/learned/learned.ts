@@ -1,10 +1,16 @@
 import type { NodeId } from '@raft-ts/proto';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
+import {
+  MAX_ADDRESSES,
+  MAX_LEARNED_REMOTES,
+  MAX_PROOFS,
+  MAX_PROOFS_PER_SOURCE,
+  PROOF_SPACING_MS,
+} from '../base/limits.js';
+import { byTimer, type Schedule } from '../base/schedule.js';
 import type { TransportContext } from '../context.js';
-import { describeError } from '../describe-error.js';
-import { formatId } from '../headers.js';
-import { MAX_ADDRESSES, MAX_LEARNED_REMOTES, MAX_PROOFS, MAX_PROOFS_PER_SOURCE, PROOF_SPACING_MS } from '../limits.js';
-import { Remote } from '../peer.js';
-import { byTimer, type Schedule } from '../schedule.js';
+import { Remote } from '../peer/peer.js';
 import { isMemberAt } from './proof.js';
 import { Reach } from './reach.js';
 

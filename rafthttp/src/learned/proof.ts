@@ -1,10 +1,10 @@
 import type { NodeId } from '@raft-ts/proto';
-import { open } from '../client.js';
+import { withDeadline } from '../base/deadline.js';
+import { formatId, Header, headerOf } from '../base/headers.js';
+import { PROOF_TIMEOUT_MS } from '../base/limits.js';
 import type { TransportContext } from '../context.js';
-import { withDeadline } from '../deadline.js';
-import { formatId, Header, headerOf } from '../headers.js';
-import { PROOF_TIMEOUT_MS } from '../limits.js';
-import { PeerLinks } from '../peer-links.js';
+import { open } from '../peer/client.js';
+import { PeerLinks } from '../peer/links.js';
 
 /**
  * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for in

@@ -1,5 +1,5 @@
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { parsePeerUrls } from '../url-picker.js';
+import { parsePeerUrls } from '../peer/url-picker.js';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');

@@ -1,8 +1,8 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { types } from 'node:util';
-import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../limits.js';
-import { byTimer, type Schedule } from '../schedule.js';
+import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../base/limits.js';
+import { byTimer, type Schedule } from '../base/schedule.js';
 
 /** Finds the addresses of a name: at least one, or an error. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;

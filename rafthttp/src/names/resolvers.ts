@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FALLBACK_TIMEOUT_MS, FALLBACK_TRIES, MAX_HOSTS_BYTES, SECOND_FAMILY_MS } from '../limits.js';
+import { FALLBACK_TIMEOUT_MS, FALLBACK_TRIES, MAX_HOSTS_BYTES, SECOND_FAMILY_MS } from '../base/limits.js';
 import { NameService } from './name-service.js';
 
 /** Asks the system, which looks wherever it was told to: files, name servers, its search list, the local network. */

@@ -1,7 +1,7 @@
 import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
+import { MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES, MAX_UNKNOWN_BYTES } from '../base/limits.js';
 import { ByteQueue } from '../codec/byte-queue.js';
 import { decodeJudged, readSize, streamError, writePosition } from '../codec/stream-codec.js';
-import { MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES, MAX_UNKNOWN_BYTES } from '../limits.js';
 
 /** The envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows. */
 export function encodeEnvelope(message: Message): Buffer {

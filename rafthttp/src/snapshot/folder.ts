@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
-import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../limits.js';
+import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
 import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
 import type { SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
 

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import type { Message, NodeId } from '@raft-ts/proto';
-import { describeError } from '../describe-error.js';
-import { formatId } from '../headers.js';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
 import {
   MAX_INCOMING_SNAPSHOTS,
   SLOW_SNAPSHOT_RATE,
   SNAPSHOT_DISK_RESERVE,
   SNAPSHOT_PROGRESS_BYTES,
-} from '../limits.js';
+} from '../base/limits.js';
 import type { LogFields, TransportLogger } from '../options.js';
-import type { Refusal } from '../sender-checks.js';
+import type { Refusal } from '../serve/sender-checks.js';
 import { EnvelopeDecoder, envelopeFault } from './envelope.js';
 import { RequestChunks } from './request-chunks.js';
 import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';

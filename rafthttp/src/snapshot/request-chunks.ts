@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { BODY_PACE_BYTES } from '../limits.js';
+import { BODY_PACE_BYTES } from '../base/limits.js';
 import { checksumOf, promisesChecksum, SnapshotChecksum } from './checksum.js';
 
 /** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */

@@ -1,5 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
-import { formatId } from '../headers.js';
+import { formatId } from '../base/headers.js';
 
 /** What etcd shows as the least latency before there is one; the nearest number to 2^63. */
 const NO_MINIMUM = 2 ** 63;

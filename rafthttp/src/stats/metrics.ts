@@ -1,4 +1,4 @@
-import { loadOptionalPeer } from '../optional-peer.js';
+import { loadOptionalPeer } from '../base/optional-peer.js';
 
 /** What the transport counts. Members are named by their id in base 16; times are seconds. */
 export interface TransportMetrics {

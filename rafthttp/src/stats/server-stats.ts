@@ -1,5 +1,5 @@
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
-import { formatId } from '../headers.js';
+import { formatId } from '../base/headers.js';
 import { Rate } from './rate.js';
 
 /** What a member sends and receives, in the form of etcd's `/v2/stats/self`. */

@@ -2,7 +2,7 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { RaftError } from '@raft-ts/proto';
-import { loadOptionalPeer } from '../optional-peer.js';
+import { loadOptionalPeer } from '../base/optional-peer.js';
 import type { TlsOptions } from './options.js';
 
 export interface SelfSignedOptions {

@@ -1,0 +1,151 @@
+import { types } from 'node:util';
+import {
+  isLocalMessage,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  type MessageHead,
+  MessageType,
+  NONE,
+  type NodeId,
+} from '@raft-ts/proto';
+import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
+import {
+  MAX_METADATA_BYTES,
+  MAX_PROPOSAL_ENTRIES,
+  MAX_SMALL_MESSAGE_BYTES,
+  MAX_SNAPSHOT_MEMBERS,
+  MAX_UNKNOWN_BYTES,
+  MIN_APPENDED_BYTES,
+} from '../base/limits.js';
+import type { TransportLogger } from '../options.js';
+import type { ServerStats } from '../stats/server-stats.js';
+
+/**
+ * The one place where this package calls its receiver. What the receiver throws ends here: neither a peer's message nor
+ * a report may take the process down.
+ */
+export class Gateway {
+  private readonly id: NodeId;
+  private readonly receiver: TransportReceiver;
+  private readonly logger: TransportLogger;
+  private readonly stats: ServerStats | undefined;
+
+  constructor(id: NodeId, receiver: TransportReceiver, logger: TransportLogger, stats?: ServerStats) {
+    this.id = id;
+    this.receiver = receiver;
+    this.logger = logger;
+    this.stats = stats;
+  }
+
+  /**
+   * Returns why this message must not even be decoded; undefined if it may be.
+   *
+   * @param sender the member that it came from; undefined where that is not known
+   */
+  headRefusal(head: MessageHead, sender: NodeId | undefined): string | undefined {
+    return this.misdirected(head, sender) ?? excess(head);
+  }
+
+  /**
+   * Returns why this message must not be processed; undefined if it may be. A receiver relies on it that what arrives was
+   * sent to this member, by somebody else, and is of a kind that travels.
+   *
+   * @param sender the member that it came from; undefined where that is not known
+   */
+  refusal(message: Message, sender: NodeId | undefined): string | undefined {
+    const refusal = this.misdirected(message, sender);
+    if (refusal !== undefined) return refusal;
+    return memberCount(message) > MAX_SNAPSHOT_MEMBERS ? TOO_MANY_MEMBERS : undefined;
+  }
+
+  private misdirected(message: Pick<Message, 'type' | 'to' | 'from'>, sender: NodeId | undefined): string | undefined {
+    if (!known.has(message.type) || isLocalMessage(message.type)) return 'wrong raft message type';
+    if (message.to !== this.id) return 'to field mismatch';
+    if (isNobody(message.from)) return 'from field mismatch';
+    // A proposal, a read or a transfer keeps its author when a follower passes it on, and may come back to the author.
+    if (isForwarded(message.type)) return undefined;
+    if (message.from === this.id || (sender !== undefined && message.from !== sender)) return 'from field mismatch';
+    return undefined;
+  }
+
+  /** Hand the message over. Throws, or returns a promise that rejects, as the receiver does. */
+  process(message: Message, options?: ProcessOptions): void | Promise<void> {
+    if (message.type === MessageType.MsgApp) this.stats?.appendReceived(message);
+    return this.receiver.process(message, options);
+  }
+
+  isIdRemoved(id: NodeId): boolean {
+    try {
+      return this.receiver.isIdRemoved(id);
+    } catch (error) {
+      this.failed('isIdRemoved', error);
+      return false;
+    }
+  }
+
+  reportUnreachable(id: NodeId): void {
+    try {
+      this.receiver.reportUnreachable(id);
+    } catch (error) {
+      this.failed('reportUnreachable', error);
+    }
+  }
+
+  /** A message will not reach its target; says so of a snapshot, once for each. */
+  reportLost(message: Message): void {
+    if (message.type === MessageType.MsgSnap) this.reportSnapshot(message.to, 'failure');
+  }
+
+  reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+    try {
+      this.receiver.reportSnapshot(id, status);
+    } catch (error) {
+      this.failed('reportSnapshot', error);
+    }
+  }
+
+  private failed(call: string, error: unknown): void {
+    this.logger.error('the receiver of a transport threw', { call, error: String(error) });
+  }
+}
+
+/** Kinds that this version has. */
+const known: ReadonlySet<number> = new Set(Object.values(MessageType));
+
+const TOO_MANY_MEMBERS = 'snapshot of too many members';
+
+/** Kinds that carry entries of the log, or a snapshot: the only ones that are long. */
+const long: ReadonlySet<MessageType> = new Set([MessageType.MsgProp, MessageType.MsgApp, MessageType.MsgSnap]);
+
+/** What there is too much of in a message, by its head. */
+function excess({ type, entries, responses, metadataBytes, unknownBytes, bytes }: MessageHead): string | undefined {
+  if (bytes > MAX_SMALL_MESSAGE_BYTES && !long.has(type)) return 'message too long for its type';
+  if (type === MessageType.MsgProp && entries > MAX_PROPOSAL_ENTRIES) return 'proposal of too many entries';
+  if (type === MessageType.MsgApp && bytes < entries * MIN_APPENDED_BYTES) return 'entries without term or index';
+  if (responses > 0) return 'responses in a message that travels';
+  if (metadataBytes > MAX_METADATA_BYTES) return TOO_MANY_MEMBERS;
+  if (unknownBytes > MAX_UNKNOWN_BYTES) return 'too many unknown fields';
+  return undefined;
+}
+
+/** How many ids the configuration of a message's snapshot lists. */
+function memberCount({ snapshot }: Message): number {
+  if (snapshot === undefined) return 0;
+  const { voters, learners, votersOutgoing, learnersNext } = snapshot.metadata.confState;
+  return voters.length + learners.length + votersOutgoing.length + learnersNext.length;
+}
+
+/** Ids that no member has: those of no one, and of the threads that members have of their own. */
+function isNobody(id: NodeId): boolean {
+  return id === NONE || id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
+}
+
+/** Is this what a receiver throws at a message that no correct member sends? */
+export function isInvalidMessage(error: unknown): boolean {
+  return types.isNativeError(error) && 'code' in error && error.code === 'ERR_RAFT_MESSAGE_INVALID';
+}
+
+function isForwarded(type: MessageType): boolean {
+  return type === MessageType.MsgProp || type === MessageType.MsgReadIndex || type === MessageType.MsgTransferLeader;
+}

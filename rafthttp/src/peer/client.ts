@@ -1,0 +1,174 @@
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import axios, { type AxiosRequestConfig } from 'axios';
+import { formatId, Header, headerOf, incarnationIn, parseFounders } from '../base/headers.js';
+import { MAX_ANSWER_BYTES } from '../base/limits.js';
+import type { TransportContext } from '../context.js';
+import type { Removal } from '../options.js';
+import { hasOtherFounders, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../serve/sender-checks.js';
+import type { LinkAgents, PeerLinks } from './links.js';
+import { dialTarget } from './url-picker.js';
+
+/** The settings that make axios a plain opener of requests: no redirects, proxies, decoding or limits of its own. */
+const plain: AxiosRequestConfig = {
+  adapter: 'http',
+  responseType: 'stream',
+  maxRedirects: 0,
+  proxy: false,
+  decompress: false,
+  // With any limit, even infinity, axios would put a stream of its own before the answer.
+  maxBodyLength: -1,
+  maxContentLength: -1,
+  validateStatus: null,
+};
+
+interface PlainRequest {
+  readonly method: 'GET' | 'POST';
+  /** One of the peer's URLs, and the path there. */
+  readonly url: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | Readable;
+  readonly agents: LinkAgents;
+  readonly signal: AbortSignal;
+  /** Gets the request before its body is sent: for trailers, which axios does not know. */
+  readonly onRequest?: (request: ClientRequest) => void;
+}
+
+/** Send a request as it stands; resolves with the answer's head. The caller must read or destroy its body. */
+export async function open(options: PlainRequest): Promise<IncomingMessage> {
+  const { method, url, path, headers, body, agents, signal, onRequest } = options;
+  const response = await axios.request<IncomingMessage>({
+    ...plain,
+    method,
+    ...dialTarget(url, path),
+    headers: { ...headers, 'Accept-Encoding': 'identity', 'User-Agent': 'raft-ts', Accept: '*/*' },
+    ...(body === undefined ? {} : { data: body }),
+    httpAgent: agents.http,
+    ...(agents.https === undefined ? {} : { httpsAgent: agents.https }),
+    ...(onRequest === undefined ? {} : { transport: { request: watched(onRequest) } }),
+    signal,
+  });
+  // A connection that breaks after its head must not surface as an error that nobody listens to.
+  response.data.on('error', () => undefined);
+  return response.data;
+}
+
+/** What axios opens requests by, with an ear for them. */
+function watched(onRequest: (request: ClientRequest) => void) {
+  return (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest => {
+    const opened = (options.protocol === 'https:' ? https : http).request(options, onAnswer);
+    onRequest(opened);
+    return opened;
+  };
+}
+
+interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
+  readonly links: PeerLinks;
+}
+
+/** Send a request of one member to another; resolves with the answer's head, whose body must be read or destroyed. */
+export function request(ctx: TransportContext, { links, headers, ...rest }: RequestToPeer): Promise<IncomingMessage> {
+  const known = ctx.incarnations.of(links.id);
+  return open({
+    ...rest,
+    headers: {
+      ...ctx.headers,
+      ...headers,
+      ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
+    },
+    agents: rest.method === 'POST' ? links.pipeline : links.stream,
+  });
+}
+
+/** The beginning of an answer's body as text, without the line's end. The request's signal cuts it; the rest is thrown away. */
+export async function readText(answer: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_ANSWER_BYTES) break;
+    }
+  } catch {
+    // What came before the connection broke has to do.
+  } finally {
+    if (!answer.complete) answer.destroy();
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES).trimEnd();
+}
+
+/** The peer took the request. Throws if another log than before answers, or another cluster; keeps who it is. */
+export function checkAnswer(ctx: TransportContext, links: PeerLinks, answer: IncomingMessage): void {
+  const incarnation = incarnationIn(answer, Header.incarnation);
+  if (ctx.incarnations.isOther(links.id, incarnation)) {
+    answer.destroy();
+    throw new Error('another incarnation of the peer answered');
+  }
+  const proven = isProven(ctx, links, answer);
+  if (hasOtherFounders(ctx, answer)) {
+    answer.destroy();
+    if (proven) ctx.standing.refused(links.id, 'founders', parseFounders(headerOf(answer, Header.founders)));
+    throw new Error('a member of a cluster with other founders answered');
+  }
+  if (!proven) return;
+  ctx.incarnations.remember(links.id, incarnation);
+  links.run = incarnationIn(answer, Header.run);
+  ctx.standing.accepted(links.id);
+}
+
+/**
+ * Is this the word of a member of our cluster? Only if the application itself said where the member is, because anybody
+ * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's port.
+ */
+function isProven(ctx: TransportContext, { configured }: PeerLinks, answer: IncomingMessage): boolean {
+  return configured && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);
+}
+
+/** The status by which a Go member says that this member was removed, on either way to reach it. */
+const removedStatus = { GET: 410, POST: 403 } as const;
+
+/** What an answer that is no success says. Notes it if it says that this member is out for good. */
+export async function failureOf(
+  ctx: TransportContext,
+  links: PeerLinks,
+  method: 'GET' | 'POST',
+  answer: IncomingMessage,
+): Promise<Error> {
+  const proven = isProven(ctx, links, answer);
+  const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer), proven);
+  if (removal !== undefined) {
+    const founders = removal === 'founders' ? parseFounders(headerOf(answer, Header.founders)) : undefined;
+    ctx.standing.refused(links.id, removal, founders);
+  }
+  return new Error(message);
+}
+
+/** What an answer that is no success means: an error, and perhaps that this member is out. */
+export interface Verdict {
+  readonly message: string;
+  readonly removal: Removal['reason'] | undefined;
+}
+
+/**
+ * @param text the beginning of the answer's body
+ * @param proven did a member of this cluster give the answer?
+ */
+export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string, proven: boolean): Verdict {
+  if (proven && status === 410 && text === OTHER_INCARNATION) {
+    return { message: "the peer has seen another log under this member's id", removal: 'incarnation' };
+  }
+  if (proven && status === 409 && text === OTHER_PROCESS) {
+    return { message: "the peer finds another process at this member's address", removal: 'twin' };
+  }
+  if (proven && status === 412 && text === OTHER_FOUNDERS) {
+    return { message: 'the peer belongs to a cluster with other founders', removal: 'founders' };
+  }
+  if (proven && status === removedStatus[method]) {
+    return { message: 'the member has been permanently removed from the cluster', removal: 'removed' };
+  }
+  const message = text === '' ? `unexpected http status ${status}` : `${text} (http status ${status})`;
+  return { message, removal: undefined };
+}

@@ -1,0 +1,141 @@
+import type { ServerResponse } from 'node:http';
+import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
+import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
+import { formatId } from '../base/headers.js';
+import type { TransportContext } from '../context.js';
+import type { SnapshotBody } from '../snapshot/store.js';
+import type { FollowerStats } from '../stats/leader-stats.js';
+import { Inbox } from './inbox.js';
+import { PeerLinks } from './links.js';
+import { Pipeline } from './pipeline.js';
+import { Presence } from './presence.js';
+import { Prober } from './prober.js';
+import { closeBody, SnapshotSender } from './snapshot-sender.js';
+import { PeerStatus } from './status.js';
+import { type StreamKind, streams } from './stream-kind.js';
+import { type ReaderOwner, StreamReader } from './stream-reader.js';
+import { StreamWriter } from './stream-writer.js';
+import { TakingTurns, UrlPicker } from './url-picker.js';
+
+/**
+ * A member that is not in our configuration, or not yet: it wrote to us, or the application named it, so that it gets
+ * answers. It gets them by POST alone.
+ */
+export class Remote {
+  readonly id: NodeId;
+  readonly status: PeerStatus;
+  readonly picker: UrlPicker;
+  paused = false;
+  protected readonly ctx: TransportContext;
+  readonly links: PeerLinks;
+  protected readonly pipeline: Pipeline;
+  private readonly snapshots: SnapshotSender;
+  private dropping = false;
+
+  constructor(
+    ctx: TransportContext,
+    id: NodeId,
+    urls: readonly string[],
+    { stats, learned = false }: { readonly stats?: FollowerStats; readonly learned?: boolean } = {},
+  ) {
+    this.ctx = ctx;
+    this.id = id;
+    this.picker = new (learned ? TakingTurns : UrlPicker)(urls, ctx.tls !== undefined);
+    this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
+    this.links = new PeerLinks(id, ctx, !learned);
+    this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
+    this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
+  }
+
+  send(message: Message): void {
+    if (this.paused) {
+      this.ctx.gateway.reportLost(message);
+    } else if (this.channelFor(message).offer(message)) {
+      this.dropping = false;
+    } else {
+      this.drop(message);
+    }
+  }
+
+  /** Send a snapshot whose body travels beside it; resolves, and tells raft, how it ended. */
+  async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
+    if (!this.paused) return this.snapshots.send(message, body);
+    closeBody(body);
+    this.ctx.gateway.reportLost(message);
+    return 'failure';
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.pipeline.stop(), this.snapshots.stop()]);
+    this.links.close();
+  }
+
+  protected channelFor(_message: Message): Pipeline | StreamWriter {
+    return this.pipeline;
+  }
+
+  /** The channel is full. The message does not go by another one, which would only fill too. */
+  private drop(message: Message): void {
+    if (!this.dropping) {
+      const fields = { 'message-type': messageName(message.type), 'remote-peer-id': formatId(this.id) };
+      this.ctx.logger.warn('dropped internal Raft message since sending buffer is full', fields);
+    }
+    this.dropping = true;
+    this.ctx.metrics?.sendFailed(formatId(this.id));
+    this.ctx.gateway.reportUnreachable(message.to);
+    this.ctx.gateway.reportLost(message);
+  }
+}
+
+/** A member of our configuration: two streams each way, and a pipeline for what they cannot carry. */
+export class Peer extends Remote implements ReaderOwner {
+  readonly inbox: Inbox;
+  private readonly writers: Readonly<Record<StreamKind, StreamWriter>>;
+  private readonly readers: readonly StreamReader[];
+  readonly presence: Presence;
+  private prober: Prober;
+
+  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
+    const stats = ctx.leaderStats.add(id);
+    super(ctx, id, urls, { stats });
+    this.inbox = new Inbox(id, ctx.gateway, ctx.logger, ctx.metrics);
+    this.writers = {
+      msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status, stats),
+      message: new StreamWriter(ctx, id, streams.message, this.status),
+    };
+    this.readers = [new StreamReader(ctx, this, streams.msgapp), new StreamReader(ctx, this, streams.message)];
+    this.presence = new Presence(ctx, this.links, this.picker);
+    this.prober = new Prober(ctx, this.links, urls);
+  }
+
+  override send(message: Message): void {
+    if (message.type === MessageType.MsgApp) this.ctx.serverStats.appendSent(message);
+    super.send(message);
+  }
+
+  /** Dial these from the next connection on. Throws `ERR_RAFT_PEER_URL`. */
+  update(urls: readonly string[]): void {
+    this.picker.update(urls);
+    this.prober.stop();
+    this.prober = new Prober(this.ctx, this.links, urls);
+  }
+
+  /** The peer has opened a stream: its messages of this kind go there. */
+  attach(kind: StreamKind, response: ServerResponse): void {
+    this.writers[kind].attach(response);
+  }
+
+  override async stop(): Promise<void> {
+    this.prober.stop();
+    this.presence.stop();
+    for (const writer of Object.values(this.writers)) writer.stop();
+    await Promise.all([super.stop(), ...this.readers.map((reader) => reader.stop())]);
+  }
+
+  protected override channelFor(message: Message): Pipeline | StreamWriter {
+    if (message.type === MessageType.MsgSnap) return this.pipeline;
+    const { msgapp, message: general } = this.writers;
+    if (message.type === MessageType.MsgApp && msgapp.working) return msgapp;
+    return general.working ? general : this.pipeline;
+  }
+}

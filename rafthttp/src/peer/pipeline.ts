@@ -1,0 +1,108 @@
+import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { withDeadline } from '../base/deadline.js';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
+import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '../base/limits.js';
+import type { TransportContext } from '../context.js';
+import type { FollowerStats } from '../stats/leader-stats.js';
+import { checkAnswer, failureOf, request } from './client.js';
+import type { PeerLinks } from './links.js';
+import { SendQueue } from './send-queue.js';
+import type { PeerStatus } from './status.js';
+import type { UrlPicker } from './url-picker.js';
+
+/** The member that a pipeline leads to. */
+export interface PipelineTarget {
+  readonly links: PeerLinks;
+  readonly picker: UrlPicker;
+  readonly status: PeerStatus;
+  /** Undefined where the member is no peer. */
+  readonly stats: FollowerStats | undefined;
+}
+
+/** Sends messages by POST, a few at a time and so in no order: snapshots, and all else while no stream is open. */
+export class Pipeline {
+  private readonly ctx: TransportContext;
+  private readonly target: PipelineTarget;
+  private readonly queue = new SendQueue(PIPELINE_QUEUE_LENGTH);
+  private readonly workers = new Set<Promise<void>>();
+  private readonly stopping = new AbortController();
+
+  constructor(ctx: TransportContext, target: PipelineTarget) {
+    this.ctx = ctx;
+    this.target = target;
+  }
+
+  /** Send this message; false where too many wait already. */
+  offer(message: Message): boolean {
+    if (this.stopping.signal.aborted || !this.queue.push(message)) return false;
+    if (this.workers.size < PIPELINE_WORKERS) {
+      const worker = this.work();
+      this.workers.add(worker);
+      void worker.finally(() => this.workers.delete(worker));
+    }
+    return true;
+  }
+
+  /** Break off what is under way and drop what waits; resolves when nothing is. Snapshots among it are reported. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    for (const message of this.queue.clear()) this.ctx.gateway.reportLost(message);
+    await Promise.all(this.workers);
+  }
+
+  private async work(): Promise<void> {
+    for (let message = this.queue.shift(); message !== undefined; message = this.queue.shift()) {
+      await this.deliver(message);
+    }
+  }
+
+  private async deliver(message: Message): Promise<void> {
+    const { picker, status, stats, links } = this.target;
+    const { gateway, metrics } = this.ctx;
+    const isAppend = message.type === MessageType.MsgApp;
+    const url = picker.pick();
+    const began = performance.now();
+    try {
+      const bytes = await this.post(url, message);
+      metrics?.sentBytes(formatId(links.id), bytes);
+    } catch (error) {
+      metrics?.sendFailed(formatId(links.id));
+      if (isAppend) stats?.failed();
+      if (!this.stopping.signal.aborted) {
+        picker.unreachable(url);
+        status.deactivate({ action: 'write', source: 'pipeline', error: describeError(error) });
+        gateway.reportUnreachable(message.to);
+      }
+      gateway.reportLost(message);
+      return;
+    }
+    status.activate();
+    if (isAppend) stats?.succeeded(performance.now() - began);
+    if (message.type === MessageType.MsgSnap) gateway.reportSnapshot(message.to, 'finish');
+  }
+
+  /** Resolves with the message's length when the peer has processed it. */
+  private async post(url: string, message: Message): Promise<number> {
+    const { ctx } = this;
+    const { links } = this.target;
+    const { postTimeoutMs, snapshotTimeoutMs } = ctx.timings;
+    const timeoutMs = message.type === MessageType.MsgSnap ? snapshotTimeoutMs : postTimeoutMs;
+    const bytes = encodeMessage(message);
+    await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
+      const answer = await request(ctx, {
+        method: 'POST',
+        links,
+        url,
+        path: '/raft',
+        headers: { 'Content-Type': 'application/protobuf' },
+        body: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
+        signal,
+      });
+      if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
+      answer.resume();
+      checkAnswer(ctx, links, answer);
+    });
+    return bytes.length;
+  }
+}

@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http';
+import { withDeadline } from '../base/deadline.js';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
+import { CLOCK_DRIFT_MS } from '../base/limits.js';
+import type { TransportContext } from '../context.js';
+import type { LogFields } from '../options.js';
+import { open, readText } from './client.js';
+import type { LinkAgents, PeerLinks } from './links.js';
+
+/** What the probes of one way to a peer have shown so far. */
+interface Findings {
+  healthy: boolean;
+  /** Why the last probe failed. */
+  error: string;
+  /** Smoothed round trip, in milliseconds; undefined before the first. */
+  roundTripMs: number | undefined;
+  /** How far our clock is ahead of the peer's. */
+  clockDiffMs: number;
+}
+
+/** The ways to a peer, under etcd's names for them. */
+const ways = ['ROUND_TRIPPER_SNAPSHOT', 'ROUND_TRIPPER_RAFT_MESSAGE'] as const;
+
+/**
+ * Asks a peer now and then whether it lives, what its clock says and how far away it is. Nothing depends on it: it
+ * tells operators, and it keeps a connection for the next POST open.
+ */
+export class Prober {
+  private readonly stopping = new AbortController();
+  private readonly probes: readonly Probe[];
+
+  /** @param urls those of the peer, tried in turn */
+  constructor(ctx: TransportContext, links: PeerLinks, urls: readonly string[]) {
+    const { signal } = this.stopping;
+    const agents = { ROUND_TRIPPER_SNAPSHOT: links.pipeline, ROUND_TRIPPER_RAFT_MESSAGE: links.stream };
+    this.probes = ways.map(
+      (way) => new Probe(ctx, { way, peer: formatId(links.id), agents: agents[way], urls, signal }),
+    );
+  }
+
+  stop(): void {
+    this.stopping.abort();
+    for (const probe of this.probes) probe.stop();
+  }
+}
+
+interface ProbeOptions {
+  readonly way: (typeof ways)[number];
+  readonly peer: string;
+  readonly agents: LinkAgents;
+  readonly urls: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+class Probe {
+  private readonly ctx: TransportContext;
+  private readonly options: ProbeOptions;
+  private readonly ticker: NodeJS.Timeout;
+  private monitor: NodeJS.Timeout;
+  private readonly findings: Findings = { healthy: false, error: 'not probed', roundTripMs: undefined, clockDiffMs: 0 };
+  private current = 0;
+  private asking = false;
+  /** What was logged last: only changes are. */
+  private reported: 'healthy' | 'unhealthy' | undefined;
+  private drifting = false;
+
+  constructor(ctx: TransportContext, options: ProbeOptions) {
+    this.ctx = ctx;
+    this.options = options;
+    this.ticker = setInterval(() => void this.ask(), ctx.timings.probeIntervalMs);
+    this.monitor = setTimeout(() => this.look(), ctx.timings.probeErrorMs);
+  }
+
+  stop(): void {
+    clearInterval(this.ticker);
+    clearTimeout(this.monitor);
+  }
+
+  private async ask(): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
+    const { urls, agents, signal } = this.options;
+    const url = urls[this.current % urls.length] as string;
+    const began = performance.now();
+    try {
+      const theirs = await withDeadline(signal, this.ctx.timings.dialTimeoutMs, async (cut) => {
+        const answer = await open({ method: 'GET', url, path: '/raft/probing', headers: {}, agents, signal: cut });
+        return readProbe(answer);
+      });
+      this.answered(performance.now() - began, theirs);
+    } catch (error) {
+      this.findings.healthy = false;
+      this.findings.error = describeError(error);
+      this.current++;
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  private answered(tookMs: number, theirs: number): void {
+    const { findings } = this;
+    findings.healthy = true;
+    findings.roundTripMs = findings.roundTripMs === undefined ? tookMs : 0.875 * findings.roundTripMs + 0.125 * tookMs;
+    findings.clockDiffMs = Date.now() - theirs - findings.roundTripMs / 2;
+  }
+
+  /** Look at what the probes have shown, and tell of what has changed. */
+  private look(): void {
+    const { healthy, roundTripMs, clockDiffMs, error } = this.findings;
+    const { metrics, logger, timings } = this.ctx;
+    if (healthy && roundTripMs !== undefined) {
+      metrics?.roundTrip(this.options.peer, roundTripMs / 1000);
+      if (this.reported === 'unhealthy') logger.info('prober detected healthy status', this.fields());
+      const drifting = Math.abs(clockDiffMs) > CLOCK_DRIFT_MS;
+      if (drifting && !this.drifting) {
+        logger.warn('prober found high clock drift', { ...this.fields(), 'clock-drift-ms': Math.round(clockDiffMs) });
+      }
+      this.drifting = drifting;
+    } else if (this.reported !== 'unhealthy') {
+      logger.warn('prober detected unhealthy status', { ...this.fields(), error });
+    }
+    this.reported = healthy ? 'healthy' : 'unhealthy';
+    this.monitor = setTimeout(() => this.look(), healthy ? timings.probeStatusMs : timings.probeErrorMs);
+  }
+
+  private fields(): LogFields {
+    const { way, peer } = this.options;
+    return { 'round-tripper-name': way, 'remote-peer-id': peer, rtt: this.findings.roundTripMs ?? 0 };
+  }
+}
+
+async function readProbe(answer: IncomingMessage): Promise<number> {
+  const text = await readText(answer);
+  if (answer.statusCode !== 200) throw new Error(`unexpected http status ${answer.statusCode}`);
+  return parseProbe(text);
+}
+
+/** The peer's clock in a probe's answer, in milliseconds since 1970. Throws where the answer is none. */
+export function parseProbe(text: string): number {
+  const health: unknown = JSON.parse(text);
+  if (typeof health !== 'object' || health === null) throw new Error('a probe was answered without a health');
+  const { OK, Now } = health as { OK?: unknown; Now?: unknown };
+  // Go writes nanoseconds; what is below milliseconds is cut off.
+  const now = typeof Now === 'string' ? Date.parse(Now.replace(/(\.\d{3})\d+/u, '$1')) : Number.NaN;
+  if (OK !== true || Number.isNaN(now)) throw new Error('a probe was answered as not healthy');
+  return now;
+}

@@ -1,0 +1,215 @@
+import type { ClientRequest } from 'node:http';
+import { Readable } from 'node:stream';
+import type { Message, NodeId } from '@raft-ts/proto';
+import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
+import { SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
+import type { TransportContext } from '../context.js';
+import type { LogFields } from '../options.js';
+import { CHECKSUM_TRAILER, SnapshotChecksum } from '../snapshot/checksum.js';
+import { encodeEnvelope } from '../snapshot/envelope.js';
+import { indexOf } from '../snapshot/incoming.js';
+import type { SnapshotBody } from '../snapshot/store.js';
+import { checkAnswer, failureOf, request } from './client.js';
+import type { PeerLinks } from './links.js';
+import type { PeerStatus } from './status.js';
+import type { UrlPicker } from './url-picker.js';
+
+/** Sends snapshots with a body of their own to one member, each by a POST of its own. */
+export class SnapshotSender {
+  private readonly ctx: TransportContext;
+  private readonly links: PeerLinks;
+  private readonly picker: UrlPicker;
+  private readonly status: PeerStatus;
+  private readonly stopping = new AbortController();
+  private readonly underWay = new Set<Promise<unknown>>();
+
+  constructor(ctx: TransportContext, links: PeerLinks, picker: UrlPicker, status: PeerStatus) {
+    this.ctx = ctx;
+    this.links = links;
+    this.picker = picker;
+    this.status = status;
+  }
+
+  /** Resolves, and tells raft, how it ended. */
+  send(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
+    const sent = this.deliver(message, body);
+    this.underWay.add(sent);
+    void sent.finally(() => this.underWay.delete(sent));
+    return sent;
+  }
+
+  /** Break off what is under way; resolves when nothing is. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.underWay);
+  }
+
+  private async deliver(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
+    const { gateway, logger, metrics } = this.ctx;
+    const { id } = this.links;
+    const url = this.picker.pick();
+    const fields: LogFields = { 'remote-peer-id': formatId(id), 'snapshot-index': indexOf(message), bytes: body.size };
+    const began = performance.now();
+    metrics?.snapshotSendBegan(formatId(id));
+    logger.info('sending database snapshot', fields);
+    try {
+      const envelopeBytes = await this.post(url, message, body);
+      metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, envelopeBytes + body.size);
+    } catch (error) {
+      metrics?.snapshotSendFailed(formatId(id));
+      logger.warn('failed to send database snapshot', { ...fields, error: describeError(error) });
+      if (!this.stopping.signal.aborted) {
+        this.picker.unreachable(url);
+        this.status.deactivate({ action: 'post', source: 'sendMsgSnap', error: describeError(error) });
+        gateway.reportUnreachable(id);
+      }
+      gateway.reportSnapshot(id, 'failure');
+      return 'failure';
+    }
+    logger.info('sent database snapshot', fields);
+    this.status.activate();
+    gateway.reportSnapshot(id, 'finish');
+    return 'finish';
+  }
+
+  /** Resolves with the envelope's length when the peer has taken all of it. */
+  private async post(url: string, message: Message, body: SnapshotBody): Promise<number> {
+    const { ctx, links } = this;
+    const deadline = new Deadline(this.stopping.signal, ctx.timings.snapshotStallMs);
+    const { size } = body;
+    let told = 0;
+    const source = new BodySource(message, body, links.id, (bytes) => {
+      deadline.extend(bytes === size ? ctx.timings.snapshotTimeoutMs : ctx.timings.snapshotStallMs);
+      if (bytes - told < SNAPSHOT_PROGRESS_BYTES && bytes !== size) return;
+      told = bytes;
+      ctx.onSnapshotProgress({ direction: 'sent', peer: links.id, index: indexOf(message), bytes, size });
+    });
+    try {
+      const answer = await request(ctx, {
+        method: 'POST',
+        links,
+        url,
+        path: '/raft/snapshot',
+        headers: { 'Content-Type': 'application/octet-stream', Trailer: CHECKSUM_TRAILER },
+        body: source.stream,
+        onRequest: (opened) => {
+          source.request = opened;
+        },
+        signal: deadline.signal,
+      });
+      if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
+      answer.resume();
+      checkAnswer(ctx, links, answer);
+      if (!source.done) {
+        answer.destroy();
+        throw new Error('the peer answered before it had the whole snapshot');
+      }
+      return source.envelopeBytes;
+    } catch (error) {
+      throw source.error ?? (deadline.expired ? new Error('timeout', { cause: error }) : error);
+    } finally {
+      deadline.end();
+      source.close();
+    }
+  }
+}
+
+/** The bytes of a request: the envelope, then the body, whose length is checked, and the checksum of both. */
+class BodySource {
+  readonly stream: Readable;
+  /** What carries them. */
+  request: ClientRequest | undefined;
+  readonly envelopeBytes: number;
+  /** The whole body was handed over. */
+  done = false;
+  /** Why the body could not be read. */
+  error: unknown;
+  private readonly body: SnapshotBody;
+
+  constructor(message: Message, body: SnapshotBody, peer: NodeId, onBytes: (bytes: number) => void) {
+    this.body = body;
+    const envelope = encodeEnvelope(message);
+    this.envelopeBytes = envelope.length - 8;
+    this.stream = Readable.from(this.read(envelope, peer, onBytes), { objectMode: false });
+    // What breaks the body breaks the request, which says so.
+    this.stream.on('error', () => undefined);
+  }
+
+  private async *read(envelope: Buffer, peer: NodeId, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+    const { size, chunks } = this.body;
+    const checksum = new SnapshotChecksum();
+    checksum.update(envelope);
+    yield envelope;
+    let bytes = 0;
+    try {
+      for await (const chunk of chunks) {
+        if (chunk.length === 0) continue;
+        bytes += chunk.length;
+        if (bytes > size) break;
+        checksum.update(chunk);
+        yield chunk;
+        onBytes(bytes);
+      }
+      if (bytes !== size) throw new Error(`the body of a snapshot to ${formatId(peer)} is not ${size} bytes long`);
+    } catch (error) {
+      this.error = error;
+      throw error;
+    }
+    if (size === 0) onBytes(0);
+    this.request?.addTrailers({ [CHECKSUM_TRAILER]: checksum.digest() });
+    this.done = true;
+  }
+
+  /** Let go of the body, however far it was read. */
+  close(): void {
+    this.stream.destroy();
+    closeBody(this.body);
+  }
+}
+
+/** Let go of a body, whether it was read or not. Whoever waits for it does not wait for that: its source may be stuck. */
+export function closeBody({ chunks }: SnapshotBody): void {
+  // A stream that nobody has begun to read is not closed by the end of its iteration.
+  if (chunks instanceof Readable) chunks.destroy();
+  chunks[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => undefined);
+}
+
+/** A signal that aborts with another one, or when it was not extended in time. */
+class Deadline {
+  private readonly controller = new AbortController();
+  private readonly stop: AbortSignal;
+  private timer: NodeJS.Timeout;
+  expired = false;
+
+  constructor(stop: AbortSignal, ms: number) {
+    this.stop = stop;
+    this.timer = setTimeout(this.expire, ms);
+    stop.addEventListener('abort', this.abort);
+    if (stop.aborted) this.abort();
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  extend(ms: number): void {
+    clearTimeout(this.timer);
+    if (!this.controller.signal.aborted) this.timer = setTimeout(this.expire, ms);
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.stop.removeEventListener('abort', this.abort);
+  }
+
+  private readonly expire = (): void => {
+    this.expired = true;
+    this.controller.abort();
+  };
+
+  private readonly abort = (): void => this.controller.abort();
+}

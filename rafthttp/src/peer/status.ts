@@ -1,0 +1,50 @@
+import type { NodeId } from '@raft-ts/proto';
+import { describeError } from '../base/describe-error.js';
+import { formatId } from '../base/headers.js';
+import type { TransportLogger } from '../options.js';
+import type { TransportMetrics } from '../stats/metrics.js';
+
+/** What failed, in etcd's words: `failed to dial 2 on stream Message (connect ECONNREFUSED)`. */
+export interface Failure {
+  readonly action: 'dial' | 'read' | 'write' | 'heartbeat' | 'post';
+  readonly source: 'stream MsgApp v2' | 'stream Message' | 'pipeline' | 'sendMsgSnap';
+  readonly error: unknown;
+}
+
+/** Does a member answer? One answer for all its channels: the last that any of them saw. Only changes are logged. */
+export class PeerStatus {
+  private readonly id: NodeId;
+  private readonly logger: TransportLogger;
+  private readonly metrics: TransportMetrics | undefined;
+  private since: Date | undefined;
+
+  constructor(id: NodeId, logger: TransportLogger, metrics: TransportMetrics | undefined) {
+    this.id = id;
+    this.logger = logger;
+    this.metrics = metrics;
+  }
+
+  /** Since when it answers; undefined where it does not. */
+  get activeSince(): Date | undefined {
+    return this.since;
+  }
+
+  activate(): void {
+    if (this.since !== undefined) return;
+    this.since = new Date();
+    this.metrics?.peerActive(formatId(this.id));
+    this.logger.info('peer became active', { 'peer-id': formatId(this.id) });
+  }
+
+  deactivate({ action, source, error }: Failure): void {
+    const id = formatId(this.id);
+    const text = `failed to ${action} ${id} on ${source} (${describeError(error)})`;
+    if (this.since === undefined) {
+      this.logger.debug('peer deactivated again', { 'peer-id': id, error: text });
+      return;
+    }
+    this.since = undefined;
+    this.metrics?.peerInactive(id);
+    this.logger.warn('peer became inactive (message send to peer failed)', { 'peer-id': id, error: text });
+  }
+}

@@ -1,0 +1,185 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
+import { withDeadline } from '../base/deadline.js';
+import { describeError } from '../base/describe-error.js';
+import { formatId, Header, headerOf, incarnationIn } from '../base/headers.js';
+import { supportsStreams } from '../base/version.js';
+import { isLinkHeartbeat } from '../codec/stream-codec.js';
+import type { TransportContext } from '../context.js';
+import { checkAnswer, failureOf, request } from './client.js';
+import type { Inbox } from './inbox.js';
+import type { PeerLinks } from './links.js';
+import type { PeerStatus } from './status.js';
+import type { StreamRow } from './stream-kind.js';
+import type { UrlPicker } from './url-picker.js';
+
+/** What the reader needs of the peer that it belongs to. */
+export interface ReaderOwner {
+  readonly id: NodeId;
+  readonly links: PeerLinks;
+  readonly picker: UrlPicker;
+  readonly status: PeerStatus;
+  readonly inbox: Inbox;
+  /** Messages are dropped while this holds. */
+  readonly paused: boolean;
+}
+
+/** The peer is too old to have this stream. It is not held against it. */
+class UnsupportedStream extends Error {}
+
+/**
+ * Holds one stream open at a peer and reads it: dials, reads until the stream ends, and dials again, until it is
+ * stopped. The first dial after a break does not wait; further ones keep a distance.
+ */
+export class StreamReader {
+  private readonly ctx: TransportContext;
+  private readonly owner: ReaderOwner;
+  private readonly row: StreamRow;
+  private readonly stopping = new AbortController();
+  private readonly ended: Promise<void>;
+  /** When the next dial is free, on the clock of `performance.now`. */
+  private nextDialMs = 0;
+
+  constructor(ctx: TransportContext, owner: ReaderOwner, row: StreamRow) {
+    this.ctx = ctx;
+    this.owner = owner;
+    this.row = row;
+    this.ended = this.run();
+  }
+
+  /** Close the stream and dial no more; resolves when both have happened. */
+  stop(): Promise<void> {
+    this.stopping.abort();
+    return this.ended;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const stream = await this.dial();
+      if (stream !== undefined) await this.read(stream);
+      await this.waitForNextDial();
+    }
+  }
+
+  /** Open the stream; undefined where that failed, which has been told by then. */
+  private async dial(): Promise<IncomingMessage | undefined> {
+    const { status, picker } = this.owner;
+    const url = picker.pick();
+    try {
+      const stream = await this.open(url);
+      status.activate();
+      this.ctx.logger.info('established TCP streaming connection with remote peer', this.fields());
+      return stream;
+    } catch (error) {
+      if (this.stopping.signal.aborted) return undefined;
+      picker.unreachable(url);
+      if (error instanceof UnsupportedStream) this.ctx.logger.debug(error.message, this.fields());
+      else status.deactivate({ action: 'dial', source: this.row.source, error: describeError(error) });
+      return undefined;
+    }
+  }
+
+  private open(url: string): Promise<IncomingMessage> {
+    const { ctx, row } = this;
+    const { id, links } = this.owner;
+    return withDeadline(this.stopping.signal, ctx.timings.dialTimeoutMs, async (signal) => {
+      const answer = await request(ctx, {
+        method: 'GET',
+        links,
+        url,
+        path: `/raft/stream/${row.kind}/${formatId(ctx.id)}`,
+        headers: { [Header.to]: formatId(id) },
+        signal,
+      });
+      if (!supportsStreams(headerOf(answer, Header.version))) {
+        answer.destroy();
+        throw new UnsupportedStream('the peer does not support this stream type');
+      }
+      if (answer.statusCode !== 200) throw await failureOf(ctx, links, 'GET', answer);
+      checkAnswer(ctx, links, answer);
+      return answer;
+    });
+  }
+
+  /** Deliver what the stream brings until it ends or breaks. */
+  private async read(stream: IncomingMessage): Promise<void> {
+    const error = await this.drain(stream);
+    if (this.stopping.signal.aborted) return;
+    if (error !== undefined) {
+      this.owner.status.deactivate({ action: 'read', source: this.row.source, error: describeError(error) });
+    }
+    this.ctx.logger.warn('lost TCP streaming connection with remote peer', this.fields());
+  }
+
+  /** Resolves when the stream is over: with undefined where it ended in order. */
+  private drain(stream: IncomingMessage): Promise<unknown> {
+    const { gateway } = this.ctx;
+    const decoder = this.row.decoder(this.owner.id, this.ctx.id, (head) => gateway.headRefusal(head, this.owner.id));
+    const { readTimeoutMs } = this.ctx.timings;
+    const { signal } = this.stopping;
+    const { links } = this.owner;
+    const run = incarnationIn(stream, Header.run);
+    return new Promise((resolve) => {
+      const over = (error?: unknown): void => {
+        clearTimeout(silence);
+        signal.removeEventListener('abort', stop);
+        stream.destroy();
+        resolve(error);
+      };
+      const stop = (): void => over();
+      const silence = setTimeout(() => over(new Error('read timeout')), readTimeoutMs);
+      const guarded = (action: () => void): void => {
+        try {
+          action();
+        } catch (error) {
+          over(error);
+        }
+      };
+      signal.addEventListener('abort', stop);
+      if (signal.aborted) return stop();
+      stream.on('data', (chunk: Buffer) => {
+        if (stream.destroyed) return;
+        // Another one was found at the address since: what this one says is no longer the member's word.
+        if (links.run !== run) return over(new Error("another process is at the peer's address now"));
+        silence.refresh();
+        this.ctx.busyPoll.touch();
+        guarded(() => {
+          for (const message of decoder.push(chunk)) this.take(message);
+        });
+      });
+      stream.on('end', () =>
+        guarded(() => {
+          decoder.end();
+          over();
+        }),
+      );
+      stream.on('error', over);
+      stream.on('close', () => over(new Error('the connection was closed')));
+    });
+  }
+
+  private take(message: Message): void {
+    this.ctx.metrics?.receivedBytes(formatId(message.from), messageSize(message));
+    if (this.owner.paused || isLinkHeartbeat(message)) return;
+    const refusal = this.ctx.gateway.refusal(message, this.owner.id);
+    if (refusal === undefined) this.owner.inbox.deliver(message);
+    else this.ctx.warnings.warn('dropped a message that must not be processed', { ...this.fields(), error: refusal });
+  }
+
+  private async waitForNextDial(): Promise<void> {
+    const now = performance.now();
+    const delay = Math.max(0, this.nextDialMs - now);
+    this.nextDialMs = now + delay + this.ctx.timings.dialRetryMs;
+    if (delay > 0) await sleep(delay, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+  }
+
+  private fields(): Record<string, string> {
+    return {
+      'stream-reader-type': this.row.source,
+      'local-member-id': formatId(this.ctx.id),
+      'remote-peer-id': formatId(this.owner.id),
+    };
+  }
+}

@@ -1,0 +1,215 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
+import { formatId } from '../base/headers.js';
+import { EARLY_WRITE_LENGTH, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from '../base/limits.js';
+import { linkHeartbeat, type StreamEncoder } from '../codec/stream-codec.js';
+import { WriteBuffer } from '../codec/write-buffer.js';
+import type { TransportContext } from '../context.js';
+import type { FollowerStats } from '../stats/leader-stats.js';
+import { SendQueue } from './send-queue.js';
+import type { Failure, PeerStatus } from './status.js';
+import type { StreamRow } from './stream-kind.js';
+
+/** The stream that a peer has opened here. */
+interface Connection {
+  readonly response: ServerResponse;
+  /** Under the response. Chunks are written to it, framed here: through the response each costs four writes and a turn of the queues. */
+  readonly socket: Socket;
+  readonly encoder: StreamEncoder;
+  readonly heartbeat: NodeJS.Timeout;
+  /** The socket has enough; it will say when it wants more. */
+  blocked: boolean;
+}
+
+/**
+ * Writes one kind of messages to one peer, for as long as the peer holds a stream open here. What is sent within one
+ * turn of the event loop leaves in one write, or where it is much in a few, and nothing is encoded while the socket does not
+ * take more.
+ */
+export class StreamWriter {
+  private readonly ctx: TransportContext;
+  private readonly peer: NodeId;
+  private readonly row: StreamRow;
+  private readonly status: PeerStatus;
+  private readonly stats: FollowerStats | undefined;
+  private readonly queue = new SendQueue(STREAM_QUEUE_LENGTH);
+  private connection: Connection | undefined;
+  /** Memory for the next write. */
+  private spare: Buffer | undefined;
+  /** A flush will come. */
+  private flushing = false;
+  /** A flush is under way. */
+  private writing = false;
+  private stopped = false;
+
+  /** @param stats where the appends of this stream are counted */
+  constructor(ctx: TransportContext, peer: NodeId, row: StreamRow, status: PeerStatus, stats?: FollowerStats) {
+    this.ctx = ctx;
+    this.peer = peer;
+    this.row = row;
+    this.status = status;
+    this.stats = stats;
+  }
+
+  /** Does the peer hold a stream open? */
+  get working(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** Send this message; false where too many wait already. */
+  offer(message: Message): boolean {
+    if (!this.queue.push(message)) return false;
+    if (this.queue.length >= EARLY_WRITE_LENGTH) this.flush();
+    else this.flushSoon();
+    return true;
+  }
+
+  /** Write to this answer from now on, in chunks. Its head is sent; one that was attached before ends. */
+  attach(response: ServerResponse): void {
+    const { socket } = response;
+    if (this.stopped || socket === null) {
+      response.end();
+      return;
+    }
+    if (this.connection !== undefined) {
+      this.end(this.connection);
+      this.log('warn', 'closed TCP streaming connection with remote peer');
+    }
+    const connection: Connection = {
+      response,
+      socket,
+      encoder: this.row.encoder(),
+      heartbeat: setInterval(() => this.beat(connection), this.ctx.timings.heartbeatMs),
+      blocked: false,
+    };
+    this.connection = connection;
+    socket.on('drain', () => {
+      connection.blocked = false;
+      this.flush();
+    });
+    response.on('close', () => this.lost(connection, 'write', 'the peer closed the stream'));
+    response.on('error', (error) => this.lost(connection, 'write', error));
+    // Fires when a write makes no progress: heartbeats keep an idle stream busy.
+    response.setTimeout(this.ctx.timings.writeTimeoutMs, () => {
+      if (connection !== this.connection) response.destroy();
+      else if (connection.blocked) this.lost(connection, 'write', 'write timeout');
+    });
+    this.status.activate();
+    this.log('info', 'established TCP streaming connection with remote peer');
+    this.flushSoon();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    if (this.connection !== undefined) this.end(this.connection);
+    this.queue.clear();
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    setImmediate(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    // What a report makes the receiver send, in the middle of a write, goes with the next one: a stream has an order.
+    if (this.writing) return;
+    this.writing = true;
+    try {
+      this.writeBatches();
+    } finally {
+      this.writing = false;
+    }
+  }
+
+  private writeBatches(): void {
+    const { connection } = this;
+    while (connection !== undefined && connection === this.connection && !connection.blocked && this.queue.length > 0) {
+      const began = performance.now();
+      const out = this.newBuffer();
+      const messages = this.encodeBatch(connection.encoder, out);
+      this.write(connection, out);
+      if (messages > 0) this.stats?.succeeded((performance.now() - began) / messages, messages);
+    }
+  }
+
+  private newBuffer(): WriteBuffer {
+    const { spare } = this;
+    this.spare = undefined;
+    return new WriteBuffer(spare);
+  }
+
+  /** The bytes of the messages that wait, up to the size of one write. Returns how many they are. */
+  private encodeBatch(encoder: StreamEncoder, out: WriteBuffer): number {
+    let messages = 0;
+    while (out.length < WRITE_BATCH_BYTES) {
+      const message = this.queue.shift();
+      if (message === undefined) break;
+      try {
+        encoder.encode(message, out);
+        messages++;
+        this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
+      } catch (error) {
+        this.ctx.metrics?.sendFailed(formatId(this.peer));
+        this.log('error', 'failed to encode Raft message', String(error));
+        this.ctx.gateway.reportUnreachable(this.peer);
+      }
+    }
+    return messages;
+  }
+
+  private beat(connection: Connection): void {
+    this.flush();
+    if (connection !== this.connection || connection.blocked) return;
+    const out = this.newBuffer();
+    connection.encoder.encodeHeartbeat(out);
+    this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(linkHeartbeat));
+    this.write(connection, out);
+  }
+
+  private write(connection: Connection, out: WriteBuffer): void {
+    if (out.length === 0 || connection !== this.connection) return;
+    const { socket } = connection;
+    const pieces = out.chunk();
+    // Corked, they leave in one call of the system.
+    if (pieces.length > 1) socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    if (pieces.length > 1) socket.uncork();
+    connection.blocked = socket.writableNeedDrain;
+    // Nothing waits: the system has taken all of it.
+    if (socket.writableLength === 0) this.spare = out.reusable;
+  }
+
+  /** The stream broke: what waits for it is lost. */
+  private lost(connection: Connection, action: Failure['action'], error: unknown): void {
+    if (connection !== this.connection) return;
+    this.release(connection);
+    connection.response.destroy();
+    this.status.deactivate({ action, source: this.row.source, error });
+    this.ctx.metrics?.sendFailed(formatId(this.peer));
+    this.log('warn', 'lost TCP streaming connection with remote peer', String(error));
+    if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
+  }
+
+  /** Let go of a stream in order, and of its socket, which the other side uses for nothing else. */
+  private end(connection: Connection): void {
+    const { response, socket, blocked } = connection;
+    this.release(connection);
+    if (blocked) response.destroy();
+    else response.end(() => socket.destroySoon());
+  }
+
+  private release(connection: Connection): void {
+    clearInterval(connection.heartbeat);
+    this.connection = undefined;
+  }
+
+  private log(level: 'info' | 'warn' | 'error', message: string, error?: string): void {
+    const fields = { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
+    this.ctx.logger[level](message, error === undefined ? fields : { ...fields, error });
+  }
+}

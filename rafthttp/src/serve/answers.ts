@@ -1,0 +1,66 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { TransportContext } from '../context.js';
+import type { Refusal } from './sender-checks.js';
+
+/** How long the rest of a request that was answered early may take before its connection is cut, in milliseconds. */
+const LINGER_MS = 1000;
+
+/** What every answer begins with: which process of which cluster gives it. */
+export function greet(ctx: TransportContext, res: ServerResponse): void {
+  // The other side may be gone by the time of the answer.
+  res.on('error', () => undefined);
+  for (const [name, value] of Object.entries(ctx.ownHeaders)) res.setHeader(name, value);
+}
+
+/** Answer with a line of text, in the form in which Go's servers do. */
+export function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers: OutgoingHttpHeaders = {},
+): void {
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+  res.statusCode = status;
+  end(res, `${text}\n`);
+  leaveUnread(req);
+}
+
+export function refuse(req: IncomingMessage, res: ServerResponse, { status, text }: Refusal): void {
+  answer(req, res, status, text);
+}
+
+export function answerJson(req: IncomingMessage, res: ServerResponse, value: object): void {
+  end(res, `${JSON.stringify(value)}\n`);
+  leaveUnread(req);
+}
+
+function end(res: ServerResponse, body: string): void {
+  res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(body));
+  res.removeHeader('Connection');
+  res.end(body);
+}
+
+/**
+ * Reads no more of a request that was answered early: node would read and drop the rest of its body, for as long as that
+ * takes. The connection is cut a little later, so that the answer arrives before the cut does.
+ */
+function leaveUnread(req: IncomingMessage): void {
+  if (req.complete || !hasBody(req)) return;
+  req.pause();
+  // Counts as reading, without which node would begin to drop the body once the answer is written.
+  req.read(0);
+  const timer = setTimeout(() => {
+    if (!req.complete) req.destroy();
+  }, LINGER_MS);
+  // A body that has come whole but is not read keeps its request from closing.
+  timer.unref();
+  req.once('close', () => clearTimeout(timer));
+}
+
+/** A request without a body is not complete either while its head is handled. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}

@@ -1,0 +1,84 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Warnings } from '../base/warnings.js';
+
+/** TLS wraps the socket that was accepted; what both have in common is where they come from. */
+type Key = string | Socket;
+
+interface Connection {
+  readonly socket: Socket;
+  /** How many answers pass over it that must not be cut. */
+  held: number;
+}
+
+/**
+ * The connections to a transport's servers, bounded in number. When all places are taken, the connection whose latest
+ * request began longest ago gives way to the new one, unless a stream or a snapshot passes over it. So whoever opens
+ * many connections and hardly uses them takes the places from himself, not from a peer that dials.
+ */
+export class Connections {
+  private readonly limit: number;
+  private readonly warnings: Warnings;
+  /** In the order of their latest requests. */
+  private readonly open = new Map<Key, Connection>();
+
+  constructor(limit: number, warnings: Warnings) {
+    this.limit = limit;
+    this.warnings = warnings;
+  }
+
+  /** Count the connections of this server too. */
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => this.opened(socket));
+    server.on('request', (req: IncomingMessage) => this.used(req.socket));
+  }
+
+  /** From now on its connection gives way to nobody, until this answer is over or the function that is returned is called. */
+  hold({ socket }: IncomingMessage, res: ServerResponse): () => void {
+    const connection = this.open.get(keyOf(socket));
+    if (connection === undefined) return () => undefined;
+    connection.held++;
+    let holds = true;
+    const release = (): void => {
+      if (holds) connection.held--;
+      holds = false;
+    };
+    res.once('close', release);
+    return release;
+  }
+
+  private opened(socket: Socket): void {
+    const key = keyOf(socket);
+    if (this.open.size >= this.limit) this.makeRoom();
+    if (this.open.size >= this.limit) {
+      socket.destroy();
+      return;
+    }
+    this.open.set(key, { socket, held: 0 });
+    socket.once('close', () => {
+      if (this.open.get(key)?.socket === socket) this.open.delete(key);
+    });
+  }
+
+  private used(socket: Socket): void {
+    const key = keyOf(socket);
+    const connection = this.open.get(key);
+    if (connection === undefined) return;
+    this.open.delete(key);
+    this.open.set(key, connection);
+  }
+
+  private makeRoom(): void {
+    for (const [key, { socket, held }] of this.open) {
+      if (held > 0) continue;
+      this.open.delete(key);
+      socket.destroy();
+      this.warnings.warn('too many connections, cut one that was not in use', { limit: this.limit });
+      return;
+    }
+  }
+}
+
+function keyOf(socket: Socket): Key {
+  return socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
+}

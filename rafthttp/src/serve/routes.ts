@@ -1,0 +1,140 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { MessageType } from '@raft-ts/proto';
+import { Router } from 'express';
+import { formatId, Header, headerOf, parseId } from '../base/headers.js';
+import { SERVER_VERSION } from '../base/version.js';
+import type { TransportContext } from '../context.js';
+import { isInvalidMessage } from '../member/gateway.js';
+import { isStreamKind } from '../peer/stream-kind.js';
+import { answer, answerJson, greet, refuse } from './answers.js';
+import { limitPieces } from './pieces.js';
+import { learnFrom, type RoutesOwner, refusePost } from './post-checks.js';
+import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
+import { answerSnapshot } from './snapshot-answer.js';
+
+/** What the paths of streams begin with. */
+const STREAM_PATH = '/raft/stream/';
+
+/** The paths that members use among themselves. Others are left to whatever this router is mounted in. */
+export function createRouter(owner: RoutesOwner): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  router.use((req, res, next) => {
+    limitPieces(req);
+    greet(owner.ctx, res);
+    next();
+  });
+  router.all('/raft', (req, res) => {
+    void answerPost(owner, req, res);
+  });
+  router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
+  router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
+  router.all('/raft/probing', (req, res) => {
+    // Which member this is, for whoever looks who is at its address.
+    res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
+    res.setHeader(Header.from, formatId(owner.ctx.id));
+    answerJson(req, res, { OK: true, Now: new Date().toISOString() });
+  });
+  return router;
+}
+
+/** `POST /raft`: one message. 204 says that it was processed, which of a snapshot means that it arrived. */
+async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  if (req.method !== 'POST') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
+  const { ctx } = owner;
+  res.setHeader(Header.clusterId, formatId(ctx.clusterId));
+  const { refusal, sender } = await refusePost(owner, req);
+  if (req.destroyed) return;
+  if (refusal !== undefined) return refuse(req, res, refusal);
+  if (sender !== undefined) learnFrom(owner, req, sender);
+  const label = sender === undefined ? 'unknown' : formatId(sender);
+  const posted = await owner.posted.read(req, sender);
+  if ('status' in posted) {
+    ctx.metrics?.receiveFailed(label);
+    return refuse(req, res, posted);
+  }
+  ctx.metrics?.receivedBytes(label, posted.bytes);
+  const leave = owner.posted.enter(posted, label);
+  if (leave === undefined) return answer(req, res, 503, 'too many raft messages wait to be processed');
+  // Whoever has hung up waits for nothing: a proposal must not wait for a leader on its behalf.
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  if (res.closed) gone.abort();
+  try {
+    await ctx.gateway.process(posted.message, { signal: gone.signal });
+  } catch (error) {
+    if (!gone.signal.aborted) answerFailure(ctx, req, res, posted.message.type, error);
+    return;
+  } finally {
+    leave();
+  }
+  res.statusCode = 204;
+  res.removeHeader('Connection');
+  res.end();
+}
+
+/** The receiver did not take the message. */
+function answerFailure(
+  ctx: TransportContext,
+  req: IncomingMessage,
+  res: ServerResponse,
+  type: MessageType,
+  error: unknown,
+): void {
+  const fields = { 'local-member-id': formatId(ctx.id), error: String(error) };
+  // A proposal without a leader is refused every time; that is nothing to warn of.
+  if (type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
+  else ctx.warnings.warn('failed to process Raft message', fields);
+  if (isInvalidMessage(error)) answer(req, res, 400, 'invalid raft message');
+  else answer(req, res, 500, 'error processing raft message');
+}
+
+/** What stands between the route's path and the last run of slashes, and after it, whatever that is. */
+function streamPath(path: string): { kind: string; last: string } {
+  const slash = path.lastIndexOf('/');
+  let end = slash;
+  while (end > 0 && path[end - 1] === '/') end--;
+  return { kind: path.slice(STREAM_PATH.length, end), last: path.slice(slash + 1) };
+}
+
+/** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the answer's body. */
+async function answerStream(
+  owner: RoutesOwner,
+  req: IncomingMessage,
+  path: string,
+  res: ServerResponse,
+): Promise<void> {
+  if (req.method !== 'GET') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'GET' });
+  const { ctx } = owner;
+  res.setHeader(Header.clusterId, formatId(ctx.clusterId));
+  res.setHeader(Header.version, SERVER_VERSION);
+  const refusal = refuseCluster(ctx, req);
+  if (refusal !== undefined) return refuse(req, res, refusal);
+  const { kind, last } = streamPath(path);
+  if (!isStreamKind(kind)) return answer(req, res, 404, 'invalid path');
+  const from = parseId(last);
+  if (from === undefined) return answer(req, res, 404, 'invalid from');
+  const stranger = refuseCertificate(ctx, req, from);
+  if (stranger !== undefined) return refuse(req, res, stranger);
+  if (ctx.gateway.isIdRemoved(from)) {
+    ctx.warnings.warn('rejected stream from removed peer', { 'remote-peer-id': formatId(from) });
+    return answer(req, res, 410, 'removed member');
+  }
+  if (owner.peer(from) === undefined) {
+    learnFrom(owner, req, from);
+    ctx.warnings.warn('failed to find remote peer in cluster', { 'remote-peer-id': formatId(from) });
+    return answer(req, res, 404, 'error sender not found');
+  }
+  if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');
+  const other = await refuseProcess(ctx, req, from, owner.peer(from)?.presence);
+  if (other !== undefined) return refuse(req, res, other);
+  // Both may have gone meanwhile.
+  const peer = owner.peer(from);
+  if (req.destroyed || peer === undefined) return void res.destroy();
+  if (req.httpVersion !== '1.1' || res.socket === null) {
+    return answer(req, res, 400, 'a stream needs HTTP/1.1 and a connection of its own');
+  }
+  res.removeHeader('Connection');
+  res.flushHeaders();
+  ctx.connections.hold(req, res);
+  peer.attach(kind, res);
+}

@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http';
+import type { NodeId } from '@raft-ts/proto';
+import { formatId, Header, headerOf, incarnationIn, parseId, processIn } from '../base/headers.js';
+import { isCompatible } from '../base/version.js';
+import type { TransportContext } from '../context.js';
+import type { Presence } from '../peer/presence.js';
+
+/** An answer that refuses a request. */
+export interface Refusal {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Body of the 410 that tells a member that its id was seen with another process. */
+export const OTHER_INCARNATION = 'this id was seen with another incarnation';
+
+/** Body of the 409 that tells a process that another one with its log is at the member's address. */
+export const OTHER_PROCESS = "another process with this incarnation is at this member's address";
+
+/** Body of the 412 that tells a member of a cluster with other founders. */
+export const OTHER_FOUNDERS = 'founders mismatch';
+
+/** Was the cluster that a request or answer comes from founded by others? If either side does not say, nobody knows. */
+export function hasOtherFounders({ ownHeaders }: TransportContext, message: IncomingMessage): boolean {
+  const theirs = headerOf(message, Header.founders);
+  const ours = ownHeaders[Header.founders];
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
+}
+
+/** Does the sender belong to our cluster, and speak a version that we understand? */
+export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refusal | undefined {
+  if (!isCompatible(headerOf(req, Header.version), headerOf(req, Header.minVersion))) {
+    ctx.warnings.warn('failed version compatibility check', senderFields(req));
+    return { status: 412, text: 'incompatible version' };
+  }
+  if (headerOf(req, Header.clusterId) !== formatId(ctx.clusterId)) {
+    const local = formatId(ctx.clusterId);
+    ctx.warnings.warn('request cluster ID mismatch', { ...senderFields(req), 'local-member-cluster-id': local });
+    return { status: 412, text: 'cluster ID mismatch' };
+  }
+  if (hasOtherFounders(ctx, req)) {
+    ctx.warnings.warn('rejected a member of a cluster with other founders', senderFields(req));
+    return { status: 412, text: OTHER_FOUNDERS };
+  }
+  return undefined;
+}
+
+/**
+ * Is the sender the process that we know under this id, and are we the one that it knows? A request teaches nothing by
+ * itself: only beside a certificate that is tied to the member, which was checked before, is its incarnation kept.
+ */
+function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
+  const incarnation = incarnationIn(req, Header.incarnation);
+  if (ctx.incarnations.isOther(from, incarnation)) {
+    ctx.warnings.warn('rejected another incarnation of remote peer', senderFields(req));
+    return { status: 410, text: OTHER_INCARNATION };
+  }
+  if (!ctx.incarnations.isOwn(incarnationIn(req, Header.incarnationTo))) {
+    return { status: 412, text: 'incarnation mismatch' };
+  }
+  if (ctx.tls?.bindsMembers === true) ctx.incarnations.remember(from, incarnation);
+  return undefined;
+}
+
+/**
+ * As above, and is the sender the process at the member's address, and not one that runs beside it with a copy of its log?
+ * Nothing of a process that is new here is taken before that is known.
+ *
+ * @param presence of the peer; undefined if the sender is none
+ */
+export async function refuseProcess(
+  ctx: TransportContext,
+  req: IncomingMessage,
+  from: NodeId,
+  presence: Presence | undefined,
+): Promise<Refusal | undefined> {
+  const refusal = refuseIncarnation(ctx, req, from);
+  const sender = processIn(req);
+  if (refusal !== undefined || sender === undefined || presence === undefined) return refusal;
+  switch (await presence.whereIs(sender)) {
+    case 'elsewhere':
+      ctx.warnings.warn("rejected a process that runs beside the one at the member's address", senderFields(req));
+      return { status: 409, text: OTHER_PROCESS };
+    case 'busy':
+      return { status: 503, text: 'too many processes in the name of this member' };
+    default:
+      // The address may just have taught which log is the member's.
+      return refuseIncarnation(ctx, req, from);
+  }
+}
+
+/**
+ * Is the sender the member whose certificate the connection showed? Only asked where certificates are tied to members.
+ *
+ * @param claimed who the request says that it is from
+ */
+export function refuseCertificate(
+  { tls, warnings }: TransportContext,
+  req: IncomingMessage,
+  claimed: NodeId | undefined,
+): Refusal | undefined {
+  if (tls?.bindsMembers !== true) return undefined;
+  const owner = tls.ownerOf(req.socket);
+  if (owner !== undefined && owner === claimed && parseId(headerOf(req, Header.from)) === owner) return undefined;
+  warnings.warn('rejected a request that is not in the name of its certificate', senderFields(req));
+  return { status: 400, text: 'the certificate is not of this member' };
+}
+
+function senderFields(req: IncomingMessage): Record<string, string> {
+  return {
+    'remote-peer-id': headerOf(req, Header.from) ?? '',
+    'remote-peer-server-version': headerOf(req, Header.version) ?? '',
+    'remote-peer-cluster-id': headerOf(req, Header.clusterId) ?? '',
+  };
+}
