@@ -108,6 +108,7 @@ export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
 export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
+export type { SnapshotStatus } from './snapshot-status.js';
 export { type BasicStatus, describeStatus, type Status, type StatusJson } from './status.js';
 export {
   ERR_COMPACTED,
@@ -121,4 +122,3 @@ export {
 } from './storage.js';
 export type { Progress, ProgressState } from './tracker/progress.js';
 export type { TrackerConfig } from './tracker/tracker.js';
-export type { SnapshotStatus } from './transport.js';

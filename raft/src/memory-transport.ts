@@ -3,8 +3,6 @@ import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/in
 import { turnOfEventLoop } from './event-loop.js';
 import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
-export type { ProcessOptions, SnapshotStatus, Transport, TransportReceiver } from './transport.js';
-
 /** How many messages may wait for one member; more are lost. */
 const INBOX_LIMIT = 4096;
 

@@ -42,8 +42,8 @@ import { readsAreFull } from './read-only.js';
 import type { Ready } from './ready.js';
 import { ReadyConsumer } from './ready-consumer.js';
 import { ENTRY_OVERHEAD, heldSize } from './sizes.js';
+import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import type { Status } from './status.js';
-import { checkSnapshotStatus, type SnapshotStatus } from './transport.js';
 
 /** For calls that may wait. */
 export interface WaitOptions {

@@ -41,9 +41,9 @@ import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { mustSync, type Ready } from './ready.js';
 import { entriesSize, messageHeldSize } from './sizes.js';
+import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import type { Progress } from './tracker/progress.js';
-import { checkSnapshotStatus, type SnapshotStatus } from './transport.js';
 import { isStorageThread, validateIncoming } from './validate-incoming.js';
 
 /** What a proposal came to on this member: it is in the leader's log, or on its way there. Neither is committed. */

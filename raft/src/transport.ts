@@ -1,14 +1,7 @@
 import type { Message, NodeId } from '@raft-ts/proto';
-import { badArgument } from '@raft-ts/proto/internal';
+import type { SnapshotStatus } from './snapshot-status.js';
 
-/** How a snapshot's journey ended. */
-export type SnapshotStatus = 'finish' | 'failure';
-
-/** @throws ERR_RAFT_ARGUMENT for anything else: it would count as a snapshot that arrived */
-export function checkSnapshotStatus(status: SnapshotStatus): void {
-  if (status === 'finish' || status === 'failure') return;
-  throw badArgument('status', { path: '', value: status, allowed: "'finish' or 'failure'" });
-}
+export type { SnapshotStatus } from './snapshot-status.js';
 
 /**
  * Carries messages between members. It may lose, delay, repeat and reorder them: raft is built for that. It must not

@@ -10,7 +10,7 @@ import {
   restartNode,
   startNode,
 } from '@raft-ts/raft';
-import type { Transport } from '@raft-ts/raft/memory-transport';
+import type { Transport } from '@raft-ts/raft/transport';
 import { HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
 import { raftConfig } from './config.js';

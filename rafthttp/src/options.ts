@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
-import type { TransportReceiver } from '@raft-ts/raft/memory-transport';
+import type { TransportReceiver } from '@raft-ts/raft/transport';
 import type { TransportTimings } from './base/limits.js';
 import type { SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import type { TransportMetrics } from './stats/metrics.js';

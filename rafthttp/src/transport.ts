@@ -1,6 +1,6 @@
 import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
 import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
-import type { SnapshotStatus, Transport } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, MessageType, type NodeId, newMessage } from '@raft-ts/proto';
-import type { SnapshotStatus, Transport, TransportReceiver } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus, Transport, TransportReceiver } from '@raft-ts/raft/transport';
 import { expect } from 'chai';
 
 /** A member's transport, running. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
-import type { ProcessOptions } from '@raft-ts/raft/memory-transport';
+import type { ProcessOptions } from '@raft-ts/raft/transport';
 import {
   EnvelopeDecoder,
   FREE_PIECES,

@@ -1,7 +1,7 @@
 import type { ConfState, Entry, Message, NodeId } from '@raft-ts/proto';
 import { decodeConfChange, EntryType, MessageType } from '@raft-ts/proto';
 import { isEmptySnap, MemoryStorage, RawNode } from '@raft-ts/raft';
-import type { TransportReceiver } from '@raft-ts/raft/memory-transport';
+import type { TransportReceiver } from '@raft-ts/raft/transport';
 import { HttpTransport, type Listener, SnapshotFolder } from '@raft-ts/rafthttp';
 import { CLUSTER, chunksOf } from './members.js';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry, Message, NodeId } from '@raft-ts/proto';
 import { MessageType, newMessage } from '@raft-ts/proto';
-import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
 import {
   HttpTransport,
   type HttpTransportOptions,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import type { SnapshotBody } from '@raft-ts/rafthttp';
 import { expect } from 'chai';
 import { newTransport, Recorder, snapshot, soon, startServer, stopAll } from './members.js';

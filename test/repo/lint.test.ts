@@ -165,7 +165,7 @@ const allowed: readonly Case[] = [
   {
     title: 'rafthttp imports types of raft',
     file: 'rafthttp/src',
-    code: `import type { Node } from '@raft-ts/raft';\nimport { type Transport } from '@raft-ts/raft/memory-transport';\nexport type Both = Node & Transport;`,
+    code: `import type { Node } from '@raft-ts/raft';\nimport { type Transport } from '@raft-ts/raft/transport';\nexport type Both = Node & Transport;`,
   },
   {
     title: 'the core computes',

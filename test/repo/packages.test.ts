@@ -111,7 +111,13 @@ describe('@raft-ts/raft, packed and installed alone', function () {
   });
 
   it('has types that compile for a consumer who checks them and has the DOM, without @types/node', async () => {
-    await writeFile(join(folder, 'uses.ts'), `export { MemoryStorage, startNode, type Node } from '@raft-ts/raft';\n`);
+    const uses = [
+      `export { MemoryStorage, startNode, type Node } from '@raft-ts/raft';`,
+      `import type { Transport } from '@raft-ts/raft/transport';`,
+      `import { MemoryNetwork } from '@raft-ts/raft/memory-transport';`,
+      `export const send: Transport['send'] = (messages) => new MemoryNetwork().connect(1n, {} as never).send(messages);`,
+    ];
+    await writeFile(join(folder, 'uses.ts'), uses.join('\n'));
     const compilerOptions = { noEmit: true, strict: true, skipLibCheck: false, module: 'nodenext', types: [] };
     for (const lib of [
       ['es2022', 'dom'],

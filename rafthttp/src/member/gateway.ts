@@ -9,7 +9,7 @@ import {
   NONE,
   type NodeId,
 } from '@raft-ts/proto';
-import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/memory-transport';
+import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
 import {
   MAX_METADATA_BYTES,
   MAX_PROPOSAL_ENTRIES,

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
-import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { formatId } from '../base/headers.js';
 import type { TransportContext } from '../context.js';
 import type { SnapshotBody } from '../snapshot/store.js';

@@ -1,7 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message, NodeId } from '@raft-ts/proto';
-import type { SnapshotStatus } from '@raft-ts/raft/memory-transport';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
 import { SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';

@@ -1,7 +1,8 @@
 import process from 'node:process';
 import { messageName } from '@raft-ts/proto';
 import { type Message, MessageType, type NodeId } from '@raft-ts/raft';
-import { MemoryNetwork, type Transport, type TransportReceiver } from '@raft-ts/raft/memory-transport';
+import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
+import type { Transport, TransportReceiver } from '@raft-ts/raft/transport';
 import { expect } from 'chai';
 import { message, snapshotOf } from '../../helpers/index.js';
 import { turns } from '../node/harness.js';
