@@ -152,4 +152,43 @@ const imports = {
   },
 };
 
-export default { meta: { name: 'raft-ts' }, rules: { globals, imports, synchronous } };
+/**
+ * Checks imports between the rooms of a package, which are the folders of its sources. `rooms` lists them from the bottom to the top, each
+ * with those that it may use; '.' is the door, that is, the files beside the rooms. A room may only name rooms listed before it, so imports go
+ * one way whatever the list says.
+ */
+const rooms = {
+  meta: { type: 'problem', schema: [{ type: 'object' }] },
+  create(context) {
+    const { folder, rooms: list } = context.options[0];
+    const names = Object.keys(list);
+    for (const [name, uses] of Object.entries(list)) {
+      const stranger = uses.find((used) => !names.slice(0, names.indexOf(name)).includes(used));
+      if (stranger !== undefined)
+        throw new Error(`${folder}: room '${name}' uses '${stranger}', which is not listed before it`);
+    }
+    const roomOf = (path) => {
+      const inside = relative(resolve(context.cwd, folder), path).split(sep);
+      return inside.length === 1 ? '.' : inside[0];
+    };
+    const own = roomOf(context.filename);
+    const check = (node, source) => {
+      if (source?.type !== 'Literal' || !/^\.{1,2}\//.test(source.value)) return;
+      const room = roomOf(resolve(dirname(context.filename), source.value));
+      if (room === own || list[own]?.includes(room)) return;
+      const message = Object.hasOwn(list, own)
+        ? `Room '${own}' may not import from room '${room}'`
+        : `Room '${own}' is not listed`;
+      context.report({ node, message: `${message}: see .oxlintrc.json.` });
+    };
+    return {
+      ImportDeclaration: (node) => check(node, node.source),
+      ExportNamedDeclaration: (node) => check(node, node.source),
+      ExportAllDeclaration: (node) => check(node, node.source),
+      ImportExpression: (node) => check(node, node.source),
+      TSImportType: (node) => check(node, node.source ?? node.argument),
+    };
+  },
+};
+
+export default { meta: { name: 'raft-ts' }, rules: { globals, imports, rooms, synchronous } };

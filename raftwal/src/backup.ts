@@ -3,7 +3,7 @@ import { codedFs } from './base/coded-fs.js';
 import { makeDirectories } from './base/directories.js';
 import { ERR_WAL_EXISTS, hasCode, WalError } from './base/errors.js';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
-import type { WalOptions } from './base/options.js';
+import type { LogOptions } from './base/options.js';
 import type { WalSnapshot } from './format/record.js';
 import { readMark } from './mark/log-mark.js';
 import { listSegments, readLog } from './read/log-reader.js';
@@ -15,7 +15,7 @@ const PIECE = 1 << 20;
 /** A writer may remove files while they are copied: it does so when there is a newer snapshot. */
 const ATTEMPTS = 5;
 
-export interface BackupOptions extends Pick<WalOptions, 'fs'> {
+export interface BackupOptions extends Pick<LogOptions, 'fs'> {
   /** Called as bytes are copied. */
   readonly progress?: (bytes: number) => void;
 }

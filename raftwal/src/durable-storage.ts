@@ -31,11 +31,11 @@ import {
 } from './base/errors.js';
 import { type Fs, withCleanup } from './base/fs.js';
 import { lockFile } from './base/lock.js';
-import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './base/options.js';
 import type { Identity } from './format/identity.js';
 import type { SegmentName } from './format/segment-name.js';
 import { LogView, storageError } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
+import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
 import { listSegments } from './read/log-reader.js';
 import { validSnapshots } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';

@@ -20,7 +20,7 @@ export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from '
 export { markPath, readMark } from './mark/log-mark.js';
 export { type Damage, type DamagedTail, judge, type Verdict } from './read/damage.js';
 export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './read/log-reader.js';
-export { type ReadFrom, Replay } from './read/replay.js';
+export { Replay } from './read/replay.js';
 export { decodeSnapshotFile } from './snapshots/snapshot-format.js';
 export { brokenName } from './write/create.js';
 export { FilePipeline, preallocate } from './write/file-pipeline.js';

@@ -15,6 +15,7 @@ interface Case {
 
 const imports = 'raft-ts(imports)';
 const globals = 'raft-ts(globals)';
+const rooms = 'raft-ts(rooms)';
 const synchronous = 'raft-ts(synchronous)';
 const floating = 'typescript(no-floating-promises)';
 
@@ -87,6 +88,51 @@ const layers: readonly Case[] = [
     file: 'test/raft',
     code: `export { Raft } from '../../raft/src/raft.js';`,
     rule: imports,
+  },
+];
+
+const betweenRooms: readonly Case[] = [
+  {
+    title: 'a room of raftwal imports from one above it',
+    file: 'raftwal/src/format',
+    code: `export { judge } from '../read/damage.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a room of raftwal imports a type from one beside it',
+    file: 'raftwal/src/write',
+    code: `export type { Damage } from '../read/damage.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a room of raftwal loads a module of one above it when it runs',
+    file: 'raftwal/src/base',
+    code: `export const load = (): Promise<unknown> => import('../format/record.js');`,
+    rule: rooms,
+  },
+  {
+    title: 'a room of raftwal imports from the door',
+    file: 'raftwal/src/read',
+    code: `export { Wal } from '../wal.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a room of raftwal writes a type as import(…) of the door',
+    file: 'raftwal/src/read',
+    code: `export type T = import('../wal.js').Wal;`,
+    rule: rooms,
+  },
+  {
+    title: 'the door of raftwal imports from the commands',
+    file: 'raftwal/src/case.ts',
+    code: `export { main } from './cli/main.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a room that is not listed imports something',
+    file: 'raftwal/src/attic',
+    code: `export { WalError } from '../base/errors.js';`,
+    rule: rooms,
   },
 ];
 
@@ -188,6 +234,11 @@ const allowed: readonly Case[] = [
     code: `export interface Door {\n  stop(signal: AbortSignal): Promise<void>;\n}`,
   },
   {
+    title: 'a room of raftwal imports from itself and from below',
+    file: 'raftwal/src/read',
+    code: `export { WalError } from '../base/errors.js';\nexport { judge } from './damage.js';`,
+  },
+  {
     title: 'a test imports every package by its doors',
     file: 'test/raft',
     code: `export * as a from '@raft-ts/raft';\nexport * as b from '@raft-ts/rafthttp/internal';\nexport { expect } from 'chai';`,
@@ -240,6 +291,7 @@ describe('the lint rules', function () {
 
   for (const [title, cases] of Object.entries({
     'refuse what breaks the layers': layers,
+    'refuse what goes up between rooms': betweenRooms,
     'refuse what the core may not touch': core,
     'refuse everywhere': everywhere,
   })) {

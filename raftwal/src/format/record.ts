@@ -127,6 +127,14 @@ export interface WalSnapshot {
   readonly confState?: ConfState | undefined;
 }
 
+/** From where a log is read: the index and term of a snapshot, or zeros for all of it. */
+export interface ReadFrom {
+  readonly index: number;
+  readonly term: number;
+}
+
+export const fromTheStart: ReadFrom = { index: 0, term: 0 };
+
 /** Index and term are written even where they are zero: etcd asks for both. */
 export function encodeWalSnapshot({ index, term, confState }: WalSnapshot): Uint8Array {
   const state = confState === undefined ? undefined : encodeConfState(confState);

@@ -3,10 +3,9 @@ import { setTimeout } from 'node:timers';
 import { hasCode, textOf } from '../base/errors.js';
 import { type Fs, type FsFile, readFully, SECTOR_SIZE, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
-import type { WalOptions } from '../base/options.js';
+import type { LogOptions } from '../base/options.js';
 import { updateCrc } from '../format/crc.js';
 import { hex16 } from '../format/segment-name.js';
-import type { Damage } from '../read/damage.js';
 
 /** A place behind a record: the sequence of a segment, and the offset in it. Indexes would not do: a log may get shorter by them. */
 export interface MarkPlace {
@@ -49,12 +48,13 @@ function decodeSlot(bytes: Uint8Array): MarkPlace | undefined {
   return new TextDecoder().decode(encodeSlot(place)) === match[0] ? place : undefined;
 }
 
-function isBeyond(one: MarkPlace, other: MarkPlace | undefined): boolean {
+/** Does `one` lie further than `other` in the log? */
+export function isBeyond(one: MarkPlace, other: MarkPlace | undefined): boolean {
   if (other === undefined) return true;
   return one.sequence > other.sequence || (one.sequence === other.sequence && one.offset > other.offset);
 }
 
-type MarkOptions = Pick<WalOptions, 'unsafeNoLock' | 'logger' | 'later'>;
+type MarkOptions = Pick<LogOptions, 'unsafeNoLock' | 'logger' | 'later'>;
 
 interface Found {
   readonly place: MarkPlace | undefined;
@@ -88,22 +88,6 @@ export async function readMark(fs: Fs, dir: string): Promise<MarkPlace | undefin
   );
 }
 
-/** How a log ends, as far as the mark can tell something about it. */
-export interface LogEnd {
-  readonly segment: { readonly name: string; readonly sequence: number };
-  readonly offset: number;
-  readonly damage: Damage | undefined;
-}
-
-/** The damage that the mark shows: what was acknowledged lies beyond the end of the log. Undefined where it does not. */
-export function lostEnd(end: LogEnd, mark: MarkPlace | undefined): Damage | undefined {
-  const { segment, offset, damage } = end;
-  if (mark === undefined || !isBeyond(mark, { sequence: segment.sequence, offset })) return undefined;
-  const where = mark.sequence === segment.sequence ? 'this file' : `file ${hex16(mark.sequence)}-*.wal`;
-  const why = `the mark beside the log shows that it was acknowledged up to byte ${mark.offset} of ${where}`;
-  return { verdict: 'lost', file: segment.name, offset, what: damage?.what ?? 'the log has lost its end', why };
-}
-
 /**
  * The file `DIR.mark` of a log that is open for writing. It is the lock of the whole log, taken before anything else is touched: the
  * segments are locked too, as etcd does it, but a log that is only being made has none yet. And it keeps the furthest place that was
@@ -117,12 +101,12 @@ export class LogMark {
   readonly found: MarkPlace | undefined;
   private readonly file: FsFile;
   private readonly path: string;
-  private readonly logger: WalOptions['logger'];
+  private readonly logger: LogOptions['logger'];
   /** What was acknowledged, and how much of that the file has. */
   private latest: MarkPlace | undefined;
   private written: MarkPlace | undefined;
   private slot: number;
-  private readonly later: NonNullable<WalOptions['later']>;
+  private readonly later: NonNullable<LogOptions['later']>;
   /** A write is to come. */
   private planned = false;
   private writing: Promise<void> | undefined = undefined;

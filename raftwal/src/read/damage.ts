@@ -11,6 +11,8 @@ import { SECTOR_SIZE } from '../base/fs.js';
 import { updateCrc } from '../format/crc.js';
 import { ALIGNMENT, FRAME_HEAD, paddingOf, readFrameHead } from '../format/frame.js';
 import { type Content, contentOf, decodeRecord, RecordType } from '../format/record.js';
+import { hex16 } from '../format/segment-name.js';
+import { isBeyond, type MarkPlace } from '../mark/log-mark.js';
 
 /** What to make of damage. */
 export type Verdict =
@@ -89,6 +91,22 @@ export function judge(tail: DamagedTail): Damage {
   return hasTornShape(tail)
     ? damage('torn', 'an unfinished write')
     : damage('undecided', 'a torn write loses whole sectors, and none is missing here');
+}
+
+/** How a log ends, as far as the mark can tell something about it. */
+export interface LogEnd {
+  readonly segment: { readonly name: string; readonly sequence: number };
+  readonly offset: number;
+  readonly damage: Damage | undefined;
+}
+
+/** The damage that the mark shows: what was acknowledged lies beyond the end of the log. Undefined where it does not. */
+export function lostEnd(end: LogEnd, mark: MarkPlace | undefined): Damage | undefined {
+  const { segment, offset, damage } = end;
+  if (mark === undefined || !isBeyond(mark, { sequence: segment.sequence, offset })) return undefined;
+  const where = mark.sequence === segment.sequence ? 'this file' : `file ${hex16(mark.sequence)}-*.wal`;
+  const why = `the mark beside the log shows that it was acknowledged up to byte ${mark.offset} of ${where}`;
+  return { verdict: 'lost', file: segment.name, offset, what: damage?.what ?? 'the log has lost its end', why };
 }
 
 /** Would this file, cut at the damage, end where a torn write leaves it? */

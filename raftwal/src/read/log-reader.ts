@@ -7,8 +7,8 @@ import { updateCrc } from '../format/crc.js';
 import { type Frame, FrameDecoder } from '../format/frame.js';
 import { type Content, contentOf, decodeRecord, RecordType, RecordView } from '../format/record.js';
 import { hex16, type SegmentName, segmentsAmong } from '../format/segment-name.js';
-import { lostEnd, type MarkPlace } from '../mark/log-mark.js';
-import { type Damage, type Defect, damageError, judge } from './damage.js';
+import type { MarkPlace } from '../mark/log-mark.js';
+import { type Damage, type Defect, damageError, judge, lostEnd } from './damage.js';
 
 /** Where a record lies. */
 export interface Place {

@@ -3,9 +3,9 @@ import { codedFs } from '../base/coded-fs.js';
 import { ERR_WAL_INVALID, ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
 import { type Fs, type FsFile, readFully, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
-import type { WalOptions } from '../base/options.js';
-import { LogMark, lostEnd, type MarkPlace, readMark } from '../mark/log-mark.js';
-import { type Damage, damageError } from './damage.js';
+import type { LogOptions } from '../base/options.js';
+import { LogMark, type MarkPlace, readMark } from '../mark/log-mark.js';
+import { type Damage, damageError, lostEnd } from './damage.js';
 import { listSegments, readLog } from './log-reader.js';
 
 const PIECE = 1 << 20;
@@ -16,7 +16,7 @@ export interface LogPlace {
   readonly offset: number;
 }
 
-export interface RepairOptions extends WalOptions {
+export interface RepairOptions extends LogOptions {
   /**
    * The operator's decision: also cut damage of which it cannot be told whether it had been acknowledged
    * (`ERR_RAFT_WAL_UNDECIDED`), or do without an end that the mark shows to have been acknowledged (`ERR_RAFT_WAL_CORRUPT` with reason

@@ -1,15 +1,13 @@
 import { decodeEntryView, type Entry, type HardState } from '@raft-ts/proto';
 import { ERR_WAL_CORRUPT, ERR_WAL_SNAPSHOT_MISMATCH, ERR_WAL_SNAPSHOT_NOT_FOUND, WalError } from '../base/errors.js';
-import type { Content } from '../format/record.js';
-import { contentOf, RecordType, type RecordView, type WalSnapshot } from '../format/record.js';
-
-/** From where a log is read: the index and term of a snapshot, or zeros for all of it. */
-export interface ReadFrom {
-  readonly index: number;
-  readonly term: number;
-}
-
-export const fromTheStart: ReadFrom = { index: 0, term: 0 };
+import {
+  type Content,
+  contentOf,
+  type ReadFrom,
+  RecordType,
+  type RecordView,
+  type WalSnapshot,
+} from '../format/record.js';
 
 /** Puts together what the records of a log say. */
 export class Replay {

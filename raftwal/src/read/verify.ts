@@ -2,14 +2,21 @@ import type { HardState } from '@raft-ts/proto';
 import { codedFs } from '../base/coded-fs.js';
 import { hasCode } from '../base/errors.js';
 import type { Fs } from '../base/fs.js';
-import type { WalOptions } from '../base/options.js';
-import { contentOf, RecordType, type WalRecord, type WalSnapshot } from '../format/record.js';
+import type { LogOptions } from '../base/options.js';
+import {
+  contentOf,
+  fromTheStart,
+  type ReadFrom,
+  RecordType,
+  type WalRecord,
+  type WalSnapshot,
+} from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
 import { listSegments, readLog, segmentsFrom } from './log-reader.js';
-import { fromTheStart, type ReadFrom, Replay } from './replay.js';
+import { Replay } from './replay.js';
 
-export interface VerifyOptions extends Pick<WalOptions, 'fs'> {
+export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
   /** Check what is needed above this snapshot. Default: everything. */
   readonly snapshot?: ReadFrom;
   /** Called as bytes are read. */
@@ -57,7 +64,7 @@ const ATTEMPTS = 3;
  * the first one on.
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`
  */
-export async function validSnapshots(dir: string, options: Pick<WalOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
+export async function validSnapshots(dir: string, options: Pick<LogOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
   const fs = codedFs(options.fs);
   for (let attempt = 1; ; attempt++) {
     try {

@@ -5,8 +5,8 @@ import { codedFs } from '../base/coded-fs.js';
 import { makeDirectories } from '../base/directories.js';
 import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from '../base/errors.js';
 import { type Fs, type FsFile, readFully, withCleanup, writeFully } from '../base/fs.js';
+import type { ReadFrom } from '../format/record.js';
 import { hex16 } from '../format/segment-name.js';
-import type { ReadFrom } from '../read/replay.js';
 import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 
 /** A file is read in pieces of this size. */

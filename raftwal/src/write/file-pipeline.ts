@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { hasCode, textOf } from '../base/errors.js';
 import { type Fs, withCleanup, writeFully } from '../base/fs.js';
-import type { WalOptions } from '../base/options.js';
+import type { LogOptions } from '../base/options.js';
 
 /** Zeros are written in pieces, so that appends get their turn at the disk. */
 const PIECE = 1 << 20;
@@ -27,11 +27,11 @@ export class FilePipeline {
   private readonly fs: Fs;
   private readonly dir: string;
   private readonly size: number;
-  private readonly logger: WalOptions['logger'];
+  private readonly logger: LogOptions['logger'];
   private count = 0;
   private ready: Promise<string> | undefined = undefined;
 
-  constructor(fs: Fs, dir: string, size: number, logger?: WalOptions['logger']) {
+  constructor(fs: Fs, dir: string, size: number, logger?: LogOptions['logger']) {
     this.fs = fs;
     this.dir = dir;
     this.size = size;

@@ -3,7 +3,7 @@ import type { Entry, HardState } from '@raft-ts/proto';
 import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from '../base/errors.js';
 import { type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
-import { DEFAULT_SEGMENT_SIZE, type WalOptions } from '../base/options.js';
+import { DEFAULT_SEGMENT_SIZE, type LogOptions } from '../base/options.js';
 import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
 import { encodeWalSnapshot, RecordType, type WalSnapshot } from '../format/record.js';
 import { type SegmentName, segmentName } from '../format/segment-name.js';
@@ -54,7 +54,7 @@ export class LogWriter {
   lastIndex: number;
   private readonly fs: Fs;
   private readonly dir: string;
-  private readonly options: WalOptions;
+  private readonly options: LogOptions;
   private readonly now: () => number;
   private readonly segmentSize: number;
   /** Shared with the `Wal`, which closes what is released. The last one is written. */
@@ -76,7 +76,7 @@ export class LogWriter {
   private spare: RecordBuffer | undefined = undefined;
   private poison: WalError | undefined = undefined;
 
-  constructor(fs: Fs, dir: string, held: OpenSegment[], mark: LogMark, position: LogPosition, options: WalOptions) {
+  constructor(fs: Fs, dir: string, held: OpenSegment[], mark: LogMark, position: LogPosition, options: LogOptions) {
     this.fs = fs;
     this.dir = dir;
     this.held = held;
