@@ -87,6 +87,8 @@ class Member {
       const last = rd.committedEntries.at(-1);
       if (scenario.compact === true && last !== undefined && this.applied - this.compacted >= COMPACT_EVERY) {
         this.compacted = this.applied;
+        // The membership is the one it began with.
+        storage.createSnapshot(last.index - COMPACT_KEEP, storage.initialState().confState, undefined);
         storage.compact(last.index - COMPACT_KEEP);
       }
       this.node.advance();

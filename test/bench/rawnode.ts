@@ -1,5 +1,6 @@
 /** The `rawnode` workload of test/reference/README.md: three RawNodes in one thread, no I/O, messages moved by hand. */
 import {
+  type ConfState,
   type Entry,
   type HardState,
   LOCAL_APPEND_THREAD,
@@ -13,6 +14,7 @@ import {
 import { collectGarbage, perSecond, print, workloadFlags } from './workload.js';
 
 const ids: readonly NodeId[] = [1n, 2n, 3n];
+const confState: ConfState = { voters: ids, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 const COMPACT_EVERY = 10_000;
 const COMPACT_KEEP = 1_000;
 const TICK_EVERY = 10_000;
@@ -33,7 +35,6 @@ class Member {
   private compacted = 0;
 
   constructor(id: NodeId, variant: VariantName) {
-    const confState = { voters: ids, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
     this.storage.applySnapshot({ data: undefined, metadata: { index: 1, term: 1, confState } });
     this.node = new RawNode({
       id,
@@ -60,6 +61,7 @@ class Member {
     const last = entries.at(-1)?.index ?? 0;
     if (this.applied - this.compacted >= COMPACT_EVERY && last > COMPACT_KEEP) {
       this.compacted = this.applied;
+      this.storage.createSnapshot(last - COMPACT_KEEP, confState, undefined);
       this.storage.compact(last - COMPACT_KEEP);
     }
   }
