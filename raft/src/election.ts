@@ -1,7 +1,12 @@
-import { type Message, MessageType, messageName, type NodeId, newMessage } from '@raft-ts/proto';
+/**
+ * Elections, whole: who campaigns and how (`hup`, `campaign`), who is given a vote (`withholdsVote`, `answerVote`,
+ * `rejectVote`), and what the votes add up to (`countVote`).
+ */
+import { type Message, MessageType, messageName, NONE, type NodeId, newMessage } from '@raft-ts/proto';
 import { isConfChangeEntry } from './confchange/conf-change.js';
 import { RaftPanic } from './errors.js';
 import type { Raft } from './raft.js';
+import { bcastAppend } from './replication.js';
 import type { Tally } from './tracker/tracker.js';
 
 /** Why a member campaigns, which decides how. */
@@ -16,7 +21,10 @@ export function isTransferVote(m: Message): boolean {
   return context?.length === TRANSFER_CONTEXT.length && context.every((byte, i) => byte === TRANSFER_CONTEXT[i]);
 }
 
-type Reach = Pick<
+// Campaigning
+
+/** What a campaign reads, changes and calls of a member. */
+export type CampaignReach = Pick<
   Raft,
   | 'id'
   | 'term'
@@ -31,7 +39,7 @@ type Reach = Pick<
 >;
 
 /** A timer fired, the application asks, or the leader hands over: starts an election unless something forbids it. */
-export function hup(r: Reach, type: CampaignType): void {
+export function hup(r: CampaignReach, type: CampaignType): void {
   const self = r.id.toString(16);
   if (r.state === 'StateLeader') {
     if (r.logger.debugEnabled) r.logger.debug(`${self} ignoring MsgHup because already leader`);
@@ -64,7 +72,7 @@ function hasUnappliedConfChanges({ raftLog }: Pick<Raft, 'raftLog'>): boolean {
 }
 
 /** Becomes a (pre-)candidate and asks every voter, itself included. */
-export function campaign(r: Reach, type: CampaignType): void {
+export function campaign(r: CampaignReach, type: CampaignType): void {
   const self = r.id.toString(16);
   if (!r.promotable()) {
     // A pre-candidate that wins can have been removed meanwhile.
@@ -104,7 +112,102 @@ export function voteRespType(request: MessageType): MessageType {
   throw new RaftPanic('invariant', `not a vote message: ${messageName(request)}`);
 }
 
-/** Counts a vote. */
+// Granting
+
+/** What granting a vote reads, changes and calls of a member. */
+type VoterReach = Pick<
+  Raft,
+  | 'id'
+  | 'term'
+  | 'vote'
+  | 'lead'
+  | 'checkQuorum'
+  | 'electionElapsed'
+  | 'electionTimeout'
+  | 'raftLog'
+  | 'logger'
+  | 'send'
+>;
+
+/** Was a leader heard within the shortest election timeout? */
+export function hasLease(r: Pick<Raft, 'checkQuorum' | 'lead' | 'electionElapsed' | 'electionTimeout'>): boolean {
+  return r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout;
+}
+
+/** Is this a vote request of a later term that is not even answered, because there is a leader? */
+export function withholdsVote(r: VoterReach, m: Message): boolean {
+  const { type } = m;
+  const isVote = type === MessageType.MsgVote || type === MessageType.MsgPreVote;
+  // A member that hears a leader does not help to replace it (section 4.2.3 of the dissertation).
+  if (!isVote || !hasLease(r) || isTransferVote(m)) return false;
+  const last = r.raftLog.lastEntryId();
+  r.logger.info(
+    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] ignored ${messageName(type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}: lease is not expired (remaining ticks: ${r.electionTimeout - r.electionElapsed})`,
+  );
+  return true;
+}
+
+/** Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion. */
+export function answerVote(r: VoterReach, m: Message): void {
+  const canVote =
+    r.vote === m.from || (r.vote === NONE && r.lead === NONE) || (m.type === MessageType.MsgPreVote && m.term > r.term);
+  if (!canVote || !r.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) {
+    rejectVote(r, m);
+    return;
+  }
+  const last = r.raftLog.lastEntryId();
+  r.logger.info(
+    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] cast ${messageName(m.type)} for ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}`,
+  );
+  // The answer to a pre-vote carries the term that was asked about: with this member's own it would be ignored.
+  const resp = newMessage(voteRespType(m.type), m.from);
+  resp.term = m.term;
+  r.send(resp);
+  if (m.type === MessageType.MsgVote) {
+    r.electionElapsed = 0;
+    r.vote = m.from;
+  }
+}
+
+/** Refuses a vote, and tells this member's term. */
+export function rejectVote(r: VoterReach, m: Message): void {
+  const last = r.raftLog.lastEntryId();
+  r.logger.info(
+    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] rejected ${messageName(m.type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}`,
+  );
+  const resp = newMessage(voteRespType(m.type), m.from);
+  resp.term = r.term;
+  resp.reject = true;
+  r.send(resp);
+}
+
+// Counting
+
+/** What counting votes reads, changes and calls of a candidate. */
+export type CountReach = CampaignReach &
+  Parameters<typeof bcastAppend>[0] &
+  Pick<Raft, 'becomeFollower' | 'becomeLeader'>;
+
+/** A vote arrived: a pre-candidate that wins starts the election, a candidate that wins leads. */
+export function countVote(r: CountReach, m: Message): void {
+  const { granted, rejected, result } = poll(r, { from: m.from, type: m.type, granted: !m.reject });
+  r.logger.info(
+    `${r.id.toString(16)} has received ${granted} ${messageName(m.type)} votes and ${rejected} vote rejections`,
+  );
+  if (result === 'VoteWon') {
+    if (r.state === 'StatePreCandidate') {
+      campaign(r, 'CampaignElection');
+    } else {
+      r.becomeLeader();
+      bcastAppend(r);
+    }
+  } else if (result === 'VoteLost') {
+    // A pre-vote response carries the term that was asked about: the member's own term stays.
+    r.becomeFollower(r.term, NONE);
+  }
+}
+
+/** Records a vote, and adds up. */
 export function poll(
   r: Pick<Raft, 'id' | 'term' | 'trk' | 'logger'>,
   vote: { from: NodeId; type: MessageType; granted: boolean },

@@ -11,11 +11,11 @@
  * ```
  *
  * To read it in order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous; `ready.ts` says what a
- * program owes them. `raft.ts` is one member's state, the term gate, votes and roles; `election.ts`, `replication.ts`,
+ * program owes them. `raft.ts` is one member's state, the term gate and the roles; `election.ts`, `replication.ts`,
  * `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`, `step-candidate.ts` and `step-leader.ts`
- * hold one function for each message of each role. Below lie the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`,
- * `storage.ts`), the followers' progress (`tracker/`), majorities (`quorum/`) and changes of membership
- * (`confchange/`). `validate-incoming.ts` keeps out what no correct member sends.
+ * hold one function for each message of each role, `step-shared.ts` those that followers and candidates share. Below lie
+ * the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the followers' progress (`tracker/`), majorities
+ * (`quorum/`) and changes of membership (`confchange/`). `validate-incoming.ts` keeps out what no correct member sends.
  */
 export {
   type ConfChange,

@@ -27,7 +27,7 @@ export {
   sendAppend,
 } from './replication.js';
 export { entriesSize, limitSize, payloadsSize } from './sizes.js';
-export { handleAppendEntries, handleHeartbeat, handleSnapshot } from './step-follower.js';
+export { handleAppendEntries, handleHeartbeat, handleSnapshot } from './step-shared.js';
 export { Inflights } from './tracker/inflights.js';
 export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
 export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';

@@ -9,7 +9,7 @@ import {
   newMessage,
 } from '@raft-ts/proto';
 import { type Config, resolveConfig } from './config.js';
-import { hup, isTransferVote, voteRespType } from './election.js';
+import { answerVote, hup, rejectVote, withholdsVote } from './election.js';
 import { RaftPanic } from './errors.js';
 import type { Logger } from './logger.js';
 import { appliedTo, restoreConfState } from './membership.js';
@@ -221,7 +221,7 @@ export class Raft {
         return DONE;
       case MessageType.MsgVote:
       case MessageType.MsgPreVote:
-        this.answerVote(m);
+        answerVote(this, m);
         return DONE;
       default:
         return this.stepRole(m);
@@ -243,15 +243,7 @@ export class Raft {
   /** A message of a later term. Returns whether it goes on to its rule. */
   private enterHigherTerm(m: Message): boolean {
     const { type } = m;
-    const isVote = type === MessageType.MsgVote || type === MessageType.MsgPreVote;
-    if (isVote && this.hasLease() && !isTransferVote(m)) {
-      // A member that hears a leader does not help to replace it (section 4.2.3 of the dissertation).
-      const last = this.raftLog.lastEntryId();
-      this.logger.info(
-        `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] ignored ${messageName(type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}: lease is not expired (remaining ticks: ${this.electionTimeout - this.electionElapsed})`,
-      );
-      return false;
-    }
+    if (withholdsVote(this, m)) return false;
     // A pre-vote and its consent speak of a term that nobody has entered yet.
     if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !m.reject)) return true;
     if (m.term > this.termAtTick + MAX_TERM_RISE) {
@@ -283,11 +275,6 @@ export class Raft {
     this.isFarBehind = true;
   }
 
-  /** Was a leader heard within the shortest election timeout? */
-  private hasLease(): boolean {
-    return this.checkQuorum && this.lead !== NONE && this.electionElapsed < this.electionTimeout;
-  }
-
   /** A message of an earlier term: it changes nothing, but its sender may have to learn of this term. */
   private answerLowerTerm(m: Message): void {
     const { type } = m;
@@ -301,7 +288,7 @@ export class Raft {
     ) {
       // The sender's log may be the newer one: it must learn the term to be able to win. One that is far behind learns
       // the term of this member's own campaigns only step by step.
-      this.rejectVote(m);
+      rejectVote(this, m);
     } else if (type === MessageType.MsgStorageAppendResp) {
       if (m.index !== 0) {
         // The entries may have been replaced since. A later write of this term acknowledges them again.
@@ -316,41 +303,6 @@ export class Raft {
         `${this.id.toString(16)} [term: ${this.term}] ignored a ${messageName(type)} message with lower term from ${m.from.toString(16)} [term: ${m.term}]`,
       );
     }
-  }
-
-  /** Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion. */
-  private answerVote(m: Message): void {
-    const canVote =
-      this.vote === m.from ||
-      (this.vote === NONE && this.lead === NONE) ||
-      (m.type === MessageType.MsgPreVote && m.term > this.term);
-    if (!canVote || !this.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) {
-      this.rejectVote(m);
-      return;
-    }
-    const last = this.raftLog.lastEntryId();
-    this.logger.info(
-      `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] cast ${messageName(m.type)} for ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}`,
-    );
-    // The answer to a pre-vote carries the term that was asked about: with this member's own it would be ignored.
-    const resp = newMessage(voteRespType(m.type), m.from);
-    resp.term = m.term;
-    this.send(resp);
-    if (m.type === MessageType.MsgVote) {
-      this.electionElapsed = 0;
-      this.vote = m.from;
-    }
-  }
-
-  private rejectVote(m: Message): void {
-    const last = this.raftLog.lastEntryId();
-    this.logger.info(
-      `${this.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${this.vote.toString(16)}] rejected ${messageName(m.type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${this.term}`,
-    );
-    const resp = newMessage(voteRespType(m.type), m.from);
-    resp.term = this.term;
-    resp.reject = true;
-    this.send(resp);
   }
 
   /** The application has applied these entries. */

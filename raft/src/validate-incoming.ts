@@ -9,7 +9,7 @@ import {
   payloadSize,
 } from '@raft-ts/proto';
 import { decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
-import { isTransferVote } from './election.js';
+import { hasLease, isTransferVote } from './election.js';
 import { tryRestore } from './membership.js';
 import type { Raft } from './raft.js';
 import { readCounter, readsAreFull } from './read-only.js';
@@ -207,8 +207,7 @@ function validateSnapshot(r: Reach, m: Message): Verdict {
 /** At term 0 there is no term to refuse a pre-vote with: a refusal would read as a message of no term at all. */
 function validatePreVote(r: Reach, m: Message): Verdict {
   if (r.term !== 0 || r.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) return undefined;
-  const leased = r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout && !isTransferVote(m);
-  return leased ? undefined : 'pre-vote-at-term-0';
+  return hasLease(r) && !isTransferVote(m) ? undefined : 'pre-vote-at-term-0';
 }
 
 function validateHeartbeatResp(r: Reach, m: Message): Verdict {
