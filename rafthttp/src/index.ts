@@ -10,16 +10,10 @@
  * ```
  */
 export { defaultTimings, type TransportTimings } from './base/limits.js';
-export type {
-  HttpTransportOptions,
-  Listener,
-  ListenOptions,
-  LogFields,
-  NetworkListenOptions,
-  Removal,
-  SocketListenOptions,
-  TransportLogger,
-} from './options.js';
+export type { LogFields, TransportLogger } from './base/logger.js';
+export type { Removal } from './member/standing.js';
+export type { HttpTransportOptions } from './options.js';
+export type { Listener, ListenOptions, NetworkListenOptions, SocketListenOptions } from './serve/listener.js';
 export { SnapshotFolder, type SnapshotFolderOptions } from './snapshot/folder.js';
 export type { SnapshotBody, SnapshotProgress, SnapshotSink, SnapshotStore } from './snapshot/store.js';
 export type { FollowerStatsJson, LeaderStatsJson } from './stats/leader-stats.js';

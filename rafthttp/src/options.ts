@@ -2,35 +2,11 @@ import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import type { TransportReceiver } from '@raft-ts/raft/transport';
 import type { TransportTimings } from './base/limits.js';
+import type { TransportLogger } from './base/logger.js';
+import type { Removal } from './member/standing.js';
 import type { SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import type { TransportMetrics } from './stats/metrics.js';
 import type { TlsOptions } from './tls/options.js';
-
-/** What a log line carries beside its text. */
-export type LogFields = Readonly<Record<string, string | number | boolean>>;
-
-/** Where the transport reports what happens to its links. winston's logger fits. Transitions only, never per message. */
-export interface TransportLogger {
-  debug(message: string, fields: LogFields): unknown;
-  info(message: string, fields: LogFields): unknown;
-  warn(message: string, fields: LogFields): unknown;
-  error(message: string, fields: LogFields): unknown;
-}
-
-/** The other members refuse this one for good: it must stop. */
-export interface Removal {
-  /**
-   * `removed`: the member was removed from the cluster. `incarnation`: this member began with an empty log, but another
-   * log was met under its id: it could vote a second time in terms that it has forgotten. `twin`: another process with
-   * this log is alive at this member's address, and this one is elsewhere: one of the two runs with a copy. `founders`:
-   * the peers' cluster was founded by other members, so it is another one.
-   */
-  readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
-  /** The peers that say so: see `newLog`. */
-  readonly by: readonly NodeId[];
-  /** Of `founders`: those of the peer's cluster, if it told them. */
-  readonly founders?: readonly NodeId[];
-}
 
 export interface HttpTransportOptions {
   /** This member. */
@@ -95,31 +71,4 @@ export interface HttpTransportOptions {
   readonly name?: string;
   /** Other times than etcd's. */
   readonly timings?: Partial<TransportTimings>;
-}
-
-/** Where to listen: an address of the network, or a file. It need not be what `urls` tells the other members. */
-export type ListenOptions = NetworkListenOptions | SocketListenOptions;
-
-export interface NetworkListenOptions {
-  /** A name or an IP address of this machine; `0.0.0.0` or `::` for all of its addresses. */
-  readonly host: string;
-  /** 0 for any free one. */
-  readonly port: number;
-  /** Speak TLS. Default: where the transport has certificates. */
-  readonly tls?: boolean;
-}
-
-export interface SocketListenOptions {
-  /** The file of a Unix socket. One that a process left that lives no more is removed. */
-  readonly path: string;
-}
-
-/** A server that the transport runs. */
-export interface Listener {
-  /** Where it listens; `port` is the real one where 0 was asked for. Of a Unix socket `host` is the file, `port` 0. */
-  readonly address: { readonly host: string; readonly port: number };
-  /** `http://host:port`, `https://host:port` or `unix://path` */
-  readonly url: string;
-  /** Stop to listen and cut every connection. */
-  close(): Promise<void>;
 }

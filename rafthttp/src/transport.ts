@@ -21,19 +21,21 @@ import {
   MIN_CONNECTIONS,
 } from './base/limits.js';
 import { LogBudget } from './base/log-budget.js';
+import type { TransportLogger } from './base/logger.js';
 import { printableLogger } from './base/printable-logger.js';
 import { Warnings } from './base/warnings.js';
-import type { TransportContext } from './context.js';
 import { LearnedMembers } from './learned/learned.js';
+import type { TransportContext } from './member/context.js';
 import { Gateway } from './member/gateway.js';
 import { Incarnations } from './member/incarnations.js';
 import { Standing } from './member/standing.js';
 import { nameService } from './names/resolvers.js';
-import type { HttpTransportOptions, Listener, ListenOptions, TransportLogger } from './options.js';
+import type { HttpTransportOptions } from './options.js';
 import { Peer, Remote } from './peer/peer.js';
 import { closeBody } from './peer/snapshot-sender.js';
 import { parsePeerUrls } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
+import type { Listener, ListenOptions } from './serve/listener.js';
 import { connectionsWithin, openFilesLimit } from './serve/open-files.js';
 import { PostedMessages } from './serve/posted.js';
 import { createRouter } from './serve/routes.js';
@@ -58,6 +60,7 @@ const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} }
 export class HttpTransport implements Transport {
   private readonly ctx: TransportContext;
   private readonly log: LogBudget;
+  private readonly connections: Connections;
   private readonly router: Router;
   private readonly snapshots: IncomingSnapshots | undefined;
   private readonly peers = new Map<NodeId, Peer>();
@@ -88,7 +91,7 @@ export class HttpTransport implements Transport {
     };
     this.log = logger;
     const warnings = new Warnings(logger);
-    const connections = connectionLimit(options.maxConnections, logger);
+    this.connections = new Connections(connectionLimit(options.maxConnections, logger), warnings);
     const serverStats = new ServerStats(id, options.name ?? formatId(id));
     this.ctx = {
       id,
@@ -100,7 +103,6 @@ export class HttpTransport implements Transport {
       logger,
       warnings,
       busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
-      connections: new Connections(connections, warnings),
       timings: { ...defaultTimings, ...options.timings },
       lookup: options.lookup ?? nameService.lookup,
       standing: new Standing({
@@ -127,6 +129,7 @@ export class HttpTransport implements Transport {
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
+      connections: this.connections,
       posted: new PostedMessages(this.ctx.gateway, this.ctx.timings.readTimeoutMs),
       snapshots: this.snapshots,
       peer: (member) => this.peers.get(member),
@@ -285,7 +288,7 @@ export class HttpTransport implements Transport {
   async serve(options: ListenOptions): Promise<Listener> {
     if (this.stopped !== undefined)
       throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
-    const listener = await listen(this.ctx, this.router, options);
+    const listener = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
     this.listeners.add(listener);
     // Not before: another process that runs at this address may be using the folder. No snapshot is stored earlier.
     await this.snapshots?.clean().catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PeerLinks, Prober, type TransportContext } from '@raft-ts/rafthttp/internal';
+import { PeerLinks, Prober } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import { newTransport, Recorder, soon, startServer, stopAll } from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
@@ -82,7 +82,7 @@ describe('the prober, in time that a test lets pass', () => {
   });
 
   it('itself breaks off what it has asked, whoever owns the connections', async () => {
-    const { ctx } = transport as unknown as { ctx: TransportContext };
+    const { ctx } = transport as unknown as { ctx: ConstructorParameters<typeof Prober>[0] };
     const links = new PeerLinks(3n, { tls: undefined, lookup }, true);
     const { url } = await startServer((_req, res) => {
       const probe = { res, closed: false };

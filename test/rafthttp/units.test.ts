@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type Message, MessageType, newMessage } from '@raft-ts/proto';
 import {
   ByteQueue,
+  defaultTimings,
   Gateway,
   Inbox,
   MAX_PROCESSING,
@@ -13,9 +14,9 @@ import {
   SendQueue,
   StreamWriter,
   streams,
-  type TransportContext,
   WRITE_BATCH_BYTES,
   WriteBuffer,
+  type WriterContext,
   withDeadline,
 } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
@@ -25,11 +26,11 @@ import { VirtualTimers } from './virtual-timers.js';
 const timers = new VirtualTimers();
 
 /** A context with nothing behind it: what is logged and reported is remembered by the recorder. */
-function contextOf(receiver: Recorder): TransportContext {
+function contextOf(receiver: Recorder): WriterContext {
   const note = (level: string) => (text: string) => receiver.log.push(`${level} ${text}`);
   const logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
-  const timings = { heartbeatMs: 100, writeTimeoutMs: 1000 };
-  return { id: 1n, gateway: new Gateway(1n, receiver, logger), logger, timings } as unknown as TransportContext;
+  const timings = { ...defaultTimings, heartbeatMs: 100, writeTimeoutMs: 1000 };
+  return { gateway: new Gateway(1n, receiver, logger), logger, timings, metrics: undefined };
 }
 
 const warnings = ({ log }: Recorder): string[] => log.filter((line) => line.startsWith('warn'));

@@ -78,6 +78,13 @@ export function parseFounders(text: string | undefined): readonly NodeId[] | und
   return ids.length === 0 || ids.length < parts.length || ids.length > MAX_FOUNDERS ? undefined : ids;
 }
 
+/** Was the cluster that a request or answer comes from founded by others? If either side does not say, nobody knows. */
+export function hasOtherFounders(ownHeaders: Readonly<Record<string, string>>, message: IncomingMessage): boolean {
+  const theirs = headerOf(message, Header.founders);
+  const ours = ownHeaders[Header.founders];
+  return theirs !== undefined && ours !== undefined && theirs !== ours;
+}
+
 /** What stays the same in all requests of one member. The URLs are sorted already. */
 export function commonHeaders(
   id: NodeId,

@@ -1,5 +1,5 @@
-import type { LogFields, TransportLogger } from '../options.js';
 import { LOG_BUDGET, LOG_WINDOW_MS } from './limits.js';
+import type { LogFields, TransportLogger } from './logger.js';
 import { byTimer, type Schedule } from './schedule.js';
 
 type Level = 'info' | 'warn' | 'error';

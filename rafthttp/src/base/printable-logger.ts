@@ -1,5 +1,5 @@
 import { printableLine, SHOWN_LENGTH } from '@raft-ts/proto';
-import type { LogFields, TransportLogger } from '../options.js';
+import type { LogFields, TransportLogger } from './logger.js';
 
 /**
  * A logger whose fields print and have a bounded length, whoever has worded them: they hold headers, paths and answers of

@@ -1,5 +1,5 @@
-import type { LogFields } from '../options.js';
 import type { LogBudget } from './log-budget.js';
+import type { LogFields } from './logger.js';
 
 /** Gives warnings that a peer or a stranger can provoke: the same one once a minute, and only so many of one cause. */
 export class Warnings {

@@ -1,4 +1,4 @@
-import { readPosition } from './stream-codec.js';
+import { readPosition } from './big-endian.js';
 
 /** A run of up to so many bytes is given its whole room at once: growing it would copy it once more. */
 const GATHERED_AT_ONCE = 256 * 1024;

@@ -1,5 +1,6 @@
 import { encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
 import { MAX_MESSAGE_BYTES } from '../base/limits.js';
+import { writePosition } from './big-endian.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,
@@ -10,7 +11,6 @@ import {
   type StreamDecoder,
   type StreamEncoder,
   streamError,
-  writePosition,
 } from './stream-codec.js';
 import type { WriteBuffer } from './write-buffer.js';
 

@@ -14,6 +14,7 @@ import {
   newMessage,
 } from '@raft-ts/proto';
 import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../base/limits.js';
+import { writePosition } from './big-endian.js';
 import { ByteQueue } from './byte-queue.js';
 import {
   checkSize,
@@ -25,7 +26,6 @@ import {
   type StreamDecoder,
   type StreamEncoder,
   streamError,
-  writePosition,
 } from './stream-codec.js';
 import type { WriteBuffer } from './write-buffer.js';
 

@@ -9,9 +9,8 @@ import {
   PROOF_SPACING_MS,
 } from '../base/limits.js';
 import { byTimer, type Schedule } from '../base/schedule.js';
-import type { TransportContext } from '../context.js';
-import { Remote } from '../peer/peer.js';
-import { isMemberAt } from './proof.js';
+import { Remote, type RemoteContext } from '../peer/peer.js';
+import { isMemberAt, type ProofContext } from './proof.js';
 import { Reach } from './reach.js';
 
 /** A request said where its sender can be reached. */
@@ -22,8 +21,11 @@ export interface Claim {
   readonly source: string | undefined;
 }
 
+/** What a learned member, and the proof of its address, need of what the transport's parts share. */
+export type LearnedContext = RemoteContext & ProofContext;
+
 export interface LearnedOptions {
-  readonly ctx: TransportContext;
+  readonly ctx: LearnedContext;
   /** May the address of this member be learned now? */
   readonly isWanted: (id: NodeId) => boolean;
   /** Where this member itself is reached. */
@@ -111,7 +113,7 @@ export class LearnedMembers {
     ctx.logger.debug('added remote member', fields);
   }
 
-  private add(ctx: TransportContext, id: NodeId, url: string): void {
+  private add(ctx: LearnedContext, id: NodeId, url: string): void {
     const now = this.options.now();
     const known = this.members.get(id);
     if (known !== undefined) {

@@ -2,9 +2,12 @@ import type { NodeId } from '@raft-ts/proto';
 import { withDeadline } from '../base/deadline.js';
 import { formatId, Header, headerOf } from '../base/headers.js';
 import { PROOF_TIMEOUT_MS } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import { open } from '../peer/client.js';
-import { PeerLinks } from '../peer/links.js';
+import { type LinkOptions, PeerLinks } from '../peer/links.js';
+
+/** What it needs of what the transport's parts share. */
+export type ProofContext = Pick<TransportContext, 'id' | 'clusterId' | 'headers'> & LinkOptions;
 
 /**
  * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for in
@@ -14,7 +17,7 @@ import { PeerLinks } from '../peer/links.js';
  * @throws what the dial throws
  */
 export async function isMemberAt(
-  ctx: TransportContext,
+  ctx: ProofContext,
   { id, url, stop }: { readonly id: NodeId; readonly url: string; readonly stop: AbortSignal },
 ): Promise<boolean> {
   const links = new PeerLinks(id, ctx, false);

@@ -18,7 +18,7 @@ import {
   MAX_UNKNOWN_BYTES,
   MIN_APPENDED_BYTES,
 } from '../base/limits.js';
-import type { TransportLogger } from '../options.js';
+import type { TransportLogger } from '../base/logger.js';
 import type { ServerStats } from '../stats/server-stats.js';
 
 /**

@@ -1,7 +1,22 @@
 import type { NodeId } from '@raft-ts/proto';
 import { formatFounders, formatId } from '../base/headers.js';
 import { STATEMENT_MS } from '../base/limits.js';
-import type { Removal, TransportLogger } from '../options.js';
+import type { TransportLogger } from '../base/logger.js';
+
+/** The other members refuse this one for good: it must stop. */
+export interface Removal {
+  /**
+   * `removed`: the member was removed from the cluster. `incarnation`: this member began with an empty log, but another
+   * log was met under its id: it could vote a second time in terms that it has forgotten. `twin`: another process with
+   * this log is alive at this member's address, and this one is elsewhere: one of the two runs with a copy. `founders`:
+   * the peers' cluster was founded by other members, so it is another one.
+   */
+  readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
+  /** The peers that say so: see `newLog`. */
+  readonly by: readonly NodeId[];
+  /** Of `founders`: those of the peer's cluster, if it told them. */
+  readonly founders?: readonly NodeId[];
+}
 
 export interface StandingOptions {
   /** This member began with an empty log: it has promised nothing yet that its end could break. */

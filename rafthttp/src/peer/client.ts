@@ -2,11 +2,11 @@ import http, { type ClientRequest, type IncomingMessage, type RequestOptions } f
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig } from 'axios';
-import { formatId, Header, headerOf, incarnationIn, parseFounders } from '../base/headers.js';
+import { formatId, Header, hasOtherFounders, headerOf, incarnationIn, parseFounders } from '../base/headers.js';
 import { MAX_ANSWER_BYTES } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
-import type { Removal } from '../options.js';
-import { hasOtherFounders, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../serve/sender-checks.js';
+import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../base/refusals.js';
+import type { TransportContext } from '../member/context.js';
+import type { Removal } from '../member/standing.js';
 import type { LinkAgents, PeerLinks } from './links.js';
 import { dialTarget } from './url-picker.js';
 
@@ -64,12 +64,21 @@ function watched(onRequest: (request: ClientRequest) => void) {
   };
 }
 
+/** What a request to a peer, and the look at its answer, need of what the transport's parts share. */
+export type ClientContext = Pick<
+  TransportContext,
+  'clusterId' | 'headers' | 'ownHeaders' | 'incarnations' | 'standing'
+>;
+
 interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
   readonly links: PeerLinks;
 }
 
 /** Send a request of one member to another; resolves with the answer's head, whose body must be read or destroyed. */
-export function request(ctx: TransportContext, { links, headers, ...rest }: RequestToPeer): Promise<IncomingMessage> {
+export function request(
+  ctx: Pick<ClientContext, 'headers' | 'incarnations'>,
+  { links, headers, ...rest }: RequestToPeer,
+): Promise<IncomingMessage> {
   const known = ctx.incarnations.of(links.id);
   return open({
     ...rest,
@@ -101,14 +110,14 @@ export async function readText(answer: IncomingMessage): Promise<string> {
 }
 
 /** The peer took the request. Throws if another log than before answers, or another cluster; keeps who it is. */
-export function checkAnswer(ctx: TransportContext, links: PeerLinks, answer: IncomingMessage): void {
+export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLinks, answer: IncomingMessage): void {
   const incarnation = incarnationIn(answer, Header.incarnation);
   if (ctx.incarnations.isOther(links.id, incarnation)) {
     answer.destroy();
     throw new Error('another incarnation of the peer answered');
   }
   const proven = isProven(ctx, links, answer);
-  if (hasOtherFounders(ctx, answer)) {
+  if (hasOtherFounders(ctx.ownHeaders, answer)) {
     answer.destroy();
     if (proven) ctx.standing.refused(links.id, 'founders', parseFounders(headerOf(answer, Header.founders)));
     throw new Error('a member of a cluster with other founders answered');
@@ -123,7 +132,7 @@ export function checkAnswer(ctx: TransportContext, links: PeerLinks, answer: Inc
  * Is this the word of a member of our cluster? Only if the application itself said where the member is, because anybody
  * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's port.
  */
-function isProven(ctx: TransportContext, { configured }: PeerLinks, answer: IncomingMessage): boolean {
+function isProven(ctx: Pick<ClientContext, 'clusterId'>, { configured }: PeerLinks, answer: IncomingMessage): boolean {
   return configured && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);
 }
 
@@ -132,7 +141,7 @@ const removedStatus = { GET: 410, POST: 403 } as const;
 
 /** What an answer that is no success says. Notes it if it says that this member is out for good. */
 export async function failureOf(
-  ctx: TransportContext,
+  ctx: Pick<ClientContext, 'clusterId' | 'standing'>,
   links: PeerLinks,
   method: 'GET' | 'POST',
   answer: IncomingMessage,

@@ -1,9 +1,9 @@
 import { type Message, MessageType, type NodeId } from '@raft-ts/proto';
 import { formatId } from '../base/headers.js';
 import { MAX_PROCESSING, MAX_PROCESSING_BYTES, MAX_PROCESSING_PROPOSALS } from '../base/limits.js';
+import type { TransportLogger } from '../base/logger.js';
 import { Waiting } from '../base/waiting.js';
 import type { Gateway } from '../member/gateway.js';
-import type { TransportLogger } from '../options.js';
 import type { TransportMetrics } from '../stats/metrics.js';
 import { payloadBytes } from './payload.js';
 

@@ -2,20 +2,31 @@ import type { ServerResponse } from 'node:http';
 import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { formatId } from '../base/headers.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import type { SnapshotBody } from '../snapshot/store.js';
 import type { FollowerStats } from '../stats/leader-stats.js';
 import { Inbox } from './inbox.js';
-import { PeerLinks } from './links.js';
-import { Pipeline } from './pipeline.js';
-import { Presence } from './presence.js';
-import { Prober } from './prober.js';
-import { closeBody, SnapshotSender } from './snapshot-sender.js';
+import { type LinkOptions, PeerLinks } from './links.js';
+import { Pipeline, type PipelineContext } from './pipeline.js';
+import { Presence, type PresenceContext } from './presence.js';
+import { Prober, type ProberContext } from './prober.js';
+import { closeBody, SnapshotSender, type SnapshotSenderContext } from './snapshot-sender.js';
 import { PeerStatus } from './status.js';
 import { type StreamKind, streams } from './stream-kind.js';
-import { type ReaderOwner, StreamReader } from './stream-reader.js';
-import { StreamWriter } from './stream-writer.js';
+import { type ReaderContext, type ReaderOwner, StreamReader } from './stream-reader.js';
+import { StreamWriter, type WriterContext } from './stream-writer.js';
 import { TakingTurns, UrlPicker } from './url-picker.js';
+
+/** What sending to a member needs of what the transport's parts share. */
+export type RemoteContext = PipelineContext & SnapshotSenderContext & LinkOptions;
+
+/** What exchanging messages with a peer needs of it beside that. */
+export type PeerContext = RemoteContext &
+  ReaderContext &
+  WriterContext &
+  PresenceContext &
+  ProberContext &
+  Pick<TransportContext, 'leaderStats' | 'serverStats'>;
 
 /**
  * A member that is not in our configuration, or not yet: it wrote to us, or the application named it, so that it gets
@@ -26,14 +37,14 @@ export class Remote {
   readonly status: PeerStatus;
   readonly picker: UrlPicker;
   paused = false;
-  protected readonly ctx: TransportContext;
+  protected readonly ctx: RemoteContext;
   readonly links: PeerLinks;
   protected readonly pipeline: Pipeline;
   private readonly snapshots: SnapshotSender;
   private dropping = false;
 
   constructor(
-    ctx: TransportContext,
+    ctx: RemoteContext,
     id: NodeId,
     urls: readonly string[],
     { stats, learned = false }: { readonly stats?: FollowerStats; readonly learned?: boolean } = {},
@@ -90,12 +101,13 @@ export class Remote {
 /** A member of our configuration: two streams each way, and a pipeline for what they cannot carry. */
 export class Peer extends Remote implements ReaderOwner {
   readonly inbox: Inbox;
+  declare protected readonly ctx: PeerContext;
   private readonly writers: Readonly<Record<StreamKind, StreamWriter>>;
   private readonly readers: readonly StreamReader[];
   readonly presence: Presence;
   private prober: Prober;
 
-  constructor(ctx: TransportContext, id: NodeId, urls: readonly string[]) {
+  constructor(ctx: PeerContext, id: NodeId, urls: readonly string[]) {
     const stats = ctx.leaderStats.add(id);
     super(ctx, id, urls, { stats });
     this.inbox = new Inbox(id, ctx.gateway, ctx.logger, ctx.metrics);

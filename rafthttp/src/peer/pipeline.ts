@@ -3,13 +3,16 @@ import { withDeadline } from '../base/deadline.js';
 import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
 import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import type { FollowerStats } from '../stats/leader-stats.js';
-import { checkAnswer, failureOf, request } from './client.js';
+import { type ClientContext, checkAnswer, failureOf, request } from './client.js';
 import type { PeerLinks } from './links.js';
 import { SendQueue } from './send-queue.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
+
+/** What it needs of what the transport's parts share. */
+export type PipelineContext = ClientContext & Pick<TransportContext, 'gateway' | 'metrics' | 'timings'>;
 
 /** The member that a pipeline leads to. */
 export interface PipelineTarget {
@@ -22,13 +25,13 @@ export interface PipelineTarget {
 
 /** Sends messages by POST, a few at a time and so in no order: snapshots, and all else while no stream is open. */
 export class Pipeline {
-  private readonly ctx: TransportContext;
+  private readonly ctx: PipelineContext;
   private readonly target: PipelineTarget;
   private readonly queue = new SendQueue(PIPELINE_QUEUE_LENGTH);
   private readonly workers = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
 
-  constructor(ctx: TransportContext, target: PipelineTarget) {
+  constructor(ctx: PipelineContext, target: PipelineTarget) {
     this.ctx = ctx;
     this.target = target;
   }

@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../base/deadline.js';
 import { formatId, Header, headerOf, type ProcessName, processIn } from '../base/headers.js';
 import { ADDRESS_CHECK_GAP_MS, MAX_ADDRESS_CHECKS, UNREACHABLE_GAP_MS, UNREACHABLE_MS } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import { open, readText } from './client.js';
 import type { PeerLinks } from './links.js';
 import type { UrlPicker } from './url-picker.js';
+
+/** What it needs of what the transport's parts share. */
+export type PresenceContext = Pick<TransportContext, 'clusterId' | 'incarnations' | 'timings'>;
 
 /** Where the sender of a request stands, compared with the process at the member's addresses. */
 export type Whereabouts = 'here' | 'elsewhere' | 'unknown' | 'busy';
@@ -18,7 +21,7 @@ export type Whereabouts = 'here' | 'elsewhere' | 'unknown' | 'busy';
  * the member may be one that cannot be dialled from here.
  */
 export class Presence {
-  private readonly ctx: TransportContext;
+  private readonly ctx: PresenceContext;
   private readonly links: PeerLinks;
   private readonly picker: UrlPicker;
   private readonly stopping = new AbortController();
@@ -30,7 +33,7 @@ export class Presence {
   private unreachableUntilMs = 0;
   private waiting = 0;
 
-  constructor(ctx: TransportContext, links: PeerLinks, picker: UrlPicker) {
+  constructor(ctx: PresenceContext, links: PeerLinks, picker: UrlPicker) {
     this.ctx = ctx;
     this.links = links;
     this.picker = picker;

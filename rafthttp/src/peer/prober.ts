@@ -3,10 +3,13 @@ import { withDeadline } from '../base/deadline.js';
 import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
 import { CLOCK_DRIFT_MS } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
-import type { LogFields } from '../options.js';
+import type { LogFields } from '../base/logger.js';
+import type { TransportContext } from '../member/context.js';
 import { open, readText } from './client.js';
 import type { LinkAgents, PeerLinks } from './links.js';
+
+/** What it needs of what the transport's parts share. */
+export type ProberContext = Pick<TransportContext, 'logger' | 'metrics' | 'timings'>;
 
 /** What the probes of one way to a peer have shown so far. */
 interface Findings {
@@ -31,7 +34,7 @@ export class Prober {
   private readonly probes: readonly Probe[];
 
   /** @param urls those of the peer, tried in turn */
-  constructor(ctx: TransportContext, links: PeerLinks, urls: readonly string[]) {
+  constructor(ctx: ProberContext, links: PeerLinks, urls: readonly string[]) {
     const { signal } = this.stopping;
     const agents = { ROUND_TRIPPER_SNAPSHOT: links.pipeline, ROUND_TRIPPER_RAFT_MESSAGE: links.stream };
     this.probes = ways.map(
@@ -54,7 +57,7 @@ interface ProbeOptions {
 }
 
 class Probe {
-  private readonly ctx: TransportContext;
+  private readonly ctx: ProberContext;
   private readonly options: ProbeOptions;
   private readonly ticker: NodeJS.Timeout;
   private monitor: NodeJS.Timeout;
@@ -65,7 +68,7 @@ class Probe {
   private reported: 'healthy' | 'unhealthy' | undefined;
   private drifting = false;
 
-  constructor(ctx: TransportContext, options: ProbeOptions) {
+  constructor(ctx: ProberContext, options: ProbeOptions) {
     this.ctx = ctx;
     this.options = options;
     this.ticker = setInterval(() => void this.ask(), ctx.timings.probeIntervalMs);

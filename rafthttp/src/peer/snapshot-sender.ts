@@ -5,27 +5,30 @@ import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
 import { SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
-import type { LogFields } from '../options.js';
+import type { LogFields } from '../base/logger.js';
+import type { TransportContext } from '../member/context.js';
 import { CHECKSUM_TRAILER, SnapshotChecksum } from '../snapshot/checksum.js';
-import { encodeEnvelope } from '../snapshot/envelope.js';
-import { indexOf } from '../snapshot/incoming.js';
+import { encodeEnvelope, indexOf } from '../snapshot/envelope.js';
 import type { SnapshotBody } from '../snapshot/store.js';
-import { checkAnswer, failureOf, request } from './client.js';
+import { type ClientContext, checkAnswer, failureOf, request } from './client.js';
 import type { PeerLinks } from './links.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
 
+/** What it needs of what the transport's parts share. */
+export type SnapshotSenderContext = ClientContext &
+  Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'onSnapshotProgress' | 'timings'>;
+
 /** Sends snapshots with a body of their own to one member, each by a POST of its own. */
 export class SnapshotSender {
-  private readonly ctx: TransportContext;
+  private readonly ctx: SnapshotSenderContext;
   private readonly links: PeerLinks;
   private readonly picker: UrlPicker;
   private readonly status: PeerStatus;
   private readonly stopping = new AbortController();
   private readonly underWay = new Set<Promise<unknown>>();
 
-  constructor(ctx: TransportContext, links: PeerLinks, picker: UrlPicker, status: PeerStatus) {
+  constructor(ctx: SnapshotSenderContext, links: PeerLinks, picker: UrlPicker, status: PeerStatus) {
     this.ctx = ctx;
     this.links = links;
     this.picker = picker;

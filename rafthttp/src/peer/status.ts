@@ -1,7 +1,7 @@
 import type { NodeId } from '@raft-ts/proto';
 import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
-import type { TransportLogger } from '../options.js';
+import type { TransportLogger } from '../base/logger.js';
 import type { TransportMetrics } from '../stats/metrics.js';
 
 /** What failed, in etcd's words: `failed to dial 2 on stream Message (connect ECONNREFUSED)`. */

@@ -6,13 +6,17 @@ import { describeError } from '../base/describe-error.js';
 import { formatId, Header, headerOf, incarnationIn } from '../base/headers.js';
 import { supportsStreams } from '../base/version.js';
 import { isLinkHeartbeat } from '../codec/stream-codec.js';
-import type { TransportContext } from '../context.js';
-import { checkAnswer, failureOf, request } from './client.js';
+import type { TransportContext } from '../member/context.js';
+import { type ClientContext, checkAnswer, failureOf, request } from './client.js';
 import type { Inbox } from './inbox.js';
 import type { PeerLinks } from './links.js';
 import type { PeerStatus } from './status.js';
 import type { StreamRow } from './stream-kind.js';
 import type { UrlPicker } from './url-picker.js';
+
+/** What it needs of what the transport's parts share. */
+export type ReaderContext = ClientContext &
+  Pick<TransportContext, 'id' | 'busyPoll' | 'gateway' | 'logger' | 'metrics' | 'timings' | 'warnings'>;
 
 /** What the reader needs of the peer that it belongs to. */
 export interface ReaderOwner {
@@ -33,7 +37,7 @@ class UnsupportedStream extends Error {}
  * stopped. The first dial after a break does not wait; further ones keep a distance.
  */
 export class StreamReader {
-  private readonly ctx: TransportContext;
+  private readonly ctx: ReaderContext;
   private readonly owner: ReaderOwner;
   private readonly row: StreamRow;
   private readonly stopping = new AbortController();
@@ -41,7 +45,7 @@ export class StreamReader {
   /** When the next dial is free, on the clock of `performance.now`. */
   private nextDialMs = 0;
 
-  constructor(ctx: TransportContext, owner: ReaderOwner, row: StreamRow) {
+  constructor(ctx: ReaderContext, owner: ReaderOwner, row: StreamRow) {
     this.ctx = ctx;
     this.owner = owner;
     this.row = row;

@@ -5,11 +5,14 @@ import { formatId } from '../base/headers.js';
 import { EARLY_WRITE_LENGTH, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from '../base/limits.js';
 import { linkHeartbeat, type StreamEncoder } from '../codec/stream-codec.js';
 import { WriteBuffer } from '../codec/write-buffer.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import type { FollowerStats } from '../stats/leader-stats.js';
 import { SendQueue } from './send-queue.js';
 import type { Failure, PeerStatus } from './status.js';
 import type { StreamRow } from './stream-kind.js';
+
+/** What it needs of what the transport's parts share. */
+export type WriterContext = Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'timings'>;
 
 /** The stream that a peer has opened here. */
 interface Connection {
@@ -28,7 +31,7 @@ interface Connection {
  * take more.
  */
 export class StreamWriter {
-  private readonly ctx: TransportContext;
+  private readonly ctx: WriterContext;
   private readonly peer: NodeId;
   private readonly row: StreamRow;
   private readonly status: PeerStatus;
@@ -44,7 +47,7 @@ export class StreamWriter {
   private stopped = false;
 
   /** @param stats where the appends of this stream are counted */
-  constructor(ctx: TransportContext, peer: NodeId, row: StreamRow, status: PeerStatus, stats?: FollowerStats) {
+  constructor(ctx: WriterContext, peer: NodeId, row: StreamRow, status: PeerStatus, stats?: FollowerStats) {
     this.ctx = ctx;
     this.peer = peer;
     this.row = row;

@@ -1,12 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import type { TransportContext } from '../context.js';
-import type { Refusal } from './sender-checks.js';
+import type { Refusal } from '../base/refusals.js';
+import type { TransportContext } from '../member/context.js';
 
 /** How long the rest of a request that was answered early may take before its connection is cut, in milliseconds. */
 const LINGER_MS = 1000;
 
 /** What every answer begins with: which process of which cluster gives it. */
-export function greet(ctx: TransportContext, res: ServerResponse): void {
+export function greet(ctx: Pick<TransportContext, 'ownHeaders'>, res: ServerResponse): void {
   // The other side may be gone by the time of the answer.
   res.on('error', () => undefined);
   for (const [name, value] of Object.entries(ctx.ownHeaders)) res.setHeader(name, value);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BODY_PACE_BYTES, MAX_POST_BYTES, MAX_POST_BYTES_TOTAL } from '../base/limits.js';
+import type { Refusal } from '../base/refusals.js';
 import { ReceivedBytes } from './received-bytes.js';
-import type { Refusal } from './sender-checks.js';
 
 const tooLarge: Refusal = { status: 413, text: 'raft message too large' };
 const tooMany: Refusal = { status: 503, text: 'too many raft messages at the same time' };

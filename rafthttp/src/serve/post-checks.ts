@@ -2,25 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import { Header, headerOf, parseId } from '../base/headers.js';
 import { MAX_ADDRESSES } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
-import type { Claim } from '../learned/learned.js';
-import type { Peer } from '../peer/peer.js';
-import type { IncomingSnapshots } from '../snapshot/incoming.js';
-import type { PostedMessages } from './posted.js';
-import { type Refusal, refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
-
-/** What the routes need of the transport. */
-export interface RoutesOwner {
-  readonly ctx: TransportContext;
-  readonly posted: PostedMessages;
-  /** Undefined where there is no store for them. */
-  readonly snapshots: IncomingSnapshots | undefined;
-  peer(id: NodeId): Peer | undefined;
-  /** Is what this member sends to be dropped? */
-  isPaused(id: NodeId): boolean;
-  /** A member that we may not know wrote to us, and says where it can be reached. */
-  learn(claim: Claim): void;
-}
+import type { Refusal } from '../base/refusals.js';
+import type { RoutesOwner } from './owner.js';
+import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 
 /** Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know. */
 export async function refusePost(

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { decodeMessageInTurns, type Message, MessageType, type NodeId, surveyMessage } from '@raft-ts/proto';
 import { DECODE_TURN_BYTES, MAX_POSTED, MAX_POSTED_BYTES, MAX_POSTED_BYTES_PER_SENDER } from '../base/limits.js';
+import type { Refusal } from '../base/refusals.js';
 import { Waiting, type WaitingLimits } from '../base/waiting.js';
 import type { Gateway } from '../member/gateway.js';
 import { BodyReader } from './body.js';
 import type { ReceivedBytes } from './received-bytes.js';
-import type { Refusal } from './sender-checks.js';
 import { Turns, type Work } from './turns.js';
 
 const limits: WaitingLimits = {

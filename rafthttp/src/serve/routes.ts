@@ -3,12 +3,12 @@ import { MessageType } from '@raft-ts/proto';
 import { Router } from 'express';
 import { formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
-import type { TransportContext } from '../context.js';
 import { isInvalidMessage } from '../member/gateway.js';
 import { isStreamKind } from '../peer/stream-kind.js';
 import { answer, answerJson, greet, refuse } from './answers.js';
+import type { RoutesOwner } from './owner.js';
 import { limitPieces } from './pieces.js';
-import { learnFrom, type RoutesOwner, refusePost } from './post-checks.js';
+import { learnFrom, refusePost } from './post-checks.js';
 import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 import { answerSnapshot } from './snapshot-answer.js';
 
@@ -74,7 +74,7 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
 
 /** The receiver did not take the message. */
 function answerFailure(
-  ctx: TransportContext,
+  ctx: RoutesOwner['ctx'],
   req: IncomingMessage,
   res: ServerResponse,
   type: MessageType,
@@ -135,6 +135,6 @@ async function answerStream(
   }
   res.removeHeader('Connection');
   res.flushHeaders();
-  ctx.connections.hold(req, res);
+  owner.connections.hold(req, res);
   peer.attach(kind, res);
 }

@@ -1,34 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
-import { formatId, Header, headerOf, incarnationIn, parseId, processIn } from '../base/headers.js';
+import { formatId, Header, hasOtherFounders, headerOf, incarnationIn, parseId, processIn } from '../base/headers.js';
+import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS, type Refusal } from '../base/refusals.js';
 import { isCompatible } from '../base/version.js';
-import type { TransportContext } from '../context.js';
+import type { TransportContext } from '../member/context.js';
 import type { Presence } from '../peer/presence.js';
 
-/** An answer that refuses a request. */
-export interface Refusal {
-  readonly status: number;
-  readonly text: string;
-}
-
-/** Body of the 410 that tells a member that its id was seen with another process. */
-export const OTHER_INCARNATION = 'this id was seen with another incarnation';
-
-/** Body of the 409 that tells a process that another one with its log is at the member's address. */
-export const OTHER_PROCESS = "another process with this incarnation is at this member's address";
-
-/** Body of the 412 that tells a member of a cluster with other founders. */
-export const OTHER_FOUNDERS = 'founders mismatch';
-
-/** Was the cluster that a request or answer comes from founded by others? If either side does not say, nobody knows. */
-export function hasOtherFounders({ ownHeaders }: TransportContext, message: IncomingMessage): boolean {
-  const theirs = headerOf(message, Header.founders);
-  const ours = ownHeaders[Header.founders];
-  return theirs !== undefined && ours !== undefined && theirs !== ours;
-}
+/** What tells one process from another. */
+type ProcessContext = Pick<TransportContext, 'incarnations' | 'tls' | 'warnings'>;
 
 /** Does the sender belong to our cluster, and speak a version that we understand? */
-export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refusal | undefined {
+export function refuseCluster(
+  ctx: Pick<TransportContext, 'clusterId' | 'ownHeaders' | 'warnings'>,
+  req: IncomingMessage,
+): Refusal | undefined {
   if (!isCompatible(headerOf(req, Header.version), headerOf(req, Header.minVersion))) {
     ctx.warnings.warn('failed version compatibility check', senderFields(req));
     return { status: 412, text: 'incompatible version' };
@@ -38,7 +23,7 @@ export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refu
     ctx.warnings.warn('request cluster ID mismatch', { ...senderFields(req), 'local-member-cluster-id': local });
     return { status: 412, text: 'cluster ID mismatch' };
   }
-  if (hasOtherFounders(ctx, req)) {
+  if (hasOtherFounders(ctx.ownHeaders, req)) {
     ctx.warnings.warn('rejected a member of a cluster with other founders', senderFields(req));
     return { status: 412, text: OTHER_FOUNDERS };
   }
@@ -49,7 +34,7 @@ export function refuseCluster(ctx: TransportContext, req: IncomingMessage): Refu
  * Is the sender the process that we know under this id, and are we the one that it knows? A request teaches nothing by
  * itself: only beside a certificate that is tied to the member, which was checked before, is its incarnation kept.
  */
-function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
+function refuseIncarnation(ctx: ProcessContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
   const incarnation = incarnationIn(req, Header.incarnation);
   if (ctx.incarnations.isOther(from, incarnation)) {
     ctx.warnings.warn('rejected another incarnation of remote peer', senderFields(req));
@@ -69,7 +54,7 @@ function refuseIncarnation(ctx: TransportContext, req: IncomingMessage, from: No
  * @param presence of the peer; undefined if the sender is none
  */
 export async function refuseProcess(
-  ctx: TransportContext,
+  ctx: ProcessContext,
   req: IncomingMessage,
   from: NodeId,
   presence: Presence | undefined,
@@ -95,7 +80,7 @@ export async function refuseProcess(
  * @param claimed who the request says that it is from
  */
 export function refuseCertificate(
-  { tls, warnings }: TransportContext,
+  { tls, warnings }: Pick<TransportContext, 'tls' | 'warnings'>,
   req: IncomingMessage,
   claimed: NodeId | undefined,
 ): Refusal | undefined {

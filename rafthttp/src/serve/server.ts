@@ -13,11 +13,12 @@ import {
   MAX_HEADERS,
   TCP_KEEP_ALIVE_MS,
 } from '../base/limits.js';
-import type { TransportContext } from '../context.js';
-import type { Listener, ListenOptions } from '../options.js';
+import type { TransportContext } from '../member/context.js';
 import { socketPathFault } from '../peer/url-picker.js';
 import { admit } from './admission.js';
 import { answer, greet } from './answers.js';
+import type { Connections } from './connections.js';
+import type { Listener, ListenOptions } from './listener.js';
 
 /** What node's servers would otherwise do: cut a stream or a snapshot after five minutes, wait long for a head. */
 const serverOptions: ServerOptions = {
@@ -32,8 +33,13 @@ const serverOptions: ServerOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
 };
 
+/** What a server needs of what the transport's parts share, and whose places its connections take. */
+export interface ListenContext extends Pick<TransportContext, 'logger' | 'ownHeaders' | 'tls' | 'warnings'> {
+  readonly connections: Connections;
+}
+
 /** Serve this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
-export async function listen(ctx: TransportContext, router: Router, options: ListenOptions): Promise<Listener> {
+export async function listen(ctx: ListenContext, router: Router, options: ListenOptions): Promise<Listener> {
   if ('path' in options) checkSocketPath(options.path);
   const app = admit(createApp(ctx, router), () =>
     ctx.warnings.warn('cut a connection that sent many requests without waiting for answers', {}),
@@ -87,7 +93,7 @@ async function removeAbandoned(path: string): Promise<void> {
   }
 }
 
-function createApp(ctx: TransportContext, router: Router): Express {
+function createApp(ctx: Pick<ListenContext, 'logger' | 'ownHeaders'>, router: Router): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(router);

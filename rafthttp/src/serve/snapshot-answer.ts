@@ -3,7 +3,8 @@ import { formatId, Header } from '../base/headers.js';
 import { isInvalidMessage } from '../member/gateway.js';
 import { errorText, type ReceivedSnapshot, RefusedSnapshot } from '../snapshot/incoming.js';
 import { answer, refuse } from './answers.js';
-import { learnFrom, type RoutesOwner, refusePost } from './post-checks.js';
+import type { RoutesOwner } from './owner.js';
+import { learnFrom, refusePost } from './post-checks.js';
 
 /** Who a snapshot is from where its request does not say, in metrics; etcd's name. */
 const UNKNOWN_SENDER = 'UNKNOWN_SNAPSHOT_SENDER';
@@ -19,7 +20,7 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   if (sender !== undefined) learnFrom(owner, req, sender);
   if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');
   const from = sender === undefined ? UNKNOWN_SENDER : formatId(sender);
-  const release = ctx.connections.hold(req, res);
+  const release = owner.connections.hold(req, res);
   const began = performance.now();
   ctx.metrics?.snapshotReceiveBegan(from);
   let received: ReceivedSnapshot;

@@ -1,7 +1,8 @@
 import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
 import { MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES, MAX_UNKNOWN_BYTES } from '../base/limits.js';
+import { writePosition } from '../codec/big-endian.js';
 import { ByteQueue } from '../codec/byte-queue.js';
-import { decodeJudged, readSize, streamError, writePosition } from '../codec/stream-codec.js';
+import { decodeJudged, readSize, streamError } from '../codec/stream-codec.js';
 
 /** The envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows. */
 export function encodeEnvelope(message: Message): Buffer {
@@ -60,4 +61,9 @@ export function envelopeFault({ type, term, snapshot }: Message): string | undef
   if (metadata.term < 1 || metadata.term > term) return 'snapshot of a wrong term';
   if (metadata.confState.voters.length === 0) return 'snapshot without voters';
   return undefined;
+}
+
+/** The index of the snapshot that a message carries. */
+export function indexOf(message: Message): number {
+  return message.snapshot?.metadata.index ?? 0;
 }

@@ -8,9 +8,9 @@ import {
   SNAPSHOT_DISK_RESERVE,
   SNAPSHOT_PROGRESS_BYTES,
 } from '../base/limits.js';
-import type { LogFields, TransportLogger } from '../options.js';
-import type { Refusal } from '../serve/sender-checks.js';
-import { EnvelopeDecoder, envelopeFault } from './envelope.js';
+import type { LogFields, TransportLogger } from '../base/logger.js';
+import type { Refusal } from '../base/refusals.js';
+import { EnvelopeDecoder, envelopeFault, indexOf } from './envelope.js';
 import { RequestChunks } from './request-chunks.js';
 import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';
 
@@ -214,11 +214,7 @@ async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; 
   }
 }
 
-export function indexOf(message: Message): number {
-  return message.snapshot?.metadata.index ?? 0;
-}
-
-export function snapshotFields(message: Message): LogFields {
+function snapshotFields(message: Message): LogFields {
   return {
     'local-member-id': formatId(message.to),
     'remote-snapshot-sender-id': formatId(message.from),

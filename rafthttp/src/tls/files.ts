@@ -4,7 +4,7 @@ import { createSecureContext, rootCertificates, type SecureContextOptions } from
 import { RaftError } from '@raft-ts/proto';
 import { describeError } from '../base/describe-error.js';
 import { MAX_TLS_FILE_BYTES, TLS_FILES_CHECK_MS } from '../base/limits.js';
-import type { TransportLogger } from '../options.js';
+import type { TransportLogger } from '../base/logger.js';
 import { parseRevocationLists } from './crl.js';
 import type { TlsOptions } from './options.js';
 import { Revocation } from './revocation.js';

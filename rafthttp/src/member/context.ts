@@ -1,20 +1,19 @@
 import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
-import type { BusyPoll } from './base/busy-poll.js';
-import type { TransportTimings } from './base/limits.js';
-import type { Warnings } from './base/warnings.js';
-import type { Gateway } from './member/gateway.js';
-import type { Incarnations } from './member/incarnations.js';
-import type { Standing } from './member/standing.js';
-import type { TransportLogger } from './options.js';
-import type { Connections } from './serve/connections.js';
-import type { SnapshotProgress } from './snapshot/store.js';
-import type { LeaderStats } from './stats/leader-stats.js';
-import type { TransportMetrics } from './stats/metrics.js';
-import type { ServerStats } from './stats/server-stats.js';
-import type { Tls } from './tls/tls.js';
+import type { BusyPoll } from '../base/busy-poll.js';
+import type { TransportTimings } from '../base/limits.js';
+import type { TransportLogger } from '../base/logger.js';
+import type { Warnings } from '../base/warnings.js';
+import type { SnapshotProgress } from '../snapshot/store.js';
+import type { LeaderStats } from '../stats/leader-stats.js';
+import type { TransportMetrics } from '../stats/metrics.js';
+import type { ServerStats } from '../stats/server-stats.js';
+import type { Tls } from '../tls/tls.js';
+import type { Gateway } from './gateway.js';
+import type { Incarnations } from './incarnations.js';
+import type { Standing } from './standing.js';
 
-/** What all parts of one transport share. */
+/** What the parts of one transport share. Each takes a `Pick` of it: what it names there is all that it can touch. */
 export interface TransportContext {
   readonly id: NodeId;
   readonly clusterId: bigint;
@@ -28,7 +27,6 @@ export interface TransportContext {
   /** For what a peer does wrong again and again. */
   readonly warnings: Warnings;
   readonly busyPoll: BusyPoll;
-  readonly connections: Connections;
   readonly timings: TransportTimings;
   /** Finds the addresses of a peer's name. */
   readonly lookup: LookupFunction;
