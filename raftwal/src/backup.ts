@@ -6,7 +6,8 @@ import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
 import type { LogOptions } from './base/options.js';
 import type { WalSnapshot } from './format/record.js';
 import { readMark } from './mark/log-mark.js';
-import { listSegments, readLog } from './read/log-reader.js';
+import { readLog } from './read/log-reader.js';
+import { listSegments } from './read/segments.js';
 import { validSnapshots, verify } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';
 

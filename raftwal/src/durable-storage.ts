@@ -36,7 +36,7 @@ import type { SegmentName } from './format/segment-name.js';
 import { LogView, storageError } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
 import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
-import { listSegments } from './read/log-reader.js';
+import { listSegments } from './read/segments.js';
 import { validSnapshots } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';
 import { Wal } from './wal.js';

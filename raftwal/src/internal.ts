@@ -19,8 +19,10 @@ export {
 export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from './format/segment-name.js';
 export { markPath, readMark } from './mark/log-mark.js';
 export { type Damage, type DamagedTail, judge, type Verdict } from './read/damage.js';
-export { contentVisitor, listSegments, type Place, readLog, segmentsFrom } from './read/log-reader.js';
+export { contentVisitor, readLog } from './read/log-reader.js';
 export { Replay } from './read/replay.js';
+export { type Place } from './read/segment-reader.js';
+export { listSegments, segmentsFrom } from './read/segments.js';
 export { decodeSnapshotFile } from './snapshots/snapshot-format.js';
 export { brokenName } from './write/create.js';
 export { FilePipeline, preallocate } from './write/file-pipeline.js';

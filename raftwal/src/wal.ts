@@ -11,10 +11,11 @@ import { type SegmentName, segmentName, strangersAmong } from './format/segment-
 import { LogMark, type MarkPlace, markPath, readMark } from './mark/log-mark.js';
 import type { WalContent, WalCreateOptions, WalOpenOptions } from './options.js';
 import { damageError } from './read/damage.js';
-import { listSegments, readLog, segmentsFrom } from './read/log-reader.js';
+import { readLog } from './read/log-reader.js';
 import { readMetadata } from './read/peek.js';
 import { cutDamage } from './read/repair.js';
 import { Replay } from './read/replay.js';
+import { listSegments, segmentsFrom } from './read/segments.js';
 import { createLog } from './write/create.js';
 import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './write/log-writer.js';
 

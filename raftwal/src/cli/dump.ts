@@ -3,7 +3,9 @@ import { ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
 import { type Content, recordTypeNames } from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { damageError } from '../read/damage.js';
-import { contentVisitor, listSegments, type Place, readLog } from '../read/log-reader.js';
+import { contentVisitor, readLog } from '../read/log-reader.js';
+import type { Place } from '../read/segment-reader.js';
+import { listSegments } from '../read/segments.js';
 import { json, type Output, shownHex } from './output.js';
 
 export interface DumpOptions {

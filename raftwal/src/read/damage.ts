@@ -1,9 +1,30 @@
 /**
- * What a damaged end of the last file means. `docs/wal.md` holds the table and the reasons.
+ * Judges what a log ends in: this is where a torn write is told from damage. `docs/wal.md` has the table of what becomes of which.
  *
- * The format does not say what was synced, so this rests on how logs are written: one write at a time, each durable before
- * the next begins, into zeros; and no write of ours has a State or Snapshot record behind another record. A State or
- * Snapshot that can be read behind the damage was therefore written later, and what is damaged had been durable.
+ * The format does not say what was synced, so this rests on how logs are written. One write is under way at a time, into zeros, and
+ * each is durable before the next begins; so a power cut can tear the last write alone. Of a torn write each sector of 512 bytes is
+ * there or not. And no write of ours has a State or Snapshot after a record of another kind: if one can be read after the damage, it
+ * came with a later write, and what is damaged had been durable.
+ *
+ * ```
+ *      one file of the log, in sectors
+ *      │Crc Metadata State Ent│ry Entry State Entry  E│▒▒▒▒▒▒▒▒▒▒▒│ntry  State│00000000000│
+ *       └─ the head ────────┘                         └ offset: the      └ evidence, if it says more than
+ *                                                       first record       the last State before the damage
+ *                                                       that fails
+ *
+ *      asked in this order                                                    if so
+ *      1  Is this not the last file, or is its head damaged?                  corrupt    durable before a file got its name
+ *      2  Does evidence follow?                                               corrupt    it was written when this was durable
+ *      3  Is the length field alone wrong, and the record after it intact?    undecided  no torn write does that
+ *      4  Is a whole sector of the record zeros, or cut off with the file?    torn       nothing shows that it was acknowledged
+ *      5  None of these.                                                      undecided  a torn write loses whole sectors
+ *
+ *      then, unless it is corrupt, and also if nothing is damaged:
+ *      6  Does the mark beside the log point beyond the offset?               lost       it had been acknowledged
+ * ```
+ *
+ * `judgeEarlier` and `judgeLast` ask 1, `judge` asks 1 to 5, `lostEnd` asks 6.
  */
 import type { HardState } from '@raft-ts/proto';
 import { ERR_WAL_CORRUPT, ERR_WAL_TORN, ERR_WAL_UNDECIDED, WalError } from '../base/errors.js';
@@ -13,6 +34,8 @@ import { ALIGNMENT, FRAME_HEAD, paddingOf, readFrameHead } from '../format/frame
 import { type Content, contentOf, decodeRecord, RecordType } from '../format/record.js';
 import { hex16 } from '../format/segment-name.js';
 import { isBeyond, type MarkPlace } from '../mark/log-mark.js';
+import type { Chain } from './chain.js';
+import type { Defect, LastRecordsEnd } from './segment-reader.js';
 
 /** What to make of damage. */
 export type Verdict =
@@ -48,16 +71,6 @@ export function damageError(damage: Damage): WalError {
   return new WalError(codes[verdict], `${what}: ${why}`, { file, offset, reason: verdict });
 }
 
-/** How the first record that cannot be read fails. */
-export type Defect =
-  /** A length of zero, and other bytes behind it. */
-  | 'bytes behind the end'
-  /** The file ends in the record or its length field. */
-  | 'longer than the file'
-  | 'crc mismatch'
-  /** Not a record in protobuf. */
-  | 'not a record';
-
 /** Everything that the verdict depends on. */
 export interface DamagedTail {
   readonly file: string;
@@ -76,11 +89,33 @@ export interface DamagedTail {
   readonly headRead: boolean;
 }
 
+const HEAD_IS_DURABLE = 'the head of a file is durable before the file has its name';
+
+/** Refuses damage in a file that another one follows. @throws WalError `ERR_RAFT_WAL_CORRUPT` */
+export function judgeEarlier(file: string, offset: number, defect: Defect | undefined): void {
+  if (defect === undefined) return;
+  // Only the last file can be torn: the others were synced before the next one had its name.
+  const why = 'this is not the last file of the log';
+  throw damageError({ verdict: 'corrupt', file, offset, what: defect, why });
+}
+
+/** Judges the end of the last file; undefined if it ends well. @throws WalError `ERR_RAFT_WAL_CORRUPT` */
+export function judgeLast(file: string, end: LastRecordsEnd, chain: Chain): Damage | undefined {
+  const { offset, defect, headRead } = end;
+  if (defect === undefined) {
+    if (headRead) return undefined;
+    throw damageError({ verdict: 'corrupt', file, offset, what: 'no records', why: HEAD_IS_DURABLE });
+  }
+  const damage = judge({ ...end, defect, file, chain: chain.value, state: chain.state });
+  if (damage.verdict === 'corrupt') throw damageError(damage);
+  return damage;
+}
+
 /** Judges the damage. */
 export function judge(tail: DamagedTail): Damage {
   const { file, offset, defect } = tail;
   const damage = (verdict: Verdict, why: string): Damage => ({ verdict, file, offset, what: defect, why });
-  if (!tail.headRead) return damage('corrupt', 'the head of a file is durable before the file has its name');
+  if (!tail.headRead) return damage('corrupt', HEAD_IS_DURABLE);
   const evidence = laterRecord(tail);
   if (evidence !== undefined) {
     return damage('corrupt', `the ${evidence.content} at byte ${evidence.offset} was written after this was durable`);

@@ -6,7 +6,8 @@ import { lockFile } from '../base/lock.js';
 import type { LogOptions } from '../base/options.js';
 import { LogMark, type MarkPlace, readMark } from '../mark/log-mark.js';
 import { type Damage, damageError, lostEnd } from './damage.js';
-import { listSegments, readLog } from './log-reader.js';
+import { readLog } from './log-reader.js';
+import { listSegments } from './segments.js';
 
 const PIECE = 1 << 20;
 

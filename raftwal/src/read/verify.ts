@@ -13,8 +13,9 @@ import {
 } from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
-import { listSegments, readLog, segmentsFrom } from './log-reader.js';
+import { readLog } from './log-reader.js';
 import { Replay } from './replay.js';
+import { listSegments, segmentsFrom } from './segments.js';
 
 export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
   /** Check what is needed above this snapshot. Default: everything. */
