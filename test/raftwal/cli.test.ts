@@ -9,6 +9,7 @@ import {
   renameSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -118,6 +119,31 @@ describe('raft-wal', () => {
     const broken = run('verify', dir);
     expect(broken.status).to.equal(1);
     expect(broken.stdout).to.match(/snapshot .*, 7 bytes, not a snapshot file/);
+  });
+
+  it('verifies a log that goes on after a snapshot of the leader, and one whose first files were purged', async () => {
+    const dir = join(scratchFolder(), 'member');
+    const storage = await DurableStorage.open(dir, { ...options, keepSegments: 0 });
+    await storage.save({ hardState: state(1, 1n, 10), entries: entries(1, 10) });
+    const metadata = { confState: oneVoter, index: 100, term: 1 };
+    await storage.save({ hardState: state(1, 1n, 100), snapshot: { data: undefined, metadata } });
+    await storage.save({ entries: entries(101, 105) });
+    await storage.sync();
+    const installed = JSON.parse(run('verify', dir, '--json').stdout) as object;
+    expect(installed).to.include({ sound: true, entries: 5, lastIndex: 105 });
+    for (const { index } of entries(106, 1200)) {
+      await storage.save({ hardState: state(1, 1n, index - 1), entries: entries(index, index) });
+      if (index === 700) await storage.createSnapshot(600, oneVoter, undefined);
+    }
+    await storage.close();
+    const files = readdirSync(join(dir, 'wal')).filter((name) => name.endsWith('.wal'));
+    expect(files[0], 'purged').to.not.match(/^0+-/);
+    const purged = JSON.parse(run('verify', dir, '--json').stdout) as object;
+    expect(purged).to.include({ sound: true, lastIndex: 1200 });
+    // No snapshot stands for what is missing now.
+    for (const name of files.slice(0, -1)) unlinkSync(join(dir, 'wal', name));
+    const verified = run('verify', dir);
+    expect([verified.status, verified.stderr.split(':')[0]]).to.deep.equal([1, 'ERR_RAFT_WAL_NOT_FOUND']);
   });
 
   it('says where a log is damaged, and repairs only what it may and when it is told', async () => {

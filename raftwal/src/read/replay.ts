@@ -23,15 +23,25 @@ export class Replay {
   found = false;
   /** Of the last record that has one. */
   lastIndex = 0;
-  private readonly from: ReadFrom;
+  private from: ReadFrom;
   private readonly keep: boolean;
+  private readonly whole: boolean;
   /** Term of the entry at the snapshot's index, where the log has it. */
   private termAtSnapshot: number | undefined = undefined;
 
   /** @param keep false to check the entries and forget them */
-  constructor(from: ReadFrom, keep = true) {
+  constructor(from: ReadFrom, keep = true, whole = false) {
     this.from = from;
     this.keep = keep;
+    this.whole = whole;
+  }
+
+  /**
+   * Checks every record of a log whose first file begins with the entry `first`. Neither what was purged is missing, nor what a snapshot
+   * of another member stands for.
+   */
+  static ofWholeLog(first: number): Replay {
+    return new Replay({ index: Math.max(0, first - 1), term: 0 }, false, true);
   }
 
   /** @throws WalError without a place, or RaftError: the content contradicts itself */
@@ -99,6 +109,12 @@ export class Replay {
     if (this.keep) this.entries.push(entry);
   }
 
+  /** It came from another member, because this log did not lead to it. */
+  private goOnAfter({ index, term }: WalSnapshot): void {
+    this.from = { index, term };
+    this.truncate(0);
+  }
+
   private truncate(count: number): void {
     this.count = count;
     if (this.keep) this.entries.length = count;
@@ -108,6 +124,10 @@ export class Replay {
     this.snapshots.push(snapshot);
     const { index, term } = snapshot;
     this.lastIndex = Math.max(this.lastIndex, index);
+    if (this.whole) {
+      if (index > this.from.index + this.count) this.goOnAfter(snapshot);
+      return;
+    }
     if (index !== this.from.index) return;
     if (term !== this.from.term) {
       throw new WalError(

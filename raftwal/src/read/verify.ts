@@ -1,16 +1,9 @@
 import type { HardState } from '@raft-ts/proto';
 import { codedFs } from '../base/coded-fs.js';
-import { hasCode } from '../base/errors.js';
+import { ERR_WAL_NOT_FOUND, hasCode, WalError } from '../base/errors.js';
 import type { Fs } from '../base/fs.js';
 import type { LogOptions } from '../base/options.js';
-import {
-  contentOf,
-  fromTheStart,
-  type ReadFrom,
-  RecordType,
-  type WalRecord,
-  type WalSnapshot,
-} from '../format/record.js';
+import { contentOf, type ReadFrom, RecordType, type WalRecord, type WalSnapshot } from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
 import { readLog } from './log-reader.js';
@@ -18,7 +11,7 @@ import { Replay } from './replay.js';
 import { listSegments, segmentsFrom } from './segments.js';
 
 export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
-  /** Check what is needed above this snapshot. Default: everything. */
+  /** Check what is needed above this snapshot. Default: every file that is there. */
   readonly snapshot?: ReadFrom;
   /** Called as bytes are read. */
   readonly progress?: (bytes: number) => void;
@@ -28,7 +21,7 @@ export interface VerifyResult {
   readonly files: readonly string[];
   readonly metadata: Uint8Array | undefined;
   readonly hardState: HardState | undefined;
-  /** How many lie above the snapshot. */
+  /** How many lie above the snapshot; without one, after what was purged and the last snapshot of another member. */
   readonly entries: number;
   readonly lastIndex: number;
   readonly snapshots: readonly WalSnapshot[];
@@ -44,17 +37,30 @@ export interface VerifyResult {
  */
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const fs = codedFs(options.fs);
-  const from = options.snapshot ?? fromTheStart;
+  const { snapshot: from } = options;
   const mark = await readMark(fs, dir);
-  const segments = segmentsFrom(await listSegments(fs, dir), from.index);
-  const replay = new Replay(from, false);
+  const present = await listSegments(fs, dir);
+  const first = present[0]?.index ?? 0;
+  const segments = segmentsFrom(present, from?.index ?? first);
+  const replay = from === undefined ? Replay.ofWholeLog(first) : new Replay(from, false);
   const { record } = replay;
   const visitor = options.progress === undefined ? { record } : { record, progress: options.progress };
   const { damage } = await readLog({ fs, dir, segments, mark }, visitor);
   if (damage?.verdict === 'undecided') throw damageError(damage);
-  replay.requireSnapshot();
+  if (from === undefined) requireBeginning(replay, first);
+  else replay.requireSnapshot();
   const { metadata, hardState, count, lastIndex, snapshots } = replay;
   return { files: segments.map(({ name }) => name), metadata, hardState, entries: count, lastIndex, snapshots, damage };
+}
+
+/** A log without its first files needs the record of a snapshot that a start may load in their place. */
+function requireBeginning({ hardState, snapshots }: Replay, first: number): void {
+  const commit = hardState?.commit ?? 0;
+  if (first === 0 || snapshots.some(({ index }) => index >= first - 1 && index <= commit)) return;
+  throw new WalError(
+    ERR_WAL_NOT_FOUND,
+    `no file of the log reaches back to index 0, and it knows no snapshot from ${first - 1} on`,
+  );
 }
 
 /** Files may vanish while they are read: a writer purges those that it does not need. */
