@@ -21,6 +21,7 @@ const BYTES_OR_NONE = 'a Uint8Array or undefined';
 const LIST = 'an array';
 const RECORD = 'an object';
 const FLAG = 'a boolean';
+const TEXT = 'a string';
 const SMALL_NUMBER = 'a number';
 
 // What a typed array really is, whichever realm (a worker's context, a test runner's) it comes from, and whatever it
@@ -100,6 +101,16 @@ export function checkPosition(name: string, value: unknown): void {
 /** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is an array */
 export function checkList(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw badArgument(name, { path: '', value, allowed: LIST });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is an object; what it holds is for others to check */
+export function checkRecord(name: string, value: unknown): void {
+  if (!isRecord(value)) throw badArgument(name, { path: '', value, allowed: RECORD });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is a string */
+export function checkText(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw badArgument(name, { path: '', value, allowed: TEXT });
 }
 
 function within(prefix: string, fault: Fault): Fault {

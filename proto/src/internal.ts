@@ -6,6 +6,8 @@ export {
   checkList,
   checkOptionalBytes,
   checkPosition,
+  checkRecord,
+  checkText,
   confChangeFault,
   confStateFault,
   entriesFault,

@@ -1,5 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
-import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
+import { checkId, checkList, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
@@ -286,6 +286,7 @@ export class HttpTransport implements Transport {
    * @throws RaftError `ERR_RAFT_LISTEN` (`reason`: the system's code, `EADDRINUSE` for a port in use)
    */
   async serve(options: ListenOptions): Promise<Listener> {
+    checkRecord('options', options);
     if (this.stopped !== undefined)
       throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
     const listener = await listen({ ...this.ctx, connections: this.connections }, this.router, options);

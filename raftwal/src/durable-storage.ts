@@ -10,6 +10,7 @@ import {
 import {
   checkOptionalBytes,
   checkPosition,
+  checkRecord,
   confStateFault,
   entriesFault,
   hardStateFault,
@@ -31,7 +32,8 @@ import {
 } from './base/errors.js';
 import { type Fs, withCleanup } from './base/fs.js';
 import { lockFile } from './base/lock.js';
-import type { Identity } from './format/identity.js';
+import { checkLogOptions } from './base/options.js';
+import { checkIdentity, type Identity } from './format/identity.js';
 import type { SegmentName } from './format/segment-name.js';
 import { LogView, storageError } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
@@ -117,6 +119,7 @@ export class DurableStorage implements Storage {
    * are snapshots, or a mark of what it had acknowledged: a member that lost its log must not return under its id
    */
   static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
+    checkOptions(dir, options);
     const fs = codedFs(options.fs);
     await makeDirectories(fs, dir);
     const walDir = join(dir, 'wal');
@@ -200,8 +203,10 @@ export class DurableStorage implements Storage {
    *
    * @throws WalError `ERR_RAFT_WAL_INVALID` where entries leave a gap, or term, vote or commit go back; `_POISONED`, `_STATE`
    */
-  save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
+  save(unsaved: Unsaved): Promise<void> {
     try {
+      checkRecord('ready', unsaved);
+      const { hardState, entries = [], snapshot } = unsaved;
       if (snapshot !== undefined) refuseFault('snapshot', snapshotFault(snapshot));
       const news = snapshot !== undefined && snapshot.metadata.index > 0 ? snapshot : undefined;
       this.check(hardState, entries, news);
@@ -367,6 +372,14 @@ export class DurableStorage implements Storage {
     await this.wal.purge(this.keepSegments);
     await this.snapshots.purge(this.keepSnapshots, durable);
   }
+}
+
+function checkOptions(dir: string, options: DurableStorageOptions): void {
+  checkLogOptions(dir, options);
+  checkIdentity(options);
+  const { keepSnapshots, keepSegments } = options;
+  if (keepSnapshots !== undefined) checkPosition('keepSnapshots', keepSnapshots);
+  if (keepSegments !== undefined) checkPosition('keepSegments', keepSegments);
 }
 
 /** What the two ways to open a member's folder need. */

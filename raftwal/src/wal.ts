@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
+import { checkList, checkPosition, checkRecord } from '@raft-ts/proto/internal';
 import { codedFs } from './base/coded-fs.js';
 import { ERR_WAL_IDENTITY, ERR_WAL_NOT_FOUND, ERR_WAL_STATE, WalError } from './base/errors.js';
 import { closeAll, type Fs, type FsFile, readFully, withCleanup, writeFully } from './base/fs.js';
 import { lockFile } from './base/lock.js';
-import { DEFAULT_SEGMENT_SIZE } from './base/options.js';
-import { decodeIdentity, encodeIdentity, type Identity, identityText } from './format/identity.js';
+import { checkLogOptions, DEFAULT_SEGMENT_SIZE } from './base/options.js';
+import { checkIdentity, decodeIdentity, encodeIdentity, type Identity, identityText } from './format/identity.js';
 import { fromTheStart, type WalSnapshot } from './format/record.js';
 import { type SegmentName, segmentName, strangersAmong } from './format/segment-name.js';
 import { LogMark, type MarkPlace, markPath, readMark } from './mark/log-mark.js';
@@ -52,6 +53,8 @@ export class Wal {
    * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`; `_NOT_FOUND` if the mark shows that there was a log
    */
   static async create(dir: string, options: WalCreateOptions = {}): Promise<Wal> {
+    checkLogOptions(dir, options);
+    if (options.identity !== undefined) checkIdentity(options.identity);
     const fs = codedFs(options.fs);
     const mark = options.lock ?? (await LogMark.take(fs, dir, options));
     const wal = new Wal(fs, dir, mark, options);
@@ -76,6 +79,8 @@ export class Wal {
    * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_IO`, `_CORRUPT` (a file is missing)
    */
   static async open(dir: string, options: WalOpenOptions = {}): Promise<Wal> {
+    checkLogOptions(dir, options);
+    if (options.identity !== undefined) checkIdentity(options.identity);
     const fs = codedFs(options.fs);
     const readOnly = options.readOnly === true;
     const mark = readOnly ? undefined : (options.lock ?? (await LogMark.take(fs, dir, options)));
@@ -180,6 +185,8 @@ export class Wal {
   save(hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
     // Not async: one promise serves all that share a write.
     try {
+      if (hardState !== undefined) checkRecord('hardState', hardState);
+      checkList('entries', entries);
       return this.writing().save(hardState, entries);
     } catch (error) {
       return Promise.reject(error);
@@ -191,6 +198,7 @@ export class Wal {
    * @throws WalError `ERR_RAFT_WAL_INVALID` without a ConfState, `_POISONED`, `_STATE`
    */
   async saveSnapshot(snapshot: WalSnapshot): Promise<void> {
+    checkRecord('snapshot', snapshot);
     await this.writing().saveSnapshot(snapshot);
   }
 
@@ -209,6 +217,7 @@ export class Wal {
    * disk until `purge`. The file stays that holds `index` - 1, as in etcd.
    */
   async releaseTo(index: number): Promise<void> {
+    checkPosition('index', index);
     // A mark counts up to the commit: without it the next open would look for what is let go here.
     await this.writing().sync();
     const above = this.held.findIndex((segment) => segment.index >= index);
@@ -222,6 +231,7 @@ export class Wal {
    * another process has locked stays, and so do those after it.
    */
   async purge(keep = 5): Promise<string[]> {
+    checkPosition('keep', keep);
     this.writing().check();
     const { fs, dir } = this;
     const first = (this.held[0] as OpenSegment).sequence;

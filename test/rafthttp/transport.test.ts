@@ -481,6 +481,12 @@ describe('HttpTransport', () => {
       expect(error).to.include({ code: 'ERR_RAFT_LISTEN', reason: 'EADDRINUSE' });
     });
 
+    it('what is no address has a code', async () => {
+      const transport = newTransport(1n, new Recorder());
+      const error: unknown = await transport.serve('127.0.0.1:1' as never).catch((caught: unknown) => caught);
+      expect(error).to.include({ code: 'ERR_RAFT_ARGUMENT', reason: 'options' });
+    });
+
     it('works from within an express application', async () => {
       const [a, b] = [newTransport(1n, new Recorder()), await startMember(2n)];
       const app = express();

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { type Entry, EntryType, ERR_ARGUMENT, emptyConfState, RaftError } from '@raft-ts/proto';
-import { DurableStorage } from '@raft-ts/raftwal';
+import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 
+const identity = { nodeId: 1n, clusterId: 1n };
 const confState = { ...emptyConfState(), voters: [1n] };
 
 function entry(index: number, type?: Entry['type']): Entry {
@@ -44,6 +45,14 @@ describe('DurableStorage and what a program without types hands over', () => {
     ['index', (s) => s.createSnapshot('3' as never, confState, undefined)],
     ['confState.voters', (s) => s.createSnapshot(3, { ...confState, voters: 1n as never }, undefined)],
     ['data', (s) => s.createSnapshot(3, confState, {} as never)],
+    ['ready', (s) => s.save('hello' as never)],
+    ['dir', () => DurableStorage.open(5 as never, identity)],
+    ['options', (s) => DurableStorage.open(s.dir, null as never)],
+    ['nodeId', (s) => DurableStorage.open(s.dir, { ...identity, nodeId: 1 as never })],
+    ['clusterId', (s) => DurableStorage.open(s.dir, { ...identity, clusterId: -1n })],
+    ['segmentSize', (s) => DurableStorage.open(s.dir, { ...identity, segmentSize: '65536' as never })],
+    ['keepSnapshots', (s) => DurableStorage.open(s.dir, { ...identity, keepSnapshots: Number.NaN })],
+    ['keepSegments', (s) => DurableStorage.open(s.dir, { ...identity, keepSegments: 2 ** 53 })],
   ];
   for (const [reason, call] of wrong) {
     it(`refuses a wrong ${reason}, and goes on as before`, async () => {
@@ -72,5 +81,32 @@ describe('DurableStorage and what a program without types hands over', () => {
       .to.throw(RaftError)
       .that.includes({ code: ERR_ARGUMENT });
     storage.compact(5);
+  });
+});
+
+describe('Wal and what a program without types hands over', () => {
+  it('refuses it with the name of the argument, and goes on as before', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'raftwal-arguments-'));
+    const state = { term: 1, vote: 1n, commit: 0 };
+    const dir = join(folder, 'wal');
+    const wrong: readonly [reason: string, call: (log: Wal) => Promise<unknown>][] = [
+      ['entries', (log) => log.save(state, 5 as never)],
+      ['entries', (log) => log.save(state, null as never)],
+      ['hardState', (log) => log.save(null as never, [])],
+      ['snapshot', (log) => log.saveSnapshot(null as never)],
+      ['index', (log) => log.releaseTo(Number.NaN)],
+      ['keep', (log) => log.purge(-1)],
+      ['dir', () => Wal.open(undefined as never)],
+      ['nodeId', () => Wal.open(dir, { identity: { ...identity, nodeId: '1' as never } })],
+      ['segmentSize', () => Wal.create(`${dir}-2`, { segmentSize: -1 })],
+    ];
+    const wal = await Wal.create(dir, { identity, segmentSize: 1 << 16 });
+    for (const [reason, call] of wrong) {
+      expect(await rejection(call(wal)), reason).to.include({ code: ERR_ARGUMENT, reason });
+    }
+    await wal.save(state, [entry(1)]);
+    expect(wal.lastIndex).to.equal(1);
+    await wal.close();
+    rmSync(folder, { recursive: true });
   });
 });

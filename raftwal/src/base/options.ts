@@ -1,3 +1,4 @@
+import { checkPosition, checkRecord, checkText } from '@raft-ts/proto/internal';
 import type { Logger } from '@raft-ts/raft';
 import type { Fs } from './fs.js';
 import type { WalMetrics } from './metrics.js';
@@ -20,4 +21,11 @@ export interface LogOptions {
   readonly now?: () => number;
   /** Runs something a moment later: the mark is written then. Default: a timer of 5 ms, for which a process that ends does not wait. */
   readonly later?: (run: () => void) => void;
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` for what a program without types hands over in their place */
+export function checkLogOptions(dir: string, options: LogOptions): void {
+  checkText('dir', dir);
+  checkRecord('options', options);
+  if (options.segmentSize !== undefined) checkPosition('segmentSize', options.segmentSize);
 }

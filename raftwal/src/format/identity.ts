@@ -1,3 +1,4 @@
+import { checkId } from '@raft-ts/proto/internal';
 import { FieldReader } from './fields.js';
 
 /** Whose log it is: what etcd puts into its metadata. */
@@ -16,6 +17,12 @@ function writeId(bytes: number[], tag: number, id: bigint): void {
   let rest = BigInt.asUintN(64, id);
   for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
   bytes.push(Number(rest));
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless both are ids */
+export function checkIdentity({ nodeId, clusterId }: Identity): void {
+  checkId('nodeId', nodeId);
+  checkId('clusterId', clusterId);
 }
 
 /** The metadata that name this member; both fields are always written, as etcd does. */
