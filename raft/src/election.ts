@@ -5,6 +5,7 @@
 import { type Message, MessageType, messageName, NONE, type NodeId, newMessage } from '@raft-ts/proto';
 import { isConfChangeEntry } from './confchange/conf-change.js';
 import { RaftPanic } from './errors.js';
+import { describePosition } from './log-slice.js';
 import type { Raft } from './raft.js';
 import { bcastAppend } from './replication.js';
 import type { Tally } from './tracker/tracker.js';
@@ -94,7 +95,7 @@ export function campaign(r: CampaignReach, type: CampaignType): void {
       continue;
     }
     r.logger.info(
-      `${self} [logterm: ${last.term}, index: ${last.index}] sent ${messageName(request)} request to ${id.toString(16)} at term ${r.term}`,
+      `${self} ${describePosition(last)} sent ${messageName(request)} request to ${id.toString(16)} at term ${r.term}`,
     );
     const m = newMessage(request, id);
     m.term = term;
@@ -140,10 +141,7 @@ export function withholdsVote(r: VoterReach, m: Message): boolean {
   const isVote = type === MessageType.MsgVote || type === MessageType.MsgPreVote;
   // A member that hears a leader does not help to replace it (section 4.2.3 of the dissertation).
   if (!isVote || !hasLease(r) || isTransferVote(m)) return false;
-  const last = r.raftLog.lastEntryId();
-  r.logger.info(
-    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] ignored ${messageName(type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}: lease is not expired (remaining ticks: ${r.electionTimeout - r.electionElapsed})`,
-  );
+  tellVote(r, m, 'ignored', `: lease is not expired (remaining ticks: ${r.electionTimeout - r.electionElapsed})`);
   return true;
 }
 
@@ -155,10 +153,7 @@ export function answerVote(r: VoterReach, m: Message): void {
     rejectVote(r, m);
     return;
   }
-  const last = r.raftLog.lastEntryId();
-  r.logger.info(
-    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] cast ${messageName(m.type)} for ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}`,
-  );
+  tellVote(r, m, 'cast');
   // The answer to a pre-vote carries the term that was asked about: with this member's own it would be ignored.
   const resp = newMessage(voteRespType(m.type), m.from);
   resp.term = m.term;
@@ -171,14 +166,20 @@ export function answerVote(r: VoterReach, m: Message): void {
 
 /** Refuses a vote, and tells this member's term. */
 export function rejectVote(r: VoterReach, m: Message): void {
-  const last = r.raftLog.lastEntryId();
-  r.logger.info(
-    `${r.id.toString(16)} [logterm: ${last.term}, index: ${last.index}, vote: ${r.vote.toString(16)}] rejected ${messageName(m.type)} from ${m.from.toString(16)} [logterm: ${m.logTerm}, index: ${m.index}] at term ${r.term}`,
-  );
+  tellVote(r, m, 'rejected');
   const resp = newMessage(voteRespType(m.type), m.from);
   resp.term = r.term;
   resp.reject = true;
   r.send(resp);
+}
+
+function tellVote(r: VoterReach, m: Message, answer: 'ignored' | 'cast' | 'rejected', more = ''): void {
+  const own = describePosition(r.raftLog.lastEntryId(), r.vote);
+  const theirs = describePosition({ term: m.logTerm, index: m.index });
+  const sender = `${answer === 'cast' ? 'for' : 'from'} ${m.from.toString(16)}`;
+  r.logger.info(
+    `${r.id.toString(16)} ${own} ${answer} ${messageName(m.type)} ${sender} ${theirs} at term ${r.term}${more}`,
+  );
 }
 
 // Counting

@@ -1,9 +1,15 @@
-import type { Entry, Message } from '@raft-ts/proto';
+import type { Entry, Message, NodeId } from '@raft-ts/proto';
 
 /** Names one entry of any log: two logs that hold the same id agree up to it (section 5.3 of the paper). */
 export interface EntryId {
   readonly term: number;
   readonly index: number;
+}
+
+/** An entry as etcd's log lines name it, and with it whom the member that tells has voted for. */
+export function describePosition({ term, index }: EntryId, vote?: NodeId): string {
+  const voted = vote === undefined ? '' : `, vote: ${vote.toString(16)}`;
+  return `[logterm: ${term}, index: ${index}${voted}]`;
 }
 
 /** A stretch of a leader's log: the entries that follow `prev`, contiguous, as that leader of `term` has them. */

@@ -1,6 +1,6 @@
 /** The rules that followers and candidates share: a leader's messages, and a proposal that nobody can take. */
 import { emptySnapshot, type Message, MessageType, newMessage } from '@raft-ts/proto';
-import { LogSlice } from './log-slice.js';
+import { describePosition, LogSlice } from './log-slice.js';
 import { restore } from './membership.js';
 import { dropped, type StepOutcome } from './outcome.js';
 import type { Raft } from './raft.js';
@@ -25,9 +25,9 @@ export function handleAppendEntries(r: ReplicaReach, m: Message): void {
     return;
   }
   if (r.logger.debugEnabled) {
-    r.logger.debug(
-      `${r.id.toString(16)} [logterm: ${raftLog.termOrZero(m.index)}, index: ${m.index}] rejected MsgApp [logterm: ${m.logTerm}, index: ${m.index}] from ${m.from.toString(16)}`,
-    );
+    const own = describePosition({ term: raftLog.termOrZero(m.index), index: m.index });
+    const asked = describePosition({ term: m.logTerm, index: m.index });
+    r.logger.debug(`${r.id.toString(16)} ${own} rejected MsgApp ${asked} from ${m.from.toString(16)}`);
   }
   // The hint lets the leader skip whole terms: nothing of a higher term than its own entry there can match.
   const hint = raftLog.findConflictByTerm(Math.min(m.index, raftLog.lastIndex()), m.logTerm);
