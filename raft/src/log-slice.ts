@@ -12,45 +12,25 @@ export function describePosition({ term, index }: EntryId, vote?: NodeId): strin
   return `[logterm: ${term}, index: ${index}${voted}]`;
 }
 
-/** A stretch of a leader's log: the entries that follow `prev`, contiguous, as that leader of `term` has them. */
+/**
+ * A stretch of a leader's log: the entries that follow `prev`. That they are contiguous, and their terms do not fall, was
+ * checked when the message that brought them came in (`validate-incoming.ts`); the log trusts it.
+ */
 export class LogSlice {
-  /** Term of the leader whose log this is. */
-  readonly term: number;
   readonly prev: EntryId;
   readonly entries: readonly Entry[];
 
-  constructor(term: number, prev: EntryId, entries: readonly Entry[]) {
-    this.term = term;
+  constructor(prev: EntryId, entries: readonly Entry[]) {
     this.prev = prev;
     this.entries = entries;
   }
 
   /** What a MsgApp carries. */
   static fromAppend(m: Message): LogSlice {
-    return new LogSlice(m.term, { term: m.logTerm, index: m.index }, m.entries);
+    return new LogSlice({ term: m.logTerm, index: m.index }, m.entries);
   }
 
   get lastIndex(): number {
     return this.prev.index + this.entries.length;
   }
-
-  get lastEntryId(): EntryId {
-    return this.entries.at(-1) ?? this.prev;
-  }
-
-  /** Why this cannot be a stretch of a log; `undefined` where it can. */
-  problem(): string | undefined {
-    let last: EntryId = this.prev;
-    for (const entry of this.entries) {
-      if (entry.term < last.term || entry.index !== last.index + 1) {
-        return `leader term ${this.term}: entries ${describeId(last)} and ${describeId(entry)} not consistent`;
-      }
-      last = entry;
-    }
-    return this.term < last.term ? `leader term ${this.term}: entry ${describeId(last)} has a newer term` : undefined;
-  }
-}
-
-function describeId({ term, index }: EntryId): string {
-  return `{term:${term} index:${index}}`;
 }

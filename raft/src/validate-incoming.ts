@@ -169,6 +169,7 @@ function validateTerm(r: Reach, m: Message): Verdict {
   return m.term === 0 && r.term > 0 && campaigns ? 'term-missing' : undefined;
 }
 
+/** The one check that a `LogSlice` is what it says: the entries follow one another, and none is later than its leader. */
 function validateAppend(m: Message): Verdict {
   let index = m.index;
   let term = m.logTerm;

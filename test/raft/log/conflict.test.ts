@@ -156,7 +156,7 @@ describe('LG-005 TestLogMaybeAppend: entries are taken where the logs meet, and 
     it(`${verdict} ${entries.length} entries after ${term}/${index} when ${leaderCommit} is committed`, () => {
       const { log } = logWith(stored(), ...ents(1, 1, 2, 3));
       log.committed = 1;
-      expect(log.maybeAppend(new LogSlice(100, id(term, index), entries), leaderCommit)).to.equal(last);
+      expect(log.maybeAppend(new LogSlice(id(term, index), entries), leaderCommit)).to.equal(last);
       expect(log.committed).to.equal(committed);
       if (last === undefined) {
         expect(log.allEntries()).to.deep.equal(ents(1, 1, 2, 3));
@@ -171,7 +171,7 @@ describe('LG-005 TestLogMaybeAppend: entries are taken where the logs meet, and 
     const { log } = logWith(stored(), ...ents(1, 1, 2, 3));
     log.committed = 1;
     expectPanic(
-      () => log.maybeAppend(new LogSlice(100, id(0, 0), ents(1, 4)), 3),
+      () => log.maybeAppend(new LogSlice(id(0, 0), ents(1, 4)), 3),
       'entry 1 conflict with committed entry [committed(1)]',
     );
   });
@@ -179,7 +179,7 @@ describe('LG-005 TestLogMaybeAppend: entries are taken where the logs meet, and 
   it('leaves entries that it holds alone, and appends only from the conflict on', () => {
     const storage = stored(...ents(1, 1, 2, 3));
     const { log } = logWith(storage);
-    expect(log.maybeAppend(new LogSlice(100, id(1, 1), ents(2, 2, 3, 4)), 0)).to.equal(4);
+    expect(log.maybeAppend(new LogSlice(id(1, 1), ents(2, 2, 3, 4)), 0)).to.equal(4);
     expect(log.unstable.entries.map(idOf)).to.deep.equal([id(4, 4)]);
     expect(log.allEntries()).to.deep.equal(ents(1, 1, 2, 3, 4));
   });
@@ -187,15 +187,12 @@ describe('LG-005 TestLogMaybeAppend: entries are taken where the logs meet, and 
   // The two ways in which a slice can fail to continue `prev`; what comes from the network is checked before.
   it('panics at entries that begin behind a gap', () => {
     const { log } = logWith(stored(), ...ents(1, 1, 2, 3));
-    expectPanic(() => log.maybeAppend(new LogSlice(100, id(1, 1), ents(4, 4)), 3), 'index, 2, is out of range [1]');
+    expectPanic(() => log.maybeAppend(new LogSlice(id(1, 1), ents(4, 4)), 3), 'index, 2, is out of range [1]');
   });
 
   it('panics at entries that begin before the position they are to follow', () => {
     const { log } = logWith(stored(), ...ents(1, 1, 2, 3));
-    expectPanic(
-      () => log.maybeAppend(new LogSlice(100, id(3, 3), ents(2, 4)), 3),
-      /^index, .+, is out of range \[1\]$/,
-    );
+    expectPanic(() => log.maybeAppend(new LogSlice(id(3, 3), ents(2, 4)), 3), /^index, .+, is out of range \[1\]$/);
     expect(log.allEntries()).to.deep.equal(ents(1, 1, 2, 3));
   });
 });

@@ -91,7 +91,7 @@ class Pair {
   }
 
   appendSlice(prev: number, entries: Entry[], commit: number): void {
-    const slice = new LogSlice(this.term, id(this.log.termOrZero(prev), prev), entries);
+    const slice = new LogSlice(id(this.log.termOrZero(prev), prev), entries);
     expect(this.log.maybeAppend(slice, commit)).to.equal(slice.lastIndex);
     const conflict = entries.find((entry) => this.termAt(entry.index) !== entry.term);
     if (conflict !== undefined) {
