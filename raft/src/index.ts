@@ -11,7 +11,8 @@
  * ```
  *
  * To read it in order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous; `ready.ts` says what a
- * program owes them. `raft.ts` is one member's state, the term gate and the roles; `election.ts`, `replication.ts`,
+ * program owes them. Behind `Node`, inputs wait in `input-queue.ts`, proposals without a leader in `waiting-room.ts`, and
+ * `ready-pacing.ts` says when a Ready is built. `raft.ts` is one member's state, the term gate and the roles; `election.ts`, `replication.ts`,
  * `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`, `step-candidate.ts` and `step-leader.ts`
  * hold one function for each message of each role, `step-shared.ts` those that followers and candidates share. Below lie
  * the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the followers' progress (`tracker/`), majorities
@@ -96,8 +97,6 @@ export { MemoryStorage } from './memory-storage.js';
 
 export {
   joinNode,
-  MAX_WAITING_BYTES,
-  MAX_WAITING_PROPOSALS,
   Node,
   restartNode,
   startNode,
@@ -122,3 +121,4 @@ export {
 } from './storage.js';
 export type { Progress, ProgressState } from './tracker/progress.js';
 export type { TrackerConfig } from './tracker/tracker.js';
+export { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS } from './waiting-room.js';

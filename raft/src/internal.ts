@@ -7,6 +7,7 @@ export { restoreConfig } from './confchange/restore.js';
 export { resolveConfig, seededRandom } from './config.js';
 export { campaign, hup, poll, TRANSFER_CONTEXT, voteRespType } from './election.js';
 export { ERR_CONF_STATE, RaftPanic } from './errors.js';
+export { InputQueue } from './input-queue.js';
 export { assertInvariants } from './invariants.js';
 export { type EntryId, LogSlice } from './log-slice.js';
 export { appliedTo, applyConfChange, restore, switchToConfig } from './membership.js';
@@ -17,6 +18,7 @@ export { MAX_TERM_RISE, Raft } from './raft.js';
 export { type Missing, RaftLog } from './raft-log.js';
 export { MAX_BACKLOG } from './raw-node.js';
 export { MAX_WAITING_READ_BYTES, MAX_WAITING_READS, ReadOnly } from './read-only.js';
+export { MAX_DEFERRALS, ReadyPacing } from './ready-pacing.js';
 export {
   appendEntry,
   bcastAppend,
@@ -39,3 +41,4 @@ export {
   type Verdict,
   validateIncoming,
 } from './validate-incoming.js';
+export { WaitingRoom } from './waiting-room.js';

@@ -18,7 +18,6 @@ import {
   messageFault,
   refuseFault,
 } from '@raft-ts/proto/internal';
-import { onAbort, whyAborted } from './abort-listeners.js';
 import { checkPeers, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import { type Config, checkLogger } from './config.js';
@@ -34,6 +33,7 @@ import {
   tooManyWaiters,
 } from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
+import { InputQueue } from './input-queue.js';
 import { LimitedLogger } from './limited-logger.js';
 import type { Logger } from './logger.js';
 import { Neglect } from './neglect.js';
@@ -41,9 +41,11 @@ import { type ProposalReceipt, RawNode } from './raw-node.js';
 import { readsAreFull } from './read-only.js';
 import type { Ready } from './ready.js';
 import { ReadyConsumer } from './ready-consumer.js';
+import { ReadyPacing } from './ready-pacing.js';
 import { ENTRY_OVERHEAD, heldSize } from './sizes.js';
 import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import type { Status } from './status.js';
+import { WaitingRoom } from './waiting-room.js';
 
 /** For calls that may wait. */
 export interface WaitOptions {
@@ -51,29 +53,8 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How many proposals may wait for a leader; more are refused with ERR_RAFT_TOO_MANY_WAITERS. */
-export const MAX_WAITING_PROPOSALS = 4096;
-
-/**
- * How many bytes the proposals that wait for a leader may hold, payloads and 160 bytes for each entry; more are refused
- * with ERR_RAFT_TOO_MANY_WAITERS.
- */
-export const MAX_WAITING_BYTES: number = 64 * 2 ** 20;
-
-/** A Ready waits for inputs that keep coming within one turn, for this many rounds of them at most. */
-const MAX_DEFERRALS = 256;
-
 /** After this many proposals in a row the event loop gets a turn. */
 const PROPOSALS_PER_TURN = 256;
-
-// Reactions to it are microtasks, and cost a third of what queueMicrotask does in Node.js.
-const settled = Promise.resolve();
-
-interface Waiter {
-  /** The proposal, tried again when a leader is known. */
-  readonly attempt: () => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /**
  * Begins a new cluster with these members, of which this is one. All members must be given the same peers.
@@ -121,6 +102,11 @@ export function joinNode(config: Config): Node {
   return new Node(rawNode, limited);
 }
 
+/** What the loop of Readys ends with: nothing if the node was stopped. */
+function failureOf(reason: Error): Error | undefined {
+  return reason instanceof RaftError && reason.code === ERR_STOPPED ? undefined : reason;
+}
+
 async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -132,9 +118,9 @@ async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
 /**
  * A member for programs that await: `RawNode` with a loop of `Ready`s and with calls that wait.
  *
- * Every input runs to completion before the next one begins; one that arrives in the middle of another (from a logger,
- * say) waits in a queue. A `RaftPanic` ends the node: the call that met it throws it, and so do the `ready()` loop and
- * every later call.
+ * Every input runs to completion before the next one begins (`input-queue.ts`). Proposals wait while no leader is known
+ * (`waiting-room.ts`). A Ready is built when the inputs of a turn are in (`ready-pacing.ts`). A `RaftPanic` ends the
+ * node: the call that met it throws it, and so do the `ready()` loop and every later call.
  */
 export class Node {
   private readonly rawNode: RawNode;
@@ -142,25 +128,15 @@ export class Node {
   private readonly neglect: Neglect;
   private readonly asyncStorageWrites: boolean;
 
-  /** Inputs that arrived while another one ran. */
-  private readonly inputs: (() => void)[] = [];
-  private running = false;
-  /** Why the node has ended: a RaftPanic, or ERR_RAFT_STOPPED. */
-  private ended: Error | undefined;
-
-  private readonly waiting = new Set<Waiter>();
-  /** Bytes that these hold. */
-  private waitingBytes = 0;
-  private lastLead: NodeId;
+  private readonly inputs: InputQueue;
+  /** Proposals that no leader is known for. */
+  private readonly room: WaitingRoom;
+  private lastLead: NodeId = NONE;
   private acceptsProposals = false;
   private proposalsInTurn = 0;
 
+  private readonly pacing: ReadyPacing;
   private consumer: ReadyConsumer | undefined;
-  private deliveryPlanned = false;
-  /** Inputs so far, how many of them the last round of waiting saw, and how many rounds there were. */
-  private inputsTaken = 0;
-  private inputsSeen = 0;
-  private deferrals = 0;
   private awaitsAdvance = false;
 
   /** Use `startNode` or `restartNode`. */
@@ -170,80 +146,24 @@ export class Node {
     this.logger = logger;
     this.neglect = new Neglect(id, config.electionTick, logger);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
-    this.lastLead = NONE;
+    this.inputs = new InputQueue({
+      before: () => this.beforeInputs(),
+      after: () => this.afterInput(),
+      failed: (error) => this.end(error),
+    });
+    this.room = new WaitingRoom({
+      isOpen: () => this.acceptsProposals,
+      waits: (count) => this.neglect.waits(count),
+      waitedInVain: () => this.neglect.waitedInVain(),
+    });
+    this.pacing = new ReadyPacing(() => this.deliver());
   }
 
-  // The queue of inputs
+  // Around every input
 
-  /** Runs an input, and then what arrived meanwhile. A coded refusal is the caller's; anything else ends the node. */
-  private execute<T>(input: () => T): T {
-    let result: T | undefined;
-    let refusal: RaftError | undefined;
-    this.running = true;
-    this.inputsTaken++;
+  private beforeInputs(): void {
+    this.pacing.input();
     this.neglect.input();
-    try {
-      try {
-        result = input();
-      } catch (error) {
-        if (!(error instanceof RaftError)) throw error;
-        refusal = error;
-      }
-      this.afterInput();
-      for (let next = this.inputs.shift(); next !== undefined; next = this.inputs.shift()) {
-        next();
-        this.afterInput();
-      }
-    } catch (error) {
-      this.end(error instanceof Error ? error : new Error(String(error)));
-      // What waited behind it is answered: each finds that the node has ended.
-      for (const queued of this.inputs.splice(0)) queued();
-      throw error;
-    } finally {
-      this.running = false;
-    }
-    if (refusal !== undefined) throw refusal;
-    return result as T;
-  }
-
-  /** Runs an input now, or, in the middle of another one, right after it. */
-  private call<T>(input: () => T, signal: AbortSignal | undefined): Promise<T> {
-    const aborted = whyAborted(signal);
-    if (aborted !== undefined) return Promise.reject(aborted.reason);
-    if (this.running) {
-      return new Promise((resolve, reject) => {
-        this.inputs.push(() => this.settle(input, resolve, reject));
-      });
-    }
-    if (this.ended !== undefined) return Promise.reject(this.ended);
-    try {
-      return Promise.resolve(this.execute(input));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Runs an input that waited, and tells its caller. */
-  private settle<T>(input: () => T, resolve: (result: T) => void, reject: (error: unknown) => void): void {
-    if (this.ended !== undefined) {
-      reject(this.ended);
-      return;
-    }
-    try {
-      resolve(input());
-    } catch (error) {
-      reject(error);
-      if (!(error instanceof RaftError)) throw error;
-    }
-  }
-
-  /** Runs an input that nobody waits for. */
-  private report(input: () => void): void {
-    const unlessEnded = (): void => {
-      if (this.ended === undefined) input();
-    };
-    if (this.running) this.inputs.push(unlessEnded);
-    else this.execute(unlessEnded);
   }
 
   private afterInput(): void {
@@ -267,22 +187,21 @@ export class Node {
         ? `raft.node: ${self} elected leader ${lead.toString(16)} at term ${term}`
         : `raft.node: ${self} changed leader from ${previous.toString(16)} to ${lead.toString(16)} at term ${term}`,
     );
-    for (const waiter of this.waiting) this.inputs.push(waiter.attempt);
+    this.inputs.append(this.room.attempts());
   }
 
   private end(reason: Error): void {
-    if (this.ended !== undefined) return;
-    this.ended = reason;
-    for (const waiter of this.waiting) waiter.reject(reason);
-    this.waiting.clear();
-    this.consumer?.end(reason instanceof RaftError && reason.code === ERR_STOPPED ? undefined : reason);
+    if (this.inputs.ended !== undefined) return;
+    this.inputs.end(reason);
+    this.room.rejectAll(reason);
+    this.consumer?.end(failureOf(reason));
   }
 
   // Inputs
 
   /** Time has moved on by one tick. Call it at a steady pace. Nothing happens once the node is stopped. */
   tick(): void {
-    this.report(() => {
+    this.inputs.report(() => {
       this.rawNode.tick();
       if (this.logger instanceof LimitedLogger) this.logger.tick();
       const { awaitsAdvance } = this;
@@ -295,7 +214,7 @@ export class Node {
 
   /** Starts an election, where this member may. Rejects only when stopped or aborted. */
   campaign(options: WaitOptions = {}): Promise<void> {
-    return this.call(() => this.rawNode.campaign(), options.signal);
+    return this.inputs.call(() => this.rawNode.campaign(), options.signal);
   }
 
   /**
@@ -350,52 +269,14 @@ export class Node {
 
   /** Runs a proposal at once where a leader is known, else when one is. */
   private whenLed<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
-    const leads = this.acceptsProposals || this.ended !== undefined;
-    const done = leads ? this.call(propose, signal) : this.waitForLeader(propose, size, signal);
+    const leads = this.acceptsProposals || this.inputs.ended !== undefined;
+    const done = leads
+      ? this.inputs.call(propose, signal)
+      : this.room.wait<T>({ size, signal, run: (resolve, reject) => this.inputs.settle(propose, resolve, reject) });
     if (++this.proposalsInTurn < PROPOSALS_PER_TURN) return done;
     this.proposalsInTurn = 0;
     // The answer waits, not the proposal: proposals keep the order of their calls.
     return answerNextTurn(done);
-  }
-
-  private waitForLeader<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
-    const aborted = whyAborted(signal);
-    if (aborted !== undefined) return Promise.reject(aborted.reason);
-    const full = this.whyFull(size);
-    if (full !== undefined) return Promise.reject(full);
-    return new Promise((resolve, reject) => {
-      const done = (): void => {
-        this.waiting.delete(waiter);
-        this.waitingBytes -= size;
-        stopListening?.();
-      };
-      const waiter: Waiter = {
-        attempt: () => {
-          if (!this.waiting.has(waiter) || !this.acceptsProposals) return;
-          done();
-          this.settle(propose, resolve, reject);
-        },
-        reject: (error) => {
-          done();
-          this.neglect.waitedInVain();
-          reject(error);
-        },
-      };
-      const stopListening = signal && onAbort(signal, () => waiter.reject(signal.reason));
-      this.waiting.add(waiter);
-      this.neglect.waits(this.waiting.size);
-      this.waitingBytes += size;
-    });
-  }
-
-  /** Why a proposal that holds `size` bytes may not wait for a leader. */
-  private whyFull(size: number): RaftError | undefined {
-    if (this.waiting.size >= MAX_WAITING_PROPOSALS) {
-      return tooManyWaiters(`${MAX_WAITING_PROPOSALS} proposals wait for a leader`, 'count');
-    }
-    if (this.waitingBytes + size <= MAX_WAITING_BYTES) return undefined;
-    const held = `${this.waiting.size} proposals that wait for a leader hold ${this.waitingBytes} bytes`;
-    return tooManyWaiters(`${held}, and ${size} more would exceed ${MAX_WAITING_BYTES}`, 'bytes');
   }
 
   /**
@@ -413,7 +294,7 @@ export class Node {
           throw error;
       }
     };
-    if (m?.type !== MessageType.MsgProp) return this.call(step, options.signal);
+    if (m?.type !== MessageType.MsgProp) return this.inputs.call(step, options.signal);
     const fault = messageFault(m);
     if (fault !== undefined) return Promise.reject(badArgument('message', fault));
     // Wherever it came from, it is this member that hands it on.
@@ -445,9 +326,10 @@ export class Node {
   }
 
   private change(apply: () => ConfState): ConfState {
-    if (this.ended !== undefined) throw this.ended;
-    if (this.running) throw new RaftPanic('invariant', 'applyConfChange was called from within raft');
-    return this.execute(() => {
+    const { ended, isRunning } = this.inputs;
+    if (ended !== undefined) throw ended;
+    if (isRunning) throw new RaftPanic('invariant', 'applyConfChange was called from within raft');
+    return this.inputs.execute(() => {
       const { raft } = this.rawNode;
       const wasMember = raft.trk.progress.has(raft.id);
       const confState = apply();
@@ -464,12 +346,12 @@ export class Node {
 
   /** Hand leadership to `transferee`. It may fail; watch `Ready.softState`. */
   transferLeadership(transferee: NodeId, options: WaitOptions = {}): Promise<void> {
-    return this.call(() => this.rawNode.transferLeadership(transferee), options.signal);
+    return this.inputs.call(() => this.rawNode.transferLeadership(transferee), options.signal);
   }
 
   /** Act as if no leader were known, so that this member may vote and pre-vote for another one. */
   forgetLeader(options: WaitOptions = {}): Promise<void> {
-    return this.call(() => this.rawNode.forgetLeader(), options.signal);
+    return this.inputs.call(() => this.rawNode.forgetLeader(), options.signal);
   }
 
   /**
@@ -478,7 +360,7 @@ export class Node {
    * ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum confirms
    */
   readIndex(context: Uint8Array, options: WaitOptions = {}): Promise<void> {
-    return this.call(() => {
+    return this.inputs.call(() => {
       checkBytes('context', context);
       if (this.rawNode.raft.lead === NONE) {
         throw new RaftError(ERR_READ_DROPPED, 'raft read dropped: no leader is known', { reason: 'no-leader' });
@@ -492,14 +374,14 @@ export class Node {
   /** The transport could not deliver to this member. */
   reportUnreachable(id: NodeId): void {
     checkId('id', id);
-    this.report(() => this.rawNode.reportUnreachable(id));
+    this.inputs.report(() => this.rawNode.reportUnreachable(id));
   }
 
   /** What became of a snapshot to this member. */
   reportSnapshot(id: NodeId, status: SnapshotStatus): void {
     checkId('id', id);
     checkSnapshotStatus(status);
-    this.report(() => this.rawNode.reportSnapshot(id, status));
+    this.inputs.report(() => this.rawNode.reportSnapshot(id, status));
   }
 
   /** A copy of the present state; also after the node has stopped. */
@@ -530,45 +412,21 @@ export class Node {
       },
     });
     this.consumer = consumer;
-    if (this.ended !== undefined) {
-      consumer.end(this.ended instanceof RaftError && this.ended.code === ERR_STOPPED ? undefined : this.ended);
-    }
+    const { ended } = this.inputs;
+    if (ended !== undefined) consumer.end(failureOf(ended));
     return consumer;
   }
 
-  /**
-   * A Ready is built once what is running now has finished and the callers that this wakes have had their say: inputs
-   * of the same turn share it. Callers that await each proposal before the next one come one by one, so it waits for
-   * as long as each round brings another.
-   */
   private planDelivery(): void {
-    if (this.deliveryPlanned || this.awaitsAdvance) return;
-    this.deliveryPlanned = true;
-    this.inputsSeen = this.inputsTaken;
-    this.deferrals = 0;
-    // The first round comes before anybody awakes, the second one after.
-    void settled.then(this.nextRound);
+    if (!this.awaitsAdvance) this.pacing.plan();
   }
 
-  private readonly nextRound = (): void => {
-    void settled.then(this.round);
-  };
-
-  private readonly round = (): void => {
-    if (this.inputsTaken === this.inputsSeen || ++this.deferrals > MAX_DEFERRALS) {
-      this.deliver();
-      return;
-    }
-    this.inputsSeen = this.inputsTaken;
-    void settled.then(this.round);
-  };
-
   private deliver(): void {
-    this.deliveryPlanned = false;
     const { consumer, rawNode } = this;
-    if (this.ended !== undefined || this.awaitsAdvance || consumer?.isWaiting !== true || !rawNode.hasReady()) return;
+    if (this.inputs.ended !== undefined || this.awaitsAdvance || consumer?.isWaiting !== true || !rawNode.hasReady())
+      return;
     try {
-      this.execute(() => {
+      this.inputs.execute(() => {
         const rd = rawNode.ready();
         this.awaitsAdvance = !this.asyncStorageWrites;
         this.neglect.moved();
@@ -582,7 +440,7 @@ export class Node {
   /** What the last Ready asked for is done. Harmless where nothing was outstanding. */
   advance(): void {
     if (!this.awaitsAdvance && !this.asyncStorageWrites) return;
-    this.report(() => {
+    this.inputs.report(() => {
       this.rawNode.advance();
       this.awaitsAdvance = false;
       this.neglect.moved();

@@ -1,0 +1,119 @@
+import { RaftError } from '@raft-ts/proto';
+import { whyAborted } from './abort-listeners.js';
+
+/** The node that inputs go to. */
+export interface InputQueueHost {
+  /** Inputs begin to run. */
+  before(): void;
+  /** One has run. */
+  after(): void;
+  /** One failed, other than by a coded refusal: nothing may run after it. */
+  failed(error: Error): void;
+}
+
+/**
+ * The queue of a node's inputs: every input runs to completion before the next one begins; one that arrives in the
+ * middle of another (from a logger, say) waits. A coded refusal is the caller's; any other error ends the node, and
+ * whatever waits is told so.
+ */
+export class InputQueue {
+  private readonly host: InputQueueHost;
+  /** Inputs that arrived while another one ran. */
+  private readonly waiting: (() => void)[] = [];
+  private running = false;
+  private reason: Error | undefined;
+
+  constructor(host: InputQueueHost) {
+    this.host = host;
+  }
+
+  /** Does an input run now? */
+  get isRunning(): boolean {
+    return this.running;
+  }
+
+  /** Why no input runs any more. */
+  get ended(): Error | undefined {
+    return this.reason;
+  }
+
+  /** Lets nothing run from now on. */
+  end(reason: Error): void {
+    this.reason = reason;
+  }
+
+  /** Runs an input, and then what arrived meanwhile. */
+  execute<T>(input: () => T): T {
+    let result: T | undefined;
+    let refusal: RaftError | undefined;
+    this.running = true;
+    this.host.before();
+    try {
+      try {
+        result = input();
+      } catch (error) {
+        if (!(error instanceof RaftError)) throw error;
+        refusal = error;
+      }
+      this.host.after();
+      for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
+        next();
+        this.host.after();
+      }
+    } catch (error) {
+      this.host.failed(error instanceof Error ? error : new Error(String(error)));
+      // What waited is answered: each finds that the node has ended.
+      for (const queued of this.waiting.splice(0)) queued();
+      throw error;
+    } finally {
+      this.running = false;
+    }
+    if (refusal !== undefined) throw refusal;
+    return result as T;
+  }
+
+  /** Runs an input now, or, in the middle of another one, right after it. Resolves with what it returns. */
+  call<T>(input: () => T, signal: AbortSignal | undefined): Promise<T> {
+    const aborted = whyAborted(signal);
+    if (aborted !== undefined) return Promise.reject(aborted.reason);
+    if (this.running) {
+      return new Promise((resolve, reject) => {
+        this.waiting.push(() => this.settle(input, resolve, reject));
+      });
+    }
+    if (this.reason !== undefined) return Promise.reject(this.reason);
+    try {
+      return Promise.resolve(this.execute(input));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Runs an input that nobody waits for. */
+  report(input: () => void): void {
+    const unlessEnded = (): void => {
+      if (this.reason === undefined) input();
+    };
+    if (this.running) this.waiting.push(unlessEnded);
+    else this.execute(unlessEnded);
+  }
+
+  /** Lets these run after the input that is running. */
+  append(inputs: readonly (() => void)[]): void {
+    for (const input of inputs) this.waiting.push(input);
+  }
+
+  /** Runs an input that waited, within another, and tells its caller. */
+  settle<T>(input: () => T, resolve: (result: T) => void, reject: (error: unknown) => void): void {
+    if (this.reason !== undefined) {
+      reject(this.reason);
+      return;
+    }
+    try {
+      resolve(input());
+    } catch (error) {
+      reject(error);
+      if (!(error instanceof RaftError)) throw error;
+    }
+  }
+}
