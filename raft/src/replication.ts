@@ -61,6 +61,7 @@ export function reduceUncommittedSize(r: Pick<Raft, 'uncommittedSize'>, size: nu
 
 /** Commits what a quorum has; returns whether that is news. */
 export function maybeCommit(r: Pick<Raft, 'raftLog' | 'trk' | 'term'>): boolean {
+  if (!r.trk.quorumBeyond(r.raftLog.committed)) return false;
   return r.raftLog.maybeCommit(r.trk.committed(), r.term);
 }
 

@@ -112,6 +112,11 @@ export class ProgressTracker {
     return Math.min(this.matchedBy(this.incoming), this.matchedBy(this.outgoing));
   }
 
+  /** Does a quorum have more than what is up to `index`? Cheaper than `committed`, and the answer is mostly no. */
+  quorumBeyond(index: number): boolean {
+    return majorityBeyond(this.incoming, index) && majorityBeyond(this.outgoing, index);
+  }
+
   private progressOf(half: MajorityConfig): (Progress | undefined)[] {
     return half.ids.map((id) => this.progress.get(id));
   }
@@ -159,4 +164,12 @@ export class ProgressTracker {
     }
     return { granted, rejected, result: this.config.voters.voteResult(this.votes) };
   }
+}
+
+function majorityBeyond(half: readonly (Progress | undefined)[], index: number): boolean {
+  let missing = half.length === 0 ? 0 : Math.floor(half.length / 2) + 1;
+  for (let i = 0; missing > 0 && i < half.length; i++) {
+    if ((half[i]?.match ?? 0) > index) missing--;
+  }
+  return missing === 0;
 }

@@ -134,7 +134,9 @@ describe('quorums against brute force', () => {
         }
         const voters = new JointConfig(new MajorityConfig(incoming), new MajorityConfig(outgoing));
         tracker.install(new TrackerConfig({ voters }), members);
-        expect(tracker.committed()).to.equal(committedByCounting([incoming, outgoing], known));
+        const committed = committedByCounting([incoming, outgoing], known);
+        expect(tracker.committed()).to.equal(committed);
+        for (const index of [0, ...known.values()]) expect(tracker.quorumBeyond(index)).to.equal(committed > index);
         for (const pr of tracker.ordered) pr.maybeUpdate(7);
         expect(tracker.committed()).to.equal(voters.ids().length === 0 ? Number.POSITIVE_INFINITY : 7);
       }),
