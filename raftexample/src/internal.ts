@@ -2,8 +2,8 @@
 export { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 export { type MemberConfig, raftConfig } from './config.js';
 export { type HelloPlan, type MemberOptions, parseMemberFlags } from './flags.js';
+export { keptFounders } from './founders.js';
 export { sayHello } from './hello.js';
-export { readIdentity } from './identity.js';
 export { linesOf } from './lines.js';
 export { isLoopback, listenAddress } from './listen.js';
 export { describeCommitted, describeOtherPeers, describeRemoval, memberLog, transportLogger } from './log.js';

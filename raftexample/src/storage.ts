@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type ConfState, isEmptySnap, MemoryStorage, type NodeId, type Ready, type Storage } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
-import { type Identity, readIdentity } from './identity.js';
+import { keptFounders } from './founders.js';
 import { CommandError, UsageError } from './usage.js';
 
 /** The exit code of a member whose log cannot be read or written. */
@@ -10,6 +10,14 @@ const BAD_LOG = 4;
 
 /** A log file's size, which is set aside before it is filled: a hello takes a hundred bytes, so less than the default does. */
 const SEGMENT_SIZE = 4 << 20;
+
+/** What tells a log from others. */
+export interface Identity {
+  /** A random name of this log: see `HttpTransportOptions.incarnation`. */
+  readonly incarnation: string;
+  /** The members that the cluster was founded by. Undefined if the folder does not say; then nobody checks. */
+  readonly founders: readonly NodeId[] | undefined;
+}
 
 /** Where a member keeps what it has promised. */
 export interface MemberStorage {
@@ -42,7 +50,7 @@ export async function openStorage(
   const storage = await openLog(dir, owner, log);
   try {
     // The log is locked by now: of two that start at once one alone comes here.
-    return new StorageOnDisk(storage, await readIdentity(dir, storage.isNew, owner.founders));
+    return new StorageOnDisk(storage, await keptFounders(dir, storage.isNew, owner.founders));
   } catch (error) {
     await storage.close().catch(() => {});
     throw badLog(dir, error);
@@ -105,10 +113,10 @@ class StorageOnDisk implements MemberStorage {
   readonly place: string;
   private failed = false;
 
-  constructor(storage: DurableStorage, identity: Identity) {
+  constructor(storage: DurableStorage, founders: readonly NodeId[] | undefined) {
     this.raft = storage;
     this.isNew = storage.isNew;
-    this.identity = identity;
+    this.identity = { incarnation: storage.incarnation, founders };
     this.place = `in ${storage.dir}`;
   }
 

@@ -35,6 +35,7 @@ import { lockFile } from './base/lock.js';
 import { checkLogOptions } from './base/options.js';
 import { checkIdentity, type Identity } from './format/identity.js';
 import type { SegmentName } from './format/segment-name.js';
+import { incarnationOf } from './incarnation.js';
 import { LogView, storageError } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
 import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
@@ -66,7 +67,7 @@ export interface Unsaved {
 }
 
 /**
- * A raft log that survives: `DIR/wal` and `DIR/snap` on disk, and what raft may ask for in memory.
+ * A raft log that survives: `DIR/wal`, `DIR/snap` and `DIR/incarnation` on disk, and what raft may ask for in memory.
  *
  * For each Ready: `await storage.save(rd)`, then send, apply and advance. Several calls may be under way: they become durable in
  * order and share writes.
@@ -75,6 +76,8 @@ export class DurableStorage implements Storage {
   readonly dir: string;
   /** Nothing was ever saved here: start a node, do not restart one. */
   readonly isNew: boolean;
+  /** A random name that tells this log from others, also from a former one of this member: for the transport's option. */
+  readonly incarnation: string;
   /** For states of applications that are streamed, not held in memory. */
   readonly snapshots: SnapshotFiles;
   private readonly wal: Wal;
@@ -96,10 +99,11 @@ export class DurableStorage implements Storage {
     dir: string,
     wal: Wal,
     snapshots: SnapshotFiles,
-    found: { readonly snapshot: Snapshot; readonly content: WalContent | undefined },
+    found: { readonly snapshot: Snapshot; readonly content: WalContent | undefined; readonly incarnation: string },
     options: DurableStorageOptions,
   ) {
     this.dir = dir;
+    this.incarnation = found.incarnation;
     this.wal = wal;
     this.snapshots = snapshots;
     this.keepSnapshots = Math.max(1, options.keepSnapshots ?? KEPT_FILES);
@@ -138,7 +142,7 @@ export class DurableStorage implements Storage {
     }
   }
 
-  private static async begin({ dir, walDir, snapshots, options }: Opening): Promise<DurableStorage> {
+  private static async begin({ fs, dir, walDir, snapshots, options }: Opening): Promise<DurableStorage> {
     const names = await snapshots.names();
     if (names.length > 0) {
       throw new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${walDir}, and ${names.length} snapshots beside it`);
@@ -146,7 +150,9 @@ export class DurableStorage implements Storage {
     const wal = await Wal.create(walDir, options);
     try {
       await snapshots.prepare();
-      return new DurableStorage(dir, wal, snapshots, { snapshot: emptySnapshot(), content: undefined }, options);
+      const incarnation = await incarnationOf(fs, dir, true);
+      const found = { snapshot: emptySnapshot(), content: undefined, incarnation };
+      return new DurableStorage(dir, wal, snapshots, found, options);
     } catch (error) {
       await wal.close().catch(() => {});
       throw error;
@@ -166,7 +172,8 @@ export class DurableStorage implements Storage {
       await snapshots.prepare();
       await snapshots.setAside(broken);
       await warnOfSnapshotsAbove(wal.lastIndex, opening);
-      return new DurableStorage(dir, wal, snapshots, { snapshot, content }, options);
+      const incarnation = await incarnationOf(fs, dir, false);
+      return new DurableStorage(dir, wal, snapshots, { snapshot, content, incarnation }, options);
     } catch (error) {
       await wal.close().catch(() => {});
       throw error;

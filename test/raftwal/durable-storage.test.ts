@@ -32,7 +32,7 @@ describe('DurableStorage', () => {
     expect(storage.isNew).to.equal(true);
     await storage.save({ hardState: state(1, 1n, 0) });
     await storage.close();
-    expect(readdirSync(dir).sort()).to.deep.equal(['snap', 'wal', 'wal.mark']);
+    expect(readdirSync(dir).sort()).to.deep.equal(['incarnation', 'snap', 'wal', 'wal.mark']);
     const again = await open(dir);
     expect(again.isNew).to.equal(false);
     await again.close();

@@ -48,13 +48,13 @@ describe('power cuts', function () {
     }
   });
 
-  /** The first such call after the first 40 calls fails so. */
+  /** The first such call after the first 60 calls fails so: those are the first start's, which is to succeed. */
   const once = (op: Call['op'], fault: Fault): (() => FaultAt) => {
     return () => {
       let calls = 0;
       let armed = true;
       return (call) => {
-        if (++calls <= 40 || !armed || call.op !== op) return undefined;
+        if (++calls <= 60 || !armed || call.op !== op) return undefined;
         armed = false;
         return fault;
       };

@@ -1,12 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readIdentity } from '@raft-ts/raftexample/internal';
+import { keptFounders } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
 
-describe('raftexample: the files beside a log, call by call', () => {
+describe('raftexample: the founders beside a log, call by call', () => {
   let dir: string;
 
   beforeEach(() => {
@@ -17,26 +17,18 @@ describe('raftexample: the files beside a log, call by call', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  it('a name that cannot be read is not drawn anew', async () => {
-    await readIdentity(dir, true, [1n]);
+  it('what cannot be read does not pass for missing', async () => {
+    await keptFounders(dir, true, [1n]);
     const failure = Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'read' });
     const fails = (): Promise<never> => Promise.reject(failure);
     replaceBuiltin(promises, 'readFile', () => fails);
-    const error = await readIdentity(dir, false, [1n]).catch((reason: unknown) => reason);
+    const error = await keptFounders(dir, false, [1n]).catch((reason: unknown) => reason);
     expect((error as Error).cause).to.equal(failure);
     restoreBuiltins();
-    expect(readdirSync(dir).sort()).to.deep.equal(['founders', 'incarnation']);
+    expect(readdirSync(dir)).to.deep.equal(['founders']);
   });
 
-  it('a name that nobody drew is not taken over', async () => {
-    await readIdentity(dir, true, [1n]);
-    writeFileSync(join(dir, 'incarnation'), 'me\n');
-    const { incarnation } = await readIdentity(dir, false, [1n]);
-    expect(incarnation).to.match(/^[0-9a-f-]{36}$/u);
-    expect(readFileSync(join(dir, 'incarnation'), 'utf8')).to.equal(`${incarnation}\n`);
-  });
-
-  it('each has its name once it is durable, and the name is durable before it is used', async () => {
+  it('the file has its name once it is durable, and the name is durable before it is used', async () => {
     const calls: string[] = [];
     replaceBuiltin(promises, 'writeFile', (real) => (file, data, options) => {
       calls.push(`write ${(file as string).split('/').at(-1)} ${JSON.stringify(options)}`);
@@ -59,13 +51,12 @@ describe('raftexample: the files beside a log, call by call', () => {
         },
       } as typeof handle;
     });
-    await readIdentity(dir, true, [1n, 2n]);
-    const kept = (name: string): string[] => [
-      `write ${name}.tmp {"mode":384,"flush":true}`,
-      `rename ${name}.tmp ${name}`,
+    await keptFounders(dir, true, [1n, 2n]);
+    expect(calls).to.deep.equal([
+      'write founders.tmp {"mode":384,"flush":true}',
+      'rename founders.tmp founders',
       'sync folder',
       'close',
-    ];
-    expect(calls).to.deep.equal([...kept('incarnation'), ...kept('founders')]);
+    ]);
   });
 });
