@@ -141,6 +141,9 @@ describe('the survey of a message', () => {
     for (const hex of ['0801', '7801', '7200', '4a00']) {
       expect(refusal(() => finish(proto.surveyMessage(repeated(hex, 1025), 64)))).to.equal('limit');
     }
+    const snapshotOf = (fields: number): Uint8Array => field(0x4a, repeated('0a00', fields));
+    expect(refusal(() => finish(proto.surveyMessage(snapshotOf(1024), 64)))).to.equal(undefined);
+    expect(refusal(() => finish(proto.surveyMessage(snapshotOf(1025), 64)))).to.equal('limit');
     expect(finish(proto.surveyMessage(repeated('3a00', million), 65_536)).value.entries).to.equal(million);
     expect(refusal(() => finish(proto.surveyMessage(repeated('3a00', million + 1), 65_536)))).to.equal('limit');
   });

@@ -268,4 +268,21 @@ describe('raftexample: three processes that keep their logs', function () {
       /^raftexample: the log in file\/member-1: cannot make file\/member-1: ENOTDIR: not a directory; choose .* \[ERR_RAFT_WAL_IO\]$/u,
     );
   });
+
+  it('one that may open no more files ends in one line when it makes a snapshot, and goes on once it may', async function () {
+    // Only Linux lets the limit of a process that runs be changed.
+    if (process.platform !== 'linux') this.skip();
+    const flags = [...FLAGS, '--snapshot-every', '20'];
+    const own = await freePeers(1);
+    const one = programs.member(1, own, ...flags);
+    await commitOn([one], 1);
+    await promisify(execFile)('prlimit', ['--pid', String(one.process.pid), '--nofile=1:']);
+    expect(await one.exit()).to.deep.equal({ code: 4, signal: null });
+    expect(one.errors).to.have.length(1);
+    expect(one.errors[0]).to.match(
+      /^raftexample: the log in data\/member-1: cannot open \S+: EMFILE: too many open files; .*raise the limit .*\[ERR_RAFT_WAL_IO\]$/u,
+    );
+    const again = programs.member(1, own, ...flags);
+    await again.until('what was committed, and more', () => lastIndex(again) > lastIndex(one));
+  });
 });

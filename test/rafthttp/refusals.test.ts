@@ -1,9 +1,21 @@
 import type { NodeId } from '@raft-ts/proto';
 import { MessageType } from '@raft-ts/proto';
 import type { Removal } from '@raft-ts/rafthttp';
-import { Header, STATEMENT_MS, Standing } from '@raft-ts/rafthttp/internal';
+import { Header, LOG_BUDGET, STATEMENT_MS, Standing } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { CLUSTER, eventually, message, newTransport, Recorder, startServer, stopAll } from './members.js';
+import {
+  CLUSTER,
+  eventually,
+  exchangeRaw,
+  message,
+  newTransport,
+  post,
+  Recorder,
+  requestHead,
+  startMember,
+  startServer,
+  stopAll,
+} from './members.js';
 
 const ofCluster = { [Header.version]: '3.7.1', [Header.clusterId]: CLUSTER.toString(16) };
 
@@ -75,6 +87,38 @@ describe('403 and 410', () => {
     const transport = newTransport(1n, receiver, { newLog: false });
     transport.addPeer(2n, [liar.url]);
     await eventually('many', () => liar.asked('GET') >= 50);
+    transport.addPeer(3n, [honest.url]);
+    const told = (): string[] =>
+      receiver.log.filter((line) => line.startsWith('warn a peer says that this member was removed'));
+    await eventually('the true one is told', () => told().length > 0);
+    expect(told()).to.have.length(1);
+    expect(told()[0]).to.include('"remote-peer-id":"3"');
+  });
+
+  it('whatever others provoke in the names of members, what a true one says is told', async () => {
+    const { receiver, transport, listener } = await startMember(1n, { newLog: false });
+    const names = { [Header.incarnation]: 'forged', [Header.run]: 'forged' };
+    const b = await startMember(2n, { incarnation: 'log-of-2' });
+    transport.addPeer(2n, [b.listener.url]);
+    b.transport.addPeer(1n, [listener.url]);
+    await eventually('1 has met 2', () => b.receiver.log.some((line) => line.includes('established')));
+    const honest = await startRefusing(410);
+    const flood = async (round: number): Promise<void> => {
+      for (const from of [2n, 3n, 9n]) {
+        const { port } = listener.address;
+        const stream = (headers: Record<string, string>): string =>
+          requestHead('GET', '/raft/stream/message/1', from, { 'X-Raft-To': '1', ...headers });
+        await exchangeRaw(port, post(from, Buffer.alloc(0), names));
+        await exchangeRaw(port, post(from, Buffer.from([0xff]), { [Header.clusterId]: `7${round}` }));
+        await exchangeRaw(port, post(from, Buffer.from([0xff])));
+        await exchangeRaw(port, stream({ ...names, [Header.version]: `1.0.${round}` }));
+        await exchangeRaw(port, stream(names).replace('message/1', `message/${from}`));
+      }
+    };
+    for (let i = 0; i < 2 * LOG_BUDGET; i++) await flood(i);
+    const { length } = receiver.log.filter((line) => line.startsWith('warn'));
+    expect(length, 'the flood is told, but not each of it').to.be.within(LOG_BUDGET, 15 * LOG_BUDGET);
+
     transport.addPeer(3n, [honest.url]);
     const told = (): string[] =>
       receiver.log.filter((line) => line.startsWith('warn a peer says that this member was removed'));
