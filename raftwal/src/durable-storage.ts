@@ -145,7 +145,10 @@ export class DurableStorage implements Storage {
   private static async begin({ fs, dir, walDir, snapshots, options }: Opening): Promise<DurableStorage> {
     const names = await snapshots.names();
     if (names.length > 0) {
-      throw new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${walDir}, and ${names.length} snapshots beside it`);
+      throw new WalError(
+        ERR_WAL_NOT_FOUND,
+        `there is no log in ${walDir}, although snapshots lie beside it: put it back, or remove this member and add it anew`,
+      );
     }
     const wal = await Wal.create(walDir, options);
     try {

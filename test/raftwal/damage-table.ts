@@ -179,7 +179,7 @@ async function checkLost({ dir, path, from, offsets }: Log, bytes: Buffer, shelf
   ]) {
     const error = await refused(refusal(), 'ERR_RAFT_WAL_CORRUPT');
     expect(error).to.include({ file, offset: from, reason: 'lost' });
-    expect(error.message).to.include(`acknowledged up to byte ${offsets.at(-1)} of this file`);
+    expect(error.message).to.include(`acknowledged up to byte ${offsets.at(-1)} of this file; put back`);
   }
   await refused(repair(dir, { fs, cut: { file, offset: 8 } }), 'ERR_RAFT_WAL_INVALID');
   expect(shelf.read(path), 'nothing was changed').to.deep.equal(bytes);

@@ -66,9 +66,17 @@ const codes: Readonly<Record<Verdict, string>> = {
   lost: ERR_WAL_CORRUPT,
 };
 
+/** What to do about it, for people. docs/wal.md has the reasons. */
+const advice: Readonly<Record<Verdict, string>> = {
+  torn: 'raft-wal repair cuts it off',
+  undecided: 'decide whether to cut it (raft-wal repair --cut), or remove this member and add it anew',
+  corrupt: 'restore a backup, or remove this member and add it anew',
+  lost: 'put back what is missing, or remove this member and add it anew',
+};
+
 export function damageError(damage: Damage): WalError {
   const { verdict, file, offset, what, why } = damage;
-  return new WalError(codes[verdict], `${what}: ${why}`, { file, offset, reason: verdict });
+  return new WalError(codes[verdict], `${what}: ${why}; ${advice[verdict]}`, { file, offset, reason: verdict });
 }
 
 /** Everything that the verdict depends on. */
