@@ -1,8 +1,14 @@
+import { type EventEmitter, once } from 'node:events';
+import process from 'node:process';
+import { encodeMessage } from '@raft-ts/proto';
 import { MessageType, newMessage } from '@raft-ts/raft';
 import { HttpTransport, type LogFields } from '@raft-ts/rafthttp';
 import { expect } from 'chai';
+import { append, exchangeRaw, post, Recorder, startMember, stopAll } from './members.js';
 
 describe('rafthttp: what reaches the logger of the application', () => {
+  afterEach(stopAll);
+
   it('prints, and is cut, whoever has worded it', async () => {
     const heard = new Promise<LogFields>((resolve) => {
       const transport = new HttpTransport({
@@ -34,5 +40,31 @@ describe('rafthttp: what reaches the logger of the application', () => {
     const { error } = await heard;
     expect(error).to.match(/^Error: \\x1b\[2J\\u202e\\u009b\\nx+… and 1,048,\d+ more characters$/u);
     expect(String(error).length).to.be.lessThan(320);
+  });
+
+  it('may throw: whoever posted is answered', async () => {
+    const receiver = new Recorder();
+    receiver.onProcess = () => {
+      throw new Error('the log is full');
+    };
+    const said: unknown[] = [];
+    const { listener } = await startMember(1n, {
+      receiver,
+      logger: {
+        debug: () => undefined,
+        info: () => undefined,
+        warn: () => {
+          throw new Error('the disk of the log is full');
+        },
+        error: (text, { error }) => said.push([text, error]),
+      },
+    });
+    const answer = exchangeRaw(listener.address.port, post(2n, encodeMessage(append(2n, 1n, 4))));
+    const over = new AbortController();
+    const left = once(process as EventEmitter, 'unhandledRejection', { signal: over.signal }).catch(() => []);
+    const first = await Promise.race([answer.then(({ status, body }) => `${status} ${body}`), left]);
+    over.abort();
+    expect(first).to.equal('500 internal server error\n');
+    expect(said).to.deep.equal([['failed to answer a request', 'the disk of the log is full']]);
   });
 });

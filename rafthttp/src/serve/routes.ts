@@ -23,9 +23,8 @@ export function createRouter(owner: RoutesOwner): Router {
     greet(owner.ctx, res);
     next();
   });
-  router.all('/raft', (req, res) => {
-    void answerPost(owner, req, res);
-  });
+  // Each gives its promise back: what it throws, which may be the application's logger's, is answered, and ends nothing.
+  router.all('/raft', (req, res) => answerPost(owner, req, res));
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
   router.all('/raft/probing', (req, res) => {
