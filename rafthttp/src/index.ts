@@ -9,6 +9,14 @@
  *                                                         each: checked by Gateway, then receiver.process
  * ```
  */
+export {
+  ERR_LISTEN,
+  ERR_OPTIONAL_PEER,
+  ERR_PEER_URL,
+  ERR_SNAPSHOT_BODY,
+  ERR_TLS,
+  ERR_TRANSPORT_OPTIONS,
+} from './base/errors.js';
 export { defaultTimings, type TransportTimings } from './base/limits.js';
 export type { LogFields, TransportLogger } from './base/logger.js';
 export type { Removal } from './member/standing.js';

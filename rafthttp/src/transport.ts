@@ -3,6 +3,7 @@ import { checkId, checkList, checkRecord, messageFault, refuseFault } from '@raf
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
+import { describeError, ERR_LISTEN, ERR_SNAPSHOT_BODY, ERR_TRANSPORT_OPTIONS } from './base/errors.js';
 import {
   commonHeaders,
   formatFounders,
@@ -165,7 +166,7 @@ export class HttpTransport implements Transport {
   async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
     if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
       closeBody(body);
-      throw new RaftError('ERR_RAFT_SNAPSHOT_BODY', 'only a MsgSnap has a body', { reason: 'message' });
+      throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap has a body', { reason: 'message' });
     }
     const target = this.find(message.to);
     if (target !== undefined) return target.sendSnapshot(message, body);
@@ -287,14 +288,13 @@ export class HttpTransport implements Transport {
    */
   async serve(options: ListenOptions): Promise<Listener> {
     checkRecord('options', options);
-    if (this.stopped !== undefined)
-      throw new RaftError('ERR_RAFT_LISTEN', 'the transport has stopped', { reason: 'stopped' });
+    if (this.stopped !== undefined) throw new RaftError(ERR_LISTEN, 'the transport has stopped', { reason: 'stopped' });
     const listener = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
     this.listeners.add(listener);
     // Not before: another process that runs at this address may be using the folder. No snapshot is stored earlier.
     await this.snapshots?.clean().catch((error: unknown) => {
       this.ctx.logger.warn('failed to remove the remains of snapshots; the next one tries again', {
-        error: String(error),
+        error: describeError(error),
       });
     });
     // It may have been stopped while the address was being taken.
@@ -341,7 +341,7 @@ export class HttpTransport implements Transport {
     try {
       call();
     } catch (error) {
-      this.ctx.logger.error(`${name} threw`, { error: String(error) });
+      this.ctx.logger.error(`${name} threw`, { error: describeError(error) });
     }
   }
 
@@ -358,13 +358,13 @@ function checkMember(id: NodeId, urls: readonly string[]): void {
 
 function checkOptionId(name: string, id: bigint, min: bigint): void {
   if (typeof id === 'bigint' && id >= min && id < 2n ** 64n) return;
-  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `${name} must be from ${min} to 2^64 - 1, not ${String(id)}`);
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, `${name} must be from ${min} to 2^64 - 1, not ${String(id)}`);
 }
 
 function connectionLimit(option: number | undefined, logger: TransportLogger): number {
   if (option !== undefined && !(Number.isSafeInteger(option) && option >= MIN_CONNECTIONS)) {
     const text = `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`;
-    throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', text);
+    throw new RaftError(ERR_TRANSPORT_OPTIONS, text);
   }
   const files = openFilesLimit();
   const { connections, isLow } = connectionsWithin(option, files);
@@ -377,19 +377,19 @@ function connectionLimit(option: number | undefined, logger: TransportLogger): n
 
 function busyPollOf(option = 0): number {
   if (option >= 0 && option <= MAX_BUSY_POLL_MS) return option;
-  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
 }
 
 function foundersOf(ids: readonly NodeId[]): string {
   for (const id of ids) checkOptionId('founders', id, 1n);
   const text = formatFounders(ids);
   if (parseFounders(text) !== undefined) return text;
-  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {
   if (option === false) return undefined;
   const incarnation = option ?? crypto.randomUUID();
   if (isIncarnation(incarnation)) return incarnation;
-  throw new RaftError('ERR_RAFT_TRANSPORT_OPTIONS', 'an incarnation is visible ASCII of 1 to 128 characters');
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, 'an incarnation is visible ASCII of 1 to 128 characters');
 }

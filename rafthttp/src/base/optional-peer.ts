@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { RaftError } from '@raft-ts/proto';
+import { ERR_OPTIONAL_PEER } from './errors.js';
 
 const require = createRequire(import.meta.url);
 
@@ -12,7 +13,7 @@ export function loadOptionalPeer(name: 'prom-client' | 'selfsigned', what: strin
   try {
     return require(name);
   } catch (cause) {
-    throw new RaftError('ERR_RAFT_OPTIONAL_PEER', `${what} needs the package ${name}: npm install ${name}`, {
+    throw new RaftError(ERR_OPTIONAL_PEER, `${what} needs the package ${name}: npm install ${name}`, {
       reason: name,
       cause,
     });

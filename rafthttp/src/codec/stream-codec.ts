@@ -8,6 +8,7 @@ import {
   RaftError,
   surveyMessage,
 } from '@raft-ts/proto';
+import { ERR_STREAM, hasCode } from '../base/errors.js';
 import { SURVEY_FROM_BYTES } from '../base/limits.js';
 import { readPosition } from './big-endian.js';
 import type { ByteQueue, Run } from './byte-queue.js';
@@ -39,7 +40,7 @@ export interface StreamDecoder {
 export type StreamFault = 'limit' | 'type' | 'malformed' | 'refused' | 'cut';
 
 export function streamError(reason: StreamFault, message: string, cause?: unknown): RaftError {
-  return new RaftError('ERR_RAFT_STREAM', message, { reason, cause });
+  return new RaftError(ERR_STREAM, message, { reason, cause });
 }
 
 /** Keeps a silent stream alive. Raft's own heartbeats always have a sender. */
@@ -69,7 +70,8 @@ export function decodeWith<T>(decode: Decode<T>, { bytes, start, end }: Run): T 
   try {
     return decode(bytes, start, end);
   } catch (error) {
-    if (error instanceof RaftError && error.code === 'ERR_RAFT_STREAM') throw error;
+    if (hasCode(error, ERR_STREAM)) throw error;
+    // With the error's name: the text is part of answers.
     throw streamError('malformed', `rafthttp: cannot decode a record: ${String(error)}`, error);
   }
 }

@@ -1,5 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
-import { describeError } from '../base/describe-error.js';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import {
   MAX_ADDRESSES,

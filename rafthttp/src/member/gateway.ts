@@ -1,4 +1,3 @@
-import { types } from 'node:util';
 import {
   isLocalMessage,
   LOCAL_APPEND_THREAD,
@@ -10,6 +9,7 @@ import {
   type NodeId,
 } from '@raft-ts/proto';
 import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
+import { describeError } from '../base/errors.js';
 import {
   MAX_METADATA_BYTES,
   MAX_PROPOSAL_ENTRIES,
@@ -106,7 +106,7 @@ export class Gateway {
   }
 
   private failed(call: string, error: unknown): void {
-    this.logger.error('the receiver of a transport threw', { call, error: String(error) });
+    this.logger.error('the receiver of a transport threw', { call, error: describeError(error) });
   }
 }
 
@@ -139,11 +139,6 @@ function memberCount({ snapshot }: Message): number {
 /** Ids that no member has: those of no one, and of the threads that members have of their own. */
 function isNobody(id: NodeId): boolean {
   return id === NONE || id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
-}
-
-/** Is this what a receiver throws at a message that no correct member sends? */
-export function isInvalidMessage(error: unknown): boolean {
-  return types.isNativeError(error) && 'code' in error && error.code === 'ERR_RAFT_MESSAGE_INVALID';
 }
 
 function isForwarded(type: MessageType): boolean {

@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { types } from 'node:util';
+import { hasCode } from '../base/errors.js';
 import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../base/limits.js';
 import { byTimer, type Schedule } from '../base/schedule.js';
 
@@ -181,7 +181,7 @@ function isWanted(family: number, { family: wanted = 0 }: LookupOptions): boolea
 }
 
 function isTemporary(error: unknown): boolean {
-  return types.isNativeError(error) && 'code' in error && error.code === 'EAI_AGAIN';
+  return hasCode(error, 'EAI_AGAIN');
 }
 
 function nameError(code: string, message: string): NodeJS.ErrnoException {

@@ -1,4 +1,5 @@
 import { type Message, MessageType, type NodeId } from '@raft-ts/proto';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { MAX_PROCESSING, MAX_PROCESSING_BYTES, MAX_PROCESSING_PROPOSALS } from '../base/limits.js';
 import type { TransportLogger } from '../base/logger.js';
@@ -65,7 +66,7 @@ export class Inbox {
   }
 
   private refused(error: unknown): void {
-    this.logger.debug('failed to process Raft message', { ...this.fields(), error: String(error) });
+    this.logger.debug('failed to process Raft message', { ...this.fields(), error: describeError(error) });
   }
 
   private fields(): Record<string, string> {

@@ -1,6 +1,5 @@
 import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
 import { withDeadline } from '../base/deadline.js';
-import { describeError } from '../base/describe-error.js';
 import { formatId } from '../base/headers.js';
 import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '../base/limits.js';
 import type { TransportContext } from '../member/context.js';
@@ -74,7 +73,7 @@ export class Pipeline {
       if (isAppend) stats?.failed();
       if (!this.stopping.signal.aborted) {
         picker.unreachable(url);
-        status.deactivate({ action: 'write', source: 'pipeline', error: describeError(error) });
+        status.deactivate({ action: 'write', source: 'pipeline', error });
         gateway.reportUnreachable(message.to);
       }
       gateway.reportLost(message);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { withDeadline } from '../base/deadline.js';
-import { describeError } from '../base/describe-error.js';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { CLOCK_DRIFT_MS } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';

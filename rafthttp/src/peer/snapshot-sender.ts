@@ -2,7 +2,7 @@ import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message, NodeId } from '@raft-ts/proto';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
-import { describeError } from '../base/describe-error.js';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';
@@ -65,7 +65,7 @@ export class SnapshotSender {
       logger.warn('failed to send database snapshot', { ...fields, error: describeError(error) });
       if (!this.stopping.signal.aborted) {
         this.picker.unreachable(url);
-        this.status.deactivate({ action: 'post', source: 'sendMsgSnap', error: describeError(error) });
+        this.status.deactivate({ action: 'post', source: 'sendMsgSnap', error });
         gateway.reportUnreachable(id);
       }
       gateway.reportSnapshot(id, 'failure');

@@ -1,5 +1,5 @@
 import type { NodeId } from '@raft-ts/proto';
-import { describeError } from '../base/describe-error.js';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import type { TransportLogger } from '../base/logger.js';
 import type { TransportMetrics } from '../stats/metrics.js';

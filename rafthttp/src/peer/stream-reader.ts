@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { withDeadline } from '../base/deadline.js';
-import { describeError } from '../base/describe-error.js';
 import { formatId, Header, headerOf, incarnationIn } from '../base/headers.js';
 import { supportsStreams } from '../base/version.js';
 import { isLinkHeartbeat } from '../codec/stream-codec.js';
@@ -80,7 +79,7 @@ export class StreamReader {
       if (this.stopping.signal.aborted) return undefined;
       picker.unreachable(url);
       if (error instanceof UnsupportedStream) this.ctx.logger.debug(error.message, this.fields());
-      else status.deactivate({ action: 'dial', source: this.row.source, error: describeError(error) });
+      else status.deactivate({ action: 'dial', source: this.row.source, error });
       return undefined;
     }
   }
@@ -112,7 +111,7 @@ export class StreamReader {
     const error = await this.drain(stream);
     if (this.stopping.signal.aborted) return;
     if (error !== undefined) {
-      this.owner.status.deactivate({ action: 'read', source: this.row.source, error: describeError(error) });
+      this.owner.status.deactivate({ action: 'read', source: this.row.source, error });
     }
     this.ctx.logger.warn('lost TCP streaming connection with remote peer', this.fields());
   }

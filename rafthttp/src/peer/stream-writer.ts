@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
+import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { EARLY_WRITE_LENGTH, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from '../base/limits.js';
 import { linkHeartbeat, type StreamEncoder } from '../codec/stream-codec.js';
@@ -158,7 +159,7 @@ export class StreamWriter {
         this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
       } catch (error) {
         this.ctx.metrics?.sendFailed(formatId(this.peer));
-        this.log('error', 'failed to encode Raft message', String(error));
+        this.log('error', 'failed to encode Raft message', describeError(error));
         this.ctx.gateway.reportUnreachable(this.peer);
       }
     }
@@ -194,7 +195,7 @@ export class StreamWriter {
     connection.response.destroy();
     this.status.deactivate({ action, source: this.row.source, error });
     this.ctx.metrics?.sendFailed(formatId(this.peer));
-    this.log('warn', 'lost TCP streaming connection with remote peer', String(error));
+    this.log('warn', 'lost TCP streaming connection with remote peer', describeError(error));
     if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
   }
 

@@ -1,4 +1,5 @@
 import { RaftError } from '@raft-ts/proto';
+import { ERR_PEER_URL } from '../base/errors.js';
 import { MAX_SOCKET_PATH_BYTES } from '../base/limits.js';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
@@ -13,7 +14,7 @@ const local = /^unix:\/\/(\/?[^\s?#@]+)$/iu;
  * @param tls may it be dialled with TLS?
  */
 export function parsePeerUrls(urls: readonly string[], tls: boolean = true): string[] {
-  if (urls.length === 0) throw new RaftError('ERR_RAFT_PEER_URL', 'a member needs at least one URL');
+  if (urls.length === 0) throw new RaftError(ERR_PEER_URL, 'a member needs at least one URL');
   return urls.map((text) => parsePeerUrl(text, tls)).sort();
 }
 
@@ -21,16 +22,16 @@ function parsePeerUrl(text: string, tls: boolean): string {
   const [, socketPath] = local.exec(text) ?? [];
   if (socketPath !== undefined) {
     const fault = socketPathFault(socketPath);
-    if (fault !== undefined) throw new RaftError('ERR_RAFT_PEER_URL', `'${text}': ${fault}`, { reason: 'too-long' });
+    if (fault !== undefined) throw new RaftError(ERR_PEER_URL, `'${text}': ${fault}`, { reason: 'too-long' });
     return text;
   }
   // URL accepts much that is no member's address, and drops a port that is the scheme's own.
   const [, url, scheme = ''] = network.exec(text) ?? [];
   if (url === undefined || !isUrl(url)) {
-    throw new RaftError('ERR_RAFT_PEER_URL', `a member's URL is http://HOST:PORT, not '${text}'`);
+    throw new RaftError(ERR_PEER_URL, `a member's URL is http://HOST:PORT, not '${text}'`);
   }
   if (scheme.toLowerCase() === 'https' && !tls) {
-    throw new RaftError('ERR_RAFT_PEER_URL', `'${text}' needs certificates: the option tls`, { reason: 'no-tls' });
+    throw new RaftError(ERR_PEER_URL, `'${text}' needs certificates: the option tls`, { reason: 'no-tls' });
   }
   return url;
 }

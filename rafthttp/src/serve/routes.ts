@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MessageType } from '@raft-ts/proto';
 import { Router } from 'express';
+import { describeError, isInvalidMessage } from '../base/errors.js';
 import { formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
-import { isInvalidMessage } from '../member/gateway.js';
 import { isStreamKind } from '../peer/stream-kind.js';
 import { answer, answerJson, greet, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
@@ -79,7 +79,7 @@ function answerFailure(
   type: MessageType,
   error: unknown,
 ): void {
-  const fields = { 'local-member-id': formatId(ctx.id), error: String(error) };
+  const fields = { 'local-member-id': formatId(ctx.id), error: describeError(error) };
   // A proposal without a leader is refused every time; that is nothing to warn of.
   if (type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
   else ctx.warnings.warn('failed to process Raft message', fields);

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerOptions, ty
 import { type AddressInfo, createConnection } from 'node:net';
 import { RaftError } from '@raft-ts/proto';
 import express, { type Express, type NextFunction, type Router } from 'express';
-import { describeError } from '../base/describe-error.js';
+import { describeError, ERR_LISTEN, hasCode } from '../base/errors.js';
 import {
   CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,
@@ -46,7 +46,7 @@ export async function listen(ctx: ListenContext, router: Router, options: Listen
   );
   const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
   if (secure && ctx.tls === undefined) {
-    throw new RaftError('ERR_RAFT_LISTEN', 'TLS needs certificates: the option tls', { reason: 'no-tls' });
+    throw new RaftError(ERR_LISTEN, 'TLS needs certificates: the option tls', { reason: 'no-tls' });
   }
   const server =
     secure && ctx.tls !== undefined ? ctx.tls.createServer(serverOptions, app) : createServer(serverOptions, app);
@@ -76,7 +76,7 @@ function whereabouts(server: Server, secure: boolean): Pick<Listener, 'address' 
 function checkSocketPath(path: string): void {
   const fault = socketPathFault(path);
   if (fault === undefined) return;
-  throw new RaftError('ERR_RAFT_LISTEN', `cannot listen at ${path}: ${fault}`, { reason: 'too-long' });
+  throw new RaftError(ERR_LISTEN, `cannot listen at ${path}: ${fault}`, { reason: 'too-long' });
 }
 
 /** A process that was killed leaves its socket's file, at which nobody answers any more. */
@@ -87,7 +87,7 @@ async function removeAbandoned(path: string): Promise<void> {
   try {
     await once(socket, 'connect');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ECONNREFUSED') await rm(path, { force: true });
+    if (hasCode(error, 'ECONNREFUSED')) await rm(path, { force: true });
   } finally {
     socket.destroy();
   }
@@ -113,7 +113,7 @@ function bind(server: Server, options: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const message = `cannot listen at ${where}: ${describeError(error)}`;
-      reject(new RaftError('ERR_RAFT_LISTEN', message, { reason: error.code ?? 'unknown', cause: error }));
+      reject(new RaftError(ERR_LISTEN, message, { reason: error.code ?? 'unknown', cause: error }));
     });
     const place = 'path' in options ? { path: options.path } : { host: options.host, port: options.port };
     server.listen(place, () => {

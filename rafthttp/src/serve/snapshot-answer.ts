@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describeError, describeErrorInLine, isInvalidMessage } from '../base/errors.js';
 import { formatId, Header } from '../base/headers.js';
-import { isInvalidMessage } from '../member/gateway.js';
-import { errorText, type ReceivedSnapshot, RefusedSnapshot } from '../snapshot/incoming.js';
+import { type ReceivedSnapshot, RefusedSnapshot } from '../snapshot/incoming.js';
 import { answer, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
 import { learnFrom, refusePost } from './post-checks.js';
@@ -40,9 +40,12 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
     // Otherwise it would be found later, as the body of a snapshot that raft has taken.
     await received.discard();
     ctx.metrics?.snapshotReceiveFailed(from);
-    ctx.warnings.warn('failed to process Raft message', { 'local-member-id': formatId(ctx.id), error: String(error) });
+    ctx.warnings.warn('failed to process Raft message', {
+      'local-member-id': formatId(ctx.id),
+      error: describeError(error),
+    });
     if (isInvalidMessage(error)) return answer(req, res, 400, 'invalid raft message');
-    return answer(req, res, 500, `failed to process raft message (${errorText(error)})`);
+    return answer(req, res, 500, `failed to process raft message (${describeErrorInLine(error)})`);
   }
   ctx.metrics?.snapshotReceived(from, (performance.now() - began) / 1000);
   res.statusCode = 204;

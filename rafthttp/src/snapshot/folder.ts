@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
+import { ERR_SNAPSHOT_BODY } from '../base/errors.js';
 import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
 import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
 import type { SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
@@ -209,5 +210,5 @@ async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 function bodyError(reason: string, message: string): RaftError {
-  return new RaftError('ERR_RAFT_SNAPSHOT_BODY', message, { reason });
+  return new RaftError(ERR_SNAPSHOT_BODY, message, { reason });
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Message, NodeId } from '@raft-ts/proto';
-import { describeError } from '../base/describe-error.js';
+import { describeError, describeErrorInLine } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import {
   MAX_INCOMING_SNAPSHOTS,
@@ -151,7 +151,7 @@ export class IncomingSnapshots {
     try {
       await sink.abort();
     } catch (error) {
-      const fields = { ...snapshotFields(message), error: errorText(error) };
+      const fields = { ...snapshotFields(message), error: describeError(error) };
       this.options.logger.warn('failed to delete the body of a refused snapshot; delete its file by hand', fields);
     }
   }
@@ -168,7 +168,7 @@ export class IncomingSnapshots {
       return { bytes, sink };
     } catch (error) {
       await sink.abort().catch(() => undefined);
-      const text = `${String(error)} after ${chunks.taken} bytes, of at most ${limit}`;
+      const text = `${describeError(error)} after ${chunks.taken} bytes, of at most ${limit}`;
       this.options.logger.warn('failed to save incoming database snapshot', { ...fields, error: text });
       throw error;
     }
@@ -210,7 +210,7 @@ async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; 
       if (done !== undefined) return done;
     }
   } catch (error) {
-    throw new RefusedSnapshot(400, `failed to decode raft message (${errorText(error)})`);
+    throw new RefusedSnapshot(400, `failed to decode raft message (${describeErrorInLine(error)})`);
   }
 }
 
@@ -223,7 +223,7 @@ function snapshotFields(message: Message): LogFields {
 }
 
 function saveFailed(error: unknown): RefusedSnapshot {
-  return new RefusedSnapshot(500, `failed to save KV snapshot (${errorText(error)})`);
+  return new RefusedSnapshot(500, `failed to save KV snapshot (${describeErrorInLine(error)})`);
 }
 
 function tooLarge(): RefusedSnapshot {
@@ -232,10 +232,4 @@ function tooLarge(): RefusedSnapshot {
 
 function noSpace(): RefusedSnapshot {
   return new RefusedSnapshot(507, 'no space for the snapshot');
-}
-
-/** One line: what a store throws may hold anything. */
-export function errorText(error: unknown): string {
-  const text = describeError(error);
-  return text.replace(/\s+/gu, ' ').slice(0, 200);
 }

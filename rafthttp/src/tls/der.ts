@@ -1,4 +1,5 @@
 import { RaftError } from '@raft-ts/proto';
+import { ERR_TLS } from '../base/errors.js';
 
 /** A value of DER: its tag, and where its content lies. */
 export interface Der {
@@ -57,5 +58,5 @@ export function integerOf(bytes: Uint8Array, value: Der): string {
 }
 
 export function malformed(what: string): RaftError {
-  return new RaftError('ERR_RAFT_TLS', `a certificate or revocation list cannot be read: ${what}`, { reason: 'crl' });
+  return new RaftError(ERR_TLS, `a certificate or revocation list cannot be read: ${what}`, { reason: 'crl' });
 }

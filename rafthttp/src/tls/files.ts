@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, rootCertificates, type SecureContextOptions } from 'node:tls';
 import { RaftError } from '@raft-ts/proto';
-import { describeError } from '../base/describe-error.js';
+import { describeError, ERR_TLS } from '../base/errors.js';
 import { MAX_TLS_FILE_BYTES, TLS_FILES_CHECK_MS } from '../base/limits.js';
 import type { TransportLogger } from '../base/logger.js';
 import { parseRevocationLists } from './crl.js';
@@ -74,7 +74,7 @@ function load(options: TlsOptions): TlsMaterial {
     createSecureContext(server);
     createSecureContext(client);
   } catch (cause) {
-    throw new RaftError('ERR_RAFT_TLS', `certificate and key cannot be used: ${describeError(cause)}`, {
+    throw new RaftError(ERR_TLS, `certificate and key cannot be used: ${describeError(cause)}`, {
       reason: 'files',
       cause,
     });
@@ -108,7 +108,7 @@ function read(path: string): Buffer {
     if (statSync(path).size > MAX_TLS_FILE_BYTES) throw new Error('it is too long');
     return readFileSync(path);
   } catch (cause) {
-    throw new RaftError('ERR_RAFT_TLS', `cannot read ${path}: ${describeError(cause)}`, { reason: 'files', cause });
+    throw new RaftError(ERR_TLS, `cannot read ${path}: ${describeError(cause)}`, { reason: 'files', cause });
   }
 }
 

@@ -2,6 +2,7 @@ import { access, mkdir, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { RaftError } from '@raft-ts/proto';
+import { ERR_TLS } from '../base/errors.js';
 import { loadOptionalPeer } from '../base/optional-peer.js';
 import type { TlsOptions } from './options.js';
 
@@ -28,7 +29,7 @@ interface SelfSigned {
  */
 export async function selfSigned({ folder, hosts, validityDays = 365 }: SelfSignedOptions): Promise<TlsOptions> {
   if (hosts.length === 0 || !(validityDays > 0)) {
-    throw new RaftError('ERR_RAFT_TLS', 'a certificate needs hosts and days', { reason: 'options' });
+    throw new RaftError(ERR_TLS, 'a certificate needs hosts and days', { reason: 'options' });
   }
   const certFile = join(folder, 'cert.pem');
   const keyFile = join(folder, 'key.pem');

@@ -5,7 +5,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { checkServerIdentity, type PeerCertificate, type SecureContextOptions, TLSSocket } from 'node:tls';
 import { type NodeId, RaftError } from '@raft-ts/proto';
-import { describeError } from '../base/describe-error.js';
+import { describeError, ERR_TLS } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { HANDSHAKE_TIMEOUT_MS } from '../base/limits.js';
 import type { TransportLogger } from '../base/logger.js';
@@ -188,7 +188,7 @@ class PeerAgent extends HttpsAgent {
 
 function checkOptions(options: TlsOptions): void {
   const refuse = (message: string): never => {
-    throw new RaftError('ERR_RAFT_TLS', message, { reason: 'options' });
+    throw new RaftError(ERR_TLS, message, { reason: 'options' });
   };
   const { allowedCns, allowedHostnames, clientCertFile, clientKeyFile, trustedCaFile, clientCertAuth } = options;
   if (allowedCns !== undefined && allowedHostnames !== undefined) {
