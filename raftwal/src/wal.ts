@@ -30,8 +30,8 @@ export class Wal {
   readonly dir: string;
   private readonly fs: Fs;
   private readonly options: WalOpenOptions;
-  /** Files that this object has open, and locked, in order. The last one is written. */
-  private readonly held: OpenSegment[] = [];
+  /** Files that are open, and locked, in order, until there is a writer, which takes them over. */
+  private opened: OpenSegment[] = [];
   /** The lock of the whole log; undefined if it was opened read-only. */
   private readonly mark: LogMark | undefined;
   /** What the mark said before the files were listed. */
@@ -102,17 +102,17 @@ export class Wal {
 
   /** Opens and locks these files. */
   private async hold(names: readonly SegmentName[]): Promise<void> {
-    const { fs, dir, held, options } = this;
+    const { fs, dir, opened, options } = this;
     const write = options.readOnly !== true;
     for (const segment of names) {
       const file = await fs.open(join(dir, segment.name), write ? { write, writeThrough: true } : {});
-      held.push({ ...segment, file });
+      opened.push({ ...segment, file });
       if (write) await lockFile(file, segment.name, options.unsafeNoLock === true);
     }
   }
 
   private async checkIdentity(identity: Identity): Promise<void> {
-    const { name, file } = this.held[0] as OpenSegment;
+    const { name, file } = this.opened[0] as OpenSegment;
     const head = await readMetadata(file);
     // `readAll` says what is wrong with a head that cannot be read.
     if (head === undefined) return;
@@ -131,7 +131,7 @@ export class Wal {
 
   /** Names of the files that this object has open, in order. */
   get files(): readonly string[] {
-    return this.held.map(({ name }) => name);
+    return (this.writer?.segments ?? this.opened).map(({ name }) => name);
   }
 
   /**
@@ -143,12 +143,12 @@ export class Wal {
   async readAll(): Promise<WalContent> {
     if (this.phase !== 'unread') throw this.wrongPhase();
     this.phase = 'read';
-    const { fs, dir, held, options } = this;
+    const { fs, dir, opened, options } = this;
     const replay = new Replay(options.snapshot ?? fromTheStart);
-    const files = new Map(held.map(({ name, file }) => [name, file]));
-    const tail = await readLog({ fs, dir, segments: held, files, mark: this.markFound }, replay);
+    const files = new Map(opened.map(({ name, file }) => [name, file]));
+    const tail = await readLog({ fs, dir, segments: opened, files, mark: this.markFound }, replay);
     const { damage } = tail;
-    const { file, sequence } = held.at(-1) as OpenSegment;
+    const { file, sequence } = opened.at(-1) as OpenSegment;
     if (damage !== undefined) {
       const tolerated = damage.verdict === 'torn' && (options.readOnly === true || options.torn === 'repair');
       if (!tolerated) throw damageError(damage);
@@ -172,7 +172,8 @@ export class Wal {
 
   private startWriting(mark: LogMark, position: LogPosition): void {
     this.phase = 'read';
-    this.writer = new LogWriter(this.fs, this.dir, this.held, mark, position, this.options);
+    this.writer = new LogWriter(this.fs, this.dir, this.opened, mark, position, this.options);
+    this.opened = [];
   }
 
   /**
@@ -218,12 +219,7 @@ export class Wal {
    */
   async releaseTo(index: number): Promise<void> {
     checkPosition('index', index);
-    // A mark counts up to the commit: without it the next open would look for what is let go here.
-    await this.writing().sync();
-    const above = this.held.findIndex((segment) => segment.index >= index);
-    const keep = (above < 0 ? this.held.length : above) - 1;
-    if (keep <= 0) return;
-    await closeAll(this.held.splice(0, keep).map(({ file }) => file));
+    await this.writing().releaseTo(index);
   }
 
   /**
@@ -232,9 +228,10 @@ export class Wal {
    */
   async purge(keep = 5): Promise<string[]> {
     checkPosition('keep', keep);
-    this.writing().check();
+    const writer = this.writing();
+    writer.check();
     const { fs, dir } = this;
-    const first = (this.held[0] as OpenSegment).sequence;
+    const first = (writer.segments[0] as SegmentName).sequence;
     const all = await listSegments(fs, dir);
     const removed: string[] = [];
     for (const { name, sequence } of all.slice(0, Math.max(0, all.length - keep))) {
@@ -265,11 +262,11 @@ export class Wal {
   async close(): Promise<void> {
     if (this.phase === 'closed') return;
     await withCleanup(
-      async () => this.writer?.close(),
+      async () => this.writer?.finish(),
       async () => {
         this.phase = 'closed';
         await withCleanup(
-          () => closeAll(this.held.splice(0).map(({ file }) => file)),
+          () => this.closeFiles(),
           async () => this.mark?.close(),
         );
       },
@@ -279,8 +276,13 @@ export class Wal {
   /** Gives back what a failed opening took. */
   private async letGo(): Promise<void> {
     this.phase = 'closed';
-    await closeAll(this.held.splice(0).map(({ file }) => file)).catch(() => {});
+    await this.closeFiles().catch(() => {});
     await this.mark?.close();
+  }
+
+  private async closeFiles(): Promise<void> {
+    await closeAll(this.opened.splice(0).map(({ file }) => file));
+    await this.writer?.closeFiles();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
 import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from '../base/errors.js';
-import { type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
+import { closeAll, type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
 import { DEFAULT_SEGMENT_SIZE, type LogOptions } from '../base/options.js';
 import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
@@ -46,8 +46,8 @@ export interface LogPosition {
 const durable: Promise<void> = Promise.resolve();
 
 /**
- * Appends to a log. Records are encoded where they are saved; one write at a time carries them to the disk, and what is saved
- * during a write shares the next.
+ * Appends to a log, whose open files it owns. Records are encoded where they are saved; one write at a time carries them to the disk,
+ * and what is saved during a write shares the next.
  */
 export class LogWriter {
   /** Of the last entry or snapshot saved. */
@@ -57,7 +57,7 @@ export class LogWriter {
   private readonly options: LogOptions;
   private readonly now: () => number;
   private readonly segmentSize: number;
-  /** Shared with the `Wal`, which closes what is released. The last one is written. */
+  /** In order. The last one is written. */
   private readonly held: OpenSegment[];
   private readonly mark: LogMark;
   private readonly pipeline: FilePipeline;
@@ -76,10 +76,18 @@ export class LogWriter {
   private spare: RecordBuffer | undefined = undefined;
   private poison: WalError | undefined = undefined;
 
-  constructor(fs: Fs, dir: string, held: OpenSegment[], mark: LogMark, position: LogPosition, options: LogOptions) {
+  /** @param segments files that are open and locked, in order: the writer closes them */
+  constructor(
+    fs: Fs,
+    dir: string,
+    segments: readonly OpenSegment[],
+    mark: LogMark,
+    position: LogPosition,
+    options: LogOptions,
+  ) {
     this.fs = fs;
     this.dir = dir;
-    this.held = held;
+    this.held = [...segments];
     this.mark = mark;
     this.options = options;
     this.now = options.now ?? (() => performance.now());
@@ -89,9 +97,14 @@ export class LogWriter {
     this.lastIndex = position.lastIndex;
     this.state = position.hardState;
     this.metadata = position.metadata;
-    this.sequence = (held.at(-1) as OpenSegment).sequence;
+    this.sequence = (segments.at(-1) as OpenSegment).sequence;
     this.pipeline = new FilePipeline(fs, dir, this.segmentSize, options.logger);
     this.pipeline.prepare();
+  }
+
+  /** The files that are open, in order. */
+  get segments(): readonly SegmentName[] {
+    return this.held;
   }
 
   /** @throws WalError `ERR_RAFT_WAL_POISONED` once a write has failed */
@@ -164,8 +177,18 @@ export class LogWriter {
     await this.settled();
   }
 
-  /** Writes what is left, unless the log is poisoned, and ends. */
-  async close(): Promise<void> {
+  /** Closes and unlocks the files that hold nothing at or above `index` - 1. They stay on disk. */
+  async releaseTo(index: number): Promise<void> {
+    // A mark counts up to the commit: without it the next open would look for what is let go here.
+    await this.sync();
+    const above = this.held.findIndex((segment) => segment.index >= index);
+    const keep = (above < 0 ? this.held.length : above) - 1;
+    if (keep <= 0) return;
+    await closeAll(this.held.splice(0, keep).map(({ file }) => file));
+  }
+
+  /** Writes what is left, unless the log is poisoned. Nothing may be saved afterwards; `closeFiles` comes next. */
+  async finish(): Promise<void> {
     await withCleanup(
       async () => {
         if (this.poison === undefined) await this.sync();
@@ -175,6 +198,11 @@ export class LogWriter {
         await this.pipeline.close();
       },
     );
+  }
+
+  /** Closes and unlocks all files. */
+  async closeFiles(): Promise<void> {
+    await closeAll(this.held.splice(0).map(({ file }) => file));
   }
 
   private async settled(): Promise<void> {
