@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { printableLine } from '@raft-ts/proto';
 import type { NodeId } from '@raft-ts/raft';
 import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
+import { ExitCode } from './exit-codes.js';
 import { defaultData } from './flags.js';
 import { linesOf } from './lines.js';
 import { formatPeers } from './peers.js';
@@ -24,7 +25,7 @@ export function main(argv: readonly string[], stopping: AbortSignal): Promise<nu
 }
 
 async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promise<number> {
-  if (stopping.aborted) return 0;
+  if (stopping.aborted) return ExitCode.Done;
   const { peers } = options;
   const running = new Set<ChildProcess>();
   let killed = false;
@@ -52,9 +53,9 @@ async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promi
       say(`member ${id} ${cause}; ${running.size === 0 ? 'none is left' : `${running.size} still running`}`);
     }),
   );
-  if (!stopping.aborted) return 1;
+  if (!stopping.aborted) return ExitCode.Failed;
   say(killed ? 'stopped; some members had to be killed' : 'all members stopped');
-  return killed ? 1 : 0;
+  return killed ? ExitCode.Failed : ExitCode.Done;
 }
 
 /** The channel is never spoken on: a member ends when it closes, however this process came to its end. */

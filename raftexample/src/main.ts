@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { ExitCode } from './exit-codes.js';
 import { type MemberOptions, parseMemberFlags } from './flags.js';
 import { memberLog } from './log.js';
 import { runMember } from './member.js';
@@ -13,13 +14,13 @@ export function main(argv: readonly string[], stopping: AbortSignal): Promise<nu
 }
 
 async function run(options: MemberOptions, stopping: AbortSignal): Promise<number> {
-  if (stopping.aborted) return 0;
+  if (stopping.aborted) return ExitCode.Done;
   const log = memberLog(options.id, options.verbose);
   stopping.addEventListener('abort', () => {
     log.info(`stopping: ${String(stopping.reason)}`);
     setTimeout(() => {
       log.error(`not stopped after ${STOP_MS} ms`);
-      process.exit(1);
+      process.exit(ExitCode.Failed);
     }, STOP_MS).unref();
   });
   return runMember(options, stopping, log);

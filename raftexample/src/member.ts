@@ -14,6 +14,7 @@ import type { Transport } from '@raft-ts/raft/transport';
 import { HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
 import { raftConfig } from './config.js';
+import { ExitCode } from './exit-codes.js';
 import type { MemberOptions } from './flags.js';
 import { sayHello } from './hello.js';
 import { listenAddress } from './listen.js';
@@ -34,12 +35,6 @@ import { CommandError, UsageError } from './usage.js';
 
 /** All members of a cluster carry the same; a transport refuses messages of another. */
 const CLUSTER_ID = 0x1000n;
-/** The exit code of a member that the others refuse, or that was removed. */
-const REFUSED = 3;
-/** The exit code of a member that cannot carry out what its log holds. */
-const CANNOT_GO_ON = 4;
-/** The exit code of a process beside which another one runs with the same log, at the member's address. */
-const TWIN = 5;
 /** So many entries are applied in one turn of the event loop: each is a line, which takes a few microseconds. */
 const ENTRIES_PER_TURN = 1024;
 
@@ -136,11 +131,11 @@ function createTransport({ id, storage, node, membership, onRemoved, log }: Tran
 function verdict(id: NodeId, removal: Removal | undefined, membership: Membership, log: Logger): number {
   if (removal !== undefined) {
     log.error(describeRemoval(id, removal));
-    return removal.reason === 'twin' ? TWIN : REFUSED;
+    return removal.reason === 'twin' ? ExitCode.Twin : ExitCode.Refused;
   }
-  if (!membership.isRemoved(id)) return 0;
+  if (!membership.isRemoved(id)) return ExitCode.Done;
   log.error(`member ${id} was removed from the cluster, as its own log says, so this one ends`);
-  return REFUSED;
+  return ExitCode.Refused;
 }
 
 /** A member without a log begins with the cluster; one that has a log goes on from there, whatever its flags say. */
@@ -209,7 +204,7 @@ export async function handleReadys(
 /** A change of the membership that is beyond this implementation stands in the log: no restart helps. */
 function cannotGoOn(error: unknown): unknown {
   const beyondLimit = error instanceof RaftError && error.code === ERR_CONF_CHANGE_LIMIT;
-  return beyondLimit ? new CommandError(error.message, CANNOT_GO_ON) : error;
+  return beyondLimit ? new CommandError(error.message, ExitCode.BadLog) : error;
 }
 
 async function serve(transport: HttpTransport, listen: Address): Promise<void> {

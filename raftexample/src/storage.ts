@@ -2,11 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type ConfState, isEmptySnap, MemoryStorage, type NodeId, type Ready, type Storage } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
+import { ExitCode } from './exit-codes.js';
 import { keptFounders } from './founders.js';
 import { CommandError, UsageError } from './usage.js';
-
-/** The exit code of a member whose log cannot be read or written. */
-const BAD_LOG = 4;
 
 /** A log file's size, which is set aside before it is filled: a hello takes a hundred bytes, so less than the default does. */
 const SEGMENT_SIZE = 4 << 20;
@@ -172,5 +170,5 @@ function badLog(dir: string, error: unknown): unknown {
   // What the operating system refused is no damage, and the message says what to do.
   const refused = [code, (cause as { readonly code?: unknown } | undefined)?.code].includes('ERR_RAFT_WAL_IO');
   const advice = refused ? '' : `; see: npx --no raft-wal verify ${dir}`;
-  return new CommandError(`the log in ${dir}: ${message} [${code}]${advice}`, BAD_LOG);
+  return new CommandError(`the log in ${dir}: ${message} [${code}]${advice}`, ExitCode.BadLog);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { printableLine } from '@raft-ts/proto';
+import { ExitCode } from './exit-codes.js';
 
 /** Longer than any line that tells something; what is cut of a longer one is foreign. */
 export const LINE_LENGTH = 4096;
@@ -19,7 +20,7 @@ export class CommandError extends Error {
 /** A command line that cannot be carried out. */
 export class UsageError extends CommandError {
   constructor(message: string) {
-    super(message, 2);
+    super(message, ExitCode.Usage);
   }
 }
 
@@ -55,7 +56,7 @@ export async function carryOut<Options>(
   switch (command.kind) {
     case 'print':
       process.stdout.write(command.text);
-      return 0;
+      return ExitCode.Done;
     case 'refuse':
       return refuse(new UsageError(command.reason));
     case 'run':
