@@ -129,6 +129,30 @@ const betweenRooms: readonly Case[] = [
     rule: rooms,
   },
   {
+    title: 'what dials a peer imports from what answers',
+    file: 'rafthttp/src/peer',
+    code: `export { refuseCluster } from '../serve/sender-checks.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'what dials a peer imports a type from what answers',
+    file: 'rafthttp/src/peer',
+    code: `export type { RoutesOwner } from '../serve/owner.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a codec of rafthttp imports from the member that uses it',
+    file: 'rafthttp/src/codec',
+    code: `export { Gateway } from '../member/gateway.js';`,
+    rule: rooms,
+  },
+  {
+    title: 'a room of rafthttp imports from the door',
+    file: 'rafthttp/src/snapshot',
+    code: `export type { HttpTransportOptions } from '../options.js';`,
+    rule: rooms,
+  },
+  {
     title: 'a room that is not listed imports something',
     file: 'raftwal/src/attic',
     code: `export { WalError } from '../base/errors.js';`,
@@ -237,6 +261,11 @@ const allowed: readonly Case[] = [
     title: 'a room of raftwal imports from itself and from below',
     file: 'raftwal/src/read',
     code: `export { WalError } from '../base/errors.js';\nexport { judge } from './damage.js';`,
+  },
+  {
+    title: 'what answers imports from what dials a peer',
+    file: 'rafthttp/src/serve',
+    code: `export type { Peer } from '../peer/peer.js';\nexport { formatId } from '../base/headers.js';`,
   },
   {
     title: 'a test imports every package by its doors',
