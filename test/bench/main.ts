@@ -193,7 +193,7 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
 };
 
 /** Programs that print a table of their own. */
-const alone: readonly string[] = ['hostile'];
+const alone: readonly string[] = ['hostile', 'slow-connections'];
 
 /** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
 const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];

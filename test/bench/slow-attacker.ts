@@ -5,7 +5,7 @@
  * all were tried.
  */
 import { createConnection, type Socket } from 'node:net';
-import { requestHead } from './members.js';
+import { requestHead } from '../rafthttp/members.js';
 
 /** How long an attacker waits between two bytes. */
 const DRIP_MS = 1000;
