@@ -20,5 +20,16 @@ export {
   refuseFault,
   snapshotFault,
 } from './arguments.js';
+export { countWithin, EntryList } from './entry-list.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';
+export { SlidingList } from './sliding-list.js';
 export { ERR_SNAPSHOT_MEMBERSHIP, snapshotMembership } from './snapshot-membership.js';
+export {
+  ERR_COMPACTED,
+  ERR_SNAP_OUT_OF_DATE,
+  ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
+  ERR_UNAVAILABLE,
+  type StorageErrorCode,
+  storageError,
+  storageErrorText,
+} from './storage-errors.js';

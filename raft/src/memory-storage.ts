@@ -10,6 +10,7 @@ import {
   checkOptionalBytes,
   checkPosition,
   confStateFault,
+  EntryList,
   entriesFault,
   hardStateFault,
   refuseFault,
@@ -17,7 +18,7 @@ import {
   snapshotMembership,
 } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
-import { countWithin } from './sizes.js';
+import type { EntryId } from './log-slice.js';
 import {
   ERR_COMPACTED,
   ERR_SNAP_OUT_OF_DATE,
@@ -52,10 +53,10 @@ function copySnapshot({ data, metadata }: Snapshot): Snapshot {
 export class MemoryStorage implements Storage {
   private hardState: HardState | undefined = undefined;
   private newest: Snapshot = emptySnapshot();
-  // list[start] stands for the last compacted entry: only its index and term count. Compaction moves `start`, and the
-  // array is rebuilt only when most of it is gone.
-  private list: Entry[] = [{ type: undefined, term: 0, index: 0, data: undefined }];
-  private start = 0;
+  /** The last entry that was compacted. */
+  private compacted: EntryId = { term: 0, index: 0 };
+  /** The entries after it. */
+  private readonly log = new EntryList();
 
   initialState(): InitialState {
     return { hardState: this.hardState, confState: this.newest.metadata.confState };
@@ -68,39 +69,30 @@ export class MemoryStorage implements Storage {
   }
 
   firstIndex(): number {
-    return this.offset + 1;
+    return this.compacted.index + 1;
   }
 
   lastIndex(): number {
-    return this.offset + this.length - 1;
-  }
-
-  /** Index of the last compacted entry. */
-  private get offset(): number {
-    return (this.list[this.start] as Entry).index;
-  }
-
-  /** Entries kept, the compacted one at the front included. */
-  private get length(): number {
-    return this.list.length - this.start;
+    return this.compacted.index + this.log.length;
   }
 
   /** @throws RaftPanic where hi lies beyond the log, or before lo */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
-    if (lo <= this.offset) throw storageError(ERR_COMPACTED);
+    const first = this.firstIndex();
+    if (lo < first) throw storageError(ERR_COMPACTED);
     if (hi > this.lastIndex() + 1) {
       throw new RaftPanic('index-in-log', `entries' hi(${hi}) is out of bound lastindex(${this.lastIndex()})`);
     }
-    if (this.length === 1) throw storageError(ERR_UNAVAILABLE);
+    if (this.log.length === 0) throw storageError(ERR_UNAVAILABLE);
     if (lo > hi) throw new RaftPanic('index-in-log', `entries' range [${lo},${hi}) ends before it begins`);
-    const from = this.start + lo - this.offset;
-    const to = this.start + hi - this.offset;
-    return this.list.slice(from, from + countWithin(this.list, from, to, maxSize));
+    return this.log.within(lo - first, hi - first, maxSize);
   }
 
   term(i: number): number {
-    if (i < this.offset) throw storageError(ERR_COMPACTED);
-    const entry = this.list[this.start + i - this.offset];
+    const { term, index } = this.compacted;
+    if (i < index) throw storageError(ERR_COMPACTED);
+    if (i === index) return term;
+    const entry = this.log.at(i - index - 1);
     if (entry === undefined) throw storageError(ERR_UNAVAILABLE);
     return entry.term;
   }
@@ -119,8 +111,8 @@ export class MemoryStorage implements Storage {
     const present = this.newest.metadata.index;
     if (present !== 0 && present >= index) throw storageError(ERR_SNAP_OUT_OF_DATE);
     this.newest = copySnapshot(snapshot);
-    this.list = [{ type: undefined, term, index, data: undefined }];
-    this.start = 0;
+    this.compacted = { term, index };
+    this.log.clear();
   }
 
   /**
@@ -138,10 +130,12 @@ export class MemoryStorage implements Storage {
     if (index > this.lastIndex()) {
       throw new RaftPanic('index-in-log', `snapshot ${index} is out of bound lastindex(${this.lastIndex()})`);
     }
-    if (index < this.offset) {
-      throw new RaftPanic('index-in-log', `snapshot ${index} is older than the compacted index ${this.offset}`);
+    const { index: compacted } = this.compacted;
+    if (index < compacted) {
+      throw new RaftPanic('index-in-log', `snapshot ${index} is older than the compacted index ${compacted}`);
     }
-    const membership = snapshotMembership(index, confState, previous, (at) => this.list[this.start + at - this.offset]);
+    const entryAt = (at: number): Entry | undefined => (at > compacted ? this.log.at(at - compacted - 1) : undefined);
+    const membership = snapshotMembership(index, confState, previous, entryAt);
     const metadata: SnapshotMetadata = {
       confState: copyConfState(membership),
       index,
@@ -158,7 +152,7 @@ export class MemoryStorage implements Storage {
    */
   compact(index: number): void {
     checkPosition('index', index);
-    if (index <= this.offset) throw storageError(ERR_COMPACTED);
+    if (index <= this.compacted.index) throw storageError(ERR_COMPACTED);
     if (index > this.lastIndex()) {
       throw new RaftPanic('index-in-log', `compact ${index} is out of bound lastindex(${this.lastIndex()})`);
     }
@@ -170,13 +164,8 @@ export class MemoryStorage implements Storage {
   /** What etcd's storage does, snapshot or not: the ported tests call it. */
   private drop(index: number): void {
     const term = this.term(index);
-    this.start += index - this.offset;
-    // The payload must not stay alive with the position.
-    this.list[this.start] = { type: undefined, term, index, data: undefined };
-    if (this.start > 64 && this.start * 2 > this.list.length) {
-      this.list = this.list.slice(this.start);
-      this.start = 0;
-    }
+    this.log.dropFront(index - this.compacted.index);
+    this.compacted = { term, index };
   }
 
   /**
@@ -197,8 +186,7 @@ export class MemoryStorage implements Storage {
         `missing log entry [last: ${this.lastIndex()}, append at: ${head.index}]`,
       );
     }
-    const keep = this.start + from - this.offset;
-    if (keep < this.list.length) this.list.length = keep;
-    for (let i = skip; i < entries.length; i++) this.list.push(entries[i] as Entry);
+    this.log.truncate(from - first);
+    for (let i = skip; i < entries.length; i++) this.log.push(entries[i] as Entry);
   }
 }

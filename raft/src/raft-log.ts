@@ -1,4 +1,5 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
+import { storageErrorText } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId, LogSlice } from './log-slice.js';
 import type { Logger } from './logger.js';
@@ -10,7 +11,6 @@ import {
   type InitialState,
   isStorageError,
   type Storage,
-  storageErrorText,
 } from './storage.js';
 import { checkedEntries, checkedInitialState, checkedPosition, checkedSnapshot } from './storage-answers.js';
 import { Unstable } from './unstable.js';

@@ -1,4 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId, newMessage } from '@raft-ts/proto';
+import { SlidingList } from '@raft-ts/proto/internal';
 import type { ReadOnlyOption } from './config.js';
 import type { JointConfig } from './quorum/joint.js';
 import type { AckedIndexer } from './quorum/majority.js';
@@ -39,8 +40,7 @@ export class ReadOnly implements AckedIndexer {
   confirmedReads = 0;
   /** Highest number that each member has confirmed. */
   private readonly acks = new Map<NodeId, number>();
-  private queue: PendingRead[] = [];
-  private start = 0;
+  private readonly queue = new SlidingList<PendingRead>();
   /** Bytes of the contexts of the reads that wait. */
   waitingBytes = 0;
 
@@ -50,12 +50,12 @@ export class ReadOnly implements AckedIndexer {
 
   /** Reads that wait, oldest first. */
   get unconfirmedReads(): readonly PendingRead[] {
-    return this.queue.slice(this.start);
+    return this.queue.slice();
   }
 
   /** How many reads wait. */
   get waiting(): number {
-    return this.queue.length - this.start;
+    return this.queue.length;
   }
 
   /** The number of the newest read. */
@@ -66,8 +66,7 @@ export class ReadOnly implements AckedIndexer {
   reset(): void {
     this.confirmedReads = 0;
     this.acks.clear();
-    this.queue = [];
-    this.start = 0;
+    this.queue.clear();
     this.waitingBytes = 0;
   }
 
@@ -99,15 +98,11 @@ export class ReadOnly implements AckedIndexer {
   maybeAdvance(voters: JointConfig): readonly PendingRead[] {
     const confirmed = voters.committedIndex(this);
     if (confirmed <= this.confirmedReads) return [];
-    const end = this.start + confirmed - this.confirmedReads;
-    const reads = this.queue.slice(this.start, end);
+    const count = confirmed - this.confirmedReads;
+    const reads = this.queue.slice(0, count);
     this.confirmedReads = confirmed;
     for (const { request } of reads) this.waitingBytes -= payloadsSize(request.entries);
-    this.start = end;
-    if (this.start * 2 > this.queue.length) {
-      this.queue = this.queue.slice(this.start);
-      this.start = 0;
-    }
+    this.queue.dropFront(count);
     return reads;
   }
 }

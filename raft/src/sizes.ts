@@ -1,4 +1,5 @@
 import { type Entry, entrySize, type Message, payloadSize } from '@raft-ts/proto';
+import { countWithin } from '@raft-ts/proto/internal';
 
 /** Encoded size of these entries in bytes: the unit of `maxSizePerMsg` and of the applying budget. */
 export function entriesSize(entries: readonly Entry[]): number {
@@ -28,21 +29,6 @@ const MESSAGE_OVERHEAD = 256;
 /** Memory that a message takes while what it says waits for the next Ready, in bytes. */
 export function messageHeldSize({ entries, context, snapshot }: Message): number {
   return MESSAGE_OVERHEAD + heldSize(entries) + (context?.length ?? 0) + (snapshot?.data?.length ?? 0);
-}
-
-/**
- * How many of `entries` from `from` on (to `to`, exclusive) fit into `maxSize` encoded bytes: the longest prefix that
- * does, and at least one where there is one.
- */
-export function countWithin(entries: readonly Entry[], from: number, to: number, maxSize: number): number {
-  if (maxSize === Number.POSITIVE_INFINITY || to - from <= 1) return to - from;
-  let size = entrySize(entries[from] as Entry);
-  let at = from + 1;
-  for (; at < to; at++) {
-    size += entrySize(entries[at] as Entry);
-    if (size > maxSize) break;
-  }
-  return at - from;
 }
 
 /** The longest prefix of at most `maxSize` encoded bytes, never empty unless `entries` is. */

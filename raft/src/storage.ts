@@ -1,4 +1,5 @@
 import { type ConfState, type Entry, type HardState, RaftError, type Snapshot } from '@raft-ts/proto';
+import type { StorageErrorCode } from '@raft-ts/proto/internal';
 
 /** What a member reads at its start. */
 export interface InitialState {
@@ -43,14 +44,13 @@ export interface Storage {
   snapshot(): Snapshot;
 }
 
-/** The position was compacted: only a snapshot covers it. */
-export const ERR_COMPACTED = 'ERR_RAFT_COMPACTED';
-/** The position was not written yet. */
-export const ERR_UNAVAILABLE = 'ERR_RAFT_UNAVAILABLE';
-/** The snapshot is older than the one that storage has. */
-export const ERR_SNAP_OUT_OF_DATE = 'ERR_RAFT_SNAP_OUT_OF_DATE';
-/** The snapshot is being made. */
-export const ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE = 'ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE';
+export {
+  ERR_COMPACTED,
+  ERR_SNAP_OUT_OF_DATE,
+  ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
+  ERR_UNAVAILABLE,
+  storageError,
+} from '@raft-ts/proto/internal';
 
 /** What was to be compacted is in no snapshot: whoever needs it later could never be given it. */
 export const ERR_NO_SNAPSHOT = 'ERR_RAFT_NO_SNAPSHOT';
@@ -59,29 +59,6 @@ export const ERR_NO_SNAPSHOT = 'ERR_RAFT_NO_SNAPSHOT';
 export function notCovered(index: number, newest: number): RaftError {
   const text = `compact ${index} lies above the newest snapshot, ${newest}: make a snapshot first`;
   return new RaftError(ERR_NO_SNAPSHOT, text);
-}
-
-type StorageErrorCode =
-  | typeof ERR_COMPACTED
-  | typeof ERR_UNAVAILABLE
-  | typeof ERR_SNAP_OUT_OF_DATE
-  | typeof ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE;
-
-const texts: Record<StorageErrorCode, string> = {
-  [ERR_COMPACTED]: 'requested index is unavailable due to compaction',
-  [ERR_UNAVAILABLE]: 'requested entry at index is unavailable',
-  [ERR_SNAP_OUT_OF_DATE]: 'requested index is older than the existing snapshot',
-  [ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE]: 'snapshot is temporarily unavailable',
-};
-
-/** etcd's text for a storage error. */
-export function storageErrorText(code: StorageErrorCode): string {
-  return texts[code];
-}
-
-/** The error that a `Storage` throws with this code, with etcd's text. */
-export function storageError(code: StorageErrorCode): RaftError {
-  return new RaftError(code, storageErrorText(code));
 }
 
 /** Is this the storage error with that code? */

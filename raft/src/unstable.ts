@@ -1,4 +1,5 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
+import { EntryList } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId } from './log-slice.js';
 import type { Logger } from './logger.js';
@@ -21,10 +22,8 @@ export class Unstable {
   snapshotInProgress = false;
   offsetInProgress: number;
   private readonly logger: Logger;
-  // Entries become stable at the front while new ones arrive at the back. Dropping from the front moves `start`, and
-  // the array is rebuilt only when most of it is gone, so that both ends cost amortised O(1).
-  private list: Entry[] = [];
-  private start = 0;
+  /** Entries become stable at the front while new ones arrive at the back. */
+  private readonly list = new EntryList();
 
   constructor(offset: number, logger: Logger) {
     this.offset = offset;
@@ -33,12 +32,12 @@ export class Unstable {
   }
 
   get length(): number {
-    return this.list.length - this.start;
+    return this.list.length;
   }
 
   /** A copy of the entries. */
   get entries(): readonly Entry[] {
-    return this.list.slice(this.start);
+    return this.list.slice();
   }
 
   /** Index of the log's first entry, where the snapshot decides it. */
@@ -58,13 +57,13 @@ export class Unstable {
       const metadata = this.snapshot?.metadata;
       return metadata !== undefined && metadata.index === index ? metadata.term : undefined;
     }
-    return this.list[this.start + index - this.offset]?.term;
+    return this.list.at(index - this.offset)?.term;
   }
 
   /** Entries that were not handed out yet. */
   nextEntries(): readonly Entry[] {
     if (!this.hasNextEntries()) return noEntries;
-    return this.list.slice(this.start + this.offsetInProgress - this.offset);
+    return this.list.slice(this.offsetInProgress - this.offset);
   }
 
   hasNextEntries(): boolean {
@@ -102,7 +101,7 @@ export class Unstable {
       );
       return;
     }
-    this.dropFront(id.index + 1 - this.offset);
+    this.list.dropFront(id.index + 1 - this.offset);
     this.offset = id.index + 1;
     this.offsetInProgress = Math.max(this.offsetInProgress, this.offset);
   }
@@ -118,8 +117,7 @@ export class Unstable {
   restore(snapshot: Snapshot): void {
     this.offset = snapshot.metadata.index + 1;
     this.offsetInProgress = this.offset;
-    this.list = [];
-    this.start = 0;
+    this.list.clear();
     this.snapshot = snapshot;
     this.snapshotInProgress = false;
   }
@@ -133,13 +131,12 @@ export class Unstable {
     }
     if (from <= this.offset && from !== end) {
       this.logger.info(`replace the unstable entries from index ${from}`);
-      this.list = [];
-      this.start = 0;
+      this.list.clear();
       this.offset = from;
       this.offsetInProgress = from;
     } else if (from < end) {
       this.logger.info(`truncate the unstable entries before index ${from}`);
-      this.list.length = this.start + from - this.offset;
+      this.list.truncate(from - this.offset);
       this.offsetInProgress = Math.min(this.offsetInProgress, from);
     }
     for (const entry of entries) this.list.push(entry);
@@ -151,21 +148,10 @@ export class Unstable {
     if (lo < this.offset || hi > this.offset + this.length) {
       throw new RaftPanic('log-consistency', this.outOfBound(lo, hi));
     }
-    return this.list.slice(this.start + lo - this.offset, this.start + hi - this.offset);
+    return this.list.slice(lo - this.offset, hi - this.offset);
   }
 
   private outOfBound(lo: number, hi: number): string {
     return `unstable.slice[${lo},${hi}) out of bound [${this.offset},${this.offset + this.length}]`;
-  }
-
-  private dropFront(count: number): void {
-    this.start += count;
-    if (this.start === this.list.length) {
-      this.list = [];
-      this.start = 0;
-    } else if (this.start > 64 && this.start * 2 > this.list.length) {
-      this.list = this.list.slice(this.start);
-      this.start = 0;
-    }
   }
 }

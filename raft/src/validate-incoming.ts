@@ -57,7 +57,12 @@ const LIMIT = 2 ** 53 - 2 ** 32;
 
 /**
  * The most ids that a membership may name: far above any cluster, and each costs about ten microseconds in which nothing
- * else runs.
+ * else runs. Three bounds on members stand side by side, because they ask different things:
+ * - `MAX_GUARDED_MEMBERS` (256): how far a leader lets its own cluster grow; whoever proposes more is told so;
+ * - `MAX_SNAPSHOT_MEMBERS` (512, of rafthttp): what a stranger who reaches the port may make a member look at, twice the
+ *   former, as a joint configuration names the old members and the new;
+ * - this one: what the core still takes, whichever transport it came by. It is this high because a leader that runs etcd
+ *   has no guard, and a member that refuses what was committed is of no use.
  */
 export const MAX_MEMBERS = 16_384;
 

@@ -106,7 +106,9 @@ describe('the waiting room of proposals', () => {
     const cancel = new AbortController();
     const first = scene.wait('first', { signal: cancel.signal });
     for (let i = 1; i < MAX_WAITING_PROPOSALS; i++) scene.wait('more').catch(() => {});
-    const refusal = await rejection(scene.wait('one too many'));
+    const more = scene.wait('one too many');
+    expect(await isPending(more)).to.equal(false);
+    const refusal = await rejection(more);
     expect(refusal).to.include({ code: 'ERR_RAFT_TOO_MANY_WAITERS', reason: 'count' });
     cancel.abort();
     await rejection(first);
@@ -119,7 +121,9 @@ describe('the waiting room of proposals', () => {
     const half = MAX_WAITING_BYTES / 2;
     const withdrawn = scene.wait('withdrawn', { size: half, signal: cancel.signal });
     const tried = scene.wait('tried', { size: half });
-    const refusal = await rejection(scene.wait('one byte', { size: 1 }));
+    const more = scene.wait('one byte', { size: 1 });
+    expect(await isPending(more)).to.equal(false);
+    const refusal = await rejection(more);
     expect(refusal).to.include({ code: 'ERR_RAFT_TOO_MANY_WAITERS', reason: 'bytes' });
     cancel.abort();
     await rejection(withdrawn);

@@ -1,0 +1,33 @@
+import type { Entry } from './records.js';
+import { entrySize } from './size.js';
+import { SlidingList } from './sliding-list.js';
+
+/**
+ * How many of `entries` from `from` on (to `to`, exclusive) fit into `maxSize` encoded bytes: the longest prefix that
+ * does, and at least one where there is one.
+ */
+export function countWithin(
+  entries: readonly (Entry | undefined)[],
+  from: number,
+  to: number,
+  maxSize: number,
+): number {
+  if (maxSize === Number.POSITIVE_INFINITY || to - from <= 1) return to - from;
+  let size = entrySize(entries[from] as Entry);
+  let at = from + 1;
+  for (; at < to; at++) {
+    size += entrySize(entries[at] as Entry);
+    if (size > maxSize) break;
+  }
+  return at - from;
+}
+
+/** Entries of a log, of which the oldest are dropped as the log is compacted or written. */
+export class EntryList extends SlidingList<Entry> {
+  /** A copy of the longest prefix of [from, to) of at most `maxSize` encoded bytes, with one entry at least. */
+  within(from: number, to: number, maxSize: number): Entry[] {
+    const first = this.start + from;
+    const count = countWithin(this.list, first, this.start + to, maxSize);
+    return this.list.slice(first, first + count) as Entry[];
+  }
+}

@@ -1,0 +1,53 @@
+/** Places at the front are given back to the engine once there are so many, and they are half of the list. */
+const SMALLEST_REBUILD = 64;
+
+/**
+ * A list that grows at its back and shrinks at its front. Dropping from the front moves `start`, and the array is
+ * rebuilt only when half of it is gone, so that both ends cost amortised O(1). What is dropped can be collected at once.
+ */
+export class SlidingList<T> {
+  protected list: (T | undefined)[] = [];
+  protected start = 0;
+
+  get length(): number {
+    return this.list.length - this.start;
+  }
+
+  /** @param i from 0 on; `undefined` beyond the end */
+  at(i: number): T | undefined {
+    return this.list[this.start + i];
+  }
+
+  push(item: T): void {
+    this.list.push(item);
+  }
+
+  /** A copy of the items from `from` to `to`, exclusive. */
+  slice(from = 0, to: number = this.length): T[] {
+    return this.list.slice(this.start + from, this.start + to) as T[];
+  }
+
+  /** Drops what comes after the first `length` items. */
+  truncate(length: number): void {
+    if (length < this.length) this.list.length = this.start + length;
+  }
+
+  /** Drops the first `count` items. */
+  dropFront(count: number): void {
+    const from = this.start;
+    this.start += count;
+    if (this.start === this.list.length) {
+      this.clear();
+    } else if (this.start >= SMALLEST_REBUILD && this.start * 2 >= this.list.length) {
+      this.list = this.list.slice(this.start);
+      this.start = 0;
+    } else {
+      for (let i = from; i < this.start; i++) this.list[i] = undefined;
+    }
+  }
+
+  clear(): void {
+    this.list = [];
+    this.start = 0;
+  }
+}
