@@ -149,6 +149,16 @@ export class RaftLog {
   /**
    * The last position at or below `index` whose term is at most `term`: the other log, which has `term` at `index`,
    * can agree with this one no further. The term is 0 where it cannot be read.
+   *
+   * A follower answers a rejected append with it, so that the leader skips whole terms instead of one entry a round trip:
+   *
+   * | terms of entries 1, 2, … | index | term | found at | its term | so the leader tries |
+   * | --- | --- | --- | --- | --- | --- |
+   * | 1 2 2 5 5 5 | 6 | 3 | 3 | 2 | after 3: a log with term 3 at 6 has no 5 before it |
+   * | 1 2 2 5 5 5 | 6 | 5 | 6 | 5 | after 6: as far as the terms tell, all may agree |
+   * | 1 2 2 5 5 5 | 2 | 1 | 1 | 1 | after 1: of two entries of term 2 none can agree |
+   * | 3 3 3 | 3 | 2 | 0 | 0 | from the start: everything here is of a later term |
+   * | 1 1 1 | 3 | 9 | 3 | 1 | after 3: this log is merely old; the leader looks for term 1 in its own |
    */
   findConflictByTerm(index: number, term: number): EntryId {
     for (let at = index; at > 0; at--) {

@@ -48,6 +48,8 @@ export class Copy {
         if (['dist', 'node_modules', 'src'].includes(file)) continue;
         cpSync(join(original, name, file), join(this.root, name, file), { recursive: true });
       }
+      // Tests read the tables in the comments of the sources.
+      symlinkSync(join(original, name, 'src'), join(this.root, name, 'src'));
       symlinkSync(join(this.root, name), join(modules, '@raft-ts', name));
     }
     for (const [source, code] of compiled) this.write(source, code);

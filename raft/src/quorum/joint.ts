@@ -27,13 +27,32 @@ export class JointConfig {
     return this.isJoint ? sortedIds([...this.incoming.ids, ...this.outgoing.ids]) : this.incoming.ids;
   }
 
-  /** What both halves have committed. */
+  /**
+   * What both halves have committed. With how far each voter's log is known to reach:
+   *
+   * | old voters | new voters | old commit | new commit | both commit | |
+   * | --- | --- | --- | --- | --- | --- |
+   * | 1:9 2:7 3:2 | 3:2 4:5 5:4 | 7 | 4 | 4 | a majority of either half has 4; 3 votes in both, and counts in both |
+   * | 1:9 2:9 3:9 | 4:0 5:0 6:0 | 9 | 0 | 0 | new voters that have nothing yet hold everything up |
+   * | 1:9 2:7 | 1:9 2:7 3:0 4:0 | 7 | 0 | 0 | two of four are no majority |
+   * | | 1:9 2:7 3:2 | ∞ | 7 | 7 | no change is in progress: the empty half holds nothing back |
+   */
   committedIndex(acked: AckedIndexer): number {
     const index = this.incoming.committedIndex(acked);
     return this.isJoint ? Math.min(index, this.outgoing.committedIndex(acked)) : index;
   }
 
-  /** Won if both halves are won, lost if one is lost. */
+  /**
+   * Won if both halves are won, lost if one is lost.
+   *
+   * | old voters | new voters | old | new | both | |
+   * | --- | --- | --- | --- | --- | --- |
+   * | 1:yes 2:yes 3:? | 3:? 4:yes 5:yes | Won | Won | Won | nobody need wait for 3 |
+   * | 1:yes 2:yes 3:? | 3:? 4:yes 5:no | Won | Pending | Pending | 3 decides for the new half |
+   * | 1:no 2:no 3:yes | 3:yes 4:yes 5:? | Lost | Won | Lost | either half can refuse |
+   * | 1:no 2:no 3:? | 3:? 4:? 5:? | Lost | Pending | Lost | the new half cannot mend that |
+   * | | 1:yes 2:? 3:? | Won | Pending | Pending | no change is in progress: the empty half is won |
+   */
   voteResult(votes: ReadonlyMap<NodeId, boolean>): VoteResult {
     const a = this.incoming.voteResult(votes);
     const b = this.outgoing.voteResult(votes);

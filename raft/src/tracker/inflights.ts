@@ -3,6 +3,18 @@ import { RaftPanic } from '../errors.js';
 /**
  * The appends that were sent to a follower and not yet acknowledged: a queue of (last index, payload bytes), bounded in
  * messages and, softly, in bytes. A sliding window of this kind is what lets a leader pipeline without flooding.
+ *
+ * With room for 3 messages and 100 bytes, one call after the other:
+ *
+ * | call | under way, as index:bytes | full | |
+ * | --- | --- | --- | --- |
+ * | add 5 40 | 5:40 | no | entries up to 5 left, with 40 bytes of payload |
+ * | add 9 50 | 5:40 9:50 | no | 90 bytes: another message may still leave |
+ * | add 12 80 | 5:40 9:50 12:80 | yes | it may go over the bytes, and is the third |
+ * | freeLE 8 | 9:50 12:80 | yes | two messages, 130 bytes; the one up to 9 is acknowledged in part, and stays |
+ * | freeLE 9 | 12:80 | no | |
+ * | add 13 20 | 12:80 13:20 | yes | 100 bytes, with a place left |
+ * | freeLE 20 | | no | acknowledgements may be for all |
  */
 export class Inflights {
   /** Most messages under way. */

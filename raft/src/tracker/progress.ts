@@ -120,6 +120,15 @@ export class Progress {
   /**
    * The follower rejected the append after `rejected`; its log may match at `matchHint`. Returns false for a rejection
    * that was overtaken by later messages.
+   *
+   * | state | match | next | rejected | hint | news | next then | because |
+   * | --- | --- | --- | --- | --- | --- | --- | --- |
+   * | Probe | 0 | 10 | 9 | 4 | yes | 5 | the logs may agree up to 4: the next append follows it |
+   * | Probe | 0 | 10 | 9 | 20 | yes | 9 | a hint beyond what was rejected is none: one step back |
+   * | Probe | 6 | 10 | 9 | 2 | yes | 7 | the follower has acknowledged 6: never back beyond that |
+   * | Probe | 0 | 10 | 7 | 4 | no | 10 | only the append after 9 is under way: an old answer |
+   * | Replicate | 6 | 20 | 15 | 9 | yes | 7 | an append was lost: everything sent after 6 goes again, hint or not |
+   * | Replicate | 6 | 20 | 6 | 3 | no | 20 | 6 was acknowledged after this was sent |
    */
   maybeDecrTo(rejected: number, matchHint: number): boolean {
     if (this.state === 'StateReplicate') {
