@@ -8,6 +8,8 @@
  *  sendSnapshot ───► SnapshotSender       ─► POST /raft/snapshot                                ─► its SnapshotStore
  *                                                         each: checked by Gateway, then receiver.process
  * ```
+ *
+ * `Peer` and what it holds stand in peer/, the routes in serve/, `Gateway` in member/; the README maps the rooms.
  */
 export {
   ERR_LISTEN,
