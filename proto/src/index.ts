@@ -28,14 +28,13 @@ export {
   encodeEntryHeadInto,
   encodeEntryInto,
   encodeHardState,
-  encodeHardStateInto,
   encodeMessage,
   encodeMessageInto,
   encodeSnapshot,
   encodeSnapshotMetadata,
 } from './encode.js';
 export * from './errors.js';
-export * from './protocol.js';
+export { isLocalMessage, isResponseMessage, messageName, protocol } from './protocol.js';
 export { printableLine, quoteBytes, quoteText, SHOWN_LENGTH } from './quote.js';
 export * from './records.js';
 export { type ConfChangeOptions, entrySize, hardStateSize, messageSize, payloadSize } from './size.js';

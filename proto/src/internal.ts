@@ -20,6 +20,7 @@ export {
   refuseFault,
   snapshotFault,
 } from './arguments.js';
+export { encodeHardStateInto } from './encode.js';
 export { countWithin, EntryList } from './entry-list.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';
 export { SlidingList } from './sliding-list.js';
@@ -33,3 +34,4 @@ export {
   storageError,
   storageErrorText,
 } from './storage-errors.js';
+export { high, low, numberSize, readVarint, TRUNCATED, writeHalves, writeNumber } from './varint.js';

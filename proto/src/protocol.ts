@@ -1,7 +1,7 @@
 import { type MessageName, MessageType } from './records.js';
 
 /** The fields of `Message`, beside type, from and to, that a kind of message uses. */
-export type MessageField =
+type MessageField =
   | 'term'
   | 'logTerm'
   | 'index'
@@ -77,14 +77,6 @@ const table = {
 table satisfies { readonly [Name in MessageName]: Row & { readonly type: (typeof MessageType)[Name] } };
 
 export const protocol: typeof table = table;
-
-/** Names that the table marks as local, and as responses. */
-export type LocalMessageName = {
-  [Name in MessageName]: (typeof table)[Name]['local'] extends true ? Name : never;
-}[MessageName];
-export type ResponseMessageName = {
-  [Name in MessageName]: (typeof table)[Name]['response'] extends true ? Name : never;
-}[MessageName];
 
 const names: string[] = [];
 const local: boolean[] = [];

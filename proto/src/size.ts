@@ -18,6 +18,7 @@ import {
   type Snapshot,
   type SnapshotMetadata,
 } from './records.js';
+import { numberSize } from './varint.js';
 
 /** Options of `encodeConfChange` and `encodeConfChangeV2`. */
 export interface ConfChangeOptions {
@@ -31,17 +32,6 @@ export interface ConfChangeOptions {
 /** Every field of a record is below 16, so its tag takes one byte. */
 const TAG = 1;
 const LONGEST_VARINT = 10;
-
-/** Length of the varint of a number below 2^56. */
-function numberSize(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x200000) return 3;
-  if (value < 0x10000000) return 4;
-  if (value < 0x800000000) return 5;
-  if (value < 0x40000000000) return 6;
-  return value < 0x2000000000000 ? 7 : 8;
-}
 
 function positionSize(value: number): number {
   return value === 0 ? 0 : TAG + numberSize(value);

@@ -10,6 +10,7 @@ import { ERR_DECODE, LARGEST_COPY, MAX_FIELDS, MAX_NESTING, outOfRange, POSITION
 import { RaftError } from './errors.js';
 import { idOf, smallId } from './ids.js';
 import { copyBytes } from './slab.js';
+import { high, low, readVarint, TRUNCATED } from './varint.js';
 
 export type Reader = protobuf.Reader;
 
@@ -73,31 +74,12 @@ function truncated(r: Reader): RaftError {
   return malformed(r, 'truncated', 'record ends within a field');
 }
 
-let high = 0;
-
-/** Reads a varint of any length; returns the low 32 bits, signed, and leaves the high ones in `high`. */
+/** Reads a varint of any length; returns its low 32 bits, signed, and leaves the high ones in `high`. */
 function readHalves(r: Reader): number {
-  const { buf, len } = r;
-  let pos = r.pos;
-  let low = 0;
-  high = 0;
-  for (let shift = 0; shift < 70; shift += 7) {
-    if (pos >= len) throw truncated(r);
-    const byte = buf[pos++] as number;
-    const bits = byte & 127;
-    if (shift < 28) low |= bits << shift;
-    else if (shift === 28) {
-      low |= bits << 28;
-      high = bits >>> 4;
-    } else high |= bits << (shift - 32);
-    if (byte < 128) {
-      // The tenth byte holds one bit.
-      if (shift === 63 && byte > 1) break;
-      r.pos = pos;
-      return low;
-    }
-  }
-  throw malformed(r, 'varint', 'number of more than 64 bits');
+  const next = readVarint(r.buf, r.pos, r.len);
+  if (next < 0) throw next === TRUNCATED ? truncated(r) : malformed(r, 'varint', 'number of more than 64 bits');
+  r.pos = next;
+  return low;
 }
 
 /** A term, index, or other position. Throws `ERR_RAFT_POSITION_RANGE` above 2^53 - 1. */
@@ -136,9 +118,9 @@ function readLongPosition(r: Reader, field: string): number {
       return value;
     }
   }
-  const low = readHalves(r);
-  if (high >>> 0 >= HIGH_OF_RANGE) throw outOfRange(field, idOf(low, high), POSITION_RANGE);
-  return high * TWO_TO_32 + (low >>> 0);
+  const lo = readHalves(r);
+  if (high >>> 0 >= HIGH_OF_RANGE) throw outOfRange(field, idOf(lo, high), POSITION_RANGE);
+  return high * TWO_TO_32 + (lo >>> 0);
 }
 
 export function readId(r: Reader): bigint {
@@ -150,8 +132,7 @@ export function readId(r: Reader): bigint {
       return smallId(byte);
     }
   }
-  const low = readHalves(r);
-  return idOf(low, high);
+  return idOf(readHalves(r), high);
 }
 
 /** An enum: the low 32 bits, signed, whatever the others are. */
@@ -169,8 +150,7 @@ export function readType(r: Reader): number {
 
 /** A bool: true unless all 64 bits are zero. */
 export function readBool(r: Reader): boolean {
-  const low = readHalves(r);
-  return (low | high) !== 0;
+  return (readHalves(r) | high) !== 0;
 }
 
 /** The length of bytes or of a nested record, which lie wholly within the record that is being read. */
@@ -297,11 +277,11 @@ function skipGroup(r: Reader, number: number): void {
   while (open.length > 0) {
     if (++fields > MAX_FIELDS) throw tooMany(r, 'fields in a group', MAX_FIELDS);
     if (open.length > MAX_NESTING) throw malformed(r, 'nesting', 'groups nested too deeply');
-    const low = readHalves(r) >>> 0;
+    const tag = readHalves(r) >>> 0;
     // Within a group etcd takes field numbers of 31 bits, not 29.
-    const inner = high * 0x20000000 + (low >>> 3);
+    const inner = high * 0x20000000 + (tag >>> 3);
     if (high < 0 || inner === 0 || inner > 0x7fffffff) throw malformed(r, 'field-number', 'impossible field number');
-    const wireType = low & 7;
+    const wireType = tag & 7;
     if (wireType === GROUP) open.push(inner);
     else if (wireType !== END_GROUP) skipValue(r, wireType);
     else if (open.pop() !== inner) throw malformed(r, 'group', 'group with another end than its begin');

@@ -8,50 +8,10 @@
 import { badArgument, isBytes } from './arguments.js';
 import { outOfRange, POSITION_RANGE, TYPE_RANGE } from './codes.js';
 import { highHalf, lowHalf } from './ids.js';
+import { writeHalves, writeNumber } from './varint.js';
 
 /** Up to this length a loop beats the engine's copy. */
 const SHORT_BYTES = 16;
-
-/** Writes an unsigned integer of at most 53 bits. */
-function writeNumber(buf: Uint8Array, pos: number, value: number): number {
-  if (value > 127) return writeLongNumber(buf, pos, value);
-  buf[pos] = value;
-  return pos + 1;
-}
-
-function writeLongNumber(buf: Uint8Array, pos: number, value: number): number {
-  let at = pos;
-  let rest = value;
-  if (rest > 0x7fffffff) {
-    // Four groups of seven bits; what is left has 25 at most.
-    const low = rest % 0x10000000;
-    rest = (rest - low) / 0x10000000;
-    buf[at++] = (low & 127) | 128;
-    buf[at++] = ((low >>> 7) & 127) | 128;
-    buf[at++] = ((low >>> 14) & 127) | 128;
-    buf[at++] = (low >>> 21) | 128;
-  }
-  while (rest > 127) {
-    buf[at++] = (rest & 127) | 128;
-    rest >>>= 7;
-  }
-  buf[at++] = rest;
-  return at;
-}
-
-/** Writes an unsigned integer of 64 bits. */
-function writeHalves(buf: Uint8Array, pos: number, low: number, high: number): number {
-  let at = pos;
-  let lo = low;
-  let hi = high;
-  while (hi !== 0 || lo >>> 0 > 127) {
-    buf[at++] = (lo & 127) | 128;
-    lo = (lo >>> 7) | (hi << 25);
-    hi >>>= 7;
-  }
-  buf[at++] = lo;
-  return at;
-}
 
 /** A term, index, or other position. */
 export function writePosition(buf: Uint8Array, pos: number, tag: number, value: number, field: string): number {

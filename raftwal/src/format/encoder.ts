@@ -1,13 +1,6 @@
-import {
-  type Entry,
-  encodeEntryInto,
-  encodeHardStateInto,
-  entrySize,
-  type HardState,
-  hardStateSize,
-} from '@raft-ts/proto';
+import { type Entry, encodeEntryInto, entrySize, type HardState, hardStateSize } from '@raft-ts/proto';
+import { encodeHardStateInto, numberSize } from '@raft-ts/proto/internal';
 import { updateCrc } from './crc.js';
-import { varintSize } from './fields.js';
 import { FRAME_HEAD, paddingOf, writeFrameHead } from './frame.js';
 import { RecordType, recordSize, writeRecordHead } from './record.js';
 
@@ -91,7 +84,7 @@ export class RecordEncoder {
 
 /** Makes room for a record with so many bytes of data. Where the data belong, if the sum has the usual length. */
 function room(out: RecordBuffer, length: number): number {
-  const usual = USUAL_HEAD + varintSize(length);
+  const usual = USUAL_HEAD + numberSize(length);
   out.reserve(FRAME_HEAD + usual + length + 8);
   return out.length + FRAME_HEAD + usual;
 }

@@ -3,8 +3,12 @@
  * another wire type are skipped as unknown ones are, and bytes that are no protobuf are refused.
  */
 import { ERR_DECODE, MAX_NESTING, RaftError } from '@raft-ts/proto';
+import { high, low, readVarint, TRUNCATED } from '@raft-ts/proto/internal';
 
 const TWO_TO_32 = 0x100000000;
+
+/** Of 64 bits, in bytes. */
+const LONGEST_VARINT = 10;
 
 function malformed(reason: string, position: number): RaftError {
   return new RaftError(ERR_DECODE, `malformed record: ${reason} at byte ${position}`, { reason });
@@ -46,26 +50,14 @@ export class FieldReader {
 
   /** Reads a varint into `low` and `high`. */
   varint(): void {
-    let low = 0;
-    let high = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      if (this.position >= this.end) throw malformed('truncated', this.position);
-      const byte = this.bytes[this.position++] as number;
-      const bits = byte & 127;
-      if (shift < 28) low |= bits << shift;
-      else if (shift === 28) {
-        low |= bits << 28;
-        high = bits >>> 4;
-      } else high |= bits << (shift - 32);
-      if (byte < 128) {
-        // The tenth byte holds one bit.
-        if (shift === 63 && byte > 1) break;
-        this.low = low >>> 0;
-        this.high = high >>> 0;
-        return;
-      }
+    const next = readVarint(this.bytes, this.position, this.end);
+    if (next < 0) {
+      this.position = next === TRUNCATED ? this.end : this.position + LONGEST_VARINT;
+      throw malformed(next === TRUNCATED ? 'truncated' : 'varint', this.position);
     }
-    throw malformed('varint', this.position);
+    this.position = next;
+    this.low = low >>> 0;
+    this.high = high >>> 0;
   }
 
   /** A varint's low 32 bits, unsigned. */
@@ -135,30 +127,4 @@ export class FieldReader {
     if (count > this.end - this.position) throw malformed('truncated', this.position);
     this.position += count;
   }
-}
-
-/** Length of the varint of an unsigned 32-bit number. */
-export function varintSize(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x200000) return 3;
-  return value < 0x10000000 ? 4 : 5;
-}
-
-/** Writes the varint of a number from 0 to 2^53 - 1 at `position`; returns the position behind it. */
-export function writeVarint(buffer: Uint8Array, position: number, value: number): number {
-  let at = position;
-  let high = value;
-  while (high > 0xffff_ffff) {
-    buffer[at++] = (high % 128) | 128;
-    high = Math.floor(high / 128);
-  }
-  // The rest has 32 bits, which shifts take apart faster.
-  let low = high >>> 0;
-  while (low > 127) {
-    buffer[at++] = (low & 127) | 128;
-    low >>>= 7;
-  }
-  buffer[at++] = low;
-  return at;
 }

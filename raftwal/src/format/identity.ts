@@ -1,4 +1,4 @@
-import { checkId } from '@raft-ts/proto/internal';
+import { checkId, writeHalves } from '@raft-ts/proto/internal';
 import { FieldReader } from './fields.js';
 
 /** Whose log it is: what etcd puts into its metadata. */
@@ -12,25 +12,26 @@ export interface Identity {
 const NODE_ID = 0x08;
 const CLUSTER_ID = 0x10;
 
-function writeId(bytes: number[], tag: number, id: bigint): void {
-  bytes.push(tag);
-  let rest = BigInt.asUintN(64, id);
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  bytes.push(Number(rest));
-}
-
 /** @throws RaftError `ERR_RAFT_ARGUMENT` unless both are ids */
 export function checkIdentity({ nodeId, clusterId }: Identity): void {
   checkId('nodeId', nodeId);
   checkId('clusterId', clusterId);
 }
 
+/** Two tags, and two ids of up to ten bytes. */
+const LONGEST = 22;
+
 /** The metadata that name this member; both fields are always written, as etcd does. */
 export function encodeIdentity({ nodeId, clusterId }: Identity): Uint8Array {
-  const bytes: number[] = [];
-  writeId(bytes, NODE_ID, nodeId);
-  writeId(bytes, CLUSTER_ID, clusterId);
-  return Uint8Array.from(bytes);
+  const bytes = new Uint8Array(LONGEST);
+  const end = writeId(bytes, writeId(bytes, 0, NODE_ID, nodeId), CLUSTER_ID, clusterId);
+  return bytes.slice(0, end);
+}
+
+/** Of a number beyond 64 bits the lowest 64 are written. */
+function writeId(bytes: Uint8Array, position: number, tag: number, id: bigint): number {
+  bytes[position] = tag;
+  return writeHalves(bytes, position + 1, Number(BigInt.asIntN(32, id)), Number(BigInt.asIntN(32, id >> 32n)));
 }
 
 /** Reads an identity; undefined where the metadata are something else. */

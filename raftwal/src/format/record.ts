@@ -8,8 +8,9 @@ import {
   encodeConfState,
   type HardState,
 } from '@raft-ts/proto';
+import { numberSize, writeNumber } from '@raft-ts/proto/internal';
 import { ERR_WAL_CORRUPT, WalError } from '../base/errors.js';
-import { FieldReader, varintSize, writeVarint } from './fields.js';
+import { FieldReader } from './fields.js';
 
 /** What a record holds. */
 export const RecordType = {
@@ -98,8 +99,8 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number): Rec
 
 /** Size of a record without its length field and padding. `type` is below 128. */
 export function recordSize(crc: number, dataLength: number | undefined): number {
-  const head = 3 + varintSize(crc);
-  return dataLength === undefined ? head : head + 1 + varintSize(dataLength) + dataLength;
+  const head = 3 + numberSize(crc);
+  return dataLength === undefined ? head : head + 1 + numberSize(dataLength) + dataLength;
 }
 
 /** Writes all of a record but its data; returns the position where the data belongs. */
@@ -113,10 +114,10 @@ export function writeRecordHead(
   buffer[position] = TYPE;
   buffer[position + 1] = type;
   buffer[position + 2] = CRC;
-  const at = writeVarint(buffer, position + 3, crc);
+  const at = writeNumber(buffer, position + 3, crc);
   if (dataLength === undefined) return at;
   buffer[at] = DATA;
-  return writeVarint(buffer, at + 1, dataLength);
+  return writeNumber(buffer, at + 1, dataLength);
 }
 
 /** The mark of a snapshot in the log. */
@@ -140,12 +141,12 @@ export function encodeWalSnapshot({ index, term, confState }: WalSnapshot): Uint
   const state = confState === undefined ? undefined : encodeConfState(confState);
   const bytes = new Uint8Array(24 + (state === undefined ? 0 : 6 + state.length));
   bytes[0] = 0x08;
-  let at = writeVarint(bytes, 1, index);
+  let at = writeNumber(bytes, 1, index);
   bytes[at] = 0x10;
-  at = writeVarint(bytes, at + 1, term);
+  at = writeNumber(bytes, at + 1, term);
   if (state !== undefined) {
     bytes[at] = 0x1a;
-    at = writeVarint(bytes, at + 1, state.length);
+    at = writeNumber(bytes, at + 1, state.length);
     bytes.set(state, at);
     at += state.length;
   }

@@ -27,6 +27,7 @@
  * `judgeEarlier` and `judgeLast` ask 1, `judge` asks 1 to 5, `lostEnd` asks 6.
  */
 import type { HardState } from '@raft-ts/proto';
+import { high, low, readVarint } from '@raft-ts/proto/internal';
 import { ERR_WAL_CORRUPT, ERR_WAL_TORN, ERR_WAL_UNDECIDED, WalError } from '../base/errors.js';
 import { SECTOR_SIZE } from '../base/fs.js';
 import { updateCrc } from '../format/crc.js';
@@ -36,6 +37,8 @@ import { hex16 } from '../format/segment-name.js';
 import { isBeyond, type MarkPlace } from '../mark/log-mark.js';
 import type { Chain } from './chain.js';
 import type { Defect, LastRecordsEnd } from './segment-reader.js';
+
+const TWO_TO_32 = 0x100000000;
 
 /** What to make of damage. */
 export type Verdict =
@@ -210,13 +213,7 @@ function dataAt(bytes: Uint8Array, start: number, end: number): { crc: number; l
 
 /** The varint that lies exactly at [from, to). */
 function lengthAt(bytes: Uint8Array, from: number, to: number): number | undefined {
-  let value = 0;
-  for (let at = from; at < to; at++) {
-    const byte = bytes[at] as number;
-    value += (byte & 127) * 128 ** (at - from);
-    if (byte < 128) return at === to - 1 ? value : undefined;
-  }
-  return undefined;
+  return readVarint(bytes, from, to) === to ? (high >>> 0) * TWO_TO_32 + (low >>> 0) : undefined;
 }
 
 /** A record behind the damage that shows that the damage was durable once. */

@@ -1,8 +1,9 @@
 /** Snapshot files as etcd writes them: `snappb.Snapshot`, a sum and the bytes of a `raftpb.Snapshot`. */
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from '@raft-ts/proto';
+import { writeNumber } from '@raft-ts/proto/internal';
 import { ERR_SNAP_BROKEN, WalError } from '../base/errors.js';
 import { updateCrc } from '../format/crc.js';
-import { FieldReader, writeVarint } from '../format/fields.js';
+import { FieldReader } from '../format/fields.js';
 
 const CRC = 0x08;
 const DATA = 0x12;
@@ -15,9 +16,9 @@ export function encodeSnapshotFile(snapshot: Snapshot): readonly [head: Uint8Arr
   const data = encodeSnapshot(snapshot);
   const head = new Uint8Array(LONGEST_HEAD);
   head[0] = CRC;
-  let at = writeVarint(head, 1, updateCrc(0, data));
+  let at = writeNumber(head, 1, updateCrc(0, data));
   head[at] = DATA;
-  at = writeVarint(head, at + 1, data.length);
+  at = writeNumber(head, at + 1, data.length);
   return [head.subarray(0, at), data];
 }
 
