@@ -271,7 +271,10 @@ describe('raftexample: three processes that keep their logs', function () {
 
   it('one that may open no more files ends in one line when it makes a snapshot, and goes on once it may', async function () {
     // Only Linux lets the limit of a process that runs be changed.
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') {
+      console.log('skipped: the limit of open files of a process that runs cannot be changed here');
+      this.skip();
+    }
     const flags = [...FLAGS, '--snapshot-every', '20'];
     const own = await freePeers(1);
     const one = programs.member(1, own, ...flags);
