@@ -45,3 +45,23 @@ describe('the tests', () => {
     expect(silent.map(({ where }) => where)).to.deep.equal([]);
   });
 });
+
+describe('the map of the tests', () => {
+  const named = new Set(
+    [...readFileSync(join(root, 'test/README.md'), 'utf8').matchAll(/`([a-z/-]+)`/g)].map(([, name]) => name as string),
+  );
+  const folders = (path: string): string[] =>
+    readdirSync(join(root, 'test', path), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !['dist', 'node_modules'].includes(entry.name))
+      .map((entry) => join(path, entry.name));
+
+  it('names every folder', () => {
+    const all = [...folders('.').filter((name) => name !== 'raft'), ...folders('raft')];
+    expect(all.filter((name) => !named.has(name))).to.deep.equal([]);
+  });
+
+  it('names no folder of the core that is not there', () => {
+    const there = new Set(folders('raft'));
+    expect([...named].filter((name) => name.startsWith('raft/') && !there.has(name))).to.deep.equal([]);
+  });
+});

@@ -1,8 +1,8 @@
 import { type Message, MessageType, RaftPanic } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, message, newTestConfig, newTestMemoryStorage, type Overrides, withPeers } from '../../helpers/index.js';
-import { isPending, NodeHarness, RecordingLogger, refusal, rejection, turns } from '../node/harness.js';
 import { addVoter } from '../rawnode/changes.js';
+import { isPending, NodeHarness, RecordingLogger, refusal, rejection, turns } from './harness.js';
 
 /** One of three, and what it says. */
 function follower(overrides: Overrides = {}): { harness: NodeHarness; logger: RecordingLogger } {

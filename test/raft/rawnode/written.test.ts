@@ -12,7 +12,7 @@ import {
   typesOf,
   withPeers,
 } from '../../helpers/index.js';
-import { save } from '../rawnode/cycle.js';
+import { save } from './cycle.js';
 
 const three = withPeers(1n, 2n, 3n);
 

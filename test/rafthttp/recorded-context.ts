@@ -1,0 +1,13 @@
+import { defaultTimings, Gateway, type WriterContext } from '@raft-ts/rafthttp/internal';
+import type { Recorder } from './members.js';
+
+/** A context with nothing behind it: what is logged and reported is remembered by the recorder. */
+export function contextOf(receiver: Recorder): WriterContext {
+  const note = (level: string) => (text: string) => receiver.log.push(`${level} ${text}`);
+  const logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
+  const timings = { ...defaultTimings, heartbeatMs: 100, writeTimeoutMs: 1000 };
+  return { gateway: new Gateway(1n, receiver, logger), logger, timings, metrics: undefined };
+}
+
+/** The warnings among what was logged. */
+export const warnings = ({ log }: Recorder): string[] => log.filter((line) => line.startsWith('warn'));
