@@ -70,9 +70,8 @@ export let high = 0;
 /** Reads the varint at `pos` into `low` and `high`; returns the position after it, which is at most `end`, or what is wrong with it. */
 export function readVarint(buf: Uint8Array, pos: number, end: number): number {
   let at = pos;
-  low = 0;
-  high = 0;
   let lo = 0;
+  let hi = 0;
   for (let shift = 0; shift < 70; shift += 7) {
     if (at >= end) return TRUNCATED;
     const byte = buf[at++] as number;
@@ -80,12 +79,13 @@ export function readVarint(buf: Uint8Array, pos: number, end: number): number {
     if (shift < 28) lo |= bits << shift;
     else if (shift === 28) {
       lo |= bits << 28;
-      high = bits >>> 4;
-    } else high |= bits << (shift - 32);
+      hi = bits >>> 4;
+    } else hi |= bits << (shift - 32);
     if (byte < 128) {
       // The tenth byte holds one bit.
       if (shift === 63 && byte > 1) break;
       low = lo;
+      high = hi;
       return at;
     }
   }

@@ -50,6 +50,13 @@ export class FieldReader {
 
   /** Reads a varint into `low` and `high`. */
   varint(): void {
+    const byte = this.bytes[this.position] as number;
+    if (byte < 128 && this.position < this.end) {
+      this.position++;
+      this.low = byte;
+      this.high = 0;
+      return;
+    }
     const next = readVarint(this.bytes, this.position, this.end);
     if (next < 0) {
       this.position = next === TRUNCATED ? this.end : this.position + LONGEST_VARINT;
