@@ -60,7 +60,7 @@ describe('raftexample: the launcher', function () {
 
   beforeEach(async () => {
     peers = await freePeers(3);
-    cluster = programs.start('cluster.js', ['--peers', formatPeers(peers), '--', ...MEMBER_FLAGS]);
+    cluster = programs.start('cluster.js', ['--peers', formatPeers(peers), ...MEMBER_FLAGS]);
   });
   afterEach(() => programs.endAll());
 
