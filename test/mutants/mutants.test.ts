@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { root } from '../repo/repository.js';
@@ -148,6 +148,16 @@ describe('the page of verdicts', () => {
     );
     const sources = [...read.values()].flatMap((verdict) => (verdict.kind === 'killed' ? [verdict.source] : []));
     expect([...new Set(sources)].filter((source) => !existsSync(join(root, source)))).to.deep.equal([]);
+  });
+});
+
+describe('the tests that an area names', () => {
+  it('are there', () => {
+    const specs = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.test.ts'),
+    );
+    const named = readMutants(join(root, 'test/mutants')).flatMap(({ tests }) => tests ?? []);
+    expect([...new Set(named)].filter((name) => !specs.some((spec) => spec.startsWith(name)))).to.deep.equal([]);
   });
 });
 
