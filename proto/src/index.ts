@@ -13,10 +13,8 @@ export {
 } from './codes.js';
 export {
   decodeEntry,
-  decodeEntryView,
   decodeHardState,
   decodeMessage,
-  decodeMessageInTurns,
 } from './decode.js';
 export { decodeConfChange, decodeConfChangeV2 } from './decode-conf-change.js';
 export { decodeConfState, decodeSnapshot, decodeSnapshotMetadata } from './decode-snapshot.js';
@@ -25,11 +23,8 @@ export {
   encodeConfChangeV2,
   encodeConfState,
   encodeEntry,
-  encodeEntryHeadInto,
-  encodeEntryInto,
   encodeHardState,
   encodeMessage,
-  encodeMessageInto,
   encodeSnapshot,
   encodeSnapshotMetadata,
 } from './encode.js';
@@ -38,4 +33,3 @@ export { isLocalMessage, isResponseMessage, messageName, protocol } from './prot
 export { printableLine, quoteBytes, quoteText, SHOWN_LENGTH } from './quote.js';
 export * from './records.js';
 export { type ConfChangeOptions, entrySize, hardStateSize, messageSize, payloadSize } from './size.js';
-export { type MessageHead, surveyMessage } from './survey.js';

@@ -20,7 +20,8 @@ export {
   refuseFault,
   snapshotFault,
 } from './arguments.js';
-export { encodeHardStateInto } from './encode.js';
+export { decodeEntryView, decodeMessageInTurns } from './decode.js';
+export { encodeEntryHeadInto, encodeEntryInto, encodeHardStateInto, encodeMessageInto } from './encode.js';
 export { countWithin, EntryList } from './entry-list.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';
 export { SlidingList } from './sliding-list.js';
@@ -34,4 +35,5 @@ export {
   storageError,
   storageErrorText,
 } from './storage-errors.js';
+export { type MessageHead, surveyMessage } from './survey.js';
 export { high, low, numberSize, readVarint, TRUNCATED, writeHalves, writeNumber } from './varint.js';

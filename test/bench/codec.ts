@@ -3,12 +3,12 @@ import {
   decodeMessage,
   EntryType,
   encodeMessage,
-  encodeMessageInto,
   type Message,
   MessageType,
   messageSize,
   newMessage,
 } from '@raft-ts/proto';
+import { encodeMessageInto } from '@raft-ts/proto/internal';
 import { collectGarbage, print, workloadFlags } from './workload.js';
 
 /** Shortest time that a batch of a case may take. */

@@ -1,6 +1,7 @@
 import { runInNewContext } from 'node:vm';
 
 import * as proto from '@raft-ts/proto';
+import * as internal from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 
 const noBytes = [
@@ -41,9 +42,9 @@ describe('what is no bytes', () => {
       const m = { ...proto.newMessage(3, 1n), entries: [entry] };
       for (const write of [
         () => proto.encodeMessage(m),
-        () => proto.encodeMessageInto(m, new Uint8Array(100), 0),
-        () => proto.encodeEntryInto(entry, new Uint8Array(100), 0),
-        () => proto.encodeEntryHeadInto(entry, new Uint8Array(100), 0),
+        () => internal.encodeMessageInto(m, new Uint8Array(100), 0),
+        () => internal.encodeEntryInto(entry, new Uint8Array(100), 0),
+        () => internal.encodeEntryHeadInto(entry, new Uint8Array(100), 0),
       ]) {
         expect(write).to.throw().that.includes({ code: proto.ERR_ARGUMENT, reason: 'Entry.data' });
       }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { decodeMessage, type Entry, encodeEntryHeadInto, encodeMessage, MessageType, newMessage } from '@raft-ts/proto';
+import { decodeMessage, type Entry, encodeMessage, MessageType, newMessage } from '@raft-ts/proto';
+import { encodeEntryHeadInto } from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 
 setFlagsFromString('--expose-gc');

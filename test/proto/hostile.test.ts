@@ -1,4 +1,5 @@
 import * as proto from '@raft-ts/proto';
+import * as internal from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import * as arbitrary from './arbitraries.js';
@@ -164,7 +165,7 @@ describe('bytes from a stranger', () => {
     for (const encode of [
       () => proto.encodeMessage(deeper),
       () => proto.messageSize(deeper),
-      () => proto.encodeMessageInto(deeper, new Uint8Array(10_000), 0),
+      () => internal.encodeMessageInto(deeper, new Uint8Array(10_000), 0),
     ]) {
       expect(encode).to.throw(proto.RaftError).with.property('code', 'ERR_RAFT_ENCODE');
     }

@@ -1,4 +1,5 @@
 import * as proto from '@raft-ts/proto';
+import * as internal from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import * as arbitrary from './arbitraries.js';
@@ -77,7 +78,7 @@ describe('decoding in turns', () => {
     fc.assert(
       fc.property(arbitrary.message, fc.integer({ min: 1, max: 100 }), (message, turnBytes) => {
         const bytes = proto.encodeMessage(message);
-        const { value } = finish(proto.decodeMessageInTurns(bytes, turnBytes));
+        const { value } = finish(internal.decodeMessageInTurns(bytes, turnBytes));
         expect(value).to.deep.equal(proto.decodeMessage(bytes));
       }),
       { numRuns: 500 },
@@ -86,7 +87,7 @@ describe('decoding in turns', () => {
 
   it('reads about so many bytes in each turn', () => {
     const bytes = repeated('3a0410011802', 100_000);
-    const { value, turns } = finish(proto.decodeMessageInTurns(bytes, 60_000));
+    const { value, turns } = finish(internal.decodeMessageInTurns(bytes, 60_000));
     expect(value.entries).to.have.length(100_000);
     expect(turns).to.be.within(5, 10);
   });
@@ -98,7 +99,7 @@ describe('decoding in turns', () => {
     message.entries = [short, long].map((data, index) => ({ type: 0, term: 1, index, data }));
     const bytes = proto.encodeMessage(message);
     const shares = (data: Uint8Array | undefined): boolean => data?.buffer === bytes.buffer;
-    const { entries, context } = finish(proto.decodeMessageInTurns(bytes, 1024)).value;
+    const { entries, context } = finish(internal.decodeMessageInTurns(bytes, 1024)).value;
     expect(entries.map(({ data }) => shares(data))).to.deep.equal([false, true]);
     expect(shares(context)).to.equal(true);
     expect(entries.map(({ data }) => data?.length)).to.deep.equal([short.length, long.length]);
@@ -116,7 +117,7 @@ describe('the survey of a message', () => {
       fc.property(arbitrary.message, fc.integer({ min: 1, max: 100 }), (message, turnBytes) => {
         const bytes = proto.encodeMessage(message);
         const padded = Buffer.concat([fromHex('ffff'), bytes, fromHex('ff')]);
-        const { value } = finish(proto.surveyMessage(padded, turnBytes, 2, 2 + bytes.length));
+        const { value } = finish(internal.surveyMessage(padded, turnBytes, 2, 2 + bytes.length));
         const { type, to, from, entries, responses } = proto.decodeMessage(bytes);
         expect(value).to.include({ type, to, from, entries: entries.length, responses: responses.length });
         expect(value).to.include({ unknownBytes: 0, bytes: bytes.length });
@@ -129,22 +130,22 @@ describe('the survey of a message', () => {
     const metadata = field(0x12, repeated('0801', 100));
     const unknown = fromHex('7a0461626364');
     const bytes = Buffer.concat([fromHex('0807'), field(0x4a, Buffer.concat([metadata, unknown])), unknown]);
-    const { value } = finish(proto.surveyMessage(bytes));
+    const { value } = finish(internal.surveyMessage(bytes));
     expect(value).to.include({ metadataBytes: metadata.length, unknownBytes: 2 * unknown.length });
   });
 
   it('counts the last value of a field that comes again, as the decoder does', () => {
-    expect(finish(proto.surveyMessage(fromHex('0803100208021003'))).value).to.include({ type: 2, to: 3n });
+    expect(finish(internal.surveyMessage(fromHex('0803100208021003'))).value).to.include({ type: 2, to: 3n });
   });
 
   it('stops at more entries or fields than any message has', () => {
     for (const hex of ['0801', '7801', '7200', '4a00']) {
-      expect(refusal(() => finish(proto.surveyMessage(repeated(hex, 1025), 64)))).to.equal('limit');
+      expect(refusal(() => finish(internal.surveyMessage(repeated(hex, 1025), 64)))).to.equal('limit');
     }
     const snapshotOf = (fields: number): Uint8Array => field(0x4a, repeated('0a00', fields));
-    expect(refusal(() => finish(proto.surveyMessage(snapshotOf(1024), 64)))).to.equal(undefined);
-    expect(refusal(() => finish(proto.surveyMessage(snapshotOf(1025), 64)))).to.equal('limit');
-    expect(finish(proto.surveyMessage(repeated('3a00', million), 65_536)).value.entries).to.equal(million);
-    expect(refusal(() => finish(proto.surveyMessage(repeated('3a00', million + 1), 65_536)))).to.equal('limit');
+    expect(refusal(() => finish(internal.surveyMessage(snapshotOf(1024), 64)))).to.equal(undefined);
+    expect(refusal(() => finish(internal.surveyMessage(snapshotOf(1025), 64)))).to.equal('limit');
+    expect(finish(internal.surveyMessage(repeated('3a00', million), 65_536)).value.entries).to.equal(million);
+    expect(refusal(() => finish(internal.surveyMessage(repeated('3a00', million + 1), 65_536)))).to.equal('limit');
   });
 });

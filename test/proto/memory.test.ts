@@ -1,4 +1,5 @@
 import * as proto from '@raft-ts/proto';
+import * as internal from '@raft-ts/proto/internal';
 import { MESSAGE_SLAB_SIZE, SLAB_SIZE } from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -118,7 +119,7 @@ describe('encoding into the bytes of a caller', () => {
       fc.property(arbitrary.message, fc.nat({ max: 20 }), (message, offset) => {
         const size = proto.messageSize(message);
         const target = new Uint8Array(offset + size + 10).fill(0xaa);
-        expect(proto.encodeMessageInto(message, target, offset)).to.equal(offset + size);
+        expect(internal.encodeMessageInto(message, target, offset)).to.equal(offset + size);
         expect(toHex(target.subarray(offset, offset + size))).to.equal(toHex(proto.encodeMessage(message)));
         expect(target.subarray(0, offset).every((byte) => byte === 0xaa)).to.equal(true);
         expect(target.subarray(offset + size).every((byte) => byte === 0xaa)).to.equal(true);
@@ -132,7 +133,7 @@ describe('encoding into the bytes of a caller', () => {
       fc.property(arbitrary.entry, fc.nat({ max: 20 }), (entry, offset) => {
         const size = proto.entrySize(entry);
         const target = new Uint8Array(offset + size).fill(0xaa);
-        expect(proto.encodeEntryInto(entry, target, offset)).to.equal(offset + size);
+        expect(internal.encodeEntryInto(entry, target, offset)).to.equal(offset + size);
         expect(toHex(target.subarray(offset))).to.equal(toHex(proto.encodeEntry(entry)));
       }),
       { numRuns: RUNS },
@@ -145,10 +146,10 @@ describe('encoding into the bytes of a caller', () => {
         const whole = proto.encodeEntry(entry);
         const data = entry.data ?? new Uint8Array(0);
         const target = new Uint8Array(offset + whole.length - data.length);
-        expect(proto.encodeEntryHeadInto(entry, target, offset)).to.equal(target.length);
+        expect(internal.encodeEntryHeadInto(entry, target, offset)).to.equal(target.length);
         const bytes = Buffer.concat([target.subarray(offset), data]);
         expect(toHex(bytes)).to.equal(toHex(whole));
-        const view = proto.decodeEntryView(bytes);
+        const view = internal.decodeEntryView(bytes);
         expect(view).to.deep.equal(proto.decodeEntry(whole));
         if (view.data !== undefined && view.data.length > 0) expect(view.data.buffer).to.equal(bytes.buffer);
       }),
@@ -187,14 +188,14 @@ describe('encoding into the bytes of a caller', () => {
         const size = proto.messageSize(message);
         if (size === 0) return;
         const target = new Uint8Array(cut % size);
-        expect(() => proto.encodeMessageInto(message, target, 0))
+        expect(() => internal.encodeMessageInto(message, target, 0))
           .to.throw(proto.RaftError)
           .with.property('reason', 'no-room');
       }),
       { numRuns: RUNS },
     );
     const entry = { type: 0, term: 1, index: 1, data: new Uint8Array(300) } as const;
-    expect(() => proto.encodeEntryInto(entry, new Uint8Array(304), 0))
+    expect(() => internal.encodeEntryInto(entry, new Uint8Array(304), 0))
       .to.throw(proto.RaftError)
       .with.property('code', 'ERR_RAFT_ENCODE');
   });

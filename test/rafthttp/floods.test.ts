@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
+import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { type MessageHead } from '@raft-ts/proto/internal';
 import type { ProcessOptions } from '@raft-ts/raft/transport';
 import {
   EnvelopeDecoder,

@@ -1,4 +1,5 @@
-import { encodeMessageInto, type Message, messageSize } from '@raft-ts/proto';
+import { type Message, messageSize } from '@raft-ts/proto';
+import { encodeMessageInto } from '@raft-ts/proto/internal';
 import { MAX_MESSAGE_BYTES } from '../base/limits.js';
 import { writePosition } from './big-endian.js';
 import { ByteQueue } from './byte-queue.js';

@@ -1,10 +1,6 @@
 import {
   decodeEntry,
-  decodeEntryView,
   type Entry,
-  encodeEntryHeadInto,
-  encodeEntryInto,
-  encodeMessageInto,
   entrySize,
   MAX_POSITION,
   type Message,
@@ -13,6 +9,7 @@ import {
   type NodeId,
   newMessage,
 } from '@raft-ts/proto';
+import { decodeEntryView, encodeEntryHeadInto, encodeEntryInto, encodeMessageInto } from '@raft-ts/proto/internal';
 import { LARGE_PART_BYTES, MAX_APPEND_ENTRIES, MAX_MESSAGE_BYTES } from '../base/limits.js';
 import { writePosition } from './big-endian.js';
 import { ByteQueue } from './byte-queue.js';

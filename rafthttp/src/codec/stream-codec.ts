@@ -1,13 +1,5 @@
-import {
-  decodeMessage,
-  type Message,
-  type MessageHead,
-  MessageType,
-  NONE,
-  newMessage,
-  RaftError,
-  surveyMessage,
-} from '@raft-ts/proto';
+import { decodeMessage, type Message, MessageType, NONE, newMessage, RaftError } from '@raft-ts/proto';
+import { type MessageHead, surveyMessage } from '@raft-ts/proto/internal';
 import { ERR_STREAM, hasCode } from '../base/errors.js';
 import { SURVEY_FROM_BYTES } from '../base/limits.js';
 import { readPosition } from './big-endian.js';

@@ -3,11 +3,11 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
-  type MessageHead,
   MessageType,
   NONE,
   type NodeId,
 } from '@raft-ts/proto';
+import { type MessageHead } from '@raft-ts/proto/internal';
 import type { ProcessOptions, SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
 import { describeError } from '../base/errors.js';
 import {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { decodeMessageInTurns, type Message, MessageType, type NodeId, surveyMessage } from '@raft-ts/proto';
+import { type Message, MessageType, type NodeId } from '@raft-ts/proto';
+import { decodeMessageInTurns, surveyMessage } from '@raft-ts/proto/internal';
 import { DECODE_TURN_BYTES, MAX_POSTED, MAX_POSTED_BYTES, MAX_POSTED_BYTES_PER_SENDER } from '../base/limits.js';
 import type { Refusal } from '../base/refusals.js';
 import { Waiting, type WaitingLimits } from '../base/waiting.js';

@@ -1,4 +1,5 @@
-import { encodeMessage, type Message, type MessageHead, MessageType } from '@raft-ts/proto';
+import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { type MessageHead } from '@raft-ts/proto/internal';
 import { MAX_ENVELOPE_BYTES, MAX_METADATA_BYTES, MAX_UNKNOWN_BYTES } from '../base/limits.js';
 import { writePosition } from '../codec/big-endian.js';
 import { ByteQueue } from '../codec/byte-queue.js';

@@ -1,5 +1,5 @@
-import { type Entry, encodeEntryInto, entrySize, type HardState, hardStateSize } from '@raft-ts/proto';
-import { encodeHardStateInto, numberSize } from '@raft-ts/proto/internal';
+import { type Entry, entrySize, type HardState, hardStateSize } from '@raft-ts/proto';
+import { encodeEntryInto, encodeHardStateInto, numberSize } from '@raft-ts/proto/internal';
 import { updateCrc } from './crc.js';
 import { FRAME_HEAD, paddingOf, writeFrameHead } from './frame.js';
 import { RecordType, recordSize, writeRecordHead } from './record.js';

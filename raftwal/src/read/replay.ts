@@ -1,4 +1,5 @@
-import { decodeEntryView, type Entry, type HardState } from '@raft-ts/proto';
+import { type Entry, type HardState } from '@raft-ts/proto';
+import { decodeEntryView } from '@raft-ts/proto/internal';
 import { ERR_WAL_CORRUPT, ERR_WAL_SNAPSHOT_MISMATCH, ERR_WAL_SNAPSHOT_NOT_FOUND, WalError } from '../base/errors.js';
 import {
   type Content,
