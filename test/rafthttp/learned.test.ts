@@ -10,7 +10,9 @@ import {
   MAX_LEARNED_REMOTES,
   MAX_PROOFS,
   MAX_PROOFS_PER_SOURCE,
+  PIPELINE_WORKERS,
   PROOF_SPACING_MS,
+  PROOF_TIMEOUT_MS,
   Reach,
   TakingTurns,
 } from '@raft-ts/rafthttp/internal';
@@ -237,7 +239,12 @@ describe('learned members', () => {
 
   it('URLs are taken in turn, those that fail when all do', () => {
     const turns = new TakingTurns(['http://a:1', 'http://b:1', 'http://c:1']);
-    const pick = (count: number): string => Array.from({ length: count }, () => turns.pick().slice(7, 8)).join('');
+    const pickOne = (): string => {
+      const url = turns.pick();
+      turns.release(url, true);
+      return url.slice(7, 8);
+    };
+    const pick = (count: number): string => Array.from({ length: count }, pickOne).join('');
     expect(pick(6)).to.equal('abcabc');
     turns.unreachable('http://b:1');
     expect(new Set(pick(4))).to.deep.equal(new Set(['a', 'c']));
@@ -246,6 +253,53 @@ describe('learned members', () => {
     turns.unreachable('http://b:1');
     turns.update(['http://a:1', 'http://b:1']);
     expect(new Set(pick(2))).to.deep.equal(new Set(['a', 'b']));
+  });
+
+  it('a URL that does not answer holds no more than its share of what is under way', () => {
+    for (let silent = 1; silent < MAX_ADDRESSES; silent++) {
+      const urls = Array.from({ length: silent + 1 }, (_, i) => `http://${String.fromCharCode(97 + i)}:1`);
+      const [honest = ''] = urls;
+      const turns = new TakingTurns(urls);
+      let answered = 0;
+      // Each place that is free takes the next message; only one of the URLs ever gives a place back.
+      for (let free = PIPELINE_WORKERS, sent = 0; free > 0 && sent < 100; sent++) {
+        if (turns.pick() !== honest) free--;
+        else {
+          answered++;
+          turns.release(honest, true);
+        }
+      }
+      expect(answered, `${silent} of ${urls.length}`).to.be.at.least(90);
+    }
+  });
+
+  it('URLs that have given way and still hold places leave one to the URL that answers', () => {
+    const turns = new TakingTurns(['http://a:1']);
+    turns.release(turns.pick(), true);
+    let answered = 0;
+    for (let i = 1; i <= 20; i++) {
+      turns.update(['http://a:1', `http://b:${i}`]);
+      for (let sent = 0; sent < 4; sent++) {
+        const url = turns.pick();
+        if (url !== 'http://a:1') continue;
+        turns.release(url, true);
+        answered++;
+      }
+    }
+    expect(answered).to.equal(80 - (PIPELINE_WORKERS - 1));
+    expect([turns.patienceMs('http://a:1'), turns.patienceMs('http://b:20')]).to.deep.equal([
+      Infinity,
+      PROOF_TIMEOUT_MS,
+    ]);
+  });
+
+  it('an address that has answered does not give way to those that never have', async () => {
+    const world = new World();
+    await world.prove(2n, 'http://192.0.2.2:1');
+    const picker = world.learned.find(2n)?.picker;
+    picker?.release(picker.pick(), true);
+    for (let i = 1; i <= 2 * MAX_ADDRESSES; i++) await world.prove(2n, `http://192.0.2.66:${i}`);
+    expect(picker?.all).to.have.length(MAX_ADDRESSES).and.to.include('http://192.0.2.2:1');
   });
 
   describe('by a transport', () => {
@@ -302,6 +356,26 @@ describe('learned members', () => {
       const one = await startNamed(1n, joiner.listener.url);
       await expectAnswers(joiner.transport, one);
       expect(dialled).to.equal(0);
+    });
+
+    it('although servers in its name take what they get and never answer', async () => {
+      const joiner = await startMember(2n);
+      const added = (): number => joiner.receiver.log.filter((line) => line.includes('added remote member')).length;
+      for (let i = 1; i < MAX_ADDRESSES; i++) {
+        const silent = await startServer((req, res) => {
+          req.resume();
+          if (req.method === 'GET') res.writeHead(200, { [Header.clusterId]: CLUSTER.toString(16) }).flushHeaders();
+        });
+        await exchangeRaw(joiner.listener.address.port, post(1n, vote(1n), { [Header.peerUrls]: silent.url }));
+        await eventually('it is learned', () => added() === i);
+      }
+      const one = await startNamed(1n, joiner.listener.url);
+      await eventually('so is the member', () => added() === MAX_ADDRESSES);
+      const answers = (): number => one.receiver.types().filter((t) => t === MessageType.MsgHeartbeatResp).length;
+      await eventually('answers go on arriving', () => {
+        joiner.transport.send([message(MessageType.MsgHeartbeatResp, 2n, 1n)]);
+        return answers() >= 20;
+      });
     });
 
     it('a server that is another member, or of another cluster, proves nothing', async () => {

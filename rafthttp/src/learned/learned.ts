@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { NodeId } from '@raft-ts/proto';
 import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
@@ -10,6 +11,7 @@ import {
 } from '../base/limits.js';
 import { byTimer, type Schedule } from '../base/schedule.js';
 import { Remote, type RemoteContext } from '../peer/peer.js';
+import { TakingTurns } from '../peer/url-picker.js';
 import { isMemberAt, type ProofContext } from './proof.js';
 import { Reach } from './reach.js';
 
@@ -37,6 +39,7 @@ export interface LearnedOptions {
 
 interface LearnedMember {
   readonly remote: Remote;
+  readonly picker: TakingTurns;
   /** Where it was proven to be; the latest last. */
   addresses: string[];
   /** When somebody last named one of them. */
@@ -57,6 +60,7 @@ export class LearnedMembers {
   private readonly leaving = new Set<Promise<void>>();
 
   constructor(options: LearnedOptions) {
+    setMaxListeners(MAX_PROOFS, this.stopping.signal);
     this.options = { prove: isMemberAt, now: () => performance.now(), schedule: byTimer, ...options };
   }
 
@@ -117,14 +121,17 @@ export class LearnedMembers {
     const now = this.options.now();
     const known = this.members.get(id);
     if (known !== undefined) {
-      known.addresses = [...known.addresses, url].slice(-MAX_ADDRESSES);
+      // Who answers does not give way to those who only claim to.
+      const leaving = known.addresses.length < MAX_ADDRESSES ? undefined : known.picker.leastAnswering(known.addresses);
+      known.addresses = [...known.addresses.filter((one) => one !== leaving), url];
       known.namedMs = now;
-      known.remote.picker.update(known.addresses);
+      known.picker.update(known.addresses);
       return;
     }
     if (this.members.size >= MAX_LEARNED_REMOTES) this.forget(this.leastNamed());
-    const remote = new Remote(ctx, id, [url], { learned: true });
-    this.members.set(id, { remote, addresses: [url], namedMs: now });
+    const picker = new TakingTurns([url], ctx.tls !== undefined);
+    const remote = new Remote(ctx, id, [url], { learned: picker });
+    this.members.set(id, { remote, picker, addresses: [url], namedMs: now });
   }
 
   /** Who was named longest ago: a member that lives names itself in each request. */

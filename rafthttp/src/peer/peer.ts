@@ -15,7 +15,7 @@ import { PeerStatus } from './status.js';
 import { type StreamKind, streams } from './stream-kind.js';
 import { type ReaderContext, type ReaderOwner, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WriterContext } from './stream-writer.js';
-import { TakingTurns, UrlPicker } from './url-picker.js';
+import { type TakingTurns, UrlPicker } from './url-picker.js';
 
 /** What sending to a member needs of what the transport's parts share. */
 export type RemoteContext = PipelineContext & SnapshotSenderContext & LinkOptions;
@@ -47,13 +47,13 @@ export class Remote {
     ctx: RemoteContext,
     id: NodeId,
     urls: readonly string[],
-    { stats, learned = false }: { readonly stats?: FollowerStats; readonly learned?: boolean } = {},
+    { stats, learned }: { readonly stats?: FollowerStats; readonly learned?: TakingTurns } = {},
   ) {
     this.ctx = ctx;
     this.id = id;
-    this.picker = new (learned ? TakingTurns : UrlPicker)(urls, ctx.tls !== undefined);
+    this.picker = learned ?? new UrlPicker(urls, ctx.tls !== undefined);
     this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
-    this.links = new PeerLinks(id, ctx, !learned);
+    this.links = new PeerLinks(id, ctx, learned === undefined);
     this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
     this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
   }

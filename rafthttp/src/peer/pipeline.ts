@@ -65,8 +65,10 @@ export class Pipeline {
     const isAppend = message.type === MessageType.MsgApp;
     const url = picker.pick();
     const began = performance.now();
+    let answered = false;
     try {
       const bytes = await this.post(url, message);
+      answered = true;
       metrics?.sentBytes(formatId(links.id), bytes);
     } catch (error) {
       metrics?.sendFailed(formatId(links.id));
@@ -78,6 +80,8 @@ export class Pipeline {
       }
       gateway.reportLost(message);
       return;
+    } finally {
+      picker.release(url, answered);
     }
     status.activate();
     if (isAppend) stats?.succeeded(performance.now() - began);
@@ -89,7 +93,8 @@ export class Pipeline {
     const { ctx } = this;
     const { links } = this.target;
     const { postTimeoutMs, snapshotTimeoutMs } = ctx.timings;
-    const timeoutMs = message.type === MessageType.MsgSnap ? snapshotTimeoutMs : postTimeoutMs;
+    const patienceMs = message.type === MessageType.MsgSnap ? snapshotTimeoutMs : postTimeoutMs;
+    const timeoutMs = Math.min(patienceMs, this.target.picker.patienceMs(url));
     const bytes = encodeMessage(message);
     await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
       const answer = await request(ctx, {

@@ -55,10 +55,12 @@ export class SnapshotSender {
     const url = this.picker.pick();
     const fields: LogFields = { 'remote-peer-id': formatId(id), 'snapshot-index': indexOf(message), bytes: body.size };
     const began = performance.now();
+    let answered = false;
     metrics?.snapshotSendBegan(formatId(id));
     logger.info('sending database snapshot', fields);
     try {
       const envelopeBytes = await this.post(url, message, body);
+      answered = true;
       metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, envelopeBytes + body.size);
     } catch (error) {
       metrics?.snapshotSendFailed(formatId(id));
@@ -70,6 +72,8 @@ export class SnapshotSender {
       }
       gateway.reportSnapshot(id, 'failure');
       return 'failure';
+    } finally {
+      this.picker.release(url, answered);
     }
     logger.info('sent database snapshot', fields);
     this.status.activate();

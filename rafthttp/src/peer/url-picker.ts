@@ -1,6 +1,6 @@
 import { RaftError } from '@raft-ts/proto';
 import { ERR_PEER_URL } from '../base/errors.js';
-import { MAX_SOCKET_PATH_BYTES } from '../base/limits.js';
+import { MAX_SOCKET_PATH_BYTES, PIPELINE_WORKERS, PROOF_TIMEOUT_MS } from '../base/limits.js';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
@@ -86,6 +86,16 @@ export class UrlPicker {
     return this.urls[this.current] as string;
   }
 
+  /** Most milliseconds that an answer from this URL is waited for. */
+  patienceMs(_url: string): number {
+    return Infinity;
+  }
+
+  /** What was sent to a URL of `pick` is answered, or has failed. */
+  release(_url: string, _answered: boolean): void {
+    // The same URL is picked, however much is under way to it.
+  }
+
   /** Go on to the next one, unless somebody who failed at the same one did so already. */
   unreachable(url: string): void {
     if (url === this.pick()) this.current = (this.current + 1) % this.urls.length;
@@ -97,20 +107,56 @@ export class UrlPicker {
   }
 }
 
+/** What a URL was picked for. */
+interface Use {
+  /** How often it was picked and not released. */
+  readonly underWay: number;
+  /** Counts of picks and answers: when it was last picked, and when it last answered. */
+  readonly picked: number;
+  readonly answered: number;
+}
+
 /**
  * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be the
- * member, and who must not get all that is sent.
+ * member, and who must not get all that is sent. Nor may who never answers hold all that may be under way at the same time:
+ * so the one at which the least is under way comes first.
  */
 export class TakingTurns extends UrlPicker {
-  private next = 0;
+  private readonly uses = new Map<string, Use>();
+  private count = 0;
   /** Those that failed, while others do not. */
   private readonly failing = new Set<string>();
+
+  /** Of these, the one that has not answered for the longest time; of those that never have, the first. */
+  leastAnswering(urls: readonly string[]): string | undefined {
+    const [first, ...others] = urls;
+    const answered = (url: string | undefined): number => this.useOf(url).answered;
+    return others.reduce((least, url) => (answered(url) < answered(least) ? url : least), first);
+  }
 
   override pick(): string {
     const able = this.urls.filter((url) => !this.failing.has(url));
     if (able.length === 0) this.failing.clear();
     const among = able.length === 0 ? this.urls : able;
-    return among[this.next++ % among.length] as string;
+    const url = among.reduce((best, other) => (this.isBefore(other, best) ? other : best));
+    const use = this.useOf(url);
+    this.uses.set(url, { ...use, underWay: use.underWay + 1, picked: ++this.count });
+    return url;
+  }
+
+  /** One that has never answered is waited for no longer than for a proof. */
+  override patienceMs(url: string): number {
+    return this.useOf(url).answered === 0 ? PROOF_TIMEOUT_MS : Infinity;
+  }
+
+  override release(url: string, answered: boolean): void {
+    const use = this.useOf(url);
+    this.uses.set(url, {
+      ...use,
+      underWay: use.underWay - 1,
+      answered: answered ? ++this.count : use.answered,
+    });
+    this.forgetUnused();
   }
 
   override unreachable(url: string): void {
@@ -120,5 +166,27 @@ export class TakingTurns extends UrlPicker {
   override update(urls: readonly string[]): void {
     super.update(urls);
     this.failing.clear();
+    this.forgetUnused();
+  }
+
+  private isBefore(url: string, other: string): boolean {
+    const [a, b] = [this.useOf(url), this.useOf(other)];
+    // Also URLs that have given way may hold places: the last one is for who answers.
+    if (this.isLastPlace && a.answered !== b.answered) return a.answered > b.answered;
+    return a.underWay === b.underWay ? a.picked < b.picked : a.underWay < b.underWay;
+  }
+
+  private useOf(url: string = ''): Use {
+    return this.uses.get(url) ?? { underWay: 0, picked: 0, answered: 0 };
+  }
+
+  private get isLastPlace(): boolean {
+    let underWay = 0;
+    for (const use of this.uses.values()) underWay += use.underWay;
+    return underWay >= PIPELINE_WORKERS - 1;
+  }
+
+  private forgetUnused(): void {
+    for (const [url, { underWay }] of this.uses) if (underWay === 0 && !this.urls.includes(url)) this.uses.delete(url);
   }
 }
