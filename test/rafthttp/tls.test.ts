@@ -513,6 +513,22 @@ describe('N16: TLS between members', () => {
       expect(serialsOf(parseRevocationLists(two))).to.deep.equal(['2', '3']);
     });
 
+    it('as PEM are all read, or none: one that is passed over would revoke nothing', () => {
+      const authority = new Authority(scratchFolder());
+      const [good, second] = [crlPem(authority.revoke(['02'])), crlPem(authority.revoke(['03']))];
+      const damaged = {
+        'cut before its last line': second.slice(0, second.indexOf('-----END')),
+        'not in base64': second.replace('\n', '\n!'),
+        'under another label': second.replaceAll('X509 CRL', 'CRL'),
+        'a certificate': readFileSync(authority.caFile, 'utf8'),
+      };
+      for (const [title, text] of Object.entries(damaged)) {
+        for (const file of [good + text, text + good]) {
+          expect(() => parseRevocationLists(Buffer.from(file)), title).to.throw(RaftError, 'PEM');
+        }
+      }
+    });
+
     it('that are cut or changed are read to the same end or refused', () => {
       const list = new Authority(scratchFolder()).revoke(['0a', '0b']);
       for (let at = 0; at < list.length; at++) {

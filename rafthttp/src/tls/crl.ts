@@ -9,6 +9,9 @@ const CERTIFICATE_ISSUER = '551d1d';
 const OCTET_STRING = 0x04;
 const DIRECTORY_NAME = 0xa4;
 
+/** How the lines around a list in PEM end. */
+const LABEL = 'X509 CRL-----';
+
 /** A certificate in a list: a serial number means nothing without the issuer that gave it. */
 export type Revoked = Pick<CertificateNames, 'issuer' | 'serial'>;
 
@@ -39,7 +42,7 @@ export class RevocationLists {
 /**
  * Reads revocation lists.
  *
- * @param bytes one list as DER, or any number of them as PEM
+ * @param bytes one list as DER, or any number of them as PEM, and nothing else
  * @throws RaftError `ERR_RAFT_TLS` (reason `crl`)
  */
 export function parseRevocationLists(bytes: Uint8Array): RevocationLists {
@@ -52,10 +55,13 @@ function listsIn(bytes: Uint8Array): Uint8Array[] {
   if (bytes[0] === SEQUENCE) return [bytes];
   const text = Buffer.from(bytes).toString('latin1');
   const lists: Uint8Array[] = [];
-  for (const block of text.split('-----BEGIN X509 CRL-----').slice(1)) {
-    const length = block.indexOf('-----END X509 CRL-----');
-    const body = length < 0 ? '' : block.slice(0, length);
-    if (/^[A-Za-z0-9+/=\s]+$/u.test(body)) lists.push(Buffer.from(body, 'base64'));
+  // A list that is passed over would revoke nothing, so whatever begins must be one, and whole.
+  for (const block of text.split('-----BEGIN ').slice(1)) {
+    if (!block.startsWith(LABEL)) throw malformed('PEM of something else among the lists');
+    const length = block.indexOf(`-----END ${LABEL}`);
+    const body = length < 0 ? '' : block.slice(LABEL.length, length);
+    if (!/^[A-Za-z0-9+/=\s]+$/u.test(body)) throw malformed('PEM that is cut or damaged');
+    lists.push(Buffer.from(body, 'base64'));
   }
   if (lists.length === 0) throw malformed('neither DER nor PEM');
   return lists;

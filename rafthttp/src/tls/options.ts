@@ -18,9 +18,10 @@ export interface TlsOptions {
   /** Must whoever connects show a certificate? True with `trustedCaFile`, whatever is said here. */
   readonly clientCertAuth?: boolean;
   /**
-   * Revocation lists: DER as etcd reads it, or PEM. A certificate is refused if it, another one that the same side shows, or
-   * one of the CAs above it is on the list of its own issuer. Neither a list's signature nor its dates are checked, as in
-   * etcd: a list that has expired still counts, and an issuer without a list revokes nothing.
+   * Revocation lists: one as DER, which is what etcd reads, or any number as PEM, all of them whole. A certificate is refused
+   * if it, another one that the same side shows, or one of the CAs above it is on the list of its own issuer. Neither a list's
+   * signature nor its dates are checked, as in etcd: a list that has expired still counts, and an issuer without a list revokes
+   * nothing. Connections that are open when a list changes stay.
    */
   readonly crlFile?: string;
   /** Common names, one of which a member's certificate must have. Not together with `allowedHostnames`. */
