@@ -42,7 +42,7 @@ import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from '.
 import { listSegments } from './read/segments.js';
 import { validSnapshots } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';
-import { Wal } from './wal.js';
+import { logIsGone, Wal } from './wal.js';
 
 /** Etcd's, for both. */
 const KEPT_FILES = 5;
@@ -150,10 +150,13 @@ export class DurableStorage implements Storage {
         `there is no log in ${walDir}, although snapshots lie beside it: put it back, or remove this member and add it anew`,
       );
     }
+    // A log that was lost may be put back, and then keeps its name.
+    if (options.lock?.found !== undefined) throw logIsGone(walDir);
+    // Before the log is there: a start that is interrupted between the two begins again, under another name.
+    const incarnation = await incarnationOf(fs, dir, true);
     const wal = await Wal.create(walDir, options);
     try {
       await snapshots.prepare();
-      const incarnation = await incarnationOf(fs, dir, true);
       const found = { snapshot: emptySnapshot(), content: undefined, incarnation };
       return new DurableStorage(dir, wal, snapshots, found, options);
     } catch (error) {

@@ -303,7 +303,8 @@ export class Wal {
   }
 }
 
-function logIsGone(dir: string): WalError {
+/** The mark shows a log that is not there. */
+export function logIsGone(dir: string): WalError {
   const why = `${markPath(dir)} shows that there was one. Put it back; a member that lost its log must be removed and added anew`;
   return new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${dir}, and ${why}`);
 }

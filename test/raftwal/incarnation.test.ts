@@ -62,6 +62,36 @@ describe('the incarnation of a log', () => {
     expect(await use(fs)).to.equal(second);
   });
 
+  it('of a former log does not come back with a first start that is interrupted', async () => {
+    const first = await use(fs);
+    await empty(fs);
+    for (const [op, name] of [
+      ['write', 'incarnation.tmp'],
+      ['rename', 'incarnation.tmp'],
+      ['mkdir', 'wal.tmp'],
+    ] as const) {
+      const failing = new TracedFs(
+        {
+          fault: ({ op: called, path, from }) =>
+            called === op && (from ?? path).endsWith(name) ? { code: 'ENOSPC' } : undefined,
+        },
+        fs.disk,
+      );
+      await refused(open(failing), 'ERR_RAFT_WAL_IO');
+      expect(failing.leftOpen).to.deep.equal([]);
+    }
+    expect(await use(fs)).to.not.equal(first);
+  });
+
+  it('stays with a log that is put back', async () => {
+    const first = await use(fs);
+    const names = await fs.readdir('/member/wal');
+    for (const name of names) await fs.rename(`/member/wal/${name}`, `/member/wal/${name}.away`);
+    await refused(open(fs), 'ERR_RAFT_WAL_NOT_FOUND');
+    for (const name of names) await fs.rename(`/member/wal/${name}.away`, `/member/wal/${name}`);
+    expect(await use(fs)).to.equal(first);
+  });
+
   it('has its file once it is durable, and that is durable before it is used', async () => {
     await use(fs);
     const calls = fs.trace(['write', 'datasync', 'rename', 'syncDirectory']);

@@ -185,14 +185,15 @@ export class LogMark {
     for (let slot = 0; slot < SLOTS; slot++) await this.put(place);
     await this.file.datasync();
     this.latest = place;
-    this.written = place;
   }
 
   /** Writes the last mark and frees the lock. Never fails: what is acknowledged is in the log, whatever the mark says. */
   async close(): Promise<void> {
     if (this.phase === 'closed') return;
     await this.writing;
-    await this.catchUp();
+    // So that a timer that fires meanwhile does not write too.
+    this.writing = this.catchUp();
+    await this.writing;
     this.phase = 'closed';
     await this.file.close().catch((error: unknown) => this.logger?.warn(`${this.path}: ${textOf(error)}`));
   }

@@ -56,10 +56,10 @@ export async function verify(dir: string, options: VerifyOptions = {}): Promise<
 /** A log without its first files needs the record of a snapshot that a start may load in their place. */
 function requireBeginning({ hardState, snapshots }: Replay, first: number): void {
   const commit = hardState?.commit ?? 0;
-  if (first === 0 || snapshots.some(({ index }) => index >= first - 1 && index <= commit)) return;
+  if (first === 0 || snapshots.some(({ index }) => index >= first && index <= commit)) return;
   throw new WalError(
     ERR_WAL_NOT_FOUND,
-    `no file of the log reaches back to index 0, and it knows no snapshot from ${first - 1} on`,
+    `no file of the log reaches back to index 0, and it knows no snapshot from ${first} on`,
   );
 }
 
