@@ -32,7 +32,9 @@ export interface Config {
    * Last index that the application has applied, where it keeps its own state and index: entries up to it are not
    * handed out again. It may lie above the commit that storage found (commits are written lazily), but neither beyond the
    * log nor before it. Membership changes up to it are carried out from the log: an application that rejects changes
-   * keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default: everything after the snapshot is handed out.
+   * keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default:
+   * everything that the log still has is handed out, from its last compacted entry on: an application that loads the
+   * snapshot of its storage, and keeps entries below it, passes the snapshot's index.
    */
   readonly applied?: number;
   /** Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`. */
@@ -85,14 +87,18 @@ function checkWhole(name: keyof Config, value: number): void {
   }
 }
 
-const flags = [
-  'asyncStorageWrites',
-  'checkQuorum',
-  'preVote',
-  'disableProposalForwarding',
-  'disableConfChangeValidation',
-  'stepDownOnRemoval',
-] as const;
+/** The options that are switches. */
+type Flag = { [Key in keyof Config]-?: boolean extends Config[Key] ? Key : never }[keyof Config];
+// One that is missing here does not compile: it would be believed, whatever it is.
+const flags = Object.keys({
+  asyncStorageWrites: true,
+  checkQuorum: true,
+  preVote: true,
+  disableProposalForwarding: true,
+  disableConfChangeValidation: true,
+  stepDownOnRemoval: true,
+  guardConfChanges: true,
+} satisfies Record<Flag, true>) as Flag[];
 const storageCalls = ['initialState', 'entries', 'term', 'lastIndex', 'firstIndex', 'snapshot'] as const;
 const loggerCalls = ['debug', 'info', 'warn', 'error'] as const;
 

@@ -47,8 +47,8 @@ export class InputQueue {
     let result: T | undefined;
     let refusal: RaftError | undefined;
     this.running = true;
-    this.host.before();
     try {
+      this.host.before();
       try {
         result = input();
       } catch (error) {

@@ -193,8 +193,8 @@ export class Node {
   private end(reason: Error): void {
     if (this.inputs.ended !== undefined) return;
     this.inputs.end(reason);
-    this.room.rejectAll(reason);
     this.consumer?.end(failureOf(reason));
+    this.room.rejectAll(reason);
   }
 
   // Inputs

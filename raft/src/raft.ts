@@ -339,12 +339,15 @@ export class Raft {
     this.electionElapsed++;
     // Members of different terms elect nobody. The answers to a campaign lead to the next term in reach: with one in each
     // tick, and not in each election timeout, members come together as fast as messages drove them apart.
-    if (!this.promotable() || !(isFarBehind || this.pastElectionTimeout())) return;
+    // Who has heard of a leader since needs none.
+    const isLost = isFarBehind && this.lead === NONE;
+    if (!this.promotable() || !(isLost || this.pastElectionTimeout())) return;
     this.electionElapsed = 0;
     this.stepLocal(MessageType.MsgHup);
   }
 
   private tickHeartbeat(): void {
+    this.isFarBehind = false;
     this.heartbeatElapsed++;
     this.electionElapsed++;
     if (this.electionElapsed >= this.electionTimeout) {

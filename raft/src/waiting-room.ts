@@ -60,6 +60,8 @@ export class WaitingRoom {
     const full = this.whyFull(size);
     if (full !== undefined) return Promise.reject(full);
     return new Promise((resolve, reject) => {
+      // First: it may warn, and so throw.
+      this.host.waits(this.waiters.size + 1);
       const leave = (): void => {
         this.waiters.delete(waiter);
         this.bytes -= size;
@@ -74,14 +76,13 @@ export class WaitingRoom {
         },
         reject: (error) => {
           leave();
-          this.host.waitedInVain();
           reject(error);
+          this.host.waitedInVain();
         },
       };
       const stopListening = signal && onAbort(signal, () => waiter.reject(signal.reason));
       this.waiters.add(waiter);
       this.bytes += size;
-      this.host.waits(this.waiters.size);
     });
   }
 

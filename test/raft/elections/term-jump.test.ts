@@ -162,6 +162,16 @@ describe('the term rises by 2^24 at most between two ticks', () => {
     }
   }
 
+  it('a member that hears a leader before the next tick leaves it alone', () => {
+    const { r } = withLog();
+    r.becomeFollower(5, 2n);
+    r.tick();
+    r.step(from(3n, MessageType.MsgHeartbeatResp, { term: HIGHEST }));
+    r.step(from(2n, MessageType.MsgHeartbeat, { term: r.term }));
+    r.tick();
+    expect(r).to.include({ state: 'StateFollower', lead: 2n, term: 5 + MAX_TERM_RISE });
+  });
+
   it('a request for a vote of a term that far below is answered, unlike others of an earlier term', () => {
     const { r } = withLog();
     r.becomeFollower(MAX_TERM_RISE + 2, 2n);

@@ -45,6 +45,20 @@ describe('the queue of inputs', () => {
     expect(await Promise.all(answers)).to.deep.equal(['b']);
   });
 
+  it('ends with what the node throws before an input, and answers what comes later', async () => {
+    const broken = new Error('the logger is broken');
+    const fragile = new InputQueue({
+      before: () => {
+        throw broken;
+      },
+      after: () => undefined,
+      failed: (error) => fragile.end(error),
+    });
+    expect(() => fragile.execute(say('a'))).to.throw(broken);
+    expect([fragile.isRunning, fragile.ended]).to.deep.equal([false, broken]);
+    expect(seen).to.deep.equal([]);
+  });
+
   it('hands a coded refusal to its caller, and goes on', async () => {
     const refuse = (): never => {
       throw refused;

@@ -50,6 +50,29 @@ describe('the waiting room of proposals', () => {
     expect(await rejection(waiting)).to.equal(reason);
   });
 
+  it('answers what waits although its node throws at each report', async () => {
+    const waits: (() => void)[] = [];
+    const throwing = (): never => {
+      throw new Error('the logger is broken');
+    };
+    const ran: string[] = [];
+    const host = { isOpen: () => true, waits: () => waits.pop()?.(), waitedInVain: throwing };
+    const room = new WaitingRoom(host);
+    const run = (resolve: (result: string) => void): void => {
+      ran.push('run');
+      resolve('done');
+    };
+    waits.push(throwing);
+    expect(await rejection(room.wait({ size: 1, signal: undefined, run }))).to.include({
+      message: 'the logger is broken',
+    });
+    expect(room.attempts(), 'who was refused is not proposed later').to.deep.equal([]);
+    const waiting = rejection(room.wait({ size: 1, signal: undefined, run }));
+    expect(() => room.rejectAll(new Error('stopped'))).to.throw('the logger is broken');
+    expect(await waiting).to.include({ message: 'stopped' });
+    expect(ran).to.deep.equal([]);
+  });
+
   it('keeps what was called up while the leader was lost again', async () => {
     const scene = new Scene();
     const first = scene.room.wait({

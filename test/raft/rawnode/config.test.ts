@@ -25,6 +25,7 @@ describe('a configuration', () => {
     ['half a tick', { electionTick: 10.5 }, 'electionTick must be a whole number, not 10.5'],
     ['a negative size', { maxSizePerMsg: -1 }, 'maxSizePerMsg must be a whole number, not -1'],
     ['a size that is no number', { maxSizePerMsg: Number.NaN }, 'maxSizePerMsg must be a whole number, not NaN'],
+    ['a switch that is a text', { guardConfChanges: 'false' as unknown as boolean }, 'guardConfChanges'],
     [
       'fewer bytes in flight than in one message',
       { maxSizePerMsg: 2048, maxInflightBytes: 2047 },
