@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type Socket } from 'node:net';
+import type { Agent } from 'node:http';
+import { createServer, type LookupFunction, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { encodeMessage, MessageType, type NodeId } from '@raft-ts/proto';
 import type { HttpTransport } from '@raft-ts/rafthttp';
@@ -99,6 +100,8 @@ describe('which addresses a stranger may name', () => {
   });
 });
 
+type LearnedContext = ConstructorParameters<typeof LearnedMembers>[0]['ctx'];
+
 describe('learned members', () => {
   afterEach(stopAll);
 
@@ -106,15 +109,16 @@ describe('learned members', () => {
   class World {
     readonly proofs: { id: NodeId; url: string; end: (proven: boolean) => Promise<void> }[] = [];
     readonly learned: LearnedMembers;
+    readonly ctx: { -readonly [Key in keyof LearnedContext]: LearnedContext[Key] };
     now = 0;
     wanted = true;
     private timers: { at: number; run: () => void }[] = [];
 
     constructor() {
       const transport = newTransport(1n, new Recorder());
-      const { ctx } = transport as unknown as { ctx: ConstructorParameters<typeof LearnedMembers>[0]['ctx'] };
+      this.ctx = { ...(transport as unknown as { ctx: LearnedContext }).ctx };
       this.learned = new LearnedMembers({
-        ctx,
+        ctx: this.ctx,
         isWanted: () => this.wanted,
         ownUrls: () => ['http://192.0.2.1:2380'],
         now: () => this.now,
@@ -163,6 +167,25 @@ describe('learned members', () => {
     expect(world.learned.find(2n)).to.equal(undefined);
     await world.proofs[0]?.end(true);
     expect(world.learned.find(2n)?.picker.all).to.deep.equal(['http://192.0.2.3:1']);
+  });
+
+  it('a name stands for what the one who named it could reach, whoever else named another', async () => {
+    const world = new World();
+    const inside = (_name: string, _options: unknown, callback: (...found: unknown[]) => void): void =>
+      callback(null, [{ address: '127.0.0.1', family: 4 }]);
+    world.ctx.lookup = inside as typeof world.ctx.lookup;
+    await world.prove(2n, 'http://near.example:1', '127.0.0.1');
+    await world.prove(2n, 'http://far.example:1', '8.8.8.8');
+    const member = world.learned.find(2n);
+    expect(member?.picker.all).to.have.length(2);
+    const { lookup } = (member?.links.pipeline.http as Agent & { options: { lookup?: LookupFunction } }).options;
+    const ask = (name: string): Promise<unknown> =>
+      new Promise((resolve) => {
+        (lookup as LookupFunction)(name, {}, (error, address) => resolve(error?.message ?? address));
+      });
+    expect(await ask('near.example')).to.equal('127.0.0.1');
+    expect(await ask('far.example')).to.equal('no address of far.example may be dialled');
+    expect(await ask('other.example')).to.equal('no address of other.example may be dialled');
   });
 
   it('forged claims take neither all proofs nor all places', async () => {
@@ -253,6 +276,20 @@ describe('learned members', () => {
     turns.unreachable('http://b:1');
     turns.update(['http://a:1', 'http://b:1']);
     expect(new Set(pick(2))).to.deep.equal(new Set(['a', 'b']));
+  });
+
+  it('a URL that failed once is tried again, although another one always answers', () => {
+    const [honest, liar] = ['http://a:1', 'http://b:1'];
+    const turns = new TakingTurns([honest, liar]);
+    turns.release(turns.pick(), false);
+    turns.unreachable(honest);
+    let picked = 0;
+    for (let i = 0; i < 100; i++) {
+      const url = turns.pick();
+      if (url === honest) picked++;
+      turns.release(url, true);
+    }
+    expect(picked).to.be.within(40, 50);
   });
 
   it('a URL that does not answer holds no more than its share of what is under way', () => {

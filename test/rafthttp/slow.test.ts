@@ -100,6 +100,7 @@ describe('slow connections', () => {
       expect(slow.standing).to.be.at.least(PLACES - HEALTHY);
       await exchange(a, b, 50);
       expect(a.receiver.log.filter((line) => line.includes('became inactive'))).to.deep.equal([]);
+      expect(a.receiver.processed.every(({ type }) => type === MessageType.MsgAppResp)).to.equal(true);
 
       const c = await startMember(3n);
       c.transport.addPeer(1n, [a.listener.url]);

@@ -3,15 +3,18 @@ import type { LogFields, TransportLogger } from './logger.js';
 
 /**
  * A logger whose fields print and have a bounded length, whoever has worded them: they hold headers, paths and answers of
- * strangers, and the application's logger may lead to a terminal.
+ * strangers, and the application's logger may lead to a terminal. What that throws ends nothing here: lines are written in
+ * timers and loops, where nobody else would catch it.
  */
 export function printableLogger(logger: TransportLogger): TransportLogger {
-  return {
-    debug: (message, fields) => logger.debug(message, printable(fields)),
-    info: (message, fields) => logger.info(message, printable(fields)),
-    warn: (message, fields) => logger.warn(message, printable(fields)),
-    error: (message, fields) => logger.error(message, printable(fields)),
+  const pass = (level: keyof TransportLogger) => (message: string, fields: LogFields) => {
+    try {
+      logger[level](message, printable(fields));
+    } catch {
+      // There is no one to tell.
+    }
   };
+  return { debug: pass('debug'), info: pass('info'), warn: pass('warn'), error: pass('error') };
 }
 
 function printable(fields: LogFields): LogFields {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
@@ -42,6 +43,8 @@ interface LearnedMember {
   readonly picker: TakingTurns;
   /** Where it was proven to be; the latest last. */
   addresses: string[];
+  /** What the names among them may stand for: as far as who named them could reach. */
+  readonly reaches: Map<string, Reach>;
   /** When somebody last named one of them. */
   namedMs: number;
 }
@@ -113,11 +116,13 @@ export class LearnedMembers {
       return;
     }
     if (stop.aborted || !isWanted(id)) return;
-    this.add(ctx, id, url);
+    this.add(id, url, reach);
     ctx.logger.debug('added remote member', fields);
   }
 
-  private add(ctx: LearnedContext, id: NodeId, url: string): void {
+  private add(id: NodeId, url: string, reach: Reach): void {
+    const { ctx } = this.options;
+    const { hostname } = new URL(url);
     const now = this.options.now();
     const known = this.members.get(id);
     if (known !== undefined) {
@@ -125,13 +130,17 @@ export class LearnedMembers {
       const leaving = known.addresses.length < MAX_ADDRESSES ? undefined : known.picker.leastAnswering(known.addresses);
       known.addresses = [...known.addresses.filter((one) => one !== leaving), url];
       known.namedMs = now;
+      known.reaches.set(hostname, reach);
       known.picker.update(known.addresses);
       return;
     }
     if (this.members.size >= MAX_LEARNED_REMOTES) this.forget(this.leastNamed());
     const picker = new TakingTurns([url], ctx.tls !== undefined);
-    const remote = new Remote(ctx, id, [url], { learned: picker });
-    this.members.set(id, { remote, picker, addresses: [url], namedMs: now });
+    const reaches = new Map([[hostname, reach]]);
+    const lookup: LookupFunction = (name, options, callback) =>
+      (reaches.get(name) ?? new Reach(undefined)).limit(ctx.lookup)(name, options, callback);
+    const remote = new Remote({ ...ctx, lookup }, id, [url], { learned: picker });
+    this.members.set(id, { remote, picker, addresses: [url], reaches, namedMs: now });
   }
 
   /** Who was named longest ago: a member that lives names itself in each request. */

@@ -34,11 +34,6 @@ export class Reach {
     this.onLink = isIn(linkLocal, source);
   }
 
-  /** Two claims with the same key may name the same addresses. */
-  get key(): string {
-    return `${this.onMachine} ${this.onLink}`;
-  }
-
   allows(address: string): boolean {
     if (isIP(address) === 0 || isIn(nobody, address)) return false;
     return (this.onMachine || !isIn(loopback, address)) && (this.onLink || !isIn(linkLocal, address));

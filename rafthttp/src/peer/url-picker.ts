@@ -1,6 +1,6 @@
 import { RaftError } from '@raft-ts/proto';
 import { ERR_PEER_URL } from '../base/errors.js';
-import { MAX_SOCKET_PATH_BYTES, PIPELINE_WORKERS, PROOF_TIMEOUT_MS } from '../base/limits.js';
+import { MAX_ADDRESSES, MAX_SOCKET_PATH_BYTES, PIPELINE_WORKERS, PROOF_TIMEOUT_MS } from '../base/limits.js';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
@@ -114,7 +114,15 @@ interface Use {
   /** Counts of picks and answers: when it was last picked, and when it last answered. */
   readonly picked: number;
   readonly answered: number;
+  /** When it failed; 0 if it has answered since. */
+  readonly failed: number;
 }
+
+/**
+ * For so many picks and answers one that failed is left out while others do not: not for good, or one failure of the member itself
+ * would leave everything to who pretends to be it.
+ */
+const SIT_OUT: number = 4 * MAX_ADDRESSES;
 
 /**
  * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be the
@@ -124,8 +132,6 @@ interface Use {
 export class TakingTurns extends UrlPicker {
   private readonly uses = new Map<string, Use>();
   private count = 0;
-  /** Those that failed, while others do not. */
-  private readonly failing = new Set<string>();
 
   /** Of these, the one that has not answered for the longest time; of those that never have, the first. */
   leastAnswering(urls: readonly string[]): string | undefined {
@@ -135,8 +141,8 @@ export class TakingTurns extends UrlPicker {
   }
 
   override pick(): string {
-    const able = this.urls.filter((url) => !this.failing.has(url));
-    if (able.length === 0) this.failing.clear();
+    const able = this.urls.filter((url) => !this.isFailing(url));
+    if (able.length === 0) this.forgetFailures();
     const among = able.length === 0 ? this.urls : able;
     const url = among.reduce((best, other) => (this.isBefore(other, best) ? other : best));
     const use = this.useOf(url);
@@ -155,17 +161,18 @@ export class TakingTurns extends UrlPicker {
       ...use,
       underWay: use.underWay - 1,
       answered: answered ? ++this.count : use.answered,
+      failed: answered ? 0 : use.failed,
     });
     this.forgetUnused();
   }
 
   override unreachable(url: string): void {
-    this.failing.add(url);
+    this.uses.set(url, { ...this.useOf(url), failed: ++this.count });
   }
 
   override update(urls: readonly string[]): void {
     super.update(urls);
-    this.failing.clear();
+    this.forgetFailures();
     this.forgetUnused();
   }
 
@@ -177,7 +184,16 @@ export class TakingTurns extends UrlPicker {
   }
 
   private useOf(url: string = ''): Use {
-    return this.uses.get(url) ?? { underWay: 0, picked: 0, answered: 0 };
+    return this.uses.get(url) ?? { underWay: 0, picked: 0, answered: 0, failed: 0 };
+  }
+
+  private isFailing(url: string): boolean {
+    const { failed } = this.useOf(url);
+    return failed > 0 && this.count - failed < SIT_OUT;
+  }
+
+  private forgetFailures(): void {
+    for (const [url, use] of this.uses) this.uses.set(url, { ...use, failed: 0 });
   }
 
   private get isLastPlace(): boolean {

@@ -55,6 +55,8 @@ export async function listen(ctx: ListenContext, router: Router, options: Listen
   ctx.connections.watch(server);
   if ('path' in options) await removeAbandoned(options.path);
   await bind(server, options);
+  // A connection that cannot be accepted, for want of descriptors: without a listener it would end the process.
+  server.on('error', (error) => ctx.warnings.warn('failed to accept a connection', { error: describeError(error) }));
   let closed: Promise<void> | undefined;
   return {
     ...whereabouts(server, secure),
