@@ -12,11 +12,13 @@ import {
   checkPosition,
   checkRecord,
   confStateFault,
+  ERR_SNAP_OUT_OF_DATE,
   entriesFault,
   hardStateFault,
   refuseFault,
   snapshotFault,
   snapshotMembership,
+  storageError,
 } from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
 import { codedFs } from './base/coded-fs.js';
@@ -36,7 +38,7 @@ import { checkLogOptions } from './base/options.js';
 import { checkIdentity, type Identity } from './format/identity.js';
 import type { SegmentName } from './format/segment-name.js';
 import { incarnationOf } from './incarnation.js';
-import { LogView, storageError } from './log-view.js';
+import { LogView } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
 import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
 import { listSegments } from './read/segments.js';
@@ -47,7 +49,7 @@ import { logIsGone, Wal } from './wal.js';
 /** Etcd's, for both. */
 const KEPT_FILES = 5;
 
-export interface DurableStorageOptions extends WalOptions, Identity {
+export interface DurableStorageOptions extends Omit<WalOptions, 'lock'>, Identity {
   /**
    * What to do with an unfinished write at the end of the log: `repair` cuts it off, keeping a copy of the file; `refuse` throws
    * `ERR_RAFT_WAL_TORN`. It cannot be told from damage to the last acknowledged write: docs/wal.md. Default `repair`, as etcd.
@@ -254,7 +256,7 @@ export class DurableStorage implements Storage {
     if (confState !== undefined) refuseFault('confState', confStateFault(confState));
     checkOptionalBytes('data', data);
     const { metadata: previous } = this.newest;
-    if (index <= previous.index) throw storageError('ERR_RAFT_SNAP_OUT_OF_DATE');
+    if (index <= previous.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
     const term = this.view.term(index);
     const commit = this.hardState?.commit ?? 0;
     if (index > commit) throw new WalError(ERR_WAL_INVALID, `snapshot ${index} lies above the commit ${commit}`);
@@ -312,7 +314,7 @@ export class DurableStorage implements Storage {
     const refuse = (text: string): WalError => new WalError(ERR_WAL_INVALID, text);
     const { index } = snapshot?.metadata ?? { index: 0 };
     if (snapshot !== undefined) {
-      if (index <= this.newest.metadata.index) throw storageError('ERR_RAFT_SNAP_OUT_OF_DATE');
+      if (index <= this.newest.metadata.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
       const first = entries[0];
       if (first !== undefined && first.index !== index + 1)
         throw refuse(`entry ${first.index} follows snapshot ${index}`);
@@ -323,6 +325,9 @@ export class DurableStorage implements Storage {
       const [one, next] = [entries[i - 1] as Entry, entries[i] as Entry];
       if (next.index !== one.index + 1) throw refuse(`entry ${next.index} follows entry ${one.index}`);
     }
+    const last = entries.at(-1)?.index ?? (snapshot === undefined ? this.view.lastIndex : index);
+    const committed = (hardState ?? this.hardState)?.commit ?? 0;
+    if (committed > last) throw refuse(`the log would end at ${last}, below its commit ${committed}`);
     const before = this.hardState;
     if (hardState === undefined || before === undefined) return;
     const { term, vote, commit } = hardState;

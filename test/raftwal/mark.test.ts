@@ -1,6 +1,8 @@
+import timers from 'node:timers';
 import { DurableStorage, repair, Wal } from '@raft-ts/raftwal';
 import { readMark, SECTOR_SIZE, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
+import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
 import { entries, entry, refused, state } from './logs.js';
 import { TracedFs } from './traced.js';
 
@@ -49,6 +51,34 @@ describe('the mark beside a log, call by call', () => {
     await wal.close();
     expect(await readMark(fs, '/wal')).to.deep.equal({ sequence: 0, offset: await endOf(fs) });
     expect(fs.leftOpen).to.deep.equal([]);
+  });
+
+  it('is written five milliseconds after an acknowledgement, for which a process that ends does not wait', async () => {
+    const planned: { run: () => void; ms: number | undefined; unref: number }[] = [];
+    replaceBuiltin(timers, 'setTimeout', () =>
+      Object.assign(
+        (run: () => void, ms?: number) => {
+          const timer = { run, ms, unref: 0 };
+          planned.push(timer);
+          return { unref: () => timer.unref++ } as unknown as NodeJS.Timeout;
+        },
+        { __promisify__: timers.setTimeout.__promisify__ },
+      ),
+    );
+    try {
+      const fs = new TracedFs();
+      const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });
+      await wal.save(undefined, entries(1, 1));
+      await wal.save(undefined, entries(2, 2));
+      expect(planned.map(({ ms, unref }) => [ms, unref])).to.deep.equal([[5, 1]]);
+      expect(await readMark(fs, '/wal')).to.equal(undefined);
+      planned[0]?.run();
+      for (let turns = 0; turns < 100 && (await readMark(fs, '/wal')) === undefined; turns++) await turn();
+      expect(await readMark(fs, '/wal')).to.deep.equal({ sequence: 0, offset: await endOf(fs) });
+      await wal.close();
+    } finally {
+      restoreBuiltins();
+    }
   });
 
   it('is the further one of its copies, in whichever place', async () => {

@@ -36,8 +36,8 @@ describe('a durable storage, call by call', () => {
     }
     storage.compact(5);
     expect([storage.firstIndex(), storage.lastIndex(), storage.term(5)]).to.deep.equal([6, 10, 1]);
-    const { list } = (storage as unknown as { view: { list: readonly Entry[] } }).view;
-    expect(list.filter(({ index }) => index >= 1 && index <= 5)).to.deep.equal([]);
+    const { list } = (storage as unknown as { view: { log: { list: readonly (Entry | undefined)[] } } }).view.log;
+    expect(list.filter((kept) => kept !== undefined && kept.index <= 5)).to.deep.equal([]);
     for (const again of [4, 5]) {
       expect(() => storage.compact(again))
         .to.throw()
@@ -57,6 +57,10 @@ describe('a durable storage, call by call', () => {
     await refused(save(entries(12, 13, 2)), 'ERR_RAFT_WAL_INVALID');
     await refused(save([entry(11), entry(13)]), 'ERR_RAFT_WAL_INVALID');
     await refused(save([entry(11), entry(11)]), 'ERR_RAFT_WAL_INVALID');
+    // It would not open again.
+    await refused(save(entries(5, 5, 2)), 'ERR_RAFT_WAL_INVALID');
+    await refused(storage.save({ hardState: state(1, 1n, 11) }), 'ERR_RAFT_WAL_INVALID');
+    await refused(storage.save({ hardState: state(1, 1n, 9), entries: entries(7, 8, 2) }), 'ERR_RAFT_WAL_INVALID');
     await save(entries(8, 9, 2));
     await save(entries(10, 11, 2));
     expect(storage.entries(6, 12, Number.POSITIVE_INFINITY).map(({ index, term }) => [index, term])).to.deep.equal([

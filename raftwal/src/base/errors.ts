@@ -20,7 +20,7 @@ export const ERR_WAL_TORN = 'ERR_RAFT_WAL_TORN';
  * either: a write that was never acknowledged, or the last one that was. `repair` with `cut` is the operator's decision.
  */
 export const ERR_WAL_UNDECIDED = 'ERR_RAFT_WAL_UNDECIDED';
-/** Records that were durable are damaged or missing. No repair: restore a backup, or add the member anew. */
+/** Records that were durable are damaged or missing. No repair: add the member anew. */
 export const ERR_WAL_CORRUPT = 'ERR_RAFT_WAL_CORRUPT';
 /** The log has records for the snapshot's index, of another term. */
 export const ERR_WAL_SNAPSHOT_MISMATCH = 'ERR_RAFT_WAL_SNAPSHOT_MISMATCH';

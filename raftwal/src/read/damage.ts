@@ -73,7 +73,7 @@ const codes: Readonly<Record<Verdict, string>> = {
 const advice: Readonly<Record<Verdict, string>> = {
   torn: 'raft-wal repair cuts it off',
   undecided: 'decide whether to cut it (raft-wal repair --cut), or remove this member and add it anew',
-  corrupt: 'restore a backup, or remove this member and add it anew',
+  corrupt: 'remove this member and add it anew, or restore a backup of the whole cluster',
   lost: 'put back what is missing, or remove this member and add it anew',
 };
 
