@@ -100,6 +100,7 @@ describe('which addresses a stranger may name', () => {
   });
 });
 
+type Remote = NonNullable<ReturnType<LearnedMembers['find']>>;
 type LearnedContext = ConstructorParameters<typeof LearnedMembers>[0]['ctx'];
 
 describe('learned members', () => {
@@ -176,9 +177,9 @@ describe('learned members', () => {
     world.ctx.lookup = inside as typeof world.ctx.lookup;
     await world.prove(2n, 'http://near.example:1', '127.0.0.1');
     await world.prove(2n, 'http://far.example:1', '8.8.8.8');
-    const member = world.learned.find(2n);
-    expect(member?.picker.all).to.have.length(2);
-    const { lookup } = (member?.links.pipeline.http as Agent & { options: { lookup?: LookupFunction } }).options;
+    const member = world.learned.find(2n) as Remote;
+    expect(member.picker.all).to.have.length(2);
+    const { lookup } = (member.links.pipeline.http as Agent & { options: { lookup?: LookupFunction } }).options;
     const ask = (name: string): Promise<unknown> =>
       new Promise((resolve) => {
         (lookup as LookupFunction)(name, {}, (error, address) => resolve(error?.message ?? address));

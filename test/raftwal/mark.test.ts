@@ -55,16 +55,14 @@ describe('the mark beside a log, call by call', () => {
 
   it('is written five milliseconds after an acknowledgement, for which a process that ends does not wait', async () => {
     const planned: { run: () => void; ms: number | undefined; unref: number }[] = [];
-    replaceBuiltin(timers, 'setTimeout', () =>
-      Object.assign(
-        (run: () => void, ms?: number) => {
-          const timer = { run, ms, unref: 0 };
-          planned.push(timer);
-          return { unref: () => timer.unref++ } as unknown as NodeJS.Timeout;
-        },
-        { __promisify__: timers.setTimeout.__promisify__ },
-      ),
-    );
+    replaceBuiltin(timers, 'setTimeout', () => {
+      const plan = (run: () => void, ms?: number): unknown => {
+        const timer = { run, ms, unref: 0 };
+        planned.push(timer);
+        return { unref: () => timer.unref++ };
+      };
+      return plan as typeof timers.setTimeout;
+    });
     try {
       const fs = new TracedFs();
       const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });
