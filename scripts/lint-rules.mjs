@@ -99,7 +99,9 @@ const synchronous = {
   },
 };
 
-/** Does `specifier` match an entry of the list: itself, or everything that begins with what stands before a final `*`? */
+/**
+ * Does `specifier` match an entry of the list: itself, or everything that begins with what stands before a final `*`?
+ */
 function listed(list, specifier) {
   return list.some((entry) => (entry.endsWith('*') ? specifier.startsWith(entry.slice(0, -1)) : specifier === entry));
 }
@@ -153,9 +155,9 @@ const imports = {
 };
 
 /**
- * Checks imports between the rooms of a package, which are the folders of its sources. `rooms` lists them from the bottom to the top, each
- * with those that it may use; '.' is the door, that is, the files beside the rooms. A room may only name rooms listed before it, so imports go
- * one way whatever the list says.
+ * Checks imports between the rooms of a package, which are the folders of its sources. `rooms` lists them from the
+ * bottom to the top, each with those that it may use; '.' is the door, that is, the files beside the rooms. A room may
+ * only name rooms listed before it, so imports go one way whatever the list says.
  */
 const rooms = {
   meta: { type: 'problem', schema: [{ type: 'object' }] },
@@ -191,4 +193,29 @@ const rooms = {
   },
 };
 
-export default { meta: { name: 'raft-ts' }, rules: { globals, imports, rooms, synchronous } };
+/** The width to which the formatter lays out code; it leaves comments alone. */
+const MAX_COLUMNS = 120;
+
+const commentWidth = {
+  meta: { type: 'layout', schema: [] },
+  create(context) {
+    return {
+      'Program:exit'() {
+        const { sourceCode } = context;
+        for (const comment of sourceCode.getAllComments()) {
+          for (let line = comment.loc.start.line; line <= comment.loc.end.line; line++) {
+            const { length } = sourceCode.lines[line - 1];
+            if (length <= MAX_COLUMNS) continue;
+            const loc = { start: { line, column: MAX_COLUMNS }, end: { line, column: length } };
+            context.report({ loc, message: `Comments keep to ${MAX_COLUMNS} columns; this line has ${length}.` });
+          }
+        }
+      },
+    };
+  },
+};
+
+export default {
+  meta: { name: 'raft-ts' },
+  rules: { 'comment-width': commentWidth, globals, imports, rooms, synchronous },
+};

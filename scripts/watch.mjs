@@ -1,6 +1,6 @@
 // The watch loop: runs tests from their sources, without a build, again whenever a file that they import is saved.
 //
-// Usage: npm run watch -- [AREA | FILE]...        e.g. `npm run watch -- raft`, `npm run watch -- test/raft/log.test.ts`
+// Usage: npm run watch -- [AREA | FILE]... e.g. `npm run watch -- raft`, `npm run watch -- test/raft/log.test.ts`
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -138,7 +138,10 @@ function isWhole(value: unknown, largest: number): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= largest;
 }
 
-/** @param largest highest position that is let through: a receiver may have a rule, and a code, of its own for those above */
+/**
+ * @param largest highest position that is let through: a receiver may have a rule, and a code, of its own for those
+ * above
+ */
 export function entriesFault(entries: readonly Entry[], largest: number = Number.MAX_SAFE_INTEGER): Fault | undefined {
   if (!Array.isArray(entries)) return { path: '', value: entries, allowed: LIST };
   for (let i = 0; i < entries.length; i++) {

@@ -15,8 +15,8 @@ export const ERR_ARGUMENT = 'ERR_RAFT_ARGUMENT';
 
 /**
  * The bytes are not an encoding of the record. `reason` says in which way: `truncated`, `varint`, `field-number`,
- * `wire-type` or `group`, which etcd refuses too; `nesting`, or `limit` for more fields, entries, responses, ids or steps
- * than a correct member sends, which etcd takes.
+ * `wire-type` or `group`, which etcd refuses too; `nesting`, or `limit` for more fields, entries, responses, ids or
+ * steps than a correct member sends, which etcd takes.
  */
 export const ERR_DECODE = 'ERR_RAFT_DECODE';
 
@@ -40,8 +40,8 @@ export const MAX_RESPONSES = 1_048_576;
 export const MAX_IDS = 1_048_576;
 
 /**
- * Most fields in an entry, a snapshot, or a group that nobody knows. They have six at most today; what later versions add will
- * be few, and a record that repeats its fields would keep the reader busy without bringing anything.
+ * Most fields in an entry, a snapshot, or a group that nobody knows. They have six at most today; what later versions
+ * add will be few, and a record that repeats its fields would keep the reader busy without bringing anything.
  */
 export const MAX_FIELDS = 1024;
 
@@ -49,8 +49,8 @@ export const MAX_FIELDS = 1024;
 export const LARGEST_COPY: number = 32 * 1024 * 1024;
 
 /**
- * The most steps of one membership change: far above any cluster. Two bytes make a step, which is a hundred in memory, so
- * those beyond the limit are checked but not kept. etcd has no limit.
+ * The most steps of one membership change: far above any cluster. Two bytes make a step, which is a hundred in memory,
+ * so those beyond the limit are checked but not kept. etcd has no limit.
  */
 export const MAX_CONF_CHANGES = 16_384;
 

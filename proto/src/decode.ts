@@ -49,8 +49,8 @@ interface Reading {
 }
 
 /**
- * Reads an entry. Its data is a view of `region`, or, where that is `undefined`, a copy, unless it is very long and may be
- * a view of `kept`.
+ * Reads an entry. Its data is a view of `region`, or, where that is `undefined`, a copy, unless it is very long and may
+ * be a view of `kept`.
  */
 function readEntry(r: Reader, region: Region | undefined, kept?: Region): Entry {
   let type: EntryType | undefined;
@@ -82,8 +82,8 @@ function readEntry(r: Reader, region: Region | undefined, kept?: Region): Entry 
 }
 
 /**
- * How much entries of one message may share. One copy for all of them is twice as fast as one for each; the price is that
- * an entry that is kept keeps this much of its neighbours, which mostly lie in the same log.
+ * How much entries of one message may share. One copy for all of them is twice as fast as one for each; the price is
+ * that an entry that is kept keeps this much of its neighbours, which mostly lie in the same log.
  */
 const LARGEST_REGION = 32_768;
 
@@ -208,9 +208,10 @@ function dropEmptySnapshot(m: Message): void {
 }
 
 /**
- * Reads one message from [start, end) of `bytes`, by default all of them, in the format of any etcd release from 3.5 on. The message shares no memory
- * with `bytes`. Entries that follow each other in one message share a copy, in pieces of up to 32 KiB; other byte strings
- * of 65 bytes to 2 KiB share slabs of 8 KiB. So what is kept keeps 32 KiB of its neighbours at most.
+ * Reads one message from [start, end) of `bytes`, by default all of them, in the format of any etcd release from 3.5
+ * on. The message shares no memory with `bytes`. Entries that follow each other in one message share a copy, in pieces
+ * of up to 32 KiB; other byte strings of 65 bytes to 2 KiB share slabs of 8 KiB. So what is kept keeps 32 KiB of its
+ * neighbours at most.
  *
  * @param keeps whether byte strings of more than 32 MiB may be views of `bytes`, which must not change afterwards
  * @throws RaftError `ERR_RAFT_DECODE` for bytes that are no message (`reason` says why), `ERR_RAFT_POSITION_RANGE`
@@ -257,7 +258,10 @@ export function decodeEntry(bytes: Uint8Array, start = 0, end: number = bytes.le
   }
 }
 
-/** As `decodeEntry`, but its data is a view of `bytes`, which must not change afterwards and stay in memory as long as it. */
+/**
+ * As `decodeEntry`, but its data is a view of `bytes`, which must not change afterwards and stay in memory as long as
+ * it.
+ */
 export function decodeEntryView(bytes: Uint8Array, start = 0, end: number = bytes.length): Entry {
   try {
     return readEntry(openReader(bytes, start, end), { buffer: bytes.buffer, start: bytes.byteOffset });

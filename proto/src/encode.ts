@@ -189,8 +189,8 @@ function roughSize(m: Message): number {
 }
 
 /**
- * The bytes of a message in etcd's wire format, behind `prefix` bytes (default none) with any content, for the caller to
- * fill in.
+ * The bytes of a message in etcd's wire format, behind `prefix` bytes (default none) with any content, for the caller
+ * to fill in.
  *
  * The array is the caller's to keep. Its ArrayBuffer may be shared with other encoded messages: do not transfer it, and
  * copy a message that is to be kept for long, because it keeps up to 32 KiB of its neighbours.
@@ -220,8 +220,8 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
 }
 
 /**
- * The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. They and those of the records below may share
- * up to 8 KiB with each other. @throws RaftError `ERR_RAFT_POSITION_RANGE`.
+ * The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. They and those of the records below may
+ * share up to 8 KiB with each other. @throws RaftError `ERR_RAFT_POSITION_RANGE`.
  */
 export function encodeEntry(entry: Entry, prefix = 0): Uint8Array {
   const bytes = obtain(prefix + entrySize(entry));
@@ -235,8 +235,8 @@ export function encodeEntryInto(entry: Entry, target: Uint8Array, offset: number
 }
 
 /**
- * As `encodeEntryInto`, but for the bytes of its data: they are what follows, and long ones need not be copied. An entry without
- * data is written whole.
+ * As `encodeEntryInto`, but for the bytes of its data: they are what follows, and long ones need not be copied. An
+ * entry without data is written whole.
  */
 export function encodeEntryHeadInto(entry: Entry, target: Uint8Array, offset: number): number {
   const at = writeEntryFields(target, offset, entry);

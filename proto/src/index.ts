@@ -1,6 +1,6 @@
 /**
- * `@raft-ts/proto`: etcd's raft messages as flat records (`records.ts`), who sends what (`protocol.ts`), and their bytes
- * on the wire and on disk, the same as etcd's (`raft.proto` describes them).
+ * `@raft-ts/proto`: etcd's raft messages as flat records (`records.ts`), who sends what (`protocol.ts`), and their
+ * bytes on the wire and on disk, the same as etcd's (`raft.proto` describes them).
  */
 export {
   ERR_ARGUMENT,

@@ -1,12 +1,16 @@
 /**
- * Texts for logs and terminals out of bytes and strings that a stranger may have chosen: neither control characters, which
- * move a terminal's cursor, nor bidirectional ones, which show a line in another order, nor more than a reader can use.
+ * Texts for logs and terminals out of bytes and strings that a stranger may have chosen: neither control characters,
+ * which move a terminal's cursor, nor bidirectional ones, which show a line in another order, nor more than a reader
+ * can use.
  */
 
 /** Most bytes or characters of one foreign value that belong in a log line. */
 export const SHOWN_LENGTH = 256;
 
-/** Everything that Go's `%q` escapes, but for quotes and backslashes: control, format and unassigned characters, separators. */
+/**
+ * Everything that Go's `%q` escapes, but for quotes and backslashes: control, format and unassigned characters,
+ * separators.
+ */
 const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
 const printable = /[\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
 const escapes = new Map<number, string>([
@@ -61,8 +65,8 @@ export function quoteBytes(bytes: Uint8Array | undefined, limit: number = Number
 }
 
 /**
- * A string as `quoteBytes` shows its UTF-8. Of one longer than `limit` only so many characters are shown, followed by the
- * number of those left out.
+ * A string as `quoteBytes` shows its UTF-8. Of one longer than `limit` only so many characters are shown, followed by
+ * the number of those left out.
  */
 export function quoteText(text: string, limit: number = Number.POSITIVE_INFINITY): string {
   const shown = text.slice(0, limit);

@@ -35,7 +35,9 @@ export interface Entry {
   readonly type: EntryType | undefined;
   readonly term: number;
   readonly index: number;
-  /** The payload; `undefined` where absent. An empty payload that is present takes two bytes more than an absent one. */
+  /**
+   * The payload; `undefined` where absent. An empty payload that is present takes two bytes more than an absent one.
+   */
   readonly data: Uint8Array | undefined;
 }
 

@@ -23,8 +23,8 @@ import { numberSize } from './varint.js';
 /** Options of `encodeConfChange` and `encodeConfChangeV2`. */
 export interface ConfChangeOptions {
   /**
-   * Write `type` and `nodeId` of a change, and the `transition` of a `ConfChangeV2`, also where they are zero. These are
-   * the bytes that etcd's raft puts into the entries of its membership changes. Default false.
+   * Write `type` and `nodeId` of a change, and the `transition` of a `ConfChangeV2`, also where they are zero. These
+   * are the bytes that etcd's raft puts into the entries of its membership changes. Default false.
    */
   readonly explicit?: boolean;
 }

@@ -17,11 +17,13 @@ export const MESSAGE_SLAB_SIZE = 32_768;
 /** Engines put typed arrays of up to this size into their own heap, where they are cheap and share nothing. */
 const LARGEST_ON_HEAP = 64;
 
-// protobufjs knows whether the platform hands out memory without zeroing it first (Node.js does), which is half the cost
-// of a long message.
+// protobufjs knows whether the platform hands out memory without zeroing it first (Node.js does), which is half the
+// cost of a long message.
 const platform = protobuf.Writer.create().constructor as typeof protobuf.Writer;
 
-/** Node.js 24 and later cut anything below half of their pool of 64 KiB from that pool, where it keeps its neighbours. */
+/**
+ * Node.js 24 and later cut anything below half of their pool of 64 KiB from that pool, where it keeps its neighbours.
+ */
 const SMALLEST_UNPOOLED = 32_768;
 
 /** `size` bytes with any content, in an ArrayBuffer of their own. */

@@ -3,7 +3,8 @@ const SMALLEST_REBUILD = 64;
 
 /**
  * A list that grows at its back and shrinks at its front. Dropping from the front moves `start`, and the array is
- * rebuilt only when half of it is gone, so that both ends cost amortised O(1). What is dropped can be collected at once.
+ * rebuilt only when half of it is gone, so that both ends cost amortised O(1). What is dropped can be collected at
+ * once.
  */
 export class SlidingList<T> {
   protected list: (T | undefined)[] = [];

@@ -2,9 +2,9 @@ import { RaftError } from './errors.js';
 import { type ConfState, type Entry, EntryType, type SnapshotMetadata } from './records.js';
 
 /**
- * A snapshot was to be made without the membership that belongs to it. `reason`: `unknown` where none is given and none is known;
- * `outdated` where none is given and the previous snapshot's does not hold any more; `no-voters` for one without voters. Whoever
- * started from such a snapshot would count another majority than the others, or none.
+ * A snapshot was to be made without the membership that belongs to it. `reason`: `unknown` where none is given and none
+ * is known; `outdated` where none is given and the previous snapshot's does not hold any more; `no-voters` for one
+ * without voters. Whoever started from such a snapshot would count another majority than the others, or none.
  */
 export const ERR_SNAPSHOT_MEMBERSHIP = 'ERR_RAFT_SNAPSHOT_MEMBERSHIP';
 
@@ -14,7 +14,8 @@ function refuse(index: number, reason: string, why: string): RaftError {
 }
 
 /**
- * The membership that goes into a snapshot at `index`: the given one, else the previous snapshot's, where that still holds.
+ * The membership that goes into a snapshot at `index`: the given one, else the previous snapshot's, where that still
+ * holds.
  *
  * @param entryAt the entry at an index above the previous snapshot's; `undefined` where it is not to be had
  * @throws RaftError `ERR_RAFT_SNAPSHOT_MEMBERSHIP`

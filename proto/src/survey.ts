@@ -91,8 +91,8 @@ function surveyFields(r: Reader, head: Findings, stop: number): number {
 }
 
 /**
- * Reads what a message is and how much of it there is, without building any of it, and yields each time that it has read
- * about `turnBytes`.
+ * Reads what a message is and how much of it there is, without building any of it, and yields each time that it has
+ * read about `turnBytes`.
  *
  * @throws RaftError `ERR_RAFT_DECODE` as `decodeMessage`, as far as it looks
  */

@@ -1,6 +1,6 @@
 /**
- * Varints: seven bits to a byte, the lowest first, and the highest bit of a byte says that another one follows. This is the only
- * code that knows; the codec of the messages and that of the log both call it.
+ * Varints: seven bits to a byte, the lowest first, and the highest bit of a byte says that another one follows. This is
+ * the only code that knows; the codec of the messages and that of the log both call it.
  *
  * Integers of 64 bits are two halves of 32, because a bigint would be allocated for each.
  */
@@ -67,7 +67,10 @@ export let low = 0;
 /** Its high 32 bits, signed. */
 export let high = 0;
 
-/** Reads the varint at `pos` into `low` and `high`; returns the position after it, which is at most `end`, or what is wrong with it. */
+/**
+ * Reads the varint at `pos` into `low` and `high`; returns the position after it, which is at most `end`, or what is
+ * wrong with it.
+ */
 export function readVarint(buf: Uint8Array, pos: number, end: number): number {
   let at = pos;
   let lo = 0;

@@ -30,14 +30,16 @@ export interface Config {
   readonly maxInflightMsgs: number;
   /**
    * Last index that the application has applied, where it keeps its own state and index: entries up to it are not
-   * handed out again. It may lie above the commit that storage found (commits are written lazily), but neither beyond the
-   * log nor before it. Membership changes up to it are carried out from the log: an application that rejects changes
-   * keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default:
-   * everything that the log still has is handed out, from its last compacted entry on: an application that loads the
-   * snapshot of its storage, and keeps entries below it, passes the snapshot's index.
+   * handed out again. It may lie above the commit that storage found (commits are written lazily), but neither beyond
+   * the log nor before it. Membership changes up to it are carried out from the log: an application that rejects
+   * changes keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default: everything that the
+   * log still has is handed out, from its last compacted entry on: an application that loads the snapshot of its
+   * storage, and keeps entries below it, passes the snapshot's index.
    */
   readonly applied?: number;
-  /** Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`. */
+  /**
+   * Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`.
+   */
   readonly asyncStorageWrites?: boolean;
   /** Most encoded bytes handed to the application and not yet confirmed. Default, and 0: maxSizePerMsg. */
   readonly maxCommittedSizePerReady?: number;
@@ -48,7 +50,10 @@ export interface Config {
   readonly maxUncommittedEntriesSize?: number;
   /** Payload bytes that may be under way to a follower. At least maxSizePerMsg. Default, and 0: no limit. */
   readonly maxInflightBytes?: number;
-  /** A leader that hears from no quorum for electionTick ticks steps down, and votes are withheld while a leader is heard. */
+  /**
+   * A leader that hears from no quorum for electionTick ticks steps down, and votes are withheld while a leader is
+   * heard.
+   */
   readonly checkQuorum?: boolean;
   /** Ask whether an election can be won before starting it (section 9.6 of the dissertation). */
   readonly preVote?: boolean;
@@ -68,7 +73,10 @@ export interface Config {
   readonly guardConfChanges?: boolean;
   /** A leader that was removed, or demoted to learner, steps down as soon as it has applied that. */
   readonly stepDownOnRemoval?: boolean;
-  /** A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member is built. */
+  /**
+   * A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member
+   * is built.
+   */
   readonly random?: (n: number) => number;
 }
 

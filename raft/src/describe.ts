@@ -28,8 +28,8 @@ import { isEmptyHardState, isEmptySnap, type Ready } from './ready.js';
  */
 
 /**
- * The most of each that is shown, because payloads, lists and contexts may be a stranger's: bytes of a payload, items of a
- * list, and characters of what a list of entries or messages comes to. What is left out is counted.
+ * The most of each that is shown, because payloads, lists and contexts may be a stranger's: bytes of a payload, items
+ * of a list, and characters of what a list of entries or messages comes to. What is left out is counted.
  */
 const SHOWN_BYTES = 1024;
 const SHOWN_ITEMS = 256;

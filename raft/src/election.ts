@@ -145,7 +145,9 @@ export function withholdsVote(r: VoterReach, m: Message): boolean {
   return true;
 }
 
-/** Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion. */
+/**
+ * Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion.
+ */
 export function answerVote(r: VoterReach, m: Message): void {
   const canVote =
     r.vote === m.from || (r.vote === NONE && r.lead === NONE) || (m.type === MessageType.MsgPreVote && m.term > r.term);

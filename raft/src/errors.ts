@@ -8,13 +8,15 @@ export const ERR_CONFIG = 'ERR_RAFT_CONFIG';
 export const ERR_BOOTSTRAP = 'ERR_RAFT_BOOTSTRAP';
 /** The proposal was not appended, anywhere; `reason` is a `DropReason`. Proposing again is safe. */
 export const ERR_PROPOSAL_DROPPED = 'ERR_RAFT_PROPOSAL_DROPPED';
-/** The leader appended an empty entry in the place of a membership change that is not allowed now; `reason` says why. */
+/**
+ * The leader appended an empty entry in the place of a membership change that is not allowed now; `reason` says why.
+ */
 export const ERR_CONF_CHANGE_REFUSED = 'ERR_RAFT_CONF_CHANGE_REFUSED';
 /** The membership change cannot be applied to this configuration. */
 export const ERR_CONF_CHANGE_INVALID = 'ERR_RAFT_CONF_CHANGE_INVALID';
 /**
- * A committed membership change goes beyond a limit that etcd does not have; `reason` names it. Members of etcd may have
- * carried it out, so a member that skipped it could count by another majority: it must end.
+ * A committed membership change goes beyond a limit that etcd does not have; `reason` names it. Members of etcd may
+ * have carried it out, so a member that skipped it could count by another majority: it must end.
  */
 export const ERR_CONF_CHANGE_LIMIT = 'ERR_RAFT_CONF_CHANGE_LIMIT';
 /** A membership change in text form is malformed. */

@@ -6,17 +6,18 @@
  *  network ───────────────► RawNode.step ─► Raft.step ─► term gate ─► role rule ─► log / tracker / quorum / confchange
  *  timer   ─► tick ────────────┘                                                             │
  *  client  ─► propose ─────────┘                                                             ▼
- *             advance ◄── application ◄── { save entries + hard state, send messages, apply committed } ◄── RawNode.ready
- *                              storage                  transport            state machine
+ *             advance ◄─ application ◄─ { save entries + hard state, send messages, apply committed } ◄── RawNode.ready
+ *                            storage                  transport            state machine
  * ```
  *
  * To read it in order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous; `ready.ts` says what a
- * program owes them. Behind `Node`, inputs wait in `input-queue.ts`, proposals without a leader in `waiting-room.ts`, and
- * `ready-pacing.ts` says when a Ready is built. `raft.ts` is one member's state, the term gate and the roles; `election.ts`, `replication.ts`,
- * `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`, `step-candidate.ts` and `step-leader.ts`
- * hold one function for each message of each role, `step-shared.ts` those that followers and candidates share. Below lie
- * the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the followers' progress (`tracker/`), majorities
- * (`quorum/`) and changes of membership (`confchange/`). `validate-incoming.ts` keeps out what no correct member sends.
+ * program owes them. Behind `Node`, inputs wait in `input-queue.ts`, proposals without a leader in `waiting-room.ts`,
+ * and `ready-pacing.ts` says when a Ready is built. `raft.ts` is one member's state, the term gate and the roles;
+ * `election.ts`, `replication.ts`, `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`,
+ * `step-candidate.ts` and `step-leader.ts` hold one function for each message of each role, `step-shared.ts` those that
+ * followers and candidates share. Below lie the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the
+ * followers' progress (`tracker/`), majorities (`quorum/`) and changes of membership (`confchange/`).
+ * `validate-incoming.ts` keeps out what no correct member sends.
  */
 export {
   type ConfChange,

@@ -19,12 +19,13 @@ interface Kind {
 }
 
 /**
- * A logger that hands on a few lines of each kind in a period of ticks, and at its end says how many it left out. etcd's
- * sentences stand for single messages, so whoever can send messages could fill a disk with them, and hide among them the
- * line that matters. Kinds do not take each other's places. `debug` is handed on whole: it is for who asks for it.
+ * A logger that hands on a few lines of each kind in a period of ticks, and at its end says how many it left out.
+ * etcd's sentences stand for single messages, so whoever can send messages could fill a disk with them, and hide among
+ * them the line that matters. Kinds do not take each other's places. `debug` is handed on whole: it is for who asks for
+ * it.
  *
- * `startNode` and `restartNode` put one around the logger of their `Config`. A program that drives a `RawNode` may do so
- * itself, and calls `tick()` where it ticks the member.
+ * `startNode` and `restartNode` put one around the logger of their `Config`. A program that drives a `RawNode` may do
+ * so itself, and calls `tick()` where it ticks the member.
  */
 export class LimitedLogger implements Logger {
   private readonly logger: Logger;

@@ -13,8 +13,8 @@ export function describePosition({ term, index }: EntryId, vote?: NodeId): strin
 }
 
 /**
- * A stretch of a leader's log: the entries that follow `prev`. That they are contiguous, and their terms do not fall, was
- * checked when the message that brought them came in (`validate-incoming.ts`); the log trusts it.
+ * A stretch of a leader's log: the entries that follow `prev`. That they are contiguous, and their terms do not fall,
+ * was checked when the message that brought them came in (`validate-incoming.ts`); the log trusts it.
  */
 export class LogSlice {
   readonly prev: EntryId;

@@ -147,8 +147,8 @@ export class MemoryStorage implements Storage {
 
   /**
    * Drops the entries up to and including `index`. Keep some behind the snapshot, for followers that lag a little.
-   * @throws ERR_RAFT_COMPACTED where they are gone already; ERR_RAFT_NO_SNAPSHOT above the newest snapshot, which alone could
-   * stand for what is dropped; RaftPanic where the log does not reach `index`
+   * @throws ERR_RAFT_COMPACTED where they are gone already; ERR_RAFT_NO_SNAPSHOT above the newest snapshot, which alone
+   * could stand for what is dropped; RaftPanic where the log does not reach `index`
    */
   compact(index: number): void {
     checkPosition('index', index);

@@ -18,8 +18,8 @@ export interface LoopState {
 }
 
 /**
- * Tells what the program around a node forgets: ticks, `advance()`, the loop itself. There is no clock here, so it counts:
- * ticks, inputs, and calls that wait. Each is told once, until it is mended.
+ * Tells what the program around a node forgets: ticks, `advance()`, the loop itself. There is no clock here, so it
+ * counts: ticks, inputs, and calls that wait. Each is told once, until it is mended.
  */
 export class Neglect {
   private readonly name: string;
@@ -61,8 +61,8 @@ export class Neglect {
   }
 
   /**
-   * One more tick of a member that has no membership. Does it know a term? Then a leader speaks to it, and has only a snapshot for it
-   * that does not name it.
+   * One more tick of a member that has no membership. Does it know a term? Then a leader speaks to it, and has only a
+   * snapshot for it that does not name it.
    */
   knowsNobody(heardOfTerm: boolean): void {
     if (++this.ticksAlone !== this.electionTick * TIMEOUTS_WITHOUT_LOOP) return;

@@ -89,7 +89,8 @@ function withLimitedLogger(config: Config): Config & { readonly logger: LimitedL
 
 /**
  * Begins a member that a running cluster adds: its storage is empty, and it is given no peers. It learns the membership
- * from the leader, once a change that adds it is committed there. `startNode` would make it a founder of another cluster.
+ * from the leader, once a change that adds it is committed there. `startNode` would make it a founder of another
+ * cluster.
  * @throws ERR_RAFT_BOOTSTRAP where storage holds something: `restartNode` continues from it
  */
 export function joinNode(config: Config): Node {
@@ -223,8 +224,8 @@ export class Node {
    * it does not appear. The bytes must not be changed afterwards.
    *
    * A loop that awaits this call lets timers and sockets run.
-   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's reason;
-   * ERR_RAFT_ARGUMENT for what is no bytes
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's
+   * reason; ERR_RAFT_ARGUMENT for what is no bytes
    */
   propose(data: Uint8Array | undefined, options: WaitOptions = {}): Promise<ProposalReceipt> {
     try {
@@ -282,8 +283,9 @@ export class Node {
   /**
    * Takes in a message from another member, or from a storage thread. A forwarded proposal waits for a leader as
    * `propose` does; whether it is then taken is not told.
-   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_TOO_MANY_WAITERS for a proposal that may
-   * not wait, ERR_RAFT_STOPPED, the signal's reason (a proposal that waited is then withdrawn). What comes from members outside the configuration, or is no business of other members, is ignored.
+   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_TOO_MANY_WAITERS for a proposal that
+   * may not wait, ERR_RAFT_STOPPED, the signal's reason (a proposal that waited is then withdrawn). What comes from
+   * members outside the configuration, or is no business of other members, is ignored.
    */
   step(m: Message, options: WaitOptions = {}): Promise<void> {
     const step = (): void => {
@@ -395,7 +397,8 @@ export class Node {
    * The loop of Readys, for one consumer. Each is built when it is asked for and every input that has arrived is
    * taken in. Without `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the
    * consumer and leaves the node running; `stop()` ends the loop.
-   * @throws ERR_RAFT_READY_CONSUMER, from the iteration, while another consumer is attached; the RaftPanic that ended the node
+   * @throws ERR_RAFT_READY_CONSUMER, from the iteration, while another consumer is attached; the RaftPanic that ended
+   * the node
    */
   ready(): AsyncIterable<Ready> {
     return { [Symbol.asyncIterator]: () => this.attach() };
@@ -447,7 +450,10 @@ export class Node {
     });
   }
 
-  /** Ends the node: the loop of Readys ends, and every call that waits rejects with ERR_RAFT_STOPPED. May be called again. */
+  /**
+   * Ends the node: the loop of Readys ends, and every call that waits rejects with ERR_RAFT_STOPPED. May be called
+   * again.
+   */
   stop(): Promise<void> {
     this.end(new RaftError(ERR_STOPPED, 'raft: stopped'));
     return Promise.resolve();

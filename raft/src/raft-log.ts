@@ -150,7 +150,8 @@ export class RaftLog {
    * The last position at or below `index` whose term is at most `term`: the other log, which has `term` at `index`,
    * can agree with this one no further. The term is 0 where it cannot be read.
    *
-   * A follower answers a rejected append with it, so that the leader skips whole terms instead of one entry a round trip:
+   * A follower answers a rejected append with it, so that the leader skips whole terms instead of one entry a round
+   * trip:
    *
    * | terms of entries 1, 2, … | index | term | found at | its term | so the leader tries |
    * | --- | --- | --- | --- | --- | --- |

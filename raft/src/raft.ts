@@ -113,8 +113,8 @@ export class Raft {
   readonly maxMsgSize: number;
   readonly maxUncommittedSize: number;
   /**
-   * A snapshot that does not name its receiver goes out once a heartbeat at most. Off only where every message is compared
-   * with etcd's, which sends it again with each answer.
+   * A snapshot that does not name its receiver goes out once a heartbeat at most. Off only where every message is
+   * compared with etcd's, which sends it again with each answer.
    */
   limitsForeignSnapshots = true;
   checkQuorum: boolean;
@@ -259,8 +259,8 @@ export class Raft {
   }
 
   /**
-   * A message of a term that no election of late can have led to. Followed at once, it would use up all terms there are,
-   * and there would be no leader any more. A member that has been away long gets there step by step.
+   * A message of a term that no election of late can have led to. Followed at once, it would use up all terms there
+   * are, and there would be no leader any more. A member that has been away long gets there step by step.
    */
   private refuseTermJump(m: Message): void {
     const bound = this.termAtTick + MAX_TERM_RISE;
@@ -337,9 +337,9 @@ export class Raft {
     const { isFarBehind } = this;
     this.isFarBehind = false;
     this.electionElapsed++;
-    // Members of different terms elect nobody. The answers to a campaign lead to the next term in reach: with one in each
-    // tick, and not in each election timeout, members come together as fast as messages drove them apart.
-    // Who has heard of a leader since needs none.
+    // Members of different terms elect nobody. The answers to a campaign lead to the next term in reach: with one in
+    // each tick, and not in each election timeout, members come together as fast as messages drove them apart. Who has
+    // heard of a leader since needs none.
     const isLost = isFarBehind && this.lead === NONE;
     if (!this.promotable() || !(isLost || this.pastElectionTimeout())) return;
     this.electionElapsed = 0;
@@ -410,7 +410,9 @@ export class Raft {
     this.logger.info(`${this.id.toString(16)} became candidate at term ${this.term}`);
   }
 
-  /** Neither term nor vote change: a pre-candidate that loses has disturbed nobody (section 9.6 of the dissertation). */
+  /**
+   * Neither term nor vote change: a pre-candidate that loses has disturbed nobody (section 9.6 of the dissertation).
+   */
   becomePreCandidate(): void {
     if (this.state === 'StateLeader') {
       throw new RaftPanic('role-transition', 'invalid transition [leader -> pre-candidate]');

@@ -63,8 +63,8 @@ const noMessages: readonly Message[] = [];
 const noReadStates: readonly ReadState[] = [];
 
 /**
- * How many bytes of others' messages a member takes between two Readys; further ones are lost, as in a network. What they
- * lead to waits for the next Ready, and the program takes that only when its disk has finished the last one.
+ * How many bytes of others' messages a member takes between two Readys; further ones are lost, as in a network. What
+ * they lead to waits for the next Ready, and the program takes that only when its disk has finished the last one.
  */
 export const MAX_BACKLOG: number = 64 * 2 ** 20;
 
@@ -150,10 +150,12 @@ export class RawNode {
 
   /**
    * Carries out a membership change that was committed, for applications that decode it themselves; others call
-   * `applyConfChangeEntry`. An application that rejects a change applies it with node id 0 instead, on every member alike.
+   * `applyConfChangeEntry`. An application that rejects a change applies it with node id 0 instead, on every member
+   * alike.
    * @returns the configuration that now holds; keep it with the next snapshot
-   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike, or (reason
-   * `decoded-as-v1`) where an entry of the second form was decoded as one of the first; the configuration is unchanged
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike, or
+   * (reason `decoded-as-v1`) where an entry of the second form was decoded as one of the first; the configuration is
+   * unchanged
    */
   applyConfChange(cc: AnyConfChange): ConfState {
     refuseFault('cc', confChangeFault(cc));
@@ -163,8 +165,8 @@ export class RawNode {
 
   /**
    * Carries out the membership change of an entry from `committedEntries`; call it for each one. A change that neither
-   * etcd nor this package can decode or carry out changes nothing, on every member alike, and is told of at `warn`: it is
-   * in every log, and a member that failed at it would fail again at each start.
+   * etcd nor this package can decode or carry out changes nothing, on every member alike, and is told of at `warn`: it
+   * is in every log, and a member that failed at it would fail again at each start.
    * @returns the configuration that now holds; keep it with the next snapshot
    * @throws ERR_RAFT_CONF_CHANGE_LIMIT where the change goes beyond a limit that only this package has (16,384 steps).
    * Members that run etcd may have carried it out, so this one must end: skipping it would count by another majority.
@@ -187,9 +189,8 @@ export class RawNode {
   /**
    * Takes in a message from another member, or from a storage thread. It belongs to raft afterwards.
    * @throws ERR_RAFT_STEP_LOCAL_MSG, ERR_RAFT_STEP_PEER_NOT_FOUND for what no peer of this member may send;
-   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_ARGUMENT for what is no message, with a `reason`
-   * that names the field; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The
-   * state is then unchanged.
+   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_ARGUMENT for what is no message, with a
+   * `reason` that names the field; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The state is then unchanged.
    */
   step(m: Message): void {
     refuseFault('message', messageFault(m));

@@ -135,8 +135,8 @@ export function names({ voters, learners, votersOutgoing }: ConfState, id: NodeI
 
 /**
  * A snapshot from before the member was added: it ignores it, and would be sent it again with its next answer. So one
- * goes out with each heartbeat at most. What is withheld counts as failed: progress does not wait for it, and the next snapshot, which
- * names the member, is sent as soon as there is one.
+ * goes out with each heartbeat at most. What is withheld counts as failed: progress does not wait for it, and the next
+ * snapshot, which names the member, is sent as soon as there is one.
  */
 function maySendForeign(r: SendReach, pr: Progress, index: number): boolean {
   if (pr.toldForeignSnapshot !== index) {

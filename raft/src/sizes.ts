@@ -15,10 +15,14 @@ export function payloadsSize(entries: readonly Entry[]): number {
   return size;
 }
 
-/** What an entry costs in memory beside its payload, in bytes: the record, its place in a list, the head of its bytes. */
+/**
+ * What an entry costs in memory beside its payload, in bytes: the record, its place in a list, the head of its bytes.
+ */
 export const ENTRY_OVERHEAD = 160;
 
-/** Memory that entries take while they wait, in bytes: the unit of the bounds on what waits. Empty entries count too. */
+/**
+ * Memory that entries take while they wait, in bytes: the unit of the bounds on what waits. Empty entries count too.
+ */
 export function heldSize(entries: readonly Entry[]): number {
   return payloadsSize(entries) + ENTRY_OVERHEAD * entries.length;
 }

@@ -87,7 +87,10 @@ export function stepLeader(r: LeaderReach, m: Message): StepOutcome {
   return DONE;
 }
 
-/** A leader that a quorum does not answer may have been replaced: it stops acting as one (section 6.2 of the dissertation). */
+/**
+ * A leader that a quorum does not answer may have been replaced: it stops acting as one (section 6.2 of the
+ * dissertation).
+ */
 function onCheckQuorum(r: LeaderReach): void {
   if (!r.trk.quorumActive()) {
     r.logger.warn(`${r.id.toString(16)} stepped down to follower since quorum is not active`);
@@ -261,7 +264,9 @@ function onUnreachable(r: LeaderReach, pr: Progress): void {
   }
 }
 
-/** Hand leadership to the sender: bring its log up to date, then tell it to campaign (section 3.10 of the dissertation). */
+/**
+ * Hand leadership to the sender: bring its log up to date, then tell it to campaign (section 3.10 of the dissertation).
+ */
 function onTransferLeader(r: LeaderReach, pr: Progress): void {
   const { logger } = r;
   const self = r.id.toString(16);

@@ -9,8 +9,8 @@ export interface InitialState {
   readonly confState: ConfState;
   /**
    * The index up to which `confState` counts. Default: that of `snapshot()`. A storage that keeps the latest ConfState,
-   * as `applyConfChange` returns it, says here which entry it belongs to: with `Config.applied` the changes after it, up to
-   * `applied`, are carried out at the start.
+   * as `applyConfChange` returns it, says here which entry it belongs to: with `Config.applied` the changes after it,
+   * up to `applied`, are carried out at the start.
    */
   readonly confStateIndex?: number;
 }
@@ -25,7 +25,8 @@ export interface Storage {
   /**
    * Entries of [lo, hi), cut to the longest prefix whose encoded size (`entrySize`) is at most `maxSize` bytes, but
    * never empty: the first entry is always kept.
-   * @throws ERR_RAFT_COMPACTED where lo is at or below the last compacted index; ERR_RAFT_UNAVAILABLE where the entries are not there
+   * @throws ERR_RAFT_COMPACTED where lo is at or below the last compacted index; ERR_RAFT_UNAVAILABLE where the entries
+   * are not there
    */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[];
   /**

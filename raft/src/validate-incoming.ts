@@ -56,13 +56,13 @@ type Reach = Pick<
 const LIMIT = 2 ** 53 - 2 ** 32;
 
 /**
- * The most ids that a membership may name: far above any cluster, and each costs about ten microseconds in which nothing
- * else runs. Three bounds on members stand side by side, because they ask different things:
+ * The most ids that a membership may name: far above any cluster, and each costs about ten microseconds in which
+ * nothing else runs. Three bounds on members stand side by side, because they ask different things:
  * - `MAX_GUARDED_MEMBERS` (256): how far a leader lets its own cluster grow; whoever proposes more is told so;
- * - `MAX_SNAPSHOT_MEMBERS` (512, of rafthttp): what a stranger who reaches the port may make a member look at, twice the
- *   former, as a joint configuration names the old members and the new;
- * - this one: what the core still takes, whichever transport it came by. It is this high because a leader that runs etcd
- *   has no guard, and a member that refuses what was committed is of no use.
+ * - `MAX_SNAPSHOT_MEMBERS` (512, of rafthttp): what a stranger who reaches the port may make a member look at, twice
+ *   the former, as a joint configuration names the old members and the new;
+ * - this one: what the core still takes, whichever transport it came by. It is this high because a leader that runs
+ *   etcd has no guard, and a member that refuses what was committed is of no use.
  */
 export const MAX_MEMBERS = 16_384;
 
@@ -174,7 +174,9 @@ function validateTerm(r: Reach, m: Message): Verdict {
   return m.term === 0 && r.term > 0 && campaigns ? 'term-missing' : undefined;
 }
 
-/** The one check that a `LogSlice` is what it says: the entries follow one another, and none is later than its leader. */
+/**
+ * The one check that a `LogSlice` is what it says: the entries follow one another, and none is later than its leader.
+ */
 function validateAppend(m: Message): Verdict {
   let index = m.index;
   let term = m.logTerm;
@@ -245,8 +247,8 @@ function validateProposal(entries: readonly Entry[]): Verdict {
 }
 
 /**
- * How many entries a leader appends, at the request of others, beyond what is committed. A quota of payload bytes does not
- * bound empty ones.
+ * How many entries a leader appends, at the request of others, beyond what is committed. A quota of payload bytes does
+ * not bound empty ones.
  */
 export const MAX_UNCOMMITTED_ENTRIES = 262_144;
 

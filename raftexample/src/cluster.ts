@@ -67,8 +67,8 @@ function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): 
 }
 
 /**
- * Prints what a member prints, line by line. A member begins its own lines with its prefix and bounds them; a crash of node,
- * or whatever else writes there, does not.
+ * Prints what a member prints, line by line. A member begins its own lines with its prefix and bounds them; a crash of
+ * node, or whatever else writes there, does not.
  */
 async function relay(stream: Readable, prefix: string, colour: number | undefined): Promise<void> {
   const painted = process.stdout.isTTY && !process.env['NO_COLOR'];

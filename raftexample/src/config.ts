@@ -12,8 +12,8 @@ export interface MemberConfig {
 }
 
 /**
- * The configuration that a member gives to raft. Every queue is bounded in bytes, so that a member whose peers are slow,
- * or cut off, refuses proposals instead of filling its memory.
+ * The configuration that a member gives to raft. Every queue is bounded in bytes, so that a member whose peers are
+ * slow, or cut off, refuses proposals instead of filling its memory.
  */
 export function raftConfig({ id, storage, logger, preVote, checkQuorum }: MemberConfig): Config {
   return {
@@ -22,11 +22,13 @@ export function raftConfig({ id, storage, logger, preVote, checkQuorum }: Member
     heartbeatTick: 1,
     storage,
     logger,
-    // A returning member asks whether it could win before it raises the term, and the others refuse while they hear their leader.
+    // A returning member asks whether it could win before it raises the term, and the others refuse while they hear
+    // their leader.
     preVote,
     // A leader that reaches no majority says so by stepping down, so that clients stop waiting for it.
     checkQuorum,
-    // Large enough that a follower catches up at the speed of the network, small enough that heartbeats pass in between.
+    // Large enough that a follower catches up at the speed of the network, small enough that heartbeats pass in
+    // between.
     maxSizePerMsg: MiB,
     // To each follower, at most.
     maxInflightMsgs: 256,

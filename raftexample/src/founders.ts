@@ -7,8 +7,9 @@ import { parseId } from './peers.js';
 import { UsageError } from './usage.js';
 
 /**
- * The members that the cluster of this folder's log was founded by: those that the flags named when the log began. They stay what
- * they are, whatever the flags say later and whoever joins or leaves. Undefined if the folder does not say; then nobody checks.
+ * The members that the cluster of this folder's log was founded by: those that the flags named when the log began. They
+ * stay what they are, whatever the flags say later and whoever joins or leaves. Undefined if the folder does not say;
+ * then nobody checks.
  *
  * @param isNew there is no log yet: then they are written anew, whatever a former log left
  * @param founders those of a new cluster

@@ -40,8 +40,8 @@ const ENTRIES_PER_TURN = 1024;
 
 /**
  * Run one member until `stopping` aborts, or it may not go on. Resolves to the exit code.
- * @throws UsageError if the address cannot, or must not, be listened on; CommandError where the log holds a change of the
- * membership that this implementation cannot carry out; what `openStorage` throws
+ * @throws UsageError if the address cannot, or must not, be listened on; CommandError where the log holds a change of
+ * the membership that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
   const { id, peers, tickMs, hello, snapshotEvery } = options;

@@ -14,8 +14,8 @@ export interface MembershipOptions {
 }
 
 /**
- * Who belongs to the cluster, as far as this member has applied its log. The flags only say where members are reached: the
- * transport speaks to those that are in the cluster and have an address.
+ * Who belongs to the cluster, as far as this member has applied its log. The flags only say where members are reached:
+ * the transport speaks to those that are in the cluster and have an address.
  */
 export class Membership {
   private readonly self: NodeId;

@@ -6,7 +6,10 @@ import { ExitCode } from './exit-codes.js';
 import { keptFounders } from './founders.js';
 import { CommandError, UsageError } from './usage.js';
 
-/** A log file's size, which is set aside before it is filled: a hello takes a hundred bytes, so less than the default does. */
+/**
+ * A log file's size, which is set aside before it is filled: a hello takes a hundred bytes, so less than the default
+ * does.
+ */
 const SEGMENT_SIZE = 4 << 20;
 
 /** What tells a log from others. */
@@ -36,8 +39,8 @@ export interface MemberStorage {
 
 /**
  * Opens the log of a member in `dir`, or begins one there; without a folder, begins one in memory.
- * @throws UsageError if the folder is another member's or in use; CommandError if the log is damaged, or the system refuses
- * to read or write it
+ * @throws UsageError if the folder is another member's or in use; CommandError if the log is damaged, or the system
+ * refuses to read or write it
  */
 export async function openStorage(
   dir: string | undefined,

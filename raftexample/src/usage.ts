@@ -41,8 +41,8 @@ export function asCommand<Options>(read: () => Command<Options>): Command<Option
 }
 
 /**
- * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; that of a `CommandError` which
- * the command or its `run` met, with one line on standard error that begins with `name`.
+ * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; that of a `CommandError`
+ * which the command or its `run` met, with one line on standard error that begins with `name`.
  */
 export async function carryOut<Options>(
   name: string,

@@ -18,15 +18,16 @@ export interface HttpTransportOptions {
   /** Where other members reach this one. Sent to them, so that one that does not know it yet can answer. */
   readonly urls?: readonly string[];
   /**
-   * Tells this log from another one under the same id: visible ASCII, 1 to 128 characters. A member whose log survives a
-   * restart passes the same one each time, or `false`, which leaves it out: then nobody checks. Default: drawn at random.
+   * Tells this log from another one under the same id: visible ASCII, 1 to 128 characters. A member whose log survives
+   * a restart passes the same one each time, or `false`, which leaves it out: then nobody checks. Default: drawn at
+   * random.
    */
   readonly incarnation?: string | false;
   /**
-   * Did this member begin with an empty log when its process started? Then the word of one peer that has never let it in
-   * is enough for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a majority
-   * of the other members, and a peer that has met another log is only warned of. Default: true if `incarnation` is not
-   * given: then the log ends with the process.
+   * Did this member begin with an empty log when its process started? Then the word of one peer that has never let it
+   * in is enough for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a
+   * majority of the other members, and a peer that has met another log is only warned of. Default: true if
+   * `incarnation` is not given: then the log ends with the process.
    */
   readonly newLog?: boolean;
   /**
@@ -46,8 +47,8 @@ export interface HttpTransportOptions {
   /**
    * Connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are taken, the
    * one whose latest request is oldest gives way, streams and snapshots aside. On Linux the limit of open files bounds
-   * the number too: 256 of them, or half if there are fewer than 512, are kept for the log and for connections to peers.
-   * Elsewhere node does not tell the limit: pass a number that leaves as many.
+   * the number too: 256 of them, or half if there are fewer than 512, are kept for the log and for connections to
+   * peers. Elsewhere node does not tell the limit: pass a number that leaves as many.
    */
   readonly maxConnections?: number;
   /**
@@ -61,8 +62,8 @@ export interface HttpTransportOptions {
   /** Certificates, for peers at `https` URLs and for `serve`. */
   readonly tls?: TlsOptions;
   /**
-   * Finds the addresses of a peer's name, in the place of the system's name service; called as `dns.lookup` is. One that
-   * does not answer delays each dial of that name by up to five seconds.
+   * Finds the addresses of a peer's name, in the place of the system's name service; called as `dns.lookup` is. One
+   * that does not answer delays each dial of that name by up to five seconds.
    */
   readonly lookup?: LookupFunction;
   /** Counts what passes: see `prometheusMetrics`. */

@@ -122,8 +122,8 @@ export class HttpTransport implements Transport {
     };
     this.learned = new LearnedMembers({
       ctx: this.ctx,
-      // While we know no peer we are joining, and must answer those who know us; afterwards the configuration alone says
-      // who belongs to the cluster, not whoever reaches the port.
+      // While we know no peer we are joining, and must answer those who know us; afterwards the configuration alone
+      // says who belongs to the cluster, not whoever reaches the port.
       isWanted: (member) => member !== NONE && member !== id && this.peers.size === 0 && !this.remotes.has(member),
       ownUrls: () => [...(urls ?? []), ...[...this.listeners].map((listener) => listener.url)],
     });
@@ -272,10 +272,10 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application; other paths pass
-   * through. Peers ask for these paths, so a prefix is for an application behind something that adds it. That server
-   * must not limit the time of a request (`requestTimeout: 0`), because a stream is one that never ends. Where there is
-   * no such application, `serve` does all that is needed.
+   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application;
+   * other paths pass through. Peers ask for these paths, so a prefix is for an application behind something that adds
+   * it. That server must not limit the time of a request (`requestTimeout: 0`), because a stream is one that never
+   * ends. Where there is no such application, `serve` does all that is needed.
    */
   handler(): Router {
     return this.router;

@@ -17,7 +17,13 @@ const imports = 'raft-ts(imports)';
 const globals = 'raft-ts(globals)';
 const rooms = 'raft-ts(rooms)';
 const synchronous = 'raft-ts(synchronous)';
+const commentWidth = 'raft-ts(comment-width)';
 const floating = 'typescript(no-floating-promises)';
+
+/** A line that ends in a comment and has this many columns. */
+function commentTo(columns: number): string {
+  return `export const one = 1; // ${'c'.repeat(columns - 'export const one = 1; // '.length)}`;
+}
 
 const layers: readonly Case[] = [
   { title: 'proto imports raft', file: 'proto/src', code: `export * from '@raft-ts/raft';`, rule: imports },
@@ -226,7 +232,27 @@ const everywhere: readonly Case[] = workspaceFolders.map((folder) => ({
   rule: floating,
 }));
 
+const comments: readonly Case[] = [
+  { title: 'a comment that goes to column 121', file: 'raft/src', code: commentTo(121), rule: commentWidth },
+  {
+    title: 'the second line of a long docstring',
+    file: 'rafthttp/src/base',
+    code: `/**
+ * One.
+ * ${'c'.repeat(118)}
+ */
+export const one = 1;`,
+    rule: commentWidth,
+  },
+];
+
 const allowed: readonly Case[] = [
+  { title: 'a comment goes to column 120', file: 'raft/src', code: commentTo(120) },
+  {
+    title: 'a long line that holds no comment',
+    file: 'raft/src',
+    code: `export const text = '//${'t'.repeat(120)}';`,
+  },
   {
     title: 'raft imports proto by its doors and itself',
     file: 'raft/src',
@@ -323,6 +349,7 @@ describe('the lint rules', function () {
     'refuse what goes up between rooms': betweenRooms,
     'refuse what the core may not touch': core,
     'refuse everywhere': everywhere,
+    'refuse comments wider than the code': comments,
   })) {
     describe(title, () => {
       let found: readonly (readonly string[])[];

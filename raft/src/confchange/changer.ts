@@ -102,7 +102,10 @@ export class Changer {
     return draft;
   }
 
-  /** A copy of the present configuration. Progress is copied so that learner flags can change; what is under way is shared. */
+  /**
+   * A copy of the present configuration. Progress is copied so that learner flags can change; what is under way is
+   * shared.
+   */
   private begin(): Draft {
     const { config, progress } = this.tracker;
     checkInvariants({ config, progress });
@@ -160,7 +163,8 @@ export class Changer {
     if (pr.isLearner) return;
     remove(draft, id);
     draft.progress.set(id, pr);
-    // While it still votes in the outgoing half it cannot be a learner yet: leaving the joint configuration makes it one.
+    // While it still votes in the outgoing half it cannot be a learner yet: leaving the joint configuration makes it
+    // one.
     if (draft.outgoing.has(id)) {
       draft.learnersNext.add(id);
     } else {

@@ -115,7 +115,9 @@ export function sortedIds(ids: Iterable<NodeId>): NodeId[] {
 
 const SHOWN_IDS = 256;
 
-/** Ids in blanks and parentheses, hexadecimal: `(1 2 a)`. Of a longer list the first 256 are shown, and how many more. */
+/**
+ * Ids in blanks and parentheses, hexadecimal: `(1 2 a)`. Of a longer list the first 256 are shown, and how many more.
+ */
 export function describeIds(ids: readonly NodeId[]): string {
   const shown = ids.slice(0, SHOWN_IDS).map((id) => id.toString(16));
   const more = ids.length > SHOWN_IDS ? ` and ${ids.length - SHOWN_IDS} more` : '';

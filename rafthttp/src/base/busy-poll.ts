@@ -1,6 +1,7 @@
 /**
- * For a while after something came, the event loop looks for more without letting the thread sleep. To be woken takes tens
- * of microseconds, more in a virtual machine, which is most of what a short message takes from one process to another.
+ * For a while after something came, the event loop looks for more without letting the thread sleep. To be woken takes
+ * tens of microseconds, more in a virtual machine, which is most of what a short message takes from one process to
+ * another.
  */
 export class BusyPoll {
   private readonly forMs: number;

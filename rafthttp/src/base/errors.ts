@@ -2,28 +2,36 @@ import type { ERR_MESSAGE_INVALID } from '@raft-ts/raft';
 
 /** An option of the transport makes no sense; the text names it. */
 export const ERR_TRANSPORT_OPTIONS = 'ERR_RAFT_TRANSPORT_OPTIONS';
-/** A URL at which no member can be dialled: `reason` is `too-long` of the path of a Unix socket, `no-tls` of `https` without certificates. */
+/**
+ * A URL at which no member can be dialled: `reason` is `too-long` of the path of a Unix socket, `no-tls` of `https`
+ * without certificates.
+ */
 export const ERR_PEER_URL = 'ERR_RAFT_PEER_URL';
 /** The transport cannot listen there: `reason` is `stopped`, `no-tls`, `too-long` or the system's code. */
 export const ERR_LISTEN = 'ERR_RAFT_LISTEN';
 /** Certificates cannot be used: `reason` is `files`, `crl` or `options`. */
 export const ERR_TLS = 'ERR_RAFT_TLS';
 /**
- * A snapshot and its body do not go together: `reason` is `message` for one that is no MsgSnap; `missing`, `ambiguous` or `full`
- * of the folder in which bodies wait.
+ * A snapshot and its body do not go together: `reason` is `message` for one that is no MsgSnap; `missing`, `ambiguous`
+ * or `full` of the folder in which bodies wait.
  */
 export const ERR_SNAPSHOT_BODY = 'ERR_RAFT_SNAPSHOT_BODY';
-/** The bytes of a stream are not what such a stream holds; `reason` is a `StreamFault`. It ends the stream, and no call of the application gets it. */
+/**
+ * The bytes of a stream are not what such a stream holds; `reason` is a `StreamFault`. It ends the stream, and no call
+ * of the application gets it.
+ */
 export const ERR_STREAM = 'ERR_RAFT_STREAM';
 /** A package that this use needs is not installed; `reason` is its name. */
 export const ERR_OPTIONAL_PEER = 'ERR_RAFT_OPTIONAL_PEER';
 
-/** What raft throws at a message that no correct member sends. Only types of raft are imported, so its code stands here. */
+/**
+ * What raft throws at a message that no correct member sends. Only types of raft are imported, so its code stands here.
+ */
 const invalidMessage: typeof ERR_MESSAGE_INVALID = 'ERR_RAFT_MESSAGE_INVALID';
 
 /**
- * Does this error carry this code, ours or the system's? Codes decide, not classes: in a test runner that has a realm of its
- * own, or beside a second copy of a package, an error is no `instanceof` of the class that is known here.
+ * Does this error carry this code, ours or the system's? Codes decide, not classes: in a test runner that has a realm
+ * of its own, or beside a second copy of a package, an error is no `instanceof` of the class that is known here.
  */
 export function hasCode(error: unknown, code: string): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
@@ -35,8 +43,8 @@ export function isInvalidMessage(error: unknown): boolean {
 }
 
 /**
- * What went wrong, for a log line or inside another error's text. Errors of sockets that tried several addresses have a code
- * but no text; whatever was thrown in an error's place is shown as it is.
+ * What went wrong, for a log line or inside another error's text. Errors of sockets that tried several addresses have a
+ * code but no text; whatever was thrown in an error's place is shown as it is.
  */
 export function describeError(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);

@@ -39,7 +39,9 @@ export function headerOf(message: IncomingMessage, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** The incarnation in an answer's or request's headers; one that is no visible ASCII, or too long, counts as missing. */
+/**
+ * The incarnation in an answer's or request's headers; one that is no visible ASCII, or too long, counts as missing.
+ */
 export function incarnationIn(message: IncomingMessage, name: string): string | undefined {
   const value = headerOf(message, name);
   return value !== undefined && isIncarnation(value) ? value : undefined;

@@ -18,7 +18,9 @@ export const MAX_APPEND_ENTRIES: number = 1024 * 1024;
 /** Messages that wait for one stream of one peer; etcd's streamBufSize. */
 export const STREAM_QUEUE_LENGTH = 4096;
 
-/** Payload bytes that wait for one stream or pipeline of one peer. A single message may exceed it when nothing waits. */
+/**
+ * Payload bytes that wait for one stream or pipeline of one peer. A single message may exceed it when nothing waits.
+ */
 export const QUEUE_BYTES: number = 256 * 1024 * 1024;
 
 /** Messages that wait for a POST to one peer; etcd's pipelineBufSize. */
@@ -55,14 +57,18 @@ export const JOIN_BYTES: number = 8 * 1024 * 1024;
 /** Bytes of a message that are decoded in one turn of the event loop: at worst an entry of each two. */
 export const DECODE_TURN_BYTES: number = 256 * 1024;
 
-/** A message of a stream that is so long is judged by its head before it is decoded; a shorter one costs less than that. */
+/**
+ * A message of a stream that is so long is judged by its head before it is decoded; a shorter one costs less than that.
+ */
 export const SURVEY_FROM_BYTES: number = 64 * 1024;
 
 /** Pieces of a body that may be short; after them each must have, on average, so many bytes. */
 export const FREE_PIECES = 256;
 export const MIN_PIECE_BYTES = 256;
 
-/** Bytes of messages by POST whose `process` has not settled: of all senders, and of one; proposals and others apart. */
+/**
+ * Bytes of messages by POST whose `process` has not settled: of all senders, and of one; proposals and others apart.
+ */
 export const MAX_POSTED_BYTES: number = 512 * 1024 * 1024;
 export const MAX_POSTED_BYTES_PER_SENDER: number = 256 * 1024 * 1024;
 
@@ -93,7 +99,10 @@ export const SNAPSHOT_DISK_RESERVE: number = 128 * 1000 * 1000;
 /** Streamed snapshots that are being received at the same time, of all senders; of one sender it is one. */
 export const MAX_INCOMING_SNAPSHOTS = 2;
 
-/** Bodies in a folder whose snapshots nobody has opened. Beyond that the oldest gives way, but only after the time below. */
+/**
+ * Bodies in a folder whose snapshots nobody has opened. Beyond that the oldest gives way, but only after the time
+ * below.
+ */
 export const MAX_UNTAKEN_SNAPSHOTS = 8;
 
 /** How long a body waits at least for its snapshot to come out of raft. */
@@ -136,7 +145,9 @@ export const ADDRESS_CHECK_GAP_MS = 100;
 /** The same while nobody answers there: this often at most, a member that cannot be dialled costs a dial. */
 export const UNREACHABLE_GAP_MS = 1000;
 
-/** So long after nobody answered at a member's address, its requests no longer wait for another dial, in milliseconds. */
+/**
+ * So long after nobody answered at a member's address, its requests no longer wait for another dial, in milliseconds.
+ */
 export const UNREACHABLE_MS = 10_000;
 
 /** Most founders of a cluster; far above any. */
@@ -154,7 +165,10 @@ export const MAX_ANSWER_BYTES = 4096;
 /** Bytes that are gathered before a stream's socket is written to. */
 export const WRITE_BATCH_BYTES: number = 256 * 1024;
 
-/** So many messages that wait are written before their turn ends, so that the peer reads them while others are still sent. */
+/**
+ * So many messages that wait are written before their turn ends, so that the peer reads them while others are still
+ * sent.
+ */
 export const EARLY_WRITE_LENGTH = 128;
 
 /** From this length on a part of a write is handed to the system as it is; shorter ones are cheaper copied together. */
@@ -202,7 +216,9 @@ export interface TransportTimings {
   readonly dialTimeoutMs: number;
   /** From the beginning of a POST to its answer. */
   readonly postTimeoutMs: number;
-  /** The same for a snapshot, which the other side takes in before it answers; of a streamed one from its body's end. */
+  /**
+   * The same for a snapshot, which the other side takes in before it answers; of a streamed one from its body's end.
+   */
   readonly snapshotTimeoutMs: number;
   /** A streamed snapshot that we send and of which nothing is taken for so long has failed. */
   readonly snapshotStallMs: number;
@@ -232,8 +248,8 @@ export const defaultTimings: TransportTimings = {
 };
 
 /**
- * An idle pooled connection is closed by us before a Go member, which waits five seconds, closes it under a POST. Longer
- * than the time between two probes, which so keep one connection open.
+ * An idle pooled connection is closed by us before a Go member, which waits five seconds, closes it under a POST.
+ * Longer than the time between two probes, which so keep one connection open.
  */
 export const POOLED_IDLE_MS = 4500;
 
@@ -284,8 +300,8 @@ export const SECOND_FAMILY_MS = 100;
 export const MAX_HOSTS_BYTES: number = 1024 * 1024;
 
 /**
- * Longest path of a Unix socket, in bytes: what `sun_path` holds beside the zero at its end. Node.js 20 cuts a longer one off
- * without a word, and so listens at, or dials, another file. Windows has named pipes instead.
+ * Longest path of a Unix socket, in bytes: what `sun_path` holds beside the zero at its end. Node.js 20 cuts a longer
+ * one off without a word, and so listens at, or dials, another file. Windows has named pipes instead.
  */
 export const MAX_SOCKET_PATH_BYTES: number =
   process.platform === 'win32' ? Infinity : process.platform === 'linux' ? 107 : 103;

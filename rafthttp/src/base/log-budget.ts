@@ -18,10 +18,10 @@ interface Account {
 const COMPARED_LENGTH = 1024;
 
 /**
- * Passes log lines on, so many for each cause and minute, and then says how many were left out: whoever reaches the port
- * can provoke most of them as often as he likes. A cause is the text of the line, which stands in the code, and the
- * configured peer that it is about, if it is about one. So a flood of one cause hides no line of another, and what is
- * said of strangers none of what is said of a peer.
+ * Passes log lines on, so many for each cause and minute, and then says how many were left out: whoever reaches the
+ * port can provoke most of them as often as he likes. A cause is the text of the line, which stands in the code, and
+ * the configured peer that it is about, if it is about one. So a flood of one cause hides no line of another, and what
+ * is said of strangers none of what is said of a peer.
  */
 export class LogBudget implements TransportLogger {
   private readonly logger: TransportLogger;

@@ -2,9 +2,9 @@ import { printableLine, SHOWN_LENGTH } from '@raft-ts/proto';
 import type { LogFields, TransportLogger } from './logger.js';
 
 /**
- * A logger whose fields print and have a bounded length, whoever has worded them: they hold headers, paths and answers of
- * strangers, and the application's logger may lead to a terminal. What that throws ends nothing here: lines are written in
- * timers and loops, where nobody else would catch it.
+ * A logger whose fields print and have a bounded length, whoever has worded them: they hold headers, paths and answers
+ * of strangers, and the application's logger may lead to a terminal. What that throws ends nothing here: lines are
+ * written in timers and loops, where nobody else would catch it.
  */
 export function printableLogger(logger: TransportLogger): TransportLogger {
   const pass = (level: keyof TransportLogger) => (message: string, fields: LogFields) => {

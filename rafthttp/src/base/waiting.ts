@@ -7,8 +7,8 @@ export interface WaitingLimits {
 }
 
 /**
- * Counts what was handed over and has not settled, and its bytes, of each sender and of all. A message whose bytes alone
- * exceed a limit has a place as long as nothing else takes from that limit.
+ * Counts what was handed over and has not settled, and its bytes, of each sender and of all. A message whose bytes
+ * alone exceed a limit has a place as long as nothing else takes from that limit.
  */
 export class Waiting {
   private readonly limits: WaitingLimits;

@@ -9,8 +9,8 @@ import type { WriteBuffer } from './write-buffer.js';
 /** Turns messages into the bytes of one stream. One object per connection, because a stream has a state. */
 export interface StreamEncoder {
   /**
-   * Append the bytes of this message to `out`. When it throws (a position out of range), `out` and the stream's state are as
-   * before.
+   * Append the bytes of this message to `out`. When it throws (a position out of range), `out` and the stream's state
+   * are as before.
    */
   encode(message: Message, out: WriteBuffer): void;
   /** Append the bytes of a link heartbeat. */
@@ -72,8 +72,8 @@ export function decodeWith<T>(decode: Decode<T>, { bytes, start, end }: Run): T 
 export type Judge = (head: MessageHead) => string | undefined;
 
 /**
- * The message that `queue` has found. A long one is judged before any of it is built; what is refused then comes from no
- * correct member, and ends the stream.
+ * The message that `queue` has found. A long one is judged before any of it is built; what is refused then comes from
+ * no correct member, and ends the stream.
  */
 export function decodeJudged(queue: ByteQueue, judge: Judge): Message {
   return decodeWith((bytes, start, end) => {

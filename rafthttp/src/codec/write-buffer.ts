@@ -13,8 +13,8 @@ const SMALLEST = 4096;
 const LARGEST_KEPT = 512 * 1024;
 
 /**
- * Bytes on their way to a socket. Encoders write into its memory, one behind the other, and add long byte strings as they are, so that
- * nothing is copied twice.
+ * Bytes on their way to a socket. Encoders write into its memory, one behind the other, and add long byte strings as
+ * they are, so that nothing is copied twice.
  */
 export class WriteBuffer {
   /** Bytes of all pieces. */

@@ -89,7 +89,9 @@ export class LearnedMembers {
     await Promise.all(this.leaving);
   }
 
-  /** Each takes a place for a while, of which nobody can have all: what is refused is soon claimed again by its member. */
+  /**
+   * Each takes a place for a while, of which nobody can have all: what is refused is soon claimed again by its member.
+   */
   private beginProof({ id, urls: [url = ''], source = '' }: Claim, reach: Reach): void {
     const key = `${formatId(id)} ${url}`;
     if (this.proofs.has(key) || this.proofs.size >= MAX_PROOFS) return;

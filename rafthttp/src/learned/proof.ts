@@ -10,8 +10,8 @@ import { type LinkOptions, PeerLinks } from '../peer/links.js';
 export type ProofContext = Pick<TransportContext, 'id' | 'clusterId' | 'headers'> & LinkOptions;
 
 /**
- * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for in
- * the name of the member that is meant, and refused by any other. The stream is closed at once.
+ * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for
+ * in the name of the member that is meant, and refused by any other. The stream is closed at once.
  *
  * @param ctx with the look-up that the claim may use
  * @throws what the dial throws

@@ -21,8 +21,8 @@ nobody.addSubnet('::ffff:0.0.0.0', 104, 'ipv6');
 nobody.addSubnet('::ffff:224.0.0.0', 99, 'ipv6');
 
 /**
- * Which addresses a claim may name. Only a neighbour may name an address that means something else to us than to somebody
- * further away: on this machine, or on this link, where clouds keep their metadata.
+ * Which addresses a claim may name. Only a neighbour may name an address that means something else to us than to
+ * somebody further away: on this machine, or on this link, where clouds keep their metadata.
  */
 export class Reach {
   private readonly onMachine: boolean;
@@ -39,7 +39,9 @@ export class Reach {
     return (this.onMachine || !isIn(loopback, address)) && (this.onLink || !isIn(linkLocal, address));
   }
 
-  /** The URLs of a claim that may be dialled: never a socket of this machine. A name is looked at when it is looked up. */
+  /**
+   * The URLs of a claim that may be dialled: never a socket of this machine. A name is looked at when it is looked up.
+   */
   urlsAmong(claimed: readonly string[], tls: boolean): string[] {
     return claimed.flatMap((text) => {
       try {

@@ -48,8 +48,8 @@ export class Gateway {
   }
 
   /**
-   * Returns why this message must not be processed; undefined if it may be. A receiver relies on it that what arrives was
-   * sent to this member, by somebody else, and is of a kind that travels.
+   * Returns why this message must not be processed; undefined if it may be. A receiver relies on it that what arrives
+   * was sent to this member, by somebody else, and is of a kind that travels.
    *
    * @param sender the member that it came from; undefined where that is not known
    */

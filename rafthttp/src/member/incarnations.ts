@@ -26,7 +26,9 @@ export class Incarnations {
     return this.seen.get(id);
   }
 
-  /** Is this another log than the one that was seen under this id? If either side sends no incarnation, nobody knows. */
+  /**
+   * Is this another log than the one that was seen under this id? If either side sends no incarnation, nobody knows.
+   */
   isOther(id: NodeId, incarnation: string | undefined): boolean {
     const first = this.seen.get(id);
     return first !== undefined && incarnation !== undefined && first !== incarnation;
@@ -37,7 +39,9 @@ export class Incarnations {
     return incarnation === undefined || this.own === undefined || incarnation === this.own;
   }
 
-  /** Keeps it if it is the first of this id. Of members that are no peers, the earliest is forgotten when they are many. */
+  /**
+   * Keeps it if it is the first of this id. Of members that are no peers, the earliest is forgotten when they are many.
+   */
   remember(id: NodeId, incarnation: string | undefined): void {
     if (incarnation === undefined || id === NONE || this.seen.has(id)) return;
     this.seen.set(id, incarnation);

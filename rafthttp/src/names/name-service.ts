@@ -30,10 +30,10 @@ interface Question {
 }
 
 /**
- * Looks up names so that one that is never answered holds up no other. The system's look-up takes one of the few threads
- * that the process has, for as long as its name servers are silent, and cannot be cancelled. So there is one look-up per
- * name, and two in all, of which names that were late before get one. While a look-up is late, the address that was found
- * before serves, or what another way finds.
+ * Looks up names so that one that is never answered holds up no other. The system's look-up takes one of the few
+ * threads that the process has, for as long as its name servers are silent, and cannot be cancelled. So there is one
+ * look-up per name, and two in all, of which names that were late before get one. While a look-up is late, the address
+ * that was found before serves, or what another way finds.
  */
 export class NameService {
   private readonly options: Required<NameServiceOptions>;

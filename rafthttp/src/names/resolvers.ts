@@ -34,7 +34,9 @@ async function askWithoutThreads(name: string): Promise<readonly LookupAddress[]
   return found.sort((a, b) => a.family - b.family);
 }
 
-/** The machine's file of hosts. It is read in place: reading it by a thread would wait for the threads that are stuck. */
+/**
+ * The machine's file of hosts. It is read in place: reading it by a thread would wait for the threads that are stuck.
+ */
 function hostsText(): string {
   const path =
     process.platform === 'win32'

@@ -91,7 +91,10 @@ export function request(
   });
 }
 
-/** The beginning of an answer's body as text, without the line's end. The request's signal cuts it; the rest is thrown away. */
+/**
+ * The beginning of an answer's body as text, without the line's end. The request's signal cuts it; the rest is thrown
+ * away.
+ */
 export async function readText(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -130,7 +133,8 @@ export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLink
 
 /**
  * Is this the word of a member of our cluster? Only if the application itself said where the member is, because anybody
- * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's port.
+ * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's
+ * port.
  */
 function isProven(ctx: Pick<ClientContext, 'clusterId'>, { configured }: PeerLinks, answer: IncomingMessage): boolean {
   return configured && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);

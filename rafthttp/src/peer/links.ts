@@ -20,7 +20,9 @@ export interface LinkOptions {
   readonly lookup: LookupFunction;
 }
 
-/** The connections to one member. Each is opened anew by name, so that a member whose address changes is found again. */
+/**
+ * The connections to one member. Each is opened anew by name, so that a member whose address changes is found again.
+ */
 export class PeerLinks {
   readonly id: NodeId;
   /** Did the application say where the member is? Otherwise the address was learned from a request. */

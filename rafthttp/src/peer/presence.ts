@@ -14,11 +14,11 @@ export type PresenceContext = Pick<TransportContext, 'clusterId' | 'incarnations
 export type Whereabouts = 'here' | 'elsewhere' | 'unknown' | 'busy';
 
 /**
- * Tells a process that was started again from a second one that runs at the same time. Both send the same incarnation, a
- * new log of neither having begun, but another run; only one of them is at the member's address. So the address is
- * dialled anew, after the request came: if a process with the incarnation but another run answers there, both are alive,
- * and the sender is the one that is not where it belongs. If nobody answers, nothing is known, and the sender is let in:
- * the member may be one that cannot be dialled from here.
+ * Tells a process that was started again from a second one that runs at the same time. Both send the same incarnation,
+ * a new log of neither having begun, but another run; only one of them is at the member's address. So the address is
+ * dialled anew, after the request came: if a process with the incarnation but another run answers there, both are
+ * alive, and the sender is the one that is not where it belongs. If nobody answers, nothing is known, and the sender is
+ * let in: the member may be one that cannot be dialled from here.
  */
 export class Presence {
   private readonly ctx: PresenceContext;

@@ -176,7 +176,9 @@ class BodySource {
   }
 }
 
-/** Let go of a body, whether it was read or not. Whoever waits for it does not wait for that: its source may be stuck. */
+/**
+ * Let go of a body, whether it was read or not. Whoever waits for it does not wait for that: its source may be stuck.
+ */
 export function closeBody({ chunks }: SnapshotBody): void {
   // A stream that nobody has begun to read is not closed by the end of its iteration.
   if (chunks instanceof Readable) chunks.destroy();

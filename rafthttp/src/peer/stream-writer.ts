@@ -18,7 +18,10 @@ export type WriterContext = Pick<TransportContext, 'gateway' | 'logger' | 'metri
 /** The stream that a peer has opened here. */
 interface Connection {
   readonly response: ServerResponse;
-  /** Under the response. Chunks are written to it, framed here: through the response each costs four writes and a turn of the queues. */
+  /**
+   * Under the response. Chunks are written to it, framed here: through the response each costs four writes and a turn
+   * of the queues.
+   */
   readonly socket: Socket;
   readonly encoder: StreamEncoder;
   readonly heartbeat: NodeJS.Timeout;
@@ -28,8 +31,8 @@ interface Connection {
 
 /**
  * Writes one kind of messages to one peer, for as long as the peer holds a stream open here. What is sent within one
- * turn of the event loop leaves in one write, or where it is much in a few, and nothing is encoded while the socket does not
- * take more.
+ * turn of the event loop leaves in one write, or where it is much in a few, and nothing is encoded while the socket
+ * does not take more.
  */
 export class StreamWriter {
   private readonly ctx: WriterContext;

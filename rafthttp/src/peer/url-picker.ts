@@ -36,7 +36,9 @@ function parsePeerUrl(text: string, tls: boolean): string {
   return url;
 }
 
-/** Not `URL.canParse`: once optimized, that of Node.js 20 takes some strings that `new URL`, and so any dial, refuses. */
+/**
+ * Not `URL.canParse`: once optimized, that of Node.js 20 takes some strings that `new URL`, and so any dial, refuses.
+ */
 function isUrl(text: string): boolean {
   try {
     return new URL(text).href !== '';
@@ -119,15 +121,15 @@ interface Use {
 }
 
 /**
- * For so many picks and answers one that failed is left out while others do not: not for good, or one failure of the member itself
- * would leave everything to who pretends to be it.
+ * For so many picks and answers one that failed is left out while others do not: not for good, or one failure of the
+ * member itself would leave everything to who pretends to be it.
  */
 const SIT_OUT: number = 4 * MAX_ADDRESSES;
 
 /**
- * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be the
- * member, and who must not get all that is sent. Nor may who never answers hold all that may be under way at the same time:
- * so the one at which the least is under way comes first.
+ * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be
+ * the member, and who must not get all that is sent. Nor may who never answers hold all that may be under way at the
+ * same time: so the one at which the least is under way comes first.
  */
 export class TakingTurns extends UrlPicker {
   private readonly uses = new Map<string, Use>();

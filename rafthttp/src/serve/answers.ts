@@ -44,8 +44,8 @@ function end(res: ServerResponse, body: string): void {
 }
 
 /**
- * Reads no more of a request that was answered early: node would read and drop the rest of its body, for as long as that
- * takes. The connection is cut a little later, so that the answer arrives before the cut does.
+ * Reads no more of a request that was answered early: node would read and drop the rest of its body, for as long as
+ * that takes. The connection is cut a little later, so that the answer arrives before the cut does.
  */
 function leaveUnread(req: IncomingMessage): void {
   if (req.complete || !hasBody(req)) return;

@@ -33,7 +33,10 @@ export class Connections {
     server.on('request', (req: IncomingMessage) => this.used(req.socket));
   }
 
-  /** From now on its connection gives way to nobody, until this answer is over or the function that is returned is called. */
+  /**
+   * From now on its connection gives way to nobody, until this answer is over or the function that is returned is
+   * called.
+   */
   hold({ socket }: IncomingMessage, res: ServerResponse): () => void {
     const connection = this.open.get(keyOf(socket));
     if (connection === undefined) return () => undefined;

@@ -6,7 +6,9 @@ import type { Refusal } from '../base/refusals.js';
 import type { RoutesOwner } from './owner.js';
 import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 
-/** Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know. */
+/**
+ * Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know.
+ */
 export async function refusePost(
   owner: RoutesOwner,
   req: IncomingMessage,

@@ -2,8 +2,8 @@ import { BLOCK_BYTES, FIRST_BLOCK_BYTES, JOIN_BYTES } from '../base/limits.js';
 import type { Work } from './turns.js';
 
 /**
- * Bytes that come in pieces. Pieces are copied into blocks that grow with what has come: kept as they are, each would keep
- * an object, and often 64 KiB of memory that it shares with others, however short it is.
+ * Bytes that come in pieces. Pieces are copied into blocks that grow with what has come: kept as they are, each would
+ * keep an object, and often 64 KiB of memory that it shares with others, however short it is.
  */
 export class ReceivedBytes {
   length = 0;

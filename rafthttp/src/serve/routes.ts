@@ -23,7 +23,8 @@ export function createRouter(owner: RoutesOwner): Router {
     greet(owner.ctx, res);
     next();
   });
-  // Each gives its promise back: what it throws, which may be the application's logger's, is answered, and ends nothing.
+  // Each gives its promise back: what it throws, which may be the application's logger's, is answered, and ends
+  // nothing.
   router.all('/raft', (req, res) => answerPost(owner, req, res));
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));

@@ -48,8 +48,8 @@ function refuseIncarnation(ctx: ProcessContext, req: IncomingMessage, from: Node
 }
 
 /**
- * As above, and is the sender the process at the member's address, and not one that runs beside it with a copy of its log?
- * Nothing of a process that is new here is taken before that is known.
+ * As above, and is the sender the process at the member's address, and not one that runs beside it with a copy of its
+ * log? Nothing of a process that is new here is taken before that is known.
  *
  * @param presence of the peer; undefined if the sender is none
  */

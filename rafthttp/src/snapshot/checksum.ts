@@ -1,7 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** Ours: the SHA-256 of all that a streamed snapshot's request carries, after its last byte. Go members ignore trailers. */
+/**
+ * Ours: the SHA-256 of all that a streamed snapshot's request carries, after its last byte. Go members ignore trailers.
+ */
 export const CHECKSUM_TRAILER = 'X-Raft-Snapshot-Sha256';
 
 /** Sums up a request's body, envelope included, so that a body cannot come to belong to another message on its way. */

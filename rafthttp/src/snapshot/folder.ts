@@ -41,7 +41,10 @@ export class SnapshotFolder implements SnapshotStore {
     this.untakenMs = untakenMs;
   }
 
-  /** Removes what an earlier process did not finish or use. Call it, or `serve`, only while no other process uses the folder. */
+  /**
+   * Removes what an earlier process did not finish or use. Call it, or `serve`, only while no other process uses the
+   * folder.
+   */
   async removeRemains(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const own = new Set([...this.untaken].map(({ path }) => path));
@@ -85,7 +88,8 @@ export class SnapshotFolder implements SnapshotStore {
    * put at `path`, otherwise one that has come, unless it is not clear which.
    *
    * @param which the snapshot out of a message or a Ready: the same object, or one with the same metadata
-   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`, reason `missing`; `ambiguous` if bodies of different snapshots have come
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`, reason `missing`; `ambiguous` if bodies of different snapshots have
+   * come
    */
   async open(which: Snapshot | number): Promise<SnapshotBody> {
     const index = typeof which === 'number' ? which : which.metadata.index;
@@ -106,7 +110,9 @@ export class SnapshotFolder implements SnapshotStore {
     await this.drop((body) => body.snapshot.metadata.index < index);
   }
 
-  /** Its message was refused, perhaps after the receiver had opened it; another one may have come to that index since. */
+  /**
+   * Its message was refused, perhaps after the receiver had opened it; another one may have come to that index since.
+   */
   private async forget(body: ReceivedBody): Promise<void> {
     const { index } = body.snapshot.metadata;
     if (this.untaken.delete(body)) return rm(body.path, { force: true });
@@ -133,8 +139,8 @@ export class SnapshotFolder implements SnapshotStore {
   }
 
   /**
-   * Raft may still take any of them, so that the oldest gives way only after a while; until then no more are taken in. Each
-   * was bounded in length when it came, and by the free space.
+   * Raft may still take any of them, so that the oldest gives way only after a while; until then no more are taken in.
+   * Each was bounded in length when it came, and by the free space.
    */
   private async makeRoom(): Promise<void> {
     if (this.untaken.size < MAX_UNTAKEN_SNAPSHOTS) return;

@@ -19,7 +19,9 @@ export interface IncomingOptions {
   readonly store: SnapshotStore;
   /** Longest body, in bytes. */
   readonly maxBytes: number;
-  /** How long a body may take to bring `BODY_PACE_BYTES`, in milliseconds; the time that storing them takes not counted. */
+  /**
+   * How long a body may take to bring `BODY_PACE_BYTES`, in milliseconds; the time that storing them takes not counted.
+   */
   readonly idleMs: number;
   /** How long a body may be slower than `SLOW_SNAPSHOT_RATE` before it gives its place to another, in milliseconds. */
   readonly slowMs: number;
@@ -88,8 +90,8 @@ export class IncomingSnapshots {
   }
 
   /**
-   * Is there a place for this sender? One that has been slow for long gives way: it could otherwise hold a place for days.
-   * That also goes for one in the same name, because whoever reaches the port may have used it.
+   * Is there a place for this sender? One that has been slow for long gives way: it could otherwise hold a place for
+   * days. That also goes for one in the same name, because whoever reaches the port may have used it.
    */
   private makeRoom(sender: NodeId | undefined): boolean {
     const own = this.underWay.get(sender);

@@ -44,8 +44,8 @@ export class RequestChunks {
   }
 
   /**
-   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would hold
-   * the place of another one for as long as it likes, or if it is not what the sender has summed up.
+   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would
+   * hold the place of another one for as long as it likes, or if it is not what the sender has summed up.
    */
   async next(): Promise<Buffer | undefined> {
     if (this.fault !== undefined) throw this.fault;

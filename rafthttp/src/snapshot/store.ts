@@ -13,8 +13,8 @@ export interface SnapshotSink {
   /** Takes these bytes; resolves when more may come. The chunk is not used afterwards. */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * All has come: makes it durable, and only then lets it be read, for this message's snapshot and no other. Whether raft
-   * takes the message is not known yet, so that nothing that is there already may be replaced.
+   * All has come: makes it durable, and only then lets it be read, for this message's snapshot and no other. Whether
+   * raft takes the message is not known yet, so that nothing that is there already may be replaced.
    */
   commit(): Promise<void>;
   /** It will not be complete, or its message was refused, which may be after `commit`: forgets all of it. */

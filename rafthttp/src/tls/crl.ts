@@ -67,7 +67,9 @@ function listsIn(bytes: Uint8Array): Uint8Array[] {
   return lists;
 }
 
-/** CertificateList of RFC 5280, section 5.1: of all that it holds, only the issuers and serial numbers are looked at. */
+/**
+ * CertificateList of RFC 5280, section 5.1: of all that it holds, only the issuers and serial numbers are looked at.
+ */
 function readList(bytes: Uint8Array, into: RevocationLists): void {
   const whole = expectTag(readDer(bytes, 0, bytes.length), SEQUENCE);
   if (whole.end !== bytes.length) throw malformed('bytes after the list');

@@ -35,8 +35,8 @@ export function namesOf(certificate: Uint8Array): CertificateNames {
 }
 
 /**
- * A distinguished name as a key. As RFC 5280, section 7.1, compares them: neither the kind of string, nor case, nor spaces
- * at the ends or repeated make a difference, because a list and a certificate may come from different tools.
+ * A distinguished name as a key. As RFC 5280, section 7.1, compares them: neither the kind of string, nor case, nor
+ * spaces at the ends or repeated make a difference, because a list and a certificate may come from different tools.
  */
 export function nameKey(bytes: Uint8Array, name: Der): string {
   const sets: string[] = [];

@@ -11,17 +11,17 @@ export interface TlsOptions {
   readonly clientCertFile?: string;
   readonly clientKeyFile?: string;
   /**
-   * The CA that signs the members' certificates: PEM. Others are not accepted, and whoever connects must show one. Where
-   * not given, those that Node.js trusts.
+   * The CA that signs the members' certificates: PEM. Others are not accepted, and whoever connects must show one.
+   * Where not given, those that Node.js trusts.
    */
   readonly trustedCaFile?: string;
   /** Must whoever connects show a certificate? True with `trustedCaFile`, whatever is said here. */
   readonly clientCertAuth?: boolean;
   /**
-   * Revocation lists: one as DER, which is what etcd reads, or any number as PEM, all of them whole. A certificate is refused
-   * if it, another one that the same side shows, or one of the CAs above it is on the list of its own issuer. Neither a list's
-   * signature nor its dates are checked, as in etcd: a list that has expired still counts, and an issuer without a list revokes
-   * nothing. Connections that are open when a list changes stay.
+   * Revocation lists: one as DER, which is what etcd reads, or any number as PEM, all of them whole. A certificate is
+   * refused if it, another one that the same side shows, or one of the CAs above it is on the list of its own issuer.
+   * Neither a list's signature nor its dates are checked, as in etcd: a list that has expired still counts, and an
+   * issuer without a list revokes nothing. Connections that are open when a list changes stay.
    */
   readonly crlFile?: string;
   /** Common names, one of which a member's certificate must have. Not together with `allowedHostnames`. */

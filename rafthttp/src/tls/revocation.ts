@@ -31,8 +31,9 @@ export class Revocation {
   }
 
   /**
-   * Why these certificates are not accepted. Node.js does not tell which of them OpenSSL made the chain of, and CAs that are
-   * trusted need not be shown: so every certificate counts that was shown, and every CA that may have signed one of them.
+   * Why these certificates are not accepted. Node.js does not tell which of them OpenSSL made the chain of, and CAs
+   * that are trusted need not be shown: so every certificate counts that was shown, and every CA that may have signed
+   * one of them.
    *
    * @param presented what the other side has shown, its own certificate first
    */

@@ -115,8 +115,8 @@ export class Tls {
   }
 
   /**
-   * Checks who was dialled, before anything is sent. Not in `checkServerIdentity`: that gets one certificate of the chain,
-   * and is not asked if any certificate will do.
+   * Checks who was dialled, before anything is sent. Not in `checkServerIdentity`: that gets one certificate of the
+   * chain, and is not asked if any certificate will do.
    */
   private guard(socket: TLSSocket, peer: NodeId): void {
     socket.prependOnceListener('secureConnect', () => {
