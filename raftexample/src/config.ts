@@ -22,10 +22,9 @@ export function raftConfig({ id, storage, logger, preVote, checkQuorum }: Member
     heartbeatTick: 1,
     storage,
     logger,
-    // A returning member asks whether it could win before it raises the term, and the others refuse while they hear
-    // their leader.
+    // A returning member first asks whether it could win, and the others refuse while they hear a leader.
     preVote,
-    // A leader that reaches no majority says so by stepping down, so that clients stop waiting for it.
+    // A leader that cannot reach a majority steps down, so that its clients stop waiting.
     checkQuorum,
     // Large enough that a follower catches up at the speed of the network, small enough that heartbeats pass in
     // between.
