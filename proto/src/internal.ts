@@ -21,6 +21,7 @@ export {
   snapshotFault,
 } from './arguments.js';
 export { decodeEntryView, decodeMessageInTurns } from './decode.js';
+export { describeError } from './describe-error.js';
 export { encodeEntryHeadInto, encodeEntryInto, encodeHardStateInto, encodeMessageInto } from './encode.js';
 export { countWithin, EntryList } from './entry-list.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';

@@ -12,6 +12,7 @@ import {
   checkPosition,
   checkRecord,
   confStateFault,
+  describeError,
   ERR_SNAP_OUT_OF_DATE,
   entriesFault,
   hardStateFault,
@@ -29,7 +30,6 @@ import {
   ERR_WAL_INVALID,
   ERR_WAL_NOT_FOUND,
   ERR_WAL_POISONED,
-  textOf,
   WalError,
 } from './base/errors.js';
 import { type Fs, withCleanup } from './base/fs.js';
@@ -305,7 +305,7 @@ export class DurableStorage implements Storage {
 
   private check(hardState: HardState | undefined, entries: readonly Entry[], snapshot: Snapshot | undefined): void {
     if (this.broken !== undefined) {
-      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${textOf(this.broken)}`, {
+      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${describeError(this.broken)}`, {
         cause: this.broken,
       });
     }
@@ -380,7 +380,7 @@ export class DurableStorage implements Storage {
     // What was saved is saved, whether or not old files can go.
     this.purging = this.purging
       .then(() => this.removeOldFiles())
-      .catch((error: unknown) => this.logger?.warn(`old files stay: ${textOf(error)}`));
+      .catch((error: unknown) => this.logger?.warn(`old files stay: ${describeError(error)}`));
     await this.purging;
   }
 

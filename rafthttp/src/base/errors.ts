@@ -1,4 +1,7 @@
+import { describeError } from '@raft-ts/proto/internal';
 import type { ERR_MESSAGE_INVALID } from '@raft-ts/raft';
+
+export { describeError };
 
 /** An option of the transport makes no sense; the text names it. */
 export const ERR_TRANSPORT_OPTIONS = 'ERR_RAFT_TRANSPORT_OPTIONS';
@@ -42,24 +45,10 @@ export function isInvalidMessage(error: unknown): boolean {
   return hasCode(error, invalidMessage);
 }
 
-/**
- * What went wrong, for a log line or inside another error's text. Errors of sockets that tried several addresses have a
- * code but no text; whatever was thrown in an error's place is shown as it is.
- */
-export function describeError(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
-  const { message, code, name } = error as {
-    readonly message: unknown;
-    readonly code?: unknown;
-    readonly name?: unknown;
-  };
-  return String(message === '' ? (code ?? name) : message);
-}
-
 /** Most characters of an error in an answer. */
 const MAX_ANSWERED_LENGTH = 200;
 
-/** The same for an answer to a peer: a single short line, because what a store throws may hold anything. */
+/** As `describeError`, for an answer to a peer: a single short line, because what a store throws may hold anything. */
 export function describeErrorInLine(error: unknown): string {
   return describeError(error).replace(/\s+/gu, ' ').slice(0, MAX_ANSWERED_LENGTH);
 }

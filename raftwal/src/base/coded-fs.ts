@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
-import { codeOf, ERR_WAL_IO, textOf, WalError } from './errors.js';
+import { describeError } from '@raft-ts/proto/internal';
+import { codeOf, ERR_WAL_IO, WalError } from './errors.js';
 import type { Fs, FsFile, OpenOptions } from './fs.js';
 import { defaultFs } from './lock.js';
 
@@ -142,7 +143,7 @@ export function systemError(operation: Operation, path: string, cause: unknown):
   const code = codeOf(cause);
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return cause;
   // Node's text ends with the call and the path, which are here already.
-  const [text = code] = textOf(cause).split(', ', 1);
+  const [text = code] = describeError(cause).split(', ', 1);
   const todo = advice[code] ?? 'look at the log of the system, and start again';
   return new WalError(ERR_WAL_IO, `cannot ${verbs[operation]} ${path}: ${text}; ${todo}`, {
     file: basename(path),

@@ -1,6 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { setTimeout } from 'node:timers';
-import { hasCode, textOf } from '../base/errors.js';
+import { describeError } from '@raft-ts/proto/internal';
+import { hasCode } from '../base/errors.js';
 import { type Fs, type FsFile, readFully, SECTOR_SIZE, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
 import type { LogOptions } from '../base/options.js';
@@ -167,7 +168,7 @@ export class LogMark {
     } catch (error) {
       this.phase = 'failed';
       const so = 'the log goes on without it, and a loss of its end from here on may go unnoticed';
-      this.logger?.warn(`the mark of the log cannot be written: ${textOf(error)}; ${so}`);
+      this.logger?.warn(`the mark of the log cannot be written: ${describeError(error)}; ${so}`);
     }
   }
 
@@ -195,6 +196,6 @@ export class LogMark {
     this.writing = this.catchUp();
     await this.writing;
     this.phase = 'closed';
-    await this.file.close().catch((error: unknown) => this.logger?.warn(`${this.path}: ${textOf(error)}`));
+    await this.file.close().catch((error: unknown) => this.logger?.warn(`${this.path}: ${describeError(error)}`));
   }
 }

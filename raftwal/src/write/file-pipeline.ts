@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { hasCode, textOf } from '../base/errors.js';
+import { describeError } from '@raft-ts/proto/internal';
+import { hasCode } from '../base/errors.js';
 import { type Fs, withCleanup, writeFully } from '../base/fs.js';
 import type { LogOptions } from '../base/options.js';
 
@@ -46,7 +47,7 @@ export class FilePipeline {
     this.ready.catch((error: unknown) => {
       const then =
         'Writing goes on until the present file is full; then it is tried once more, and the log ends if it fails again';
-      this.logger?.warn(`the next file of the log cannot be prepared: ${textOf(error)}. ${then}`);
+      this.logger?.warn(`the next file of the log cannot be prepared: ${describeError(error)}. ${then}`);
     });
   }
 
@@ -73,7 +74,7 @@ export class FilePipeline {
     this.ready = undefined;
     const name = await prepared?.catch(() => undefined);
     if (name === undefined) return;
-    await this.remove(name).catch((error: unknown) => this.logger?.warn(`${name} stays: ${textOf(error)}`));
+    await this.remove(name).catch((error: unknown) => this.logger?.warn(`${name} stays: ${describeError(error)}`));
   }
 
   private async make(): Promise<string> {

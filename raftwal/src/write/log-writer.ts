@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
-import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, textOf, WalError } from '../base/errors.js';
+import { describeError } from '@raft-ts/proto/internal';
+import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, WalError } from '../base/errors.js';
 import { closeAll, type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
 import { lockFile } from '../base/lock.js';
 import { DEFAULT_SEGMENT_SIZE, type LogOptions } from '../base/options.js';
@@ -355,11 +356,15 @@ export class LogWriter {
   private async fail(cause: unknown): Promise<WalError> {
     const { name, file } = this.held.at(-1) as OpenSegment;
     const { offset } = this;
-    this.poison = new WalError(ERR_WAL_POISONED, `a write failed, the log must be opened again: ${textOf(cause)}`, {
-      file: name,
-      offset,
-      cause,
-    });
+    this.poison = new WalError(
+      ERR_WAL_POISONED,
+      `a write failed, the log must be opened again: ${describeError(cause)}`,
+      {
+        file: name,
+        offset,
+        cause,
+      },
+    );
     if (NO_ROOM.some((code) => hasCode(cause, code))) {
       try {
         // A record may be cut short. Nothing of it was acknowledged.
