@@ -33,8 +33,8 @@ import { Standing } from './member/standing.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions } from './options.js';
 import { Peer, Remote } from './peer/peer.js';
-import { closeBody } from './peer/snapshot-sender.js';
-import { parsePeerUrls } from './peer/url-picker.js';
+import { checkBody, closeBody } from './peer/snapshot-sender.js';
+import { parsePeerUrls, UrlPicker } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
 import type { Listener, ListenOptions } from './serve/listener.js';
 import { connectionsWithin, openFilesLimit } from './serve/open-files.js';
@@ -43,6 +43,7 @@ import { createRouter } from './serve/routes.js';
 import { listen } from './serve/server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
 import type { SnapshotBody, SnapshotProgress } from './snapshot/store.js';
+import { guardedMetrics } from './stats/guarded-metrics.js';
 import { LeaderStats, type LeaderStatsJson } from './stats/leader-stats.js';
 import { ServerStats, type ServerStatsJson } from './stats/server-stats.js';
 import { Tls } from './tls/tls.js';
@@ -118,7 +119,7 @@ export class HttpTransport implements Transport {
       tls: options.tls === undefined ? undefined : new Tls(options.tls, logger, warnings),
       serverStats,
       leaderStats: new LeaderStats(id),
-      metrics: options.metrics,
+      metrics: options.metrics && guardedMetrics(options.metrics, (call, error) => this.metricsFailed(call, error)),
     };
     this.learned = new LearnedMembers({
       ctx: this.ctx,
@@ -161,12 +162,16 @@ export class HttpTransport implements Transport {
    * The receiver stores the body and then processes the message. Resolves when that has happened or has failed, with
    * what raft was told: `reportSnapshot` is called exactly once. `body.chunks` is always closed.
    *
-   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `message`) for a message that is no MsgSnap
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `message`) if the message is not a MsgSnap; `ERR_RAFT_ARGUMENT`
+   * if either argument is malformed
    */
   async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
-    if (message.type !== MessageType.MsgSnap || message.snapshot === undefined) {
+    checkBody(body);
+    try {
+      checkSnapshotMessage(message);
+    } catch (error) {
       closeBody(body);
-      throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap has a body', { reason: 'message' });
+      throw error;
     }
     const target = this.find(message.to);
     if (target !== undefined) return target.sendSnapshot(message, body);
@@ -199,7 +204,10 @@ export class HttpTransport implements Transport {
   addRemote(id: NodeId, urls: readonly string[]): void {
     checkMember(id, urls);
     if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id) || this.remotes.has(id)) return;
-    this.remotes.set(id, new Remote(this.ctx, id, urls));
+    this.remotes.set(
+      id,
+      new Remote(this.ctx, id, { picker: new UrlPicker(urls, this.ctx.tls !== undefined), configured: true }),
+    );
     this.learned.forget(id);
     this.ctx.logger.info('added remote member', this.fields(id));
   }
@@ -289,7 +297,12 @@ export class HttpTransport implements Transport {
   async serve(options: ListenOptions): Promise<Listener> {
     checkRecord('options', options);
     if (this.stopped !== undefined) throw new RaftError(ERR_LISTEN, 'the transport has stopped', { reason: 'stopped' });
-    const listener = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
+    const server = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
+    const listener: Listener = {
+      ...server,
+      // Until it has closed `stop` waits for it; afterwards its address is free for others.
+      close: () => server.close().finally(() => this.listeners.delete(listener)),
+    };
     this.listeners.add(listener);
     // Not before: another process that runs at this address may be using the folder. No snapshot is stored earlier.
     await this.snapshots?.clean().catch((error: unknown) => {
@@ -345,6 +358,11 @@ export class HttpTransport implements Transport {
     }
   }
 
+  private metricsFailed(call: string, error: unknown): void {
+    const text = 'the option metrics threw: mend it, what it counts is incomplete';
+    this.ctx.warnings.warn(text, { call, error: describeError(error) });
+  }
+
   private fields(id: NodeId): Record<string, string> {
     return { 'local-member-id': formatId(this.ctx.id), 'remote-peer-id': formatId(id) };
   }
@@ -354,6 +372,12 @@ export class HttpTransport implements Transport {
 function checkMember(id: NodeId, urls: readonly string[]): void {
   checkId('id', id);
   checkList('urls', urls);
+}
+
+function checkSnapshotMessage(message: Message): void {
+  refuseFault('message', messageFault(message));
+  if (message.type === MessageType.MsgSnap && message.snapshot !== undefined) return;
+  throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap can be sent with a body', { reason: 'message' });
 }
 
 function checkOptionId(name: string, id: bigint, min: bigint): void {

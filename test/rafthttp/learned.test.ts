@@ -301,22 +301,33 @@ describe('learned members', () => {
       let free = PIPELINE_WORKERS;
       // Only one of the URLs ever gives a place back.
       for (let sent = 0; free > 0 && sent < 100; sent++) {
-        if (turns.pick() === honest) turns.release(honest, true);
+        if (turns.pick(free === 1 ? 'last' : 'any') === honest) turns.release(honest, true);
         else free--;
       }
       expect(free, `${silent} of ${urls.length}`).to.equal(PIPELINE_WORKERS - silent);
     }
   });
 
+  it('snapshots under way, which have places of their own, leave the turns as they are', () => {
+    const turns = new TakingTurns(['http://a:1', 'http://b:1']);
+    turns.release(turns.pick(), true);
+    const picked = Array.from({ length: 2 * PIPELINE_WORKERS }, () => turns.pick());
+    expect(picked.filter((url) => url === 'http://a:1')).to.have.length(PIPELINE_WORKERS);
+  });
+
   it('URLs that have given way and still hold places leave one to the URL that answers', () => {
     const turns = new TakingTurns(['http://a:1']);
     turns.release(turns.pick(), true);
     let answered = 0;
+    let held = 0;
     for (let i = 1; i <= 20; i++) {
       turns.update(['http://a:1', `http://b:${i}`]);
       for (let sent = 0; sent < 4; sent++) {
-        const url = turns.pick();
-        if (url !== 'http://a:1') continue;
+        const url = turns.pick(held === PIPELINE_WORKERS - 1 ? 'last' : 'any');
+        if (url !== 'http://a:1') {
+          held++;
+          continue;
+        }
         turns.release(url, true);
         answered++;
       }

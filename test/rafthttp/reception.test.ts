@@ -168,13 +168,16 @@ describe('RequestChunks', () => {
 
 describe('Connections', () => {
   class FakeSocket extends EventEmitter {
+    readonly localAddress = '127.0.0.1';
+    readonly localPort: number;
     readonly remoteAddress = '127.0.0.1';
     readonly remotePort: number;
     destroyed = false;
 
-    constructor(remotePort: number) {
+    constructor(remotePort: number, localPort: number) {
       super();
       this.remotePort = remotePort;
+      this.localPort = localPort;
     }
 
     destroy(): void {
@@ -195,8 +198,8 @@ describe('Connections', () => {
     const connections = new Connections(limit, warnings);
     connections.watch(server as unknown as Server);
     let port = 1000;
-    const open = (): FakeSocket => {
-      const socket = new FakeSocket(port++);
+    const open = (remotePort = port++, localPort = 80): FakeSocket => {
+      const socket = new FakeSocket(remotePort, localPort);
       server.emit('connection', socket);
       return socket;
     };
@@ -245,6 +248,13 @@ describe('Connections', () => {
     first?.release();
     expect(open().destroyed).to.equal(true);
     expect(socket.destroyed).to.equal(false);
+  });
+
+  it('those from one port to two servers are two', () => {
+    const { open } = setUp(2);
+    const [one, two] = [open(7, 80), open(7, 443)];
+    const next = open(8);
+    expect(cut([one, two, next])).to.deep.equal([true, false, false]);
   });
 
   it('one that is closed takes no place', () => {

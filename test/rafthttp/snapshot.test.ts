@@ -309,6 +309,26 @@ describe('streamed snapshots', () => {
       expect(a.receiver.snapshots).to.deep.equal([]);
     });
 
+    it('arguments that are none are refused, and the body that came with a message is closed', async () => {
+      const a = await startMember(1n);
+      const body = { size: 0, chunks: chunksOf(bytesOf(0)) };
+      for (const [message, given, reason] of [
+        [undefined, body, 'message'],
+        [{ ...envelope(), to: 2 }, body, 'message.to'],
+        [{ ...envelope(), snapshot: {} }, body, 'message.snapshot.metadata'],
+        [envelope(), undefined, 'body'],
+        [envelope(), { ...body, size: -1 }, 'body.size'],
+        [envelope(), { ...body, size: '0' }, 'body.size'],
+        [envelope(), { size: 0 }, 'body.chunks'],
+        [envelope(), { size: 0, chunks: [] }, 'body.chunks'],
+      ] as [never, never, string][]) {
+        const error: unknown = await a.transport.sendSnapshot(message, given).catch((caught: unknown) => caught);
+        expect(error, reason).to.include({ code: 'ERR_RAFT_ARGUMENT', reason });
+      }
+      expect(await body.chunks.next()).to.include({ done: true });
+      expect(a.receiver.snapshots).to.deep.equal([]);
+    });
+
     it('a member that was removed is told so', async () => {
       const [a, b] = [await startMember(1n), await startKeeper(2n)];
       a.transport.addRemote(2n, [b.listener.url]);

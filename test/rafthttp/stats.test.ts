@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { MessageType, messageSize } from '@raft-ts/proto';
+import { encodeMessage, MessageType, messageSize } from '@raft-ts/proto';
 import { prometheusMetrics, SnapshotFolder, type TransportMetrics } from '@raft-ts/rafthttp';
 import { FollowerStats, goDuration, Rate } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
@@ -168,6 +168,23 @@ describe('statistics', () => {
     await eventually('a failure', () => ofA.sum('sendFailed', '2') > 0);
     a.transport.removePeer(2n);
     await eventually('forgotten', () => ofA.calls.some(([name]) => name === 'forget'));
+  });
+
+  it('metrics that throw end nothing, and are told of', async () => {
+    const metrics = new Proxy({} as TransportMetrics, {
+      get: (_, name: string) => () => {
+        throw new Error(`no ${name}`);
+      },
+    });
+    const [a, b] = (await startCluster(2, { metrics })) as [Member, Member];
+    a.transport.send([append(1n, 2n, 1), snapshot(1n, 2n)]);
+    await eventually('both arrive', () => b.receiver.processed.length === 2 && a.receiver.snapshots.length === 1);
+    expect((await exchangeRaw(b.listener.address.port, post(1n, encodeMessage(append(1n, 2n, 2))))).status).to.equal(
+      204,
+    );
+    a.transport.removePeer(2n);
+    const told = a.receiver.log.filter((line) => line.startsWith('warn the option metrics threw'));
+    expect(told.some((line) => line.includes('"call":"sentBytes","error":"no sentBytes"'))).to.equal(true);
   });
 
   it('Prometheus series have etcd’s names', async function series() {

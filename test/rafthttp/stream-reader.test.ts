@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '@raft-ts/proto';
-import { MessageEncoder, WriteBuffer } from '@raft-ts/rafthttp/internal';
+import { MessageEncoder, UrlPicker, WriteBuffer } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import { append, CLUSTER, message, newTransport, Recorder, soon, startServer, stopAll } from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
@@ -21,12 +21,13 @@ describe('StreamReader', () => {
   const receiver = new Recorder();
   let opened: Stream[];
   let transport: ReturnType<typeof newTransport>;
+  let url: string;
 
   beforeEach(async () => {
     timers.install();
     opened = [];
     receiver.processed.length = 0;
-    const { url } = await startServer((req, res) => {
+    ({ url } = await startServer((req, res) => {
       // The stream of appends is refused: one is enough to look at.
       if (req.url !== '/raft/stream/message/1') {
         res.writeHead(404).end();
@@ -39,7 +40,7 @@ describe('StreamReader', () => {
       opened.push(stream);
       res.writeHead(200, { 'X-Server-Version': '3.7.1', 'X-Etcd-Cluster-Id': CLUSTER.toString(16) });
       res.flushHeaders();
-    });
+    }));
     transport = newTransport(1n, receiver, {
       timings: { readTimeoutMs: READ_TIMEOUT_MS, dialRetryMs: 5, probeIntervalMs: 1e9, probeErrorMs: 1e9 },
     });
@@ -65,6 +66,34 @@ describe('StreamReader', () => {
     const reader = peers.get(2n)?.readers[1];
     return reader === undefined ? -1 : getEventListeners(reader.stopping.signal, 'abort').length;
   };
+
+  it('releases each URL that it has picked, once, whether it answered or not', async () => {
+    const { pick, release } = UrlPicker.prototype;
+    const picked: { picker: UrlPicker; url: string }[] = [];
+    const released: { picker: UrlPicker; url: string; answered: boolean }[] = [];
+    UrlPicker.prototype.pick = function noted(place) {
+      const url = pick.call(this, place);
+      picked.push({ picker: this, url });
+      return url;
+    };
+    UrlPicker.prototype.release = function noted(url, answered) {
+      released.push({ picker: this, url, answered });
+      release.call(this, url, answered);
+    };
+    try {
+      const other = newTransport(1n, receiver, { timings: { dialRetryMs: 5 } });
+      other.addPeer(2n, [url]);
+      const { picker } = (Reflect.get(other, 'peers') as Map<bigint, { picker: UrlPicker }>).get(2n) ?? {};
+      const ofOther = <T extends { picker: UrlPicker }>(list: T[]): T[] => list.filter((one) => one.picker === picker);
+      // One stream is opened, the other one refused each time.
+      expect(await soon(() => opened.length === 2 && ofOther(released).length >= 4)).to.equal(true);
+      await other.stop();
+      expect(ofOther(released).map((one) => one.url)).to.deep.equal(ofOther(picked).map((one) => one.url));
+      expect(ofOther(released).filter(({ answered }) => answered)).to.have.length(1);
+    } finally {
+      Object.assign(UrlPicker.prototype, { pick, release });
+    }
+  });
 
   it('gives up a stream that is silent for too long, and one that is not only after that', async () => {
     const [first] = opened as [Stream];

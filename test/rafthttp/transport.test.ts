@@ -27,6 +27,7 @@ import {
   Recorder,
   requestHead,
   snapshot,
+  soon,
   startCluster,
   startMember,
   startServer,
@@ -186,6 +187,20 @@ describe('HttpTransport', () => {
     c.addPeer(2n, [b.listener.url]);
     await eventually('3 was refused', () => b.receiver.log.some((line) => line.includes('failed to find remote peer')));
     expect(b.receiver.log.some((line) => line.includes('added remote member'))).to.equal(false);
+  });
+
+  it('a listener that was closed is its own no longer: whoever is there now is learned', async () => {
+    const a = await startMember(1n);
+    const former = await a.transport.serve({ host: '127.0.0.1', port: 0 });
+    await former.close();
+    const { port } = former.address;
+    const b = await startMember(2n, { urls: [`http://127.0.0.1:${port}`] }, port);
+    introduce(b, [a]);
+    const knows = (): boolean => {
+      a.transport.send([append(1n, 2n, 1)]);
+      return b.receiver.processed.length > 0;
+    };
+    expect(await soon(knows)).to.equal(true);
   });
 
   it('opens streams again after the other side restarted', async () => {

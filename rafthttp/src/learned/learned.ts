@@ -141,7 +141,7 @@ export class LearnedMembers {
     const reaches = new Map([[hostname, reach]]);
     const lookup: LookupFunction = (name, options, callback) =>
       (reaches.get(name) ?? new Reach(undefined)).limit(ctx.lookup)(name, options, callback);
-    const remote = new Remote({ ...ctx, lookup }, id, [url], { learned: picker });
+    const remote = new Remote({ ...ctx, lookup }, id, { picker, configured: false });
     this.members.set(id, { remote, picker, addresses: [url], reaches, namedMs: now });
   }
 

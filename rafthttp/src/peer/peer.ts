@@ -15,12 +15,12 @@ import { PeerStatus } from './status.js';
 import { type StreamKind, streams } from './stream-kind.js';
 import { type ReaderContext, type ReaderOwner, StreamReader } from './stream-reader.js';
 import { StreamWriter, type WriterContext } from './stream-writer.js';
-import { type TakingTurns, UrlPicker } from './url-picker.js';
+import { UrlPicker } from './url-picker.js';
 
 /** What sending to a member needs of what the transport's parts share. */
 export type RemoteContext = PipelineContext & SnapshotSenderContext & LinkOptions;
 
-/** What exchanging messages with a peer needs of it beside that. */
+/** What exchanging messages with a peer needs in addition. */
 export type PeerContext = RemoteContext &
   ReaderContext &
   WriterContext &
@@ -28,9 +28,17 @@ export type PeerContext = RemoteContext &
   ProberContext &
   Pick<TransportContext, 'leaderStats' | 'serverStats'>;
 
+/** How a member is reached. */
+interface Whereabouts {
+  readonly picker: UrlPicker;
+  /** Did the application say where the member is? Otherwise its addresses were learned from requests. */
+  readonly configured: boolean;
+  readonly stats?: FollowerStats;
+}
+
 /**
- * A member that is not in our configuration, or not yet: it wrote to us, or the application named it, so that it gets
- * answers. It gets them by POST alone.
+ * A member that is not, or not yet, in our configuration. It gets answers because it wrote to us or the application
+ * named it, and gets them by POST alone.
  */
 export class Remote {
   readonly id: NodeId;
@@ -43,19 +51,14 @@ export class Remote {
   private readonly snapshots: SnapshotSender;
   private dropping = false;
 
-  constructor(
-    ctx: RemoteContext,
-    id: NodeId,
-    urls: readonly string[],
-    { stats, learned }: { readonly stats?: FollowerStats; readonly learned?: TakingTurns } = {},
-  ) {
+  constructor(ctx: RemoteContext, id: NodeId, { picker, configured, stats }: Whereabouts) {
     this.ctx = ctx;
     this.id = id;
-    this.picker = learned ?? new UrlPicker(urls, ctx.tls !== undefined);
+    this.picker = picker;
     this.status = new PeerStatus(id, ctx.logger, ctx.metrics);
-    this.links = new PeerLinks(id, ctx, learned === undefined);
-    this.pipeline = new Pipeline(ctx, { links: this.links, picker: this.picker, status: this.status, stats });
-    this.snapshots = new SnapshotSender(ctx, this.links, this.picker, this.status);
+    this.links = new PeerLinks(id, ctx, configured);
+    this.pipeline = new Pipeline(ctx, { links: this.links, picker, status: this.status, stats });
+    this.snapshots = new SnapshotSender(ctx, this.links, picker, this.status);
   }
 
   send(message: Message): void {
@@ -68,7 +71,7 @@ export class Remote {
     }
   }
 
-  /** Send a snapshot whose body travels beside it; resolves, and tells raft, how it ended. */
+  /** Sends a snapshot whose body travels beside it; tells raft how it ended, and resolves with that. */
   async sendSnapshot(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
     if (!this.paused) return this.snapshots.send(message, body);
     closeBody(body);
@@ -85,7 +88,7 @@ export class Remote {
     return this.pipeline;
   }
 
-  /** The channel is full. The message does not go by another one, which would only fill too. */
+  /** The channel is full. The message does not take another one, which would only fill up too. */
   private drop(message: Message): void {
     if (!this.dropping) {
       const fields = { 'message-type': messageName(message.type), 'remote-peer-id': formatId(this.id) };
@@ -98,7 +101,7 @@ export class Remote {
   }
 }
 
-/** A member of our configuration: two streams each way, and a pipeline for what they cannot carry. */
+/** A member of our configuration: two streams in each direction, and a pipeline for what they cannot carry. */
 export class Peer extends Remote implements ReaderOwner {
   readonly inbox: Inbox;
   declare protected readonly ctx: PeerContext;
@@ -109,7 +112,7 @@ export class Peer extends Remote implements ReaderOwner {
 
   constructor(ctx: PeerContext, id: NodeId, urls: readonly string[]) {
     const stats = ctx.leaderStats.add(id);
-    super(ctx, id, urls, { stats });
+    super(ctx, id, { picker: new UrlPicker(urls, ctx.tls !== undefined), configured: true, stats });
     this.inbox = new Inbox(id, ctx.gateway, ctx.logger, ctx.metrics);
     this.writers = {
       msgapp: new StreamWriter(ctx, id, streams.msgapp, this.status, stats),
@@ -125,14 +128,14 @@ export class Peer extends Remote implements ReaderOwner {
     super.send(message);
   }
 
-  /** Dial these from the next connection on. Throws `ERR_RAFT_PEER_URL`. */
+  /** Uses these URLs from the next connection on. Throws `ERR_RAFT_PEER_URL`. */
   update(urls: readonly string[]): void {
     this.picker.update(urls);
     this.prober.stop();
     this.prober = new Prober(this.ctx, this.links, urls);
   }
 
-  /** The peer has opened a stream: its messages of this kind go there. */
+  /** The peer has opened a stream: messages of this kind go there. */
   attach(kind: StreamKind, response: ServerResponse): void {
     this.writers[kind].attach(response);
   }

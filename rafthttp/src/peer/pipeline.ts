@@ -10,7 +10,7 @@ import { SendQueue } from './send-queue.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
 
-/** What it needs of what the transport's parts share. */
+/** What the pipeline needs of what the transport's parts share. */
 export type PipelineContext = ClientContext & Pick<TransportContext, 'gateway' | 'metrics' | 'timings'>;
 
 /** The member that a pipeline leads to. */
@@ -18,16 +18,20 @@ export interface PipelineTarget {
   readonly links: PeerLinks;
   readonly picker: UrlPicker;
   readonly status: PeerStatus;
-  /** Undefined where the member is no peer. */
+  /** Undefined if the member is not a peer. */
   readonly stats: FollowerStats | undefined;
 }
 
-/** Sends messages by POST, a few at a time and so in no order: snapshots, and all else while no stream is open. */
+/**
+ * Sends messages by POST, a few at a time and therefore in no particular order: snapshots, and everything else while no
+ * stream is open.
+ */
 export class Pipeline {
   private readonly ctx: PipelineContext;
   private readonly target: PipelineTarget;
   private readonly queue = new SendQueue(PIPELINE_QUEUE_LENGTH);
   private readonly workers = new Set<Promise<void>>();
+  private underWay = 0;
   private readonly stopping = new AbortController();
 
   constructor(ctx: PipelineContext, target: PipelineTarget) {
@@ -35,7 +39,7 @@ export class Pipeline {
     this.target = target;
   }
 
-  /** Send this message; false where too many wait already. */
+  /** Queues this message; returns false if too many are waiting already. */
   offer(message: Message): boolean {
     if (this.stopping.signal.aborted || !this.queue.push(message)) return false;
     if (this.workers.size < PIPELINE_WORKERS) {
@@ -46,7 +50,9 @@ export class Pipeline {
     return true;
   }
 
-  /** Break off what is under way and drop what waits; resolves when nothing is. Snapshots among it are reported. */
+  /**
+   * Aborts what is under way and drops what is waiting; resolves when nothing is left. Lost snapshots are reported.
+   */
   async stop(): Promise<void> {
     this.stopping.abort();
     for (const message of this.queue.clear()) this.ctx.gateway.reportLost(message);
@@ -63,7 +69,7 @@ export class Pipeline {
     const { picker, status, stats, links } = this.target;
     const { gateway, metrics } = this.ctx;
     const isAppend = message.type === MessageType.MsgApp;
-    const url = picker.pick();
+    const url = picker.pick(++this.underWay < PIPELINE_WORKERS ? 'any' : 'last');
     const began = performance.now();
     let answered = false;
     try {
@@ -81,6 +87,7 @@ export class Pipeline {
       gateway.reportLost(message);
       return;
     } finally {
+      this.underWay--;
       picker.release(url, answered);
     }
     status.activate();
@@ -88,7 +95,7 @@ export class Pipeline {
     if (message.type === MessageType.MsgSnap) gateway.reportSnapshot(message.to, 'finish');
   }
 
-  /** Resolves with the message's length when the peer has processed it. */
+  /** Resolves with the length of the message once the peer has processed it. */
   private async post(url: string, message: Message): Promise<number> {
     const { ctx } = this;
     const { links } = this.target;

@@ -1,6 +1,7 @@
 import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Message, NodeId } from '@raft-ts/proto';
+import { badArgument, checkPosition, checkRecord } from '@raft-ts/proto/internal';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
@@ -187,7 +188,16 @@ export function closeBody({ chunks }: SnapshotBody): void {
     .catch(() => undefined);
 }
 
-/** A signal that aborts with another one, or when it was not extended in time. */
+/** @throws RaftError `ERR_RAFT_ARGUMENT` */
+export function checkBody(body: SnapshotBody): void {
+  checkRecord('body', body);
+  checkPosition('body.size', body.size);
+  const { chunks } = body;
+  if (typeof chunks?.[Symbol.asyncIterator] === 'function') return;
+  throw badArgument('body', { path: '.chunks', value: chunks, allowed: 'an async iterable of Uint8Arrays' });
+}
+
+/** A signal that aborts with another one, or if it is not extended in time. */
 class Deadline {
   private readonly controller = new AbortController();
   private readonly stop: AbortSignal;

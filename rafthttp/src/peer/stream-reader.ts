@@ -13,7 +13,7 @@ import type { PeerStatus } from './status.js';
 import type { StreamRow } from './stream-kind.js';
 import type { UrlPicker } from './url-picker.js';
 
-/** What it needs of what the transport's parts share. */
+/** What the reader needs of what the transport's parts share. */
 export type ReaderContext = ClientContext &
   Pick<TransportContext, 'id' | 'busyPoll' | 'gateway' | 'logger' | 'metrics' | 'timings' | 'warnings'>;
 
@@ -24,16 +24,16 @@ export interface ReaderOwner {
   readonly picker: UrlPicker;
   readonly status: PeerStatus;
   readonly inbox: Inbox;
-  /** Messages are dropped while this holds. */
+  /** If set, messages are dropped. */
   readonly paused: boolean;
 }
 
-/** The peer is too old to have this stream. It is not held against it. */
+/** The peer is too old to have this stream, which does not make it inactive. */
 class UnsupportedStream extends Error {}
 
 /**
  * Holds one stream open at a peer and reads it: dials, reads until the stream ends, and dials again, until it is
- * stopped. The first dial after a break does not wait; further ones keep a distance.
+ * stopped. The first dial after a break is made at once; further ones are spaced out.
  */
 export class StreamReader {
   private readonly ctx: ReaderContext;
@@ -41,7 +41,7 @@ export class StreamReader {
   private readonly row: StreamRow;
   private readonly stopping = new AbortController();
   private readonly ended: Promise<void>;
-  /** When the next dial is free, on the clock of `performance.now`. */
+  /** When the next dial may be made, by `performance.now`. */
   private nextDialMs = 0;
 
   constructor(ctx: ReaderContext, owner: ReaderOwner, row: StreamRow) {
@@ -51,7 +51,7 @@ export class StreamReader {
     this.ended = this.run();
   }
 
-  /** Close the stream and dial no more; resolves when both have happened. */
+  /** Closes the stream and stops dialling; resolves when both are done. */
   stop(): Promise<void> {
     this.stopping.abort();
     return this.ended;
@@ -66,12 +66,14 @@ export class StreamReader {
     }
   }
 
-  /** Open the stream; undefined where that failed, which has been told by then. */
+  /** Opens the stream; resolves with undefined if that failed, after reporting it. */
   private async dial(): Promise<IncomingMessage | undefined> {
     const { status, picker } = this.owner;
     const url = picker.pick();
+    let answered = false;
     try {
       const stream = await this.open(url);
+      answered = true;
       status.activate();
       this.ctx.logger.info('established TCP streaming connection with remote peer', this.fields());
       return stream;
@@ -81,6 +83,8 @@ export class StreamReader {
       if (error instanceof UnsupportedStream) this.ctx.logger.debug(error.message, this.fields());
       else status.deactivate({ action: 'dial', source: this.row.source, error });
       return undefined;
+    } finally {
+      picker.release(url, answered);
     }
   }
 
@@ -106,7 +110,7 @@ export class StreamReader {
     });
   }
 
-  /** Deliver what the stream brings until it ends or breaks. */
+  /** Delivers what the stream brings until it ends or breaks. */
   private async read(stream: IncomingMessage): Promise<void> {
     const error = await this.drain(stream);
     if (this.stopping.signal.aborted) return;
@@ -116,7 +120,7 @@ export class StreamReader {
     this.ctx.logger.warn('lost TCP streaming connection with remote peer', this.fields());
   }
 
-  /** Resolves when the stream is over: with undefined where it ended in order. */
+  /** Resolves when the stream is over: with undefined if it ended properly, else with the error. */
   private drain(stream: IncomingMessage): Promise<unknown> {
     const { gateway } = this.ctx;
     const decoder = this.row.decoder(this.owner.id, this.ctx.id, (head) => gateway.headRefusal(head, this.owner.id));
@@ -144,7 +148,7 @@ export class StreamReader {
       if (signal.aborted) return stop();
       stream.on('data', (chunk: Buffer) => {
         if (stream.destroyed) return;
-        // Another one was found at the address since: what this one says is no longer the member's word.
+        // Another process has been found at the address since, so this one no longer speaks for the member.
         if (links.run !== run) return over(new Error("another process is at the peer's address now"));
         silence.refresh();
         this.ctx.busyPoll.touch();

@@ -1,6 +1,6 @@
 import { RaftError } from '@raft-ts/proto';
 import { ERR_PEER_URL } from '../base/errors.js';
-import { MAX_ADDRESSES, MAX_SOCKET_PATH_BYTES, PIPELINE_WORKERS, PROOF_TIMEOUT_MS } from '../base/limits.js';
+import { MAX_ADDRESSES, MAX_SOCKET_PATH_BYTES, PROOF_TIMEOUT_MS } from '../base/limits.js';
 
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
@@ -67,7 +67,13 @@ export function dialTarget(url: string, path: string): DialTarget {
   return socketPath === undefined ? { url: url + path } : { url: `http://localhost${path}`, socketPath };
 }
 
-/** Which of a peer's URLs to try: the same one until it fails. All of a peer's channels share one. */
+/** The place that a request takes among those that may be under way: any of them, or the last one that is free. */
+export type Place = 'any' | 'last';
+
+/**
+ * Says which of a member's URLs to try: the same one until it fails. All channels to the member share a picker. Each
+ * `pick` is followed by exactly one `release`, and before that by `unreachable` if the URL failed.
+ */
 export class UrlPicker {
   private readonly tls: boolean;
   protected urls: readonly string[];
@@ -79,28 +85,27 @@ export class UrlPicker {
     this.urls = parsePeerUrls(urls, tls);
   }
 
-  /** All of them. */
   get all(): readonly string[] {
     return this.urls;
   }
 
-  pick(): string {
+  pick(_place: Place = 'any'): string {
     return this.urls[this.current] as string;
   }
 
-  /** Most milliseconds that an answer from this URL is waited for. */
+  /** How long to wait for an answer from this URL, in milliseconds. */
   patienceMs(_url: string): number {
     return Infinity;
   }
 
-  /** What was sent to a URL of `pick` is answered, or has failed. */
+  /** What was sent to a picked URL has been answered, or has failed. */
   release(_url: string, _answered: boolean): void {
-    // The same URL is picked, however much is under way to it.
+    // How much is under way makes no difference here.
   }
 
-  /** Go on to the next one, unless somebody who failed at the same one did so already. */
+  /** Moves on to the next URL, unless another channel that failed at the same one has done so. */
   unreachable(url: string): void {
-    if (url === this.pick()) this.current = (this.current + 1) % this.urls.length;
+    if (url === this.urls[this.current]) this.current = (this.current + 1) % this.urls.length;
   }
 
   update(urls: readonly string[]): void {
@@ -142,11 +147,11 @@ export class TakingTurns extends UrlPicker {
     return others.reduce((least, url) => (answered(url) < answered(least) ? url : least), first);
   }
 
-  override pick(): string {
+  override pick(place: Place = 'any'): string {
     const able = this.urls.filter((url) => !this.isFailing(url));
     if (able.length === 0) this.forgetFailures();
     const among = able.length === 0 ? this.urls : able;
-    const url = among.reduce((best, other) => (this.isBefore(other, best) ? other : best));
+    const url = among.reduce((best, other) => (this.isBefore(other, best, place) ? other : best));
     const use = this.useOf(url);
     this.uses.set(url, { ...use, underWay: use.underWay + 1, picked: ++this.count });
     return url;
@@ -178,10 +183,10 @@ export class TakingTurns extends UrlPicker {
     this.forgetUnused();
   }
 
-  private isBefore(url: string, other: string): boolean {
+  private isBefore(url: string, other: string, place: Place): boolean {
     const [a, b] = [this.useOf(url), this.useOf(other)];
-    // Also URLs that have given way may hold places: the last one is for who answers.
-    if (this.isLastPlace && a.answered !== b.answered) return a.answered > b.answered;
+    // URLs that were replaced may still hold places, so the last one is kept for a URL that answers.
+    if (place === 'last' && a.answered !== b.answered) return a.answered > b.answered;
     return a.underWay === b.underWay ? a.picked < b.picked : a.underWay < b.underWay;
   }
 
@@ -196,12 +201,6 @@ export class TakingTurns extends UrlPicker {
 
   private forgetFailures(): void {
     for (const [url, use] of this.uses) this.uses.set(url, { ...use, failed: 0 });
-  }
-
-  private get isLastPlace(): boolean {
-    let underWay = 0;
-    for (const use of this.uses.values()) underWay += use.underWay;
-    return underWay >= PIPELINE_WORKERS - 1;
   }
 
   private forgetUnused(): void {

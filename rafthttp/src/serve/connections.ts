@@ -2,19 +2,19 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Warnings } from '../base/warnings.js';
 
-/** TLS wraps the socket that was accepted; what both have in common is where they come from. */
+/** TLS wraps the socket that was accepted: what both have in common is the addresses of the two ends. */
 type Key = string | Socket;
 
 interface Connection {
   readonly socket: Socket;
-  /** How many answers pass over it that must not be cut. */
+  /** Number of answers under way that must not be cut. */
   held: number;
 }
 
 /**
- * The connections to a transport's servers, bounded in number. When all places are taken, the connection whose latest
- * request began longest ago gives way to the new one, unless a stream or a snapshot passes over it. So whoever opens
- * many connections and hardly uses them takes the places from himself, not from a peer that dials.
+ * The connections to a transport's servers, bounded in number. When all places are taken, a new connection replaces the
+ * one whose latest request is the oldest, unless that one carries a stream or a snapshot. So whoever opens many
+ * connections and hardly uses them loses his own, not those of peers.
  */
 export class Connections {
   private readonly limit: number;
@@ -27,15 +27,14 @@ export class Connections {
     this.warnings = warnings;
   }
 
-  /** Count the connections of this server too. */
+  /** Counts the connections of this server too. */
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.opened(socket));
     server.on('request', (req: IncomingMessage) => this.used(req.socket));
   }
 
   /**
-   * From now on its connection gives way to nobody, until this answer is over or the function that is returned is
-   * called.
+   * Keeps the request's connection from being replaced until this answer is over, or the returned function is called.
    */
   hold({ socket }: IncomingMessage, res: ServerResponse): () => void {
     const connection = this.open.get(keyOf(socket));
@@ -82,6 +81,8 @@ export class Connections {
   }
 }
 
+/** Both ends count: a host may use one port for connections to several of this transport's servers. */
 function keyOf(socket: Socket): Key {
-  return socket.remotePort === undefined ? socket : `${socket.remoteAddress} ${socket.remotePort}`;
+  const { localAddress, localPort, remoteAddress, remotePort } = socket;
+  return remotePort === undefined ? socket : `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`;
 }

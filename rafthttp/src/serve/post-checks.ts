@@ -1,30 +1,51 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
-import { Header, headerOf, parseId } from '../base/headers.js';
+import { formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { MAX_ADDRESSES } from '../base/limits.js';
 import type { Refusal } from '../base/refusals.js';
+import { answer, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
 import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 
 /**
- * Who posts this, and why it is not taken, as far as the head tells. One that was removed is told so: it may not know.
+ * Checks the head of a POST. Returns its sender, if it names one; undefined if nothing is left to do, because the
+ * request was refused and answered, or its connection is gone.
  */
-export async function refusePost(
+export async function beginPost(
   owner: RoutesOwner,
   req: IncomingMessage,
-): Promise<{ sender: NodeId | undefined; refusal: Refusal | undefined }> {
-  const { ctx } = owner;
+  res: ServerResponse,
+): Promise<{ readonly sender: NodeId | undefined } | undefined> {
+  if (req.method !== 'POST') {
+    answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
+    return undefined;
+  }
+  res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
   const sender = parseId(headerOf(req, Header.from));
-  const refusal = async (): Promise<Refusal | undefined> => {
-    const stranger = refuseCluster(ctx, req) ?? refuseCertificate(ctx, req, sender);
-    if (stranger !== undefined) return stranger;
-    if (isEncoded(req)) return { status: 415, text: 'content encodings are not taken' };
-    if (sender === undefined) return undefined;
-    if (ctx.gateway.isIdRemoved(sender)) return { status: 403, text: 'the member has been permanently removed' };
-    if (owner.isPaused(sender)) return { status: 503, text: 'paused' };
-    return refuseProcess(ctx, req, sender, owner.peer(sender)?.presence);
-  };
-  return { sender, refusal: await refusal() };
+  const refusal = await postRefusal(owner, req, sender);
+  if (req.destroyed) return undefined;
+  if (refusal !== undefined) {
+    refuse(req, res, refusal);
+    return undefined;
+  }
+  if (sender !== undefined) learnFrom(owner, req, sender);
+  return { sender };
+}
+
+/** Returns why this POST is refused, as far as its head tells. A removed member is told so: it may not know. */
+async function postRefusal(
+  owner: RoutesOwner,
+  req: IncomingMessage,
+  sender: NodeId | undefined,
+): Promise<Refusal | undefined> {
+  const { ctx } = owner;
+  const stranger = refuseCluster(ctx, req) ?? refuseCertificate(ctx, req, sender);
+  if (stranger !== undefined) return stranger;
+  if (isEncoded(req)) return { status: 415, text: 'content encodings are not taken' };
+  if (sender === undefined) return undefined;
+  if (ctx.gateway.isIdRemoved(sender)) return { status: 403, text: 'the member has been permanently removed' };
+  if (owner.isPaused(sender)) return { status: 503, text: 'paused' };
+  return refuseProcess(ctx, req, sender, owner.peer(sender)?.presence);
 }
 
 /** A few compressed bytes can stand for any number of others. */
@@ -33,6 +54,7 @@ function isEncoded(req: IncomingMessage): boolean {
   return encoding !== undefined && encoding.toLowerCase() !== 'identity';
 }
 
+/** Notes where the sender says that it can be reached. */
 export function learnFrom(owner: RoutesOwner, req: IncomingMessage, sender: NodeId): void {
   const urls = headerOf(req, Header.peerUrls);
   if (urls !== undefined && urls !== '')

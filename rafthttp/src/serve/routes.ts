@@ -1,21 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { MessageType } from '@raft-ts/proto';
 import { Router } from 'express';
-import { describeError, isInvalidMessage } from '../base/errors.js';
 import { formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
 import { isStreamKind } from '../peer/stream-kind.js';
-import { answer, answerJson, greet, refuse } from './answers.js';
+import { answer, answerFailure, answerJson, answerNothing, greet, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
 import { limitPieces } from './pieces.js';
-import { learnFrom, refusePost } from './post-checks.js';
+import { beginPost, learnFrom } from './post-checks.js';
 import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
 import { answerSnapshot } from './snapshot-answer.js';
 
 /** What the paths of streams begin with. */
 const STREAM_PATH = '/raft/stream/';
 
-/** The paths that members use among themselves. Others are left to whatever this router is mounted in. */
+/** Creates the router for the paths that members use among themselves. Other paths pass through it. */
 export function createRouter(owner: RoutesOwner): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.use((req, res, next) => {
@@ -23,13 +21,12 @@ export function createRouter(owner: RoutesOwner): Router {
     greet(owner.ctx, res);
     next();
   });
-  // Each gives its promise back: what it throws, which may be the application's logger's, is answered, and ends
-  // nothing.
+  // Each returns its promise, so that express answers whatever it throws and the process lives on.
   router.all('/raft', (req, res) => answerPost(owner, req, res));
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
   router.all('/raft/probing', (req, res) => {
-    // Which member this is, for whoever looks who is at its address.
+    // Tells whoever dials this address which member it has reached.
     res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
     res.setHeader(Header.from, formatId(owner.ctx.id));
     answerJson(req, res, { OK: true, Now: new Date().toISOString() });
@@ -37,15 +34,12 @@ export function createRouter(owner: RoutesOwner): Router {
   return router;
 }
 
-/** `POST /raft`: one message. 204 says that it was processed, which of a snapshot means that it arrived. */
+/** `POST /raft`: one message. 204 says that it was processed, and so, of a snapshot, that it has arrived. */
 async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  if (req.method !== 'POST') return answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
+  const begun = await beginPost(owner, req, res);
+  if (begun === undefined) return;
   const { ctx } = owner;
-  res.setHeader(Header.clusterId, formatId(ctx.clusterId));
-  const { refusal, sender } = await refusePost(owner, req);
-  if (req.destroyed) return;
-  if (refusal !== undefined) return refuse(req, res, refusal);
-  if (sender !== undefined) learnFrom(owner, req, sender);
+  const { sender } = begun;
   const label = sender === undefined ? 'unknown' : formatId(sender);
   const posted = await owner.posted.read(req, sender);
   if ('status' in posted) {
@@ -55,40 +49,23 @@ async function answerPost(owner: RoutesOwner, req: IncomingMessage, res: ServerR
   ctx.metrics?.receivedBytes(label, posted.bytes);
   const leave = owner.posted.enter(posted, label);
   if (leave === undefined) return answer(req, res, 503, 'too many raft messages wait to be processed');
-  // Whoever has hung up waits for nothing: a proposal must not wait for a leader on its behalf.
+  // Once the sender has hung up nobody waits any more: a proposal must not go on waiting for a leader on its behalf.
   const gone = new AbortController();
   res.once('close', () => gone.abort());
   if (res.closed) gone.abort();
+  const { type } = posted.message;
   try {
     await ctx.gateway.process(posted.message, { signal: gone.signal });
   } catch (error) {
-    if (!gone.signal.aborted) answerFailure(ctx, req, res, posted.message.type, error);
+    if (!gone.signal.aborted) answerFailure(ctx, req, res, { type, error, text: 'error processing raft message' });
     return;
   } finally {
     leave();
   }
-  res.statusCode = 204;
-  res.removeHeader('Connection');
-  res.end();
+  answerNothing(res);
 }
 
-/** The receiver did not take the message. */
-function answerFailure(
-  ctx: RoutesOwner['ctx'],
-  req: IncomingMessage,
-  res: ServerResponse,
-  type: MessageType,
-  error: unknown,
-): void {
-  const fields = { 'local-member-id': formatId(ctx.id), error: describeError(error) };
-  // A proposal without a leader is refused every time; that is nothing to warn of.
-  if (type === MessageType.MsgProp) ctx.logger.debug('failed to process Raft message', fields);
-  else ctx.warnings.warn('failed to process Raft message', fields);
-  if (isInvalidMessage(error)) answer(req, res, 400, 'invalid raft message');
-  else answer(req, res, 500, 'error processing raft message');
-}
-
-/** What stands between the route's path and the last run of slashes, and after it, whatever that is. */
+/** Splits the path of a stream at its last run of slashes. */
 function streamPath(path: string): { kind: string; last: string } {
   const slash = path.lastIndexOf('/');
   let end = slash;
@@ -96,7 +73,7 @@ function streamPath(path: string): { kind: string; last: string } {
   return { kind: path.slice(STREAM_PATH.length, end), last: path.slice(slash + 1) };
 }
 
-/** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the answer's body. */
+/** `GET /raft/stream/<kind>/<id>`: the peer `id` reads our messages of this kind from the body of the answer. */
 async function answerStream(
   owner: RoutesOwner,
   req: IncomingMessage,
@@ -127,7 +104,7 @@ async function answerStream(
   if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');
   const other = await refuseProcess(ctx, req, from, owner.peer(from)?.presence);
   if (other !== undefined) return refuse(req, res, other);
-  // Both may have gone meanwhile.
+  // Either may have gone in the meantime.
   const peer = owner.peer(from);
   if (req.destroyed || peer === undefined) return void res.destroy();
   if (req.httpVersion !== '1.1' || res.socket === null) {
