@@ -36,15 +36,16 @@ import { type Fs, withCleanup } from './base/fs.js';
 import { lockFile } from './base/lock.js';
 import { checkLogOptions } from './base/options.js';
 import { checkIdentity, type Identity } from './format/identity.js';
+import type { WalSnapshot } from './format/record.js';
 import type { SegmentName } from './format/segment-name.js';
 import { incarnationOf } from './incarnation.js';
 import { LogView } from './log-view.js';
 import { LogMark } from './mark/log-mark.js';
 import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
 import { listSegments } from './read/segments.js';
-import { validSnapshots } from './read/verify.js';
+import { confirmedSnapshots } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';
-import { logIsGone, Wal } from './wal.js';
+import { logIsGone, reachOf, Wal } from './wal.js';
 
 /** Etcd's, for both. */
 const KEPT_FILES = 5;
@@ -170,7 +171,10 @@ export class DurableStorage implements Storage {
   private static async resume(opening: Opening, last: SegmentName): Promise<DurableStorage> {
     const { fs, dir, walDir, snapshots, options } = opening;
     await checkUnlocked(opening, last);
-    const { snapshot, broken } = await newestSnapshot(snapshots, await validSnapshots(walDir, { fs }));
+    const { snapshot, broken } = await newestSnapshot(
+      snapshots,
+      await confirmedSnapshots(fs, walDir, reachOf(options.lock?.found)),
+    );
     const { index, term } = snapshot.metadata;
     const torn = options.torn ?? 'repair';
     const wal = await Wal.open(walDir, { ...options, snapshot: { index, term }, torn });
@@ -436,7 +440,7 @@ async function warnOfSnapshotsAbove(lastIndex: number, { snapshots, walDir, opti
 /** The newest snapshot that the log confirms; an empty one where it has none and still begins at the start. */
 async function newestSnapshot(
   files: SnapshotFiles,
-  marks: Awaited<ReturnType<typeof validSnapshots>>,
+  marks: readonly WalSnapshot[],
 ): Promise<{ readonly snapshot: Snapshot; readonly broken: readonly string[] }> {
   const { snapshot, broken } = await files.find(marks);
   if (snapshot !== undefined) return { snapshot, broken };

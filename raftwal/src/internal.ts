@@ -26,4 +26,4 @@ export { listSegments, segmentsFrom } from './read/segments.js';
 export { decodeSnapshotFile } from './snapshots/snapshot-format.js';
 export { brokenName } from './write/create.js';
 export { FilePipeline, preallocate } from './write/file-pipeline.js';
-export { headOfLog, LARGEST_WRITE } from './write/log-writer.js';
+export { LARGEST_WRITE } from './write/log-writer.js';

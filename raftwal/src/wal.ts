@@ -17,8 +17,8 @@ import { readMetadata } from './read/peek.js';
 import { cutDamage } from './read/repair.js';
 import { Replay } from './read/replay.js';
 import { listSegments, segmentsFrom } from './read/segments.js';
-import { createLog } from './write/create.js';
-import { headOfLog, LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './write/log-writer.js';
+import { createLog, headOfLog } from './write/create.js';
+import { LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './write/log-writer.js';
 
 /**
  * Etcd's write-ahead log: `create` or `open`, `readAll` once, then `save` for each Ready.
@@ -66,7 +66,8 @@ export class Wal {
       const first = segmentName(0, 0);
       await createLog(fs, dir, { name: first.name, head: bytes, size: options.segmentSize ?? DEFAULT_SEGMENT_SIZE });
       await wal.hold([first]);
-      wal.startWriting(mark, { offset: bytes.length, chain, lastIndex: 0, hardState: undefined, metadata });
+      const clearTo = Number.POSITIVE_INFINITY;
+      wal.startWriting(mark, { offset: bytes.length, clearTo, chain, lastIndex: 0, hardState: undefined, metadata });
       return wal;
     } catch (error) {
       await wal.letGo();
@@ -146,7 +147,8 @@ export class Wal {
     const { fs, dir, opened, options } = this;
     const replay = new Replay(options.snapshot ?? fromTheStart);
     const files = new Map(opened.map(({ name, file }) => [name, file]));
-    const tail = await readLog({ fs, dir, segments: opened, files, mark: this.markFound }, replay);
+    const reach = options.readOnly === true ? Number.POSITIVE_INFINITY : reachOf(this.markFound);
+    const tail = await readLog({ fs, dir, segments: opened, files, mark: this.markFound, reach }, replay);
     const { damage } = tail;
     const { file, sequence } = opened.at(-1) as OpenSegment;
     if (damage !== undefined) {
@@ -160,10 +162,10 @@ export class Wal {
     const { metadata, hardState, entries, snapshots, found: snapshotFound, lastIndex } = replay;
     if (this.mark === undefined) replay.requireSnapshot();
     else {
-      const { offset, chain } = tail;
+      const { offset, chain, clearTo } = tail;
       await harden(file, offset);
       await fs.syncDirectory(dir);
-      this.startWriting(this.mark, { offset, chain, lastIndex, hardState, metadata });
+      this.startWriting(this.mark, { offset, clearTo, chain, lastIndex, hardState, metadata });
       // What raft is told now must not get lost unnoticed either, whoever wrote it.
       this.mark.acknowledged({ sequence, offset });
     }
@@ -301,6 +303,14 @@ export class Wal {
     if (this.options.readOnly === true) return refuse('read-only', 'the log was opened read-only, and is read once');
     return refuse('read-twice', 'the log was read already, or could not be');
   }
+}
+
+/**
+ * How far after the last record a log is checked before it is opened for writing; the writer has the rest checked before it
+ * gets there. That an unfinished write reaches no further is sure of our own writer only, and it leaves a mark.
+ */
+export function reachOf(mark: MarkPlace | undefined): number {
+  return mark === undefined ? Number.POSITIVE_INFINITY : LARGEST_WRITE;
 }
 
 /** The mark shows a log that is not there. */

@@ -1,9 +1,9 @@
 import type { Snapshot } from '@raft-ts/proto';
 import { backup, DurableStorage, repair, SnapshotFiles, Wal } from '@raft-ts/raftwal';
-import { listSegments, readFully, segmentName } from '@raft-ts/raftwal/internal';
+import { listSegments, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { entries, entry, indexes, oneVoter, refused, state } from './logs.js';
-import { TracedFs } from './traced.js';
+import { contents, overwrite, TracedFs } from './traced.js';
 
 const SEGMENT_SIZE = 4096;
 const member = { nodeId: 1n, clusterId: 2n };
@@ -11,20 +11,6 @@ const first = segmentName(0, 0).name;
 
 /** The system's code behind an error of the log. */
 const causeOf = ({ cause }: Error): unknown => (cause as { code?: unknown } | undefined)?.code;
-
-async function contents(fs: TracedFs, path: string): Promise<Uint8Array> {
-  const file = await fs.open(path);
-  const bytes = new Uint8Array(await file.size());
-  await readFully(file, bytes, 0);
-  await file.close();
-  return bytes;
-}
-
-async function overwrite(fs: TracedFs, path: string, at: number, bytes: Uint8Array): Promise<void> {
-  const file = await fs.open(path, { write: true });
-  await file.write(bytes, at);
-  await file.close();
-}
 
 /** Flips a bit of a file. */
 async function damage(fs: TracedFs, path: string, at: number): Promise<void> {

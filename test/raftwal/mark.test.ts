@@ -4,23 +4,9 @@ import { readMark, SECTOR_SIZE, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
 import { entries, entry, refused, state } from './logs.js';
-import { TracedFs } from './traced.js';
+import { contents, overwrite, TracedFs } from './traced.js';
 
 const first = segmentName(0, 0).name;
-
-async function contents(fs: TracedFs, path: string): Promise<Uint8Array> {
-  const file = await fs.open(path);
-  const bytes = new Uint8Array(await file.size());
-  await file.read(bytes, 0);
-  await file.close();
-  return bytes;
-}
-
-async function overwrite(fs: TracedFs, path: string, at: number, bytes: Uint8Array): Promise<void> {
-  const file = await fs.open(path, { write: true });
-  await file.write(bytes, at);
-  await file.close();
-}
 
 /** Where the records of the file end. */
 async function endOf(fs: TracedFs): Promise<number> {

@@ -18,23 +18,9 @@ import {
 import { expect } from 'chai';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
 import { SimFs } from './sim/sim-fs.js';
-import { TracedFs } from './traced.js';
+import { contents, overwrite, TracedFs } from './traced.js';
 
 const first = segmentName(0, 0).name;
-
-async function contents(fs: SimFs, path: string): Promise<Uint8Array> {
-  const file = await fs.open(path);
-  const bytes = new Uint8Array(await file.size());
-  await file.read(bytes, 0);
-  await file.close();
-  return bytes;
-}
-
-async function overwrite(fs: SimFs, path: string, at: number, bytes: Uint8Array): Promise<void> {
-  const file = await fs.open(path, { write: true });
-  await file.write(bytes, at);
-  await file.close();
-}
 
 describe('a log, read call by call', () => {
   it('is whole, however short the single reads and writes are', async () => {

@@ -1,3 +1,5 @@
+import type { Fs } from '@raft-ts/raftwal';
+import { readFully } from '@raft-ts/raftwal/internal';
 import { Disk } from './sim/disk.js';
 import { type Call, SimFs, type SimFsOptions } from './sim/sim-fs.js';
 
@@ -41,4 +43,20 @@ export class TracedFs extends SimFs {
       .filter(({ op }) => ops.includes(op))
       .map(({ op, path, from: old }) => `${op} ${old === undefined ? '' : `${nameOf(old)} `}${nameOf(path)}`);
   }
+}
+
+/** All bytes of a file. */
+export async function contents(fs: Fs, path: string): Promise<Uint8Array> {
+  const file = await fs.open(path);
+  const bytes = new Uint8Array(await file.size());
+  await readFully(file, bytes, 0);
+  await file.close();
+  return bytes;
+}
+
+/** Writes over a part of a file that is there. */
+export async function overwrite(fs: Fs, path: string, at: number, bytes: Uint8Array): Promise<void> {
+  const file = await fs.open(path, { write: true });
+  await file.write(bytes, at);
+  await file.close();
 }

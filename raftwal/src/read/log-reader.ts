@@ -18,6 +18,8 @@ export interface Tail {
   readonly chain: number;
   /** Set where the last file does not end well; the records before it were visited. Never `corrupt` or `lost`: that is thrown. */
   readonly damage: Damage | undefined;
+  /** The last file holds zeros only from `offset` to here; infinite if that was checked to its end. */
+  readonly clearTo: number;
 }
 
 export interface ReadLogOptions {
@@ -29,6 +31,11 @@ export interface ReadLogOptions {
   readonly files?: ReadonlyMap<string, FsFile>;
   /** What the mark beside the log said before these files were listed. */
   readonly mark?: MarkPlace | undefined;
+  /**
+   * How many bytes after the last record are checked to be zeros. Default: all of them. Less is enough for the log of our own
+   * writer, if somebody checks the rest (write/zero-check.ts): an unfinished write reaches no further than one write.
+   */
+  readonly reach?: number;
 }
 
 /**
@@ -36,7 +43,7 @@ export interface ReadLogOptions {
  * @throws WalError `ERR_RAFT_WAL_CORRUPT` with file and offset; what the visitor throws
  */
 export async function readLog(options: ReadLogOptions, visitor: RecordVisitor): Promise<Tail> {
-  const { fs, dir, segments, files, mark } = options;
+  const { fs, dir, segments, files, mark, reach = Number.POSITIVE_INFINITY } = options;
   const chain = new Chain();
   let tail: Tail | undefined;
   for (const [i, segment] of segments.entries()) {
@@ -44,9 +51,9 @@ export async function readLog(options: ReadLogOptions, visitor: RecordVisitor): 
     const given = files?.get(segment.name);
     const file = given ?? (await fs.open(join(dir, segment.name)));
     const reader = new SegmentReader(file, segment, chain, visitor);
-    const read = i === segments.length - 1 ? readLast : readEarlier;
+    const isLast = i === segments.length - 1;
     tail = await withCleanup(
-      () => read(reader, segment, chain),
+      () => (isLast ? readLast(reader, segment, chain, reach) : readEarlier(reader, segment, chain)),
       () => (given === undefined ? file.close() : Promise.resolve()),
     );
   }
@@ -59,13 +66,13 @@ export async function readLog(options: ReadLogOptions, visitor: RecordVisitor): 
 async function readEarlier(reader: SegmentReader, segment: SegmentName, chain: Chain): Promise<Tail> {
   const { offset, defect } = await reader.readWhole();
   judgeEarlier(segment.name, offset, defect);
-  return { segment, offset, chain: chain.value, damage: undefined };
+  return { segment, offset, chain: chain.value, damage: undefined, clearTo: offset };
 }
 
-async function readLast(reader: SegmentReader, segment: SegmentName, chain: Chain): Promise<Tail> {
-  const end = await reader.follow();
+async function readLast(reader: SegmentReader, segment: SegmentName, chain: Chain, reach: number): Promise<Tail> {
+  const end = await reader.follow(reach);
   const damage = judgeLast(segment.name, end, chain);
-  return { segment, offset: end.offset, chain: chain.value, damage };
+  return { segment, offset: end.offset, chain: chain.value, damage, clearTo: end.clearTo };
 }
 
 /** A visitor that looks at what the records say. */

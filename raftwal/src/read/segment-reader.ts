@@ -1,6 +1,7 @@
 import { ERR_DECODE, ERR_POSITION_RANGE } from '@raft-ts/proto';
 import { ERR_WAL_CORRUPT, hasCode, WalError } from '../base/errors.js';
 import { type FsFile, readFully } from '../base/fs.js';
+import { findNonZero } from '../base/zeros.js';
 import { type Frame, FrameDecoder } from '../format/frame.js';
 import { decodeRecord, RecordType, RecordView } from '../format/record.js';
 import type { SegmentName } from '../format/segment-name.js';
@@ -49,13 +50,17 @@ export interface RecordsEnd {
 
 /** Where the records of the last file end, once nothing changes there any more. */
 export interface LastRecordsEnd extends RecordsEnd {
-  /** The file from `offset` on. */
+  /** The file from `offset` on, if there is a defect; else it is empty. */
   readonly bytes: Uint8Array;
   /** How many of them lie before the zeros at the end. */
   readonly used: number;
   /** Was the head of this file read? */
   readonly headRead: boolean;
+  /** Between `offset` and here the file holds zeros only; infinite if that is so to its end, or if there is a defect. */
+  readonly clearTo: number;
 }
+
+const nothing = new Uint8Array(0);
 
 /**
  * Reads one file record by record, up to where its records end. What it finds there it only describes: damage.ts says what it
@@ -81,19 +86,34 @@ export class SegmentReader {
     return this.records(0, await this.file.size());
   }
 
-  /** Reads the last file. Beside a writer its end may move while it is looked at: then what has come is read too. */
-  async follow(): Promise<LastRecordsEnd> {
+  /**
+   * Reads the last file. Beside a writer its end may move while it is looked at: then what has come is read too.
+   *
+   * @param reach so many bytes after the records are checked, which must be zeros; all of them only if one is not
+   */
+  async follow(reach: number): Promise<LastRecordsEnd> {
     for (let from = 0; ; ) {
       const size = await this.file.size();
       const { offset, defect } = await this.records(from, size);
+      from = offset;
+      if (defect === undefined) {
+        const to = Math.min(size, offset + reach);
+        const { nonZero } = await findNonZero(this.file, offset, to);
+        const clearTo = to < size ? to : Number.POSITIVE_INFINITY;
+        if (nonZero === undefined) {
+          return { offset, defect, bytes: nothing, used: 0, headRead: this.headRead, clearTo };
+        }
+      }
       const rest = new Uint8Array(size - offset);
       const bytes = rest.subarray(0, await readFully(this.file, rest, offset));
       const used = usedLength(bytes);
-      const end = { offset, bytes, used, headRead: this.headRead };
-      if (defect === undefined && used === 0) return { ...end, defect };
+      // A writer has cut off what was there.
+      if (used === 0) continue;
       const still = this.defectAt(bytes);
-      if (still !== undefined && !(await this.moved(offset, bytes))) return { ...end, defect: still };
-      from = offset;
+      if (still !== undefined && !(await this.moved(offset, bytes))) {
+        const clearTo = Number.POSITIVE_INFINITY;
+        return { offset, defect: still, bytes, used, headRead: this.headRead, clearTo };
+      }
     }
   }
 

@@ -75,14 +75,19 @@ export async function validSnapshots(dir: string, options: Pick<LogOptions, 'fs'
   const fs = codedFs(options.fs);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await readSnapshots(fs, dir);
+      return await confirmedSnapshots(fs, dir);
     } catch (error) {
       if (attempt === ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
     }
   }
 }
 
-async function readSnapshots(fs: Fs, dir: string): Promise<WalSnapshot[]> {
+/** As `validSnapshots`, for the holder of the lock, beside whom nothing changes. @param reach see `ReadLogOptions` */
+export async function confirmedSnapshots(
+  fs: Fs,
+  dir: string,
+  reach: number = Number.POSITIVE_INFINITY,
+): Promise<WalSnapshot[]> {
   const snapshots: WalSnapshot[] = [];
   let commit = 0;
   const look = (record: WalRecord): void => {
@@ -92,7 +97,7 @@ async function readSnapshots(fs: Fs, dir: string): Promise<WalSnapshot[]> {
     if (content.kind === 'state') commit = content.state.commit;
     else if (content.kind === 'snapshot') snapshots.push(content.snapshot);
   };
-  const { damage } = await readLog({ fs, dir, segments: await listSegments(fs, dir) }, { record: look });
+  const { damage } = await readLog({ fs, dir, segments: await listSegments(fs, dir), reach }, { record: look });
   if (damage?.verdict === 'undecided') throw damageError(damage);
   return snapshots.filter(({ index }) => index <= commit);
 }

@@ -1,6 +1,8 @@
 import { basename, dirname, join } from 'node:path';
 import { ERR_WAL_EXISTS, hasCode, WalError } from '../base/errors.js';
 import { type Fs, withCleanup, writeFully } from '../base/fs.js';
+import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
+import { encodeWalSnapshot, RecordType } from '../format/record.js';
 import { preallocate } from './file-pipeline.js';
 
 /** The first file of a log. */
@@ -9,6 +11,16 @@ export interface FirstFile {
   readonly head: Uint8Array;
   /** Bytes to set aside. */
   readonly size: number;
+}
+
+/** The head of a log's first file. */
+export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: Uint8Array; readonly chain: number } {
+  const encoder = new RecordEncoder(0);
+  const head = new RecordBuffer();
+  encoder.record(head, RecordType.Crc, undefined);
+  encoder.record(head, RecordType.Metadata, metadata);
+  encoder.record(head, RecordType.Snapshot, encodeWalSnapshot({ index: 0, term: 0 }));
+  return { bytes: head.bytes.subarray(0, head.length), chain: encoder.chain };
 }
 
 /**

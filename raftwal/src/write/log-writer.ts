@@ -11,6 +11,7 @@ import { type SegmentName, segmentName } from '../format/segment-name.js';
 import type { LogMark } from '../mark/log-mark.js';
 import { Batch, type Cut } from './batch.js';
 import { FilePipeline } from './file-pipeline.js';
+import { ZeroCheck } from './zero-check.js';
 
 /** A write that takes longer is worth a warning: leaders lose their followers over it. */
 const SLOW_SYNC_MS = 1000;
@@ -34,8 +35,10 @@ export interface OpenSegment extends SegmentName {
 
 /** Where a log goes on. */
 export interface LogPosition {
-  /** Of the last file, behind its last record. */
+  /** Offset just past the last record of the last file. */
   readonly offset: number;
+  /** Up to here the last file was checked to hold zeros only; infinite if that is so to its end. */
+  readonly clearTo: number;
   /** The chain's value there. */
   readonly chain: number;
   /** Of the last entry or snapshot. */
@@ -62,6 +65,8 @@ export class LogWriter {
   private readonly held: OpenSegment[];
   private readonly mark: LogMark;
   private readonly pipeline: FilePipeline;
+  /** Of the file that was the last one when the log was opened. It ends before another one follows. */
+  private readonly zeros: ZeroCheck;
   private readonly metadata: Uint8Array | undefined;
   private readonly encoder: RecordEncoder;
   private offset: number;
@@ -98,7 +103,9 @@ export class LogWriter {
     this.lastIndex = position.lastIndex;
     this.state = position.hardState;
     this.metadata = position.metadata;
-    this.sequence = (segments.at(-1) as OpenSegment).sequence;
+    const { sequence, file, name } = segments.at(-1) as OpenSegment;
+    this.sequence = sequence;
+    this.zeros = new ZeroCheck(file, name, position.clearTo, (error) => this.poisonForRest(error));
     this.pipeline = new FilePipeline(fs, dir, this.segmentSize, options.logger);
     this.pipeline.prepare();
   }
@@ -196,6 +203,7 @@ export class LogWriter {
       },
       async () => {
         while (this.running !== undefined) await this.running;
+        await this.zeros.stop();
         await this.pipeline.close();
       },
     );
@@ -270,6 +278,7 @@ export class LogWriter {
       // The next batch continues the chain already: no file can begin before it.
       if (this.batches.length === 0 && this.offset + buffer.length >= this.segmentSize) this.planCut(batch);
       try {
+        this.check();
         await this.write(batch);
         batch.resolve();
         this.noteAcknowledged();
@@ -296,6 +305,7 @@ export class LogWriter {
     const { length } = buffer;
     for (let from = 0, part = 0; from < length; ) {
       const end = Math.min(ends[part] ?? length, from + LARGEST_WRITE);
+      if (!this.zeros.covers(this.offset + end - from)) await this.zeros.reach(this.offset + end - from);
       const began = this.now();
       await writeFully(file, buffer.bytes.subarray(from, end), this.offset);
       const took = this.now() - began;
@@ -332,6 +342,8 @@ export class LogWriter {
   private async beginFile({ name, head }: Cut): Promise<void> {
     const { fs, dir, pipeline } = this;
     const { file: tail } = this.held.at(-1) as OpenSegment;
+    // What it would cut off may show that records were lost.
+    await this.zeros.reach(Number.POSITIVE_INFINITY);
     if ((await tail.size()) > this.offset) {
       await tail.truncate(this.offset);
       await tail.datasync();
@@ -354,19 +366,13 @@ export class LogWriter {
 
   /** A write failed: nothing on disk can be relied on, so nothing is written any more. */
   private async fail(cause: unknown): Promise<WalError> {
-    const { name, file } = this.held.at(-1) as OpenSegment;
+    if (this.poison !== undefined) return this.poison;
+    const poison = this.poisonFor('a write failed', cause);
+    const { file } = this.held.at(-1) as OpenSegment;
     const { offset } = this;
-    this.poison = new WalError(
-      ERR_WAL_POISONED,
-      `a write failed, the log must be opened again: ${describeError(cause)}`,
-      {
-        file: name,
-        offset,
-        cause,
-      },
-    );
     if (NO_ROOM.some((code) => hasCode(cause, code))) {
       try {
+        await this.zeros.reach(Number.POSITIVE_INFINITY);
         // A record may be cut short. Nothing of it was acknowledged.
         if ((await file.size()) > offset) {
           await file.truncate(offset);
@@ -376,20 +382,24 @@ export class LogWriter {
         // Then the next open finds a torn write.
       }
     }
+    return poison;
+  }
+
+  /** Ends all writing, for the first reason that there is. */
+  private poisonFor(what: string, cause: unknown): WalError {
+    const { name } = this.held.at(-1) as OpenSegment;
+    const text = `${what}, the log must be opened again: ${describeError(cause)}`;
+    this.poison ??= new WalError(ERR_WAL_POISONED, text, { file: name, offset: this.offset, cause });
     return this.poison;
+  }
+
+  /** Nobody may be saving anything at the moment, so the logger hears of it too. */
+  private poisonForRest(cause: unknown): void {
+    this.poisonFor('the rest of the last file cannot be relied on', cause);
+    this.options.logger?.warn(`the log in ${this.dir} takes no more records: ${describeError(cause)}`);
   }
 }
 
 function isZero({ term, vote, commit }: HardState): boolean {
   return term === 0 && vote === 0n && commit === 0;
-}
-
-/** The head of a log's first file. */
-export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: Uint8Array; readonly chain: number } {
-  const encoder = new RecordEncoder(0);
-  const head = new RecordBuffer();
-  encoder.record(head, RecordType.Crc, undefined);
-  encoder.record(head, RecordType.Metadata, metadata);
-  encoder.record(head, RecordType.Snapshot, encodeWalSnapshot({ index: 0, term: 0 }));
-  return { bytes: head.bytes.subarray(0, head.length), chain: encoder.chain };
 }
