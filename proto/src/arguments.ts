@@ -7,7 +7,16 @@
  */
 import { ERR_ARGUMENT, ID_RANGE, MAX_NESTING, POSITION_RANGE } from './codes.js';
 import { RaftError } from './errors.js';
-import type { ConfChange, ConfChangeV2, ConfState, Entry, HardState, Message, Snapshot } from './records.js';
+import {
+  type ConfChange,
+  type ConfChangeV2,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type Message,
+  NONE,
+  type Snapshot,
+} from './records.js';
 
 /** What is wrong with a value: where in it (`''` for the value itself), what stands there, and what may. */
 export interface Fault {
@@ -113,11 +122,12 @@ export function checkText(name: string, value: unknown): void {
   if (typeof value !== 'string') throw badArgument(name, { path: '', value, allowed: TEXT });
 }
 
-function within(prefix: string, fault: Fault): Fault {
+/** The fault of a part, as a fault of the whole. */
+export function within(prefix: string, fault: Fault): Fault {
   return { ...fault, path: `${prefix}${fault.path}` };
 }
 
-function positionFault(path: string, value: unknown): Fault | undefined {
+export function positionFault(path: string, value: unknown): Fault | undefined {
   return isPosition(value) ? undefined : { path, value, allowed: POSITION_RANGE };
 }
 
@@ -125,8 +135,12 @@ function optionalBytesFault(path: string, value: unknown): Fault | undefined {
   return value === undefined || isBytes(value) ? undefined : { path, value, allowed: BYTES_OR_NONE };
 }
 
-function entryFault(entry: Entry, largest: number): Fault | undefined {
-  if (!isRecord(entry)) return { path: '', value: entry, allowed: RECORD };
+export function recordFault(value: unknown): Fault | undefined {
+  return isRecord(value) ? undefined : { path: '', value, allowed: RECORD };
+}
+
+export function entryFault(entry: Entry, largest: number = Number.MAX_SAFE_INTEGER): Fault | undefined {
+  if (!isRecord(entry)) return recordFault(entry);
   const { type, term, index, data } = entry;
   if (type !== undefined && typeof type !== 'number') return { path: '.type', value: type, allowed: SMALL_NUMBER };
   if (!isWhole(term, largest)) return { path: '.term', value: term, allowed: POSITION_RANGE };
@@ -158,7 +172,7 @@ function idsFault(path: string, ids: readonly bigint[]): Fault | undefined {
 }
 
 export function confStateFault(state: ConfState): Fault | undefined {
-  if (!isRecord(state)) return { path: '', value: state, allowed: RECORD };
+  if (!isRecord(state)) return recordFault(state);
   const { voters, learners, votersOutgoing, learnersNext, autoLeave } = state;
   return (
     idsFault('.voters', voters) ??
@@ -170,7 +184,7 @@ export function confStateFault(state: ConfState): Fault | undefined {
 }
 
 export function hardStateFault(state: HardState): Fault | undefined {
-  if (!isRecord(state)) return { path: '', value: state, allowed: RECORD };
+  if (!isRecord(state)) return recordFault(state);
   const { term, vote, commit } = state;
   return (
     positionFault('.term', term) ??
@@ -180,7 +194,7 @@ export function hardStateFault(state: HardState): Fault | undefined {
 }
 
 export function snapshotFault(snapshot: Snapshot): Fault | undefined {
-  if (!isRecord(snapshot)) return { path: '', value: snapshot, allowed: RECORD };
+  if (!isRecord(snapshot)) return recordFault(snapshot);
   const { data, metadata } = snapshot;
   if (!isRecord(metadata)) return { path: '.metadata', value: metadata, allowed: RECORD };
   const confState = confStateFault(metadata.confState);
@@ -194,7 +208,7 @@ export function snapshotFault(snapshot: Snapshot): Fault | undefined {
 
 /** Fault of a membership change of either form. */
 export function confChangeFault(cc: ConfChange | ConfChangeV2): Fault | undefined {
-  if (!isRecord(cc)) return { path: '', value: cc, allowed: RECORD };
+  if (!isRecord(cc)) return recordFault(cc);
   if (!('changes' in cc)) {
     if (!isId(cc.id)) return { path: '.id', value: cc.id, allowed: ID_RANGE };
     return singleFault('', cc) ?? optionalBytesFault('.context', cc.context);
@@ -215,9 +229,15 @@ function singleFault(path: string, { type, nodeId }: Pick<ConfChange, 'type' | '
   return isId(nodeId) ? undefined : { path: `${path}.nodeId`, value: nodeId, allowed: ID_RANGE };
 }
 
+/** @throws RaftError `ERR_RAFT_ARGUMENT` for the first message that is malformed */
+export function checkMessages(messages: readonly Message[]): void {
+  checkList('messages', messages);
+  for (const [i, message] of messages.entries()) refuseFault(`messages[${i}]`, messageFault(message));
+}
+
 /** Looks at the types of every field; whether the numbers make sense together is the receiver's to say. */
 export function messageFault(m: Message, depth = 0): Fault | undefined {
-  if (!isRecord(m)) return { path: '', value: m, allowed: RECORD };
+  if (!isRecord(m)) return recordFault(m);
   const { entries, snapshot, context, responses } = m;
   if (
     typeof m.type === 'number' &&
@@ -227,9 +247,10 @@ export function messageFault(m: Message, depth = 0): Fault | undefined {
     typeof m.rejectHint === 'number' &&
     typeof m.reject === 'boolean' &&
     Number.isInteger(m.commit) &&
-    typeof m.to === 'bigint' &&
-    typeof m.vote === 'bigint' &&
+    isId(m.to) &&
     isId(m.from) &&
+    // Comparing is cheaper than checking, and almost no message names a vote.
+    (m.vote === NONE || isId(m.vote)) &&
     context === undefined &&
     snapshot === undefined &&
     Array.isArray(responses) &&

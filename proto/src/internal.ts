@@ -4,6 +4,7 @@ export {
   checkBytes,
   checkId,
   checkList,
+  checkMessages,
   checkOptionalBytes,
   checkPosition,
   checkRecord,
@@ -11,14 +12,16 @@ export {
   confChangeFault,
   confStateFault,
   entriesFault,
+  entryFault,
   type Fault,
   hardStateFault,
-  isBytes,
-  isId,
   isPosition,
   messageFault,
+  positionFault,
+  recordFault,
   refuseFault,
   snapshotFault,
+  within,
 } from './arguments.js';
 export { decodeEntryView, decodeMessageInTurns } from './decode.js';
 export { describeError } from './describe-error.js';

@@ -1,8 +1,8 @@
 /**
- * Varints: seven bits to a byte, the lowest first, and the highest bit of a byte says that another one follows. This is
- * the only code that knows; the codec of the messages and that of the log both call it.
+ * Varints: seven bits to a byte, the lowest first; the highest bit of a byte says that another one follows. The codecs
+ * of messages and of the log both build on this file; `wire-reader.ts` alone reads the short ones of messages inline.
  *
- * Integers of 64 bits are two halves of 32, because a bigint would be allocated for each.
+ * Integers of 64 bits are handled as two halves of 32, because a bigint would be allocated for each.
  */
 
 /** Length of the varint of a number below 2^56. */

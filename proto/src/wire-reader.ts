@@ -1,8 +1,9 @@
 /**
- * Reading of single fields at the position of a protobufjs `Reader`, as strict as etcd v3.7. `reader.len` is the end of
- * the record that is being read, so nothing runs past the record it belongs to.
+ * Reads single fields at the position of a protobufjs `Reader`, as strictly as etcd v3.7. `reader.len` is the end of
+ * the record that is being read, so nothing reads past the record it belongs to.
  *
- * Varints are read here as two 32-bit halves: protobufjs would allocate a `Long` for each and accept malformed ones.
+ * Varints come from `varint.ts`, the short ones inline: protobufjs would allocate a `Long` for each and accept
+ * malformed ones.
  */
 import protobuf from 'protobufjs/minimal.js';
 import { checkBytes } from './arguments.js';

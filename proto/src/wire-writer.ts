@@ -5,7 +5,7 @@
  * Not methods of a protobufjs `Writer`: with the position in a local variable a heartbeat takes 30 ns instead of 40,
  * and `Writer` takes -1, 1.5, NaN and bigints for something else without a word.
  */
-import { badArgument, isBytes } from './arguments.js';
+import { checkOptionalBytes } from './arguments.js';
 import { outOfRange, POSITION_RANGE, TYPE_RANGE } from './codes.js';
 import { highHalf, lowHalf } from './ids.js';
 import { writeHalves, writeNumber } from './varint.js';
@@ -54,10 +54,10 @@ export function writeTrue(buf: Uint8Array, pos: number, tag: number): number {
   return pos + 2;
 }
 
-/** The length of these bytes. What is none has a length in JavaScript too, and would be written as other bytes. */
+/** The length of these bytes. Strings and arrays have a length too, and would be written as something else. */
 export function bytesLength(value: Uint8Array, field: string): number {
-  if (isBytes(value)) return value.length;
-  throw badArgument(field, { path: '', value, allowed: 'a Uint8Array or undefined' });
+  checkOptionalBytes(field, value);
+  return value.length;
 }
 
 /** Bytes. */

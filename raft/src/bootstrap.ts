@@ -1,5 +1,5 @@
 import { type ConfChange, ConfChangeType, type Entry, NONE, type NodeId, RaftError } from '@raft-ts/proto';
-import { badArgument, checkId, checkList, checkOptionalBytes } from '@raft-ts/proto/internal';
+import { checkId, checkList, checkOptionalBytes, checkRecord } from '@raft-ts/proto/internal';
 import { marshalConfChange } from './confchange/conf-change.js';
 import { ERR_BOOTSTRAP } from './errors.js';
 import { applyConfChange } from './membership.js';
@@ -15,7 +15,7 @@ export interface Peer {
 /**
  * Writes the first entries of a new cluster: one membership change for each member, committed at term 1. Every member
  * writes them for itself, so all must be given the same peers in the same order.
- * @throws ERR_RAFT_BOOTSTRAP where there are no peers, or the log is not empty; ERR_RAFT_ARGUMENT
+ * @throws ERR_RAFT_BOOTSTRAP if there are no peers, or the log is not empty; ERR_RAFT_ARGUMENT
  */
 export function bootstrap(r: Raft, peers: readonly Peer[]): void {
   checkPeers(peers);
@@ -30,20 +30,18 @@ export function bootstrap(r: Raft, peers: readonly Peer[]): void {
     return { type, term: 1, index: i + 1, data };
   });
   r.raftLog.append(entries);
-  // They are committed by decree: nobody could agree on anything before they are. The application is given them again
-  // and applies them a second time, which changes nothing.
+  // They are committed by decree: nobody could agree on anything before they are. The application gets them too, and
+  // applies them a second time, which changes nothing.
   r.raftLog.committed = peers.length;
   for (const cc of changes) applyConfChange(r, cc);
 }
 
-/** @throws ERR_RAFT_ARGUMENT that names the first peer that is none */
+/** @throws ERR_RAFT_ARGUMENT naming the first malformed peer */
 export function checkPeers(peers: readonly Peer[]): void {
   checkList('peers', peers);
   for (const [i, peer] of peers.entries()) {
     const name = `peers[${i}]`;
-    if (typeof peer !== 'object' || peer === null) {
-      throw badArgument(name, { path: '', value: peer, allowed: 'an object with an id' });
-    }
+    checkRecord(name, peer);
     checkId(`${name}.id`, peer.id);
     checkOptionalBytes(`${name}.context`, peer.context);
   }

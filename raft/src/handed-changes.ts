@@ -55,7 +55,8 @@ export class HandedChanges {
     const indexes = missed.map((entry) => entry.index).join(', ');
     this.logger.warn(
       `${this.id.toString(16)} was told that the membership change at index ${indexes} is applied, without a call of applyConfChangeEntry() for it: ` +
-        'its membership may now differ from that of the others; call it for each (to reject one, applyConfChange() with node id 0)',
+        'its membership may now differ from that of the others; call it for each (to reject one, call applyConfChange() ' +
+        'with a change of the same form whose only step has node id 0)',
     );
   }
 }

@@ -6,30 +6,29 @@ export { checkConfStatesEquivalent } from './confchange/conf-state.js';
 export { restoreConfig } from './confchange/restore.js';
 export { resolveConfig, seededRandom } from './config.js';
 export { campaign, hup, poll, TRANSFER_CONTEXT, voteRespType } from './election.js';
-export { ERR_CONF_STATE, RaftPanic } from './errors.js';
+export { RaftPanic } from './errors.js';
 export { InputQueue } from './input-queue.js';
 export { assertInvariants } from './invariants.js';
 export { type EntryId, LogSlice } from './log-slice.js';
-export { appliedTo, applyConfChange, restore, switchToConfig } from './membership.js';
+export { appliedTo, applyConfChange, restore } from './membership.js';
 export { type StepOutcome } from './outcome.js';
 export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
 export { MAX_TERM_RISE, Raft } from './raft.js';
-export { type Missing, RaftLog } from './raft-log.js';
+export { RaftLog } from './raft-log.js';
 export { MAX_BACKLOG } from './raw-node.js';
 export { MAX_WAITING_READ_BYTES, MAX_WAITING_READS, ReadOnly } from './read-only.js';
 export { MAX_DEFERRALS, ReadyPacing } from './ready-pacing.js';
 export {
   appendEntry,
   bcastAppend,
-  bcastHeartbeat,
   maybeCommit,
   maybeSendAppend,
   reduceUncommittedSize,
   sendAppend,
 } from './replication.js';
 export { entriesSize, limitSize, payloadsSize } from './sizes.js';
-export { handleAppendEntries, handleHeartbeat, handleSnapshot } from './step-shared.js';
+export { handleAppendEntries, handleHeartbeat } from './step-shared.js';
 export { Inflights } from './tracker/inflights.js';
 export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
 export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';

@@ -24,8 +24,8 @@ interface Kind {
  * them the line that matters. Kinds do not take each other's places. `debug` is handed on whole: it is for who asks for
  * it.
  *
- * `startNode` and `restartNode` put one around the logger of their `Config`. A program that drives a `RawNode` may do
- * so itself, and calls `tick()` where it ticks the member.
+ * `startNode`, `restartNode` and `joinNode` put one around the logger of their `Config`. A program that drives a
+ * `RawNode` may do so itself, and then calls `tick()` whenever it ticks the member.
  */
 export class LimitedLogger implements Logger {
   private readonly logger: Logger;

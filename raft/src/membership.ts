@@ -17,7 +17,7 @@ import { restoreConfig } from './confchange/restore.js';
 import { confStateText } from './describe.js';
 import { ERR_CONF_CHANGE_LIMIT, RaftPanic } from './errors.js';
 import type { Raft } from './raft.js';
-import { bcastAppend, maybeCommit, maybeSendAppend } from './replication.js';
+import { bcastAppend, maybeCommit, maybeSendAppend, names } from './replication.js';
 
 /** What a change of membership reads, changes and calls of a member. */
 type Reach = Pick<
@@ -153,8 +153,7 @@ export function restore(r: Reach, snapshot: Snapshot): boolean {
     r.becomeFollower(r.term + 1, NONE);
     return false;
   }
-  const members = [confState.voters, confState.learners, confState.votersOutgoing];
-  if (!members.some((ids) => ids.includes(r.id))) {
+  if (!names(confState, r.id)) {
     r.logger.warn(
       `${r.id.toString(16)} attempted to restore snapshot but it is not in the ConfState ${confStateText(confState)}; should never happen`,
     );
@@ -162,17 +161,17 @@ export function restore(r: Reach, snapshot: Snapshot): boolean {
   }
   if (r.raftLog.matchTerm({ term, index })) {
     // The log has all of it already: committing is enough, and keeps the entries after it.
-    r.logger.info(`${describePosition(r)} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
+    r.logger.info(`${describeLog(r)} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
     r.raftLog.commitTo(index);
     return false;
   }
   r.raftLog.restore(snapshot);
   restoreConfState(r, confState);
-  r.logger.info(`${describePosition(r)} restored snapshot [index: ${index}, term: ${term}]`);
+  r.logger.info(`${describeLog(r)} restored snapshot [index: ${index}, term: ${term}]`);
   return true;
 }
 
-function describePosition(r: Pick<Raft, 'id' | 'raftLog'>): string {
+function describeLog(r: Pick<Raft, 'id' | 'raftLog'>): string {
   const last = r.raftLog.lastEntryId();
   return `${r.id.toString(16)} [commit: ${r.raftLog.committed}, lastindex: ${last.index}, lastterm: ${last.term}]`;
 }

@@ -1,5 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId } from '@raft-ts/proto';
-import { checkId, checkList, messageFault, refuseFault } from '@raft-ts/proto/internal';
+import { checkId, checkMessages } from '@raft-ts/proto/internal';
 import { turnOfEventLoop } from './event-loop.js';
 import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
@@ -64,8 +64,7 @@ class MemoryTransport implements Transport {
   }
 
   send(messages: readonly Message[]): void {
-    checkList('messages', messages);
-    for (const message of messages) refuseFault('message', messageFault(message));
+    checkMessages(messages);
     if (this.stopped) return;
     for (const message of messages) {
       if (message.to === NONE || !this.peers.has(message.to)) continue;

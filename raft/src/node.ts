@@ -1,14 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import {
-  type ConfState,
-  type Entry,
-  ERR_ARGUMENT,
-  type Message,
-  MessageType,
-  NONE,
-  type NodeId,
-  RaftError,
-} from '@raft-ts/proto';
+import { type ConfState, type Entry, type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
 import {
   badArgument,
   checkBytes,
@@ -140,7 +131,7 @@ export class Node {
   private consumer: ReadyConsumer | undefined;
   private awaitsAdvance = false;
 
-  /** Use `startNode` or `restartNode`. */
+  /** Use `startNode`, `restartNode` or `joinNode`. */
   constructor(rawNode: RawNode, config: Config) {
     this.rawNode = rawNode;
     const { id, logger } = rawNode.raft;
@@ -290,15 +281,15 @@ export class Node {
   step(m: Message, options: WaitOptions = {}): Promise<void> {
     const step = (): void => {
       try {
-        this.rawNode.step(m);
+        this.rawNode.stepChecked(m);
       } catch (error) {
-        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID || error.code === ERR_ARGUMENT)
-          throw error;
+        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID) throw error;
       }
     };
-    if (m?.type !== MessageType.MsgProp) return this.inputs.call(step, options.signal);
+    // Once, and before a proposal waits.
     const fault = messageFault(m);
     if (fault !== undefined) return Promise.reject(badArgument('message', fault));
+    if (m.type !== MessageType.MsgProp) return this.inputs.call(step, options.signal);
     // Wherever it came from, it is this member that hands it on.
     m.from = this.rawNode.raft.id;
     return this.whenLed(step, heldSize(m.entries), options.signal);

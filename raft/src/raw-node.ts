@@ -19,7 +19,7 @@ import {
   checkId,
   checkOptionalBytes,
   confChangeFault,
-  entriesFault,
+  entryFault,
   messageFault,
   refuseFault,
 } from '@raft-ts/proto/internal';
@@ -172,7 +172,7 @@ export class RawNode {
    * Members that run etcd may have carried it out, so this one must end: skipping it would count by another majority.
    */
   applyConfChangeEntry(entry: Entry): ConfState {
-    refuseFault('entry', entriesFault([entry]));
+    refuseFault('entry', entryFault(entry));
     this.handedChanges.carryOutEntry(entry);
     return applyConfChangeEntry(this.raft, entry);
   }
@@ -194,6 +194,11 @@ export class RawNode {
    */
   step(m: Message): void {
     refuseFault('message', messageFault(m));
+    this.stepChecked(m);
+  }
+
+  /** As `step`, for a message whose fields have been checked. */
+  stepChecked(m: Message): void {
     const outcome = this.admit(m) ? this.raft.step(m) : undefined;
     if (m.type === MessageType.MsgStorageApplyResp) this.handedChanges.appliedTo(this.raft.raftLog.applied);
     if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);

@@ -6,13 +6,16 @@ import {
   type Fault,
   hardStateFault,
   isPosition,
+  positionFault,
+  recordFault,
   snapshotFault,
+  within,
 } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { InitialState } from './storage.js';
 
-// What a storage answers is looked at where the log reads it: a promise, a bigint or text among it would otherwise end
-// up in messages to other members.
+// The log checks what a storage answers as it reads it: a promise, a bigint or a string in it would otherwise end up in
+// messages to other members.
 
 /** @throws RaftPanic for an answer that the interface does not allow */
 function refuseAnswer(call: string, fault: Fault | undefined): void {
@@ -20,13 +23,9 @@ function refuseAnswer(call: string, fault: Fault | undefined): void {
   throw new RaftPanic('storage-answer', badArgument(`Storage.${call}`, fault).message);
 }
 
-function noPosition(value: unknown, path = ''): Fault {
-  return { path, value, allowed: 'an integer from 0 to 2^53 - 1' };
-}
-
-/** Passes on a term or an index. `call` is composed only where it is needed. */
+/** Passes on a term or an index. `call` is composed only if it is needed. */
 export function checkedPosition(value: number, call: () => string): number {
-  if (!isPosition(value)) refuseAnswer(call(), noPosition(value));
+  if (!isPosition(value)) refuseAnswer(call(), positionFault('', value));
   return value;
 }
 
@@ -40,7 +39,7 @@ export function checkedSnapshot(snapshot: Snapshot): Snapshot {
   return snapshot;
 }
 
-/** Passes on a beginning of the entries of [lo, hi), of one entry at least. */
+/** Passes on a prefix of the entries of [lo, hi), of at least one entry. */
 export function checkedEntries(entries: readonly Entry[], lo: number, hi: number): readonly Entry[] {
   const fault = entriesFault(entries) ?? sequenceFault(entries, lo, hi);
   if (fault !== undefined) refuseAnswer(`entries(${lo}, ${hi})`, fault);
@@ -48,13 +47,15 @@ export function checkedEntries(entries: readonly Entry[], lo: number, hi: number
 }
 
 function initialStateFault(state: InitialState): Fault | undefined {
-  if (typeof state !== 'object' || state === null) return { path: '', value: state, allowed: 'an object' };
+  const fault = recordFault(state);
+  if (fault !== undefined) return fault;
   const { hardState, confState, confStateIndex } = state;
-  if (confStateIndex !== undefined && !isPosition(confStateIndex)) return noPosition(confStateIndex, '.confStateIndex');
+  const inIndex = confStateIndex === undefined ? undefined : positionFault('.confStateIndex', confStateIndex);
+  if (inIndex !== undefined) return inIndex;
   const inHardState = hardState === undefined ? undefined : hardStateFault(hardState);
-  if (inHardState !== undefined) return { ...inHardState, path: `.hardState${inHardState.path}` };
+  if (inHardState !== undefined) return within('.hardState', inHardState);
   const inConfState = confStateFault(confState);
-  return inConfState && { ...inConfState, path: `.confState${inConfState.path}` };
+  return inConfState && within('.confState', inConfState);
 }
 
 function sequenceFault(entries: readonly Entry[], lo: number, hi: number): Fault | undefined {

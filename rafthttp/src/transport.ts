@@ -1,5 +1,5 @@
 import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
-import { checkId, checkList, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
+import { checkId, checkList, checkMessages, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
@@ -147,8 +147,7 @@ export class HttpTransport implements Transport {
 
   /** @throws RaftError `ERR_RAFT_ARGUMENT` for what is no message, before any is sent */
   send(messages: readonly Message[]): void {
-    checkList('messages', messages);
-    for (const [i, message] of messages.entries()) refuseFault(`messages[${i}]`, messageFault(message));
+    checkMessages(messages);
     for (const message of messages) {
       if (message.to === NONE) continue;
       const target = this.find(message.to);

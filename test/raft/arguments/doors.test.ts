@@ -151,6 +151,9 @@ describe('messages made by hand', () => {
     ['from', { from: 2 }],
     ['to', { to: undefined }],
     ['vote', { vote: 0 }],
+    ['vote', { vote: 2n ** 64n }],
+    ['to', { to: 2n ** 64n }],
+    ['to', { to: -1n }],
     ['context', { context: 'ctx' }],
     ['entries', { entries: undefined }],
     ['entries[0]', { entries: [null] }],
@@ -174,7 +177,7 @@ describe('messages made by hand', () => {
     ['responses[0].term', { responses: [{ ...newMessage(4, 1n), term: '7' }] }],
   ];
   for (const [field, change] of wrong) {
-    it(`with a wrong ${field} (${Object.keys(change)[0]}) are refused, by Node, RawNode and the network in memory`, async () => {
+    it(`with a wrong ${field} (${Object.values(change).map(String).join()}) are refused, by Node, RawNode and the network in memory`, async () => {
       const m: Message = { ...newMessage(MessageType.MsgApp, 1n), from: 2n, term: 1, ...change };
       const harness = NodeHarness.of({}, [1n, 2n]);
       const before = harness.rawNode.basicStatus();
@@ -183,9 +186,22 @@ describe('messages made by hand', () => {
       expect(harness.rawNode.basicStatus()).to.deep.equal(before);
       const receiver = { process() {}, isIdRemoved: () => false, reportUnreachable() {}, reportSnapshot() {} };
       const transport = new MemoryNetwork().connect(1n, receiver);
-      expect(refusalOf(() => transport.send([m])).reason).to.equal(`message.${field}`);
+      const good = newMessage(MessageType.MsgApp, 1n);
+      expect(refusalOf(() => transport.send([good, m])).reason).to.equal(`messages[1].${field}`);
     });
   }
+
+  it('an entry of a membership change is named as what it is', () => {
+    const rawNode = new RawNode(newTestConfig(1n, newTestMemoryStorage(withPeers(1n))));
+    const entry = { type: 1, term: 1, index: 1, data: undefined };
+    for (const [reason, value] of [
+      ['entry', null],
+      ['entry.term', { ...entry, term: '1' }],
+      ['entry.data', { ...entry, data: 'x' }],
+    ] as [string, never][]) {
+      expect(refusalOf(() => rawNode.applyConfChangeEntry(value)).reason).to.equal(reason);
+    }
+  });
 
   it('that are none are refused', () => {
     const rawNode = new RawNode(newTestConfig(1n, newTestMemoryStorage(withPeers(1n))));

@@ -137,6 +137,25 @@ describe('what the program around a node forgets is told at warn', () => {
       /the membership change at index 2 is applied, without a call of applyConfChangeEntry/,
     );
   });
+
+  it('nothing, of a change that the application rejects as that warning advises, in either form', () => {
+    for (const rejected of [addNode(0n), changeV2('v0')]) {
+      const logger = new RecordingLogger();
+      const storage = new MemoryStorage();
+      const wanted = 'changes' in rejected ? changeV2('v2 r1') : addNode(2n);
+      storage.append([
+        { ...marshalConfChange(addNode(1n)), term: 1, index: 1 },
+        { ...marshalConfChange(wanted), term: 1, index: 2 },
+      ]);
+      storage.setHardState({ term: 1, vote: 1n, commit: 2 });
+      const rawNode = new RawNode(newTestConfig(1n, storage, { logger }));
+      rawNode.ready();
+      for (const cc of [addNode(1n), rejected]) rawNode.applyConfChange(cc);
+      rawNode.advance();
+      expect(rawNode.raft.trk.config.confState()).to.deep.include({ voters: [1n], votersOutgoing: [] });
+      expect(warnings(logger)).to.deep.equal([]);
+    }
+  });
 });
 
 describe('what a member would do in silence', () => {
