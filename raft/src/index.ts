@@ -1,5 +1,5 @@
 /**
- * Raft, as etcd has it, without I/O.
+ * Raft as in etcd, without I/O.
  *
  * ```
  *             message in                                              Ready out
@@ -10,13 +10,14 @@
  *                            storage                  transport            state machine
  * ```
  *
- * To read it in order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous; `ready.ts` says what a
- * program owes them. Behind `Node`, inputs wait in `input-queue.ts`, proposals without a leader in `waiting-room.ts`,
- * and `ready-pacing.ts` says when a Ready is built. `raft.ts` is one member's state, the term gate and the roles;
- * `election.ts`, `replication.ts`, `membership.ts` and `read-only.ts` are what it does; `step-follower.ts`,
- * `step-candidate.ts` and `step-leader.ts` hold one function for each message of each role, `step-shared.ts` those that
- * followers and candidates share. Below lie the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the
- * followers' progress (`tracker/`), majorities (`quorum/`) and changes of membership (`confchange/`).
+ * Reading order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous, `start-node.ts` opens the
+ * first one, and `ready.ts` lists the duties of whoever drives a member. Inside `Node`, inputs queue in
+ * `input-queue.ts`, proposals without a leader wait in `waiting-room.ts`, and `ready-pacing.ts` decides when a Ready is
+ * built. `raft.ts` holds one member's state and its roles, and `term-gate.ts` looks at the term of each message;
+ * `election.ts`, `replication.ts`, `membership.ts` and `read-only.ts` are what a member does; `step-follower.ts`,
+ * `step-candidate.ts` and `step-leader.ts` have one function for each message of a role, `step-shared.ts` those that
+ * followers and candidates share. Below them are the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`),
+ * the progress of followers (`tracker/`), majorities (`quorum/`) and membership changes (`confchange/`).
  * `validate-incoming.ts` keeps out what no correct member sends.
  */
 export {
@@ -96,19 +97,14 @@ export { LimitedLogger } from './limited-logger.js';
 export { type Logger, silentLogger } from './logger.js';
 export { MemoryStorage } from './memory-storage.js';
 
-export {
-  joinNode,
-  Node,
-  restartNode,
-  startNode,
-  type WaitOptions,
-} from './node.js';
+export { Node, type WaitOptions } from './node.js';
 
 export type { SoftState, StateType } from './raft.js';
 export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
 export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
 export type { SnapshotStatus } from './snapshot-status.js';
+export { joinNode, restartNode, startNode } from './start-node.js';
 export { type BasicStatus, describeStatus, type Status, type StatusJson } from './status.js';
 export {
   ERR_COMPACTED,

@@ -14,7 +14,7 @@ export { appliedTo, applyConfChange, restore } from './membership.js';
 export { type StepOutcome } from './outcome.js';
 export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
-export { MAX_TERM_RISE, Raft } from './raft.js';
+export { Raft } from './raft.js';
 export { RaftLog } from './raft-log.js';
 export { MAX_BACKLOG } from './raw-node.js';
 export { MAX_WAITING_READ_BYTES, MAX_WAITING_READS, ReadOnly } from './read-only.js';
@@ -29,6 +29,7 @@ export {
 } from './replication.js';
 export { entriesSize, limitSize, payloadsSize } from './sizes.js';
 export { handleAppendEntries, handleHeartbeat } from './step-shared.js';
+export { MAX_TERM_RISE } from './term-gate.js';
 export { Inflights } from './tracker/inflights.js';
 export { describeProgressMap, Progress, type ProgressState } from './tracker/progress.js';
 export { ProgressTracker, TrackerConfig } from './tracker/tracker.js';

@@ -9,7 +9,7 @@ import {
   newMessage,
 } from '@raft-ts/proto';
 import { type Config, resolveConfig } from './config.js';
-import { answerVote, hup, rejectVote, withholdsVote } from './election.js';
+import { answerVote, hup } from './election.js';
 import { RaftPanic } from './errors.js';
 import type { Logger } from './logger.js';
 import { appliedTo, restoreConfState } from './membership.js';
@@ -24,6 +24,7 @@ import { entriesSize, payloadsSize } from './sizes.js';
 import { stepCandidate } from './step-candidate.js';
 import { stepFollower } from './step-follower.js';
 import { stepLeader } from './step-leader.js';
+import { passesTermGate } from './term-gate.js';
 import { ProgressTracker } from './tracker/tracker.js';
 import { Warnings } from './warnings.js';
 
@@ -36,12 +37,6 @@ export interface SoftState {
   readonly lead: NodeId;
   readonly raftState: StateType;
 }
-
-/**
- * By how much messages may raise the term between two ticks. Elections raise it by one each; at this pace the range of
- * terms lasts for more than a year of ticks of 100 ms.
- */
-export const MAX_TERM_RISE: number = 2 ** 24;
 
 const emptyEntry: readonly Entry[] = [{ type: undefined, term: 0, index: 0, data: undefined }];
 
@@ -82,11 +77,13 @@ export class Raft {
   readStates: ReadState[] = [];
   /** Ticks since the last sign of a leader; on a leader, since the last quorum check. */
   electionElapsed = 0;
-  /** The term at the last tick: messages raise it from there by `MAX_TERM_RISE` at most. */
-  private termAtTick = 0;
-  /** Others spoke of a term that is further away than that: this member asks for it at the next tick. */
-  private isFarBehind = false;
-  /** Messages that were dropped because their term was beyond that. */
+  /** The term at the last tick: until the next one messages raise it by at most `MAX_TERM_RISE`. */
+  termAtTick = 0;
+  /**
+   * A message was of a term beyond that bound: at the next tick this member campaigns, to learn a term closer to it.
+   */
+  isFarBehind = false;
+  /** Number of messages dropped because their term was beyond that bound. */
   termJumps = 0;
   /** Drawn anew by every reset, so that members seldom campaign at the same time. */
   randomizedElectionTimeout = 0;
@@ -200,14 +197,9 @@ export class Raft {
 
   // Messages in
 
-  /** Takes in a message: the term gate first (section 5.1 of the paper), then the rule of the role for it. */
+  /** Handles a message: the term gate first (`term-gate.ts`), then the rule that the role has for it. */
   step(m: Message): StepOutcome {
-    if (m.term > this.term) {
-      if (!this.enterHigherTerm(m)) return DONE;
-    } else if (m.term < this.term && m.term !== 0) {
-      this.answerLowerTerm(m);
-      return DONE;
-    }
+    if (!passesTermGate(this, m)) return DONE;
     switch (m.type) {
       case MessageType.MsgHup:
         hup(this, this.preVote ? 'CampaignPreElection' : 'CampaignElection');
@@ -237,71 +229,6 @@ export class Raft {
       case 'StateCandidate':
       case 'StatePreCandidate':
         return stepCandidate(this, m);
-    }
-  }
-
-  /** A message of a later term. Returns whether it goes on to its rule. */
-  private enterHigherTerm(m: Message): boolean {
-    const { type } = m;
-    if (withholdsVote(this, m)) return false;
-    // A pre-vote and its consent speak of a term that nobody has entered yet.
-    if (type === MessageType.MsgPreVote || (type === MessageType.MsgPreVoteResp && !m.reject)) return true;
-    if (m.term > this.termAtTick + MAX_TERM_RISE) {
-      this.refuseTermJump(m);
-      return false;
-    }
-    this.logger.info(
-      `${this.id.toString(16)} [term: ${this.term}] received a ${messageName(type)} message with higher term from ${m.from.toString(16)} [term: ${m.term}]`,
-    );
-    const fromLeader = type === MessageType.MsgApp || type === MessageType.MsgHeartbeat || type === MessageType.MsgSnap;
-    this.becomeFollower(m.term, fromLeader ? m.from : NONE);
-    return true;
-  }
-
-  /**
-   * A message of a term that no election of late can have led to. Followed at once, it would use up all terms there
-   * are, and there would be no leader any more. A member that has been away long gets there step by step.
-   */
-  private refuseTermJump(m: Message): void {
-    const bound = this.termAtTick + MAX_TERM_RISE;
-    const { term } = this;
-    this.termJumps++;
-    this.warnings.warn(
-      'term jump',
-      () =>
-        `${this.id.toString(16)} [term: ${term}] dropped a ${messageName(m.type)} message from ${m.from.toString(16)} whose term ${m.term} is more than ${MAX_TERM_RISE} above that of the last tick, and goes to term ${bound}. If it is no member's, find out who reaches this member's port; a member that was away catches up by itself`,
-    );
-    if (term < bound) this.becomeFollower(bound, NONE);
-    this.isFarBehind = true;
-  }
-
-  /** A message of an earlier term: it changes nothing, but its sender may have to learn of this term. */
-  private answerLowerTerm(m: Message): void {
-    const { type } = m;
-    if ((this.checkQuorum || this.preVote) && (type === MessageType.MsgHeartbeat || type === MessageType.MsgApp)) {
-      // A leader of an earlier term never hears of this one by vote requests, which are withheld: without this answer
-      // a member that campaigned while it was cut off could not come back.
-      this.send(newMessage(MessageType.MsgAppResp, m.from));
-    } else if (
-      type === MessageType.MsgPreVote ||
-      (type === MessageType.MsgVote && m.term < this.term - MAX_TERM_RISE)
-    ) {
-      // The sender's log may be the newer one: it must learn the term to be able to win. One that is far behind learns
-      // the term of this member's own campaigns only step by step.
-      rejectVote(this, m);
-    } else if (type === MessageType.MsgStorageAppendResp) {
-      if (m.index !== 0) {
-        // The entries may have been replaced since. A later write of this term acknowledges them again.
-        this.logger.info(
-          `${this.id.toString(16)} [term: ${this.term}] ignored entry appends from a ${messageName(type)} message with lower term [term: ${m.term}]`,
-        );
-      }
-      // A snapshot holds committed state: it is stored whatever the term.
-      if (m.snapshot !== undefined) this.appliedSnap(m.snapshot.metadata.index);
-    } else {
-      this.logger.info(
-        `${this.id.toString(16)} [term: ${this.term}] ignored a ${messageName(type)} message with lower term from ${m.from.toString(16)} [term: ${m.term}]`,
-      );
     }
   }
 
