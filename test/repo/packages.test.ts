@@ -1,12 +1,15 @@
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import process from 'node:process';
-import { createContext, runInContext } from 'node:vm';
 
 import { expect } from 'chai';
 import { build } from 'esbuild';
 
-import { readManifest, root, run, scratchFolder } from './repository.js';
+import { compile, describeSetting, wholeSettings } from '../consumers/compile.js';
+import { npm, pack, putBesideInstalled, putPrograms } from '../consumers/packed.js';
+import { commitInPage } from '../consumers/page.js';
+import { uses } from '../consumers/whole.js';
+import { type Finished, readManifest, root, run, scratchFolder } from './repository.js';
 
 /** What each published package may install with it. */
 const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
@@ -18,8 +21,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', '@raft-ts/raftwal', 'winston'],
 };
 
-/** The program that the tests below run elsewhere: see memory-cluster.ts. */
-const program = join(root, 'test/dist/repo/memory-cluster.js');
+const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 /** The folders of the packages that `name` needs when it runs, itself included. */
 function closure(folder: string, found = new Set<string>()): ReadonlySet<string> {
@@ -29,13 +31,6 @@ function closure(folder: string, found = new Set<string>()): ReadonlySet<string>
     closure(join(root, 'node_modules', name), found);
   }
   return found;
-}
-
-async function npm(args: readonly string[], cwd: string): Promise<string> {
-  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error'];
-  const { code, stdout, stderr } = await run('npm', [...args, ...quiet], { cwd, timeoutMs: 60_000 });
-  expect(code, `npm ${args.join(' ')}\n${stdout}${stderr}`).to.equal(0);
-  return stdout;
 }
 
 /** Every package in a folder's node_modules. */
@@ -75,19 +70,16 @@ describe('@raft-ts/raft, packed and installed alone', function () {
 
   before(async () => {
     ({ path: folder, remove } = await scratchFolder());
-    const tarballs = join(folder, 'tarballs');
-    await mkdir(tarballs);
     // What users get from a registry is packed from here too, so that nothing is asked of a network.
     const packages = [...closure(join(root, 'raft'))];
-    await npm(['pack', ...packages, '--pack-destination', tarballs], folder);
-    const files = await readdir(tarballs);
+    const files = await pack(packages, join(folder, 'tarballs'));
     expect(files).to.have.length(packages.length);
 
     const app = join(folder, 'app');
     await mkdir(app);
     await writeFile(join(app, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
-    await npm(['install', '--offline', ...files.map((file) => join('../tarballs', file))], app);
-    await cp(program, join(app, basename(program)));
+    await npm(['install', '--offline', '--ignore-scripts', ...files], app);
+    await putPrograms(app);
     folder = app;
   });
 
@@ -110,31 +102,17 @@ describe('@raft-ts/raft, packed and installed alone', function () {
     expect(JSON.parse(stdout)).to.deep.equal([['hello'], ['hello'], ['hello']]);
   });
 
-  it('has types that compile for a consumer who checks them and has the DOM, without @types/node', async () => {
-    const uses = [
-      `export { MemoryStorage, startNode, type Node } from '@raft-ts/raft';`,
-      `import type { Transport } from '@raft-ts/raft/transport';`,
-      `import { MemoryNetwork } from '@raft-ts/raft/memory-transport';`,
-      `export const send: Transport['send'] = (messages) => new MemoryNetwork().connect(1n, {} as never).send(messages);`,
-    ];
-    await writeFile(join(folder, 'uses.ts'), uses.join('\n'));
-    const compilerOptions = { noEmit: true, strict: true, skipLibCheck: false, module: 'nodenext', types: [] };
-    for (const lib of [
-      ['es2022', 'dom'],
-      ['esnext', 'dom'],
-    ]) {
-      const config = { compilerOptions: { ...compilerOptions, target: 'es2022', lib }, files: ['uses.ts'] };
-      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
-      const tsc = join(root, 'node_modules/typescript/bin/tsc');
-      const { code, stdout } = await run(process.execPath, [tsc, '-p', '.'], { cwd: folder, timeoutMs: 60_000 });
-      expect(code, `lib ${lib.join(', ')}\n${stdout}`).to.equal(0);
+  it('has types that compile for a consumer who checks them, with the DOM in the place of @types/node', async () => {
+    const setting = { files: ['types-core.ts'], dom: true, node: false } as const;
+    for (const resolution of ['node16', 'nodenext', 'bundler'] as const) {
+      expect(await compile(folder, tsc, { ...setting, resolution })).to.equal('');
     }
   });
 
   it('runs the same program in a browser, bundled without polyfills', async () => {
     const bundle = join(folder, 'bundle.js');
     const { metafile, warnings } = await build({
-      entryPoints: [join(folder, basename(program))],
+      entryPoints: [join(folder, 'memory-cluster.js')],
       outfile: bundle,
       bundle: true,
       platform: 'browser',
@@ -146,22 +124,62 @@ describe('@raft-ts/raft, packed and installed alone', function () {
     expect(warnings).to.deep.equal([]);
     const left = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path }) => path));
     expect(left).to.deep.equal([]);
+    expect(await commitInPage(bundle)).to.deep.equal([['hello'], ['hello'], ['hello']]);
+  });
+});
 
-    // Of what surrounds a module in Node, only what browsers have as well.
-    const page = createContext({
-      AbortController,
-      AbortSignal,
-      clearInterval,
-      crypto: globalThis.crypto,
-      DOMException,
-      MessageChannel,
-      queueMicrotask,
-      setInterval,
-      TextDecoder,
-      TextEncoder,
+describe('the packages, packed and put where others are installed', function () {
+  this.timeout(120_000);
+
+  let folder: string;
+  let remove: () => Promise<void>;
+
+  before(async () => {
+    ({ path: folder, remove } = await scratchFolder());
+    await putBesideInstalled(folder);
+    await putPrograms(folder);
+    await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'app', private: true, type: 'module' }));
+  });
+
+  after(() => remove());
+
+  const main = (program: string): Promise<Finished> =>
+    run(process.execPath, [program], { cwd: folder, timeoutMs: 30_000 });
+  const everyUse = Object.keys(uses)
+    .map((name) => `ok: ${name}\n`)
+    .join('');
+
+  it('commit, keep a log and exchange messages', async () => {
+    expect(await main('main.js')).to.deep.equal({ code: 0, stdout: everyUse, stderr: '' });
+  });
+
+  it('have types that compile for a consumer who checks them, with @types/node, with and without the DOM', async () => {
+    for (const setting of wholeSettings) {
+      expect(await compile(folder, tsc, setting), describeSetting(setting)).to.equal('');
+    }
+  });
+
+  it('do the same when esbuild has bundled them, to a module and to CommonJS', async () => {
+    expect(await main('bundle-esbuild.mjs')).to.include({ code: 0, stdout: '' });
+    expect(await main('out/esbuild.mjs')).to.deep.equal({ code: 0, stdout: everyUse, stderr: '' });
+    expect(await main('out/esbuild.cjs')).to.deep.equal({ code: 0, stdout: everyUse, stderr: '' });
+  });
+
+  it('name the native module that cannot be loaded when a bundle holds it, and do not advise to go without locks', async () => {
+    await build({
+      absWorkingDir: folder,
+      entryPoints: ['main.js'],
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      external: ['@node-rs/crc32'],
+      outfile: 'out/whole.cjs',
+      logLevel: 'silent',
     });
-    runInContext(await readFile(bundle, 'utf8'), page, { filename: bundle });
-    const applied: unknown = await runInContext('cluster.commitHello()', page);
-    expect(JSON.parse(JSON.stringify(applied))).to.deep.equal([['hello'], ['hello'], ['hello']]);
+    const { code, stderr } = await main('out/whole.cjs');
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('no file locks: cannot load the native module fs-native-extensions: ');
+    expect(stderr).to.contain('a bundle must leave it out');
+    expect(stderr).not.to.match(/unsafeNoLock/);
   });
 });

@@ -41,11 +41,11 @@ export interface Finished {
 export function run(
   program: string,
   args: readonly string[],
-  { cwd, timeoutMs }: { cwd: string; timeoutMs: number },
+  { cwd, timeoutMs, env = {} }: { cwd: string; timeoutMs: number; env?: NodeJS.ProcessEnv },
 ): Promise<Finished> {
   return new Promise((resolve) => {
-    const env = { ...process.env, NO_COLOR: '1' };
-    const options = { cwd, env, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 28 } as const;
+    const environment = { ...process.env, NO_COLOR: '1', ...env };
+    const options = { cwd, env: environment, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 2 ** 28 } as const;
     execFile(program, args, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : error.code, stdout, stderr });
     });

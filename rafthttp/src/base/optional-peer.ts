@@ -1,8 +1,9 @@
-import { createRequire } from 'node:module';
+import process from 'node:process';
 import { RaftError } from '@raft-ts/proto';
 import { ERR_OPTIONAL_PEER } from './errors.js';
 
-const require = createRequire(import.meta.url);
+/** Where this file is. In a bundle in CommonJS `import.meta` is empty. */
+const here = (import.meta as Partial<ImportMeta>).url ?? __filename;
 
 /**
  * A package that only some need and that they install themselves.
@@ -11,7 +12,8 @@ const require = createRequire(import.meta.url);
  */
 export function loadOptionalPeer(name: 'prom-client' | 'selfsigned', what: string): unknown {
   try {
-    return require(name);
+    // An import of node:module would let webpack replace the call by one that finds nothing.
+    return process.getBuiltinModule('node:module').createRequire(here)(name);
   } catch (cause) {
     throw new RaftError(ERR_OPTIONAL_PEER, `${what} needs the package ${name}: npm install ${name}`, {
       reason: name,

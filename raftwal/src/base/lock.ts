@@ -1,31 +1,46 @@
-import { createRequire } from 'node:module';
-import { ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED, hasCode, WalError } from './errors.js';
+import process from 'node:process';
+import { describeError } from '@raft-ts/proto/internal';
+import { codeOf, ERR_WAL_IO, ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED, hasCode, WalError } from './errors.js';
 import type { Fs, FsFile } from './fs.js';
 import { NodeFs, type TryLock } from './node-fs.js';
 
-/** What is used of `fs-native-extensions`: OFD locks on Linux as etcd takes them, `flock` on macOS, `LockFileEx` on Windows. */
-interface NativeLocks {
-  readonly tryLock: (fd: number) => boolean;
-}
+/** What a file system says that has no locks. */
+const UNSUPPORTED = 'ENOTSUP';
 
-let loaded: { readonly tryLock: TryLock | undefined } | undefined;
+let loading: Promise<TryLock> | undefined;
 
-/** The kernel's locks; undefined where the native module has no binary for this system. */
-function nativeTryLock(): TryLock | undefined {
-  if (loaded === undefined) {
-    try {
-      const native = createRequire(import.meta.url)('fs-native-extensions') as NativeLocks;
-      loaded = { tryLock: (fd) => native.tryLock(fd) };
-    } catch {
-      loaded = { tryLock: undefined };
-    }
+/**
+ * Loads the kernel's locks, once in a process.
+ *
+ * An import that the log waits for, and not one at the head of this file: a system without the native module can then still read
+ * logs. Nor a `require`, whose starting point a bundle in CommonJS does not have.
+ */
+async function loadTryLock(): Promise<TryLock> {
+  // The native module calls functions of libuv. Where these are missing the process would end at the first lock, without a word.
+  const runtime = ['bun', 'deno'].find((name) => process.versions[name] !== undefined);
+  if (runtime !== undefined) throw unsupported(`it needs functions of libuv that ${runtime} does not have`);
+  try {
+    const { tryLock } = await import('fs-native-extensions');
+    return tryLock;
+  } catch (cause) {
+    throw unsupported(describeError(cause).split('\n', 1)[0] as string, cause);
   }
-  return loaded.tryLock;
 }
 
-/** This machine's file system, with the kernel's locks where they are to be had. */
+function unsupported(why: string, cause?: unknown): Error {
+  const text = `cannot load the native module fs-native-extensions: ${why}`;
+  return Object.assign(new Error(text, { cause }), { code: UNSUPPORTED });
+}
+
+async function kernelLock(fd: number): Promise<boolean> {
+  loading ??= loadTryLock();
+  const tryLock = await loading;
+  return tryLock(fd);
+}
+
+/** This machine's file system, with the kernel's locks if the native module can be loaded. */
 export function defaultFs(): Fs {
-  return new NodeFs({ tryLock: nativeTryLock() });
+  return new NodeFs({ tryLock: kernelLock });
 }
 
 /**
@@ -38,9 +53,14 @@ export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean
   try {
     free = await file.lock();
   } catch (cause) {
-    if (!hasCode(cause, 'ENOTSUP')) throw cause;
-    const advice = 'install fs-native-extensions for this system, or pass unsafeNoLock';
-    throw new WalError(ERR_WAL_LOCK_UNAVAILABLE, `no file locks here: ${advice}`, { file: name, cause });
+    if (!hasCode(cause, UNSUPPORTED)) throw cause;
+    // Nothing here advises to go without a lock: two members in one folder destroy the log.
+    const advice = 'make it loadable for this system (a bundle must leave it out), or give NodeFs a tryLock';
+    const why = codeOf(cause) === ERR_WAL_IO ? (cause as WalError).cause : cause;
+    throw new WalError(ERR_WAL_LOCK_UNAVAILABLE, `no file locks: ${describeError(why)}; ${advice}`, {
+      file: name,
+      cause,
+    });
   }
   if (!free) throw new WalError(ERR_WAL_LOCKED, 'the log is open for writing elsewhere', { file: name });
 }

@@ -7,7 +7,7 @@ import { type Fs, type FsFile, type OpenOptions, withCleanup } from './fs.js';
  * Takes the kernel's exclusive lock on an open file without waiting; false if it is held through another handle. The lock belongs
  * to the handle: closing it, or the death of the process, frees it.
  */
-export type TryLock = (fd: number) => boolean;
+export type TryLock = (fd: number) => boolean | Promise<boolean>;
 
 /**
  * The file system of this machine, by the asynchronous calls of `node:fs`.
@@ -120,7 +120,7 @@ class NodeFile implements FsFile {
 
   async lock(): Promise<boolean> {
     if (this.#tryLock === undefined) {
-      throw Object.assign(new Error(`ENOTSUP: no file locks on this system, lock '${this.#path}'`), {
+      throw Object.assign(new Error(`ENOTSUP: this NodeFs was given no tryLock, lock '${this.#path}'`), {
         code: 'ENOTSUP',
         syscall: 'lock',
         path: this.#path,
