@@ -1,4 +1,4 @@
-import { RaftError } from '@raft-ts/proto';
+import { describeError, isCoded } from '@raft-ts/proto/internal';
 import { whyAborted } from './abort-listeners.js';
 
 /** The node that inputs go to. */
@@ -45,14 +45,14 @@ export class InputQueue {
   /** Runs an input, and then what arrived meanwhile. */
   execute<T>(input: () => T): T {
     let result: T | undefined;
-    let refusal: RaftError | undefined;
+    let refusal: Error | undefined;
     this.running = true;
     try {
       this.host.before();
       try {
         result = input();
       } catch (error) {
-        if (!(error instanceof RaftError)) throw error;
+        if (!isCoded(error)) throw error;
         refusal = error;
       }
       this.host.after();
@@ -61,7 +61,7 @@ export class InputQueue {
         this.host.after();
       }
     } catch (error) {
-      this.host.failed(error instanceof Error ? error : new Error(String(error)));
+      this.host.failed(asError(error));
       // What waited is answered: each finds that the node has ended.
       for (const queued of this.waiting.splice(0)) queued();
       throw error;
@@ -113,7 +113,13 @@ export class InputQueue {
       resolve(input());
     } catch (error) {
       reject(error);
-      if (!(error instanceof RaftError)) throw error;
+      if (!isCoded(error)) throw error;
     }
   }
+}
+
+/** An error of another realm is one too, and its caller may know it by identity. */
+function asError(thrown: unknown): Error {
+  const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
+  return isError ? (thrown as Error) : new Error(describeError(thrown));
 }

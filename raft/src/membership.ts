@@ -10,6 +10,7 @@ import {
   RaftError,
   type Snapshot,
 } from '@raft-ts/proto';
+import { isCoded } from '@raft-ts/proto/internal';
 import { type ChangeResult, Changer } from './confchange/changer.js';
 import { type AnyConfChange, asV2, decodeConfChangeEntry } from './confchange/conf-change.js';
 import { checkConfStatesEquivalent } from './confchange/conf-state.js';
@@ -63,7 +64,7 @@ export function applyConfChangeEntry(r: Reach & Pick<Raft, 'warnings'>, entry: E
   try {
     next = tryConfChange(r, decodeConfChangeEntry(entry));
   } catch (error) {
-    if (!(error instanceof RaftError)) throw error;
+    if (!isCoded(error)) throw error;
     if (isOwnLimit(error)) throw beyondLimit(entry, error);
     r.warnings.warn(
       'skipped change',

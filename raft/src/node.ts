@@ -6,6 +6,8 @@ import {
   checkId,
   checkOptionalBytes,
   confChangeFault,
+  hasCode,
+  isCoded,
   messageFault,
   refuseFault,
 } from '@raft-ts/proto/internal';
@@ -46,7 +48,7 @@ const PROPOSALS_PER_TURN = 256;
 
 /** What the loop of Readys ends with: nothing if the node was stopped. */
 function failureOf(reason: Error): Error | undefined {
-  return reason instanceof RaftError && reason.code === ERR_STOPPED ? undefined : reason;
+  return hasCode(reason, ERR_STOPPED) ? undefined : reason;
 }
 
 async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
@@ -233,7 +235,7 @@ export class Node {
       try {
         this.rawNode.stepChecked(m);
       } catch (error) {
-        if (!(error instanceof RaftError) || error.code === ERR_MESSAGE_INVALID) throw error;
+        if (!isCoded(error) || error.code === ERR_MESSAGE_INVALID) throw error;
       }
     };
     // Once, and before a proposal waits.
@@ -255,7 +257,7 @@ export class Node {
       return this.change(() => this.rawNode.applyConfChangeEntry(entry));
     } catch (error) {
       // Whoever goes on without the change may count by another majority than the other members.
-      if (error instanceof RaftError && error.code === ERR_CONF_CHANGE_LIMIT) this.end(error);
+      if (isCoded(error) && error.code === ERR_CONF_CHANGE_LIMIT) this.end(error);
       throw error;
     }
   }

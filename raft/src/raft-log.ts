@@ -1,5 +1,5 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
-import { storageErrorText } from '@raft-ts/proto/internal';
+import { describeError, storageErrorText } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId, LogSlice } from './log-slice.js';
 import type { Logger } from './logger.js';
@@ -390,7 +390,7 @@ function missing(error: unknown): Missing {
 }
 
 function storagePanic(error: unknown): RaftPanic {
-  return new RaftPanic('storage-failed', error instanceof Error ? error.message : String(error), error);
+  return new RaftPanic('storage-failed', describeError(error), error);
 }
 
 function storedFirstIndex(storage: Storage): number {

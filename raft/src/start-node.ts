@@ -1,4 +1,5 @@
 import { RaftError } from '@raft-ts/proto';
+import { isCoded } from '@raft-ts/proto/internal';
 import { checkPeers, type Peer } from './bootstrap.js';
 import { type Config, checkLogger } from './config.js';
 import { consoleLogger } from './console-logger.js';
@@ -19,7 +20,7 @@ export function startNode(config: Config, peers: readonly Peer[]): Node {
   try {
     rawNode.bootstrap(peers);
   } catch (error) {
-    if (!(error instanceof RaftError)) throw error;
+    if (!isCoded(error)) throw error;
     rawNode.raft.logger.warn(`error occurred during starting a new node: ${error.message}`);
   }
   return new Node(rawNode, limited);

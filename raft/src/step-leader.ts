@@ -1,13 +1,5 @@
-import {
-  type ConfChangeV2,
-  type Entry,
-  EntryType,
-  type Message,
-  MessageType,
-  NONE,
-  newMessage,
-  RaftError,
-} from '@raft-ts/proto';
+import { type ConfChangeV2, type Entry, EntryType, type Message, MessageType, NONE, newMessage } from '@raft-ts/proto';
+import { isCoded } from '@raft-ts/proto/internal';
 import { asV2, decodeConfChangeEntry, isConfChangeEntry } from './confchange/conf-change.js';
 import { guardConfChange } from './confchange/guard.js';
 import { describeConfChange } from './describe.js';
@@ -137,7 +129,7 @@ function admitConfChange(r: LeaderReach, entry: Entry, index: number): string | 
   try {
     cc = asV2(decodeConfChangeEntry(entry));
   } catch (error) {
-    if (!r.guardConfChanges || !(error instanceof RaftError)) throw error;
+    if (!r.guardConfChanges || !isCoded(error)) throw error;
     r.logger.info(`${r.id.toString(16)} ignoring conf change at config ${config}: ${error.message}`);
     return `it cannot be decoded: ${error.message}`;
   }

@@ -1,5 +1,5 @@
 import { type ConfState, type Entry, type HardState, RaftError, type Snapshot } from '@raft-ts/proto';
-import type { StorageErrorCode } from '@raft-ts/proto/internal';
+import { hasCode, type StorageErrorCode } from '@raft-ts/proto/internal';
 
 /** What a member reads at its start. */
 export interface InitialState {
@@ -64,5 +64,5 @@ export function notCovered(index: number, newest: number): RaftError {
 
 /** Is this the storage error with that code? */
 export function isStorageError(error: unknown, code: StorageErrorCode): boolean {
-  return error instanceof RaftError && error.code === code;
+  return hasCode(error, code);
 }

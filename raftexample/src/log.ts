@@ -5,13 +5,13 @@ import {
   type Entry,
   isConfChangeEntry,
   type NodeId,
-  RaftError,
   type Logger as RaftLogger,
   type Snapshot,
 } from '@raft-ts/raft';
 import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
 import winston from 'winston';
 import { type Address, formatAddress } from './peers.js';
+import { asCoded } from './raft-code.js';
 import type { MemberStorage } from './storage.js';
 import { LINE_LENGTH } from './usage.js';
 
@@ -105,7 +105,7 @@ function confChangeText(entry: Entry): string {
     const text = quoteText(confChangesToString(changes.slice(0, SHOWN_CHANGES)));
     return more <= 0 ? text : `${text} and ${more} more changes`;
   } catch (error) {
-    if (error instanceof RaftError) return quoteBytes(entry.data, SHOWN_LENGTH);
+    if (asCoded(error) !== undefined) return quoteBytes(entry.data, SHOWN_LENGTH);
     throw error;
   }
 }

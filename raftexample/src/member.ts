@@ -6,12 +6,11 @@ import {
   isEmptySnap,
   type Node,
   type NodeId,
-  RaftError,
   restartNode,
   startNode,
 } from '@raft-ts/raft';
 import type { Transport } from '@raft-ts/raft/transport';
-import { HttpTransport, type Removal } from '@raft-ts/rafthttp';
+import { ERR_LISTEN, HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
 import { raftConfig } from './config.js';
 import { ExitCode } from './exit-codes.js';
@@ -30,6 +29,7 @@ import {
 } from './log.js';
 import { Membership } from './membership.js';
 import { type Address, formatAddress } from './peers.js';
+import { asCoded } from './raft-code.js';
 import { type MemberStorage, openStorage } from './storage.js';
 import { CommandError, UsageError } from './usage.js';
 
@@ -203,17 +203,18 @@ export async function handleReadys(
 
 /** A change of the membership that is beyond this implementation stands in the log: no restart helps. */
 function cannotGoOn(error: unknown): unknown {
-  const beyondLimit = error instanceof RaftError && error.code === ERR_CONF_CHANGE_LIMIT;
-  return beyondLimit ? new CommandError(error.message, ExitCode.BadLog) : error;
+  const coded = asCoded(error);
+  return coded?.code === ERR_CONF_CHANGE_LIMIT ? new CommandError(coded.message, ExitCode.BadLog) : error;
 }
 
 async function serve(transport: HttpTransport, listen: Address): Promise<void> {
   try {
     await transport.serve(listen);
   } catch (error) {
-    if (!(error instanceof RaftError) || error.code !== 'ERR_RAFT_LISTEN') throw error;
+    const coded = asCoded(error);
+    if (coded?.code !== ERR_LISTEN) throw error;
     throw new UsageError(
-      error.reason === 'EADDRINUSE' ? `cannot listen at ${formatAddress(listen)}: the port is in use` : error.message,
+      coded.reason === 'EADDRINUSE' ? `cannot listen at ${formatAddress(listen)}: the port is in use` : coded.message,
     );
   }
 }

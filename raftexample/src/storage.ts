@@ -4,6 +4,7 @@ import { DurableStorage } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
 import { ExitCode } from './exit-codes.js';
 import { keptFounders } from './founders.js';
+import { asCoded } from './raft-code.js';
 import { CommandError, UsageError } from './usage.js';
 
 /**
@@ -149,7 +150,7 @@ class StorageOnDisk implements MemberStorage {
 }
 
 function cannotOpen(dir: string, error: unknown): unknown {
-  const { code, message } = error as { readonly code?: unknown; readonly message?: string };
+  const { code, message } = asCoded(error) ?? {};
   switch (code) {
     case 'ERR_RAFT_WAL_LOCKED':
       return new UsageError(`the log in ${dir} is in use by another process`);
@@ -164,12 +165,9 @@ function cannotOpen(dir: string, error: unknown): unknown {
 
 /** A mistake in this program is no failure of the log: what carries no code of ours stays as it is. */
 function badLog(dir: string, error: unknown): unknown {
-  const { code, message, cause } = error as {
-    readonly code?: unknown;
-    readonly message?: string;
-    readonly cause?: unknown;
-  };
-  if (typeof code !== 'string' || !code.startsWith('ERR_RAFT_')) return error;
+  const coded = asCoded(error);
+  if (coded === undefined) return error;
+  const { code, message, cause } = coded;
   // What the operating system refused is no damage, and the message says what to do.
   const refused = [code, (cause as { readonly code?: unknown } | undefined)?.code].includes('ERR_RAFT_WAL_IO');
   const advice = refused ? '' : `; see: npx --no raft-wal verify ${dir}`;

@@ -2,7 +2,7 @@
 
 export { BusyPoll } from './base/busy-poll.js';
 export { withDeadline } from './base/deadline.js';
-export { describeErrorInLine, hasCode, isInvalidMessage } from './base/errors.js';
+export { describeErrorInLine, isInvalidMessage } from './base/errors.js';
 export { formatFounders, formatId, Header, isIncarnation, parseFounders, parseId } from './base/headers.js';
 export * from './base/limits.js';
 export { LogBudget } from './base/log-budget.js';

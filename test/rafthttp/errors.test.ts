@@ -1,4 +1,5 @@
 import { createContext, runInContext } from 'node:vm';
+import { hasCode } from '@raft-ts/proto/internal';
 import { ERR_MESSAGE_INVALID, RaftError } from '@raft-ts/raft';
 import {
   ERR_LISTEN,
@@ -9,7 +10,7 @@ import {
   HttpTransport,
   SnapshotFolder,
 } from '@raft-ts/rafthttp';
-import { describeErrorInLine, hasCode, isInvalidMessage } from '@raft-ts/rafthttp/internal';
+import { describeErrorInLine, isInvalidMessage } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import { newTransport, Recorder, scratchFolder, stopAll } from './members.js';
 

@@ -4,8 +4,8 @@ import {
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type NodeId,
-  RaftError,
 } from '@raft-ts/proto';
+import { isCoded } from '@raft-ts/proto/internal';
 import type { ProgressTracker } from '../tracker/tracker.js';
 import { Changer } from './changer.js';
 
@@ -37,7 +37,7 @@ export function guardConfChange(tracker: ProgressTracker, lastIndex: number, cc:
     if (size <= MAX_GUARDED_MEMBERS || size <= tracker.progress.size) return undefined;
     return `it leads to ${size} members; a leader takes at most ${MAX_GUARDED_MEMBERS}`;
   } catch (error) {
-    if (!(error instanceof RaftError)) throw error;
+    if (!isCoded(error)) throw error;
     return `it cannot be applied: ${error.message}`;
   }
 }

@@ -1,4 +1,4 @@
-import { describeError } from '@raft-ts/proto/internal';
+import { describeError, hasCode } from '@raft-ts/proto/internal';
 import type { ERR_MESSAGE_INVALID } from '@raft-ts/raft';
 
 export { describeError };
@@ -31,14 +31,6 @@ export const ERR_OPTIONAL_PEER = 'ERR_RAFT_OPTIONAL_PEER';
  * What raft throws at a message that no correct member sends. Only types of raft are imported, so its code stands here.
  */
 const invalidMessage: typeof ERR_MESSAGE_INVALID = 'ERR_RAFT_MESSAGE_INVALID';
-
-/**
- * Does this error carry this code, ours or the system's? Codes decide, not classes: in a test runner that has a realm
- * of its own, or beside a second copy of a package, an error is no `instanceof` of the class that is known here.
- */
-export function hasCode(error: unknown, code: string): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
-}
 
 /** Is this what a receiver throws at a message that no correct member sends? */
 export function isInvalidMessage(error: unknown): boolean {

@@ -1,6 +1,6 @@
 import { decodeMessage, type Message, MessageType, NONE, newMessage, RaftError } from '@raft-ts/proto';
-import { type MessageHead, surveyMessage } from '@raft-ts/proto/internal';
-import { ERR_STREAM, hasCode } from '../base/errors.js';
+import { hasCode, type MessageHead, surveyMessage } from '@raft-ts/proto/internal';
+import { ERR_STREAM } from '../base/errors.js';
 import { SURVEY_FROM_BYTES } from '../base/limits.js';
 import { readPosition } from './big-endian.js';
 import type { ByteQueue, Run } from './byte-queue.js';

@@ -1,6 +1,6 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { hasCode } from '../base/errors.js';
+import { hasCode } from '@raft-ts/proto/internal';
 import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../base/limits.js';
 import { byTimer, type Schedule } from '../base/schedule.js';
 

@@ -182,7 +182,7 @@ class BodySource {
  */
 export function closeBody({ chunks }: SnapshotBody): void {
   // A stream that nobody has begun to read is not closed by the end of its iteration.
-  if (chunks instanceof Readable) chunks.destroy();
+  if ('destroy' in chunks && typeof chunks.destroy === 'function') chunks.destroy();
   chunks[Symbol.asyncIterator]()
     .return?.()
     .catch(() => undefined);

@@ -3,8 +3,9 @@ import { rm, stat } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import { type AddressInfo, createConnection } from 'node:net';
 import { RaftError } from '@raft-ts/proto';
+import { hasCode } from '@raft-ts/proto/internal';
 import express, { type Express, type NextFunction, type Router } from 'express';
-import { describeError, ERR_LISTEN, hasCode } from '../base/errors.js';
+import { describeError, ERR_LISTEN } from '../base/errors.js';
 import {
   CONNECTIONS_CHECK_MS,
   HEADERS_TIMEOUT_MS,

@@ -1,4 +1,7 @@
 import { RaftError } from '@raft-ts/proto';
+import { codeOf } from '@raft-ts/proto/internal';
+
+export { codeOf };
 
 /** The folder holds a log already. */
 export const ERR_WAL_EXISTS = 'ERR_RAFT_WAL_EXISTS';
@@ -88,10 +91,4 @@ export class WalError extends RaftError {
 export function hasCode(error: unknown, code: string): boolean {
   const found = codeOf(error);
   return found === code || (found === ERR_WAL_IO && (error as WalError).reason === code);
-}
-
-/** The code of an error; undefined for what has none. */
-export function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }
