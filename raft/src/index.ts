@@ -100,7 +100,7 @@ export { MemoryStorage } from './memory-storage.js';
 export { Node, type WaitOptions } from './node.js';
 
 export type { SoftState, StateType } from './raft.js';
-export { type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
+export { type BatchReceipt, type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
 export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
 export type { SnapshotStatus } from './snapshot-status.js';

@@ -15,8 +15,10 @@ import {
   type Snapshot,
 } from '@raft-ts/proto';
 import {
+  badArgument,
   checkBytes,
   checkId,
+  checkList,
   checkOptionalBytes,
   confChangeFault,
   entryFault,
@@ -52,8 +54,17 @@ export interface ProposalReceipt {
   readonly forwarded: boolean;
 }
 
+/** Where the entries of one batch stand in the leader's log, unless they are on their way to it. */
+export interface BatchReceipt extends ProposalReceipt {
+  /** Index of the first entry; 0 if the batch was forwarded. */
+  readonly index: number;
+  /** The term of all entries; 0 if the batch was forwarded. */
+  readonly term: number;
+}
+
 const appended: ProposalReceipt = { forwarded: false };
 const forwarded: ProposalReceipt = { forwarded: true };
+const forwardedBatch: BatchReceipt = { forwarded: true, index: 0, term: 0 };
 
 /** Does progress belong to a voter or to a learner? */
 export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
@@ -133,6 +144,27 @@ export class RawNode {
     m.from = this.raft.id;
     m.entries = [{ type: undefined, term: 0, index: 0, data }];
     return receipt(this.raft.step(m));
+  }
+
+  /**
+   * Asks for these payloads to be appended, in this order, by one proposal: to each follower they travel together. They
+   * are all taken, or none. Etcd's node proposes one by one.
+   * @param payloads at least one; `undefined` makes an empty entry
+   * @throws ERR_RAFT_PROPOSAL_DROPPED, ERR_RAFT_ARGUMENT as `propose` does
+   */
+  proposeBatch(payloads: readonly (Uint8Array | undefined)[]): BatchReceipt {
+    checkList('payloads', payloads);
+    if (payloads.length === 0) {
+      throw badArgument('payloads', { path: '', value: payloads, allowed: 'a list of at least one' });
+    }
+    const m = newMessage(MessageType.MsgProp, NONE);
+    m.from = this.raft.id;
+    m.entries = payloads.map((data, i): Entry => {
+      checkOptionalBytes(`payloads[${i}]`, data);
+      return { type: undefined, term: 0, index: 0, data };
+    });
+    if (receipt(this.raft.step(m)).forwarded) return forwardedBatch;
+    return { forwarded: false, index: this.raft.raftLog.lastIndex() - payloads.length + 1, term: this.raft.term };
   }
 
   /**

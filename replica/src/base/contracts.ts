@@ -1,0 +1,89 @@
+import type { ConfState, Entry, HardState, Message, NodeId, Snapshot, Storage } from '@raft-ts/raft';
+import type { SnapshotStatus, Transport, TransportReceiver } from '@raft-ts/raft/transport';
+
+/** Where a command stands in the log. */
+export interface Position {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** Bytes of a snapshot: at once, or piece by piece. */
+export type SnapshotData = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/**
+ * What is replicated. Every member calls `apply` with the same commands in the same order, one at a time, so `apply` must
+ * depend on nothing else: no clock, no random number, no I/O whose answer may differ.
+ */
+export interface StateMachine<Command, Result> {
+  /**
+   * Applies one committed command. What it returns, or its promise resolves to, is the proposer's result. What it throws
+   * ends the member, or is the result, as `applyErrors` says.
+   */
+  apply(command: Command, at: Position): Result | Promise<Result>;
+  /**
+   * The state as bytes. Called between two commands; the view must be fixed by the time this returns, since commands are
+   * applied while the bytes are read. (For a map: `SnapshotMap`.)
+   */
+  snapshot(): SnapshotData;
+  /** Replaces the state by that of a snapshot. No command is applied until it resolves. */
+  restore(chunks: AsyncIterable<Uint8Array>, at: Position): void | Promise<void>;
+  /**
+   * For a state that is durable by itself: the index of the last command in it. Commands up to there are not applied
+   * again, nor is a snapshot restored that is not newer. Read once, at the start. Default: 0, a state in memory.
+   */
+  readonly appliedIndex?: number;
+}
+
+/** What one Ready asks to be made durable. */
+export interface Unsaved {
+  readonly hardState?: HardState | undefined;
+  readonly entries?: readonly Entry[];
+  readonly snapshot?: Snapshot | undefined;
+}
+
+/** Streams of large states, kept beside the log under the snapshot's index. */
+export interface SnapshotStreams {
+  saveStream(source: AsyncIterable<Uint8Array>, index: number): Promise<number>;
+  loadStream(index: number): AsyncIterable<Uint8Array>;
+  /** In bytes. */
+  streamSize(index: number): Promise<number>;
+}
+
+/** The log of a member. `DurableStorage` of `@raft-ts/raftwal` is one; `MemoryLog` forgets. */
+export interface ReplicaLog extends Storage {
+  /** Was nothing ever saved here? */
+  readonly isNew: boolean;
+  /** Raft sees it at once; resolves once it is durable. Several calls may be under way, and become durable in order. */
+  save(unsaved: Unsaved): Promise<void>;
+  /** Makes a snapshot at `index` durable. Without `data` the state lies in a stream of that index. */
+  createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Promise<Snapshot>;
+  /** Drops the entries up to `index`, which a snapshot covers. */
+  compact(index: number): void;
+  /** Makes everything durable, and lets go of it. */
+  close(): Promise<void>;
+  /** Where states that are too large for memory are kept. Default: every snapshot is held in memory as a whole. */
+  readonly snapshots?: SnapshotStreams;
+}
+
+/** A snapshot's body on its way between members. */
+export interface SnapshotBody {
+  readonly size: number;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** A transport that can also carry the body of a snapshot beside its message, which then has no data. */
+export interface ReplicaTransport extends Transport {
+  /** Sends a MsgSnap and its body, and tells the receiver of this transport how it ended. */
+  sendSnapshot?(message: Message, body: SnapshotBody): Promise<SnapshotStatus>;
+  /** The body that came with this snapshot, which raft has taken. */
+  openSnapshot?(snapshot: Snapshot): Promise<SnapshotBody>;
+}
+
+/** Builds the transport of a member around the receiver that it is to call, and lets it listen. */
+export type TransportFactory = (receiver: TransportReceiver) => ReplicaTransport | Promise<ReplicaTransport>;
+
+/** A member, and where it can be reached. */
+export interface MemberAddress {
+  readonly id: NodeId;
+  readonly url: string;
+}

@@ -1,0 +1,127 @@
+import { RaftError } from '@raft-ts/raft';
+
+/** Options of `Replica.start` are missing, contradict each other, or are out of range; `reason` names the option. */
+export const ERR_OPTIONS = 'ERR_RAFT_REPLICA_OPTIONS';
+/** The command is certainly not in the log, and never will be; `reason` is a `DroppedReason`. Proposing it again is safe. */
+export const ERR_DROPPED = 'ERR_RAFT_DROPPED';
+/** The command may be applied, now or later; `reason` is an `UnknownReason`. Proposing it again may apply it twice. */
+export const ERR_UNKNOWN = 'ERR_RAFT_UNKNOWN';
+/** The command was applied, and the state machine threw; `cause` is what it threw. Every member found the same. */
+export const ERR_COMMAND_FAILED = 'ERR_RAFT_COMMAND_FAILED';
+/** The read was not served; `reason` is a `ReadFailure`. Reading again is always safe. */
+export const ERR_READ_FAILED = 'ERR_RAFT_READ_FAILED';
+/** The replica is stopped, or was ended by an error, which is then the `cause`. */
+export const ERR_REPLICA_STOPPED = 'ERR_RAFT_REPLICA_STOPPED';
+/** The state machine threw where it may not, or gave something that cannot be used: this member ends. */
+export const ERR_STATE_MACHINE = 'ERR_RAFT_STATE_MACHINE';
+/** A snapshot's bytes cannot be read by this format. */
+export const ERR_SNAPSHOT_FORMAT = 'ERR_RAFT_SNAPSHOT_FORMAT';
+
+/**
+ * Why a command was dropped:
+ * - `busy`: too many commands, or bytes of them, wait on this member; slow down
+ * - `quota`: the leader holds as many bytes as it may that are not applied yet; slow down
+ * - `no-leader`: none was known until the deadline
+ * - `transferring`: leadership was being handed over until the deadline
+ * - `not-leading`: only the leader can do this
+ * - `removed`: this member is no longer in the configuration
+ * - `replaced`: another leader's entry was committed in the command's place
+ * - `session-expired`: the session is unknown, or has moved past this sequence number; nothing was applied
+ * - `aborted`: its signal aborted before it was handed to the leader
+ * - `stopped`: this member stopped before it handed the command over
+ */
+export type DroppedReason =
+  | 'busy'
+  | 'quota'
+  | 'no-leader'
+  | 'transferring'
+  | 'not-leading'
+  | 'removed'
+  | 'replaced'
+  | 'session-expired'
+  | 'aborted'
+  | 'stopped';
+
+/**
+ * Why it is not known what became of a command:
+ * - `deadline`: it was in this leader's log, or on its way to the leader, and was not applied in time
+ * - `leadership-lost`: as `deadline`, and the member that held it stopped leading meanwhile
+ * - `aborted`: its signal aborted after it had been handed over
+ * - `stopped`: this member stopped meanwhile
+ * - `snapshot-skipped`: a snapshot of the leader's replaced the entries among which the command's fate stood
+ */
+export type UnknownReason = 'deadline' | 'leadership-lost' | 'aborted' | 'stopped' | 'snapshot-skipped';
+
+/**
+ * Why a read was not served:
+ * - `busy`: too many reads wait on this member
+ * - `no-leader`: none was known until the deadline
+ * - `unconfirmed`: a leader was known, but no quorum confirmed it until the deadline
+ * - `not-applied`: confirmed, but this member had not applied everything up to the confirmed index by the deadline
+ * - `aborted`, `stopped`: as for commands
+ */
+export type ReadFailure = 'busy' | 'no-leader' | 'unconfirmed' | 'not-applied' | 'aborted' | 'stopped';
+
+/** The command is certainly not in the log: a retry is safe. */
+export class ProposalDropped extends RaftError {
+  readonly outcome = 'dropped';
+  declare readonly reason: DroppedReason;
+
+  constructor(reason: DroppedReason, detail?: string, cause?: unknown) {
+    super(ERR_DROPPED, `the command was dropped (${reason})${suffix(detail)}: it may be proposed again`, {
+      reason,
+      cause,
+    });
+    this.name = 'ProposalDropped';
+  }
+}
+
+/** The command may still be applied: a retry may apply it twice, except in a session. */
+export class ProposalUnknown extends RaftError {
+  readonly outcome = 'unknown';
+  declare readonly reason: UnknownReason;
+
+  constructor(reason: UnknownReason, detail?: string, cause?: unknown) {
+    super(ERR_UNKNOWN, `the command may or may not be applied (${reason})${suffix(detail)}`, { reason, cause });
+    this.name = 'ProposalUnknown';
+  }
+}
+
+/** The command was applied at `index`, and its result on every member is this failure. */
+export class CommandFailed extends RaftError {
+  readonly outcome = 'failed';
+  readonly index: number;
+  readonly term: number;
+
+  constructor({ index, term }: { readonly index: number; readonly term: number }, message: string, cause?: unknown) {
+    super(ERR_COMMAND_FAILED, `the command at index ${index} failed: ${message}`, { cause });
+    this.name = 'CommandFailed';
+    this.index = index;
+    this.term = term;
+  }
+}
+
+/** The read was not served; reading again is safe. */
+export class ReadFailed extends RaftError {
+  declare readonly reason: ReadFailure;
+
+  constructor(reason: ReadFailure, detail?: string, cause?: unknown) {
+    super(ERR_READ_FAILED, `the read was not served (${reason})${suffix(detail)}`, { reason, cause });
+    this.name = 'ReadFailed';
+  }
+}
+
+function suffix(detail: string | undefined): string {
+  return detail === undefined ? '' : `: ${detail}`;
+}
+
+/** What a call gets on a replica that has ended. */
+export function replicaStopped(cause: unknown): RaftError {
+  const why = cause === undefined ? 'it was stopped' : describe(cause);
+  return new RaftError(ERR_REPLICA_STOPPED, `this replica takes nothing any more: ${why}`, { cause });
+}
+
+/** The text of anything that was thrown. */
+export function describe(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+}

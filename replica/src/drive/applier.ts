@@ -1,0 +1,377 @@
+import {
+  type AnyConfChange,
+  type ConfState,
+  type Entry,
+  EntryType,
+  isConfChangeEntry,
+  type Message,
+  RaftError,
+  type Snapshot,
+} from '@raft-ts/raft';
+import type { Clock } from '../base/clock.js';
+import type { Codec } from '../base/codec.js';
+import type { Position, StateMachine } from '../base/contracts.js';
+import { CommandFailed, describe, ERR_STATE_MACHINE, ProposalDropped } from '../base/errors.js';
+import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
+import type { Group } from '../group/group.js';
+import type { Answer, SessionPlace } from '../group/sessions.js';
+import type { Applied, Pending, Proposals } from './proposals.js';
+
+/** Commands are applied for so long in one turn of the event loop, in milliseconds; sockets and timers come in between. */
+const SLICE_MS = 5;
+/** The clock is looked at after so many commands. */
+const COMMANDS_PER_LOOK = 16;
+
+export interface ApplierOptions<Command, Result> {
+  readonly stateMachine: StateMachine<Command, Result>;
+  readonly format: Format<Command>;
+  /** How results are kept in sessions, and so in snapshots. */
+  readonly results: Codec<Result>;
+  readonly group: Group;
+  readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'skippedTo'>;
+  readonly clock: Clock;
+  readonly boot: number;
+  /** What a throw of the state machine means: the command's result, or this member's end. */
+  readonly applyErrors: 'result' | 'stop';
+  readonly warn: (text: string) => void;
+  /** Carries out a committed membership change. */
+  readonly applyConfChange: (entry: Entry) => CarriedOut;
+  /** The membership has changed, by an entry or by a snapshot. */
+  readonly onMembership: (confState: ConfState) => void;
+  /** The work of a MsgStorageApply is done. */
+  readonly onApplied: (message: Message) => void;
+  /** So many entries, of so many bytes, were applied; nothing is being applied now. */
+  readonly onProgress: (entries: number, bytes: number) => void;
+  /** The state machine failed: this member may not go on. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** What a committed membership change came to. */
+export interface CarriedOut {
+  readonly confState: ConfState;
+  /** `undefined` if no member can carry it out: it then changes nothing anywhere. */
+  readonly change: AnyConfChange | undefined;
+}
+
+type Task =
+  | { readonly kind: 'entries'; readonly message: Message }
+  | { readonly kind: 'call'; readonly run: () => void | Promise<void> };
+
+interface WaitingForIndex {
+  readonly index: number;
+  readonly run: () => void;
+}
+
+/**
+ * Applies what is committed, in order, one command at a time, off the critical path of the loop: what raft hands out waits
+ * here, and is applied in slices between which the event loop turns. A state machine that answers by promises holds up
+ * only what is applied after it.
+ */
+export class Applier<Command, Result> {
+  private readonly options: ApplierOptions<Command, Result>;
+  private readonly tasks: Task[] = [];
+  /** Where the first task stands. */
+  private cursor = 0;
+  private running = false;
+  private stopped = false;
+  /** Reads and others that wait for an index, and run between two commands. */
+  private waiting: WaitingForIndex[] = [];
+  private index: number;
+  private term: number;
+  /** The membership at `applied`. */
+  confState: ConfState;
+  /** Commands up to here are in the state already. */
+  private readonly durableIndex: number;
+
+  constructor(
+    options: ApplierOptions<Command, Result>,
+    from: { readonly applied: Position; readonly confState: ConfState },
+  ) {
+    this.options = options;
+    this.index = from.applied.index;
+    this.term = from.applied.term;
+    this.confState = from.confState;
+    this.durableIndex = options.stateMachine.appliedIndex ?? 0;
+  }
+
+  /** The last entry that was applied. */
+  get applied(): Position {
+    return { index: this.index, term: this.term };
+  }
+
+  /** Entries and calls that are not done yet. */
+  get isIdle(): boolean {
+    return !this.running && this.tasks.length === 0;
+  }
+
+  /** Takes the entries of a MsgStorageApply. */
+  push(message: Message): void {
+    this.tasks.push({ kind: 'entries', message });
+  }
+
+  /** Does this between two commands, after all that was handed over before; what comes later waits until it is done. */
+  exclusive(run: () => void | Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const work = async (): Promise<void> => {
+        try {
+          await run();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.tasks.push({ kind: 'call', run: work });
+      this.start();
+    });
+  }
+
+  /** Calls this between two commands once everything up to `index` is applied. */
+  whenApplied(index: number, run: () => void): void {
+    if (index <= this.index && !this.running) run();
+    else this.waiting.push({ index, run });
+  }
+
+  /** Applies nothing any more. */
+  stop(): void {
+    this.stopped = true;
+    this.tasks.length = 0;
+    this.waiting = [];
+  }
+
+  /** Works on what waits. */
+  start(): void {
+    if (!this.running && !this.stopped && this.tasks.length > 0) void this.work();
+  }
+
+  private async work(): Promise<void> {
+    this.running = true;
+    try {
+      for (let task = this.tasks[0]; task !== undefined && !this.stopped; task = this.tasks[0]) {
+        if (task.kind === 'call') await task.run();
+        else await this.applyAll(task.message);
+        this.tasks.shift();
+      }
+    } catch (error) {
+      if (!this.stopped) this.options.onFatal(error);
+    } finally {
+      this.running = false;
+    }
+    this.runWaiting();
+  }
+
+  private async applyAll(message: Message): Promise<void> {
+    const { clock } = this.options;
+    const { entries } = message;
+    let began = clock.monotonic();
+    let bytes = 0;
+    for (this.cursor = 0; this.cursor < entries.length; this.cursor++) {
+      const entry = entries[this.cursor] as Entry;
+      bytes += entry.data?.length ?? 0;
+      const pending = this.apply(entry);
+      if (pending !== undefined) await pending;
+      if (this.stopped) return;
+      this.index = entry.index;
+      this.term = entry.term;
+      if (this.cursor % COMMANDS_PER_LOOK !== COMMANDS_PER_LOOK - 1 || clock.monotonic() - began < SLICE_MS) continue;
+      this.runWaiting();
+      await new Promise<void>((resolve) => clock.soon(resolve));
+      if (this.stopped) return;
+      began = clock.monotonic();
+    }
+    this.options.onApplied(message);
+    this.runWaiting();
+    this.options.onProgress(entries.length, bytes);
+  }
+
+  /** Runs what waits for an index that is reached. Nothing is being applied now. */
+  private runWaiting(): void {
+    if (this.waiting.length === 0) return;
+    const ready = this.waiting.filter(({ index }) => index <= this.index);
+    if (ready.length === 0) return;
+    this.waiting = this.waiting.filter(({ index }) => index > this.index);
+    for (const { run } of ready) run();
+  }
+
+  private apply(entry: Entry): Promise<void> | undefined {
+    const { proposals } = this.options;
+    const { index, term, data } = entry;
+    const own = proposals.appliedAt(index, term);
+    if (isConfChangeEntry(entry)) {
+      this.changeMembership(entry);
+      return undefined;
+    }
+    if (data === undefined || data.length === 0) {
+      if (own !== undefined) proposals.answer(own, { value: { index, term } });
+      return undefined;
+    }
+    const decoded = this.decode(entry, data);
+    if (decoded === undefined) return undefined;
+    const asked = own ?? this.forwarded(decoded);
+    return this.carryOut(decoded.content, entry, asked);
+  }
+
+  /** Bytes that no member could have written must not stop the cluster: every member skips them alike. */
+  private decode({ index, type }: Entry, data: Uint8Array): DecodedEntry<Command> | undefined {
+    let why = 'it is not of this format';
+    if (type === undefined || type === EntryType.EntryNormal) {
+      try {
+        const decoded = this.options.format.decode(data);
+        if (decoded !== undefined) return decoded;
+      } catch (error) {
+        why = describe(error);
+      }
+    }
+    this.options.warn(
+      `skipped the entry at index ${index}, on every member alike: ${why}. Do all members use the same format and codec?`,
+    );
+    return undefined;
+  }
+
+  private forwarded({ request }: DecodedEntry<Command>): Pending | undefined {
+    if (request?.boot !== this.options.boot) return undefined;
+    return this.options.proposals.find(request.sequence);
+  }
+
+  private carryOut(
+    content: EntryContent<Command>,
+    at: Position,
+    asked: Pending | undefined,
+  ): Promise<void> | undefined {
+    const { group, proposals } = this.options;
+    const { index, term } = at;
+    const done = (value: unknown): void => {
+      if (asked !== undefined) proposals.answer(asked, { value: { index, term, result: value } });
+    };
+    switch (content.kind) {
+      case 'command':
+        return content.place === undefined
+          ? this.command(content.command, at, asked)
+          : this.commandInSession(content.command, content.place, at, asked);
+      case 'open-session':
+        group.sessions.open(index);
+        done(index);
+        return undefined;
+      case 'reserve-id':
+        done(group.reserveId());
+        return undefined;
+      case 'promise':
+        group.promising.add(content.member);
+        done(undefined);
+        return undefined;
+    }
+  }
+
+  private command(command: Command, at: Position, asked: Pending | undefined): Promise<void> | undefined {
+    return this.run(command, at, (applied) => {
+      if (asked !== undefined) this.options.proposals.answer(asked, applied);
+    });
+  }
+
+  private commandInSession(
+    command: Command,
+    place: SessionPlace,
+    at: Position,
+    asked: Pending | undefined,
+  ): Promise<void> | undefined {
+    const { group, proposals } = this.options;
+    const answer = (applied: Applied): void => {
+      if (asked !== undefined) proposals.answer(asked, applied);
+    };
+    const verdict = group.sessions.judge(place, at.index);
+    if (verdict === 'expired') {
+      answer({ error: new ProposalDropped('session-expired', `session ${place.session}, command ${place.sequence}`) });
+      return undefined;
+    }
+    if (verdict !== 'apply') {
+      answer(this.remembered(verdict));
+      return undefined;
+    }
+    return this.run(command, at, (applied) => {
+      group.sessions.keep(place, this.answerOf(applied, at));
+      answer(applied);
+    });
+  }
+
+  private answerOf(applied: Applied, { index, term }: Position): Answer {
+    if ('error' in applied) return { index, term, failure: describe((applied.error as CommandFailed).cause) };
+    const { result } = applied.value as { readonly result: Result };
+    return { index, term, result: this.options.results.encode(result) };
+  }
+
+  private remembered({ index, term, result, failure }: Answer): Applied {
+    if (failure !== undefined) return { error: new CommandFailed({ index, term }, failure) };
+    const value = result === undefined ? undefined : this.options.results.decode(result);
+    return { value: { index, term, result: value } };
+  }
+
+  /** Hands a command to the state machine. */
+  private run(command: Command, at: Position, done: (applied: Applied) => void): Promise<void> | undefined {
+    const { stateMachine } = this.options;
+    const { index, term } = at;
+    if (index <= this.durableIndex) {
+      done({ value: { index, term, result: undefined } });
+      return undefined;
+    }
+    let result: Result | Promise<Result>;
+    try {
+      result = stateMachine.apply(command, { index, term });
+    } catch (error) {
+      this.failed(error, at, done);
+      return undefined;
+    }
+    if (!isPromise(result)) {
+      done({ value: { index, term, result } });
+      return undefined;
+    }
+    return this.awaitResult(result, at, done);
+  }
+
+  private async awaitResult(promise: Promise<Result>, at: Position, done: (applied: Applied) => void): Promise<void> {
+    const { index, term } = at;
+    let result: Result;
+    try {
+      result = await promise;
+    } catch (error) {
+      this.failed(error, at, done);
+      return;
+    }
+    done({ value: { index, term, result } });
+  }
+
+  private failed(error: unknown, at: Position, done: (applied: Applied) => void): void {
+    if (this.options.applyErrors === 'stop') {
+      throw new RaftError(
+        ERR_STATE_MACHINE,
+        `the state machine threw at index ${at.index}, and this member ends, since it cannot know whether the others threw too: ${describe(error)}. Mend apply(), or pass applyErrors: 'result' if it throws for what a command asks, and the same on every member`,
+        { reason: 'apply', cause: error },
+      );
+    }
+    done({ error: new CommandFailed(at, describe(error), error) });
+  }
+
+  private changeMembership(entry: Entry): void {
+    const { confState, change } = this.options.applyConfChange(entry);
+    if (change === undefined) return;
+    this.options.group.applyChange(change);
+    this.confState = confState;
+    this.options.onMembership(confState);
+  }
+
+  /** Replaces everything by a snapshot of the leader's. To be called within `exclusive`. */
+  async restore({ metadata }: Snapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { format, group, stateMachine, proposals, onMembership } = this.options;
+    const { index, term, confState } = metadata;
+    const { head, state } = await format.unwrap(chunks);
+    if (index > this.durableIndex) await stateMachine.restore(state, { index, term });
+    group.restore(head);
+    this.index = index;
+    this.term = term;
+    this.confState = confState;
+    proposals.skippedTo({ index, term });
+    onMembership(confState);
+  }
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

@@ -1,0 +1,237 @@
+import { SlidingList } from '@raft-ts/proto/internal';
+import {
+  type AnyConfChange,
+  decodeConfChangeEntry,
+  type Entry,
+  LOCAL_APPEND_THREAD,
+  LOCAL_APPLY_THREAD,
+  type Message,
+  MessageType,
+  type NodeId,
+  newMessage,
+  type RawNode,
+  type Ready,
+  type Snapshot,
+  type SoftState,
+} from '@raft-ts/raft';
+import type { Clock } from '../base/clock.js';
+import type { ReplicaLog, ReplicaTransport } from '../base/contracts.js';
+import type { CarriedOut } from './applier.js';
+import { type Proposals, reasonOf } from './proposals.js';
+import type { Reads } from './reads.js';
+
+/** What the loop calls. */
+export interface DriverHost {
+  readonly id: NodeId;
+  readonly raw: RawNode;
+  readonly log: Pick<ReplicaLog, 'save'>;
+  readonly transport: Pick<ReplicaTransport, 'send'>;
+  readonly clock: Clock;
+  readonly proposals: Pick<Proposals, 'flush'>;
+  readonly reads: Pick<Reads, 'flush' | 'confirmed'>;
+  /** Entries to apply, in order. */
+  readonly applier: { push(message: Message): void; start(): void };
+  /** Leader, role or term have changed. */
+  readonly onSoftState: (state: SoftState) => void;
+  /** Sends a snapshot, whose body may lie beside the log. */
+  readonly sendSnapshot: (message: Message) => void;
+  /** A leader's snapshot is about to be saved: makes sure that its body is at hand. */
+  readonly takeSnapshot: (snapshot: Snapshot) => Promise<void>;
+  /** It is saved: puts it in the place of the state. */
+  readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
+  /** A MsgTimeoutNow is about to leave: whoever gets it may win an election at once. */
+  readonly beforeTransfer: () => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A write that is under way, and what it promises to others once it is durable. */
+interface Write {
+  readonly responses: readonly Message[];
+  durable: boolean;
+}
+
+/**
+ * The loop. It takes what raft wants done, and starts all of it at once: messages leave, the log is written, committed
+ * entries go to the applier. What a message promises leaves with the responses of the write that makes it true, in the
+ * order of the writes. The loop itself never waits.
+ *
+ * Inputs run to completion when they arrive; what they lead to is done in the next turn of the event loop, together with
+ * what else came in this one.
+ */
+export class Driver {
+  private readonly host: DriverHost;
+  private readonly writes = new SlidingList<Write>();
+  /** The body of a leader's snapshot is being taken over; what is to be saved after it waits. */
+  private taking: Promise<void> | undefined = undefined;
+  private scheduled = false;
+  private stopped = false;
+
+  constructor(host: DriverHost) {
+    this.host = host;
+  }
+
+  /** Writes that are not durable yet. */
+  get writesUnderWay(): number {
+    return this.writes.length;
+  }
+
+  /** Something may have to be done: look in the next turn. */
+  wake(): void {
+    if (this.scheduled || this.stopped) return;
+    this.scheduled = true;
+    this.host.clock.soon(() => this.pump());
+  }
+
+  /** Lets nothing run any more. */
+  stop(): void {
+    this.stopped = true;
+  }
+
+  /** Takes a message of another member. @throws RaftError why it was not taken */
+  step(message: Message): void {
+    if (message.type === MessageType.MsgProp) this.stepProposal(message);
+    else this.host.raw.step(message);
+    this.wake();
+  }
+
+  /** A batch that is too much for the leader's quota is taken in parts: no small entry fails for its neighbours. */
+  private stepProposal(message: Message): void {
+    try {
+      this.host.raw.step(message);
+    } catch (error) {
+      if (message.entries.length < 2 || reasonOf(error) !== 'quota') throw error;
+      const half = message.entries.length >>> 1;
+      const refused: unknown[] = [];
+      for (const entries of [message.entries.slice(0, half), message.entries.slice(half)]) {
+        try {
+          this.stepProposal(proposalOf(message, entries));
+        } catch (later) {
+          refused.push(later);
+        }
+      }
+      if (refused.length > 0) throw refused[0];
+    }
+  }
+
+  private pump(): void {
+    this.scheduled = false;
+    if (this.stopped) return;
+    try {
+      this.host.reads.flush();
+      this.host.proposals.flush();
+      while (this.host.raw.hasReady()) this.handle(this.host.raw.ready());
+      this.host.applier.start();
+    } catch (error) {
+      this.host.onFatal(error);
+    }
+  }
+
+  private handle(rd: Ready): void {
+    const { host } = this;
+    if (rd.softState !== undefined) host.onSoftState(rd.softState);
+    for (const state of rd.readStates) host.reads.confirmed(state);
+    let write: Message | undefined;
+    const out: Message[] = [];
+    for (const message of rd.messages) {
+      if (message.to === LOCAL_APPEND_THREAD) write = message;
+      else if (message.to === LOCAL_APPLY_THREAD) host.applier.push(message);
+      else this.sort(message, out);
+    }
+    // A leader's appends leave before its own write has begun, let alone ended.
+    if (out.length > 0) host.transport.send(out);
+    if (write !== undefined) void this.write(rd, write.responses);
+  }
+
+  private sort(message: Message, out: Message[]): void {
+    if (message.type === MessageType.MsgSnap) {
+      this.host.sendSnapshot(message);
+      return;
+    }
+    if (message.type === MessageType.MsgTimeoutNow) this.host.beforeTransfer();
+    out.push(message);
+  }
+
+  private async write(rd: Ready, responses: readonly Message[]): Promise<void> {
+    const write: Write = { responses, durable: false };
+    this.writes.push(write);
+    try {
+      await this.save(rd);
+      write.durable = true;
+      this.release();
+    } catch (error) {
+      if (!this.stopped) this.host.onFatal(error);
+    }
+  }
+
+  /** Several saves may be under way; the log keeps their order. */
+  private save(rd: Ready): Promise<void> {
+    const { log, takeSnapshot } = this.host;
+    const { snapshot } = rd;
+    const before = this.taking;
+    if (snapshot === undefined) return before === undefined ? log.save(rd) : this.saveAfter(rd, before);
+    const taking = before === undefined ? takeSnapshot(snapshot) : this.takeAfter(snapshot, before);
+    this.taking = taking;
+    return this.saveSnapshot(rd, snapshot, taking);
+  }
+
+  private async saveAfter(rd: Ready, before: Promise<void>): Promise<void> {
+    await before;
+    await this.host.log.save(rd);
+  }
+
+  private async takeAfter(snapshot: Snapshot, before: Promise<void>): Promise<void> {
+    await before;
+    await this.host.takeSnapshot(snapshot);
+  }
+
+  private async saveSnapshot(rd: Ready, snapshot: Snapshot, taking: Promise<void>): Promise<void> {
+    await taking;
+    // Whoever waits for the same promise comes right after this, before any other save can begin.
+    if (this.taking === taking) this.taking = undefined;
+    await this.host.log.save(rd);
+    await this.host.installSnapshot(snapshot);
+  }
+
+  /** Delivers what durable writes promise, in their order. */
+  private release(): void {
+    if (this.stopped) return;
+    const out: Message[] = [];
+    for (let write = this.writes.at(0); write?.durable === true; write = this.writes.at(0)) {
+      this.writes.dropFront(1);
+      for (const response of write.responses) {
+        if (response.to === this.host.id) this.host.raw.step(response);
+        else this.sort(response, out);
+      }
+    }
+    if (out.length > 0) this.host.transport.send(out);
+    this.wake();
+  }
+
+  /** The work of a MsgStorageApply is done. */
+  applied(message: Message): void {
+    if (this.stopped) return;
+    for (const response of message.responses) this.host.raw.step(response);
+    this.wake();
+  }
+
+  /** Carries out a committed membership change. */
+  applyConfChange(entry: Entry): CarriedOut {
+    let change: AnyConfChange | undefined;
+    try {
+      change = decodeConfChangeEntry(entry);
+      this.host.raw.checkConfChange(change);
+    } catch {
+      // Raft says what it skips, or ends the member over it.
+      change = undefined;
+    }
+    return { confState: this.host.raw.applyConfChangeEntry(entry), change };
+  }
+}
+
+function proposalOf({ to, from, term }: Message, entries: readonly Entry[]): Message {
+  const message = newMessage(MessageType.MsgProp, to);
+  message.from = from;
+  message.term = term;
+  message.entries = entries;
+  return message;
+}

@@ -1,0 +1,210 @@
+import type { RawNode, ReadState } from '@raft-ts/raft';
+import { onAbort, whyAborted } from '@raft-ts/raft/internal';
+import type { Clock } from '../base/clock.js';
+import { ReadFailed, type ReadFailure } from '../base/errors.js';
+
+/** How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. */
+const MAX_ROUNDS = 4;
+
+export interface ReadsOptions {
+  readonly target: Pick<RawNode, 'readIndex' | 'basicStatus'>;
+  readonly clock: Clock;
+  /** Tells the contexts of this member's rounds from those of every other start of any member. */
+  readonly boot: number;
+  /** Reads that may wait. */
+  readonly maxWaiting: number;
+  /** After so long without an answer a round is asked for again. */
+  readonly retryMs: number;
+  /** There is something to flush. */
+  readonly wake: () => void;
+  /** Runs this once everything up to `index` is applied, between two commands. */
+  readonly whenApplied: (index: number, run: () => void) => void;
+  /** A quorum confirmed the leader for a round that began at this time of the monotonic clock. */
+  readonly onConfirmed: (began: number) => void;
+}
+
+interface Waiting {
+  readonly run: () => void;
+  readonly reject: (error: unknown) => void;
+  readonly deadline: number;
+  forget: (() => void) | undefined;
+  settled: boolean;
+  /** The index is known, and not applied yet. */
+  confirmed: boolean;
+  /** A round was asked for. */
+  asked: boolean;
+}
+
+/** Reads that are confirmed together: they were all asked for before the round began. */
+interface Round {
+  readonly reads: readonly Waiting[];
+  readonly began: number;
+  /** When it was last asked for, and how often. */
+  askedAt: number;
+  readonly contexts: number[];
+}
+
+/**
+ * Linearizable reads: a quorum confirms that the leader still leads (ReadIndex, section 6.4 of the dissertation), and the
+ * read runs once this member has applied everything that was committed by then.
+ *
+ * The reads of one turn share a round. A round may be lost like any message; it is asked for again under a fresh context,
+ * because an answer to a former request must not confirm a later one.
+ */
+export class Reads {
+  private readonly options: ReadsOptions;
+  private queue: Waiting[] = [];
+  /** Rounds under way, by each context that they were asked for under. */
+  private readonly rounds = new Map<number, Round>();
+  private readonly all = new Set<Waiting>();
+  private nextContext = 1;
+  private active = 0;
+  private ended: unknown = undefined;
+
+  constructor(options: ReadsOptions) {
+    this.options = options;
+  }
+
+  get waiting(): number {
+    return this.all.size;
+  }
+
+  /** Runs `fn` at a moment at which what it sees is linearizable. */
+  submit<T>(fn: () => T | Promise<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
+    const { clock, maxWaiting } = this.options;
+    if (this.ended !== undefined) return Promise.reject(new ReadFailed('stopped', undefined, this.ended));
+    const aborted = whyAborted(signal);
+    if (aborted !== undefined) return Promise.reject(new ReadFailed('aborted', undefined, aborted.reason));
+    if (this.all.size >= maxWaiting) {
+      return Promise.reject(new ReadFailed('busy', `${this.all.size} reads wait on this member`));
+    }
+    return new Promise<T>((resolve, reject) => {
+      const waiting: Waiting = {
+        run: () => resolveWith(fn, resolve, reject),
+        reject,
+        deadline: clock.monotonic() + timeoutMs,
+        forget: undefined,
+        settled: false,
+        confirmed: false,
+        asked: false,
+      };
+      if (signal !== undefined) {
+        waiting.forget = onAbort(signal, () => this.fail(waiting, 'aborted', signal.reason));
+      }
+      this.all.add(waiting);
+      this.queue.push(waiting);
+      this.options.wake();
+    });
+  }
+
+  /** Begins a round for what waits. */
+  flush(): void {
+    if (this.queue.length === 0 || this.active >= MAX_ROUNDS || !this.hasLeader()) return;
+    const reads = this.queue.filter(({ settled }) => !settled);
+    this.queue = [];
+    if (reads.length === 0) return;
+    for (const read of reads) read.asked = true;
+    this.begin(reads);
+  }
+
+  /** Begins a round that no read waits for: to renew a lease. */
+  probe(): void {
+    if (this.active < MAX_ROUNDS && this.hasLeader()) this.begin([]);
+  }
+
+  private begin(reads: readonly Waiting[]): void {
+    const now = this.options.clock.monotonic();
+    this.active++;
+    this.ask({ reads, began: now, askedAt: now, contexts: [] });
+  }
+
+  private hasLeader(): boolean {
+    return this.options.target.basicStatus().softState.lead !== 0n;
+  }
+
+  private ask(round: Round): void {
+    const number = this.nextContext++;
+    round.contexts.push(number);
+    this.rounds.set(number, round);
+    const context = new Uint8Array(16);
+    const view = new DataView(context.buffer);
+    view.setFloat64(0, this.options.boot, true);
+    view.setFloat64(8, number, true);
+    this.options.target.readIndex(context);
+  }
+
+  /** A quorum has confirmed this round. */
+  confirmed({ index, requestCtx }: ReadState): void {
+    if (requestCtx?.length !== 16) return;
+    const view = new DataView(requestCtx.buffer, requestCtx.byteOffset, 16);
+    const round = this.rounds.get(view.getFloat64(8, true));
+    if (round === undefined || view.getFloat64(0, true) !== this.options.boot) return;
+    this.close(round);
+    this.options.onConfirmed(round.began);
+    for (const read of round.reads) {
+      if (read.settled) continue;
+      read.confirmed = true;
+      this.options.whenApplied(index, () => {
+        if (this.settle(read)) read.run();
+      });
+    }
+    if (this.queue.length > 0) this.options.wake();
+  }
+
+  private close(round: Round): void {
+    for (const context of round.contexts) this.rounds.delete(context);
+    this.active--;
+  }
+
+  /** Ends the waits whose time is over, and asks again for what seems lost. */
+  expire(): void {
+    const now = this.options.clock.monotonic();
+    for (const read of this.all) {
+      if (read.deadline > now) continue;
+      if (read.confirmed) this.fail(read, 'not-applied');
+      else this.fail(read, read.asked && this.hasLeader() ? 'unconfirmed' : 'no-leader');
+    }
+    for (const round of new Set(this.rounds.values())) {
+      if (round.reads.every(({ settled }) => settled) && now - round.began >= this.options.retryMs) {
+        this.close(round);
+      } else if (now - round.askedAt >= this.options.retryMs && this.hasLeader()) {
+        round.askedAt = now;
+        this.ask(round);
+      }
+    }
+    if (this.queue.length > 0) this.options.wake();
+  }
+
+  /** Ends all waits: this member stops. */
+  end(cause: unknown): void {
+    this.ended = cause;
+    this.queue = [];
+    this.rounds.clear();
+    for (const read of this.all) this.fail(read, 'stopped', cause);
+  }
+
+  private fail(read: Waiting, reason: ReadFailure, cause?: unknown): void {
+    if (this.settle(read)) read.reject(new ReadFailed(reason, undefined, cause));
+  }
+
+  private settle(read: Waiting): boolean {
+    if (read.settled) return false;
+    read.settled = true;
+    read.forget?.();
+    this.all.delete(read);
+    return true;
+  }
+}
+
+/** Settles a promise as a function does that may throw, or return another promise. */
+export function resolveWith<T>(
+  fn: () => T | Promise<T>,
+  resolve: (value: T | Promise<T>) => void,
+  reject: (error: unknown) => void,
+): void {
+  try {
+    resolve(fn());
+  } catch (error) {
+    reject(error);
+  }
+}

@@ -1,0 +1,45 @@
+import type { NodeId } from '@raft-ts/raft';
+import type { SnapshotHead } from '../group/group.js';
+import type { SessionPlace } from '../group/sessions.js';
+
+/** What an entry of this package says. */
+export type EntryContent<Command> =
+  | { readonly kind: 'command'; readonly command: Command; readonly place?: SessionPlace | undefined }
+  /** Opens a session, whose id is the entry's index. */
+  | { readonly kind: 'open-session' }
+  /** Takes the next free member id. */
+  | { readonly kind: 'reserve-id' }
+  /** This member, as long as it runs, keeps the promise on which leases rest. */
+  | { readonly kind: 'promise'; readonly member: NodeId };
+
+/** Who asked for an entry, so that it knows its own again. */
+export interface RequestId {
+  /** A number that no other start of any member has; below 2^48. */
+  readonly boot: number;
+  /** Counts up from 1. */
+  readonly sequence: number;
+}
+
+/** An entry as it was read. */
+export interface DecodedEntry<Command> {
+  readonly content: EntryContent<Command>;
+  /** `undefined` if the entry names none. */
+  readonly request: RequestId | undefined;
+}
+
+/**
+ * How entries and snapshots are written. A cluster shares one format; one of your own lets it share its log with another
+ * implementation. Every member must read the same out of the same bytes.
+ */
+export interface Format<Command> {
+  encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;
+  /** `undefined` for bytes that are no entry of this format: every member skips them alike, and warns. */
+  decode(data: Uint8Array): DecodedEntry<Command> | undefined;
+  /** The bytes of a snapshot. */
+  wrap(head: SnapshotHead, state: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /** Reads them again. @throws ERR_RAFT_SNAPSHOT_FORMAT */
+  unwrap(chunks: AsyncIterable<Uint8Array>): Promise<{
+    readonly head: SnapshotHead;
+    readonly state: AsyncIterable<Uint8Array>;
+  }>;
+}

@@ -1,0 +1,84 @@
+import { type ConfChange, ConfChangeType, type ConfChangeV2, type NodeId } from '@raft-ts/raft';
+import { type SessionRecord, Sessions } from './sessions.js';
+
+/** What a snapshot carries beside the state machine's own bytes. */
+export interface SnapshotHead {
+  /** Addresses of the members, ascending by id. */
+  readonly members: readonly (readonly [id: NodeId, url: string])[];
+  /** Ids that were removed, and never come back, ascending. */
+  readonly removed: readonly NodeId[];
+  /** The highest id that was ever given out or used. */
+  readonly lastId: NodeId;
+  /** Members that keep the promise on which leases rest. */
+  readonly promising: readonly NodeId[];
+  readonly sessions: readonly SessionRecord[];
+}
+
+const decoder = new TextDecoder();
+
+/**
+ * What the replicas of a cluster know of it together, beside the state machine: who is in it and where, which ids are used
+ * up, and the clients' sessions. It changes by entries of the log only, so that it is the same on every member at the same
+ * index.
+ */
+export class Group {
+  readonly members: Map<NodeId, string> = new Map();
+  readonly removed: Set<NodeId> = new Set();
+  readonly promising: Set<NodeId> = new Set();
+  readonly sessions: Sessions = new Sessions();
+  lastId: NodeId = 0n;
+
+  /** A committed membership change was carried out; its context is the address of whom it adds. */
+  applyChange(cc: ConfChange | ConfChangeV2): void {
+    const url = cc.context === undefined ? '' : decoder.decode(cc.context);
+    const singles = 'changes' in cc ? cc.changes : [cc];
+    for (const { type, nodeId } of singles) {
+      if (nodeId === 0n) continue;
+      this.noteId(nodeId);
+      if (type === ConfChangeType.ConfChangeRemoveNode) {
+        this.members.delete(nodeId);
+        this.promising.delete(nodeId);
+        this.removed.add(nodeId);
+      } else if (url !== '') {
+        // A promotion carries no address and keeps the one that is known.
+        this.members.set(nodeId, url);
+      } else if (!this.members.has(nodeId)) {
+        this.members.set(nodeId, '');
+      }
+    }
+  }
+
+  /** Takes the next id that nobody has, had, or was given. */
+  reserveId(): NodeId {
+    this.lastId += 1n;
+    return this.lastId;
+  }
+
+  private noteId(id: NodeId): void {
+    if (id > this.lastId) this.lastId = id;
+  }
+
+  head(): SnapshotHead {
+    const ascending = ([a]: readonly [NodeId, unknown], [b]: readonly [NodeId, unknown]): number => (a < b ? -1 : 1);
+    const sorted = (ids: Iterable<NodeId>): NodeId[] => [...ids].sort((a, b) => (a < b ? -1 : 1));
+    return {
+      members: [...this.members].sort(ascending),
+      removed: sorted(this.removed),
+      lastId: this.lastId,
+      promising: sorted(this.promising),
+      sessions: this.sessions.records(),
+    };
+  }
+
+  restore({ members, removed, lastId, promising, sessions }: SnapshotHead): void {
+    this.members.clear();
+    for (const [id, url] of members) this.members.set(id, url);
+    this.removed.clear();
+    for (const id of removed) this.removed.add(id);
+    this.promising.clear();
+    for (const id of promising) this.promising.add(id);
+    this.lastId = lastId;
+    for (const id of [...this.members.keys(), ...this.removed]) this.noteId(id);
+    this.sessions.restore(sessions);
+  }
+}

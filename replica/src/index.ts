@@ -1,0 +1,39 @@
+/**
+ * `@raft-ts/replica`: a replicated state machine. This package is the loop that every user of raft writes: it drives a
+ * `RawNode`, a log and a transport in the right order, and turns what they do into answers.
+ *
+ * ```
+ *  propose ──► Proposals ──► one batch a turn ──┐                                      ┌──► transport
+ *  read    ──► Reads ──────► one round a turn ──┼──► Driver ──► RawNode ──► Ready ─────┼──► log ──► what its writes promise
+ *  message ──► receiver ────────────────────────┤                                      └──► Applier ──► state machine
+ *  time    ──► Ticker ──────────────────────────┘                                              └──► answers, reads, snapshots
+ * ```
+ *
+ * Begin reading at `replica.ts`, which puts the parts together; `drive/driver.ts` is the loop.
+ */
+export { type Clock, systemClock } from './base/clock.js';
+export { bytesCodec, type Codec, jsonCodec } from './base/codec.js';
+export * from './base/contracts.js';
+export * from './base/errors.js';
+export type { Listener } from './base/events.js';
+export { defaultFormat } from './format/default-format.js';
+export type { DecodedEntry, EntryContent, Format, RequestId } from './format/format.js';
+export type { SnapshotHead } from './group/group.js';
+export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
+export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
+export {
+  type CallOptions,
+  type Consistency,
+  type Done,
+  type Ended,
+  type Leadership,
+  type MemberInfo,
+  type Outcome,
+  type ProposeOptions,
+  type ReadOptions,
+  Replica,
+  type ReplicaEvents,
+} from './member/replica.js';
+export { Session } from './member/session.js';
+export { MemoryLog } from './memory/memory-log.js';
+export type { SnapshotEvent, SnapshotPolicy } from './snapshots/snapshots.js';

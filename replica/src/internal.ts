@@ -1,0 +1,11 @@
+/** What lies behind the doors: for this project's own tests and packages. It may change with any release. */
+export { Applier } from './drive/applier.js';
+export { Driver } from './drive/driver.js';
+export { MAX_BATCH, Proposals } from './drive/proposals.js';
+export { Reads } from './drive/reads.js';
+export { Ticker } from './drive/ticker.js';
+export { ChunkReader, collect } from './format/chunks.js';
+export { Group } from './group/group.js';
+export { MAX_ANSWERS, MAX_SESSIONS, SESSION_ENTRIES, Sessions } from './group/sessions.js';
+export { Connections } from './members/connections.js';
+export { Snapshots } from './snapshots/snapshots.js';

@@ -1,0 +1,191 @@
+import { type Logger, type NodeId, RaftError } from '@raft-ts/raft';
+import { type Clock, systemClock } from '../base/clock.js';
+import { type Codec, jsonCodec } from '../base/codec.js';
+import type { MemberAddress, ReplicaLog, StateMachine, TransportFactory } from '../base/contracts.js';
+import { ERR_OPTIONS } from '../base/errors.js';
+import { defaultFormat } from '../format/default-format.js';
+import type { Format } from '../format/format.js';
+import type { SnapshotPolicy } from '../snapshots/snapshots.js';
+
+/** How much may wait, so that whoever is slow slows down whoever asks, and memory stays bounded. */
+export interface ReplicaLimits {
+  /** Commands of this member that wait for their answers; one more is dropped as `busy`. Default 16,384. */
+  readonly maxPending?: number;
+  /** Bytes of those commands. Default 64 MiB. */
+  readonly maxPendingBytes?: number;
+  /** Reads that wait. Default 65,536. */
+  readonly maxReads?: number;
+  /** Bytes that a leader appends beyond what is applied; what goes beyond is dropped (`quota`). Default 64 MiB. */
+  readonly maxUncommittedBytes?: number;
+  /** Bytes of entries in one message, and of a batch. Default 1 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Messages under way to a follower. Default 256. */
+  readonly maxInflight?: number;
+  /** Bytes under way to a follower. Default 16 MiB. */
+  readonly maxInflightBytes?: number;
+}
+
+export interface ReplicaOptions<Command, Result> {
+  /** This member's id: not 0, and nobody's but this member's, ever. */
+  readonly id: NodeId;
+  /** Its log: `DurableStorage` of `@raft-ts/raftwal`, or `MemoryLog`. The replica closes it. */
+  readonly log: ReplicaLog;
+  /** Builds its transport, listening where it listens. The replica stops it. */
+  readonly transport: TransportFactory;
+  readonly stateMachine: StateMachine<Command, Result>;
+  /**
+   * The founders of a new cluster, this member among them: the same list on each of them. It counts only if the log is
+   * new, so it may stay in a configuration for good.
+   */
+  readonly bootstrap?: { readonly peers: readonly MemberAddress[] };
+  /** This member joins a running cluster, which adds it by `addMember`. It counts only if the log is new. */
+  readonly join?: boolean;
+  /** How commands become bytes. Default: JSON. */
+  readonly codec?: Codec<Command>;
+  /** How results are kept for sessions. Default: JSON. */
+  readonly results?: Codec<Result>;
+  /** How entries and snapshots are written, in place of `codec` and the format of this package. */
+  readonly format?: Format<Command>;
+  /**
+   * What a throw of `apply` means. `stop`, the default: this member ends, because a throw that happens here alone would
+   * make it differ from the others. `result`: it is the command's result, on every member; right if `apply` throws only
+   * for what the command and the state say.
+   */
+  readonly applyErrors?: 'stop' | 'result';
+  /** How long a command or a read waits, unless the call says otherwise, in milliseconds. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Milliseconds between two ticks. Default 100. */
+  readonly tickMs?: number;
+  /** Ticks without a leader before an election. Default 10. */
+  readonly electionTicks?: number;
+  /** Ticks between two heartbeats. Default 1. */
+  readonly heartbeatTicks?: number;
+  readonly limits?: ReplicaLimits;
+  readonly snapshots?: Partial<SnapshotPolicy>;
+  /** Default true. */
+  readonly preVote?: boolean;
+  /** Default true. */
+  readonly checkQuorum?: boolean;
+  /** Default true. */
+  readonly stepDownOnRemoval?: boolean;
+  /** The addresses to dial for a member, if not the one that the cluster knows: for proxies. */
+  readonly dial?: (member: MemberAddress) => readonly string[];
+  /** Default: warnings and errors on the console. */
+  readonly logger?: Logger;
+  /** Default: the host's. */
+  readonly clock?: Clock;
+  /** A whole number drawn evenly from [0, n). Default: seeded from the host's `crypto`. */
+  readonly random?: (n: number) => number;
+}
+
+const defaultSnapshots: SnapshotPolicy = {
+  everyEntries: 10_000,
+  everyBytes: 64 * 2 ** 20,
+  keepEntries: 5_000,
+  keepEntriesForSlow: 50_000,
+  inlineBytes: 2 ** 20,
+};
+
+const defaultLimits: Required<ReplicaLimits> = {
+  maxPending: 16_384,
+  maxPendingBytes: 64 * 2 ** 20,
+  maxReads: 65_536,
+  maxUncommittedBytes: 64 * 2 ** 20,
+  maxMessageBytes: 2 ** 20,
+  maxInflight: 256,
+  maxInflightBytes: 16 * 2 ** 20,
+};
+
+/** Checked options, with every default filled in. */
+export interface ResolvedOptions<Command, Result> {
+  readonly id: NodeId;
+  readonly log: ReplicaLog;
+  readonly transport: TransportFactory;
+  readonly stateMachine: StateMachine<Command, Result>;
+  readonly founders: readonly MemberAddress[] | undefined;
+  readonly format: Format<Command>;
+  readonly results: Codec<Result>;
+  readonly applyErrors: 'stop' | 'result';
+  readonly timeoutMs: number;
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+  readonly limits: Required<ReplicaLimits>;
+  readonly snapshots: SnapshotPolicy;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  readonly stepDownOnRemoval: boolean;
+  readonly dial: (member: MemberAddress) => readonly string[];
+  readonly logger: Logger | undefined;
+  readonly clock: Clock;
+  readonly random: ((n: number) => number) | undefined;
+}
+
+/** @throws ERR_RAFT_REPLICA_OPTIONS */
+export function resolveOptions<Command, Result>(
+  options: ReplicaOptions<Command, Result>,
+): ResolvedOptions<Command, Result> {
+  const { id, log, transport, stateMachine, bootstrap, join, codec, format } = options;
+  if (typeof id !== 'bigint' || id <= 0n) refuse('id', 'it must be a bigint above 0, such as 1n');
+  for (const call of ['save', 'createSnapshot', 'compact', 'close', 'initialState', 'snapshot'] as const) {
+    if (typeof log?.[call] !== 'function') refuse('log', `it has no function ${call}`);
+  }
+  if (typeof transport !== 'function') refuse('transport', 'it must be a function that builds one');
+  for (const call of ['apply', 'snapshot', 'restore'] as const) {
+    if (typeof stateMachine?.[call] !== 'function') refuse('stateMachine', `it has no function ${call}`);
+  }
+  if (format !== undefined && codec !== undefined)
+    refuse('codec', 'a format of your own says how commands are written');
+  if (log.isNew) {
+    if (bootstrap === undefined && join !== true) {
+      refuse(
+        'bootstrap',
+        'the log is new: pass bootstrap with the founders to begin a cluster, or join: true to wait until a running cluster adds this member',
+      );
+    }
+    if (bootstrap !== undefined && join === true)
+      refuse('join', 'a founder does not join: pass bootstrap, or join: true');
+    if (bootstrap !== undefined && !bootstrap.peers.some((peer) => peer.id === id)) {
+      refuse('bootstrap', `its peers must contain this member, ${id}`);
+    }
+  }
+  const { applyErrors = 'stop', timeoutMs = 5000, tickMs = 100, electionTicks = 10, heartbeatTicks = 1 } = options;
+  for (const [name, value] of Object.entries({ timeoutMs, tickMs, electionTicks, heartbeatTicks }))
+    positive(name, value);
+  if (electionTicks <= heartbeatTicks) refuse('electionTicks', 'it must be above heartbeatTicks');
+  const limits = { ...defaultLimits, ...options.limits };
+  const snapshots = { ...defaultSnapshots, ...options.snapshots };
+  for (const [name, value] of Object.entries(limits)) positive(`limits.${name}`, value);
+  for (const [name, value] of Object.entries(snapshots)) positive(`snapshots.${name}`, value);
+  return {
+    id,
+    log,
+    transport,
+    stateMachine,
+    founders: log.isNew ? bootstrap?.peers : undefined,
+    format: format ?? defaultFormat(codec ?? jsonCodec()),
+    results: options.results ?? jsonCodec(),
+    applyErrors,
+    timeoutMs,
+    tickMs,
+    electionTicks,
+    heartbeatTicks,
+    limits,
+    snapshots,
+    preVote: options.preVote ?? true,
+    checkQuorum: options.checkQuorum ?? true,
+    stepDownOnRemoval: options.stepDownOnRemoval ?? true,
+    dial: options.dial ?? (({ url }) => (url === '' ? [] : [url])),
+    logger: options.logger,
+    clock: options.clock ?? systemClock(),
+    random: options.random,
+  };
+}
+
+function positive(name: string, value: unknown): void {
+  if (typeof value !== 'number' || !(value > 0)) refuse(name, `it must be a number above 0, not ${String(value)}`);
+}
+
+function refuse(name: string, why: string): never {
+  throw new RaftError(ERR_OPTIONS, `${name}: ${why}`, { reason: name });
+}

@@ -1,0 +1,469 @@
+import {
+  type ConfState,
+  consoleLogger,
+  LimitedLogger,
+  type Logger,
+  type Message,
+  type NodeId,
+  RawNode,
+  type SoftState,
+  type Status,
+} from '@raft-ts/raft';
+import type { TransportReceiver } from '@raft-ts/raft/transport';
+import type { Position, ReplicaTransport } from '../base/contracts.js';
+import { CommandFailed, describe, ProposalDropped, ProposalUnknown, replicaStopped } from '../base/errors.js';
+import { type Listener, Observable } from '../base/events.js';
+import { hostRandom } from '../base/random.js';
+import { Applier } from '../drive/applier.js';
+import { Driver } from '../drive/driver.js';
+import { Proposals } from '../drive/proposals.js';
+import { Reads, resolveWith } from '../drive/reads.js';
+import { Ticker } from '../drive/ticker.js';
+import type { EntryContent } from '../format/format.js';
+import { Group } from '../group/group.js';
+import type { SessionPlace } from '../group/sessions.js';
+import { Connections } from '../members/connections.js';
+import { type SnapshotEvent, Snapshots } from '../snapshots/snapshots.js';
+import { type ReplicaOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { Session } from './session.js';
+
+/** A command was committed and applied. */
+export interface Done<Result> extends Position {
+  readonly result: Result;
+}
+
+/** What came of a command, for programs that switch over it rather than catch. */
+export type Outcome<Result> =
+  | ({ readonly outcome: 'applied' } & Done<Result>)
+  | ProposalDropped
+  | ProposalUnknown
+  | CommandFailed;
+
+export interface CallOptions {
+  /** Gives the call up. */
+  readonly signal?: AbortSignal;
+  /** Default: that of the replica. In milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface ProposeOptions extends CallOptions {
+  /** The command's place in a session: `Session` fills it in. */
+  readonly place?: SessionPlace;
+}
+
+/** How fresh what a read sees must be. */
+export type Consistency = 'linearizable' | 'stale';
+
+export interface ReadOptions extends CallOptions {
+  /**
+   * - `linearizable`, the default: the read sees every command that was acknowledged, anywhere, before it began
+   * - `stale`: it sees what this member has applied, which may be old; no message is sent
+   */
+  readonly consistency?: Consistency;
+}
+
+/** Who leads, as this member knows it. */
+export interface Leadership {
+  /** 0 if none is known. */
+  readonly leader: NodeId;
+  readonly leading: boolean;
+  readonly role: SoftState['raftState'];
+  readonly term: number;
+}
+
+/** A member, as the cluster knows it. */
+export interface MemberInfo {
+  readonly id: NodeId;
+  readonly url: string;
+  readonly role: 'voter' | 'learner';
+}
+
+/** Why a replica has ended. */
+export interface Ended {
+  readonly reason: 'stopped' | 'removed' | 'failed';
+  /** What it failed of. */
+  readonly error?: unknown;
+}
+
+/** What can be watched. */
+export interface ReplicaEvents {
+  readonly leadership: Leadership;
+  readonly membership: readonly MemberInfo[];
+  readonly snapshot: SnapshotEvent;
+  readonly ended: Ended;
+}
+
+/**
+ * A member of a cluster that replicates a state machine: it drives raft, its log and its transport in the right order,
+ * answers commands with the state machine's result, and serves reads.
+ */
+export class Replica<Command, Result> {
+  readonly id: NodeId;
+  /** Resolves when this replica has ended, for whatever reason. */
+  readonly ended: Promise<Ended>;
+  private readonly options: ResolvedOptions<Command, Result>;
+  private readonly logger: LimitedLogger;
+  /** Tells this start of this member from every other one. */
+  private readonly boot: number;
+  private readonly group = new Group();
+  private readonly raw: RawNode;
+  private readonly proposals: Proposals;
+  private readonly reads: Reads;
+  private readonly applier: Applier<Command, Result>;
+  private readonly driver: Driver;
+  private readonly ticker: Ticker;
+  private transport!: ReplicaTransport;
+  private connections!: Connections;
+  private snapshots!: Snapshots;
+  private readonly events: { readonly [Kind in keyof ReplicaEvents]: Observable<ReplicaEvents[Kind]> };
+  private resolveEnded!: (ended: Ended) => void;
+  private ending: Promise<void> | undefined;
+
+  private constructor(options: ResolvedOptions<Command, Result>) {
+    this.options = options;
+    const { id, log, clock, limits, tickMs, electionTicks } = options;
+    this.id = id;
+    this.ended = new Promise((resolve) => {
+      this.resolveEnded = resolve;
+    });
+    this.logger = new LimitedLogger(options.logger ?? consoleLogger, electionTicks);
+    const draw = options.random ?? hostRandom;
+    this.boot = draw(2 ** 16) * 2 ** 32 + draw(2 ** 32);
+    const observe = <T>(): Observable<T> =>
+      new Observable<T>(undefined, (error) => this.logger.error(`an event listener threw: ${describe(error)}`));
+    this.events = { leadership: observe(), membership: observe(), snapshot: observe(), ended: observe() };
+    this.raw = new RawNode(rawConfig(options, this.logger));
+    if (options.founders !== undefined) {
+      const encoder = new TextEncoder();
+      const peers = options.founders.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      this.raw.bootstrap(peers.map((peer) => ({ id: peer.id, context: encoder.encode(peer.url) })));
+    }
+    const wake = (): void => this.driver.wake();
+    this.proposals = new Proposals({ ...limits, maxBatchBytes: limits.maxMessageBytes, target: this.raw, clock, wake });
+    this.reads = new Reads({
+      target: this.raw,
+      clock,
+      boot: this.boot,
+      maxWaiting: limits.maxReads,
+      retryMs: (tickMs * electionTicks) / 2,
+      wake,
+      whenApplied: (index, run) => this.applier.whenApplied(index, run),
+      onConfirmed: () => {},
+    });
+    const { metadata } = log.snapshot();
+    this.applier = this.createApplier({ applied: metadata, confState: metadata.confState });
+    this.driver = this.createDriver();
+    this.ticker = new Ticker({ clock, tickMs, tick: () => this.tick() });
+  }
+
+  /**
+   * Starts a member: a founder of a new cluster, one that joins, or one that comes back. Resolves when it takes part.
+   * @throws ERR_RAFT_REPLICA_OPTIONS; what the transport's factory and the state machine's `restore` throw
+   */
+  static async start<Command, Result>(options: ReplicaOptions<Command, Result>): Promise<Replica<Command, Result>> {
+    const replica = new Replica(resolveOptions(options));
+    try {
+      await replica.begin();
+    } catch (error) {
+      await replica.end({ reason: 'failed', error });
+      throw error;
+    }
+    return replica;
+  }
+
+  private async begin(): Promise<void> {
+    const { options, group, raw } = this;
+    const { log, founders } = options;
+    this.transport = await options.transport(this.receiver());
+    this.connections = new Connections({
+      self: this.id,
+      transport: this.transport,
+      clock: options.clock,
+      dial: options.dial,
+      farewellMs: options.tickMs * options.electionTicks,
+    });
+    this.snapshots = new Snapshots({
+      log,
+      transport: this.transport,
+      format: options.format,
+      stateMachine: options.stateMachine,
+      group,
+      policy: options.snapshots,
+      position: () => ({ applied: this.applier.applied, confState: this.applier.confState }),
+      neededFrom: () => this.neededFrom(),
+      onEvent: (event) => this.events.snapshot.set(event),
+      onFatal: (error) => this.fail(error),
+      reportSnapshot: (to, status) => raw.reportSnapshot(to, status),
+    });
+    const snapshot = log.snapshot();
+    const state = this.snapshots.stateOf(snapshot);
+    if (state !== undefined) await this.applier.exclusive(() => this.applier.restore(snapshot, state));
+    for (const { id, url } of founders ?? []) group.members.set(id, url);
+    this.connections.update(group.members);
+    this.ticker.start();
+    this.driver.wake();
+  }
+
+  /**
+   * Replicates a command, and resolves with what the state machine made of it, once it was applied on this member. It may
+   * be called on any member: raft forwards it to the leader.
+   * @throws ProposalDropped: it is certainly not in the log; ProposalUnknown: it may still be applied; CommandFailed: the
+   * state machine threw, on every member, and `applyErrors` is `result`; what the codec throws
+   */
+  propose(command: Command, options: ProposeOptions = {}): Promise<Done<Result>> {
+    return this.submit({ kind: 'command', command, place: options.place }, options) as Promise<Done<Result>>;
+  }
+
+  /** As `propose`, but never rejects for what becomes of a command: switch over `outcome`. */
+  async attempt(command: Command, options: ProposeOptions = {}): Promise<Outcome<Result>> {
+    try {
+      return { outcome: 'applied', ...(await this.propose(command, options)) };
+    } catch (error) {
+      const { outcome } = error as Partial<Outcome<Result>>;
+      if (outcome === 'dropped' || outcome === 'unknown' || outcome === 'failed') return error as Outcome<Result>;
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a session: commands proposed in it can be retried without being applied twice.
+   * @throws as `propose`
+   */
+  async openSession(options: CallOptions = {}): Promise<Session<Command, Result>> {
+    const { index } = (await this.submit({ kind: 'open-session' }, options)) as Position;
+    return new Session(this, index);
+  }
+
+  private submit(content: EntryContent<Command>, { signal, timeoutMs }: CallOptions): Promise<unknown> {
+    const request = { member: this.id, boot: this.boot, sequence: this.proposals.nextSequence };
+    const data = this.options.format.encode(content, request);
+    return this.proposals.submit(data, { signal, timeoutMs: timeoutMs ?? this.options.timeoutMs });
+  }
+
+  /**
+   * Runs a function over the state, between two commands, at a moment at which what it sees is as fresh as asked for.
+   * @throws ReadFailed; what the function throws
+   */
+  read<T>(fn: () => T | Promise<T>, options: ReadOptions = {}): Promise<T> {
+    const { consistency = 'linearizable', signal, timeoutMs = this.options.timeoutMs } = options;
+    if (consistency === 'stale') return this.readStale(fn);
+    return this.reads.submit(fn, signal, timeoutMs);
+  }
+
+  private readStale<T>(fn: () => T | Promise<T>): Promise<T> {
+    if (this.ending !== undefined) return Promise.reject(replicaStopped(undefined));
+    return new Promise<T>((resolve, reject) => {
+      this.applier.whenApplied(0, () => resolveWith(fn, resolve, reject));
+    });
+  }
+
+  /** Who leads, as far as this member knows. */
+  get leadership(): Leadership {
+    const { softState, hardState } = this.raw.basicStatus();
+    const { lead, raftState } = softState;
+    return { leader: lead, leading: raftState === 'StateLeader', role: raftState, term: hardState.term };
+  }
+
+  /** Who is in the cluster, ascending by id, as far as this member has applied. */
+  members(): readonly MemberInfo[] {
+    const { learners } = this.applier.confState;
+    return this.group
+      .head()
+      .members.map(([id, url]) => ({ id, url, role: learners.includes(id) ? 'learner' : 'voter' }));
+  }
+
+  /** What was applied last on this member. */
+  get applied(): Position {
+    return this.applier.applied;
+  }
+
+  /** Raft's own view: for tools. */
+  status(): Status {
+    return this.raw.status();
+  }
+
+  /** Calls the listener with the present value, if there is one, and with each new one. @returns ends it */
+  watch<Kind extends keyof ReplicaEvents>(kind: Kind, listener: Listener<ReplicaEvents[Kind]>): () => void {
+    return this.events[kind].subscribe(listener);
+  }
+
+  /** Stops taking part, settles every call that waits, and closes log and transport. May be called again. */
+  stop(): Promise<void> {
+    return this.end({ reason: 'stopped' });
+  }
+
+  /** Stops at once, as a crash would: without handing anything over. */
+  kill(): Promise<void> {
+    return this.end({ reason: 'stopped' });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  private receiver(): TransportReceiver {
+    const { raw } = this;
+    const running = (call: () => void): void => {
+      if (this.ending !== undefined) return;
+      call();
+      this.driver.wake();
+    };
+    return {
+      process: (message) => this.process(message),
+      isIdRemoved: (id) => this.group.removed.has(id),
+      reportUnreachable: (id) => running(() => raw.reportUnreachable(id)),
+      reportSnapshot: (id, status) => running(() => raw.reportSnapshot(id, status)),
+    };
+  }
+
+  private process(message: Message): void {
+    if (this.ending !== undefined) throw replicaStopped(undefined);
+    try {
+      this.driver.step(message);
+    } catch (error) {
+      // A refusal is the sender's to hear of; anything else means that this member's state cannot be trusted.
+      if (!('code' in (error as object))) this.fail(error);
+      throw error;
+    }
+  }
+
+  private tick(): void {
+    try {
+      this.raw.tick();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.logger.tick();
+    this.proposals.expire();
+    this.reads.expire();
+    this.driver.wake();
+  }
+
+  private createApplier(from: { readonly applied: Position; readonly confState: ConfState }): Applier<Command, Result> {
+    const { stateMachine, format, results, clock, applyErrors } = this.options;
+    return new Applier<Command, Result>(
+      {
+        stateMachine,
+        format,
+        results,
+        group: this.group,
+        proposals: this.proposals,
+        clock,
+        boot: this.boot,
+        applyErrors,
+        warn: (text) => this.logger.warn(text),
+        applyConfChange: (entry) => this.driver.applyConfChange(entry),
+        onMembership: () => this.onMembership(),
+        onApplied: (message) => this.driver.applied(message),
+        onProgress: (entries, bytes) => this.snapshots.progress(entries, bytes),
+        onFatal: (error) => this.fail(error),
+      },
+      from,
+    );
+  }
+
+  private createDriver(): Driver {
+    return new Driver({
+      id: this.id,
+      raw: this.raw,
+      log: this.options.log,
+      transport: { send: (messages) => this.transport.send(messages) },
+      clock: this.options.clock,
+      proposals: this.proposals,
+      reads: this.reads,
+      applier: this.applier,
+      onSoftState: (state) => this.onSoftState(state),
+      sendSnapshot: (message) => this.snapshots.send(message),
+      takeSnapshot: (snapshot) => this.snapshots.takeBody(snapshot),
+      installSnapshot: async (snapshot) => {
+        const state = this.snapshots.stateOf(snapshot);
+        if (state === undefined) return;
+        await this.applier.exclusive(() => this.applier.restore(snapshot, state));
+        this.snapshots.installed(snapshot);
+      },
+      beforeTransfer: () => {},
+      onFatal: (error) => this.fail(error),
+    });
+  }
+
+  private onSoftState({ raftState }: SoftState): void {
+    const before = this.events.leadership.value;
+    if (before?.leading === true && raftState !== 'StateLeader') this.proposals.leadershipLost();
+    this.events.leadership.set(this.leadership);
+  }
+
+  private onMembership(): void {
+    this.connections.update(this.group.members);
+    this.snapshots.membershipChanged();
+    this.events.membership.set(this.members());
+  }
+
+  /** The lowest index that a member which answers may still ask for. */
+  private neededFrom(): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    if (!this.leadership.leading) return lowest;
+    this.raw.withProgress((id, _type, { match, recentActive }) => {
+      if (id !== this.id && recentActive) lowest = Math.min(lowest, match + 1);
+    });
+    return lowest;
+  }
+
+  /** This member may not go on. */
+  private fail(error: unknown): void {
+    if (this.ending !== undefined) return;
+    this.logger.error(`member ${this.id} ends: ${describe(error)}`);
+    void this.end({ reason: 'failed', error });
+  }
+
+  private end(ended: Ended): Promise<void> {
+    this.ending ??= this.shutDown(ended);
+    return this.ending;
+  }
+
+  private async shutDown(ended: Ended): Promise<void> {
+    this.ticker.stop();
+    this.driver.stop();
+    this.applier.stop();
+    const cause = ended.reason === 'failed' ? ended.error : replicaStopped(undefined);
+    this.proposals.end(cause);
+    this.reads.end(cause);
+    this.connections?.stop();
+    try {
+      await this.transport?.stop();
+      await this.snapshots?.stop();
+      await this.options.log.close();
+    } catch (error) {
+      // What ended the member is what its owner must hear of; a log that cannot be closed has told of its reason.
+      if (ended.reason !== 'failed')
+        this.logger.error(`member ${this.id} could not close everything: ${describe(error)}`);
+    }
+    this.events.ended.set(ended);
+    this.resolveEnded(ended);
+  }
+}
+
+function rawConfig<Command, Result>(
+  options: ResolvedOptions<Command, Result>,
+  logger: Logger,
+): ConstructorParameters<typeof RawNode>[0] {
+  const { id, log, limits, electionTicks, heartbeatTicks, preVote, checkQuorum, stepDownOnRemoval, random } = options;
+  return {
+    id,
+    storage: log,
+    electionTick: electionTicks,
+    heartbeatTick: heartbeatTicks,
+    maxSizePerMsg: limits.maxMessageBytes,
+    maxInflightMsgs: limits.maxInflight,
+    maxInflightBytes: Math.max(limits.maxInflightBytes, limits.maxMessageBytes),
+    maxUncommittedEntriesSize: limits.maxUncommittedBytes,
+    maxCommittedSizePerReady: limits.maxMessageBytes,
+    applied: log.snapshot().metadata.index,
+    asyncStorageWrites: true,
+    preVote,
+    checkQuorum,
+    stepDownOnRemoval,
+    logger,
+    ...(random === undefined ? {} : { random }),
+  };
+}

@@ -1,0 +1,70 @@
+import {
+  type ConfState,
+  type Entry,
+  type InitialState,
+  isEmptySnap,
+  MemoryStorage,
+  type Snapshot,
+} from '@raft-ts/raft';
+import type { ReplicaLog, Unsaved } from '../base/contracts.js';
+
+/**
+ * A log in memory, for tests and browsers. It forgets when the process ends, so a member whose log it is must not come
+ * back under its id: it could vote twice in a term. Within a process it can be handed to the next replica of a member.
+ */
+export class MemoryLog implements ReplicaLog {
+  private readonly storage = new MemoryStorage();
+
+  get isNew(): boolean {
+    return this.storage.initialState().hardState === undefined && this.storage.lastIndex() === 0;
+  }
+
+  initialState(): InitialState {
+    return this.storage.initialState();
+  }
+
+  entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
+    return this.storage.entries(lo, hi, maxSize);
+  }
+
+  term(i: number): number {
+    return this.storage.term(i);
+  }
+
+  lastIndex(): number {
+    return this.storage.lastIndex();
+  }
+
+  firstIndex(): number {
+    return this.storage.firstIndex();
+  }
+
+  snapshot(): Snapshot {
+    return this.storage.snapshot();
+  }
+
+  save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
+    if (!isEmptySnap(snapshot)) this.storage.applySnapshot(snapshot);
+    this.storage.append(entries);
+    if (hardState !== undefined) this.storage.setHardState(hardState);
+    return saved;
+  }
+
+  createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Promise<Snapshot> {
+    try {
+      return Promise.resolve(this.storage.createSnapshot(index, confState, data));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  compact(index: number): void {
+    this.storage.compact(index);
+  }
+
+  close(): Promise<void> {
+    return saved;
+  }
+}
+
+const saved: Promise<void> = Promise.resolve();
