@@ -3,13 +3,13 @@
  * `RawNode`, a log and a transport in the right order, and turns what they do into answers.
  *
  * ```
- *  propose ──► Proposals ──► one batch a turn ──┐                                      ┌──► transport
- *  read    ──► Reads ──────► one round a turn ──┼──► Driver ──► RawNode ──► Ready ─────┼──► log ──► what its writes promise
- *  message ──► receiver ────────────────────────┤                                      └──► Applier ──► state machine
- *  time    ──► Ticker ──────────────────────────┘                                              └──► answers, reads, snapshots
+ *  propose ──► Proposals ──► one batch a turn ──┐                                 ┌──► transport
+ *  read    ──► Reads ──────► one round a turn ──┼──► Driver ──► RawNode ──► Ready ┼──► log ──► what its writes promise
+ *  message ──► receiver ────────────────────────┤                                 └──► Applier ──► state machine
+ *  time    ──► Ticker ──────────────────────────┘                                         └──► answers, reads
  * ```
  *
- * Begin reading at `replica.ts`, which puts the parts together; `drive/driver.ts` is the loop.
+ * Begin reading at `member/replica.ts`, which puts the parts together; `drive/driver.ts` is the loop.
  */
 export { type Clock, systemClock } from './base/clock.js';
 export { bytesCodec, type Codec, jsonCodec } from './base/codec.js';

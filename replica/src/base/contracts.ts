@@ -11,18 +11,18 @@ export interface Position {
 export type SnapshotData = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
- * What is replicated. Every member calls `apply` with the same commands in the same order, one at a time, so `apply` must
- * depend on nothing else: no clock, no random number, no I/O whose answer may differ.
+ * What is replicated. Every member calls `apply` with the same commands in the same order, one at a time, so `apply`
+ * must depend on nothing else: no clock, no random number, no I/O whose answer may differ.
  */
 export interface StateMachine<Command, Result> {
   /**
-   * Applies one committed command. What it returns, or its promise resolves to, is the proposer's result. What it throws
-   * ends the member, or is the result, as `applyErrors` says.
+   * Applies one committed command. What it returns, or its promise resolves to, is the proposer's result. What it
+   * throws ends the member, or is the result, as `applyErrors` says.
    */
   apply(command: Command, at: Position): Result | Promise<Result>;
   /**
-   * The state as bytes. Called between two commands; the view must be fixed by the time this returns, since commands are
-   * applied while the bytes are read. (For a map: `SnapshotMap`.)
+   * The state as bytes. Called between two commands; the view must be fixed by the time this returns, since commands
+   * are applied while the bytes are read. (For a map: `SnapshotMap`.)
    */
   snapshot(): SnapshotData;
   /** Replaces the state by that of a snapshot. No command is applied until it resolves. */

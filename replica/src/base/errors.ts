@@ -2,7 +2,10 @@ import { RaftError } from '@raft-ts/raft';
 
 /** Options of `Replica.start` are missing, contradict each other, or are out of range; `reason` names the option. */
 export const ERR_OPTIONS = 'ERR_RAFT_REPLICA_OPTIONS';
-/** The command is certainly not in the log, and never will be; `reason` is a `DroppedReason`. Proposing it again is safe. */
+/**
+ * The command is certainly not in the log, and never will be; `reason` is a `DroppedReason`. Proposing it again is
+ * safe.
+ */
 export const ERR_DROPPED = 'ERR_RAFT_DROPPED';
 /** The command may be applied, now or later; `reason` is an `UnknownReason`. Proposing it again may apply it twice. */
 export const ERR_UNKNOWN = 'ERR_RAFT_UNKNOWN';

@@ -17,7 +17,9 @@ import type { Group } from '../group/group.js';
 import type { Answer, SessionPlace } from '../group/sessions.js';
 import type { Applied, Pending, Proposals } from './proposals.js';
 
-/** Commands are applied for so long in one turn of the event loop, in milliseconds; sockets and timers come in between. */
+/**
+ * Commands are applied for so long in one turn of the event loop, in milliseconds; sockets and timers come in between.
+ */
 const SLICE_MS = 5;
 /** The clock is looked at after so many commands. */
 const COMMANDS_PER_LOOK = 16;
@@ -63,9 +65,9 @@ interface WaitingForIndex {
 }
 
 /**
- * Applies what is committed, in order, one command at a time, off the critical path of the loop: what raft hands out waits
- * here, and is applied in slices between which the event loop turns. A state machine that answers by promises holds up
- * only what is applied after it.
+ * Applies what is committed, in order, one command at a time, off the critical path of the loop: what raft hands out
+ * waits here, and is applied in slices between which the event loop turns. A state machine that answers by promises
+ * holds up only what is applied after it.
  */
 export class Applier<Command, Result> {
   private readonly options: ApplierOptions<Command, Result>;

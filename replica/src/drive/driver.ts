@@ -55,8 +55,8 @@ interface Write {
  * entries go to the applier. What a message promises leaves with the responses of the write that makes it true, in the
  * order of the writes. The loop itself never waits.
  *
- * Inputs run to completion when they arrive; what they lead to is done in the next turn of the event loop, together with
- * what else came in this one.
+ * Inputs run to completion when they arrive; what they lead to is done in the next turn of the event loop, together
+ * with what else came in this one.
  */
 export class Driver {
   private readonly host: DriverHost;

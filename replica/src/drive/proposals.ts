@@ -73,9 +73,9 @@ interface Batch {
 /**
  * The proposals of this member, from the call until it is known what came of them.
  *
- * What is proposed in one turn of the event loop leaves as one batch. At the leader the entries of a batch have an index
- * and a term, so whatever is committed at that index decides about them. A batch that was forwarded has neither: its
- * entries are known by their request ids, and an answer that stays out means that nothing is known.
+ * What is proposed in one turn of the event loop leaves as one batch. At the leader the entries of a batch have an
+ * index and a term, so whatever is committed at that index decides about them. A batch that was forwarded has neither:
+ * its entries are known by their request ids, and an answer that stays out means that nothing is known.
  */
 export class Proposals {
   private readonly options: ProposalsOptions;

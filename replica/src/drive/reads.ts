@@ -45,11 +45,11 @@ interface Round {
 }
 
 /**
- * Linearizable reads: a quorum confirms that the leader still leads (ReadIndex, section 6.4 of the dissertation), and the
- * read runs once this member has applied everything that was committed by then.
+ * Linearizable reads: a quorum confirms that the leader still leads (ReadIndex, section 6.4 of the dissertation), and
+ * the read runs once this member has applied everything that was committed by then.
  *
- * The reads of one turn share a round. A round may be lost like any message; it is asked for again under a fresh context,
- * because an answer to a former request must not confirm a later one.
+ * The reads of one turn share a round. A round may be lost like any message; it is asked for again under a fresh
+ * context, because an answer to a former request must not confirm a later one.
  */
 export class Reads {
   private readonly options: ReadsOptions;

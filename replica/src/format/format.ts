@@ -28,8 +28,8 @@ export interface DecodedEntry<Command> {
 }
 
 /**
- * How entries and snapshots are written. A cluster shares one format; one of your own lets it share its log with another
- * implementation. Every member must read the same out of the same bytes.
+ * How entries and snapshots are written. A cluster shares one format; one of your own lets it share its log with
+ * another implementation. Every member must read the same out of the same bytes.
  */
 export interface Format<Command> {
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;

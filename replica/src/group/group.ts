@@ -17,9 +17,9 @@ export interface SnapshotHead {
 const decoder = new TextDecoder();
 
 /**
- * What the replicas of a cluster know of it together, beside the state machine: who is in it and where, which ids are used
- * up, and the clients' sessions. It changes by entries of the log only, so that it is the same on every member at the same
- * index.
+ * What the replicas of a cluster know of it together, beside the state machine: who is in it and where, which ids are
+ * used up, and the clients' sessions. It changes by entries of the log only, so that it is the same on every member at
+ * the same index.
  */
 export class Group {
   readonly members: Map<NodeId, string> = new Map();

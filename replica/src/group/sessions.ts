@@ -1,7 +1,8 @@
 /**
  * Sessions make a retry safe: a client numbers its commands, and the state machine's side remembers what came of each
- * number, so that the second copy of a command is answered and not applied. All of it is replicated state, changed only by
- * entries of the log: what is forgotten, and when, follows from indexes, never from a clock, and is the same everywhere.
+ * number, so that the second copy of a command is answered and not applied. All of it is replicated state, changed only
+ * by entries of the log: what is forgotten, and when, follows from indexes, never from a clock, and is the same
+ * everywhere.
  */
 
 /** How many sessions are remembered. Opening one more forgets the one that was used least recently, by index. */

@@ -205,10 +205,10 @@ export class Replica<Command, Result> {
   }
 
   /**
-   * Replicates a command, and resolves with what the state machine made of it, once it was applied on this member. It may
-   * be called on any member: raft forwards it to the leader.
-   * @throws ProposalDropped: it is certainly not in the log; ProposalUnknown: it may still be applied; CommandFailed: the
-   * state machine threw, on every member, and `applyErrors` is `result`; what the codec throws
+   * Replicates a command, and resolves with what the state machine made of it, once it was applied on this member. It
+   * may be called on any member: raft forwards it to the leader.
+   * @throws ProposalDropped: it is certainly not in the log; ProposalUnknown: it may still be applied; CommandFailed:
+   * the state machine threw, on every member, and `applyErrors` is `result`; what the codec throws
    */
   propose(command: Command, options: ProposeOptions = {}): Promise<Done<Result>> {
     return this.submit({ kind: 'command', command, place: options.place }, options) as Promise<Done<Result>>;

@@ -6,8 +6,8 @@ import type { Clock } from '../base/clock.js';
 const HELD_MESSAGES = 4096;
 
 /**
- * Freezes a member as SIGSTOP would a process: its timers do not fire and its messages wait, while time goes on. When it
- * wakes, all of that happens at once, in order.
+ * Freezes a member as SIGSTOP would a process: its timers do not fire and its messages wait, while time goes on. When
+ * it wakes, all of that happens at once, in order.
  */
 export class Pausable {
   private paused = false;
