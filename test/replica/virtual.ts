@@ -1,0 +1,263 @@
+import { setImmediate } from 'node:timers/promises';
+import { type Message, MessageType, type NodeId, silentLogger } from '@raft-ts/raft';
+import { seededRandom } from '@raft-ts/raft/internal';
+import type { Transport, TransportReceiver } from '@raft-ts/raft/transport';
+import { type Clock, Replica, type ReplicaLog, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
+import { MemoryLog } from '@raft-ts/replica/memory';
+
+interface Event {
+  readonly at: number;
+  readonly order: number;
+  readonly call: () => void;
+}
+
+/**
+ * Time that moves only when a test moves it. Events of one moment happen in the order in which they were asked for, and
+ * between two of them everything that promises lead to is done, so that a run depends on nothing but its inputs.
+ */
+export class VirtualTime implements Clock {
+  private now = 0;
+  private orders = 0;
+  private events: Event[] = [];
+
+  monotonic(): number {
+    return this.now;
+  }
+
+  wall(): number {
+    return 1_700_000_000_000 + this.now;
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const event: Event = { at: this.now + Math.max(0, ms), order: this.orders++, call };
+    this.events.push(event);
+    return () => {
+      this.events = this.events.filter((one) => one !== event);
+    };
+  }
+
+  soon(call: () => void): void {
+    this.after(0, call);
+  }
+
+  /** Lets so many milliseconds pass. */
+  async advance(ms: number): Promise<void> {
+    const until = this.now + ms;
+    for (;;) {
+      // A macrotask: all promises have settled then.
+      await setImmediate();
+      const next = this.events.reduce<Event | undefined>(
+        (first, one) =>
+          first === undefined || one.at < first.at || (one.at === first.at && one.order < first.order) ? one : first,
+        undefined,
+      );
+      if (next === undefined || next.at > until) break;
+      this.events = this.events.filter((one) => one !== next);
+      this.now = Math.max(this.now, next.at);
+      next.call();
+    }
+    this.now = until;
+  }
+
+  /** Lets time pass until this holds. @throws if it does not hold within so many milliseconds */
+  async until(holds: () => boolean, what: string, limitMs = 60_000): Promise<void> {
+    const limit = this.now + limitMs;
+    while (!holds()) {
+      if (this.now >= limit) throw new Error(`after ${limitMs} ms of virtual time: ${what} does not hold`);
+      await this.advance(5);
+    }
+  }
+
+  /** What the promise settles to, while time passes. @throws if it has not settled within so many milliseconds */
+  async settled<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    const state = { open: true };
+    void (async () => {
+      await Promise.allSettled([promise]);
+      state.open = false;
+    })();
+    await this.until(() => !state.open, 'the promise has settled', limitMs);
+    return promise;
+  }
+}
+
+/** How a network treats messages; shares are of 1. */
+export interface Faults {
+  readonly drop?: number;
+  readonly duplicate?: number;
+  /** Milliseconds, drawn evenly; a wide range reorders. */
+  readonly delay?: readonly [least: number, most: number];
+}
+
+/** A network over virtual time, with faults from a seed. Cuts go one way. */
+export class VirtualNetwork {
+  faults: Faults = {};
+  /** What was sent, for tests that look. */
+  onSend: (message: Message) => void = () => {};
+  private readonly time: VirtualTime;
+  private readonly random: (n: number) => number;
+  private readonly receivers = new Map<NodeId, TransportReceiver>();
+  private readonly cuts = new Set<string>();
+
+  constructor(time: VirtualTime, seed = 1) {
+    this.time = time;
+    this.random = seededRandom(seed);
+  }
+
+  connect(id: NodeId, receiver: TransportReceiver): Transport {
+    this.receivers.set(id, receiver);
+    const peers = new Set<NodeId>();
+    return {
+      send: (messages) => {
+        for (const message of messages) if (peers.has(message.to)) this.send(id, receiver, message);
+      },
+      addPeer: (peer) => void peers.add(peer),
+      updatePeer: () => {},
+      removePeer: (peer) => void peers.delete(peer),
+      stop: () => {
+        if (this.receivers.get(id) === receiver) this.receivers.delete(id);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** Loses what `from` sends to `to`. */
+  cut(from: NodeId, to: NodeId): void {
+    this.cuts.add(`${from}-${to}`);
+  }
+
+  /** Loses what goes between this member and the others, both ways. */
+  isolate(id: NodeId, others: readonly NodeId[]): void {
+    for (const other of others) {
+      this.cut(id, other);
+      this.cut(other, id);
+    }
+  }
+
+  mend(): void {
+    this.cuts.clear();
+  }
+
+  private send(from: NodeId, sender: TransportReceiver, message: Message): void {
+    this.onSend(message);
+    const { drop = 0, duplicate = 0 } = this.faults;
+    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop)) {
+      this.time.soon(() => {
+        sender.reportUnreachable(message.to);
+        if (message.type === MessageType.MsgSnap) sender.reportSnapshot(message.to, 'failure');
+      });
+      return;
+    }
+    const isSnapshot = message.type === MessageType.MsgSnap;
+    this.deliver(message, (taken) => {
+      if (isSnapshot) sender.reportSnapshot(message.to, taken ? 'finish' : 'failure');
+    });
+    if (!isSnapshot && this.chance(duplicate)) this.deliver(message, () => {});
+  }
+
+  private deliver(message: Message, done: (taken: boolean) => void): void {
+    const [least, most] = this.faults.delay ?? [1, 1];
+    this.time.after(least + this.random(Math.max(1, most - least + 1)), () => {
+      void this.hand(message, done);
+    });
+  }
+
+  private async hand(message: Message, done: (taken: boolean) => void): Promise<void> {
+    try {
+      const receiver = this.receivers.get(message.to);
+      if (receiver === undefined) throw new Error('nobody is there');
+      await receiver.process(message);
+      done(true);
+    } catch {
+      done(false);
+    }
+  }
+
+  private chance(share: number): boolean {
+    return share > 0 && this.random(1_000_000) < share * 1_000_000;
+  }
+}
+
+export type VirtualOptions<Command, Result> = Partial<ReplicaOptions<Command, Result>>;
+
+/** Replicas over virtual time and a virtual network: ids from 1. Ticks take 10 ms, elections 100 to 200. */
+export class VirtualCluster<Command, Result> {
+  readonly time = new VirtualTime();
+  readonly network: VirtualNetwork;
+  readonly replicas = new Map<NodeId, Replica<Command, Result>>();
+  readonly logs = new Map<NodeId, ReplicaLog>();
+  private readonly founders: readonly { id: NodeId; url: string }[];
+  private readonly create: (id: NodeId) => StateMachine<Command, Result>;
+  private readonly options: VirtualOptions<Command, Result>;
+  private readonly seed: number;
+
+  constructor(
+    size: number,
+    create: (id: NodeId) => StateMachine<Command, Result>,
+    { seed = 1, ...options }: VirtualOptions<Command, Result> & { readonly seed?: number } = {},
+  ) {
+    this.network = new VirtualNetwork(this.time, seed);
+    this.founders = Array.from({ length: size }, (_, i) => ({ id: BigInt(i + 1), url: `virtual:${i + 1}` }));
+    this.create = create;
+    this.options = options;
+    this.seed = seed;
+  }
+
+  get ids(): readonly NodeId[] {
+    return this.founders.map(({ id }) => id);
+  }
+
+  /** Starts all founders. */
+  async start(): Promise<void> {
+    for (const id of this.ids) await this.startMember(id);
+  }
+
+  /** Starts a member, with the log that it had if it was there before. */
+  async startMember(id: NodeId, more: VirtualOptions<Command, Result> = {}): Promise<Replica<Command, Result>> {
+    const log = this.logs.get(id) ?? this.options.log ?? new MemoryLog();
+    this.logs.set(id, log);
+    const founder = this.ids.includes(id);
+    const starting = Replica.start<Command, Result>({
+      id,
+      log,
+      transport: (receiver) => this.network.connect(id, receiver),
+      stateMachine: this.create(id),
+      clock: this.time,
+      random: seededRandom(this.seed * 1000 + Number(id)),
+      tickMs: 10,
+      logger: silentLogger,
+      ...(founder ? { bootstrap: { peers: this.founders } } : { join: true }),
+      ...this.options,
+      ...more,
+    });
+    const replica = await this.time.settled(starting);
+    this.replicas.set(id, replica);
+    return replica;
+  }
+
+  /** The member that leads in the highest term, once the others that run follow it. */
+  async leader(): Promise<Replica<Command, Result>> {
+    const find = (): Replica<Command, Result> | undefined => {
+      const leaders = [...this.replicas.values()].filter(({ leadership }) => leadership.leading);
+      return leaders.sort((a, b) => b.leadership.term - a.leadership.term)[0];
+    };
+    await this.time.until(() => find() !== undefined, 'somebody leads');
+    return find() as Replica<Command, Result>;
+  }
+
+  replica(id: NodeId): Replica<Command, Result> {
+    const replica = this.replicas.get(id);
+    if (replica === undefined) throw new Error(`member ${id} does not run`);
+    return replica;
+  }
+
+  async kill(id: NodeId): Promise<void> {
+    const replica = this.replica(id);
+    this.replicas.delete(id);
+    await this.time.settled(replica.kill());
+  }
+
+  async stop(): Promise<void> {
+    for (const replica of this.replicas.values()) await this.time.settled(replica.kill());
+    this.replicas.clear();
+  }
+}
