@@ -3,7 +3,7 @@ import { crc32c } from '@node-rs/crc32';
 /** The polynomial of CRC-32C, its bits reversed. */
 const CASTAGNOLI = 0x82f63b78;
 
-/** So many bytes are taken in at once, each by a table of its own. */
+/** So many bytes are taken in at once, each by its own table. */
 const SLICE = 16;
 
 /** From so many bytes on, the library costs less. Below, most of its cost is the call. */
@@ -34,34 +34,48 @@ export function updateCrc(chain: number, bytes: Uint8Array, start = 0, end: numb
   return end - start < LONG ? crcByTables(chain, bytes, start, end) : crc32c(bytes.subarray(start, end), chain);
 }
 
-/** "Slicing by 16", after Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC Generators". */
+/**
+ * "Slicing by 16", after Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC
+ * Generators". Four loads of four bytes take a tenth less time than sixteen of one.
+ */
 function crcByTables(chain: number, bytes: Uint8Array, start: number, end: number): number {
   let sum = ~chain;
   let at = start;
-  for (const last = end - SLICE; at <= last; at += SLICE) {
-    sum =
-      added(15, (bytes[at] as number) ^ (sum & 255)) ^
-      added(14, (bytes[at + 1] as number) ^ ((sum >>> 8) & 255)) ^
-      added(13, (bytes[at + 2] as number) ^ ((sum >>> 16) & 255)) ^
-      added(12, (bytes[at + 3] as number) ^ (sum >>> 24)) ^
-      added(11, bytes[at + 4] as number) ^
-      added(10, bytes[at + 5] as number) ^
-      added(9, bytes[at + 6] as number) ^
-      added(8, bytes[at + 7] as number) ^
-      added(7, bytes[at + 8] as number) ^
-      added(6, bytes[at + 9] as number) ^
-      added(5, bytes[at + 10] as number) ^
-      added(4, bytes[at + 11] as number) ^
-      added(3, bytes[at + 12] as number) ^
-      added(2, bytes[at + 13] as number) ^
-      added(1, bytes[at + 14] as number) ^
-      added(0, bytes[at + 15] as number);
+  if (end - start >= SLICE) {
+    const words = wordsOf(bytes);
+    for (const last = end - SLICE; at <= last; at += SLICE) {
+      sum =
+        added(12, words.getInt32(at, true) ^ sum) ^
+        added(8, words.getInt32(at + 4, true)) ^
+        added(4, words.getInt32(at + 8, true)) ^
+        added(0, words.getInt32(at + 12, true));
+    }
   }
-  for (; at < end; at++) sum = (sum >>> 8) ^ added(0, (sum & 255) ^ (bytes[at] as number));
+  for (; at < end; at++) sum = (sum >>> 8) ^ (tables[(sum ^ (bytes[at] as number)) & 255] as number);
   return ~sum >>> 0;
 }
 
-/** What this byte adds to the sum where so many bytes follow it. */
-function added(following: number, byte: number): number {
-  return tables[256 * following + byte] as number;
+/** What these four bytes, the first in the lowest bits, add to the sum if so many bytes follow them. */
+function added(following: number, word: number): number {
+  return (
+    (tables[256 * (following + 3) + (word & 255)] as number) ^
+    (tables[256 * (following + 2) + ((word >>> 8) & 255)] as number) ^
+    (tables[256 * (following + 1) + ((word >>> 16) & 255)] as number) ^
+    (tables[256 * following + (word >>> 24)] as number)
+  );
+}
+
+let lastBytes: Uint8Array = new Uint8Array(0);
+let lastWords = new DataView(lastBytes.buffer);
+
+/**
+ * A view that reads four bytes at once, wherever they lie. It is kept for the next call, as many records lie in one array and
+ * a view takes as long to make as a short sum; so the last array stays in memory until another one is summed.
+ */
+function wordsOf(bytes: Uint8Array): DataView {
+  if (bytes !== lastBytes) {
+    lastBytes = bytes;
+    lastWords = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  return lastWords;
 }
