@@ -1,10 +1,13 @@
-import { open, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
 import { MAX_FOUNDERS } from '@raft-ts/rafthttp/internal';
 import { systemError } from '@raft-ts/raftwal';
+import { codedFs, placeFile, writeFully } from '@raft-ts/raftwal/internal';
 import { parseId } from './peers.js';
 import { UsageError } from './usage.js';
+
+const NAME = 'founders';
 
 /**
  * The members that the cluster of this folder's log was founded by: those that the flags named when the log began. They
@@ -20,26 +23,12 @@ export async function keptFounders(
   isNew: boolean,
   founders: readonly NodeId[],
 ): Promise<readonly NodeId[] | undefined> {
-  const path = join(dir, 'founders');
+  const path = join(dir, NAME);
   if (!isNew) return readFounders(path, await readIfThere(path));
-  await keep(dir, path, founders.join(','));
+  // They must not be others after a power cut.
+  const text = new TextEncoder().encode(`${founders.join(',')}\n`);
+  await placeFile(codedFs(undefined), dir, NAME, (file) => writeFully(file, text, 0));
   return founders;
-}
-
-/** They must not be others after a power cut: written aside, on the disk, and only then under its name. */
-async function keep(dir: string, path: string, text: string): Promise<void> {
-  try {
-    await writeFile(`${path}.tmp`, `${text}\n`, { mode: 0o600, flush: true });
-    await rename(`${path}.tmp`, path);
-    const folder = await open(dir);
-    try {
-      await folder.sync();
-    } finally {
-      await folder.close();
-    }
-  } catch (error) {
-    throw systemError('write', path, error);
-  }
 }
 
 function readFounders(path: string, text: string | undefined): readonly NodeId[] | undefined {

@@ -4,6 +4,7 @@ import { makeDirectories } from './base/directories.js';
 import { ERR_WAL_EXISTS, hasCode, WalError } from './base/errors.js';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
 import type { LogOptions } from './base/options.js';
+import { despitePurges } from './base/purges.js';
 import type { WalSnapshot } from './format/record.js';
 import { readMark } from './mark/log-mark.js';
 import { readLog } from './read/log-reader.js';
@@ -12,9 +13,6 @@ import { validSnapshots, verify } from './read/verify.js';
 import { SnapshotFiles } from './snapshots/snapshot-files.js';
 
 const PIECE = 1 << 20;
-
-/** A writer may remove files while they are copied: it does so when there is a newer snapshot. */
-const ATTEMPTS = 5;
 
 export interface BackupOptions extends Pick<LogOptions, 'fs'> {
   /** Called as bytes are copied. */
@@ -43,17 +41,13 @@ export async function backup(dir: string, target: string, options: BackupOptions
     throw new WalError(ERR_WAL_EXISTS, `${target} exists already`);
   }
   const scratch = join(parent, `${basename(target)}.tmp`);
-  for (let attempt = 1; ; attempt++) {
+  return despitePurges(async () => {
     await removeCopy(fs, scratch);
-    try {
-      const result = await copyMember(fs, dir, scratch, options.progress ?? (() => {}));
-      await fs.rename(scratch, target);
-      await fs.syncDirectory(parent);
-      return result;
-    } catch (error) {
-      if (attempt === ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
-    }
-  }
+    const result = await copyMember(fs, dir, scratch, options.progress ?? (() => {}));
+    await fs.rename(scratch, target);
+    await fs.syncDirectory(parent);
+    return result;
+  });
 }
 
 async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: number) => void): Promise<BackupResult> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
+import { placeFile } from './base/place-file.js';
 
 const NAME = 'incarnation';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u;
@@ -17,7 +18,8 @@ export async function incarnationOf(fs: Fs, dir: string, isNew: boolean): Promis
   const kept = isNew ? undefined : await read(fs, dir);
   if (kept !== undefined) return kept;
   const made = crypto.randomUUID();
-  await write(fs, dir, made);
+  // It must not be another one after a power cut.
+  await placeFile(fs, dir, NAME, (file) => writeFully(file, new TextEncoder().encode(`${made}\n`), 0));
   return made;
 }
 
@@ -31,19 +33,4 @@ async function read(fs: Fs, dir: string): Promise<string | undefined> {
   );
   const text = new TextDecoder().decode(bytes.subarray(0, got)).trim();
   return UUID.test(text) ? text : undefined;
-}
-
-/** It must not be another one after a power cut: written aside, on the disk, and only then under its name. */
-async function write(fs: Fs, dir: string, incarnation: string): Promise<void> {
-  const scratch = join(dir, `${NAME}.tmp`);
-  const file = await fs.open(scratch, { write: true, create: true, truncate: true });
-  await withCleanup(
-    async () => {
-      await writeFully(file, new TextEncoder().encode(`${incarnation}\n`), 0);
-      await file.datasync();
-    },
-    () => file.close(),
-  );
-  await fs.rename(scratch, join(dir, NAME));
-  await fs.syncDirectory(dir);
 }

@@ -1,8 +1,10 @@
 /** What tests and sibling packages use beside the public door. No promise is made about it. */
 
+export { codedFs } from './base/coded-fs.js';
 export * from './base/fs.js';
 export { defaultFs } from './base/lock.js';
-export { NodeFs, type TryLock } from './base/node-fs.js';
+export { NodeFs } from './base/node-fs.js';
+export { placeFile } from './base/place-file.js';
 export { updateCrc } from './format/crc.js';
 export { RecordBuffer, RecordEncoder } from './format/encoder.js';
 export { FieldReader } from './format/fields.js';
@@ -16,14 +18,11 @@ export {
   RecordType,
   type WalRecord,
 } from './format/record.js';
-export { parseSegmentName, type SegmentName, segmentName, segmentsAmong } from './format/segment-name.js';
+export { parseSegmentName, segmentName } from './format/segment-name.js';
 export { markPath, readMark } from './mark/log-mark.js';
-export { type Damage, type DamagedTail, judge, type Verdict } from './read/damage.js';
-export { contentVisitor, readLog } from './read/log-reader.js';
-export { Replay } from './read/replay.js';
-export { type Place } from './read/segment-reader.js';
+export { type DamagedTail, judge } from './read/damage.js';
+export { readLog } from './read/log-reader.js';
 export { listSegments, segmentsFrom } from './read/segments.js';
 export { decodeSnapshotFile } from './snapshots/snapshot-format.js';
-export { brokenName } from './write/create.js';
 export { FilePipeline, preallocate } from './write/file-pipeline.js';
 export { LARGEST_WRITE } from './write/log-writer.js';

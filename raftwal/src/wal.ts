@@ -47,8 +47,8 @@ export class Wal {
   }
 
   /**
-   * Makes a new log, ready for `save`. The folder appears under its name once its first file is durable. What lies in the folder
-   * above it must exist.
+   * Makes a new log, ready for `save`, in a folder that is missing or empty; the folder above it must exist. A crash
+   * leaves no log or a whole one.
    *
    * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`; `_NOT_FOUND` if the mark shows that there was a log
    */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,35 +28,18 @@ describe('raftexample: the founders beside a log, call by call', () => {
     expect(readdirSync(dir)).to.deep.equal(['founders']);
   });
 
-  it('the file has its name once it is durable, and the name is durable before it is used', async () => {
-    const calls: string[] = [];
-    replaceBuiltin(promises, 'writeFile', (real) => (file, data, options) => {
-      calls.push(`write ${(file as string).split('/').at(-1)} ${JSON.stringify(options)}`);
-      return real(file, data, options);
-    });
-    replaceBuiltin(promises, 'rename', (real) => (from, to) => {
-      calls.push(`rename ${(from as string).split('/').at(-1)} ${(to as string).split('/').at(-1)}`);
-      return real(from, to);
-    });
-    replaceBuiltin(promises, 'open', (real) => async (path, flags, mode) => {
-      const handle = await real(path, flags, mode);
-      return {
-        sync: () => {
-          calls.push(`sync ${path === dir ? 'folder' : 'another file'}`);
-          return handle.sync();
-        },
-        close: () => {
-          calls.push('close');
-          return handle.close();
-        },
-      } as typeof handle;
-    });
+  it('what an interrupted start has left is not in the way, and the file is for its owner alone', async () => {
+    writeFileSync(join(dir, 'founders.tmp'), 'half of 1,2,3,4,5,6,7,8', { mode: 0o600 });
     await keptFounders(dir, true, [1n, 2n]);
-    expect(calls).to.deep.equal([
-      'write founders.tmp {"mode":384,"flush":true}',
-      'rename founders.tmp founders',
-      'sync folder',
-      'close',
-    ]);
+    expect(readdirSync(dir)).to.deep.equal(['founders']);
+    expect(readFileSync(join(dir, 'founders'), 'utf8')).to.equal('1,2\n');
+    expect(statSync(join(dir, 'founders')).mode & 0o777).to.equal(0o600);
+    expect(await keptFounders(dir, false, [3n])).to.deep.equal([1n, 2n]);
+  });
+
+  it('a folder that takes no files is named, with what to do', async () => {
+    const error = await keptFounders(join(dir, 'gone'), true, [1n]).catch((reason: unknown) => reason);
+    expect(error).to.include({ code: 'ERR_RAFT_WAL_IO', reason: 'ENOENT', operation: 'open' });
+    expect((error as Error).message).to.include(join(dir, 'gone', 'founders.tmp'));
   });
 });

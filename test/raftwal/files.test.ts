@@ -1,8 +1,8 @@
 import type { Snapshot } from '@raft-ts/proto';
 import { backup, DurableStorage, repair, SnapshotFiles, Wal } from '@raft-ts/raftwal';
-import { listSegments, segmentName } from '@raft-ts/raftwal/internal';
+import { listSegments, placeFile, segmentName, writeFully } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
-import { entries, entry, indexes, oneVoter, refused, state } from './logs.js';
+import { entries, entry, failure, oneVoter, refused, state } from './logs.js';
 import { contents, overwrite, TracedFs } from './traced.js';
 
 const SEGMENT_SIZE = 4096;
@@ -204,6 +204,40 @@ describe('a repair, call by call', () => {
   });
 });
 
+describe('a file that is placed, call by call', () => {
+  const text = new TextEncoder().encode('content');
+  const place = (fs: TracedFs): Promise<void> => placeFile(fs, '/', 'name', (file) => writeFully(file, text, 0));
+
+  it('has its name once it is durable, and the name is durable before the call resolves', async () => {
+    const fs = new TracedFs();
+    await (await fs.open('/name', { write: true, create: true })).write(new Uint8Array(100), 0);
+    await (await fs.open('/name.tmp', { write: true, create: true })).write(new Uint8Array(100), 0);
+    const from = fs.calls.length;
+    await place(fs);
+    expect(fs.trace(['write', 'datasync', 'close', 'rename', 'syncDirectory'], from)).to.deep.equal([
+      'write name.tmp',
+      'datasync name.tmp',
+      'close name.tmp',
+      'rename name.tmp name',
+      'syncDirectory ',
+    ]);
+    expect(await contents(fs, '/name')).to.deep.equal(text);
+  });
+
+  for (const op of ['write', 'datasync', 'close', 'rename'] as const) {
+    it(`leaves the former file, and no other, if the ${op} fails`, async () => {
+      const fs = new TracedFs();
+      await place(fs);
+      const failing = new TracedFs({ fault: (call) => (call.op === op ? { code: 'EIO' } : undefined) }, fs.disk);
+      const other = placeFile(failing, '/', 'name', (file) => writeFully(file, new Uint8Array(3), 0));
+      expect((await failure(other)).code).to.equal('EIO');
+      expect(failing.leftOpen).to.deep.equal([]);
+      expect(await fs.readdir('/')).to.deep.equal(['name']);
+      expect(await contents(fs, '/name')).to.deep.equal(text);
+    });
+  }
+});
+
 describe('snapshot files, call by call', () => {
   const at = (index: number, term = 1): Snapshot => ({
     data: new Uint8Array(2000).fill(index),
@@ -345,35 +379,5 @@ describe('snapshot files, call by call', () => {
     }
     await SnapshotFiles.open(dir, { fs });
     expect(await fs.readdir(dir)).to.deep.equal([`${nameOf(2)}.broken`]);
-  });
-});
-
-describe('a new log, call by call', () => {
-  it('has a durable head, and a durable name in its folder, before the folder has its own', async () => {
-    const fs = new TracedFs();
-    await fs.mkdir('/member');
-    const wal = await Wal.create('/member/wal', { fs, segmentSize: SEGMENT_SIZE });
-    const made = fs.trace(['mkdir', 'write', 'datasync', 'close', 'rename', 'syncDirectory', 'lock']);
-    expect(made.slice(0, made.indexOf(`lock ${first}`))).to.deep.equal([
-      'mkdir member',
-      'lock wal.mark',
-      'mkdir wal.tmp',
-      `write ${first}`,
-      `datasync ${first}`,
-      `close ${first}`,
-      `write ${first}`,
-      `datasync ${first}`,
-      `close ${first}`,
-      'syncDirectory wal.tmp',
-      'rename wal.tmp wal',
-      'syncDirectory member',
-    ]);
-    await wal.save(undefined, entries(1, 2));
-    await wal.close();
-    expect(fs.leftOpen).to.deep.equal([]);
-    await refused(Wal.create('/member/wal', { fs }), 'ERR_RAFT_WAL_EXISTS');
-    const again = await Wal.open('/member/wal', { fs });
-    expect(indexes((await again.readAll()).entries)).to.deep.equal([1, 2]);
-    await again.close();
   });
 });

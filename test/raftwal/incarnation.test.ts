@@ -68,7 +68,7 @@ describe('the incarnation of a log', () => {
     for (const [op, name] of [
       ['write', 'incarnation.tmp'],
       ['rename', 'incarnation.tmp'],
-      ['mkdir', 'wal.tmp'],
+      ['write', '0.tmp'],
     ] as const) {
       const failing = new TracedFs(
         {

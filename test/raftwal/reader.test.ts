@@ -73,6 +73,38 @@ describe('a log, read call by call', () => {
     expect(found).to.be.at.least(3);
   });
 
+  it('beside a writer that removes files is read again, and from the first file that is left', async () => {
+    const setUp = async (): Promise<{ fs: TracedFs; wal: Wal }> => {
+      const fs = new TracedFs();
+      const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });
+      for (let file = 0; file < 3; file++) {
+        await wal.save(state(1, 1n, 3 * file + 3), entries(3 * file + 1, 3 * file + 3));
+        await wal.cut();
+      }
+      await wal.saveSnapshot({ index: 8, term: 1, confState: oneVoter });
+      return { fs, wal };
+    };
+    const { fs, wal } = await setUp();
+    let removed: readonly string[] = [];
+    const beside = new SimFs(fs.disk, {
+      pace: async ({ op, path }) => {
+        if (op !== 'open' || removed.length > 0 || !path.endsWith('.wal')) return;
+        await wal.releaseTo(8);
+        removed = await wal.purge(1);
+      },
+    });
+    const { files, lastIndex } = await verify('/wal', { fs: beside });
+    expect(removed).to.have.length(2);
+    expect([files.length, lastIndex]).to.deep.equal([2, 9]);
+    await wal.close();
+    let opens = 0;
+    const gone = new SimFs(fs.disk, {
+      fault: ({ op, path }) => (op === 'open' && path.endsWith('.wal') && ++opens > 0 ? { code: 'ENOENT' } : undefined),
+    });
+    await refused(verify('/wal', { fs: gone }), 'ERR_RAFT_WAL_IO');
+    expect(opens, 'not for ever').to.equal(5);
+  });
+
   it('leaves no file open, and those of a writer as they are', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });

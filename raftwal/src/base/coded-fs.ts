@@ -132,6 +132,7 @@ const advice: Readonly<Record<string, string>> = {
   ENOTDIR: 'choose another folder, or move away the file in its path that stands where a folder is wanted',
   EISDIR: 'move the folder away that stands where a file is wanted',
   ENOENT: 'put it back if something removed it: nothing else may change this folder while it is in use',
+  EEXIST: 'move away what has this name, which may be a link that leads nowhere',
   ENAMETOOLONG: 'choose a folder with a shorter path',
 };
 

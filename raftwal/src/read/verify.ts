@@ -1,8 +1,9 @@
 import type { HardState } from '@raft-ts/proto';
 import { codedFs } from '../base/coded-fs.js';
-import { ERR_WAL_NOT_FOUND, hasCode, WalError } from '../base/errors.js';
+import { ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
 import type { Fs } from '../base/fs.js';
 import type { LogOptions } from '../base/options.js';
+import { despitePurges } from '../base/purges.js';
 import { contentOf, type ReadFrom, RecordType, type WalRecord, type WalSnapshot } from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { type Damage, damageError } from './damage.js';
@@ -37,15 +38,20 @@ export interface VerifyResult {
  */
 export async function verify(dir: string, options: VerifyOptions = {}): Promise<VerifyResult> {
   const fs = codedFs(options.fs);
-  const { snapshot: from } = options;
+  return despitePurges(() => verifyOnce(fs, dir, options));
+}
+
+async function verifyOnce(fs: Fs, dir: string, { snapshot: from, progress }: VerifyOptions): Promise<VerifyResult> {
   const mark = await readMark(fs, dir);
   const present = await listSegments(fs, dir);
   const first = present[0]?.index ?? 0;
   const segments = segmentsFrom(present, from?.index ?? first);
   const replay = from === undefined ? Replay.ofWholeLog(first) : new Replay(from, false);
   const { record } = replay;
-  const visitor = options.progress === undefined ? { record } : { record, progress: options.progress };
-  const { damage } = await readLog({ fs, dir, segments, mark }, visitor);
+  const { damage } = await readLog(
+    { fs, dir, segments, mark },
+    progress === undefined ? { record } : { record, progress },
+  );
   if (damage?.verdict === 'undecided') throw damageError(damage);
   if (from === undefined) requireBeginning(replay, first);
   else replay.requireSnapshot();
@@ -63,9 +69,6 @@ function requireBeginning({ hardState, snapshots }: Replay, first: number): void
   );
 }
 
-/** Files may vanish while they are read: a writer purges those that it does not need. */
-const ATTEMPTS = 3;
-
 /**
  * The marks of snapshots whose files may be loaded: those at or below the last commit, in order. Reads whatever files are there, from
  * the first one on.
@@ -73,13 +76,7 @@ const ATTEMPTS = 3;
  */
 export async function validSnapshots(dir: string, options: Pick<LogOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
   const fs = codedFs(options.fs);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await confirmedSnapshots(fs, dir);
-    } catch (error) {
-      if (attempt === ATTEMPTS || !hasCode(error, 'ENOENT')) throw error;
-    }
-  }
+  return despitePurges(() => confirmedSnapshots(fs, dir));
 }
 
 /** As `validSnapshots`, for the holder of the lock, beside whom nothing changes. @param reach see `ReadLogOptions` */

@@ -5,6 +5,7 @@ import { codedFs } from '../base/coded-fs.js';
 import { makeDirectories } from '../base/directories.js';
 import { ERR_SNAP_BROKEN, ERR_SNAP_NONE, hasCode, WalError } from '../base/errors.js';
 import { type Fs, type FsFile, readFully, withCleanup, writeFully } from '../base/fs.js';
+import { placeFile } from '../base/place-file.js';
 import type { ReadFrom } from '../format/record.js';
 import { hex16 } from '../format/segment-name.js';
 import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
@@ -236,24 +237,8 @@ export class SnapshotFiles {
     return removed;
   }
 
-  /** Writes a file under a name of this call's own, makes it durable, and gives it its name. */
-  private async place(name: string, fill: (file: FsFile) => Promise<void>): Promise<void> {
-    const { fs, dir } = this;
-    const scratch = join(dir, `${this.scratches++}-${name}.tmp`);
-    const file = await fs.open(scratch, { write: true, create: true, truncate: true });
-    try {
-      await withCleanup(
-        async () => {
-          await fill(file);
-          await file.datasync();
-        },
-        () => file.close(),
-      );
-    } catch (error) {
-      await fs.unlink(scratch).catch(() => {});
-      throw error;
-    }
-    await fs.rename(scratch, join(dir, name));
-    await fs.syncDirectory(dir);
+  /** Places a file that is written under a name of this call's own, as several calls may be under way for one file. */
+  private place(name: string, fill: (file: FsFile) => Promise<void>): Promise<void> {
+    return placeFile(this.fs, this.dir, name, fill, { scratch: `${this.scratches++}-${name}.tmp` });
   }
 }

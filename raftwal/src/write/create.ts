@@ -1,9 +1,10 @@
 import { basename, dirname, join } from 'node:path';
 import { ERR_WAL_EXISTS, hasCode, WalError } from '../base/errors.js';
-import { type Fs, withCleanup, writeFully } from '../base/fs.js';
+import { type Fs, type FsFile, writeFully } from '../base/fs.js';
+import { placeFile } from '../base/place-file.js';
 import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
 import { encodeWalSnapshot, RecordType } from '../format/record.js';
-import { preallocate } from './file-pipeline.js';
+import { fillWithZeros, SCRATCH_NAMES } from './file-pipeline.js';
 
 /** The first file of a log. */
 export interface FirstFile {
@@ -23,48 +24,46 @@ export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: U
   return { bytes: head.bytes.subarray(0, head.length), chain: encoder.chain };
 }
 
+/** Names that may stand in the folder of a log that is only being made. */
+const HARMLESS: readonly string[] = [
+  // What an interrupted attempt has left, or a log whose files somebody removed.
+  ...SCRATCH_NAMES,
+  // At the root of a file system of its own.
+  'lost+found',
+];
+
 /**
- * Makes the folder of a log. It is built under another name, so that it never exists without its first file. The caller holds the
- * lock of the log: what an earlier attempt left is removed.
+ * Makes a log in a folder that is missing or empty: it may be a mount point, or a link to a folder elsewhere, so it is neither
+ * removed nor renamed. A crash at any moment leaves no log or a whole one, because its first file gets its name when it is
+ * durable. The caller holds the lock of the log.
  *
- * @throws WalError `ERR_RAFT_WAL_EXISTS` where the folder holds files
+ * @throws WalError `ERR_RAFT_WAL_EXISTS` if the folder holds other files
  */
 export async function createLog(fs: Fs, dir: string, first: FirstFile): Promise<void> {
   const present = await namesIn(fs, dir);
-  if (present !== undefined && present.length > 0) {
-    throw new WalError(ERR_WAL_EXISTS, `${dir} holds files already: ${present.slice(0, 3).join(', ')}`);
+  const others = (present ?? []).filter((name) => !HARMLESS.includes(name));
+  if (others.length > 0) {
+    throw new WalError(ERR_WAL_EXISTS, `${dir} holds files already: ${others.slice(0, 3).join(', ')}`);
   }
-  const parent = dirname(dir);
-  const scratch = join(parent, `${basename(dir)}.tmp`);
-  await removeFolder(fs, scratch);
-  await fs.mkdir(scratch);
-  const path = join(scratch, first.name);
-  await preallocate(fs, path, first.size);
-  const file = await fs.open(path, { write: true, writeThrough: true });
-  await withCleanup(
-    () => writeFully(file, first.head, 0),
-    () => file.close(),
-  );
-  await fs.syncDirectory(scratch);
-  if (present !== undefined) await fs.rmdir(dir);
-  await fs.rename(scratch, dir);
+  const fill = async (file: FsFile): Promise<void> => {
+    await fillWithZeros(file, first.size);
+    await writeFully(file, first.head, 0);
+  };
   try {
-    await fs.syncDirectory(parent);
+    if (present === undefined) await fs.mkdir(dir);
+    // Also if it is there: whoever made it may have been interrupted before this.
+    await fs.syncDirectory(dirname(dir));
+    await removeFolder(fs, join(dirname(dir), `${basename(dir)}.tmp`));
+    await placeFile(fs, dir, first.name, fill, { scratch: SCRATCH_NAMES[0] });
   } catch (error) {
-    // It may or may not be there after a power cut. The name says that nobody should use it.
-    await fs.rename(dir, brokenName(dir, new Date())).catch(() => {});
+    // A name that could not be synced may vanish with a power cut: nobody must use it.
+    await fs.unlink(join(dir, first.name)).catch(() => {});
+    if (present === undefined) await fs.rmdir(dir).catch(() => {});
     throw error;
   }
 }
 
-/** `DIR.broken.yyyymmdd.hhmmss.ffffff`, as etcd names what it could not finish. */
-export function brokenName(dir: string, now: Date): string {
-  const [day, time] = now.toISOString().replaceAll(/[-:Z]/g, '').split('T') as [string, string];
-  const [seconds, fraction] = time.split('.') as [string, string];
-  return `${dir}.broken.${day}.${seconds}.${fraction.padEnd(6, '0')}`;
-}
-
-/** The names in a folder; undefined where it does not exist. */
+/** The names in a folder; undefined if it does not exist. */
 async function namesIn(fs: Fs, dir: string): Promise<string[] | undefined> {
   try {
     return await fs.readdir(dir);
@@ -74,7 +73,7 @@ async function namesIn(fs: Fs, dir: string): Promise<string[] | undefined> {
   }
 }
 
-/** Removes what an earlier attempt left. */
+/** Removes the folder in which etcd makes a log before it gives it its name. */
 async function removeFolder(fs: Fs, dir: string): Promise<void> {
   const names = await namesIn(fs, dir);
   if (names === undefined) return;

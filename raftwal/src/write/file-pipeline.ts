@@ -1,29 +1,37 @@
 import { join } from 'node:path';
 import { describeError } from '@raft-ts/proto/internal';
 import { hasCode } from '../base/errors.js';
-import { type Fs, withCleanup, writeFully } from '../base/fs.js';
+import { type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
 import type { LogOptions } from '../base/options.js';
 
 /** Zeros are written in pieces, so that appends get their turn at the disk. */
 const PIECE = 1 << 20;
 
-/** Fills a new file with zeros and makes them durable: a sparse file would have to find room when it is written. */
+/** Names of files that are being made, in the folder of the log, as etcd has them. */
+export const SCRATCH_NAMES = ['0.tmp', '1.tmp'] as const;
+
+/** Makes a file of zeros, durably: a sparse file would have to find room when it is written. */
 export async function preallocate(fs: Fs, path: string, size: number): Promise<void> {
   // What an earlier process left under this name is cut off.
   const file = await fs.open(path, { write: true, create: true, truncate: true });
   await withCleanup(
     async () => {
-      const zeros = new Uint8Array(Math.min(PIECE, size));
-      for (let at = 0; at < size; at += zeros.length) {
-        await writeFully(file, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
-      }
+      await fillWithZeros(file, size);
       await file.datasync();
     },
     () => file.close(),
   );
 }
 
-/** Keeps one preallocated file ready, under the names `0.tmp` and `1.tmp` in turn. */
+/** Fills an empty file with so many zeros, which are not durable yet. */
+export async function fillWithZeros(file: FsFile, size: number): Promise<void> {
+  const zeros = new Uint8Array(Math.min(PIECE, size));
+  for (let at = 0; at < size; at += zeros.length) {
+    await writeFully(file, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+  }
+}
+
+/** Keeps one preallocated file ready, under the scratch names in turn. */
 export class FilePipeline {
   private readonly fs: Fs;
   private readonly dir: string;
@@ -78,7 +86,7 @@ export class FilePipeline {
   }
 
   private async make(): Promise<string> {
-    const name = `${this.count++ % 2}.tmp`;
+    const name = SCRATCH_NAMES[this.count++ % SCRATCH_NAMES.length] as string;
     try {
       await preallocate(this.fs, join(this.dir, name), this.size);
     } catch (error) {
