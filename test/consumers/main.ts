@@ -192,6 +192,10 @@ function readNames(args: readonly string[]): readonly string[] | undefined {
 
 /** The command. Returns the exit code. */
 export async function consumers(args: readonly string[], binaryOf: (release: string) => string): Promise<number> {
+  if (args.includes('--help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   const names = readNames(args);
   if (names === undefined) {
     process.stderr.write(usage);

@@ -81,6 +81,14 @@ describe('npm run flakes', () => {
     expect(all.errors).to.contain('nothing').and.to.contain('usage:');
   });
 
+  it('prints its usage when it is asked for it, and runs nothing', async () => {
+    const all = world({ a: [] });
+    expect(await findFlakes(['--help'], all)).to.equal(0);
+    expect(all.text).to.match(/^usage: npm run flakes/);
+    expect(all.runs).to.deep.equal([]);
+    expect(all.errors).to.equal('');
+  });
+
   it('tells a red run from a green one, and ends one that hangs', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'raft-ts-flakes-'));
     const run = (name: string, body: string, limitMs: number): Promise<RunResult> => {

@@ -10,6 +10,7 @@ Runs every test file alone, again and again, and lists those that were red even 
   --busy N         times that each runs with a process on every core that only counts (default 5)
   --limit SECONDS  a run that takes longer is ended, and red (default 600)
   --verbose        print what each red run printed
+  --help           print this
   NAME             only files whose path contains one of these words, such as raftwal/wal
 Exit code: 0 if no run was red, 1 if one was, 2 for a wrong call.
 `;
@@ -50,6 +51,10 @@ export function flakes(args: readonly string[], root: string, console: Pick<Worl
 
 /** Carries the command out in `world`. Returns the exit code. */
 export async function findFlakes(args: readonly string[], world: World): Promise<number> {
+  if (args.includes('--help')) {
+    world.out(usage);
+    return 0;
+  }
   const call = readCall(args);
   if (typeof call === 'string') {
     world.error(`${call}\n${usage}`);

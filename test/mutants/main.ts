@@ -29,6 +29,10 @@ interface Output {
 
 /** The command. Returns the exit code: 0 where every broken rule was noticed, or is rightly alive; 2 for a wrong call. */
 export async function runMutants(args: readonly string[], root: string, output: Output): Promise<number> {
+  if (args.includes('--help')) {
+    output.out(usage);
+    return 0;
+  }
   const call = readCall(args);
   if (typeof call === 'string') {
     output.error(`${call}\n${usage}`);

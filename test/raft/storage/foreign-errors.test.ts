@@ -35,7 +35,7 @@ describe('a storage whose errors are of another class', () => {
     const leader = newTestRaft(1n, slow);
     makeLeader(leader);
     const typesSent = (): unknown[] => readMessages(leader).map(({ type }) => type);
-    const answer = (fields: Partial<Message>): void => {
+    const answer = (fields: Partial<Message> & Pick<Message, 'type'>): void => {
       leader.step(message({ from: 2n, to: 1n, term: leader.term, ...fields }));
     };
     answer({ type: MessageType.MsgAppResp, reject: true, index: 5, rejectHint: 1 });
