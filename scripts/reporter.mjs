@@ -1,5 +1,5 @@
-// mocha's own report, then every test that was skipped, the slowest ones, what was compared with what etcd wrote, and the
-// counts on one line that scripts can read.
+// mocha's own report, then every test that was skipped, the slowest ones, what was compared with what etcd wrote, and
+// the counts on one line that scripts can read.
 
 import { relative } from 'node:path';
 import mocha from 'mocha';

@@ -15,9 +15,16 @@ const MEMBER_FLAGS = ['--tick', '20', '--hello-after', '200', '--hello-every', '
 
 const bin = fileURLToPath(new URL('../../../raftexample/bin/raftexample.js', import.meta.url));
 
-/** Looks again and again: a file that a program writes tells nobody when it grows. The test's time bounds it. */
-async function becomes(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(20);
+/** How long a member on a busy machine may take for what these tests wait for. */
+const PATIENCE_MS = 60_000;
+
+/** Looks again and again: a file that a program writes tells nobody when it grows. */
+async function becomes(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await condition())) {
+    if (performance.now() > end) expect.fail(`not within ${PATIENCE_MS / 1000} s: ${what}`);
+    await sleep(20);
+  }
 }
 
 function committedBy(cluster: Program, id: number): Committed[] {
@@ -38,18 +45,18 @@ async function processOf(cluster: Program, id: number): Promise<number> {
 }
 
 /** Resolves once nobody listens there any more. */
-async function refusesConnections({ host, port }: Peer): Promise<void> {
-  for (;;) {
+function refusesConnections({ host, port }: Peer): Promise<void> {
+  return becomes(`nobody listens at ${host}:${port}`, async () => {
     const socket = connect(port, host);
     try {
       await once(socket, 'connect');
+      return false;
     } catch {
-      return;
+      return true;
     } finally {
       socket.destroy();
     }
-    await sleep(20);
-  }
+  });
 }
 
 describe('raftexample: the launcher', function () {
@@ -163,12 +170,12 @@ describe('raftexample: a member with a terminal', function () {
         // The shell makes the file after it has said which process it is.
         const printed = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
         const count = (): number => printed().split('text="hello"').length;
-        await becomes(() => count() > 1);
+        await becomes('the log of member 1 grows', () => count() > 1);
         const before = count();
         process.kill(pid, 'SIGHUP');
         if (nohup === '') expect(await once(terminal, 'exit')).to.deep.equal([0, null]);
         else {
-          await becomes(() => count() > before + 2);
+          await becomes('the log of member 1 grows on', () => count() > before + 2);
           process.kill(pid, 'SIGTERM');
           await once(terminal, 'exit');
         }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemoryStorage } from '@raft-ts/raft';
+import { MemoryStorage, silentLogger } from '@raft-ts/raft';
 import { CommandError, openStorage, raftConfig, runMember } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { freePort } from '../rafthttp/members.js';
@@ -119,9 +119,8 @@ describe('one member', () => {
 describe('the configuration of a member', () => {
   it('has its flags, and bounds every queue', () => {
     const storage = new MemoryStorage();
-    const logger = { debug() {}, info() {}, warn() {}, error() {}, debugEnabled: false };
     for (const flag of [true, false]) {
-      const config = raftConfig({ id: 1n, storage, logger, preVote: flag, checkQuorum: !flag });
+      const config = raftConfig({ id: 1n, storage, logger: silentLogger, preVote: flag, checkQuorum: !flag });
       expect(config).to.include({ preVote: flag, checkQuorum: !flag, electionTick: 10, heartbeatTick: 1 });
       const { maxSizePerMsg, maxInflightMsgs, maxInflightBytes, maxUncommittedEntriesSize, maxCommittedSizePerReady } =
         config;

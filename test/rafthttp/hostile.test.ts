@@ -4,6 +4,7 @@ import { createConnection, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeMessage, type Message, MessageType } from '@raft-ts/proto';
+import { silentLogger } from '@raft-ts/raft';
 import { SnapshotFolder } from '@raft-ts/rafthttp';
 import {
   BODY_PACE_BYTES,
@@ -34,8 +35,6 @@ import {
   startServer,
   stopAll,
 } from './members.js';
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Writes these bytes to whoever opens a stream at it, in the name of member 2, and counts. */
 async function startWriting(bytes: Buffer, version = '3.7.1'): Promise<{ url: string; streams: () => number }> {
@@ -367,7 +366,7 @@ describe('what a peer may send', () => {
     const receiver = new Recorder();
     const settle: (() => void)[] = [];
     receiver.onProcess = () => new Promise<void>((resolve) => settle.push(resolve));
-    const inbox = new Inbox(2n, new Gateway(1n, receiver, silent), silent);
+    const inbox = new Inbox(2n, new Gateway(1n, receiver, silentLogger), silentLogger);
     for (let i = 0; i < MAX_PROCESSING + 5; i++) inbox.deliver(message(MessageType.MsgHeartbeat, 2n, 1n));
     expect(receiver.processed).to.have.length(MAX_PROCESSING);
     for (let i = 0; i < MAX_PROCESSING_PROPOSALS + 5; i++) inbox.deliver(message(MessageType.MsgProp, 2n, 1n));

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Message, MessageType } from '@raft-ts/proto';
+import { type Message, MessageType, type NodeId } from '@raft-ts/proto';
 import { MAX_ANSWER_BYTES, PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
@@ -206,11 +206,23 @@ describe('posts to one member', () => {
     }
   });
 
-  it('are the way of snapshots, though streams are open', async () => {
+  it('are the way of snapshots, though streams are open, on which everything else goes', async () => {
     timers.uninstall();
-    const [one] = (await startCluster(2)) as [Member, Member];
-    one.transport.send([snapshot()]);
+    const [one, two] = (await startCluster(2)) as [Member, Member];
+    const peers = Reflect.get(one.transport, 'peers') as ReadonlyMap<NodeId, object>;
+    const pipeline = Reflect.get(peers.get(2n) as object, 'pipeline') as { offer(message: Message): boolean };
+    const offer = pipeline.offer.bind(pipeline);
+    const posted: MessageType[] = [];
+    pipeline.offer = (offered) => {
+      posted.push(offered.type);
+      return offer(offered);
+    };
+    one.transport.send([beat(), snapshot()]);
+    expect(await soon(() => two.receiver.processed.length === 2)).to.equal(true);
+    expect(two.receiver.types()).to.have.members([MessageType.MsgHeartbeat, MessageType.MsgSnap]);
+    expect(posted).to.deep.equal([MessageType.MsgSnap]);
     expect(await soon(() => one.receiver.snapshots.length === 1)).to.equal(true);
+    expect(one.receiver.snapshots).to.deep.equal([[2n, 'finish']]);
   });
 
   it('are not held by an answer that never ends', async () => {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, type Message, MessageType, NONE } from '@raft-ts/proto';
+import { silentLogger } from '@raft-ts/raft';
 import {
   BODY_PACE_BYTES,
   BodyReader,
@@ -27,8 +28,6 @@ import { VirtualTimers } from './virtual-timers.js';
 
 const timers = new VirtualTimers();
 const IDLE_MS = 1000;
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
-
 /** A request whose body is what the test writes. */
 function requestOf(length?: number): PassThrough & IncomingMessage {
   const req = new PassThrough() as unknown as PassThrough & IncomingMessage;
@@ -190,7 +189,7 @@ describe('Connections', () => {
     const server = new EventEmitter();
     const warnings = new Warnings(
       new LogBudget(
-        silent,
+        silentLogger,
         () => false,
         () => () => {},
       ),
@@ -287,7 +286,7 @@ describe('incarnations', () => {
 
 describe('Gateway', () => {
   it('passes a snapshot of as many members as documented, and of no more', () => {
-    const gateway = new Gateway(1n, new Recorder(), silent);
+    const gateway = new Gateway(1n, new Recorder(), silentLogger);
     const withMembers = (count: number): Message => {
       const voters = Array.from({ length: count - 1 }, (_, i) => BigInt(i + 2));
       const confState = { voters, learners: [1n], votersOutgoing: [], learnersNext: [], autoLeave: false };
@@ -301,7 +300,7 @@ describe('Gateway', () => {
   });
 
   it('passes nothing from nobody, not even what keeps its author', () => {
-    const gateway = new Gateway(1n, new Recorder(), silent);
+    const gateway = new Gateway(1n, new Recorder(), silentLogger);
     for (const from of [NONE, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD]) {
       for (const type of [MessageType.MsgProp, MessageType.MsgReadIndex, MessageType.MsgHeartbeat]) {
         for (const sender of [undefined, 2n]) {
@@ -314,7 +313,7 @@ describe('Gateway', () => {
 
   it('reports of lost messages a snapshot alone, and a receiver that throws goes no further', () => {
     const receiver = new Recorder();
-    const gateway = new Gateway(1n, receiver, silent);
+    const gateway = new Gateway(1n, receiver, silentLogger);
     gateway.reportLost(message(MessageType.MsgHeartbeat, 1n, 2n));
     gateway.reportLost(message(MessageType.MsgSnap, 1n, 2n));
     expect(receiver.snapshots).to.deep.equal([[2n, 'failure']]);
@@ -343,7 +342,7 @@ describe('IncomingSnapshots', () => {
       maxBytes: 100,
       idleMs: 1e6,
       slowMs: 1e6,
-      logger: silent,
+      logger: silentLogger,
       onProgress: () => {},
     });
     const results: (string | undefined)[] = [];
@@ -404,7 +403,7 @@ describe('IncomingSnapshots', () => {
         maxBytes: 100 * MIB,
         idleMs: 1e6,
         slowMs: SLOW_MS,
-        logger: silent,
+        logger: silentLogger,
         onProgress: () => {},
       });
       const results: string[] = [];

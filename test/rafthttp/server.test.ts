@@ -32,6 +32,23 @@ describe('the server of a transport', () => {
     });
   });
 
+  it('outlives a connection that cannot be accepted, and warns of it', async () => {
+    const servers: http.Server[] = [];
+    replaceBuiltin(http, 'createServer', (real) =>
+      Object.assign((...all: unknown[]) => {
+        servers.push((real as (...all: unknown[]) => http.Server)(...all));
+        return servers[0];
+      }, real),
+    );
+    const { listener, receiver } = await startMember(1n);
+    const [server] = servers as [http.Server];
+    server.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+    const warned = receiver.log.filter((line) => line.startsWith('warn failed to accept a connection'));
+    expect(warned).to.have.length(1);
+    expect(warned[0]).to.contain('accept EMFILE');
+    expect((await fetch(`${listener.url}/raft/probing`)).status).to.equal(200);
+  });
+
   it('closes with its transport, whoever is still connected', async () => {
     const { listener, transport } = await startMember(1n);
     const sockets = ['', requestHead('GET', '/raft/probing', 2n, {}), 'POST /raft HTTP/1.1\r\nHost: x\r\n'].map(

@@ -156,7 +156,7 @@ describe('StreamReader', () => {
 describe('StreamReader: dials', () => {
   afterEach(stopAll);
 
-  /** Servers that refuse streams; how often each was asked for one. */
+  /** Servers that refuse streams; when each was asked for one of messages. */
   async function refusing(count: number): Promise<{ urls: string[]; dials: number[][] }> {
     const dials: number[][] = Array.from({ length: count }, () => []);
     const servers = await Promise.all(
@@ -173,13 +173,12 @@ describe('StreamReader: dials', () => {
   it('keep their distance', async () => {
     const { urls, dials } = await refusing(1);
     const transport = newTransport(1n, new Recorder(), { timings: { dialRetryMs: 100 } });
+    const began = performance.now();
     transport.addPeer(2n, urls);
-    await soon(() => (dials[0]?.length ?? 0) >= 5);
-    const times = dials[0] as number[];
-    expect(times.length).to.be.at.least(5);
-    // The first retry does not wait.
-    const gaps = times.slice(2).map((time, i) => time - (times[i + 1] as number));
-    for (const gap of gaps) expect(gap).to.be.at.least(80);
+    const [times] = dials as [number[]];
+    expect(await soon(() => times.length >= 5)).to.equal(true);
+    // The first retry does not wait. What comes late on a busy machine says nothing; what comes early does.
+    for (const [i, time] of times.entries()) expect(time - began, `dial ${i}`).to.be.at.least(100 * (i - 1) - 5);
     await transport.stop();
   });
 

@@ -5,21 +5,13 @@ import { join } from 'node:path';
 import { type Entry, EntryType, ERR_ARGUMENT, emptyConfState, RaftError } from '@raft-ts/proto';
 import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
+import { rejection } from '../helpers/waiting.js';
 
 const identity = { nodeId: 1n, clusterId: 1n };
 const confState = { ...emptyConfState(), voters: [1n] };
 
 function entry(index: number, type?: Entry['type']): Entry {
   return { type, term: 1, index, data: undefined };
-}
-
-async function rejection(call: Promise<unknown>): Promise<unknown> {
-  try {
-    await call;
-  } catch (error) {
-    return error;
-  }
-  return expect.fail('it was taken');
 }
 
 describe('DurableStorage and what a program without types hands over', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DurableStorage, type DurableStorageOptions, repair, verify } from '@raft-ts/raftwal';
 import { defaultFs, FrameDecoder, markPath, readMark, SECTOR_SIZE } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
+import { until } from '../helpers/waiting.js';
 import { FaultyFs, fileError } from './faulty-fs.js';
 import { entries, oneVoter, refused, state } from './logs.js';
 import { Disk, FileNode } from './sim/disk.js';
@@ -224,7 +225,7 @@ describe('the mark of a log', () => {
     expect(writes).to.equal(1);
     for (const run of planned.splice(0)) run();
     letGo();
-    while (planned.length === 0) await new Promise(setImmediate);
+    await until(() => planned.length > 0, 'the next write of the mark is planned');
     expect(writes).to.equal(1);
     fs.hook = () => {};
     await storage.close();

@@ -3,6 +3,7 @@ import { DurableStorage, repair, Wal } from '@raft-ts/raftwal';
 import { readMark, SECTOR_SIZE, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
+import { turn, until } from '../helpers/waiting.js';
 import { entries, entry, refused, state } from './logs.js';
 import { contents, overwrite, TracedFs } from './traced.js';
 
@@ -15,8 +16,6 @@ async function endOf(fs: TracedFs): Promise<number> {
   return Math.ceil(end / 8) * 8;
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 describe('the mark beside a log, call by call', () => {
   /** A log with two acknowledged writes, and both copies of its mark. */
   async function setUp(): Promise<TracedFs> {
@@ -24,7 +23,8 @@ describe('the mark beside a log, call by call', () => {
     const wal = await Wal.create('/wal', { fs, segmentSize: 8192, later: setImmediate });
     for (const [i, one] of entries(1, 2).entries()) {
       await wal.save(state(1, 1n, i), [one]);
-      while (fs.trace(['write']).filter((line) => line === 'write wal.mark').length <= i) await turn();
+      const marks = (): number => fs.trace(['write']).filter((line) => line === 'write wal.mark').length;
+      await until(() => marks() > i, `copy ${i + 1} of the mark is written`);
     }
     await wal.close();
     return fs;

@@ -2,6 +2,7 @@ import type { Entry, Snapshot } from '@raft-ts/proto';
 import { DurableStorage, type DurableStorageOptions, Wal } from '@raft-ts/raftwal';
 import { segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
+import { turn } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
 import type { Call } from './sim/sim-fs.js';
 import { TracedFs } from './traced.js';
@@ -20,8 +21,6 @@ const snapshotAt = (index: number, term = 1): Snapshot => ({
 /** Entries that fill a file each. */
 const large = (from: number, to: number): Entry[] =>
   entries(from, to).map((one) => ({ ...one, data: new Uint8Array(SEGMENT_SIZE).fill(one.index) }));
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a durable storage, call by call', () => {
   it('drops entries up to its newest snapshot, and keeps nothing of them in memory', async () => {

@@ -4,6 +4,7 @@ import { Wal, WalHistograms } from '@raft-ts/raftwal';
 import { segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { isPending, turn } from '../helpers/waiting.js';
 import { FaultyFs, fileError } from './faulty-fs.js';
 import {
   entries,
@@ -42,18 +43,6 @@ class SlowFs extends FaultyFs {
   letGo(): void {
     for (const resolve of this.waiting.splice(0)) resolve();
   }
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  void promise.then(
-    () => (settled = true),
-    () => (settled = true),
-  );
-  await turn();
-  return !settled;
 }
 
 describe('Wal', () => {

@@ -1,6 +1,7 @@
 import { Wal } from '@raft-ts/raftwal';
 import { LARGEST_WRITE, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
+import { isPending, turn } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
 import type { Call } from './sim/sim-fs.js';
 import { TracedFs } from './traced.js';
@@ -9,18 +10,7 @@ const SEGMENT_SIZE = 8192;
 const first = segmentName(0, 0).name;
 const dir = '/wal';
 
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const isSegment = ({ path }: Call): boolean => path.endsWith('.wal');
-
-async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  promise.then(
-    () => (settled = true),
-    () => (settled = true),
-  );
-  for (let i = 0; i < 20; i++) await turn();
-  return !settled;
-}
 
 describe('the writer of a log, call by call', () => {
   it('a file of zeros is durable before it gets a name of the log, and that name before anything is saved there', async () => {

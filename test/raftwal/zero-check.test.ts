@@ -5,11 +5,11 @@
 import { DurableStorage, verify, Wal, type WalError } from '@raft-ts/raftwal';
 import { LARGEST_WRITE, segmentName } from '@raft-ts/raftwal/internal';
 import { expect } from 'chai';
+import { isPending, turn, until } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
 import { Disk } from './sim/disk.js';
 import { type Call, SimFs, type SimFsOptions } from './sim/sim-fs.js';
 import { overwrite, TracedFs } from './traced.js';
-import { isPending, turn, until } from './waiting.js';
 
 const MEBIBYTE = 1 << 20;
 const SEGMENT_SIZE = 6.5 * MEBIBYTE;

@@ -5,7 +5,8 @@ import { type AnyConfChange, MemoryStorage, RawNode, restartNode, startNode } fr
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 import { expect } from 'chai';
 import { bytes, newTestConfig, newTestMemoryStorage, withPeers } from '../../helpers/index.js';
-import { isPending, NodeHarness, rejection, textOf } from '../node/harness.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
+import { NodeHarness, textOf } from '../node/harness.js';
 
 /** What programs without types hand over in the place of bytes. */
 const noBytes: readonly (readonly [name: string, value: unknown])[] = [

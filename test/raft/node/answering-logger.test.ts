@@ -1,8 +1,9 @@
 import { type Message, MessageType, RaftPanic } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, message, newTestConfig, newTestMemoryStorage, type Overrides, withPeers } from '../../helpers/index.js';
+import { isPending, rejection, turns } from '../../helpers/waiting.js';
 import { addVoter } from '../rawnode/changes.js';
-import { isPending, NodeHarness, RecordingLogger, refusal, rejection, turns } from './harness.js';
+import { NodeHarness, RecordingLogger, refusal } from './harness.js';
 
 /** One of three, and what it says. */
 function follower(overrides: Overrides = {}): { harness: NodeHarness; logger: RecordingLogger } {

@@ -8,7 +8,8 @@ import {
 } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, entry, message } from '../../helpers/index.js';
-import { isPending, NodeHarness, rejection, textOf } from './harness.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
+import { NodeHarness, textOf } from './harness.js';
 
 /** A node with asynchronous storage writes, whose threads work when the test says so. */
 class AsyncHarness {

@@ -1,8 +1,9 @@
 import { type Entry, EntryType, RaftError } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, confChangeEntry } from '../../helpers/index.js';
+import { rejection } from '../../helpers/waiting.js';
 import { addLearner, removeMember } from '../rawnode/changes.js';
-import { NodeHarness, refusal, rejection } from './harness.js';
+import { NodeHarness, refusal } from './harness.js';
 
 describe('Node.applyConfChangeEntry', () => {
   it('carries out a change, and skips one that no member can carry out', async () => {

@@ -25,9 +25,10 @@ import {
   prop,
   withPeers,
 } from '../../helpers/index.js';
+import { isPending, rejection, turns } from '../../helpers/waiting.js';
 import { addLearner, addVoter } from '../rawnode/changes.js';
 import { generousStorage } from '../rawnode/generous-storage.js';
-import { isPending, NodeHarness, recordMessages, refusal, rejection, replaceRole, textOf, turns } from './harness.js';
+import { NodeHarness, recordMessages, refusal, replaceRole, textOf } from './harness.js';
 
 const emptyReady: Ready = {
   softState: undefined,

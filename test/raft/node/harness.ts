@@ -16,36 +16,11 @@ import {
 import type { StepOutcome } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
 import { newTestConfig, newTestMemoryStorage, type Overrides, withPeers } from '../../helpers/index.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
 
 /** The payload of an entry as text; '' where it has none. */
 export function textOf(entry: Entry | undefined): string {
   return new TextDecoder().decode(entry?.data);
-}
-
-/** Lets everything run that waits for the event loop: microtasks, messages between ports, immediates. */
-export async function turns(count = 5): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Is this promise still waiting, after every other thing had its turn? */
-export async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  const settle = (): void => {
-    settled = true;
-  };
-  promise.then(settle, settle);
-  await turns();
-  return !settled;
-}
-
-/** What the promise was rejected with. */
-export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  return expect.fail('the promise was not rejected');
 }
 
 /** Code and reason of the `RaftError` that the promise was rejected with. */
@@ -95,6 +70,9 @@ export function recordMessages(rawNode: RawNode, ...ignored: MessageType[]): Mes
   });
   return recorded;
 }
+
+/** An election and its first entry take a handful of Readys. */
+const MOST_CYCLES = 20;
 
 /** A node with its storage, and its Readys one at a time. */
 export class NodeHarness {
@@ -150,7 +128,9 @@ export class NodeHarness {
   /** Campaigns, and cycles until this member leads and has nothing more to do. */
   async lead(): Promise<void> {
     await this.node.campaign();
-    while (this.rawNode.raft.state !== 'StateLeader' || this.rawNode.hasReady()) await this.cycle();
+    const leads = (): boolean => this.rawNode.raft.state === 'StateLeader' && !this.rawNode.hasReady();
+    for (let i = 0; i < MOST_CYCLES && !leads(); i++) await this.cycle();
+    expect(leads(), `it leads and has nothing to do after ${MOST_CYCLES} Readys`).to.equal(true);
   }
 
   /** Stores, applies and advances in the background until the node stops; returns the committed entries, as they come. */

@@ -1,7 +1,7 @@
 import { RaftError, RaftPanic } from '@raft-ts/raft';
 import { InputQueue } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
-import { rejection } from './harness.js';
+import { rejection } from '../../helpers/waiting.js';
 
 const refused = new RaftError('ERR_RAFT_PROPOSAL_DROPPED', 'refused');
 

@@ -12,7 +12,8 @@ import {
 import { marshalConfChange } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
 import { addNode, bytes, changeV2, message, newTestConfig } from '../../helpers/index.js';
-import { NodeHarness, RecordingLogger, refusal, rejection, turns } from './harness.js';
+import { rejection, turns } from '../../helpers/waiting.js';
+import { NodeHarness, RecordingLogger, refusal } from './harness.js';
 
 const ELECTION_TICK = 10;
 

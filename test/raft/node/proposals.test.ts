@@ -1,8 +1,9 @@
 import { MessageType } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, message } from '../../helpers/index.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
 import { addLearner, addVoter, changeV2, removeMember } from '../rawnode/changes.js';
-import { isPending, NodeHarness, refusal, rejection } from './harness.js';
+import { NodeHarness, refusal } from './harness.js';
 
 async function following(harness: NodeHarness): Promise<NodeHarness> {
   await harness.node.step(message({ type: MessageType.MsgHeartbeat, from: 2n, to: 1n, term: 1 }));

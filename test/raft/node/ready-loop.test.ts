@@ -19,7 +19,8 @@ import {
   snapshotOf,
   withPeers,
 } from '../../helpers/index.js';
-import { isPending, NodeHarness, RecordingLogger, refusal, replaceRole, textOf, turns } from './harness.js';
+import { isPending, turns } from '../../helpers/waiting.js';
+import { NodeHarness, RecordingLogger, refusal, replaceRole, textOf } from './harness.js';
 
 function heartbeat(from: NodeId, term: number): Message {
   return message({ type: MessageType.MsgHeartbeat, from, to: 1n, term });

@@ -1,7 +1,8 @@
 import { describeReady, RaftPanic } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes } from '../../helpers/index.js';
-import { isPending, NodeHarness, RecordingLogger, rejection, replaceRole, textOf } from './harness.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
+import { NodeHarness, RecordingLogger, replaceRole, textOf } from './harness.js';
 
 /** What the next input of this node meets. */
 function breakNext(harness: NodeHarness, whileBroken: () => void = () => {}): RaftPanic {

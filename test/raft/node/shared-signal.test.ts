@@ -3,7 +3,8 @@ import process from 'node:process';
 
 import { expect } from 'chai';
 import { bytes } from '../../helpers/index.js';
-import { isPending, NodeHarness, rejection } from './harness.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
+import { NodeHarness } from './harness.js';
 
 const CALLS = 1000;
 

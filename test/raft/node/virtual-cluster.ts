@@ -11,7 +11,8 @@ import {
   startNode,
 } from '@raft-ts/raft';
 import { bytes, idsBySize, newTestConfig, type Overrides, testRandom } from '../../helpers/index.js';
-import { textOf, turns } from './harness.js';
+import { turns } from '../../helpers/waiting.js';
+import { textOf } from './harness.js';
 
 /** How many messages may wait for one member; more are lost. */
 const INBOX_LIMIT = 1024;

@@ -1,7 +1,7 @@
 import { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS } from '@raft-ts/raft';
 import { WaitingRoom } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
-import { isPending, rejection } from './harness.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
 
 /** A waiting room, and what its node would see of it. */
 class Scene {

@@ -1,8 +1,9 @@
 import { MAX_WAITING_BYTES, MAX_WAITING_PROPOSALS, type Message, MessageType, newMessage } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { bytes, message, prop } from '../../helpers/index.js';
+import { isPending, rejection } from '../../helpers/waiting.js';
 import { addVoter, changeV2 } from '../rawnode/changes.js';
-import { isPending, NodeHarness, refusal, rejection, textOf } from './harness.js';
+import { NodeHarness, refusal, textOf } from './harness.js';
 
 /** A proposal from member 1 with these payloads. */
 function proposalOf(payloads: readonly (Uint8Array | undefined)[]): Message {

@@ -11,7 +11,7 @@ import {
   snapshotOf,
   withPeers,
 } from '../../helpers/index.js';
-import { rejection } from '../node/harness.js';
+import { rejection } from '../../helpers/waiting.js';
 
 const elsewhere = createContext({});
 

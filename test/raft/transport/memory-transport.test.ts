@@ -5,7 +5,7 @@ import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 import type { Transport, TransportReceiver } from '@raft-ts/raft/transport';
 import { expect } from 'chai';
 import { message, snapshotOf } from '../../helpers/index.js';
-import { turns } from '../node/harness.js';
+import { turns } from '../../helpers/waiting.js';
 
 /** A member that notes what its transport tells it. */
 class Receiver implements TransportReceiver {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { decodeMessage, encodeMessage, type Message, MessageType, newMessage, RaftError } from '@raft-ts/proto';
+import { silentLogger } from '@raft-ts/raft';
 import {
   dialTarget,
   EnvelopeDecoder,
@@ -31,8 +32,6 @@ export type TargetName = 'message' | 'msgapp' | 'envelope' | 'post' | 'crl' | 'h
 
 /** Tries one input, and throws where what comes of it breaks a promise. */
 export type Target = (input: Uint8Array, random: Random) => void;
-
-const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Longest message that the decoders take here, in bytes. */
 const LONGEST = 4096;
@@ -120,7 +119,7 @@ function text(value: unknown): string {
   );
 }
 
-const gateway = new Gateway(1n, new Recorder(), silent);
+const gateway = new Gateway(1n, new Recorder(), silentLogger);
 
 /** What the gateway lets through must be for this member, from another one, and must survive being written again. */
 function checkMessage(message: Message): void {

@@ -1,3 +1,4 @@
+import { turn } from '../../helpers/waiting.js';
 import { type DirectoryImage, Disk, type Effect } from '../sim/disk.js';
 import { PowerCut } from '../sim/power-cut.js';
 import { type Call, type Fault, SimFs } from '../sim/sim-fs.js';
@@ -139,9 +140,4 @@ export class Machine {
       created: this.#created,
     });
   }
-}
-
-/** Lets everything that waits for its turn have one. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
