@@ -4,7 +4,7 @@ const SMALLEST_REBUILD = 64;
 /**
  * A list that grows at its back and shrinks at its front. Dropping from the front moves `start`, and the array is
  * rebuilt only when half of it is gone, so that both ends cost amortised O(1). What is dropped can be collected at
- * once.
+ * once. A short list that was emptied keeps its array, because a new one would grow anew with the next item.
  */
 export class SlidingList<T> {
   protected list: (T | undefined)[] = [];
@@ -37,9 +37,7 @@ export class SlidingList<T> {
   dropFront(count: number): void {
     const from = this.start;
     this.start += count;
-    if (this.start === this.list.length) {
-      this.clear();
-    } else if (this.start >= SMALLEST_REBUILD && this.start * 2 >= this.list.length) {
+    if (this.start >= SMALLEST_REBUILD && this.start * 2 >= this.list.length) {
       this.list = this.list.slice(this.start);
       this.start = 0;
     } else {

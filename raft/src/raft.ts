@@ -399,7 +399,9 @@ export class Raft {
       case MessageType.MsgVoteResp:
       case MessageType.MsgPreVoteResp:
         // They promise that an entry, or a vote, is kept. A refusal waits too: the term it tells must be kept as well.
-        this.msgsAfterAppend.push(m);
+        // A list begins with its first message, here and below: a push to an empty one makes room for seventeen.
+        if (this.msgsAfterAppend.length === 0) this.msgsAfterAppend = [m];
+        else this.msgsAfterAppend.push(m);
         return;
       default:
         if (m.to === this.id) {
@@ -408,7 +410,8 @@ export class Raft {
             `message should not be self-addressed when sending ${messageName(m.type)}`,
           );
         }
-        this.msgs.push(m);
+        if (this.msgs.length === 0) this.msgs = [m];
+        else this.msgs.push(m);
     }
   }
 }

@@ -238,15 +238,16 @@ export class RawNode {
 
   /** Is this message to be stepped? False: it comes too late and is dropped. Throws as `step` does. */
   private admit(m: Message): boolean {
-    if (isLocalMessage(m.type) && !isStorageThread(m.from)) {
+    const isFromStorage = isStorageThread(m.from);
+    if (!isFromStorage && isLocalMessage(m.type)) {
       throw new RaftError(ERR_STEP_LOCAL_MSG, 'raft: cannot step raft local message');
     }
-    if (isResponseMessage(m.type) && !isStorageThread(m.from) && !this.raft.trk.progress.has(m.from)) {
+    if (!isFromStorage && isResponseMessage(m.type) && !this.raft.trk.progress.has(m.from)) {
       throw new RaftError(ERR_STEP_PEER_NOT_FOUND, 'raft: cannot step as peer not found');
     }
     const verdict = validateIncoming(this.raft, m, this.asyncStorageWrites);
     if (verdict === 'drop') return false;
-    if (verdict === undefined) return isStorageThread(m.from) || this.hasRoomFor(m);
+    if (verdict === undefined) return isFromStorage || this.hasRoomFor(m);
     throw new RaftError(ERR_MESSAGE_INVALID, `raft: message refused: ${verdict}`, { reason: verdict });
   }
 
@@ -391,18 +392,12 @@ export class RawNode {
   }
 
   private asyncMessages(rd: Ready): readonly Message[] {
-    const messages = this.raft.msgs.slice();
-    const { hardState, entries, snapshot } = rd;
-    if (
-      entries.length > 0 ||
-      hardState !== undefined ||
-      snapshot !== undefined ||
-      this.raft.msgsAfterAppend.length > 0
-    ) {
-      messages.push(this.storageAppend(rd));
-    }
-    if (rd.committedEntries.length > 0) messages.push(this.storageApply(rd.committedEntries));
-    return messages;
+    const { msgs, msgsAfterAppend } = this.raft;
+    const { hardState, entries, snapshot, committedEntries } = rd;
+    const writes =
+      entries.length > 0 || hardState !== undefined || snapshot !== undefined || msgsAfterAppend.length > 0;
+    const messages = writes ? withLast(msgs, this.storageAppend(rd)) : msgs.slice();
+    return committedEntries.length > 0 ? withLast(messages, this.storageApply(committedEntries)) : messages;
   }
 
   private storageAppend({ entries, hardState, snapshot }: Ready): Message {
@@ -415,9 +410,10 @@ export class RawNode {
       m.commit = hardState.commit;
     }
     m.snapshot = snapshot;
-    const responses = this.raft.msgsAfterAppend.slice();
-    if (this.needsStorageAppendResp(snapshot)) responses.push(this.storageAppendResp(snapshot));
-    m.responses = responses;
+    const { msgsAfterAppend } = this.raft;
+    m.responses = this.needsStorageAppendResp(snapshot)
+      ? withLast(msgsAfterAppend, this.storageAppendResp(snapshot))
+      : msgsAfterAppend.slice();
     return m;
   }
 
@@ -519,6 +515,13 @@ export class RawNode {
       visit(pr.id, pr.isLearner ? 'ProgressTypeLearner' : 'ProgressTypePeer', pr.withoutInflights());
     }
   }
+}
+
+/** Returns a new list. Most are as short as those written out: a push would make room for seventeen. */
+function withLast(messages: readonly Message[], last: Message): readonly Message[] {
+  if (messages.length === 0) return [last];
+  if (messages.length === 1) return [messages[0] as Message, last];
+  return [...messages, last];
 }
 
 /** The receipt for a proposal that was taken. Throws for one that was not. */

@@ -77,6 +77,8 @@ export function sendAppend(r: SendReach, pr: Progress): void {
 export function maybeSendAppend(r: SendReach, pr: Progress, sendIfEmpty: boolean): boolean {
   if (pr.isPaused()) return false;
   const prev = pr.next - 1;
+  // After most acknowledgements nothing is left to send: the term before it need not be read.
+  if (!sendIfEmpty && prev === r.raftLog.lastIndex()) return false;
   const prevTerm = r.raftLog.term(prev);
   if (typeof prevTerm !== 'number') return maybeSendSnapshot(r, pr);
   // With a full window only an empty append may leave.
