@@ -1,9 +1,9 @@
 /**
- * Checks of what a JavaScript caller hands over. Types do not hold at run time: a string in the place of bytes has a
- * length too, would be counted, replicated and written as something else on each member. So each value is looked at
- * where it comes in, before anything is changed.
+ * Checks of what a JavaScript caller passes in. Types do not hold at run time: a string in place of bytes has a length
+ * too, and would be counted, replicated, and written as something else on each member. So every value is checked as it
+ * comes in, before anything is changed.
  *
- * The functions named `…Fault` return what is wrong, and allocate nothing where nothing is.
+ * The functions named `…Fault` return what is wrong, and allocate nothing if nothing is.
  */
 import { ERR_ARGUMENT, ID_RANGE, MAX_NESTING, POSITION_RANGE } from './codes.js';
 import { RaftError } from './errors.js';
@@ -18,7 +18,7 @@ import {
   type Snapshot,
 } from './records.js';
 
-/** What is wrong with a value: where in it (`''` for the value itself), what stands there, and what may. */
+/** What is wrong with a value: where in it (`''` for the value itself), what is there, and what is allowed. */
 export interface Fault {
   readonly path: string;
   readonly value: unknown;
@@ -33,8 +33,8 @@ const FLAG = 'a boolean';
 const TEXT = 'a string';
 const SMALL_NUMBER = 'a number';
 
-// What a typed array really is, whichever realm (a worker's context, a test runner's) it comes from, and whatever it
-// says it is. `instanceof` knows one realm only.
+// Tells what a typed array really is, whichever realm (a worker's, a test runner's) it comes from and whatever it
+// claims to be. `instanceof` knows one realm only.
 const typedArrayTag: PropertyDescriptor | undefined = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
@@ -60,13 +60,13 @@ function isRecord(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }
 
-/** Says that an argument, or a part of it, is wrong. */
+/** Builds the error for a malformed argument. */
 export function badArgument(name: string, { path, value, allowed }: Fault): RaftError {
   const field = `${name}${path}`;
   return new RaftError(ERR_ARGUMENT, `${field} is ${describeValue(value)}; allowed: ${allowed}`, { reason: field });
 }
 
-/** The kind of a value, and the value where it is short. */
+/** The kind of a value, and the value itself if it is short. */
 function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
@@ -82,7 +82,7 @@ function describeValue(value: unknown): string {
   }
 }
 
-/** @throws RaftError `ERR_RAFT_ARGUMENT` for the fault, where there is one */
+/** @throws RaftError `ERR_RAFT_ARGUMENT` for the fault, if there is one */
 export function refuseFault(name: string, fault: Fault | undefined): void {
   if (fault !== undefined) throw badArgument(name, fault);
 }
@@ -112,7 +112,7 @@ export function checkList(name: string, value: unknown): void {
   if (!Array.isArray(value)) throw badArgument(name, { path: '', value, allowed: LIST });
 }
 
-/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is an object; what it holds is for others to check */
+/** @throws RaftError `ERR_RAFT_ARGUMENT` unless this is an object; its contents are not checked */
 export function checkRecord(name: string, value: unknown): void {
   if (!isRecord(value)) throw badArgument(name, { path: '', value, allowed: RECORD });
 }
@@ -153,8 +153,7 @@ function isWhole(value: unknown, largest: number): boolean {
 }
 
 /**
- * @param largest highest position that is let through: a receiver may have a rule, and a code, of its own for those
- * above
+ * @param largest highest position that is accepted: a receiver may have its own rule, and error code, for higher ones
  */
 export function entriesFault(entries: readonly Entry[], largest: number = Number.MAX_SAFE_INTEGER): Fault | undefined {
   if (!Array.isArray(entries)) return { path: '', value: entries, allowed: LIST };
@@ -206,7 +205,7 @@ export function snapshotFault(snapshot: Snapshot): Fault | undefined {
   );
 }
 
-/** Fault of a membership change of either form. */
+/** The fault of a membership change of either form. */
 export function confChangeFault(cc: ConfChange | ConfChangeV2): Fault | undefined {
   if (!isRecord(cc)) return recordFault(cc);
   if (!('changes' in cc)) {
@@ -235,7 +234,7 @@ export function checkMessages(messages: readonly Message[]): void {
   for (const [i, message] of messages.entries()) refuseFault(`messages[${i}]`, messageFault(message));
 }
 
-/** Looks at the types of every field; whether the numbers make sense together is the receiver's to say. */
+/** Checks the type of every field; whether the numbers make sense together is for the receiver to judge. */
 export function messageFault(m: Message, depth = 0): Fault | undefined {
   if (!isRecord(m)) return recordFault(m);
   const { entries, snapshot, context, responses } = m;
@@ -256,7 +255,7 @@ export function messageFault(m: Message, depth = 0): Fault | undefined {
     Array.isArray(responses) &&
     responses.length === 0
   ) {
-    // Almost every message: what is left to see are its entries.
+    // Almost every message gets here: only its entries remain to be checked.
     if (Array.isArray(entries) && entries.length === 0) return undefined;
     const fault = entriesFault(entries, Number.MAX_VALUE);
     return fault === undefined ? undefined : within('.entries', fault);
@@ -272,7 +271,7 @@ function scalarFault(m: Message): Fault | undefined {
     if (!isId(m[field])) return { path: `.${field}`, value: m[field], allowed: ID_RANGE };
   }
   if (typeof m.reject !== 'boolean') return { path: '.reject', value: m.reject, allowed: FLAG };
-  // Commit indexes beyond the log are the receiver's to judge; but one that is no number would become its own.
+  // The receiver judges commit indexes beyond its log; but it would adopt one that is not a number.
   if (!Number.isInteger(m.commit)) return { path: '.commit', value: m.commit, allowed: 'an integer' };
   return optionalBytesFault('.context', m.context);
 }

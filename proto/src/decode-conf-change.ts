@@ -1,4 +1,4 @@
-/** Bytes of an entry's data to the membership change that it holds. */
+/** Decodes the membership change in an entry's data. */
 import { ERR_DECODE, MAX_CONF_CHANGES } from './codes.js';
 import { RaftError } from './errors.js';
 import {
@@ -71,7 +71,7 @@ function readConfChangeSingle(r: Reader): ConfChangeSingle {
 
 /**
  * Reads a membership change of the second form, as `decodeMessage`.
- * @throws ERR_RAFT_DECODE; its reason is `limit` where nothing but their number is wrong
+ * @throws ERR_RAFT_DECODE; with reason `limit` if only the number of steps is wrong
  */
 export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
   const r = newReader(bytes);
@@ -100,7 +100,7 @@ export function decodeConfChangeV2(bytes: Uint8Array): ConfChangeV2 {
     }
   }
   if (steps > MAX_CONF_CHANGES) {
-    throw new RaftError(ERR_DECODE, `membership change of ${steps} steps; at most ${MAX_CONF_CHANGES} are taken`, {
+    throw new RaftError(ERR_DECODE, `membership change of ${steps} steps; the limit is ${MAX_CONF_CHANGES}`, {
       reason: 'limit',
     });
   }

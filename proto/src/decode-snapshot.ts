@@ -1,4 +1,4 @@
-/** Bytes to snapshots and configurations. */
+/** Decodes snapshots and configurations. */
 import { MAX_FIELDS, MAX_IDS } from './codes.js';
 import {
   type ConfState,
@@ -23,7 +23,7 @@ import {
   tooMany,
 } from './wire-reader.js';
 
-/** A record that is still being read: a second occurrence of a nested record adds to the first. */
+/** A record that is still being read: a second occurrence of a nested record is merged into the first. */
 export type Unfinished<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Appends an id to a list. */
@@ -105,7 +105,7 @@ function readSnapshotMetadata(r: Reader, into: Unfinished<SnapshotMetadata>): vo
   }
 }
 
-/** Adds what is read to a snapshot. Very long data may be a view of `kept`. */
+/** Reads into a snapshot. Very long data may be a view of `kept`. */
 export function readSnapshot(r: Reader, into: Unfinished<Snapshot>, kept?: Region): void {
   let fields = 0;
   while (r.pos < r.len) {

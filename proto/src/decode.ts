@@ -1,6 +1,6 @@
 /**
- * Bytes to records. What is absent reads as zero, the last value of a repeated scalar counts, unknown fields and fields
- * with another wire type than theirs are skipped, and every byte string is a copy.
+ * Decodes records. Absent fields read as zero, the last value of a repeated scalar counts, unknown fields and fields of
+ * the wrong wire type are skipped, and every byte string is a copy.
  */
 import { MAX_ENTRIES, MAX_FIELDS, MAX_RESPONSES } from './codes.js';
 import { readSnapshot, type Unfinished } from './decode-snapshot.js';
@@ -39,19 +39,16 @@ import {
   tooMany,
 } from './wire-reader.js';
 
-/** What the parts of one message share while it is read. */
+/** State shared by the parts of one message while it is read. */
 interface Reading {
-  /** The memory of the message's bytes, if it may keep them. */
+  /** The memory under the message's bytes, if the message may keep it. */
   readonly kept: Region | undefined;
-  /** Entries so far, and messages within the message, however deep. */
+  /** Entries and nested messages so far, at all levels together. */
   entries: number;
   responses: number;
 }
 
-/**
- * Reads an entry. Its data is a view of `region`, or, where that is `undefined`, a copy, unless it is very long and may
- * be a view of `kept`.
- */
+/** Reads an entry. Its data is a view of `region`, if given; else a copy, or, if very long, a view of `kept`. */
 function readEntry(r: Reader, region: Region | undefined, kept?: Region): Entry {
   let type: EntryType | undefined;
   let term = 0;
@@ -82,12 +79,12 @@ function readEntry(r: Reader, region: Region | undefined, kept?: Region): Entry 
 }
 
 /**
- * How much entries of one message may share. One copy for all of them is twice as fast as one for each; the price is
- * that an entry that is kept keeps this much of its neighbours, which mostly lie in the same log.
+ * How much memory the entries of one message may share, in bytes. One copy for all of them is twice as fast as one for
+ * each; the price is that a retained entry retains this much of its neighbours, which are mostly in the same log.
  */
 const LARGEST_REGION = 32_768;
 
-/** Reads the entry that begins here, behind its tag, and those that follow it directly, as far as they share memory. */
+/** Reads the entry whose tag has just been read, and those that directly follow it and share its memory. */
 function readEntries(r: Reader, entries: Entry[], reading: Reading): void {
   const { buf, len, pos: start } = r;
   let end = start;
@@ -118,7 +115,7 @@ function readEntries(r: Reader, entries: Entry[], reading: Reading): void {
     entries.push(readEntry(inner, region));
     leaveRecord(inner, outer);
     if (inner.pos >= inner.len) break;
-    // Steps over the next entry's tag.
+    // Skips the tag of the next entry.
     inner.pos++;
   }
   r.pos = end;
@@ -141,7 +138,7 @@ function readResponse(r: Reader, reading: Reading, depth: number): Message {
   return response;
 }
 
-/** Reads the fields of a message that begin before `stop` into `m`, which holds what came before. */
+/** Reads the fields that begin before `stop` into `m`, which holds those that came before. */
 function readFields(r: Reader, m: Message, stop: number, reading: Reading, depth: number): void {
   const { kept } = reading;
   let entries = m.entries.length > 0 ? (m.entries as Entry[]) : undefined;
@@ -209,12 +206,12 @@ function dropEmptySnapshot(m: Message): void {
 
 /**
  * Reads one message from [start, end) of `bytes`, by default all of them, in the format of any etcd release from 3.5
- * on. The message shares no memory with `bytes`. Entries that follow each other in one message share a copy, in pieces
- * of up to 32 KiB; other byte strings of 65 bytes to 2 KiB share slabs of 8 KiB. So what is kept keeps 32 KiB of its
- * neighbours at most.
+ * on. The message shares no memory with `bytes`. Adjacent entries of a message share a copy, in pieces of up to 32 KiB;
+ * other byte strings of 65 bytes to 2 KiB share slabs of 8 KiB. So whatever is retained retains at most 32 KiB of its
+ * neighbours.
  *
  * @param keeps whether byte strings of more than 32 MiB may be views of `bytes`, which must not change afterwards
- * @throws RaftError `ERR_RAFT_DECODE` for bytes that are no message (`reason` says why), `ERR_RAFT_POSITION_RANGE`
+ * @throws RaftError `ERR_RAFT_DECODE` if the bytes are not a message (`reason` says why), `ERR_RAFT_POSITION_RANGE`
  * (`reason`: the field) for a position above 2^53 - 1.
  */
 export function decodeMessage(bytes: Uint8Array, start = 0, end: number = bytes.length, keeps = false): Message {
@@ -229,8 +226,8 @@ export function decodeMessage(bytes: Uint8Array, start = 0, end: number = bytes.
 }
 
 /**
- * Decodes a message as `decodeMessage` does, but yields each time that it has read about so many bytes: a long message
- * of many entries would hold up everything else for as long as they take. Byte strings of more than 32 MiB are views.
+ * Decodes a message as `decodeMessage` does, but yields after about every `turnBytes` bytes, so that a long message
+ * does not block everything else. Byte strings of more than 32 MiB are views.
  */
 export function* decodeMessageInTurns(bytes: Uint8Array, turnBytes: number): Generator<void, Message> {
   const m = newMessage(MessageType.MsgHup, NONE);
@@ -259,8 +256,8 @@ export function decodeEntry(bytes: Uint8Array, start = 0, end: number = bytes.le
 }
 
 /**
- * As `decodeEntry`, but its data is a view of `bytes`, which must not change afterwards and stay in memory as long as
- * it.
+ * As `decodeEntry`, but the entry's data is a view of `bytes`, which must not change afterwards and stays in memory
+ * with it.
  */
 export function decodeEntryView(bytes: Uint8Array, start = 0, end: number = bytes.length): Entry {
   try {

@@ -1,4 +1,4 @@
-/** Records to bytes. Fields are written in ascending number; what is zero, false or empty is not written. */
+/** Encodes records. Fields are written in ascending order of their numbers; zero, false and empty ones are left out. */
 import { ERR_ENCODE } from './codes.js';
 import { RaftError } from './errors.js';
 import {
@@ -98,7 +98,7 @@ function writeSnapshot(buf: Uint8Array, pos: number, snapshot: Snapshot): number
 
 function writeSnapshotOf(buf: Uint8Array, pos: number, type: MessageType, snapshot: Snapshot): number {
   const size = snapshotSize(snapshot);
-  // etcd cannot take a MsgSnap without the field, and gives it no meaning in other messages.
+  // etcd cannot decode a MsgSnap without the field, and ignores the field in other messages.
   if (size === 0 && type !== MessageType.MsgSnap) return pos;
   return writeSnapshot(buf, writeLength(buf, pos, 0x4a, size), snapshot);
 }
@@ -112,7 +112,7 @@ function writeResponses(buf: Uint8Array, pos: number, responses: readonly Messag
   return at;
 }
 
-// What most messages leave empty stands in functions of its own, so that the engine can inline the rest into this one.
+// Fields that most messages leave empty have functions of their own, so that the engine can inline the rest into this.
 function writeMessage(buf: Uint8Array, pos: number, m: Message, depth: number): number {
   const { type, to, from, term, logTerm, index, entries, commit, vote, snapshot, rejectHint, context, responses } = m;
   let at = pos;
@@ -128,7 +128,7 @@ function writeMessage(buf: Uint8Array, pos: number, m: Message, depth: number): 
   if (m.reject) at = writeTrue(buf, at, 0x50);
   if (rejectHint !== 0) at = writePosition(buf, at, 0x58, rejectHint, 'Message.rejectHint');
   if (context !== undefined) at = writeSomeBytes(buf, at, 0x62, context, 'Message.context');
-  // Almost always none, and never in the messages that matter for speed.
+  // Almost always empty, and never set in the messages that matter for speed.
   if (vote !== NONE) at = writeId(buf, at, 0x68, vote, 'Message.vote');
   if (responses.length > 0) at = writeResponses(buf, at, responses, depth + 1);
   return at;
@@ -171,14 +171,14 @@ function writeConfChangeV2(buf: Uint8Array, pos: number, change: ConfChangeV2, e
 
 const slab = new Slab(MESSAGE_SLAB_SIZE);
 
-/** More than the fields of a message can take beside entries, snapshot, responses and the bytes of the context. */
+/** More than the fields of a message can take, apart from entries, snapshot, responses and the bytes of the context. */
 const LONGEST_HEAD = 128;
-/** More than an entry within a message can take beside its data. */
+/** More than an entry within a message can take, apart from its data. */
 const LONGEST_ENTRY_HEAD = 48;
-/** With more entries a message is measured exactly. */
+/** Messages with more entries are measured exactly. */
 const FEW_ENTRIES = 16;
 
-/** What a small message takes at most, at a glance; Infinity for one that has to be measured. */
+/** A quick upper bound for the size of a small message; Infinity for one that has to be measured. */
 function roughSize(m: Message): number {
   const { entries } = m;
   if (entries.length > FEW_ENTRIES || m.snapshot !== undefined || m.responses.length > 0)
@@ -189,15 +189,15 @@ function roughSize(m: Message): number {
 }
 
 /**
- * The bytes of a message in etcd's wire format, behind `prefix` bytes (default none) with any content, for the caller
- * to fill in.
+ * Encodes a message in etcd's wire format, after `prefix` bytes (default none) of arbitrary content for the caller to
+ * fill in.
  *
- * The array is the caller's to keep. Its ArrayBuffer may be shared with other encoded messages: do not transfer it, and
- * copy a message that is to be kept for long, because it keeps up to 32 KiB of its neighbours.
+ * The array belongs to the caller. Its ArrayBuffer may be shared with other encoded messages: do not transfer it, and
+ * copy a message that is to be kept for long, because it retains up to 32 KiB of its neighbours.
  *
- * @throws RaftError `ERR_RAFT_POSITION_RANGE` (`reason`: the field) where a position is not an integer from 0 to
- * 2^53 - 1 or an id not a bigint from 0 to 2^64 - 1; `ERR_RAFT_ARGUMENT` for what is no bytes in the place of some;
- * `ERR_RAFT_ENCODE` where responses are nested too deeply.
+ * @throws RaftError `ERR_RAFT_POSITION_RANGE` (`reason`: the field) if a position is not an integer from 0 to 2^53 - 1
+ * or an id is not a bigint from 0 to 2^64 - 1; `ERR_RAFT_ARGUMENT` if bytes are not a Uint8Array; `ERR_RAFT_ENCODE` if
+ * responses are nested too deeply.
  */
 export function encodeMessage(message: Message, prefix = 0): Uint8Array {
   if (slab.reserve(prefix + roughSize(message))) {
@@ -210,8 +210,8 @@ export function encodeMessage(message: Message, prefix = 0): Uint8Array {
 }
 
 /**
- * Writes a message into `target` at `offset` and returns the offset behind it. `messageSize` says how much room it
- * takes; where there is less, `target` holds a part of it.
+ * Writes a message into `target` at `offset` and returns the offset after it. `messageSize` says how much room it
+ * takes; if there is less, `target` ends up with a part of it.
  *
  * @throws RaftError as `encodeMessage`, and `ERR_RAFT_ENCODE` (`no-room`).
  */
@@ -220,8 +220,8 @@ export function encodeMessageInto(message: Message, target: Uint8Array, offset: 
 }
 
 /**
- * The bytes of an entry, behind `prefix` bytes as those of `encodeMessage`. They and those of the records below may
- * share up to 8 KiB with each other. @throws RaftError `ERR_RAFT_POSITION_RANGE`.
+ * Encodes an entry, after `prefix` bytes as in `encodeMessage`. Encoded entries and the records below may share up to 8
+ * KiB of memory. @throws RaftError `ERR_RAFT_POSITION_RANGE`.
  */
 export function encodeEntry(entry: Entry, prefix = 0): Uint8Array {
   const bytes = obtain(prefix + entrySize(entry));
@@ -235,8 +235,8 @@ export function encodeEntryInto(entry: Entry, target: Uint8Array, offset: number
 }
 
 /**
- * As `encodeEntryInto`, but for the bytes of its data: they are what follows, and long ones need not be copied. An
- * entry without data is written whole.
+ * As `encodeEntryInto`, but without the bytes of the entry's data: they come next, and long ones need not be copied. An
+ * entry without data is written in full.
  */
 export function encodeEntryHeadInto(entry: Entry, target: Uint8Array, offset: number): number {
   const at = writeEntryFields(target, offset, entry);
@@ -244,28 +244,28 @@ export function encodeEntryHeadInto(entry: Entry, target: Uint8Array, offset: nu
   return checkRoom(target, writeLength(target, at, 0x22, bytesLength(entry.data, 'Entry.data')));
 }
 
-/** The bytes of a snapshot. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a snapshot. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array {
   const bytes = obtain(snapshotSize(snapshot));
   writeSnapshot(bytes, 0, snapshot);
   return bytes;
 }
 
-/** The bytes of a snapshot's metadata. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a snapshot's metadata. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeSnapshotMetadata(metadata: SnapshotMetadata): Uint8Array {
   const bytes = obtain(snapshotMetadataSize(metadata));
   writeSnapshotMetadata(bytes, 0, metadata);
   return bytes;
 }
 
-/** The bytes of a ConfState. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a ConfState. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeConfState(state: ConfState): Uint8Array {
   const bytes = obtain(confStateSize(state));
   writeConfState(bytes, 0, state);
   return bytes;
 }
 
-/** The bytes of a hard state. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a hard state. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeHardState(state: HardState): Uint8Array {
   const bytes = obtain(hardStateSize(state));
   writeHardState(bytes, 0, state);
@@ -277,7 +277,7 @@ export function encodeHardStateInto(state: HardState, target: Uint8Array, offset
   return checkRoom(target, writeHardState(target, offset, state));
 }
 
-/** The bytes of a membership change of the first form. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a membership change of the first form. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeConfChange(change: ConfChange, options: ConfChangeOptions = {}): Uint8Array {
   const explicit = options.explicit === true;
   const bytes = obtain(confChangeSize(change, explicit));
@@ -285,7 +285,7 @@ export function encodeConfChange(change: ConfChange, options: ConfChangeOptions 
   return bytes;
 }
 
-/** The bytes of a membership change of the second form. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
+/** Encodes a membership change of the second form. @throws RaftError `ERR_RAFT_POSITION_RANGE`. */
 export function encodeConfChangeV2(change: ConfChangeV2, options: ConfChangeOptions = {}): Uint8Array {
   const explicit = options.explicit === true;
   const bytes = obtain(confChangeV2Size(change, explicit));
@@ -293,7 +293,7 @@ export function encodeConfChangeV2(change: ConfChangeV2, options: ConfChangeOpti
   return bytes;
 }
 
-/** Stores behind the end of a typed array have no effect, so one check at the end is enough. */
+/** Stores past the end of a typed array have no effect, so one check at the end is enough. */
 function checkRoom(target: Uint8Array, end: number): number {
   if (end <= target.length) return end;
   throw new RaftError(ERR_ENCODE, `${end} bytes do not fit into a buffer of ${target.length}`, { reason: 'no-room' });

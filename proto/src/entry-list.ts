@@ -3,8 +3,8 @@ import { entrySize } from './size.js';
 import { SlidingList } from './sliding-list.js';
 
 /**
- * How many of `entries` from `from` on (to `to`, exclusive) fit into `maxSize` encoded bytes: the longest prefix that
- * does, and at least one where there is one.
+ * Returns how many of the entries [from, to) fit into `maxSize` encoded bytes: the length of the longest prefix that
+ * does, but at least one if there are any.
  */
 export function countWithin(
   entries: readonly (Entry | undefined)[],
@@ -22,9 +22,9 @@ export function countWithin(
   return at - from;
 }
 
-/** Entries of a log, of which the oldest are dropped as the log is compacted or written. */
+/** Entries of a log; the oldest are dropped as the log is compacted or written. */
 export class EntryList extends SlidingList<Entry> {
-  /** A copy of the longest prefix of [from, to) of at most `maxSize` encoded bytes, with one entry at least. */
+  /** A copy of the longest prefix of [from, to) of at most `maxSize` encoded bytes, but at least one entry. */
   within(from: number, to: number, maxSize: number): Entry[] {
     const first = this.start + from;
     const count = countWithin(this.list, first, this.start + to, maxSize);

@@ -1,11 +1,11 @@
 /**
  * The coded error of the whole project. Expected failures carry a `code` that programs branch on; texts are for people
- * and may change. Sibling packages add their own codes, all beginning with `ERR_RAFT_`.
+ * and may change. Sibling packages add codes of their own, all beginning with `ERR_RAFT_`.
  */
 export class RaftError extends Error {
   /** What went wrong, for programs: `ERR_RAFT_…`. */
   readonly code: string;
-  /** Why, where one code has several causes: for example `no-leader` with `ERR_RAFT_PROPOSAL_DROPPED`. */
+  /** The cause, if the code has several: for example `no-leader` with `ERR_RAFT_PROPOSAL_DROPPED`. */
   readonly reason: string | undefined;
 
   constructor(code: string, message: string, options: { reason?: string; cause?: unknown } = {}) {

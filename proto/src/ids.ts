@@ -1,7 +1,7 @@
 import { ID_RANGE, outOfRange } from './codes.js';
 
-// Ids are bigints outside and two 32-bit halves inside, because arithmetic on bigints allocates at every step. A bigint
-// stored here is taken apart by the engine without any.
+// Ids are bigints outside and two 32-bit halves inside, because arithmetic on bigints allocates at every step. Storing
+// a bigint in this array splits it without an allocation.
 const word: BigUint64Array = new BigUint64Array(1);
 const halves: Int32Array = new Int32Array(word.buffer);
 const LOW: number = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
@@ -15,8 +15,8 @@ export function smallId(value: number): bigint {
   return small[value] as bigint;
 }
 
-// A cluster has a handful of ids and every message carries two: each is made once and found again by its bits, and
-// checked once. One slot per hash keeps the memory bounded whatever ids a stranger sends.
+// A cluster has a handful of ids and every message carries two, so each id is checked and made once and then found
+// again by its bits. One slot per hash bounds the memory, whatever ids a stranger sends.
 const SLOTS = 256;
 const LAST_SLOT: number = SLOTS - 1;
 const lows: Int32Array = new Int32Array(SLOTS);
@@ -45,12 +45,12 @@ function learn(id: bigint, slot: number, low: number, high: number, field: strin
   known[slot] = id;
 }
 
-/** The high 32 bits, signed, of the id that `lowHalf` was last asked for. */
+/** The high 32 bits, signed, of the id that was last passed to `lowHalf`. */
 export function highHalf(): number {
   return halves[HIGH] as number;
 }
 
-/** Length of an id's varint; of no meaning where `lowHalf` would throw. */
+/** Length of an id's varint; meaningless if `lowHalf` would throw. */
 export function idVarintSize(id: bigint): number {
   if (typeof id !== 'bigint') return 0;
   word[0] = id;

@@ -1,4 +1,4 @@
-/** For tests and sibling packages: no promise of compatibility. */
+/** For tests and sibling packages; may change with any release. */
 export {
   badArgument,
   checkBytes,

@@ -1,6 +1,6 @@
 import { type MessageName, MessageType } from './records.js';
 
-/** The fields of `Message`, beside type, from and to, that a kind of message uses. */
+/** The fields of `Message`, apart from type, from and to, that a kind of message uses. */
 type MessageField =
   | 'term'
   | 'logTerm'
@@ -19,7 +19,7 @@ interface Row {
   readonly type: MessageType;
   /** Never crosses the network: a member sends it to itself or to its storage threads. */
   readonly local: boolean;
-  /** Answers an earlier message, or reports on one. */
+  /** Answers, or reports on, an earlier message. */
   readonly response: boolean;
   readonly fields: readonly MessageField[];
 }
@@ -28,13 +28,13 @@ interface Row {
 const table = {
   // A timer fired, or the application asks for an election.
   MsgHup: { type: 0, local: true, response: false, fields: [] },
-  // A leader's timer: send heartbeats now.
+  // The heartbeat timer of a leader fired.
   MsgBeat: { type: 1, local: true, response: false, fields: [] },
   // Append these entries; forwarded to the leader by followers, without a term.
   MsgProp: { type: 2, local: false, response: false, fields: ['entries'] },
   // AppendEntries of the paper: `index` and `logTerm` name the entry before the first of `entries`.
   MsgApp: { type: 3, local: false, response: false, fields: ['term', 'logTerm', 'index', 'entries', 'commit'] },
-  // Its answer: `index` is the last entry that now matches, or, rejected, the one that did not.
+  // The answer: `index` is the last entry that now matches or, if rejected, the one that did not.
   MsgAppResp: { type: 4, local: false, response: true, fields: ['term', 'logTerm', 'index', 'reject', 'rejectHint'] },
   // RequestVote: `index` and `logTerm` are the candidate's last entry; `context` marks a leadership transfer.
   MsgVote: { type: 5, local: false, response: false, fields: ['term', 'logTerm', 'index', 'context'] },
@@ -46,9 +46,9 @@ const table = {
   MsgHeartbeatResp: { type: 9, local: false, response: true, fields: ['term', 'context'] },
   // The transport could not reach `from`.
   MsgUnreachable: { type: 10, local: true, response: true, fields: [] },
-  // The transport delivered a snapshot to `from`, or, rejected, failed to.
+  // The transport delivered a snapshot to `from` or, if rejected, failed to.
   MsgSnapStatus: { type: 11, local: true, response: false, fields: ['reject'] },
-  // A leader's timer: step down unless a quorum was heard of.
+  // A timer of a leader fired: step down unless a quorum has been heard from.
   MsgCheckQuorum: { type: 12, local: true, response: false, fields: [] },
   // Make `from` the leader; forwarded to the leader by followers.
   MsgTransferLeader: { type: 13, local: false, response: false, fields: ['term'] },
@@ -57,7 +57,7 @@ const table = {
   // A linearizable read; the one entry's data is the request's context.
   MsgReadIndex: { type: 15, local: false, response: false, fields: ['entries'] },
   MsgReadIndexResp: { type: 16, local: false, response: true, fields: ['term', 'index', 'entries'] },
-  // Would you vote for me? `term` is the term that the sender would campaign at.
+  // Would you vote for me? `term` is the one in which the sender would campaign.
   MsgPreVote: { type: 17, local: false, response: false, fields: ['term', 'logTerm', 'index'] },
   MsgPreVoteResp: { type: 18, local: false, response: true, fields: ['term', 'reject'] },
   // To the append thread: make these durable, then deliver the responses. Term, vote and commit are the hard state.
@@ -87,12 +87,12 @@ for (const [name, row] of Object.entries(table)) {
   response[row.type] = row.response;
 }
 
-/** The name of a message type as etcd prints it; the number itself where it is not in the table. */
+/** The name of a message type as etcd prints it; the number itself if it is not in the table. */
 export function messageName(type: MessageType): string {
   return names[type] ?? String(type);
 }
 
-/** Is this kind never to be taken from the network? */
+/** Must this kind never be accepted from the network? */
 export function isLocalMessage(type: MessageType): boolean {
   return local[type] === true;
 }

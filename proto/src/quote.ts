@@ -1,14 +1,13 @@
 /**
- * Texts for logs and terminals out of bytes and strings that a stranger may have chosen: neither control characters,
- * which move a terminal's cursor, nor bidirectional ones, which show a line in another order, nor more than a reader
- * can use.
+ * Makes bytes and strings that a stranger may have chosen fit for logs and terminals: without control characters, which
+ * move the cursor, or bidirectional ones, which reorder a line, and no longer than a reader can use.
  */
 
 /** Most bytes or characters of one foreign value that belong in a log line. */
 export const SHOWN_LENGTH = 256;
 
 /**
- * Everything that Go's `%q` escapes, but for quotes and backslashes: control, format and unassigned characters,
+ * Everything that Go's `%q` escapes except quotes and backslashes: control, format and unassigned characters,
  * separators.
  */
 const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
@@ -25,7 +24,7 @@ const escapes = new Map<number, string>([
   [0x5c, '\\\\'],
 ]);
 
-/** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 where there is none. */
+/** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 if there is none. */
 function sequenceLength(bytes: Uint8Array, at: number): number {
   const lead = bytes[at] as number;
   if (lead < 0x80) return 1;
@@ -45,9 +44,9 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
- * Bytes as a double-quoted Go string literal (the `%q` of etcd's texts): printable UTF-8 as it is, the rest escaped. Of
- * bytes longer than `limit` only as many whole characters are shown, followed by the number of bytes left out:
- * `"hel" and 2 more bytes`.
+ * Formats bytes as a double-quoted Go string literal (the `%q` of etcd's texts): printable UTF-8 as it is, the rest
+ * escaped. Beyond `limit` bytes, only whole characters up to the limit are shown, followed by the number of bytes left
+ * out: `"hel" and 2 more bytes`.
  */
 export function quoteBytes(bytes: Uint8Array | undefined, limit: number = Number.POSITIVE_INFINITY): string {
   if (bytes === undefined) return '""';
@@ -65,8 +64,8 @@ export function quoteBytes(bytes: Uint8Array | undefined, limit: number = Number
 }
 
 /**
- * A string as `quoteBytes` shows its UTF-8. Of one longer than `limit` only so many characters are shown, followed by
- * the number of those left out.
+ * Formats a string as `quoteBytes` does its UTF-8. Only the first `limit` characters are shown, followed by the number
+ * of those left out.
  */
 export function quoteText(text: string, limit: number = Number.POSITIVE_INFINITY): string {
   const shown = text.slice(0, limit);
@@ -75,8 +74,8 @@ export function quoteText(text: string, limit: number = Number.POSITIVE_INFINITY
 }
 
 /**
- * A line for a terminal: what does not print is escaped, as in `quoteBytes`, but nothing is quoted. Of one longer than
- * `limit` only so many characters are shown, followed by the number of those left out.
+ * Makes a line fit for a terminal: what does not print is escaped as in `quoteBytes`, but nothing is quoted. Only the
+ * first `limit` characters are shown, followed by the number of those left out.
  */
 export function printableLine(text: string, limit: number = Number.POSITIVE_INFINITY): string {
   const shown = text.slice(0, limit);

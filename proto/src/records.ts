@@ -1,8 +1,8 @@
 /**
- * The records that travel between members and lie in the log: etcd's raftpb messages as flat TypeScript records.
+ * The records that members exchange and logs hold: etcd's raftpb messages as flat TypeScript records.
  *
- * Every field of a record is always there, so that all records of a kind share one hidden class; what protobuf calls
- * absent is zero, false, an empty list, or `undefined` where the type says so. Terms, indexes and sizes are safe
+ * Every field of a record is always present, so that all records of a kind share one hidden class; what protobuf calls
+ * absent is zero, false, an empty list, or `undefined` if the type allows it. Terms, indexes and sizes are safe
  * integers (0 to 2^53 - 1); ids use all 64 bits and are bigints.
  */
 
@@ -31,17 +31,17 @@ export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
 /** One position of the log. Never modified once it has entered a log: logs, messages and Readys share it. */
 export interface Entry {
-  /** `undefined` where the field is absent, which reads as `EntryNormal` but takes two bytes less. */
+  /** `undefined` if the field is absent, which means `EntryNormal` but takes two bytes less. */
   readonly type: EntryType | undefined;
   readonly term: number;
   readonly index: number;
   /**
-   * The payload; `undefined` where absent. An empty payload that is present takes two bytes more than an absent one.
+   * The payload; `undefined` if absent. A payload that is present but empty takes two bytes more than an absent one.
    */
   readonly data: Uint8Array | undefined;
 }
 
-/** Who belongs to the cluster at one position of the log. While `votersOutgoing` is not empty the change is joint. */
+/** The members of the cluster at one position of the log. It is joint while `votersOutgoing` is not empty. */
 export interface ConfState {
   readonly voters: readonly NodeId[];
   readonly learners: readonly NodeId[];
@@ -79,7 +79,7 @@ export const ConfChangeType = {
 export type ConfChangeType = (typeof ConfChangeType)[keyof typeof ConfChangeType];
 
 export const ConfChangeTransition = {
-  /** Simple protocol when one change suffices, else joint with automatic leave. */
+  /** The simple protocol if there is at most one change, else joint with automatic leave. */
   ConfChangeTransitionAuto: 0,
   /** Joint, left automatically. */
   ConfChangeTransitionJointImplicit: 1,
@@ -90,7 +90,7 @@ export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof Co
 
 /** A membership change of one member (first form). */
 export interface ConfChange {
-  /** A number of the application's own; raft does not look at it. 0 to 2^64 - 1. */
+  /** A number for the application's own use, 0 to 2^64 - 1; raft ignores it. */
   readonly id: bigint;
   readonly type: ConfChangeType;
   readonly nodeId: NodeId;
@@ -141,9 +141,8 @@ export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 export type MessageName = keyof typeof MessageType;
 
 /**
- * One message. The fields of every kind lie side by side in one record; which of them a kind uses stands in
- * `protocol.ts`. A message handed to raft belongs to raft afterwards: it may set `to`, `from` and `term` when it
- * forwards it.
+ * One message. The record has the fields of every kind; `protocol.ts` says which of them a kind uses. A message passed
+ * to raft belongs to raft: it may set `to`, `from` and `term` when it forwards the message.
  */
 export interface Message {
   type: MessageType;

@@ -1,6 +1,6 @@
 /**
- * Encoded sizes in bytes. Values that the codec refuses have a size too, of no meaning: sizes never throw for them,
- * because the encoder, which runs next, does.
+ * Encoded sizes in bytes. For values that the codec refuses the size is meaningless, but nothing is thrown here: the
+ * encoder, which runs next, throws.
  */
 import { ERR_ENCODE, MAX_NESTING } from './codes.js';
 import { RaftError } from './errors.js';
@@ -23,8 +23,8 @@ import { numberSize } from './varint.js';
 /** Options of `encodeConfChange` and `encodeConfChangeV2`. */
 export interface ConfChangeOptions {
   /**
-   * Write `type` and `nodeId` of a change, and the `transition` of a `ConfChangeV2`, also where they are zero. These
-   * are the bytes that etcd's raft puts into the entries of its membership changes. Default false.
+   * Write `type` and `nodeId` of a change, and the `transition` of a `ConfChangeV2`, even if they are zero, as etcd's
+   * raft does in the entries of membership changes. Default false.
    */
   readonly explicit?: boolean;
 }
@@ -57,7 +57,7 @@ function lengthDelimitedSize(length: number): number {
   return TAG + numberSize(length) + length;
 }
 
-/** Length of bytes; a number for anything else too, which the encoder refuses. */
+/** Length of bytes. Anything else yields a number too; the encoder refuses it. */
 export function lengthOf(value: Uint8Array | undefined): number {
   return value?.length || 0;
 }
@@ -74,8 +74,8 @@ function idsSize(ids: readonly NodeId[]): number {
 }
 
 /**
- * Encoded size of an entry in bytes, by which etcd limits messages and Readys. Counts `type` and `data` where they are
- * present (`undefined` is absent), term and index where they are not zero.
+ * Encoded size of an entry in bytes, by which etcd limits messages and Readys. Counts `type` and `data` if they are
+ * present (`undefined` is absent), `term` and `index` if they are not zero.
  */
 export function entrySize(entry: Entry): number {
   const { type, data } = entry;
@@ -87,7 +87,7 @@ export function entrySize(entry: Entry): number {
   );
 }
 
-/** Length of an entry's data in bytes, by which etcd limits what is uncommitted and in flight; 0 where absent. */
+/** Length of an entry's data in bytes, by which etcd limits what is uncommitted and in flight; 0 if absent. */
 export function payloadSize(entry: Entry): number {
   return lengthOf(entry.data);
 }
@@ -115,7 +115,7 @@ export function snapshotSize(snapshot: Snapshot): number {
   return bytesSize(snapshot.data) + nestedSize(snapshotMetadataSize(snapshot.metadata));
 }
 
-/** Encoded size of a message in bytes. Throws `ERR_RAFT_ENCODE` (`nesting`) for responses too deep in each other. */
+/** Encoded size of a message in bytes. Throws `ERR_RAFT_ENCODE` (`nesting`) if responses are nested too deeply. */
 export function messageSize(message: Message): number {
   return nestedMessageSize(message, 0);
 }

@@ -1,32 +1,32 @@
 import protobuf from 'protobufjs/minimal.js';
 
 /**
- * Memory for many small byte strings. An ArrayBuffer of its own costs a byte string of 256 bytes ten times what a view
- * of a shared one does, so small ones are cut from slabs. The price: a byte string that is kept keeps its slab.
+ * Memory for many small byte strings. For 256 bytes, an ArrayBuffer of their own costs ten times as much as a view of a
+ * shared one, so small byte strings are cut from slabs. The price: a retained byte string retains its slab.
  */
 
 /**
- * Size of the slabs for what may be kept for long: entries above all. Neighbours in a slab were made one after the
+ * Size of the slabs for what may be kept for long, above all entries. Neighbours in a slab were made one after the
  * other, so those of a log are dropped at about the same time.
  */
 export const SLAB_SIZE = 8192;
 
-/** Size of the slabs for encoded messages, which are on their way out. */
+/** Size of the slabs for encoded messages, which are short-lived. */
 export const MESSAGE_SLAB_SIZE = 32_768;
 
 /** Engines put typed arrays of up to this size into their own heap, where they are cheap and share nothing. */
 const LARGEST_ON_HEAP = 64;
 
-// protobufjs knows whether the platform hands out memory without zeroing it first (Node.js does), which is half the
-// cost of a long message.
+// protobufjs knows whether the platform can allocate without zeroing (Node.js can), which halves the cost of a long
+// message.
 const platform = protobuf.Writer.create().constructor as typeof protobuf.Writer;
 
 /**
- * Node.js 24 and later cut anything below half of their pool of 64 KiB from that pool, where it keeps its neighbours.
+ * Node.js 24 and later take anything smaller than half of their 64 KiB pool from that pool, which it would then retain.
  */
 const SMALLEST_UNPOOLED = 32_768;
 
-/** `size` bytes with any content, in an ArrayBuffer of their own. */
+/** `size` bytes of arbitrary content, in an ArrayBuffer of their own. */
 export function allocate(size: number): Uint8Array {
   if (size < SMALLEST_UNPOOLED) return new Uint8Array(size);
   const { buffer, byteOffset } = platform.alloc(size);
@@ -36,12 +36,12 @@ export function allocate(size: number): Uint8Array {
 /** A row of slabs, filled from front to back. */
 export class Slab {
   bytes: Uint8Array = new Uint8Array(0);
-  /** Where the unused rest begins. */
+  /** Start of the unused rest. */
   position = 0;
   private readonly size: number;
   /** At most a quarter of a slab is lost when the next one begins. */
   private readonly largest: number;
-  // `bytes.buffer` and `bytes.byteOffset`, which the engine takes long to look up.
+  // `bytes.buffer` and `bytes.byteOffset`, which are slow to look up.
   private buffer: ArrayBufferLike = this.bytes.buffer;
   private start = 0;
 
@@ -50,7 +50,7 @@ export class Slab {
     this.largest = size / 4;
   }
 
-  /** Makes room for `size` bytes at `position`; false if that is too much for a slab. */
+  /** Makes room for `size` bytes at `position`; returns false if that is too much for a slab. */
   reserve(size: number): boolean {
     // A slab whose ArrayBuffer was transferred away has length 0 and is replaced here too.
     if (this.position + size <= this.bytes.length) return true;
@@ -72,7 +72,7 @@ export class Slab {
 
 const kept = new Slab(SLAB_SIZE);
 
-/** `size` bytes with any content, that may be kept for long. */
+/** `size` bytes of arbitrary content that may be kept for long. */
 export function obtain(size: number): Uint8Array {
   if (size <= LARGEST_ON_HEAP || !kept.reserve(size)) return new Uint8Array(size);
   return kept.take(size);

@@ -1,10 +1,10 @@
-/** Places at the front are given back to the engine once there are so many, and they are half of the list. */
+/** The array is rebuilt once this many places at its front are unused and they are half of it. */
 const SMALLEST_REBUILD = 64;
 
 /**
  * A list that grows at its back and shrinks at its front. Dropping from the front moves `start`, and the array is
- * rebuilt only when half of it is gone, so that both ends cost amortised O(1). What is dropped can be collected at
- * once. A short list that was emptied keeps its array, because a new one would grow anew with the next item.
+ * rebuilt only once half of it is unused, so that both ends cost amortised O(1). Dropped items can be collected at
+ * once.
  */
 export class SlidingList<T> {
   protected list: (T | undefined)[] = [];

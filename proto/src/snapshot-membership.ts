@@ -2,9 +2,9 @@ import { RaftError } from './errors.js';
 import { type ConfState, type Entry, EntryType, type SnapshotMetadata } from './records.js';
 
 /**
- * A snapshot was to be made without the membership that belongs to it. `reason`: `unknown` where none is given and none
- * is known; `outdated` where none is given and the previous snapshot's does not hold any more; `no-voters` for one
- * without voters. Whoever started from such a snapshot would count another majority than the others, or none.
+ * A snapshot cannot be made without its membership. `reason`: `unknown` if none is given and none is known; `outdated`
+ * if none is given and the previous snapshot's no longer holds; `no-voters` if it has no voters. A member that started
+ * from such a snapshot would count a different majority from the others, or none.
  */
 export const ERR_SNAPSHOT_MEMBERSHIP = 'ERR_RAFT_SNAPSHOT_MEMBERSHIP';
 
@@ -14,10 +14,9 @@ function refuse(index: number, reason: string, why: string): RaftError {
 }
 
 /**
- * The membership that goes into a snapshot at `index`: the given one, else the previous snapshot's, where that still
- * holds.
+ * Returns the membership for a snapshot at `index`: the given one, else the previous snapshot's if that still holds.
  *
- * @param entryAt the entry at an index above the previous snapshot's; `undefined` where it is not to be had
+ * @param entryAt the entry at an index above the previous snapshot's; `undefined` if it cannot be read
  * @throws RaftError `ERR_RAFT_SNAPSHOT_MEMBERSHIP`
  */
 export function snapshotMembership(

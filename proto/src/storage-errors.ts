@@ -1,8 +1,8 @@
 import { RaftError } from './errors.js';
 
-/** The position was compacted: only a snapshot covers it. */
+/** The position has been compacted: only a snapshot covers it. */
 export const ERR_COMPACTED = 'ERR_RAFT_COMPACTED';
-/** The position was not written yet. */
+/** The position has not been written yet. */
 export const ERR_UNAVAILABLE = 'ERR_RAFT_UNAVAILABLE';
 /** The snapshot is older than the one that storage has. */
 export const ERR_SNAP_OUT_OF_DATE = 'ERR_RAFT_SNAP_OUT_OF_DATE';

@@ -13,18 +13,18 @@ import {
   tooMany,
 } from './wire-reader.js';
 
-/** What the bytes of a message tell before anything of it is built: enough to refuse it. */
+/** What the bytes of a message tell before any of it is built: enough to refuse it. */
 export interface MessageHead {
   readonly type: MessageType;
   readonly to: NodeId;
   readonly from: NodeId;
   /** Number of entries. */
   readonly entries: number;
-  /** Number of messages in `responses`, those within them not counted. */
+  /** Number of messages in `responses`, not counting those nested in them. */
   readonly responses: number;
   /** Length of the snapshot's metadata, most of which is the configuration, in bytes. */
   readonly metadataBytes: number;
-  /** Length of what the decoder skips: fields that this version does not know. */
+  /** Length of the fields that this version does not know, which the decoder skips. */
   readonly unknownBytes: number;
   /** Length of the message. */
   readonly bytes: number;
@@ -32,7 +32,7 @@ export interface MessageHead {
 
 type Findings = { -readonly [K in keyof MessageHead]: MessageHead[K] };
 
-/** Fields that a message may have beside its entries, repetitions counted: a message that travels has no responses. */
+/** Most fields of a message other than entries, counting repetitions: messages that travel have no responses. */
 const MAX_OTHER_FIELDS = MAX_FIELDS;
 
 function surveySnapshot(r: Reader, head: Findings): void {
@@ -49,10 +49,10 @@ function surveySnapshot(r: Reader, head: Findings): void {
   leaveRecord(r, outer);
 }
 
-/** Tags of the fields whose values the survey steps over. */
+/** Tags of the known fields whose values the survey skips. */
 const steppedOver: ReadonlySet<number> = new Set([0x20, 0x28, 0x30, 0x40, 0x50, 0x58, 0x62, 0x68]);
 
-/** Reads on to `stop`. Returns the number of fields beside entries. */
+/** Reads on to `stop`. Returns the number of fields other than entries. */
 function surveyFields(r: Reader, head: Findings, stop: number): number {
   let others = 0;
   while (r.pos < stop) {

@@ -62,14 +62,14 @@ export const TRUNCATED = -1;
 /** What `readVarint` returns for a number of more than 64 bits. */
 export const TOO_LONG = -2;
 
-/** The low 32 bits, signed, of the varint that was read last. */
+/** The low 32 bits, signed, of the varint read last. */
 export let low = 0;
 /** Its high 32 bits, signed. */
 export let high = 0;
 
 /**
- * Reads the varint at `pos` into `low` and `high`; returns the position after it, which is at most `end`, or what is
- * wrong with it.
+ * Reads the varint at `pos` into `low` and `high`; returns the position after it, which is at most `end`, or one of the
+ * two errors above.
  */
 export function readVarint(buf: Uint8Array, pos: number, end: number): number {
   let at = pos;

@@ -22,10 +22,10 @@ export function newReader(bytes: Uint8Array): Reader {
 
 const nothing = new Uint8Array(0);
 
-/** Streams and logs are millions of records: those share one reader. What is read never reads another meanwhile. */
+/** Streams and logs hold millions of records, which share one reader. Reading one never starts reading another. */
 const shared = newReader(nothing);
 
-/** Where the shared reader began. */
+/** Start of what the shared reader reads. */
 let origin = 0;
 
 /** A reader of [start, end) of `bytes`, until `closeReader`. */
@@ -38,7 +38,7 @@ export function openReader(bytes: Uint8Array, start: number, end: number): Reade
   return shared;
 }
 
-/** Lets go of the bytes. */
+/** Releases the bytes. */
 export function closeReader(): void {
   shared.buf = nothing;
 }
@@ -46,7 +46,7 @@ export function closeReader(): void {
 /** The memory under a reader's bytes. */
 export interface Region {
   readonly buffer: ArrayBufferLike;
-  /** Where in `buffer` the reader's first byte lies. */
+  /** Offset in `buffer` of the reader's first byte. */
   readonly start: number;
 }
 
@@ -66,7 +66,7 @@ function malformed(r: Reader, reason: string, what: string): RaftError {
   return new RaftError(ERR_DECODE, `${what} at byte ${position}`, { reason });
 }
 
-/** The refusal of a record that holds more than `allowed` of something. */
+/** Builds the error for a record that holds more than `allowed` of something. */
 export function tooMany(r: Reader, what: string, allowed: number): RaftError {
   return malformed(r, 'limit', `more than ${allowed} ${what}`);
 }
@@ -98,7 +98,7 @@ export function readPosition(r: Reader, field: string): number {
 
 function readLongPosition(r: Reader, field: string): number {
   const { buf, pos } = r;
-  // Most are of two to four bytes.
+  // Most take two to four bytes.
   if (pos + 4 <= r.len) {
     let byte = buf[pos + 1] as number;
     let value = ((buf[pos] as number) & 127) | ((byte & 127) << 7);
@@ -136,7 +136,7 @@ export function readId(r: Reader): bigint {
   return idOf(readHalves(r), high);
 }
 
-/** An enum: the low 32 bits, signed, whatever the others are. */
+/** An enum: the low 32 bits, signed; the others are ignored. */
 export function readType(r: Reader): number {
   const pos = r.pos;
   if (pos < r.len) {
@@ -154,7 +154,7 @@ export function readBool(r: Reader): boolean {
   return (readHalves(r) | high) !== 0;
 }
 
-/** The length of bytes or of a nested record, which lie wholly within the record that is being read. */
+/** The length of bytes or of a nested record, which must lie within the record that is being read. */
 export function readLength(r: Reader): number {
   const pos = r.pos;
   if (pos < r.len) {
@@ -170,7 +170,7 @@ export function readLength(r: Reader): number {
 
 function readLongLength(r: Reader): number {
   const { buf, pos } = r;
-  // Most are of two bytes.
+  // Most take two bytes.
   if (pos + 2 <= r.len && (buf[pos + 1] as number) < 128) {
     const length = ((buf[pos] as number) & 127) | ((buf[pos + 1] as number) << 7);
     r.pos = pos + 2;
@@ -190,7 +190,7 @@ export function readBytes(r: Reader): Uint8Array {
   return copyBytes(r.buf, start, r.pos);
 }
 
-/** A view of the bytes, where the reader reads from memory that may be shared: `region` is what it reads. */
+/** A view of the bytes in `region`, the memory under the reader, which may be shared. */
 export function readView(r: Reader, region: Region): Uint8Array {
   const length = readLength(r);
   const start = r.pos;
@@ -198,7 +198,7 @@ export function readView(r: Reader, region: Region): Uint8Array {
   return new Uint8Array(region.buffer, region.start + start, length);
 }
 
-/** A copy of the bytes; of very long ones a view, if the record may keep what the reader reads from. */
+/** A copy of the bytes; if they are very long, a view of `kept`, if the record may keep that memory. */
 export function readLongBytes(r: Reader, kept: Region | undefined): Uint8Array {
   const { pos } = r;
   const isLong = kept !== undefined && readLength(r) > LARGEST_COPY;
@@ -206,13 +206,13 @@ export function readLongBytes(r: Reader, kept: Region | undefined): Uint8Array {
   return isLong ? readView(r, kept) : readBytes(r);
 }
 
-/** As `readLongBytes`; `undefined` for none, where empty and absent are the same. */
+/** As `readLongBytes`, but `undefined` if empty: for fields whose empty and absent values are equal. */
 export function readOptionalBytes(r: Reader, kept?: Region): Uint8Array | undefined {
   const bytes = readLongBytes(r, kept);
   return bytes.length === 0 ? undefined : bytes;
 }
 
-/** Goes into a nested record: the reader ends where it ends. Returns the end of the outer one, for `leaveRecord`. */
+/** Enters a nested record, which now bounds the reader. Returns the end of the outer one, for `leaveRecord`. */
 export function enterRecord(r: Reader): number {
   const length = readLength(r);
   const outer = r.len;
@@ -233,12 +233,12 @@ export function readTag(r: Reader): number {
     return byte;
   }
   const tag = readHalves(r) >>> 0;
-  // Field numbers have 29 bits, and 0 is none.
+  // Field numbers have 29 bits, and 0 is invalid.
   if (high !== 0 || tag < 8) throw malformed(r, 'field-number', 'impossible field number');
   return tag;
 }
 
-/** Skips the value of a field that the record does not have, or that has another wire type than it should. */
+/** Skips the value of a field that is unknown or has the wrong wire type. */
 export function skipField(r: Reader, tag: number): void {
   const wireType = tag & 7;
   if (wireType === GROUP) skipGroup(r, tag >>> 3);
@@ -260,7 +260,7 @@ function skipValue(r: Reader, wireType: number): void {
       skipBytes(r, 4);
       return;
     case END_GROUP:
-      throw malformed(r, 'group', 'end of a group that did not begin');
+      throw malformed(r, 'group', 'end of a group that was not started');
     default:
       throw malformed(r, 'wire-type', `wire type ${wireType}`);
   }
@@ -271,7 +271,7 @@ function skipBytes(r: Reader, length: number): void {
   r.pos += length;
 }
 
-/** Skips what lies between the begin of a group, which has been read, and its end. */
+/** Skips a group, whose start has been read, up to and including its end. */
 function skipGroup(r: Reader, number: number): void {
   const open = [number];
   let fields = 0;
@@ -279,17 +279,17 @@ function skipGroup(r: Reader, number: number): void {
     if (++fields > MAX_FIELDS) throw tooMany(r, 'fields in a group', MAX_FIELDS);
     if (open.length > MAX_NESTING) throw malformed(r, 'nesting', 'groups nested too deeply');
     const tag = readHalves(r) >>> 0;
-    // Within a group etcd takes field numbers of 31 bits, not 29.
+    // Within a group etcd accepts field numbers of 31 bits, not 29.
     const inner = high * 0x20000000 + (tag >>> 3);
     if (high < 0 || inner === 0 || inner > 0x7fffffff) throw malformed(r, 'field-number', 'impossible field number');
     const wireType = tag & 7;
     if (wireType === GROUP) open.push(inner);
     else if (wireType !== END_GROUP) skipValue(r, wireType);
-    else if (open.pop() !== inner) throw malformed(r, 'group', 'group with another end than its begin');
+    else if (open.pop() !== inner) throw malformed(r, 'group', 'group whose end does not match its start');
   }
 }
 
-/** Refuses to go on with a message that lies too deep in others. */
+/** Refuses a message that is nested too deeply in others. */
 export function checkDepth(r: Reader, depth: number): void {
   if (depth > MAX_NESTING) throw malformed(r, 'nesting', 'responses nested too deeply');
 }
