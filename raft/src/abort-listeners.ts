@@ -1,12 +1,12 @@
 import { badArgument } from '@raft-ts/proto/internal';
 
-/** What waits for each signal. A signal that nothing waits for has no entry, and no listener of ours. */
+/** The calls that wait for each signal. A signal that none waits for has no entry, and no listener of ours. */
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `abort` once when the signal aborts, unless the function that is returned was called before. However many calls
- * share a signal (that of a request, or of the whole process), it has one listener: Node.js warns of a leak from the
- * eleventh on, and each listener is looked for in a list when it is removed.
+ * Calls `abort` once when the signal aborts, unless the returned function was called before. However many calls share a
+ * signal (that of a request, or of the whole process), it has one listener: Node.js warns of a leak from the eleventh
+ * on, and searches a list for each listener that is removed.
  */
 export function onAbort(signal: AbortSignal, abort: () => void): () => void {
   let calls = waiting.get(signal);
@@ -22,7 +22,7 @@ export function onAbort(signal: AbortSignal, abort: () => void): () => void {
   };
 }
 
-/** Why a call with this signal must not begin: the signal has aborted, or is none. */
+/** Returns why a call with this signal must not begin: it has aborted, or is not a signal. */
 export function whyAborted(signal: AbortSignal | undefined): { readonly reason: unknown } | undefined {
   if (signal === undefined) return undefined;
   if (typeof signal !== 'object' || signal === null || typeof signal.addEventListener !== 'function') {
@@ -34,7 +34,7 @@ export function whyAborted(signal: AbortSignal | undefined): { readonly reason: 
 function aborted(this: AbortSignal): void {
   const calls = waiting.get(this);
   forget(this);
-  // What they do may end the wait of others, which are then no longer called.
+  // A call may end the wait of others, which are then no longer called.
   for (const abort of calls ?? []) {
     calls?.delete(abort);
     abort();

@@ -8,7 +8,7 @@ import type { Raft } from './raft.js';
 /** A member of a new cluster. */
 export interface Peer {
   readonly id: NodeId;
-  /** The application's own, for example an address: it comes back in the entry that adds the member. */
+  /** For the application, for example an address: it comes back in the entry that adds the member. */
   readonly context?: Uint8Array;
 }
 

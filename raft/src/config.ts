@@ -7,55 +7,52 @@ import type { Storage } from './storage.js';
 /**
  * How linearizable reads are served.
  * - ReadOnlySafe: a quorum confirms the leader for each round of reads.
- * - ReadOnlyLeaseBased: the leader trusts its lease, and with it everybody's clock. Needs `checkQuorum`.
+ * - ReadOnlyLeaseBased: the leader trusts its lease, and therefore the clocks of all members. Needs `checkQuorum`.
  */
 export type ReadOnlyOption = 'ReadOnlySafe' | 'ReadOnlyLeaseBased';
 
-/** Parameters of a member. Sizes are in bytes, times in ticks. */
+/** The parameters of a member. Sizes are in bytes, times in ticks. */
 export interface Config {
-  /** Its id, which no other member has, or had. Not 0, not one of the two local threads. */
+  /** Its id, which no other member has or had. Neither 0 nor that of a local thread. */
   readonly id: NodeId;
   /**
-   * Ticks without a leader before a follower campaigns; drawn anew each time from [electionTick, 2 electionTick - 1].
-   * Greater than heartbeatTick; ten times as much is usual.
+   * Ticks without a leader before a follower campaigns; each time drawn from [electionTick, 2 * electionTick - 1]. Must
+   * be greater than heartbeatTick; ten times as much is usual.
    */
   readonly electionTick: number;
-  /** Ticks between two heartbeats of a leader. Greater than 0. */
+  /** Ticks between two heartbeats of a leader. Must be greater than 0. */
   readonly heartbeatTick: number;
-  /** What the member had written before it stopped. */
+  /** What the member wrote before it last stopped. */
   readonly storage: Storage;
-  /** Largest MsgApp, counted by `entrySize`. 0: one entry a message. Infinity: no limit. */
+  /** Largest MsgApp, measured by `entrySize`. 0: one entry per message. Infinity: no limit. */
   readonly maxSizePerMsg: number;
-  /** How many appends may be under way to a follower. Greater than 0. */
+  /** Most appends in flight to a follower. Must be greater than 0. */
   readonly maxInflightMsgs: number;
   /**
-   * Last index that the application has applied, where it keeps its own state and index: entries up to it are not
-   * handed out again. It may lie above the commit that storage found (commits are written lazily), but neither beyond
-   * the log nor before it. Membership changes up to it are carried out from the log: an application that rejects
-   * changes keeps the ConfState itself, and its storage gives it with `confStateIndex`. Default: everything that the
-   * log still has is handed out, from its last compacted entry on: an application that loads the snapshot of its
-   * storage, and keeps entries below it, passes the snapshot's index.
+   * Last index that the application has applied, if it stores its own state and index: entries up to it are not handed
+   * out again. It may be above the stored commit index (which is written lazily), but not outside the log. Membership
+   * changes up to it are carried out from the log; an application that rejects changes stores the ConfState itself, and
+   * its storage returns it with `confStateIndex`. By default everything after the last compacted entry is handed out:
+   * an application that loads the snapshot of its storage, and keeps entries below it, passes the snapshot's index.
    */
   readonly applied?: number;
-  /**
-   * Hand out writes as messages to storage threads, which answer when they are done, instead of waiting for `advance`.
-   */
+  /** Hand out writes as messages to storage threads, which answer when done, instead of waiting for `advance`. */
   readonly asyncStorageWrites?: boolean;
-  /** Most encoded bytes handed to the application and not yet confirmed. Default, and 0: maxSizePerMsg. */
+  /** Most encoded bytes that the application has been handed and not yet confirmed. Default, and 0: maxSizePerMsg. */
   readonly maxCommittedSizePerReady?: number;
   /**
-   * Most payload bytes that a leader appends beyond what is applied; proposals over it are dropped. Default 256 MiB, so
-   * that a leader whom no quorum answers does not take proposals until its memory ends. 0: no limit.
+   * Most payload bytes that a leader appends beyond what is applied; further proposals are dropped. Default 256 MiB, so
+   * that a leader without a quorum does not accept proposals until it runs out of memory. 0: no limit.
    */
   readonly maxUncommittedEntriesSize?: number;
-  /** Payload bytes that may be under way to a follower. At least maxSizePerMsg. Default, and 0: no limit. */
+  /** Most payload bytes in flight to a follower. At least maxSizePerMsg. Default, and 0: no limit. */
   readonly maxInflightBytes?: number;
   /**
-   * A leader that hears from no quorum for electionTick ticks steps down, and votes are withheld while a leader is
-   * heard.
+   * A leader that hears from no quorum for electionTick ticks steps down; votes are withheld while a leader is heard
+   * from.
    */
   readonly checkQuorum?: boolean;
-  /** Ask whether an election can be won before starting it (section 9.6 of the dissertation). */
+  /** Before an election, ask whether it can be won (section 9.6 of the dissertation). */
   readonly preVote?: boolean;
   /** Default ReadOnlySafe. */
   readonly readOnlyOption?: ReadOnlyOption;
@@ -66,23 +63,23 @@ export interface Config {
   /** The leader does not check that membership changes follow each other properly: the application does. */
   readonly disableConfChangeValidation?: boolean;
   /**
-   * The leader appends no membership change that could not be decoded or applied, or that leads to more than 256
-   * members: an empty entry takes its place, and its proposer is told why. Default true; etcd has no such guard, and a
-   * change of that kind ends its members. Off with `disableConfChangeValidation`.
+   * The leader appends no membership change that cannot be decoded or applied, or that leads to more than 256 members:
+   * an empty entry takes its place, and its proposer is told why. Default true; etcd has no such guard, and such a
+   * change ends its members. Off with `disableConfChangeValidation`.
    */
   readonly guardConfChanges?: boolean;
-  /** A leader that was removed, or demoted to learner, steps down as soon as it has applied that. */
+  /** A leader that is removed, or demoted to learner, steps down as soon as it has applied the change. */
   readonly stepDownOnRemoval?: boolean;
   /**
-   * A whole number drawn evenly from [0, n): the only randomness there is. Default: a generator seeded when the member
-   * is built.
+   * Returns a whole number drawn uniformly from [0, n): the only source of randomness. Default: a generator seeded when
+   * the member is built.
    */
   readonly random?: (n: number) => number;
 }
 
 const DEFAULT_UNCOMMITTED = 256 * 2 ** 20;
 
-/** A checked configuration with every default filled in. */
+/** A checked configuration, with all defaults filled in. */
 export type ResolvedConfig = Required<Config>;
 
 function refuse(text: string): never {
@@ -95,9 +92,9 @@ function checkWhole(name: keyof Config, value: number): void {
   }
 }
 
-/** The options that are switches. */
+/** The boolean options. */
 type Flag = { [Key in keyof Config]-?: boolean extends Config[Key] ? Key : never }[keyof Config];
-// One that is missing here does not compile: it would be believed, whatever it is.
+// If one is missing here this does not compile: its type would go unchecked.
 const flags = Object.keys({
   asyncStorageWrites: true,
   checkQuorum: true,
@@ -110,14 +107,14 @@ const flags = Object.keys({
 const storageCalls = ['initialState', 'entries', 'term', 'lastIndex', 'firstIndex', 'snapshot'] as const;
 const loggerCalls = ['debug', 'info', 'warn', 'error'] as const;
 
-/** @throws ERR_RAFT_CONFIG where a function is missing, which would be called when something goes wrong */
+/** @throws ERR_RAFT_CONFIG if a function is missing, which would otherwise show only when something goes wrong */
 export function checkLogger(logger: Logger): void {
   for (const call of loggerCalls) {
     if (typeof logger?.[call] !== 'function') refuse(`logger has no function ${call}`);
   }
 }
 
-/** What a program without types gets wrong in silence: the flag 'false' would count as true. */
+/** Checks what an untyped program could get wrong unnoticed: the flag 'false' would count as true. */
 function checkKinds(config: Config): void {
   for (const name of flags) {
     if (config[name] !== undefined && typeof config[name] !== 'boolean') refuse(`${name} must be a boolean`);
@@ -133,7 +130,7 @@ function checkKinds(config: Config): void {
   }
 }
 
-/** @throws ERR_RAFT_CONFIG with etcd's text for the first field that is wrong */
+/** @throws ERR_RAFT_CONFIG with etcd's text for the first invalid field */
 export function resolveConfig(config: Config): ResolvedConfig {
   const { id, heartbeatTick, electionTick, storage, maxInflightMsgs, maxSizePerMsg } = config;
   if (typeof id !== 'bigint' || id < 0n || id > LOCAL_APPEND_THREAD) {
@@ -182,7 +179,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
   };
 }
 
-/** A small generator (mulberry32): election timeouts need to differ between members, not to be secret. */
+/** A small generator (mulberry32): election timeouts must differ between members, but need not be secret. */
 export function seededRandom(seed: number): (n: number) => number {
   let state = seed >>> 0;
   return (n) => {

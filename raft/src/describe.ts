@@ -23,22 +23,22 @@ import type { ReadState } from './read-only.js';
 import { isEmptyHardState, isEmptySnap, type Ready } from './ready.js';
 
 /**
- * Texts for people, in etcd's formats, which its test scripts compare. Ids are hexadecimal in messages and decimal
- * elsewhere, as etcd has them.
+ * Texts for people, in etcd's formats, which its test scripts compare. As in etcd, ids are hexadecimal in messages and
+ * decimal elsewhere.
  */
 
 /**
- * The most of each that is shown, because payloads, lists and contexts may be a stranger's: bytes of a payload, items
- * of a list, and characters of what a list of entries or messages comes to. What is left out is counted.
+ * Limits on what is shown, because a stranger may have chosen payloads, lists and contexts: bytes of a payload, items
+ * of a list, and characters of a list of entries or messages. What is left out is counted.
  */
 const SHOWN_BYTES = 1024;
 const SHOWN_ITEMS = 256;
 const SHOWN_TEXT = 262_144;
 
-/** How an entry's payload is shown; the default quotes it as Go does, and cuts it. */
+/** Formats an entry's payload; the default quotes it as Go does, and truncates it. */
 export type EntryFormatter = (data: Uint8Array | undefined) => string;
 
-/** A name table for numbers that may be unknown: those print as they are. */
+/** Returns a function from numbers to names; unknown numbers print as they are. */
 function namesOf(table: Readonly<Record<string, number>>): (value: number) => string {
   const names = new Map(Object.entries(table).map(([name, value]) => [value, name]));
   return (value) => names.get(value) ?? String(value);
@@ -61,7 +61,7 @@ function more(count: number): string {
   return count > 0 ? ` and ${count} more` : '';
 }
 
-/** Each item's text, until that is enough. */
+/** Concatenates the items' texts until the limit is reached. */
 function each<T>(items: readonly T[], describe: (item: T) => string): string {
   let text = '';
   for (let i = 0; i < items.length; i++) {
@@ -71,7 +71,7 @@ function each<T>(items: readonly T[], describe: (item: T) => string): string {
   return text;
 }
 
-/** `Term:1 Vote:2 Commit:3`; no vote is left out. */
+/** `Term:1 Vote:2 Commit:3`; the vote is left out if there is none. */
 export function describeHardState(hs: HardState): string {
   return `Term:${hs.term}${hs.vote === NONE ? '' : ` Vote:${hs.vote}`} Commit:${hs.commit}`;
 }
@@ -133,7 +133,7 @@ function changesText(changes: readonly ConfChangeSingle[]): string {
   return `${confChangesToString(changes.slice(0, SHOWN_ITEMS))}${more(changes.length - SHOWN_ITEMS)}`;
 }
 
-/** One line an entry. */
+/** One line per entry. */
 export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quotePayload): string {
   return each(entries, (entry) => `${describeEntry(entry, format)}\n`);
 }
@@ -164,8 +164,8 @@ function describeTarget(id: NodeId): string {
 }
 
 /**
- * `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines where it holds several entries, a snapshot
- * or responses. The context is not shown.
+ * `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines if it holds several entries, a snapshot or
+ * responses. The context is not shown.
  */
 export function describeMessage(m: Message, format: EntryFormatter = quotePayload): string {
   return describeIndented(m, format, '');
@@ -197,7 +197,7 @@ function describeReadState({ index, requestCtx }: ReadState): string {
   return `{${index} ${list(requestCtx ?? [])}}`;
 }
 
-/** Everything that a Ready asks for, a line each; `<empty Ready>` where that is nothing. */
+/** Everything that a Ready asks for, one line each; `<empty Ready>` if that is nothing. */
 export function describeReady(rd: Ready, format: EntryFormatter = quotePayload): string {
   let text = '';
   if (rd.softState !== undefined) text += `${describeSoftState(rd.softState)}\n`;

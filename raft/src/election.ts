@@ -1,5 +1,5 @@
 /**
- * Elections, whole: who campaigns and how (`hup`, `campaign`), who is given a vote (`withholdsVote`, `answerVote`,
+ * All of elections: who campaigns and how (`hup`, `campaign`), who is granted a vote (`withholdsVote`, `answerVote`,
  * `rejectVote`), and what the votes add up to (`countVote`).
  */
 import { type Message, MessageType, messageName, NONE, type NodeId, newMessage } from '@raft-ts/proto';
@@ -13,7 +13,7 @@ import type { Tally } from './tracker/tracker.js';
 /** Why a member campaigns, which decides how. */
 export type CampaignType = 'CampaignPreElection' | 'CampaignElection' | 'CampaignTransfer';
 
-/** The context of a MsgVote that belongs to a leadership transfer: it is granted in spite of the leader's lease. */
+/** The context of a MsgVote in a leadership transfer: the vote is granted in spite of the leader's lease. */
 export const TRANSFER_CONTEXT: Uint8Array = new TextEncoder().encode('CampaignTransfer');
 
 /** Does this vote request belong to a leadership transfer? */
@@ -39,7 +39,7 @@ export type CampaignReach = Pick<
   | 'becomeCandidate'
 >;
 
-/** A timer fired, the application asks, or the leader hands over: starts an election unless something forbids it. */
+/** Starts an election, unless something forbids it: a timer fired, the application asks, or the leader hands over. */
 export function hup(r: CampaignReach, type: CampaignType): void {
   const self = r.id.toString(16);
   if (r.state === 'StateLeader') {
@@ -51,7 +51,7 @@ export function hup(r: CampaignReach, type: CampaignType): void {
     return;
   }
   if (hasUnappliedConfChanges(r)) {
-    // Until it is applied this member would count votes by a configuration that may no longer be in force.
+    // Until they are applied, this member would count votes by a configuration that may no longer be in force.
     r.logger.warn(
       `${self} cannot campaign at term ${r.term} since there are still pending configuration changes to apply`,
     );
@@ -72,23 +72,23 @@ function hasUnappliedConfChanges({ raftLog }: Pick<Raft, 'raftLog'>): boolean {
   return found;
 }
 
-/** Becomes a (pre-)candidate and asks every voter, itself included. */
+/** Becomes a (pre-)candidate and asks every voter for its vote, including itself. */
 export function campaign(r: CampaignReach, type: CampaignType): void {
   const self = r.id.toString(16);
   if (!r.promotable()) {
-    // A pre-candidate that wins can have been removed meanwhile.
+    // A pre-candidate may have been removed by the time it wins.
     r.logger.warn(`${self} is unpromotable; campaign() should have been called`);
   }
   const pre = type === 'CampaignPreElection';
   if (pre) r.becomePreCandidate();
   else r.becomeCandidate();
   const request = pre ? MessageType.MsgPreVote : MessageType.MsgVote;
-  // A pre-candidate asks about the term that it has not entered yet.
+  // A pre-candidate asks about a term that it has not entered yet.
   const term = pre ? r.term + 1 : r.term;
   const last = r.raftLog.lastEntryId();
   for (const id of r.trk.voterNodes()) {
     if (id === r.id) {
-      // Its own vote counts once it is on stable storage, as everybody's does.
+      // Like any other, its own vote counts only once it is on stable storage.
       const own = newMessage(voteRespType(request), id);
       own.term = term;
       r.send(own);
@@ -106,7 +106,7 @@ export function campaign(r: CampaignReach, type: CampaignType): void {
   }
 }
 
-/** The answer that belongs to a vote request. */
+/** Returns the type of the answer to a vote request. */
 export function voteRespType(request: MessageType): MessageType {
   if (request === MessageType.MsgVote) return MessageType.MsgVoteResp;
   if (request === MessageType.MsgPreVote) return MessageType.MsgPreVoteResp;
@@ -130,23 +130,24 @@ type VoterReach = Pick<
   | 'send'
 >;
 
-/** Was a leader heard within the shortest election timeout? */
+/** Has a leader been heard from within the shortest election timeout? */
 export function hasLease(r: Pick<Raft, 'checkQuorum' | 'lead' | 'electionElapsed' | 'electionTimeout'>): boolean {
   return r.checkQuorum && r.lead !== NONE && r.electionElapsed < r.electionTimeout;
 }
 
-/** Is this a vote request of a later term that is not even answered, because there is a leader? */
+/** Is this a vote request of a later term that goes unanswered because there is a leader? */
 export function withholdsVote(r: VoterReach, m: Message): boolean {
   const { type } = m;
   const isVote = type === MessageType.MsgVote || type === MessageType.MsgPreVote;
-  // A member that hears a leader does not help to replace it (section 4.2.3 of the dissertation).
+  // A member that hears from a leader does not help to replace it (section 4.2.3 of the dissertation).
   if (!isVote || !hasLease(r) || isTransferVote(m)) return false;
   tellVote(r, m, 'ignored', `: lease is not expired (remaining ticks: ${r.electionTimeout - r.electionElapsed})`);
   return true;
 }
 
 /**
- * Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may be behind on promotion.
+ * Grants or refuses a vote: sections 5.2 and 5.4.1 of the paper. Learners vote too: they may not have heard of their
+ * promotion yet.
  */
 export function answerVote(r: VoterReach, m: Message): void {
   const canVote =
@@ -156,7 +157,7 @@ export function answerVote(r: VoterReach, m: Message): void {
     return;
   }
   tellVote(r, m, 'cast');
-  // The answer to a pre-vote carries the term that was asked about: with this member's own it would be ignored.
+  // The answer to a pre-vote carries the term of the question: with this member's own term it would be ignored.
   const resp = newMessage(voteRespType(m.type), m.from);
   resp.term = m.term;
   r.send(resp);
@@ -166,7 +167,7 @@ export function answerVote(r: VoterReach, m: Message): void {
   }
 }
 
-/** Refuses a vote, and tells this member's term. */
+/** Refuses a vote; the answer carries this member's term. */
 export function rejectVote(r: VoterReach, m: Message): void {
   tellVote(r, m, 'rejected');
   const resp = newMessage(voteRespType(m.type), m.from);
@@ -191,7 +192,7 @@ export type CountReach = CampaignReach &
   Parameters<typeof bcastAppend>[0] &
   Pick<Raft, 'becomeFollower' | 'becomeLeader'>;
 
-/** A vote arrived: a pre-candidate that wins starts the election, a candidate that wins leads. */
+/** Counts a vote: a pre-candidate that wins starts the election, a candidate that wins becomes leader. */
 export function countVote(r: CountReach, m: Message): void {
   const { granted, rejected, result } = poll(r, { from: m.from, type: m.type, granted: !m.reject });
   r.logger.info(
@@ -205,12 +206,12 @@ export function countVote(r: CountReach, m: Message): void {
       bcastAppend(r);
     }
   } else if (result === 'VoteLost') {
-    // A pre-vote response carries the term that was asked about: the member's own term stays.
+    // A pre-vote response carries the term of the question; this member's own term stays as it is.
     r.becomeFollower(r.term, NONE);
   }
 }
 
-/** Records a vote, and adds up. */
+/** Records a vote and tallies all of them. */
 export function poll(
   r: Pick<Raft, 'id' | 'term' | 'trk' | 'logger'>,
   vote: { from: NodeId; type: MessageType; granted: boolean },

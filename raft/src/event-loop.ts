@@ -1,15 +1,15 @@
 /**
- * Lets the host's event loop turn: what waits for timers and sockets runs before the promise resolves. A chain of
- * awaited promises alone never lets them. The core may use no timer, and a message to oneself is none.
+ * Resolves after a turn of the host's event loop, in which timers and sockets run; a chain of awaited promises never
+ * lets them. The core may not use timers, so it sends itself a message.
  *
- * Each turn has a channel of its own: Node.js takes up to a thousand messages of one port in one turn, so that a turn
- * asked for in answer to another one through the same port would be none.
+ * Each turn has a channel of its own: Node.js handles up to a thousand messages of one port in a turn, so a second
+ * message through the same port might not wait for another turn.
  */
 export function turnOfEventLoop(): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   return new Promise((resolve) => {
     port1.onmessage = () => {
-      // Closing lets a process end that has nothing else to wait for.
+      // An open port would keep the process alive.
       port1.close();
       resolve();
     };

@@ -5,7 +5,7 @@ import type { Logger } from './logger.js';
 
 /**
  * The membership changes that were handed to the application and not carried out yet. A change that is forgotten, or
- * decoded as what it is not, leaves this member with another membership than the others, and nothing tells.
+ * decoded in the wrong form, would silently leave this member with a different membership from the others.
  */
 export class HandedChanges {
   private readonly id: bigint;
@@ -26,14 +26,14 @@ export class HandedChanges {
 
   /**
    * The application carries out the oldest one.
-   * @throws ERR_RAFT_CONF_CHANGE_INVALID where it was decoded in the wrong form
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID if it was decoded in the wrong form
    */
   carryOut(cc: AnyConfChange): void {
     const entry = this.waiting[0];
     if (entry?.type === EntryType.EntryConfChangeV2 && !isV2(cc) && cc.nodeId === 0n) {
       throw new RaftError(
         ERR_CONF_CHANGE_INVALID,
-        `raft: entry ${entry.index} is an EntryConfChangeV2, and what was made of it is a ConfChange of no member: ` +
+        `raft: entry ${entry.index} is an EntryConfChangeV2, but was decoded as a ConfChange without a member: ` +
           'call applyConfChangeEntry, or decode entries with decodeConfChangeEntry',
         { reason: 'decoded-as-v1' },
       );
@@ -46,7 +46,7 @@ export class HandedChanges {
     if (this.waiting.length > 0) this.waiting = this.waiting.filter((entry) => entry.index !== index);
   }
 
-  /** The application says that it has applied everything up to `index`. */
+  /** The application has applied everything up to `index`: warns of changes that it has not carried out. */
   appliedTo(index: number): void {
     if (this.waiting.length === 0) return;
     const missed = this.waiting.filter((entry) => entry.index <= index);

@@ -1,20 +1,20 @@
 import { describeError, isCoded } from '@raft-ts/proto/internal';
 import { whyAborted } from './abort-listeners.js';
 
-/** The node that inputs go to. */
+/** The node whose inputs are queued. */
 export interface InputQueueHost {
-  /** Inputs begin to run. */
+  /** Called before inputs start to run. */
   before(): void;
-  /** One has run. */
+  /** Called after each input. */
   after(): void;
-  /** One failed, other than by a coded refusal: nothing may run after it. */
+  /** An input failed, other than by a coded refusal: nothing may run after it. */
   failed(error: Error): void;
 }
 
 /**
- * The queue of a node's inputs: every input runs to completion before the next one begins; one that arrives in the
- * middle of another (from a logger, say) waits. A coded refusal is the caller's; any other error ends the node, and
- * whatever waits is told so.
+ * The queue of a node's inputs: each runs to completion before the next one begins; one that arrives in the middle of
+ * another (from a logger, say) waits. A coded refusal goes to the caller; any other error ends the node, and rejects
+ * whatever waits.
  */
 export class InputQueue {
   private readonly host: InputQueueHost;
@@ -27,22 +27,22 @@ export class InputQueue {
     this.host = host;
   }
 
-  /** Does an input run now? */
+  /** Is an input running now? */
   get isRunning(): boolean {
     return this.running;
   }
 
-  /** Why no input runs any more. */
+  /** Why no more inputs run; undefined while they do. */
   get ended(): Error | undefined {
     return this.reason;
   }
 
-  /** Lets nothing run from now on. */
+  /** Lets no further input run. */
   end(reason: Error): void {
     this.reason = reason;
   }
 
-  /** Runs an input, and then what arrived meanwhile. */
+  /** Runs an input, then those that arrived in the meantime. */
   execute<T>(input: () => T): T {
     let result: T | undefined;
     let refusal: Error | undefined;
@@ -62,7 +62,7 @@ export class InputQueue {
       }
     } catch (error) {
       this.host.failed(asError(error));
-      // What waited is answered: each finds that the node has ended.
+      // Everything that waited is answered: each input finds that the node has ended.
       for (const queued of this.waiting.splice(0)) queued();
       throw error;
     } finally {
@@ -72,7 +72,7 @@ export class InputQueue {
     return result as T;
   }
 
-  /** Runs an input now, or, in the middle of another one, right after it. Resolves with what it returns. */
+  /** Runs an input now, or right after the one that is running. Resolves with what it returns. */
   call<T>(input: () => T, signal: AbortSignal | undefined): Promise<T> {
     const aborted = whyAborted(signal);
     if (aborted !== undefined) return Promise.reject(aborted.reason);
@@ -98,12 +98,12 @@ export class InputQueue {
     else this.execute(unlessEnded);
   }
 
-  /** Lets these run after the input that is running. */
+  /** Queues these to run after the current input. */
   append(inputs: readonly (() => void)[]): void {
     for (const input of inputs) this.waiting.push(input);
   }
 
-  /** Runs an input that waited, within another, and tells its caller. */
+  /** Runs an input that waited, as part of another one, and settles its caller's promise. */
   settle<T>(input: () => T, resolve: (result: T) => void, reject: (error: unknown) => void): void {
     if (this.reason !== undefined) {
       reject(this.reason);

@@ -1,4 +1,4 @@
-/** What lies behind the doors: for this project's own tests and packages. It may change with any release. */
+/** For this project's own tests and packages; may change with any release. */
 export { onAbort, whyAborted } from './abort-listeners.js';
 export { bootstrap } from './bootstrap.js';
 export { type ChangeResult, Changer, checkInvariants } from './confchange/changer.js';

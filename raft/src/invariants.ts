@@ -9,9 +9,9 @@ function assert(holds: boolean, rule: string): void {
 }
 
 /**
- * Checks what must hold of a member between any two calls. Costs time in proportion to the unstable log: for tests and
+ * Checks what must hold for a member between any two calls. Takes time in proportion to the unstable log: for tests and
  * simulation.
- * @throws RaftPanic naming the first rule that does not hold
+ * @throws RaftPanic naming the first broken rule
  */
 export function assertInvariants(r: Raft): void {
   assertLog(r);
@@ -65,7 +65,7 @@ function assertRole(r: Raft): void {
 
 function assertProgress(r: Raft, pr: Progress): void {
   const { inflights } = pr;
-  // A member that joins with a longer log than the leader's acknowledges beyond what a snapshot for it covers.
+  // A member that joins with a longer log than the leader's acknowledges more than its snapshot covers.
   assert(pr.state === 'StateSnapshot' || pr.match < pr.next, 'match < next');
   assert(inflights.count <= inflights.size, 'no more in flight than allowed');
   assert(inflights.totalBytes >= 0, 'bytes in flight >= 0');

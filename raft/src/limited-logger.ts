@@ -1,12 +1,12 @@
 import type { Logger } from './logger.js';
 
-/** Lines of one kind that pass in one period; an election among many members has no more. */
+/** Most lines of one kind that pass in a period; an election among many members has no more. */
 const LINES_PER_KIND = 16;
 
-/** Kinds that are told apart in one period; a member has some fifty. */
+/** Most kinds that are told apart in a period; a member has about fifty. */
 const MAX_KINDS = 256;
 
-/** What two lines have in common are their first words: nobody but raft chooses those. */
+/** Lines are of one kind if their first words are the same, which only raft chooses. */
 const WORDS = 6;
 const LOOKED_AT = 256;
 
@@ -19,10 +19,9 @@ interface Kind {
 }
 
 /**
- * A logger that hands on a few lines of each kind in a period of ticks, and at its end says how many it left out.
- * etcd's sentences stand for single messages, so whoever can send messages could fill a disk with them, and hide among
- * them the line that matters. Kinds do not take each other's places. `debug` is handed on whole: it is for who asks for
- * it.
+ * A logger that passes on a few lines of each kind per period of ticks, and then says how many it left out. etcd logs
+ * single messages, so whoever can send messages could fill a disk with lines, and hide the one that matters. Each kind
+ * has its own share. `debug` passes unlimited, because somebody asked for it.
  *
  * `startNode`, `restartNode` and `joinNode` put one around the logger of their `Config`. A program that drives a
  * `RawNode` may do so itself, and then calls `tick()` whenever it ticks the member.

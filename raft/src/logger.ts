@@ -1,8 +1,6 @@
-/**
- * Where a member says what it does, in etcd's sentences. Adapters to winston and others live outside the core.
- */
+/** Receives what a member reports, in etcd's words. Adapters to winston and others are outside the core. */
 export interface Logger {
-  /** When false, debug sentences are not even composed. */
+  /** If false, debug texts are not even composed. */
   readonly debugEnabled: boolean;
   debug(message: string): void;
   info(message: string): void;
@@ -10,7 +8,7 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** Says nothing: for programs, and tests, that want silence. */
+/** Discards everything: for programs and tests that want silence. */
 export const silentLogger: Logger = {
   debugEnabled: false,
   debug() {},

@@ -39,8 +39,8 @@ type Reach = Pick<
 >;
 
 /**
- * What a membership change would lead to, without carrying it out.
- * @throws ERR_RAFT_CONF_CHANGE_INVALID where it is not allowed
+ * Returns what a membership change would lead to, without carrying it out.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID if it is not allowed
  */
 export function tryConfChange(r: Pick<Raft, 'trk' | 'raftLog'>, cc: AnyConfChange): ChangeResult {
   return new Changer(r.trk, r.raftLog.lastIndex()).apply(asV2(cc));
@@ -48,16 +48,17 @@ export function tryConfChange(r: Pick<Raft, 'trk' | 'raftLog'>, cc: AnyConfChang
 
 /**
  * Carries out a committed membership change.
- * @throws ERR_RAFT_CONF_CHANGE_INVALID where it is not allowed; the configuration is then unchanged
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID if it is not allowed; the configuration is then unchanged
  */
 export function applyConfChange(r: Reach, cc: AnyConfChange): ConfState {
   return switchToConfig(r, tryConfChange(r, cc));
 }
 
 /**
- * Carries out the membership change of a committed entry. One that etcd cannot decode or carry out either changes
- * nothing, on every member alike, and is told of: it is in every log, and would end whoever takes it for an error.
- * @throws ERR_RAFT_CONF_CHANGE_LIMIT where only this implementation refuses it
+ * Carries out the membership change of a committed entry. A change that etcd cannot decode or carry out either is
+ * skipped on every member alike, with a warning: it is in every log, and would end each member that treated it as an
+ * error.
+ * @throws ERR_RAFT_CONF_CHANGE_LIMIT if only this implementation refuses it
  */
 export function applyConfChangeEntry(r: Reach & Pick<Raft, 'warnings'>, entry: Entry): ConfState {
   let next: ChangeResult;
@@ -69,14 +70,14 @@ export function applyConfChangeEntry(r: Reach & Pick<Raft, 'warnings'>, entry: E
     r.warnings.warn(
       'skipped change',
       () =>
-        `${r.id.toString(16)} skipped the membership change at index ${entry.index}, which no member can carry out, and keeps configuration ${r.trk.config}: ${error.message}. Whoever proposed it must propose another one`,
+        `${r.id.toString(16)} skipped the membership change at index ${entry.index}, which no member can carry out, and keeps configuration ${r.trk.config}: ${error.message}. If the change is still wanted, propose a valid one`,
     );
     return r.trk.config.confState();
   }
   return switchToConfig(r, next);
 }
 
-/** May etcd have carried this out? It takes more of everything, lies deeper in itself, and has positions of 64 bits. */
+/** May etcd have carried this out? Its limits and nesting are larger, and its positions have 64 bits. */
 function isOwnLimit({ code, reason }: RaftError): boolean {
   return code === ERR_POSITION_RANGE || (code === ERR_DECODE && (reason === 'limit' || reason === 'nesting'));
 }
@@ -84,12 +85,12 @@ function isOwnLimit({ code, reason }: RaftError): boolean {
 function beyondLimit({ index, term }: Entry, cause: RaftError): RaftError {
   return new RaftError(
     ERR_CONF_CHANGE_LIMIT,
-    `the committed membership change at index ${index} of term ${term} goes beyond what this implementation can carry out: ${cause.message}. Members that run etcd may have carried it out, so this one must not go on without it: remove it from the cluster, or replace it by a member that runs etcd`,
+    `the committed membership change at index ${index} of term ${term} exceeds what this implementation can carry out: ${cause.message}. Members that run etcd may have carried it out, so this one must not continue without it: remove it from the cluster, or replace it with a member that runs etcd`,
     { reason: cause.reason ?? cause.code, cause },
   );
 }
 
-/** Counts by this configuration from now on, and does what follows from that. */
+/** Installs this configuration and does what follows from it. */
 export function switchToConfig(r: Reach, { config, progress }: ChangeResult): ConfState {
   r.trk.install(config, progress);
   r.logger.info(`${r.id.toString(16)} switched to configuration ${config}`);
@@ -98,15 +99,15 @@ export function switchToConfig(r: Reach, { config, progress }: ChangeResult): Co
   r.isLearner = own?.isLearner ?? false;
 
   if (r.state === 'StateLeader' && (own === undefined || own.isLearner)) {
-    // It could keep leading until a successor is elected (section 4.2.2 of the dissertation), as long as it does not
-    // count itself; stepping down at once is what applications usually expect.
+    // It could keep leading until a successor is elected (section 4.2.2 of the dissertation), provided that it does not
+    // count itself; applications usually expect it to step down at once.
     if (r.stepDownOnRemoval) r.becomeFollower(r.term, NONE);
     return cs;
   }
   if (r.state !== 'StateLeader' || config.voters.incoming.size === 0) return cs;
 
   if (maybeCommit(r)) {
-    // A smaller quorum may have what the larger one was waiting for.
+    // The new quorum may already have what the old one was waiting for.
     bcastAppend(r);
   } else {
     for (const pr of r.trk.ordered) {
@@ -117,7 +118,7 @@ export function switchToConfig(r: Reach, { config, progress }: ChangeResult): Co
   return cs;
 }
 
-/** Installs the configuration that storage or a snapshot holds. */
+/** Installs the configuration from storage or a snapshot. */
 export function restoreConfState(r: Reach, cs: ConfState): void {
   const next = orPanic(() => restoreFor(r, cs));
   const restored = switchToConfig(r, next);
@@ -125,8 +126,8 @@ export function restoreConfState(r: Reach, cs: ConfState): void {
 }
 
 /**
- * What `restoreConfState` would install, without installing it.
- * @throws ERR_RAFT_CONF_CHANGE_INVALID, ERR_RAFT_CONF_STATE where it is no configuration that raft can have written
+ * Checks that `restoreConfState` would accept this configuration.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID, ERR_RAFT_CONF_STATE if raft cannot have written it
  */
 export function tryRestore(r: Pick<Raft, 'raftLog' | 'trk'>, cs: ConfState): void {
   checkConfStatesEquivalent(cs, restoreFor(r, cs).config.confState());
@@ -145,7 +146,7 @@ function orPanic<T>(read: () => T): T {
   }
 }
 
-/** Replaces log and membership by a snapshot's, where that is news. Returns whether it did. */
+/** Replaces the log and the membership by those of a snapshot, if it is newer. Returns whether it did. */
 export function restore(r: Reach, snapshot: Snapshot): boolean {
   const { index, term, confState } = snapshot.metadata;
   if (index <= r.raftLog.committed) return false;
@@ -161,7 +162,7 @@ export function restore(r: Reach, snapshot: Snapshot): boolean {
     return false;
   }
   if (r.raftLog.matchTerm({ term, index })) {
-    // The log has all of it already: committing is enough, and keeps the entries after it.
+    // The log already holds all of it: committing is enough, and keeps the entries after it.
     r.logger.info(`${describeLog(r)} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
     r.raftLog.commitTo(index);
     return false;
@@ -180,8 +181,8 @@ function describeLog(r: Pick<Raft, 'id' | 'raftLog'>): string {
 const leaveJoint: readonly Entry[] = [{ type: EntryType.EntryConfChangeV2, term: 0, index: 0, data: undefined }];
 
 /**
- * The application has applied up to `index`. A leader whose joint configuration leaves by itself proposes that as soon
- * as the change that entered it has been applied.
+ * The application has applied entries up to `index`. In a joint configuration with automatic leave, the leader proposes
+ * to leave it once the change that entered it has been applied.
  */
 export function appliedTo(
   r: Pick<Raft, 'raftLog' | 'trk' | 'state' | 'pendingConfIndex' | 'logger' | 'step'>,
@@ -197,7 +198,7 @@ export function appliedTo(
   if (r.step(proposal).kind !== 'dropped') {
     r.logger.info(`initiating automatic transition out of joint configuration ${config}`);
   } else if (r.logger.debugEnabled) {
-    // It is tried again when the next entry has been applied.
+    // The next applied entry triggers another attempt.
     r.logger.debug(`not initiating automatic transition out of joint configuration ${config}: raft proposal dropped`);
   }
 }

@@ -47,13 +47,13 @@ function copySnapshot({ data, metadata }: Snapshot): Snapshot {
 }
 
 /**
- * A log in memory: for tests, and for programs that can do without their log. A member that restarts without the log
- * it had must not come back under its id: it could vote twice in a term.
+ * A log in memory: for tests, and for programs that can afford to lose their log. A member that restarts without its
+ * log must not come back under its id: it could vote twice in a term.
  */
 export class MemoryStorage implements Storage {
   private hardState: HardState | undefined = undefined;
   private newest: Snapshot = emptySnapshot();
-  /** The last entry that was compacted. */
+  /** The last compacted entry. */
   private compacted: EntryId = { term: 0, index: 0 };
   /** The entries after it. */
   private readonly log = new EntryList();
@@ -76,7 +76,7 @@ export class MemoryStorage implements Storage {
     return this.compacted.index + this.log.length;
   }
 
-  /** @throws RaftPanic where hi lies beyond the log, or before lo */
+  /** @throws RaftPanic if hi is beyond the log, or before lo */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
     const first = this.firstIndex();
     if (lo < first) throw storageError(ERR_COMPACTED);
@@ -102,8 +102,8 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Replaces everything by this snapshot. One of index 0 sets the membership of an empty log.
-   * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new
+   * Replaces everything by this snapshot. A snapshot of index 0 sets the membership of an empty log.
+   * @throws ERR_RAFT_SNAP_OUT_OF_DATE if the current one is as new
    */
   applySnapshot(snapshot: Snapshot): void {
     refuseFault('snapshot', snapshotFault(snapshot));
@@ -117,9 +117,9 @@ export class MemoryStorage implements Storage {
 
   /**
    * Makes a snapshot of the application's state up to `index`. Entries stay until `compact`.
-   * @param confState membership at `index`; `undefined`: that of the previous snapshot, where it still holds
-   * @throws ERR_RAFT_SNAP_OUT_OF_DATE where the present one is as new; ERR_RAFT_SNAPSHOT_MEMBERSHIP where there is no
-   * membership for it; RaftPanic where the log does not hold `index`
+   * @param confState membership at `index`; `undefined`: that of the previous snapshot, if it still holds
+   * @throws ERR_RAFT_SNAP_OUT_OF_DATE if the current one is as new; ERR_RAFT_SNAPSHOT_MEMBERSHIP if no membership is
+   * known for it; RaftPanic if the log does not hold `index`
    */
   createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Snapshot {
     checkPosition('index', index);
@@ -146,9 +146,10 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Drops the entries up to and including `index`. Keep some behind the snapshot, for followers that lag a little.
-   * @throws ERR_RAFT_COMPACTED where they are gone already; ERR_RAFT_NO_SNAPSHOT above the newest snapshot, which alone
-   * could stand for what is dropped; RaftPanic where the log does not reach `index`
+   * Drops the entries up to and including `index`. Keep some of those that the snapshot covers, for followers that lag
+   * a little.
+   * @throws ERR_RAFT_COMPACTED if they have been dropped already; ERR_RAFT_NO_SNAPSHOT above the newest snapshot, which
+   * must cover what is dropped; RaftPanic if the log does not reach `index`
    */
   compact(index: number): void {
     checkPosition('index', index);
@@ -161,7 +162,7 @@ export class MemoryStorage implements Storage {
     this.drop(index);
   }
 
-  /** What etcd's storage does, snapshot or not: the ported tests call it. */
+  /** As etcd's storage does, without asking for a snapshot: the ported tests call it. */
   private drop(index: number): void {
     const term = this.term(index);
     this.log.dropFront(index - this.compacted.index);
@@ -169,8 +170,9 @@ export class MemoryStorage implements Storage {
   }
 
   /**
-   * Adds entries; from the first one's index on they replace what is there. What is compacted already is skipped.
-   * @throws RaftPanic where a gap would be left
+   * Adds entries, replacing what is stored from the index of the first one on. Entries that have been compacted are
+   * skipped.
+   * @throws RaftPanic if that would leave a gap
    */
   append(entries: readonly Entry[]): void {
     refuseFault('entries', entriesFault(entries));

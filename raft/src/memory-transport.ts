@@ -3,21 +3,21 @@ import { checkId, checkMessages } from '@raft-ts/proto/internal';
 import { turnOfEventLoop } from './event-loop.js';
 import type { SnapshotStatus, Transport, TransportReceiver } from './transport.js';
 
-/** How many messages may wait for one member; more are lost. */
+/** Most messages that may wait for one member; more are lost. */
 const INBOX_LIMIT = 4096;
 
 /** After this many deliveries in a row the event loop gets a turn. */
 const DELIVERIES_PER_TURN = 64;
 
 /**
- * A network in memory, for tests, simulations and clusters within one process. Messages arrive in order and in a later
- * turn than they were sent, and are lost where a link is cut or the receiver's inbox is full.
+ * A network in memory, for tests, simulations and clusters within one process. Messages arrive in order, in a later
+ * turn than they were sent, and are lost if the link is cut or the receiver's inbox is full.
  */
 export class MemoryNetwork {
   private readonly members = new Map<NodeId, MemoryTransport>();
   private readonly cuts = new Set<string>();
 
-  /** Connects a member. The transport it gets reaches every member of this network that was added as a peer. */
+  /** Connects a member. Its transport reaches every member of this network that it adds as a peer. */
   connect(id: NodeId, receiver: TransportReceiver): Transport {
     checkId('id', id);
     const transport = new MemoryTransport(this, id, receiver);
@@ -25,7 +25,7 @@ export class MemoryNetwork {
     return transport;
   }
 
-  /** Loses everything between these two members from now on. */
+  /** Loses all messages between these two members, until `mend`. */
   cut(a: NodeId, b: NodeId): void {
     this.cuts.add(`${a}-${b}`);
     this.cuts.add(`${b}-${a}`);
@@ -36,12 +36,12 @@ export class MemoryNetwork {
     this.cuts.delete(`${b}-${a}`);
   }
 
-  /** The member's transport, where a message from `from` reaches it. */
+  /** The member's transport, if messages from `from` reach it. */
   route(from: NodeId, to: NodeId): MemoryTransport | undefined {
     return this.cuts.has(`${from}-${to}`) ? undefined : this.members.get(to);
   }
 
-  /** Takes a member off the network, unless another transport has taken its place. */
+  /** Removes a member from the network, unless another transport has taken its place. */
   disconnect(id: NodeId, transport: MemoryTransport): void {
     if (this.members.get(id) === transport) this.members.delete(id);
   }
@@ -113,13 +113,13 @@ class MemoryTransport implements Transport {
         try {
           const processed = this.receiver.process(message);
           if (processed !== undefined) {
-            // A proposal may wait for a leader; it must not hold up what would make one.
+            // A proposal may wait for a leader, and must not hold up the messages that elect one.
             if (message.type === MessageType.MsgProp) processed.catch(() => {});
             else await processed;
           }
           if (isSnapshot) sender.reportSnapshot(message.to, 'finish');
         } catch {
-          // The receiver refused it; the sender learns of snapshots only.
+          // The receiver refused it; the sender is told only about snapshots.
           if (isSnapshot) sender.reportSnapshot(message.to, 'failure');
         }
       }
@@ -131,7 +131,7 @@ class MemoryTransport implements Transport {
     if (!this.stopped) this.receiver.reportSnapshot(id, status);
   }
 
-  /** Reported in a later turn: the sender is in the middle of handing over messages. */
+  /** Reports in a later turn, because the sender is in the middle of sending. */
   private lost({ to, type }: Message): void {
     queueMicrotask(() => {
       if (this.stopped) return;

@@ -1,25 +1,25 @@
 import type { Logger } from './logger.js';
 
-/** So many proposals wait without any tick: a member that is not ticked never elects anybody. */
+/** Proposals waiting before the first tick: a member that is not ticked never elects a leader. */
 const WAITING_WITHOUT_TICK = 64;
-/** So many inputs came without any tick: far more than a busy member takes between two ticks of a slow clock. */
+/** Inputs without a tick: far more than a busy member takes between two ticks of a slow clock. */
 const INPUTS_WITHOUT_TICK = 1_000_000;
-/** So many election timeouts passed while the loop of Readys stood still. */
+/** Election timeouts during which the loop of Readys has not moved. */
 const TIMEOUTS_WITHOUT_LOOP = 10;
 
-/** How the loop of Readys stands. */
+/** The state of the loop of Readys. */
 export interface LoopState {
-  /** A Ready was given, and `advance()` not called. */
+  /** A Ready was handed out, and `advance()` has not been called. */
   readonly awaitsAdvance: boolean;
   /** The consumer waits for the next Ready. */
   readonly isWaiting: boolean;
-  /** There is something for a Ready to say. */
+  /** The next Ready would not be empty. */
   readonly hasWork: boolean;
 }
 
 /**
- * Tells what the program around a node forgets: ticks, `advance()`, the loop itself. There is no clock here, so it
- * counts: ticks, inputs, and calls that wait. Each is told once, until it is mended.
+ * Warns of what the program around a node forgets: ticks, `advance()`, the loop itself. There is no clock here, so it
+ * counts ticks, inputs and waiting calls. Each warning is given once, until the cause is gone.
  */
 export class Neglect {
   private readonly name: string;
@@ -42,14 +42,14 @@ export class Neglect {
     if (++this.inputsSinceTick === INPUTS_WITHOUT_TICK) this.tellOfTicks(`took ${INPUTS_WITHOUT_TICK} inputs`);
   }
 
-  /** So many proposals wait for a leader now. */
+  /** Notes how many proposals are waiting for a leader. */
   waits(waiting: number): void {
     if (this.ticks === 0 && waiting >= WAITING_WITHOUT_TICK) {
       this.tellOfTicks(`has ${waiting} proposals waiting for a leader`);
     }
   }
 
-  /** A proposal has waited for a leader in vain: its caller gave up, or the node was stopped. */
+  /** Notes that a proposal waited for a leader in vain: its caller gave up, or the node was stopped. */
   waitedInVain(): void {
     if (this.ticks === 0) this.tellOfTicks('found no leader for a proposal, which was given up');
   }
@@ -57,19 +57,21 @@ export class Neglect {
   private tellOfTicks(what: string): void {
     if (this.toldOfTicks) return;
     this.toldOfTicks = true;
-    this.logger.warn(`${this.name} ${what}, and tick() was not called: call it at a steady pace, or nobody is elected`);
+    this.logger.warn(
+      `${this.name} ${what}, and tick() was not called: call it at a steady pace, or no leader is elected`,
+    );
   }
 
   /**
-   * One more tick of a member that has no membership. Does it know a term? Then a leader speaks to it, and has only a
-   * snapshot for it that does not name it.
+   * Counts a tick of a member without a membership. If it knows a term, a leader is sending to it, but has only a
+   * snapshot that does not name it.
    */
   knowsNobody(heardOfTerm: boolean): void {
     if (++this.ticksAlone !== this.electionTick * TIMEOUTS_WITHOUT_LOOP) return;
     this.logger.warn(
       heardOfTerm
-        ? `${this.name} hears a leader and has no membership after ${this.ticksAlone} ticks: the leader's snapshot does not name it; make a new snapshot there, with the ConfState that applyConfChange() returned last`
-        : `${this.name} has no membership and heard of no leader in ${this.ticksAlone} ticks: propose a change that adds it at a member of its cluster, and let the members send to where it listens; a founder of a new cluster begins with startNode`,
+        ? `${this.name} hears from a leader but has no membership after ${this.ticksAlone} ticks: the leader's snapshot does not name it; make a new snapshot there, with the ConfState that applyConfChange() returned last`
+        : `${this.name} has no membership and has heard from no leader in ${this.ticksAlone} ticks: propose a change that adds it at a member of its cluster, and tell the members its address; a founder of a new cluster begins with startNode`,
     );
   }
 
@@ -81,7 +83,7 @@ export class Neglect {
       this.ticksWithoutLoop = 0;
       if (awaitsAdvance && ++this.ticksAwaitingAdvance === this.electionTick) {
         this.logger.warn(
-          `${this.name} the consumer of ready() waits for the next Ready without having called advance()`,
+          `${this.name} the consumer of ready() waits for the next Ready but has not called advance() for the last one`,
         );
       }
       return;
@@ -91,11 +93,11 @@ export class Neglect {
     this.logger.warn(
       awaitsAdvance
         ? `${this.name} has waited ${this.ticksWithoutLoop} ticks for advance(): the work of a Ready hangs, or its loop was left; call advance(), or stop() the node`
-        : `${this.name} has had work for ${this.ticksWithoutLoop} ticks that nobody takes: iterate over ready(), or stop() the node`,
+        : `${this.name} has had work for ${this.ticksWithoutLoop} ticks that nobody consumes: iterate over ready(), or stop() the node`,
     );
   }
 
-  /** A Ready was given, or its work is done. */
+  /** Notes that a Ready was handed out, or its work is done. */
   moved(): void {
     this.ticksAwaitingAdvance = 0;
     this.ticksWithoutLoop = 0;

@@ -37,16 +37,16 @@ import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import type { Status } from './status.js';
 import { WaitingRoom } from './waiting-room.js';
 
-/** For calls that may wait. */
+/** Options of calls that may wait. */
 export interface WaitOptions {
-  /** Gives up waiting; the call rejects with the signal's reason. */
+  /** Ends the wait; the call rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** After this many proposals in a row the event loop gets a turn. */
 const PROPOSALS_PER_TURN = 256;
 
-/** What the loop of Readys ends with: nothing if the node was stopped. */
+/** The error that the loop of Readys ends with; undefined if the node was stopped. */
 function failureOf(reason: Error): Error | undefined {
   return hasCode(reason, ERR_STOPPED) ? undefined : reason;
 }
@@ -60,11 +60,11 @@ async function answerNextTurn<T>(answer: Promise<T>): Promise<T> {
 }
 
 /**
- * A member for programs that await: `RawNode` with a loop of `Ready`s and with calls that wait.
+ * A member for asynchronous programs: `RawNode` with a loop of `Ready`s and calls that wait.
  *
  * Every input runs to completion before the next one begins (`input-queue.ts`). Proposals wait while no leader is known
- * (`waiting-room.ts`). A Ready is built when the inputs of a turn are in (`ready-pacing.ts`). A `RaftPanic` ends the
- * node: the call that met it throws it, and so do the `ready()` loop and every later call.
+ * (`waiting-room.ts`). A Ready is built once the inputs of a turn are in (`ready-pacing.ts`). A `RaftPanic` ends the
+ * node: the call that ran into it throws it, and so do the `ready()` loop and every later call.
  */
 export class Node {
   private readonly rawNode: RawNode;
@@ -73,7 +73,7 @@ export class Node {
   private readonly asyncStorageWrites: boolean;
 
   private readonly inputs: InputQueue;
-  /** Proposals that no leader is known for. */
+  /** Proposals that wait while no leader is known. */
   private readonly room: WaitingRoom;
   private lastLead: NodeId = NONE;
   private acceptsProposals = false;
@@ -143,7 +143,7 @@ export class Node {
 
   // Inputs
 
-  /** Time has moved on by one tick. Call it at a steady pace. Nothing happens once the node is stopped. */
+  /** Advances time by one tick. Call it at a steady pace. Does nothing once the node has stopped. */
   tick(): void {
     this.inputs.report(() => {
       this.rawNode.tick();
@@ -156,19 +156,19 @@ export class Node {
     });
   }
 
-  /** Starts an election, where this member may. Rejects only when stopped or aborted. */
+  /** Starts an election if this member may. Rejects only if the node has stopped or the signal aborts. */
   campaign(options: WaitOptions = {}): Promise<void> {
     return this.inputs.call(() => this.rawNode.campaign(), options.signal);
   }
 
   /**
    * Proposes this payload, waiting until a leader is known. Resolves when this member has appended or forwarded the
-   * proposal, **which does not mean that it is committed**: watch `committedEntries` for that, and propose again when
-   * it does not appear. The bytes must not be changed afterwards.
+   * proposal, **which does not mean that it is committed**: watch `committedEntries` for that, and propose again if it
+   * does not appear. The bytes must not be changed afterwards.
    *
    * A loop that awaits this call lets timers and sockets run.
    * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`; ERR_RAFT_TOO_MANY_WAITERS; ERR_RAFT_STOPPED; the signal's
-   * reason; ERR_RAFT_ARGUMENT for what is no bytes
+   * reason; ERR_RAFT_ARGUMENT if the data is not bytes
    */
   propose(data: Uint8Array | undefined, options: WaitOptions = {}): Promise<ProposalReceipt> {
     try {
@@ -182,14 +182,14 @@ export class Node {
 
   /**
    * Proposes a membership change, as `propose` does.
-   * @returns with `forwarded: true` nobody will tell whether the leader takes the change, so a warning is logged: watch
-   * `committedEntries`, or propose membership changes at the leader
-   * @throws as `propose`; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the change is not allowed now
+   * @returns with `forwarded: true` it will not be known whether the leader accepts the change, so a warning is logged:
+   * watch `committedEntries`, or propose membership changes at the leader
+   * @throws as `propose`; ERR_RAFT_CONF_CHANGE_REFUSED if this member leads and the change is not allowed now
    */
   proposeConfChange(cc: AnyConfChange, options: WaitOptions = {}): Promise<ProposalReceipt> {
     let data: Uint8Array;
     try {
-      // A malformed change is refused now, not when a leader is found.
+      // A malformed change is refused at once, not when a leader is found.
       refuseFault('cc', confChangeFault(cc));
       ({ data } = marshalConfChange(cc));
     } catch (error) {
@@ -203,15 +203,15 @@ export class Node {
     return this.whenLed(propose, ENTRY_OVERHEAD + data.length, options.signal);
   }
 
-  /** The leader may put an empty entry in the place of a change, and answers nobody. */
+  /** The leader may replace the change by an empty entry, and does not answer. */
   private tellOfForwardedChange(): void {
     const { id, lead } = this.rawNode.raft;
     this.logger.warn(
-      `raft.node: ${id.toString(16)} forwarded a membership change to leader ${lead.toString(16)}, which does not tell whether it takes it: watch committedEntries, and propose it again, best at the leader, if it does not come`,
+      `raft.node: ${id.toString(16)} forwarded a membership change to leader ${lead.toString(16)}, which does not say whether it accepts it: watch committedEntries, and if it does not appear propose it again, preferably at the leader`,
     );
   }
 
-  /** Runs a proposal at once where a leader is known, else when one is. */
+  /** Runs a proposal at once if a leader is known, else as soon as one is. */
   private whenLed<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
     const leads = this.acceptsProposals || this.inputs.ended !== undefined;
     const done = leads
@@ -219,16 +219,17 @@ export class Node {
       : this.room.wait<T>({ size, signal, run: (resolve, reject) => this.inputs.settle(propose, resolve, reject) });
     if (++this.proposalsInTurn < PROPOSALS_PER_TURN) return done;
     this.proposalsInTurn = 0;
-    // The answer waits, not the proposal: proposals keep the order of their calls.
+    // Delays the answer, not the proposal: proposals keep the order of their calls.
     return answerNextTurn(done);
   }
 
   /**
-   * Takes in a message from another member, or from a storage thread. A forwarded proposal waits for a leader as
-   * `propose` does; whether it is then taken is not told.
-   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_TOO_MANY_WAITERS for a proposal that
-   * may not wait, ERR_RAFT_STOPPED, the signal's reason (a proposal that waited is then withdrawn). What comes from
-   * members outside the configuration, or is no business of other members, is ignored.
+   * Steps a message from another member, or from a storage thread. A forwarded proposal waits for a leader as `propose`
+   * does; its outcome is not reported.
+   * @throws ERR_RAFT_MESSAGE_INVALID for what no correct member sends, ERR_RAFT_ARGUMENT for what is not a message,
+   * ERR_RAFT_TOO_MANY_WAITERS for a proposal that cannot wait, ERR_RAFT_STOPPED, the signal's reason (a waiting
+   * proposal is then withdrawn). Responses from members outside the configuration, and local messages from other
+   * members, are ignored.
    */
   step(m: Message, options: WaitOptions = {}): Promise<void> {
     const step = (): void => {
@@ -238,32 +239,32 @@ export class Node {
         if (!isCoded(error) || error.code === ERR_MESSAGE_INVALID) throw error;
       }
     };
-    // Once, and before a proposal waits.
+    // Checked once, before a proposal waits.
     const fault = messageFault(m);
     if (fault !== undefined) return Promise.reject(badArgument('message', fault));
     if (m.type !== MessageType.MsgProp) return this.inputs.call(step, options.signal);
-    // Wherever it came from, it is this member that hands it on.
+    // Wherever it came from, this member is the one that forwards it.
     m.from = this.rawNode.raft.id;
     return this.whenLed(step, heldSize(m.entries), options.signal);
   }
 
   /**
-   * Carries out the membership change of an entry from `committedEntries`, before `advance()`. One that no member can
-   * carry out changes nothing and is told of.
+   * Carries out the membership change of an entry from `committedEntries`, before `advance()`. A change that no member
+   * can carry out is skipped, with a warning.
    * @throws as `RawNode.applyConfChangeEntry`, which then ends the node; ERR_RAFT_STOPPED
    */
   applyConfChangeEntry(entry: Entry): ConfState {
     try {
       return this.change(() => this.rawNode.applyConfChangeEntry(entry));
     } catch (error) {
-      // Whoever goes on without the change may count by another majority than the other members.
+      // A member that went on without the change might count a different majority from the others.
       if (isCoded(error) && error.code === ERR_CONF_CHANGE_LIMIT) this.end(error);
       throw error;
     }
   }
 
   /**
-   * Carries out a membership change that was committed, for applications that decode it themselves.
+   * Carries out a committed membership change, for applications that decode it themselves.
    * @throws as `RawNode.applyConfChange`; ERR_RAFT_STOPPED
    */
   applyConfChange(cc: AnyConfChange): ConfState {
@@ -278,7 +279,7 @@ export class Node {
       const { raft } = this.rawNode;
       const wasMember = raft.trk.progress.has(raft.id);
       const confState = apply();
-      // A member that was removed takes no more proposals until it hears of another leader.
+      // A removed member takes no more proposals until it hears of another leader.
       if (wasMember && !raft.trk.progress.has(raft.id)) this.acceptsProposals = false;
       return confState;
     });
@@ -289,20 +290,20 @@ export class Node {
     this.rawNode.checkConfChange(cc);
   }
 
-  /** Hand leadership to `transferee`. It may fail; watch `Ready.softState`. */
+  /** Transfers leadership to `transferee`. This may fail; watch `Ready.softState`. */
   transferLeadership(transferee: NodeId, options: WaitOptions = {}): Promise<void> {
     return this.inputs.call(() => this.rawNode.transferLeadership(transferee), options.signal);
   }
 
-  /** Act as if no leader were known, so that this member may vote and pre-vote for another one. */
+  /** Acts as if no leader were known, so that this member may grant votes and pre-votes. */
   forgetLeader(options: WaitOptions = {}): Promise<void> {
     return this.inputs.call(() => this.rawNode.forgetLeader(), options.signal);
   }
 
   /**
    * Asks for an index at which a read is linearizable; see `RawNode.readIndex`. The answer comes in a Ready.
-   * @throws ERR_RAFT_READ_DROPPED with reason `no-leader`, where nobody could answer: ask again when a leader is known;
-   * ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum confirms
+   * @throws ERR_RAFT_READ_DROPPED with reason `no-leader` if nobody could answer: ask again when a leader is known;
+   * ERR_RAFT_TOO_MANY_WAITERS on a leader with 65,536 reads, or 16 MiB of their contexts, that no quorum has confirmed
    */
   readIndex(context: Uint8Array, options: WaitOptions = {}): Promise<void> {
     return this.inputs.call(() => {
@@ -316,20 +317,20 @@ export class Node {
     }, options.signal);
   }
 
-  /** The transport could not deliver to this member. */
+  /** Reports that the transport could not deliver to this member. */
   reportUnreachable(id: NodeId): void {
     checkId('id', id);
     this.inputs.report(() => this.rawNode.reportUnreachable(id));
   }
 
-  /** What became of a snapshot to this member. */
+  /** Reports what became of a snapshot to this member. */
   reportSnapshot(id: NodeId, status: SnapshotStatus): void {
     checkId('id', id);
     checkSnapshotStatus(status);
     this.inputs.report(() => this.rawNode.reportSnapshot(id, status));
   }
 
-  /** A copy of the present state; also after the node has stopped. */
+  /** A copy of the current state, available even after the node has stopped. */
   status(): Status {
     return this.rawNode.status();
   }
@@ -337,9 +338,9 @@ export class Node {
   // Outputs
 
   /**
-   * The loop of Readys, for one consumer. Each is built when it is asked for and every input that has arrived is
-   * taken in. Without `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the
-   * consumer and leaves the node running; `stop()` ends the loop.
+   * The loop of Readys, for one consumer. Each is built when it is requested and all pending inputs have run. Without
+   * `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the consumer but leaves
+   * the node running; `stop()` ends the loop.
    * @throws ERR_RAFT_READY_CONSUMER, from the iteration, while another consumer is attached; the RaftPanic that ended
    * the node
    */
@@ -379,11 +380,11 @@ export class Node {
         consumer.give(rd);
       });
     } catch {
-      // Nobody called this: the consumer has been told why the node ended.
+      // There is no caller to throw to: the consumer has been told why the node ended.
     }
   }
 
-  /** What the last Ready asked for is done. Harmless where nothing was outstanding. */
+  /** Reports that the work of the last Ready is done. Harmless if nothing was outstanding. */
   advance(): void {
     if (!this.awaitsAdvance && !this.asyncStorageWrites) return;
     this.inputs.report(() => {
@@ -394,8 +395,7 @@ export class Node {
   }
 
   /**
-   * Ends the node: the loop of Readys ends, and every call that waits rejects with ERR_RAFT_STOPPED. May be called
-   * again.
+   * Ends the node: the loop of Readys ends, and every waiting call rejects with ERR_RAFT_STOPPED. May be called again.
    */
   stop(): Promise<void> {
     this.end(new RaftError(ERR_STOPPED, 'raft: stopped'));

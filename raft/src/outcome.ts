@@ -1,8 +1,8 @@
 import type { DropReason } from './errors.js';
 
 /**
- * What became of a message that was stepped. Everything but a proposal is simply done. A proposal may be forwarded to
- * the leader, dropped, or, being a membership change that is not allowed now, replaced by an empty entry.
+ * What became of a stepped message. Everything but a proposal is simply done. A proposal may be forwarded to the
+ * leader, dropped, or, if it is a membership change that is not allowed now, replaced by an empty entry.
  */
 export type StepOutcome =
   | { readonly kind: 'done' }
@@ -10,7 +10,7 @@ export type StepOutcome =
   | { readonly kind: 'dropped'; readonly reason: DropReason }
   | { readonly kind: 'refused'; readonly reason: string };
 
-// One object for each outcome that carries nothing of its own: stepping a message allocates none.
+// One object for each outcome that carries no data, so that stepping a message allocates none.
 export const DONE: StepOutcome = { kind: 'done' };
 export const FORWARDED: StepOutcome = { kind: 'forwarded' };
 

@@ -15,36 +15,36 @@ import {
 import { checkedEntries, checkedInitialState, checkedPosition, checkedSnapshot } from './storage-answers.js';
 import { Unstable } from './unstable.js';
 
-/** Why a position of the log cannot be read: only a snapshot covers it, or nothing was written there. */
+/** Why a position of the log cannot be read: only a snapshot covers it, or nothing has been written there. */
 export type Missing = 'compacted' | 'unavailable';
 
 const noEntries: readonly Entry[] = [];
 
-/** The storage error's text for a position that cannot be read. */
+/** Returns the storage error's text for a position that cannot be read. */
 export function missingText(why: Missing): string {
   return storageErrorText(why === 'compacted' ? ERR_COMPACTED : ERR_UNAVAILABLE);
 }
 
 /**
- * The log as raft sees it: what storage has, continued and partly replaced by what is still unstable.
+ * The log as raft sees it: what storage has, extended and partly replaced by what is still unstable.
  *
- * Three positions move along it, applied <= applying <= committed: entries up to `committed` are decided, up to
- * `applying` were handed to the application, up to `applied` it has confirmed.
+ * Three positions move along it, applied <= applying <= committed: entries up to `committed` are decided, those up to
+ * `applying` have been handed to the application, and those up to `applied` it has confirmed.
  */
 export class RaftLog {
   readonly storage: Storage;
   readonly unstable: Unstable;
-  /** Volatile in the paper's sense, though saved with the hard state: highest index known to be on a quorum. */
+  /** Highest index known to be on a quorum. Volatile in the paper's sense, though saved with the hard state. */
   committed: number;
   /** Highest index handed to the application. */
   applying: number;
   /** Highest index the application has confirmed. */
   applied: number;
-  /** How many encoded bytes may be handed to the application before it confirms some. */
+  /** Most encoded bytes that may be handed to the application before it confirms some. */
   readonly maxApplyingEntsSize: number;
-  /** Encoded bytes handed out and not confirmed. */
+  /** Encoded bytes handed out and not yet confirmed. */
   applyingEntsSize = 0;
-  /** Nothing more is handed out until the application confirms. */
+  /** If set, nothing more is handed out until the application confirms some. */
   applyingEntsPaused = false;
   private readonly logger: Logger;
 
@@ -88,11 +88,11 @@ export class RaftLog {
     return this.unstable.maybeLastIndex() ?? storedLastIndex(this.storage);
   }
 
-  /** The term of the entry at this index, or why there is none to be had. */
+  /** The term of the entry at this index, or why it cannot be read. */
   term(index: number): number | Missing {
     const term = this.unstable.maybeTerm(index);
     if (term !== undefined) return term;
-    // The entry before the first one has a term too: that of the snapshot.
+    // The position before the first entry has a term too: that of the snapshot.
     if (index + 1 < this.firstIndex()) return 'compacted';
     if (index > this.lastIndex()) return 'unavailable';
     let stored: number;
@@ -104,7 +104,7 @@ export class RaftLog {
     return checkedPosition(stored, () => `term(${index})`);
   }
 
-  /** The term of the entry at this index; 0 where there is none to be had, which no entry has. */
+  /** The term of the entry at this index; 0, which no entry has, if it cannot be read. */
   termOrZero(index: number): number {
     const term = this.term(index);
     return typeof term === 'number' ? term : 0;
@@ -132,7 +132,7 @@ export class RaftLog {
     return theirs.term > ours.term || (theirs.term === ours.term && theirs.index >= ours.index);
   }
 
-  /** Index of the first of these entries that the log does not hold; 0 where it holds them all. */
+  /** Index of the first of these entries that the log does not hold; 0 if it holds all of them. */
   findConflict(entries: readonly Entry[]): number {
     for (const entry of entries) {
       if (this.matchTerm(entry)) continue;
@@ -147,19 +147,18 @@ export class RaftLog {
   }
 
   /**
-   * The last position at or below `index` whose term is at most `term`: the other log, which has `term` at `index`,
-   * can agree with this one no further. The term is 0 where it cannot be read.
+   * The last position at or below `index` whose term is at most `term`: the other log, which has `term` at `index`, can
+   * agree with this one no further. The term is 0 if it cannot be read.
    *
-   * A follower answers a rejected append with it, so that the leader skips whole terms instead of one entry a round
-   * trip:
+   * A follower rejects an append with it, so that the leader skips whole terms instead of one entry per round trip:
    *
    * | terms of entries 1, 2, … | index | term | found at | its term | so the leader tries |
    * | --- | --- | --- | --- | --- | --- |
    * | 1 2 2 5 5 5 | 6 | 3 | 3 | 2 | after 3: a log with term 3 at 6 has no 5 before it |
    * | 1 2 2 5 5 5 | 6 | 5 | 6 | 5 | after 6: as far as the terms tell, all may agree |
-   * | 1 2 2 5 5 5 | 2 | 1 | 1 | 1 | after 1: of two entries of term 2 none can agree |
-   * | 3 3 3 | 3 | 2 | 0 | 0 | from the start: everything here is of a later term |
-   * | 1 1 1 | 3 | 9 | 3 | 1 | after 3: this log is merely old; the leader looks for term 1 in its own |
+   * | 1 2 2 5 5 5 | 2 | 1 | 1 | 1 | after 1: neither of the entries of term 2 can agree |
+   * | 3 3 3 | 3 | 2 | 0 | 0 | from the start: all entries here are of a later term |
+   * | 1 1 1 | 3 | 9 | 3 | 1 | after 3: this log is merely behind; the leader looks for term 1 in its own |
    */
   findConflictByTerm(index: number, term: number): EntryId {
     for (let at = index; at > 0; at--) {
@@ -170,20 +169,20 @@ export class RaftLog {
     return { index: 0, term: 0 };
   }
 
-  /** Entries from `index` to the end, of `maxSize` encoded bytes at most, but at least one where there is one. */
+  /** Entries from `index` to the end, of at most `maxSize` encoded bytes, but at least one if there are any. */
   entries(index: number, maxSize: number): readonly Entry[] | Missing {
     const last = this.lastIndex();
     return index > last ? noEntries : this.slice(index, last + 1, maxSize);
   }
 
-  /** All entries, for tests and for showing. */
+  /** All entries, for tests and for display. */
   allEntries(): readonly Entry[] {
     const entries = this.entries(this.firstIndex(), Number.POSITIVE_INFINITY);
-    // Storage may be compacted between the two calls.
+    // The storage may be compacted between the two calls.
     return typeof entries === 'string' ? this.allEntries() : entries;
   }
 
-  /** The entries of [lo, hi), of `maxSize` encoded bytes at most, but at least one where there is one. */
+  /** The entries of [lo, hi), of at most `maxSize` encoded bytes, but at least one if there are any. */
   slice(lo: number, hi: number, maxSize: number): readonly Entry[] | Missing {
     if (lo > hi) throw new RaftPanic('log-consistency', `invalid slice ${lo} > ${hi}`);
     const first = this.firstIndex();
@@ -202,7 +201,7 @@ export class RaftLog {
     const size = entriesSize(stored);
     if (size >= maxSize) return stored;
     const rest = limitSize(this.unstable.slice(offset, hi), maxSize - size);
-    // limitSize never gives less than one entry, which here may be one too many.
+    // limitSize never returns fewer than one entry, which here may be one too many.
     if (rest.length === 1 && size + entriesSize(rest) > maxSize) return stored;
     return stored.concat(rest);
   }
@@ -220,7 +219,7 @@ export class RaftLog {
 
   /**
    * Visits the entries of [lo, hi) in pages of `pageSize` encoded bytes until `visit` returns true. Returns whether it
-   * did, or why the log could not be read.
+   * did, or an error text if the log cannot be read.
    */
   scan(lo: number, hi: number, pageSize: number, visit: (page: readonly Entry[]) => boolean): boolean | string {
     for (let at = lo; at < hi; ) {
@@ -232,7 +231,7 @@ export class RaftLog {
     return false;
   }
 
-  /** The newest snapshot; `undefined` where storage is still making it. */
+  /** The newest snapshot; `undefined` while storage is still making it. */
   snapshot(): Snapshot | undefined {
     if (this.unstable.snapshot !== undefined) return this.unstable.snapshot;
     let snapshot: Snapshot;
@@ -247,7 +246,7 @@ export class RaftLog {
 
   // Growing
 
-  /** Appends entries, replacing what lies at their positions. Returns the new last index. */
+  /** Appends entries, replacing what is at their positions and after. Returns the new last index. */
   append(entries: readonly Entry[]): number {
     const first = entries[0];
     if (first === undefined) return this.lastIndex();
@@ -262,8 +261,8 @@ export class RaftLog {
   }
 
   /**
-   * Takes a leader's entries if the log holds the one before them, and commits what the leader has committed of them.
-   * Returns the index of the last one, `undefined` where the logs do not meet.
+   * Appends a leader's entries if the log holds the one before them, and commits those that the leader has committed.
+   * Returns the index of the last one; `undefined` if the logs do not match there.
    */
   maybeAppend(slice: LogSlice, committed: number): number | undefined {
     const { prev, entries } = slice;
@@ -298,14 +297,14 @@ export class RaftLog {
     this.committed = index;
   }
 
-  /** Commits up to `index` if that is news and the entry there is of `term`: section 5.4.2 of the paper. */
+  /** Commits up to `index` if that is new and the entry there is of `term`: section 5.4.2 of the paper. */
   maybeCommit(index: number, term: number): boolean {
     if (term === 0 || index <= this.committed || this.term(index) !== term) return false;
     this.commitTo(index);
     return true;
   }
 
-  /** The log begins anew after this snapshot, all of which is committed. */
+  /** Restarts the log after this snapshot, all of which is committed. */
   restore(snapshot: Snapshot): void {
     const { index, term } = snapshot.metadata;
     this.logger.info(`log [${this}] starts to restore snapshot [index: ${index}, term: ${term}]`);
@@ -315,7 +314,7 @@ export class RaftLog {
 
   // Applying
 
-  /** The application has applied up to `index`; `size` encoded bytes fewer are under way. */
+  /** The application has applied up to `index`, which were `size` encoded bytes. */
   appliedTo(index: number, size: number): void {
     if (index > this.committed || index < this.applied) {
       throw new RaftPanic(
@@ -329,7 +328,7 @@ export class RaftLog {
     this.applyingEntsPaused = this.applyingEntsSize >= this.maxApplyingEntsSize;
   }
 
-  /** Entries up to `index`, of `size` encoded bytes, were handed to the application. */
+  /** Entries up to `index`, of `size` encoded bytes, have been handed to the application. */
   acceptApplying(index: number, size: number, allowUnstable: boolean): void {
     if (index > this.committed) {
       throw new RaftPanic(
@@ -339,7 +338,7 @@ export class RaftLog {
     }
     this.applying = index;
     this.applyingEntsSize += size;
-    // A page that was cut by its size is a full one, even if its bytes stay a little below the limit.
+    // A page that was cut by its size counts as full, even if its bytes are a little below the limit.
     this.applyingEntsPaused =
       this.applyingEntsSize >= this.maxApplyingEntsSize || index < this.maxAppliableIndex(allowUnstable);
   }
@@ -348,7 +347,7 @@ export class RaftLog {
     return allowUnstable ? this.committed : Math.min(this.committed, this.unstable.offset - 1);
   }
 
-  /** Are there committed entries to hand to the application? Where not `allowUnstable`, stable ones only. */
+  /** Are there committed entries to hand to the application? Without `allowUnstable` only stable ones count. */
   hasNextCommittedEnts(allowUnstable: boolean): boolean {
     // After a snapshot nothing is applied until the snapshot itself has been.
     if (this.applyingEntsPaused || this.unstable.snapshot !== undefined) return false;
@@ -382,7 +381,7 @@ export class RaftLog {
   }
 }
 
-/** Why storage did not give what was asked for; an error that does not say so ends the member. */
+/** Returns why storage has no answer; any other error ends the member. */
 function missing(error: unknown): Missing {
   if (isStorageError(error, ERR_COMPACTED)) return 'compacted';
   if (isStorageError(error, ERR_UNAVAILABLE)) return 'unavailable';

@@ -28,12 +28,12 @@ import { passesTermGate } from './term-gate.js';
 import { ProgressTracker } from './tracker/tracker.js';
 import { Warnings } from './warnings.js';
 
-/** The role of a member. A pre-candidate asks whether it could win before it disturbs anybody. */
+/** The role of a member. A pre-candidate asks whether it could win before it disturbs the others. */
 export type StateType = 'StateFollower' | 'StateCandidate' | 'StateLeader' | 'StatePreCandidate';
 
-/** What changes too often, and matters too little, to be saved. */
+/** State that changes too often, and matters too little, to be saved. */
 export interface SoftState {
-  /** 0 where no leader is known. */
+  /** 0 if no leader is known. */
   readonly lead: NodeId;
   readonly raftState: StateType;
 }
@@ -42,36 +42,36 @@ const emptyEntry: readonly Entry[] = [{ type: undefined, term: 0, index: 0, data
 
 /**
  * The state machine of one member (figure 2 of the paper). It only reacts: to messages (`step`), to time (`tick`), and
- * to what the application has done, which arrives as messages too. What it wants done lies in `msgs`,
- * `msgsAfterAppend`, `readStates` and the log, for `RawNode` to collect.
+ * to what the application has done, which arrives as messages too. What it wants done is in `msgs`, `msgsAfterAppend`,
+ * `readStates` and the log, for `RawNode` to collect.
  *
- * The rules of each role stand in their own files and say in a `Pick` type what they touch here.
+ * The rules of each role are in files of their own, which say in a `Pick` type what they touch here.
  */
 export class Raft {
   readonly id: NodeId;
 
-  // Persistent: on stable storage before any message that tells of it leaves.
+  // Persistent: on stable storage before any message that depends on it leaves.
 
   /** The latest term this member has seen. */
   term = 0;
-  /** Whom it voted for in this term; 0: nobody. */
+  /** The member that it voted for in this term; 0 if none. */
   vote: NodeId = NONE;
   readonly raftLog: RaftLog;
-  /** The commit that storage held at the start: what Config.applied raised above it has yet to be saved. */
+  /** The commit index that storage held at the start: if Config.applied raised it, the new one is yet to be saved. */
   storedCommit = 0;
 
   // Volatile, in every role.
 
   state: StateType = 'StateFollower';
-  /** The leader of this term, where one is known. */
+  /** The leader of this term; 0 if none is known. */
   lead: NodeId = NONE;
   /** Is this member a learner in its own configuration? */
   isLearner = false;
-  /** Members and their progress; the progress counts on a leader only, the votes on candidates only. */
+  /** The members and their progress; the progress matters only on a leader, the votes only on a candidate. */
   readonly trk: ProgressTracker;
   /** Messages that may leave at once. */
   msgs: Message[] = [];
-  /** Answers that promise something: they may leave once everything unstable now is stable. */
+  /** Answers that promise something: they may leave once everything that is unstable now is stable. */
   msgsAfterAppend: Message[] = [];
   /** Reads that can be served, for the application. */
   readStates: ReadState[] = [];
@@ -91,14 +91,14 @@ export class Raft {
   // Volatile, of a leader.
 
   heartbeatElapsed = 0;
-  /** To whom leadership is being handed; proposals are dropped meanwhile. */
+  /** The member to which leadership is being transferred; proposals are dropped meanwhile. */
   leadTransferee: NodeId = NONE;
-  /** No membership change is taken before the entry at this index is applied. */
+  /** No membership change is accepted before the entry at this index is applied. */
   pendingConfIndex = 0;
-  /** Payload bytes appended and not yet applied. An estimate: what earlier leaders appended is not in it. */
+  /** Payload bytes appended and not yet applied. An estimate: it leaves out what earlier leaders appended. */
   uncommittedSize = 0;
   readonly readOnly: ReadOnly;
-  /** Reads that came before this term's first commit. They outlive a term: a later leadership serves them. */
+  /** Reads that came before this term's first commit. They outlive the term: a later leadership serves them. */
   readonly pendingReadIndexMessages: Message[] = [];
   /** Bytes of their contexts. */
   pendingReadBytes = 0;
@@ -110,8 +110,8 @@ export class Raft {
   readonly maxMsgSize: number;
   readonly maxUncommittedSize: number;
   /**
-   * A snapshot that does not name its receiver goes out once a heartbeat at most. Off only where every message is
-   * compared with etcd's, which sends it again with each answer.
+   * Send a snapshot that does not name its receiver at most once per heartbeat. Off only in tests that compare every
+   * message with etcd's, which sends it again after each answer.
    */
   limitsForeignSnapshots = true;
   checkQuorum: boolean;
@@ -124,7 +124,7 @@ export class Raft {
   readonly warnings: Warnings;
   private readonly random: (n: number) => number;
 
-  /** @throws ERR_RAFT_CONFIG for a wrong parameter; RaftPanic where storage holds what no member can have written */
+  /** @throws ERR_RAFT_CONFIG for a wrong parameter; RaftPanic if storage holds what no member can have written */
   constructor(config: Config) {
     const c = resolveConfig(config);
     this.id = c.id;
@@ -187,7 +187,7 @@ export class Raft {
   /** May this member become a candidate? */
   promotable(): boolean {
     const own = this.trk.progress.get(this.id);
-    // With a snapshot that is not stable yet its own log is not settled.
+    // While a snapshot is not stable yet, its own log is not settled.
     return own !== undefined && !own.isLearner && !this.raftLog.hasNextOrInProgressSnapshot();
   }
 
@@ -232,7 +232,7 @@ export class Raft {
     }
   }
 
-  /** The application has applied these entries. */
+  /** The application reports that it has applied these entries. */
   private onApplied(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
@@ -240,7 +240,7 @@ export class Raft {
     reduceUncommittedSize(this, payloadsSize(entries));
   }
 
-  /** The snapshot of this index is on stable storage, and the application's state is that snapshot's. */
+  /** The snapshot at this index is on stable storage, and the application has restored it. */
   appliedSnap(index: number): void {
     this.raftLog.unstable.stableSnapTo(index);
     appliedTo(this, index, 0);
@@ -254,7 +254,7 @@ export class Raft {
     else this.tickElection();
   }
 
-  /** What messages may do between two ticks is counted anew. */
+  /** Starts anew to count what messages may do between two ticks. */
   timePasses(): void {
     this.warnings.tick();
     this.termAtTick = this.term;
@@ -264,9 +264,9 @@ export class Raft {
     const { isFarBehind } = this;
     this.isFarBehind = false;
     this.electionElapsed++;
-    // Members of different terms elect nobody. The answers to a campaign lead to the next term in reach: with one in
-    // each tick, and not in each election timeout, members come together as fast as messages drove them apart. Who has
-    // heard of a leader since needs none.
+    // Members of different terms elect nobody. The answers to a campaign raise the term as far as it may go, so with a
+    // campaign in each tick, not in each election timeout, members catch up as fast as messages drove them apart. A
+    // member that has heard from a leader since does not need one.
     const isLost = isFarBehind && this.lead === NONE;
     if (!this.promotable() || !(isLost || this.pastElectionTimeout())) return;
     this.electionElapsed = 0;
@@ -280,7 +280,7 @@ export class Raft {
     if (this.electionElapsed >= this.electionTimeout) {
       this.electionElapsed = 0;
       if (this.checkQuorum) this.stepLocal(MessageType.MsgCheckQuorum);
-      // A transfer that took this long has failed: go back to work.
+      // A transfer that took this long has failed: accept proposals again.
       if (this.state === 'StateLeader') this.leadTransferee = NONE;
     }
     if (this.state !== 'StateLeader') return;
@@ -298,7 +298,7 @@ export class Raft {
 
   // Roles
 
-  /** Forgets what belongs to a term; entering a new one, the vote too. */
+  /** Resets what belongs to a term; if the term is new, the vote too. */
   reset(term: number): void {
     if (this.term !== term) {
       this.term = term;
@@ -338,7 +338,7 @@ export class Raft {
   }
 
   /**
-   * Neither term nor vote change: a pre-candidate that loses has disturbed nobody (section 9.6 of the dissertation).
+   * Changes neither term nor vote: a pre-candidate that loses has disturbed nobody (section 9.6 of the dissertation).
    */
   becomePreCandidate(): void {
     if (this.state === 'StateLeader') {
@@ -350,7 +350,7 @@ export class Raft {
     this.logger.info(`${this.id.toString(16)} became pre-candidate at term ${this.term}`);
   }
 
-  /** The caller broadcasts afterwards. */
+  /** The caller must broadcast appends afterwards. */
   becomeLeader(): void {
     if (this.state === 'StateFollower') {
       throw new RaftPanic('role-transition', 'invalid transition [follower -> leader]');
@@ -362,7 +362,7 @@ export class Raft {
     if (own === undefined) throw new RaftPanic('role-transition', 'a member outside its configuration became leader');
     own.becomeReplicate();
     own.recentActive = true;
-    // The log may hold membership changes that are not applied yet: none is taken before it is known not to.
+    // The log may hold membership changes that are not applied yet: no new one is accepted until that is ruled out.
     this.pendingConfIndex = this.raftLog.lastIndex();
     // Entries of earlier terms commit only together with one of this term (section 5.4.2 of the paper).
     appendEntry(this, emptyEntry);
@@ -371,7 +371,7 @@ export class Raft {
 
   // Messages out
 
-  /** Completes a message and puts it where it can leave at the right time. */
+  /** Completes a message and queues it so that it leaves at the right time. */
   send(m: Message): void {
     if (m.from === NONE) m.from = this.id;
     switch (m.type) {
@@ -379,7 +379,7 @@ export class Raft {
       case MessageType.MsgVoteResp:
       case MessageType.MsgPreVote:
       case MessageType.MsgPreVoteResp:
-        // Their terms differ from this member's where pre-votes are concerned: whoever creates them sets them.
+        // For pre-votes the term differs from this member's: whoever creates these messages sets it.
         if (m.term === 0) {
           throw new RaftPanic('message-term', `term should be set when sending ${messageName(m.type)}`);
         }
@@ -391,15 +391,14 @@ export class Raft {
             `term should not be set when sending ${messageName(m.type)} (was ${m.term})`,
           );
         }
-        // Forwarded requests are like local ones: the leader takes them whatever their sender's term.
+        // Forwarded requests are like local ones: the leader accepts them whatever the sender's term.
         if (m.type !== MessageType.MsgProp && m.type !== MessageType.MsgReadIndex) m.term = this.term;
     }
     switch (m.type) {
       case MessageType.MsgAppResp:
       case MessageType.MsgVoteResp:
       case MessageType.MsgPreVoteResp:
-        // They promise that an entry, or a vote, is kept. A refusal waits too: the term it tells must be kept as well.
-        // A list begins with its first message, here and below: a push to an empty one makes room for seventeen.
+        // They promise that an entry or a vote is stored. A refusal waits too: its term must be stored as well.
         if (this.msgsAfterAppend.length === 0) this.msgsAfterAppend = [m];
         else this.msgsAfterAppend.push(m);
         return;

@@ -48,13 +48,13 @@ import { type BasicStatus, basicStatus, type Status, status } from './status.js'
 import type { Progress } from './tracker/progress.js';
 import { isStorageThread, validateIncoming } from './validate-incoming.js';
 
-/** What a proposal came to on this member: it is in the leader's log, or on its way there. Neither is committed. */
+/** What this member did with a proposal: it is in the leader's log, or on its way there, but not committed. */
 export interface ProposalReceipt {
-  /** It was sent to the leader; whether it arrives, and what the leader makes of it, is not known. */
+  /** It was forwarded to the leader; whether it arrives and is accepted is not known. */
   readonly forwarded: boolean;
 }
 
-/** Where the entries of one batch stand in the leader's log, unless they are on their way to it. */
+/** Where the entries of a batch are in the leader's log, unless the batch was forwarded. */
 export interface BatchReceipt extends ProposalReceipt {
   /** Index of the first entry; 0 if the batch was forwarded. */
   readonly index: number;
@@ -66,27 +66,27 @@ const appended: ProposalReceipt = { forwarded: false };
 const forwarded: ProposalReceipt = { forwarded: true };
 const forwardedBatch: BatchReceipt = { forwarded: true, index: 0, term: 0 };
 
-/** Does progress belong to a voter or to a learner? */
+/** Does a progress belong to a voter or to a learner? */
 export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
 
-// What a Ready shows is never an empty list of raft's own, which would fill up behind the application's back.
+// A Ready never shows an empty list of raft's own, which would fill up behind the application's back.
 const noMessages: readonly Message[] = [];
 const noReadStates: readonly ReadState[] = [];
 
 /**
- * How many bytes of others' messages a member takes between two Readys; further ones are lost, as in a network. What
- * they lead to waits for the next Ready, and the program takes that only when its disk has finished the last one.
+ * Most bytes of other members' messages that a member accepts between two Readys; further ones are lost, as in a
+ * network. Their effects wait for the next Ready, which the program takes only when its disk has finished the last one.
  */
 export const MAX_BACKLOG: number = 64 * 2 ** 20;
 
 const emptyHardState: HardState = { term: 0, vote: NONE, commit: 0 };
 
 /**
- * A member, driven by its owner: feed it ticks and messages, and whenever `hasReady()` says so take a `Ready`, do what
- * it asks for, and `advance()`. Every call runs to completion; nothing happens between calls. `Node` wraps it for
- * programs that await.
+ * A member, driven by its owner: feed it ticks and messages, and whenever `hasReady()` returns true take a `Ready`, do
+ * what it asks for, and call `advance()`. Every call runs to completion; nothing happens between calls. `Node` wraps it
+ * for asynchronous programs.
  *
- * All calls may throw a `RaftPanic` for a broken invariant; the member must then be given up.
+ * All calls may throw a `RaftPanic` for a broken invariant; the member must then be abandoned.
  */
 export class RawNode {
   /** The state machine itself: for tests and tools; programs use the methods. */
@@ -95,15 +95,15 @@ export class RawNode {
   private prevLead: NodeId;
   private prevState: SoftState['raftState'];
   private prevHardState: HardState;
-  /** Messages of this member to itself that take effect when the present Ready is done. */
+  /** Messages from this member to itself that take effect when the current Ready is done. */
   private stepsOnAdvance: Message[] = [];
-  /** Bytes of the messages taken since the last Ready, or since there was nothing to do. */
+  /** Bytes of the messages accepted since the last Ready, or since there was last nothing to do. */
   private backlog = 0;
   private readonly handedChanges: HandedChanges;
 
   /**
-   * A member that continues from what its storage holds; with empty storage, one that belongs to no cluster until a
-   * snapshot or `bootstrap` tells it who is in it.
+   * Continues a member from its storage; with empty storage, it belongs to no cluster until a snapshot or `bootstrap`
+   * gives it a membership.
    * @throws ERR_RAFT_CONFIG
    */
   constructor(config: Config) {
@@ -112,18 +112,18 @@ export class RawNode {
     this.handedChanges = new HandedChanges(this.raft.id, this.raft.logger);
     this.prevLead = this.raft.lead;
     this.prevState = this.raft.state;
-    // A commit that was raised to Config.applied is news to storage: the first Ready saves it.
+    // A commit index that was raised to Config.applied is not stored yet: the first Ready saves it.
     this.prevHardState = { ...this.raft.hardState(), commit: this.raft.storedCommit };
   }
 
   // Inputs
 
-  /** Time has moved on by one tick. */
+  /** Advances time by one tick. */
   tick(): void {
     this.raft.tick();
   }
 
-  /** Time has moved on, but do not act on it yet: for groups that sleep while nothing happens. */
+  /** Advances time without acting on it yet: for groups that sleep while nothing happens. */
   tickQuiesced(): void {
     this.raft.timePasses();
     this.raft.electionElapsed++;
@@ -135,8 +135,8 @@ export class RawNode {
   }
 
   /**
-   * Asks for this payload to be appended. The bytes belong to the log afterwards and must not be changed.
-   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`: it was not appended; ERR_RAFT_ARGUMENT for what is no bytes
+   * Proposes this payload. The bytes belong to the log afterwards and must not be changed.
+   * @throws ERR_RAFT_PROPOSAL_DROPPED with a `DropReason`: it was not appended; ERR_RAFT_ARGUMENT if it is not bytes
    */
   propose(data: Uint8Array | undefined): ProposalReceipt {
     checkOptionalBytes('data', data);
@@ -147,8 +147,8 @@ export class RawNode {
   }
 
   /**
-   * Asks for these payloads to be appended, in this order, by one proposal: to each follower they travel together. They
-   * are all taken, or none. Etcd's node proposes one by one.
+   * Proposes these payloads together, in order, so that they travel to each follower in one message. Either all are
+   * accepted or none. etcd's node proposes one at a time.
    * @param payloads at least one; `undefined` makes an empty entry
    * @throws ERR_RAFT_PROPOSAL_DROPPED, ERR_RAFT_ARGUMENT as `propose` does
    */
@@ -168,9 +168,9 @@ export class RawNode {
   }
 
   /**
-   * Asks for a membership change. Only one can be under way at a time.
-   * @throws ERR_RAFT_PROPOSAL_DROPPED as `propose` does; ERR_RAFT_CONF_CHANGE_REFUSED where this member leads and the
-   * change is not allowed now (an empty entry was appended instead, as etcd does)
+   * Proposes a membership change. Only one can be in progress at a time.
+   * @throws ERR_RAFT_PROPOSAL_DROPPED as `propose` does; ERR_RAFT_CONF_CHANGE_REFUSED if this member leads and the
+   * change is not allowed now (an empty entry was appended instead, as in etcd)
    */
   proposeConfChange(cc: AnyConfChange): ProposalReceipt {
     refuseFault('cc', confChangeFault(cc));
@@ -181,13 +181,12 @@ export class RawNode {
   }
 
   /**
-   * Carries out a membership change that was committed, for applications that decode it themselves; others call
-   * `applyConfChangeEntry`. An application that rejects a change applies it with node id 0 instead, on every member
-   * alike.
-   * @returns the configuration that now holds; keep it with the next snapshot
-   * @throws ERR_RAFT_CONF_CHANGE_INVALID where the change cannot be carried out, which every member finds alike, or
-   * (reason `decoded-as-v1`) where an entry of the second form was decoded as one of the first; the configuration is
-   * unchanged
+   * Carries out a committed membership change, for applications that decode it themselves; others call
+   * `applyConfChangeEntry`. To reject a change, on every member alike, an application passes one of the same form whose
+   * only step has node id 0.
+   * @returns the configuration now in force; store it with the next snapshot
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID if the change cannot be carried out, which is so on every member, or (reason
+   * `decoded-as-v1`) if an entry of the second form was decoded as one of the first; the configuration is unchanged
    */
   applyConfChange(cc: AnyConfChange): ConfState {
     refuseFault('cc', confChangeFault(cc));
@@ -197,11 +196,12 @@ export class RawNode {
 
   /**
    * Carries out the membership change of an entry from `committedEntries`; call it for each one. A change that neither
-   * etcd nor this package can decode or carry out changes nothing, on every member alike, and is told of at `warn`: it
-   * is in every log, and a member that failed at it would fail again at each start.
-   * @returns the configuration that now holds; keep it with the next snapshot
-   * @throws ERR_RAFT_CONF_CHANGE_LIMIT where the change goes beyond a limit that only this package has (16,384 steps).
-   * Members that run etcd may have carried it out, so this one must end: skipping it would count by another majority.
+   * etcd nor this package can decode or carry out is skipped on every member alike, with a warning: it is in every log,
+   * and a member that failed because of it would fail again at each start.
+   * @returns the configuration now in force; store it with the next snapshot
+   * @throws ERR_RAFT_CONF_CHANGE_LIMIT if the change exceeds a limit that only this package has (16,384 steps). Members
+   * that run etcd may have carried it out, so this one must end: if it skipped the change it would count a different
+   * majority.
    */
   applyConfChangeEntry(entry: Entry): ConfState {
     refuseFault('entry', entryFault(entry));
@@ -210,8 +210,9 @@ export class RawNode {
   }
 
   /**
-   * Would `applyConfChange` carry this out now? Ask before proposing: what the log holds must be applied.
-   * @throws ERR_RAFT_CONF_CHANGE_INVALID where it would not
+   * Checks whether `applyConfChange` would carry this out now. Call it before proposing: what is in the log must be
+   * applied.
+   * @throws ERR_RAFT_CONF_CHANGE_INVALID if it would not
    */
   checkConfChange(cc: AnyConfChange): void {
     refuseFault('cc', confChangeFault(cc));
@@ -219,9 +220,9 @@ export class RawNode {
   }
 
   /**
-   * Takes in a message from another member, or from a storage thread. It belongs to raft afterwards.
+   * Steps a message from another member, or from a storage thread. It belongs to raft afterwards.
    * @throws ERR_RAFT_STEP_LOCAL_MSG, ERR_RAFT_STEP_PEER_NOT_FOUND for what no peer of this member may send;
-   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_ARGUMENT for what is no message, with a
+   * ERR_RAFT_MESSAGE_INVALID for what no correct member sends; ERR_RAFT_ARGUMENT for what is not a message, with a
    * `reason` that names the field; ERR_RAFT_PROPOSAL_DROPPED for a forwarded proposal. The state is then unchanged.
    */
   step(m: Message): void {
@@ -236,7 +237,7 @@ export class RawNode {
     if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);
   }
 
-  /** Is this message to be stepped? False: it comes too late and is dropped. Throws as `step` does. */
+  /** Should this message be stepped? If not, it came too late and is dropped. Throws as `step` does. */
   private admit(m: Message): boolean {
     const isFromStorage = isStorageThread(m.from);
     if (!isFromStorage && isLocalMessage(m.type)) {
@@ -258,7 +259,7 @@ export class RawNode {
       this.backlog = backlog + size;
       return true;
     }
-    // One that is larger than the bound is taken when nothing else waits: it may hold an entry of that size.
+    // A message larger than the bound is accepted if nothing else waits: it may hold an entry of that size.
     if (backlog === 0 || !this.hasReady()) {
       this.backlog = size;
       return true;
@@ -266,12 +267,12 @@ export class RawNode {
     this.raft.warnings.warn(
       'backlog',
       () =>
-        `${this.raft.id.toString(16)} dropped messages of other members: ${backlog} bytes of earlier ones wait for the next Ready. Its disk may be slow, or ready() and advance() are not called`,
+        `${this.raft.id.toString(16)} dropped messages from other members: ${backlog} bytes of earlier ones wait for the next Ready. The disk may be slow, or ready() and advance() are not called`,
     );
     return false;
   }
 
-  /** The transport could not deliver to this member: send less ahead until it answers again. */
+  /** Reports that the transport could not deliver to this member: less is sent ahead until it answers again. */
   reportUnreachable(id: NodeId): void {
     checkId('id', id);
     const m = newMessage(MessageType.MsgUnreachable, NONE);
@@ -279,7 +280,7 @@ export class RawNode {
     this.raft.step(m);
   }
 
-  /** What became of a snapshot to this member. Without it the leader would wait for the snapshot for ever. */
+  /** Reports what became of a snapshot to this member; without it the leader would wait for the snapshot for ever. */
   reportSnapshot(id: NodeId, result: SnapshotStatus): void {
     checkId('id', id);
     checkSnapshotStatus(result);
@@ -289,7 +290,7 @@ export class RawNode {
     this.raft.step(m);
   }
 
-  /** Hand leadership to this member. It may fail; watch `Ready.softState`. */
+  /** Transfers leadership to this member. This may fail; watch `Ready.softState`. */
   transferLeadership(transferee: NodeId): void {
     checkId('transferee', transferee);
     const m = newMessage(MessageType.MsgTransferLeader, NONE);
@@ -297,15 +298,15 @@ export class RawNode {
     this.raft.step(m);
   }
 
-  /** Act as if no leader were known, so that this member may vote and pre-vote for another one. */
+  /** Acts as if no leader were known, so that this member may grant votes and pre-votes. */
   forgetLeader(): void {
     this.raft.step(newMessage(MessageType.MsgForgetLeader, NONE));
   }
 
   /**
-   * Asks for an index at which a read is linearizable. The answer comes in `Ready.readStates` with this context; it
-   * may be lost: ask again.
-   * @param context tells the request from others; unique for each
+   * Asks for an index at which a read is linearizable. The answer comes in `Ready.readStates` with this context. It may
+   * be lost: then ask again.
+   * @param context identifies the request; must be unique
    */
   readIndex(context: Uint8Array): void {
     checkBytes('context', context);
@@ -316,11 +317,11 @@ export class RawNode {
 
   /**
    * Begins a new cluster with these members.
-   * @throws ERR_RAFT_BOOTSTRAP where there are none, or storage is not empty
+   * @throws ERR_RAFT_BOOTSTRAP if there are none, or storage is not empty
    */
   bootstrap(peers: readonly Peer[]): void {
     bootstrap(this.raft, peers);
-    // The first Ready then holds a hard state, which an application that starts must save.
+    // Makes the first Ready hold the hard state, which the application must save.
     this.prevHardState = emptyHardState;
   }
 
@@ -354,8 +355,8 @@ export class RawNode {
   }
 
   /**
-   * What is to be done now. It is taken as being under way: without `asyncStorageWrites`, do it and call `advance()`
-   * before the next call.
+   * Returns what is to be done now, and takes it as being done: without `asyncStorageWrites`, do it and call
+   * `advance()` before the next call.
    */
   ready(): Ready {
     const rd = this.readyWithoutAccept();
@@ -363,7 +364,7 @@ export class RawNode {
     return rd;
   }
 
-  /** What is to be done, without taking note that it was handed out. */
+  /** Returns what is to be done, without noting that it was handed out. */
   readyWithoutAccept(): Ready {
     const { raft, prevHardState } = this;
     const { unstable } = raft.raftLog;
@@ -417,15 +418,15 @@ export class RawNode {
     return m;
   }
 
-  /** Is there anything unstable that the write will have made stable? */
+  /** Is there anything unstable that the write will make stable? */
   private needsStorageAppendResp(snapshot: Snapshot | undefined): boolean {
     return this.raft.raftLog.unstable.length > 0 || snapshot !== undefined;
   }
 
   /**
-   * Acknowledges the whole log up to its present end, whether or not this write holds the entries: writes are done in
-   * order. The term is the member's own, so that an acknowledgement that outlives it is not believed: entries may have
-   * been replaced and replaced again by ones of the same term and index that are not written yet. The next term's
+   * Acknowledges the whole log up to its current end, whether or not this write holds the entries: writes are done in
+   * order. The term is the member's own, so that an acknowledgement that outlives the term is not believed: entries may
+   * have been replaced and replaced again by ones of the same term and index that are not written yet. The next term's
    * first write, its hard state at least, acknowledges them anew.
    */
   private storageAppendResp(snapshot: Snapshot | undefined): Message {
@@ -457,7 +458,7 @@ export class RawNode {
     return m;
   }
 
-  /** Takes note that this Ready, just built, was handed out. */
+  /** Notes that this Ready, which was just built, was handed out. */
   acceptReady(rd: Ready): void {
     const { raft } = this;
     this.backlog = 0;
@@ -466,7 +467,7 @@ export class RawNode {
     if (rd.hardState !== undefined) this.prevHardState = rd.hardState;
     if (rd.readStates.length > 0) raft.readStates = [];
     if (!this.asyncStorageWrites) this.prepareAdvance(rd);
-    // The Ready has these lists now.
+    // These lists now belong to the Ready.
     if (raft.msgs.length > 0) raft.msgs = [];
     if (raft.msgsAfterAppend.length > 0) raft.msgsAfterAppend = [];
     raft.raftLog.unstable.acceptInProgress();
@@ -487,7 +488,7 @@ export class RawNode {
     if (committedEntries.length > 0) stepsOnAdvance.push(this.storageApplyResp(committedEntries));
   }
 
-  /** What the last Ready asked for is done. Harmless where nothing was outstanding. */
+  /** Reports that the work of the last Ready is done. Harmless if nothing was outstanding. */
   advance(): void {
     if (this.asyncStorageWrites) {
       throw new RaftPanic('advance-in-async-mode', 'Advance must not be called when using AsyncStorageWrites');
@@ -509,7 +510,7 @@ export class RawNode {
     return basicStatus(this.raft);
   }
 
-  /** Shows what is known of each member, ascending, without the copies that `status` makes of what is under way. */
+  /** Visits the progress of each member in ascending order, without copying what is in flight as `status` does. */
   withProgress(visit: (id: NodeId, type: ProgressType, pr: Progress) => void): void {
     for (const pr of this.raft.trk.ordered) {
       visit(pr.id, pr.isLearner ? 'ProgressTypeLearner' : 'ProgressTypePeer', pr.withoutInflights());

@@ -10,50 +10,50 @@ import { payloadsSize } from './sizes.js';
 /** A read that may be served once the application has applied `index`. */
 export interface ReadState {
   readonly index: number;
-  /** What the application gave to `readIndex`, to know its request again. */
+  /** What the application passed to `readIndex` to identify its request. */
   readonly requestCtx: Uint8Array | undefined;
 }
 
 /**
- * How many reads may wait at a leader before those that other members forward are dropped, as any message may be: their
- * askers ask again. A leader that no quorum answers would keep them for ever.
+ * Most reads that may wait at a leader; further ones that members forward are dropped, as any message may be, and asked
+ * again. A leader without a quorum would otherwise keep them for ever.
  */
 export const MAX_WAITING_READS = 65_536;
 
-/** How many bytes the contexts of those reads may hold; a read beyond it is dropped too. */
+/** Most bytes in the contexts of those reads; a read beyond that is dropped too. */
 export const MAX_WAITING_READ_BYTES: number = 16 * 2 ** 20;
 
 interface PendingRead {
   readonly request: Message;
-  /** Commit index when the request arrived: a read there sees every write acknowledged before. */
+  /** Commit index when the request arrived: a read at this index sees every write acknowledged before. */
   readonly index: number;
 }
 
 /**
- * Reads that wait for a quorum to confirm the leader (section 6.4 of the dissertation). Requests are counted; a
+ * Reads that wait for a quorum to confirm the leader (section 6.4 of the dissertation). Requests are numbered; a
  * heartbeat carries the number of the newest, and its answer confirms all up to that number, so one round serves any
- * number of reads. Numbers start anew with every term.
+ * number of reads. Numbers restart in every term.
  */
 export class ReadOnly implements AckedIndexer {
   option: ReadOnlyOption;
-  /** How many reads were confirmed: the number of the last one. */
+  /** Number of confirmed reads, which is the number of the last of them. */
   confirmedReads = 0;
   /** Highest number that each member has confirmed. */
   private readonly acks = new Map<NodeId, number>();
   private readonly queue = new SlidingList<PendingRead>();
-  /** Bytes of the contexts of the reads that wait. */
+  /** Bytes in the contexts of the waiting reads. */
   waitingBytes = 0;
 
   constructor(option: ReadOnlyOption) {
     this.option = option;
   }
 
-  /** Reads that wait, oldest first. */
+  /** The waiting reads, oldest first. */
   get unconfirmedReads(): readonly PendingRead[] {
     return this.queue.slice();
   }
 
-  /** How many reads wait. */
+  /** Number of waiting reads. */
   get waiting(): number {
     return this.queue.length;
   }
@@ -70,7 +70,7 @@ export class ReadOnly implements AckedIndexer {
     this.waitingBytes = 0;
   }
 
-  /** What heartbeats carry while reads wait: the newest one's number, eight bytes, little endian. */
+  /** The context of heartbeats while reads wait: the number of the newest one, eight bytes, little endian. */
   heartbeatCtx(): Uint8Array | undefined {
     if (this.waiting === 0) return undefined;
     const context = new Uint8Array(8);
@@ -94,7 +94,7 @@ export class ReadOnly implements AckedIndexer {
     return this.acks.get(id);
   }
 
-  /** Takes out the reads that a quorum has confirmed. */
+  /** Removes and returns the reads that a quorum has confirmed. */
   maybeAdvance(voters: JointConfig): readonly PendingRead[] {
     const confirmed = voters.committedIndex(this);
     if (confirmed <= this.confirmedReads) return [];
@@ -107,7 +107,7 @@ export class ReadOnly implements AckedIndexer {
   }
 }
 
-/** The number in a heartbeat's context, which has eight bytes at least; not exact beyond 2^53. */
+/** The number in a heartbeat's context, which has at least eight bytes; not exact beyond 2^53. */
 export function readCounter(context: Uint8Array): number {
   const view = new DataView(context.buffer, context.byteOffset, context.byteLength);
   return view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true);
@@ -131,7 +131,7 @@ export function leaderReadIndex(r: Reach, m: Message): void {
   if (r.trk.isSingleton()) {
     answer(r, m, r.raftLog.committed);
   } else if (!committedInCurrentTerm(r)) {
-    // Until an entry of its own term is committed a new leader does not know what its predecessors committed.
+    // Until an entry of its own term is committed, a new leader does not know what its predecessors committed.
     r.pendingReadIndexMessages.push(m);
     r.pendingReadBytes += payloadsSize(m.entries);
   } else {
@@ -139,20 +139,20 @@ export function leaderReadIndex(r: Reach, m: Message): void {
   }
 }
 
-/** An answer to a heartbeat arrived with a context: serves the reads that a quorum has now confirmed. */
+/** Handles the context of a heartbeat response: serves the reads that a quorum has now confirmed. */
 export function confirmReads(r: Reach, m: Message): void {
   r.readOnly.recvAck(m.from, m.context);
   for (const { request, index } of r.readOnly.maybeAdvance(r.trk.config.voters)) answer(r, request, index);
 }
 
-/** An entry of this term was committed: reads that came before the term's first commit can be served. */
+/** An entry of this term was committed: serves the reads that came before the term's first commit. */
 export function releasePendingReads(r: Reach): void {
   if (r.pendingReadIndexMessages.length === 0) return;
   r.pendingReadBytes = 0;
   for (const m of r.pendingReadIndexMessages.splice(0)) serve(r, m);
 }
 
-/** What keeps a read with a context of this many bytes from waiting at this leader: their number, or their bytes. */
+/** Returns which limit keeps a read with a context of this size from waiting at this leader; undefined if none. */
 export function readsAreFull(
   r: Pick<Raft, 'state' | 'readOnly' | 'pendingReadIndexMessages' | 'pendingReadBytes'>,
   size: number,

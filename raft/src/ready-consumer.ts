@@ -1,7 +1,7 @@
 import { ERR_READY_CONSUMER, RaftError } from './errors.js';
 import type { Ready } from './ready.js';
 
-/** The consumer's end of the loop: at most one request waits, and at most one Ready answers it. */
+/** The consumer's end of the loop: at most one request is pending, and one Ready answers it. */
 export class ReadyConsumer implements AsyncIterator<Ready, undefined> {
   private readonly host: { wanted(): void; detached(): void };
   private request:

@@ -1,18 +1,18 @@
-/** A Ready waits for inputs that keep coming within one turn, for this many rounds of them at most. */
+/** A Ready waits for inputs that keep coming within one turn, but at most for this many rounds. */
 export const MAX_DEFERRALS = 256;
 
-// Reactions to it are microtasks, and cost a third of what queueMicrotask does in Node.js.
+// Its reactions are microtasks at a third of the cost of queueMicrotask in Node.js.
 const settled = Promise.resolve();
 
 /**
- * Decides when a Ready is built: once what is running now has finished and the callers that this wakes have had their
- * say, so that inputs of the same turn share it. Callers that await each proposal before the next one come one by one,
- * so it waits for as long as each round of microtasks brings another input.
+ * Decides when a Ready is built: once the running code has finished and the callers that it wakes have run too, so that
+ * inputs of the same turn share a Ready. Callers that await each proposal before the next one come one by one, so it
+ * waits as long as each round of microtasks brings another input.
  */
 export class ReadyPacing {
   private readonly deliver: () => void;
   private isPlanned = false;
-  /** Inputs so far, how many of them the last round saw, and how many rounds there were. */
+  /** Inputs so far, those that the last round saw, and the number of rounds. */
   private inputs = 0;
   private inputsSeen = 0;
   private rounds = 0;
@@ -21,7 +21,7 @@ export class ReadyPacing {
     this.deliver = deliver;
   }
 
-  /** An input begins. */
+  /** Notes that an input begins. */
   input(): void {
     this.inputs++;
   }
@@ -32,7 +32,7 @@ export class ReadyPacing {
     this.isPlanned = true;
     this.inputsSeen = this.inputs;
     this.rounds = 0;
-    // The first round comes before anybody awakes, the second one after.
+    // The first round comes before any caller wakes, the second one after.
     void settled.then(this.nextRound);
   }
 

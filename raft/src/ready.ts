@@ -3,41 +3,41 @@ import type { SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 
 /**
- * What a member wants done. The duties, in this order:
+ * What a member wants done. The duties, in order:
  *
- * 1. Write `hardState`, `entries` and `snapshot` to stable storage; synced, where `mustSync` says so. Entries replace
+ * 1. Write `hardState`, `entries` and `snapshot` to stable storage, and sync it if `mustSync` is true. Entries replace
  *    stored ones of the same and higher indexes; a snapshot replaces everything.
- * 2. Send `messages`, not before that is written. (A leader may send its appends while it writes.)
+ * 2. Send `messages`, but only after that. (A leader may send its appends while it writes.)
  * 3. Apply `snapshot`, then `committedEntries`, to the state machine; for each membership change among them call
  *    `applyConfChangeEntry`.
  * 4. Call `advance()`.
  *
- * With `asyncStorageWrites` all of this stands in `messages`: deliver each to its target, the two local storage
- * threads included, each target in order, and never call `advance`. The other fields then only inform.
+ * With `asyncStorageWrites` all of this is in `messages`: deliver each to its target, including the two local storage
+ * threads, in order for each target, and never call `advance`. The other fields are then informative.
  */
 export interface Ready {
-  /** Leader and role, where they have changed. Not to be saved. */
+  /** Leader and role, if they have changed. Need not be saved. */
   readonly softState: SoftState | undefined;
-  /** Term, vote and commit index, where they have changed. */
+  /** Term, vote and commit index, if they have changed. */
   readonly hardState: HardState | undefined;
   /** Reads that may be served once entries up to their index are applied. */
   readonly readStates: readonly ReadState[];
   /** To be written before `messages` are sent. */
   readonly entries: readonly Entry[];
   readonly snapshot: Snapshot | undefined;
-  /** To be applied; they are on a quorum. */
+  /** To be applied: a quorum has them. */
   readonly committedEntries: readonly Entry[];
   readonly messages: readonly Message[];
-  /** Must what is written be synced? Not where only the commit index has changed: it can be learned again. */
+  /** Must the write be synced? Not if only the commit index has changed: it can be learned again. */
   readonly mustSync: boolean;
 }
 
-/** Must this be synced to disk before messages leave? Where entries, term or vote are new. */
+/** Must this be synced to disk before messages leave? Yes, if entries, term or vote are new. */
 export function mustSync(hs: HardState, prev: HardState | undefined, entries: number): boolean {
   return entries !== 0 || hs.vote !== (prev?.vote ?? NONE) || hs.term !== (prev?.term ?? 0);
 }
 
-/** Nothing to save? */
+/** Is there nothing to save? */
 export function isEmptyHardState(hs: HardState | undefined): boolean {
   return hs === undefined || (hs.term === 0 && hs.vote === NONE && hs.commit === 0);
 }

@@ -28,9 +28,9 @@ type HeartbeatReach = Pick<ReplicationReach, 'id' | 'raftLog' | 'trk' | 'readOnl
 const noEntries: readonly Entry[] = [];
 
 /**
- * Appends a leader's entries to its own log, giving them its term and their places. Returns false, and appends
- * nothing, where that would exceed the quota of uncommitted payload. A single proposal larger than the quota is taken
- * when nothing else is uncommitted, and empty entries always are: neither may keep a leader from making progress.
+ * Appends a leader's entries to its own log, giving them its term and their places. Returns false, and appends nothing,
+ * if that would exceed the quota of uncommitted payload. A single proposal larger than the quota is accepted when
+ * nothing else is uncommitted, and empty entries always are: neither may keep a leader from making progress.
  */
 export function appendEntry(r: ReplicationReach, proposed: readonly Entry[]): boolean {
   const size = payloadsSize(proposed);
@@ -46,33 +46,33 @@ export function appendEntry(r: ReplicationReach, proposed: readonly Entry[]): bo
   const entries: Entry[] = [];
   for (const { type, data } of proposed) entries.push({ type, term, index: ++index, data });
   r.raftLog.append(entries);
-  // The leader's own log counts for the quorum only once it is stable: its acknowledgement is a message like others.
+  // The leader's own log counts towards the quorum only once it is stable, so its acknowledgement is a message too.
   const ack = newMessage(MessageType.MsgAppResp, r.id);
   ack.index = index;
   r.send(ack);
   return true;
 }
 
-/** This much payload was applied, and so committed. */
+/** This much payload has been applied, and therefore committed. */
 export function reduceUncommittedSize(r: Pick<Raft, 'uncommittedSize'>, size: number): void {
   // Entries that an earlier leader appended were never counted here.
   r.uncommittedSize = Math.max(0, r.uncommittedSize - size);
 }
 
-/** Commits what a quorum has; returns whether that is news. */
+/** Commits what a quorum has; returns whether the commit index moved. */
 export function maybeCommit(r: Pick<Raft, 'raftLog' | 'trk' | 'term'>): boolean {
   if (!r.trk.quorumBeyond(r.raftLog.committed)) return false;
   return r.raftLog.maybeCommit(r.trk.committed(), r.term);
 }
 
-/** Sends the follower what it needs next, even if that is no more than the commit index. */
+/** Sends the follower what it needs next, even if that is only the commit index. */
 export function sendAppend(r: SendReach, pr: Progress): void {
   maybeSendAppend(r, pr, true);
 }
 
 /**
- * Sends entries to a follower, or a snapshot where the entries it needs are compacted. Returns whether a message left.
- * @param sendIfEmpty send an append without entries too: it probes, and carries the commit index
+ * Sends entries to a follower, or a snapshot if the entries it needs are compacted. Returns whether a message left.
+ * @param sendIfEmpty send an append even without entries: it probes, and carries the commit index
  */
 export function maybeSendAppend(r: SendReach, pr: Progress, sendIfEmpty: boolean): boolean {
   if (pr.isPaused()) return false;
@@ -130,21 +130,21 @@ function maybeSendSnapshot(r: SendReach, pr: Progress): boolean {
   return true;
 }
 
-/** Does this membership know the member? */
+/** Does this membership include the member? */
 export function names({ voters, learners, votersOutgoing }: ConfState, id: NodeId): boolean {
   return voters.includes(id) || learners.includes(id) || votersOutgoing.includes(id);
 }
 
 /**
- * A snapshot from before the member was added: it ignores it, and would be sent it again with its next answer. So one
- * goes out with each heartbeat at most. What is withheld counts as failed: progress does not wait for it, and the next
- * snapshot, which names the member, is sent as soon as there is one.
+ * May a snapshot from before the member was added be sent to it? The member ignores it, and would be sent it again
+ * after each answer, so at most one goes out per heartbeat. A withheld snapshot counts as failed: progress does not
+ * wait for it, and a newer snapshot that names the member is sent as soon as there is one.
  */
 function maySendForeign(r: SendReach, pr: Progress, index: number): boolean {
   if (pr.toldForeignSnapshot !== index) {
     pr.toldForeignSnapshot = index;
     r.logger.warn(
-      `${r.id.toString(16)} has only a snapshot at index ${index} for ${pr.id.toString(16)}, and its membership does not name ${pr.id.toString(16)}, which cannot start from it: make a new snapshot, with the ConfState that applyConfChange() returned last`,
+      `${r.id.toString(16)} has only a snapshot at index ${index} for ${pr.id.toString(16)}, and its membership does not name ${pr.id.toString(16)}, which therefore cannot start from it: make a new snapshot, with the ConfState that applyConfChange() returned last`,
     );
   }
   if (pr.sentForeignSnapshot && r.limitsForeignSnapshots) return false;
@@ -152,20 +152,20 @@ function maySendForeign(r: SendReach, pr: Progress, index: number): boolean {
   return true;
 }
 
-/** Sends appends to everybody else. */
+/** Sends appends to all other members. */
 export function bcastAppend(r: SendReach): void {
   for (const pr of r.trk.ordered) {
     if (pr.id !== r.id) sendAppend(r, pr);
   }
 }
 
-/** Sends heartbeats to everybody else, paused or not. */
+/** Sends heartbeats to all other members, paused or not. */
 export function bcastHeartbeat(r: HeartbeatReach): void {
   const context = r.readOnly.heartbeatCtx();
   for (const pr of r.trk.ordered) {
     if (pr.id === r.id) continue;
     const m = newMessage(MessageType.MsgHeartbeat, pr.id);
-    // A follower must not commit beyond what is known to be in its log: the rest of it may be another leader's.
+    // A follower must not commit beyond what is known to match: the rest of its log may be another leader's.
     m.commit = Math.min(pr.match, r.raftLog.committed);
     m.context = context;
     r.send(m);

@@ -12,12 +12,12 @@ function refuse(reason: string, text: string): never {
 }
 
 /**
- * Continues after the last entry that the application says it has applied.
+ * Continues after the last entry that the application has applied, according to Config.applied.
  *
  * The commit index is written lazily, because it can be learned again; so after a crash the application may have
- * applied more than storage knows to be committed. What it applied was committed, and committed entries stay: the
- * commit is raised to it. Membership changes up to there are not handed out again; those that the stored ConfState does
- * not have yet are read from the log and carried out here.
+ * applied more than storage knows to be committed. What was applied was committed, and committed entries stay so, which
+ * is why the commit index is raised. Membership changes up to there are not handed out again; those that the stored
+ * ConfState does not include yet are read from the log and carried out here.
  *
  * @throws ERR_RAFT_CONFIG with reason `applied-beyond-log`, `applied-before-log` or `conf-state-index`
  */
@@ -28,20 +28,20 @@ export function resumeAfter(r: Reach, applied: number, { confStateIndex }: Initi
   if (applied > last) {
     refuse(
       'applied-beyond-log',
-      `applied ${applied} lies beyond the log, which ends at ${last}: the log has lost entries that the application has applied; ` +
-        'do not start this member under its id again, unless the log comes back',
+      `applied ${applied} is beyond the log, which ends at ${last}: the log has lost entries that the application has applied; ` +
+        'do not start this member under its id again, unless the log is recovered',
     );
   }
   if (applied < first - 1) {
     refuse(
       'applied-before-log',
-      `applied ${applied} lies before the log, which begins after the snapshot at ${first - 1}: ` +
-        'restore the application from the snapshot of storage, and pass its index as applied',
+      `applied ${applied} is before the log, which begins after the snapshot at ${first - 1}: ` +
+        'restore the application from the stored snapshot, and pass its index as applied',
     );
   }
   const known = confStateIndex ?? snapshotIndex(r, first - 1);
   if (known !== undefined && (known < first - 1 || known > last)) {
-    refuse('conf-state-index', `confStateIndex ${known} lies outside the log, ${first - 1} to ${last}`);
+    refuse('conf-state-index', `confStateIndex ${known} is outside the log, ${first - 1} to ${last}`);
   }
   if (applied > raftLog.committed) {
     r.logger.info(
@@ -53,13 +53,13 @@ export function resumeAfter(r: Reach, applied: number, { confStateIndex }: Initi
   carryOutChanges(r, known, applied);
 }
 
-/** The index of storage's snapshot; that of the last compacted entry where it is older than that. */
+/** The index of the stored snapshot, or of the last compacted entry if that is higher. */
 function snapshotIndex({ raftLog }: Reach, compacted: number): number | undefined {
   const snapshot = raftLog.snapshot();
   return snapshot && Math.max(snapshot.metadata.index, compacted);
 }
 
-/** @param known index up to which the ConfState of storage counts; undefined where its snapshot is not to be had now */
+/** @param known index at which the stored ConfState holds; undefined if the snapshot is temporarily unavailable */
 function carryOutChanges(r: Reach, known: number | undefined, applied: number): void {
   const from = known ?? r.raftLog.firstIndex() - 1;
   const why = r.raftLog.scan(from + 1, applied + 1, r.maxMsgSize, (page) => {
@@ -68,8 +68,8 @@ function carryOutChanges(r: Reach, known: number | undefined, applied: number): 
       if (known === undefined) {
         refuse(
           'conf-state-index',
-          `entry ${entry.index} changes the membership, and storage has no snapshot now to tell whether its ConfState holds that: ` +
-            'its initialState() must give the confStateIndex',
+          `entry ${entry.index} changes the membership, and without a snapshot it is unknown whether the stored ConfState includes that: ` +
+            'initialState() of the storage must return the confStateIndex',
         );
       }
       applyConfChangeEntry(r, entry);

@@ -15,22 +15,18 @@ export function payloadsSize(entries: readonly Entry[]): number {
   return size;
 }
 
-/**
- * What an entry costs in memory beside its payload, in bytes: the record, its place in a list, the head of its bytes.
- */
+/** Memory that an entry takes apart from its payload, in bytes: the record, its place in a list, the typed array. */
 export const ENTRY_OVERHEAD = 160;
 
-/**
- * Memory that entries take while they wait, in bytes: the unit of the bounds on what waits. Empty entries count too.
- */
+/** Memory that waiting entries take, in bytes, by which they are bounded. Empty entries count too. */
 export function heldSize(entries: readonly Entry[]): number {
   return payloadsSize(entries) + ENTRY_OVERHEAD * entries.length;
 }
 
-/** What a message costs in memory beside what it carries. */
+/** Memory that a message takes apart from what it carries, in bytes. */
 const MESSAGE_OVERHEAD = 256;
 
-/** Memory that a message takes while what it says waits for the next Ready, in bytes. */
+/** Memory that a message takes while its effects wait for the next Ready, in bytes. */
 export function messageHeldSize({ entries, context, snapshot }: Message): number {
   return MESSAGE_OVERHEAD + heldSize(entries) + (context?.length ?? 0) + (snapshot?.data?.length ?? 0);
 }

@@ -9,8 +9,8 @@ import { Node } from './node.js';
 import { RawNode } from './raw-node.js';
 
 /**
- * Begins a new cluster with these members, of which this is one. All members must be given the same peers.
- * @throws RaftPanic without peers; ERR_RAFT_CONFIG
+ * Begins a new cluster with these members, including this one. All members must be given the same peers.
+ * @throws RaftPanic if there are no peers; ERR_RAFT_CONFIG
  */
 export function startNode(config: Config, peers: readonly Peer[]): Node {
   checkPeers(peers);
@@ -32,7 +32,7 @@ export function restartNode(config: Config): Node {
   return new Node(new RawNode(limited), limited);
 }
 
-/** Messages of others make a member log: no sender shall decide how much. */
+/** Messages from others make a member log: no sender may decide how much. */
 function withLimitedLogger(config: Config): Config & { readonly logger: LimitedLogger } {
   const { logger = consoleLogger, electionTick } = config;
   checkLogger(logger);
@@ -40,17 +40,16 @@ function withLimitedLogger(config: Config): Config & { readonly logger: LimitedL
 }
 
 /**
- * Begins a member that a running cluster adds: its storage is empty, and it is given no peers. It learns the membership
- * from the leader, once a change that adds it is committed there. `startNode` would make it a founder of another
- * cluster.
- * @throws ERR_RAFT_BOOTSTRAP where storage holds something: `restartNode` continues from it
+ * Begins a member that a running cluster adds: its storage is empty, and it has no peers yet. It learns the membership
+ * from the leader once a change that adds it is committed. `startNode` would make it a founder of another cluster.
+ * @throws ERR_RAFT_BOOTSTRAP if storage is not empty: `restartNode` continues from it
  */
 export function joinNode(config: Config): Node {
   const limited = withLimitedLogger(config);
   const rawNode = new RawNode(limited);
   const { term, raftLog, trk } = rawNode.raft;
   if (term !== 0 || raftLog.lastIndex() !== 0 || trk.progress.size > 0) {
-    throw new RaftError(ERR_BOOTSTRAP, 'joinNode needs empty storage; use restartNode where a log exists');
+    throw new RaftError(ERR_BOOTSTRAP, 'joinNode needs empty storage; use restartNode if a log exists');
   }
   return new Node(rawNode, limited);
 }

@@ -3,22 +3,22 @@ import type { Raft, SoftState, StateType } from './raft.js';
 import type { Progress } from './tracker/progress.js';
 import type { TrackerConfig } from './tracker/tracker.js';
 
-/** A member in brief. */
+/** A summary of a member. */
 export interface BasicStatus {
   readonly id: NodeId;
   readonly hardState: HardState;
   readonly softState: SoftState;
   readonly applied: number;
-  /** To whom leadership is being handed; 0 if to nobody. */
+  /** The member to which leadership is being transferred; 0 if none. */
   readonly leadTransferee: NodeId;
-  /** What `JSON.stringify` writes, which knows no bigints. */
+  /** Used by `JSON.stringify`, which does not support bigints. */
   toJSON(): StatusJson;
 }
 
-/** A member, its configuration, and, on a leader, what it knows of the others. */
+/** A member, its configuration and, on a leader, the progress of the others. */
 export interface Status extends BasicStatus {
   readonly config: TrackerConfig;
-  /** Copies, ascending by id; empty if the member does not lead. */
+  /** Copies, in ascending order of ids; empty if the member does not lead. */
   readonly progress: ReadonlyMap<NodeId, Progress>;
 }
 
@@ -31,7 +31,7 @@ export interface StatusJson {
   readonly lead: string;
   readonly raftState: StateType;
   readonly applied: number;
-  /** By id; absent from a status in brief. */
+  /** By id; absent from a summary. */
   readonly progress?: Readonly<Record<string, { match: number; next: number; state: string }>>;
   readonly leadtransferee: string;
 }
@@ -76,7 +76,7 @@ export function status(r: Raft): Status {
   return new WholeStatus(r);
 }
 
-/** A status as etcd writes it: one line of JSON, ids in hexadecimal, and members in ascending order. */
+/** Formats a status as etcd does: one line of JSON, ids in hexadecimal, members in ascending order. */
 export function describeStatus(s: Status): string {
   return textOf(s);
 }

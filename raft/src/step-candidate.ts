@@ -12,7 +12,7 @@ import {
 /** What the rules of a candidate and a pre-candidate read, change and call. */
 export type CandidateReach = ReplicaReach & CountReach;
 
-/** Dispatches a message to the rule of a candidate or pre-candidate for it. Kinds without a rule are ignored. */
+/** Dispatches a message to the candidate's or pre-candidate's rule for it. Kinds without a rule are ignored. */
 export function stepCandidate(r: CandidateReach, m: Message): StepOutcome {
   switch (m.type) {
     case MessageType.MsgProp:

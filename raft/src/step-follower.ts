@@ -50,7 +50,7 @@ export function stepFollower(r: FollowerReach, m: Message): StepOutcome {
   }
 }
 
-/** There is a leader, and it is alive: the election timer starts anew (section 5.2 of the paper). */
+/** The leader is alive: restarts the election timer (section 5.2 of the paper). */
 function hearLeader(r: FollowerReach, m: Message): void {
   r.electionElapsed = 0;
   r.lead = m.from;
@@ -83,7 +83,7 @@ function onTransferLeader(r: FollowerReach, m: Message): StepOutcome {
 
 function onForgetLeader(r: FollowerReach): void {
   if (r.readOnly.option === 'ReadOnlyLeaseBased') {
-    // Reads by lease are safe only while followers stand by the leader for as long as its lease.
+    // Lease-based reads are safe only if followers stay with the leader for as long as its lease lasts.
     r.logger.error('ignoring MsgForgetLeader due to ReadOnlyLeaseBased');
     return;
   }
@@ -96,7 +96,7 @@ function onTimeoutNow(r: FollowerReach, m: Message): void {
   r.logger.info(
     `${r.id.toString(16)} [term ${r.term}] received MsgTimeoutNow from ${m.from.toString(16)} and starts an election to get leadership.`,
   );
-  // Never a pre-vote: the leader itself asks, so there is nobody to disturb.
+  // Never a pre-vote: the leader itself asks for it, so it disturbs nobody.
   hup(r, 'CampaignTransfer');
 }
 

@@ -79,10 +79,7 @@ export function stepLeader(r: LeaderReach, m: Message): StepOutcome {
   return DONE;
 }
 
-/**
- * A leader that a quorum does not answer may have been replaced: it stops acting as one (section 6.2 of the
- * dissertation).
- */
+/** A leader that no quorum answers may have been replaced, so it steps down (section 6.2 of the dissertation). */
 function onCheckQuorum(r: LeaderReach): void {
   if (!r.trk.quorumActive()) {
     r.logger.warn(`${r.id.toString(16)} stepped down to follower since quorum is not active`);
@@ -95,7 +92,7 @@ function onCheckQuorum(r: LeaderReach): void {
 
 function onProposal(r: LeaderReach, m: Message): StepOutcome {
   if (m.entries.length === 0) throw new RaftPanic('log-consistency', `${r.id.toString(16)} stepped empty MsgProp`);
-  // Removed from the configuration, and still leading until it steps down.
+  // This member was removed from the configuration, and leads until it steps down.
   if (!r.trk.progress.has(r.id)) return dropped('removed');
   if (r.leadTransferee !== NONE) {
     if (r.logger.debugEnabled) {
@@ -113,7 +110,7 @@ function onProposal(r: LeaderReach, m: Message): StepOutcome {
     const reason = admitConfChange(r, entry, r.raftLog.lastIndex() + i + 1);
     if (reason === undefined) continue;
     refusal ??= reason;
-    // An empty entry takes its place, so that the other entries of the proposal keep theirs.
+    // An empty entry takes its place, so that the other entries of the proposal keep their positions.
     admitted ??= [...m.entries];
     admitted[i] = { type: EntryType.EntryNormal, term: 0, index: 0, data: undefined };
   }
@@ -122,7 +119,7 @@ function onProposal(r: LeaderReach, m: Message): StepOutcome {
   return refusal === undefined ? DONE : { kind: 'refused', reason: refusal };
 }
 
-/** Takes a membership change that is to stand at `index`, or says why not. */
+/** Admits a membership change at `index`, or returns why not. */
 function admitConfChange(r: LeaderReach, entry: Entry, index: number): string | undefined {
   const { config } = r.trk;
   let cc: ConfChangeV2;
@@ -144,12 +141,12 @@ function admitConfChange(r: LeaderReach, entry: Entry, index: number): string | 
   return reason;
 }
 
-/** Why this change may not follow those in the log; undefined where it may. */
+/** Returns why this change may not follow those in the log; undefined if it may. */
 function whyNotNow(r: LeaderReach, cc: ConfChangeV2): string | undefined {
   const joint = r.trk.config.voters.isJoint;
   const { applied } = r.raftLog;
   if (r.pendingConfIndex > applied) {
-    // One change at a time: two in a row could form two majorities that do not meet.
+    // One change at a time: two in a row could form two disjoint majorities.
     return `possible unapplied conf change at index ${r.pendingConfIndex} (applied to ${applied})`;
   }
   if (joint && cc.changes.length > 0) return 'must transition out of joint config first';
@@ -157,7 +154,7 @@ function whyNotNow(r: LeaderReach, cc: ConfChangeV2): string | undefined {
   return undefined;
 }
 
-/** The follower's log does not hold the entry before those sent: step back to where the logs may meet. */
+/** The follower's log does not hold the entry before those sent: steps back to where the logs may match. */
 function onAppendRejected(r: LeaderReach, m: Message, pr: Progress): void {
   pr.recentActive = true;
   const { logger } = r;
@@ -166,7 +163,7 @@ function onAppendRejected(r: LeaderReach, m: Message, pr: Progress): void {
       `${r.id.toString(16)} received MsgAppResp(rejected, hint: (index ${m.rejectHint}, term ${m.logTerm})) from ${m.from.toString(16)} for index ${m.index}`,
     );
   }
-  // The follower has term `logTerm` at the hint: where this log's terms are higher there they cannot meet.
+  // The follower has term `logTerm` at the hint: the logs cannot match at entries of a higher term here.
   const hint = m.logTerm > 0 ? r.raftLog.findConflictByTerm(m.rejectHint, m.logTerm).index : m.rejectHint;
   if (!pr.maybeDecrTo(m.index, hint)) return;
   if (logger.debugEnabled) {
@@ -179,7 +176,7 @@ function onAppendRejected(r: LeaderReach, m: Message, pr: Progress): void {
 /** The follower's log holds everything up to `m.index`. */
 function onAppendAccepted(r: LeaderReach, m: Message, pr: Progress): void {
   pr.recentActive = true;
-  // An acknowledgement that is no news still ends a probe: the logs meet at match.
+  // Even an acknowledgement that brings nothing new ends a probe: the logs match at `match`.
   if (!pr.maybeUpdate(m.index) && !(pr.match === m.index && pr.state === 'StateProbe')) return;
   switch (pr.state) {
     case 'StateProbe':
@@ -197,11 +194,11 @@ function onAppendAccepted(r: LeaderReach, m: Message, pr: Progress): void {
     releasePendingReads(r);
     bcastAppend(r);
   } else if (pr.id !== r.id && pr.canBumpCommit(r.raftLog.committed)) {
-    // A follower that was behind may now commit what it could not before.
+    // A follower that lagged may now commit what it could not before.
     sendAppend(r, pr);
   }
   if (pr.id === r.id) return;
-  // Room in the window, and perhaps more than one message's worth to send.
+  // The window has room, and there may be more than one message to send.
   while (maybeSendAppend(r, pr, false));
   if (pr.id === r.leadTransferee && pr.match === r.raftLog.lastIndex()) {
     r.logger.info(`${r.id.toString(16)} sent MsgTimeoutNow to ${pr.id.toString(16)} after received MsgAppResp`);
@@ -209,7 +206,7 @@ function onAppendAccepted(r: LeaderReach, m: Message, pr: Progress): void {
   }
 }
 
-/** A follower that waited for a snapshot has caught up, from wherever, to where this log can continue. */
+/** A follower that waited for a snapshot resumes once it has caught up, by whatever means, to where this log begins. */
 function leaveSnapshotState(r: LeaderReach, pr: Progress): void {
   if (pr.match + 1 < r.raftLog.firstIndex()) return;
   if (r.logger.debugEnabled) {
@@ -224,7 +221,7 @@ function leaveSnapshotState(r: LeaderReach, pr: Progress): void {
 function onHeartbeatResp(r: LeaderReach, m: Message, pr: Progress): void {
   pr.recentActive = true;
   pr.msgAppFlowPaused = false;
-  // Appends or their acknowledgements may have been lost: this is what starts a stalled follower again.
+  // Appends or their acknowledgements may have been lost: this restarts a stalled follower.
   if (pr.match < r.raftLog.lastIndex() || pr.state === 'StateProbe') sendAppend(r, pr);
   if (r.readOnly.option === 'ReadOnlySafe' && m.context !== undefined && m.context.length > 0) confirmReads(r, m);
 }
@@ -232,7 +229,7 @@ function onHeartbeatResp(r: LeaderReach, m: Message, pr: Progress): void {
 function onSnapStatus(r: LeaderReach, m: Message, pr: Progress): void {
   if (pr.state !== 'StateSnapshot') return;
   if (m.reject) {
-    // Probe from match + 1, not from behind a snapshot that never arrived.
+    // Probe from match + 1, not from the end of a snapshot that never arrived.
     pr.pendingSnapshot = 0;
     pr.becomeProbe();
   } else {
@@ -243,7 +240,7 @@ function onSnapStatus(r: LeaderReach, m: Message, pr: Progress): void {
       `${r.id.toString(16)} snapshot ${m.reject ? 'failed' : 'succeeded'}, resumed sending replication messages to ${m.from.toString(16)} [${pr}]`,
     );
   }
-  // The follower's next answer, or a heartbeat's, says where to go on.
+  // The follower's next answer, or its next heartbeat response, tells where to continue.
   pr.msgAppFlowPaused = true;
 }
 
@@ -258,7 +255,8 @@ function onUnreachable(r: LeaderReach, pr: Progress): void {
 }
 
 /**
- * Hand leadership to the sender: bring its log up to date, then tell it to campaign (section 3.10 of the dissertation).
+ * Transfers leadership to the sender: brings its log up to date, then tells it to campaign (dissertation, section
+ * 3.10).
  */
 function onTransferLeader(r: LeaderReach, pr: Progress): void {
   const { logger } = r;
@@ -284,7 +282,7 @@ function onTransferLeader(r: LeaderReach, pr: Progress): void {
     return;
   }
   logger.info(`${self} [term ${r.term}] starts to transfer leadership to ${target}`);
-  // It has an election timeout's time, after which proposals are taken again.
+  // The transfer has one election timeout, after which proposals are accepted again.
   r.electionElapsed = 0;
   r.leadTransferee = pr.id;
   if (pr.match === r.raftLog.lastIndex()) {

@@ -1,4 +1,4 @@
-/** The rules that followers and candidates share: a leader's messages, and a proposal that nobody can take. */
+/** The rules that followers and candidates share: for a leader's messages, and for a proposal without a leader. */
 import { emptySnapshot, type Message, MessageType, newMessage } from '@raft-ts/proto';
 import { describePosition, LogSlice } from './log-slice.js';
 import { restore } from './membership.js';
@@ -13,7 +13,7 @@ export function handleAppendEntries(r: ReplicaReach, m: Message): void {
   const { raftLog } = r;
   const resp = newMessage(MessageType.MsgAppResp, m.from);
   if (m.index < raftLog.committed) {
-    // Everything up to there is decided: say so instead of looking at the entries again.
+    // Everything up to there is decided: answer so instead of looking at the entries again.
     resp.index = raftLog.committed;
     r.send(resp);
     return;
@@ -29,7 +29,7 @@ export function handleAppendEntries(r: ReplicaReach, m: Message): void {
     const asked = describePosition({ term: m.logTerm, index: m.index });
     r.logger.debug(`${r.id.toString(16)} ${own} rejected MsgApp ${asked} from ${m.from.toString(16)}`);
   }
-  // The hint lets the leader skip whole terms: nothing of a higher term than its own entry there can match.
+  // The hint lets the leader skip whole terms: no entry of a higher term than the leader's own can match.
   const hint = raftLog.findConflictByTerm(Math.min(m.index, raftLog.lastIndex()), m.logTerm);
   resp.index = m.index;
   resp.reject = true;
@@ -58,7 +58,7 @@ export function handleSnapshot(r: ReplicaReach, m: Message): void {
   r.send(resp);
 }
 
-/** A proposal that nobody can take. */
+/** Drops a proposal because there is no leader. */
 export function dropWithoutLeader(r: Pick<Raft, 'id' | 'term' | 'logger'>): StepOutcome {
   r.logger.info(`${r.id.toString(16)} no leader at term ${r.term}; dropping proposal`);
   return dropped('no-leader');

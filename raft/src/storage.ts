@@ -3,21 +3,21 @@ import { hasCode, type StorageErrorCode } from '@raft-ts/proto/internal';
 
 /** What a member reads at its start. */
 export interface InitialState {
-  /** `undefined` where none was ever saved. */
+  /** `undefined` if none was ever saved. */
   readonly hardState: HardState | undefined;
   /** The membership at `confStateIndex`. */
   readonly confState: ConfState;
   /**
-   * The index up to which `confState` counts. Default: that of `snapshot()`. A storage that keeps the latest ConfState,
-   * as `applyConfChange` returns it, says here which entry it belongs to: with `Config.applied` the changes after it,
-   * up to `applied`, are carried out at the start.
+   * The index at which `confState` holds. Default: that of `snapshot()`. A storage that keeps the latest ConfState, as
+   * `applyConfChange` returns it, says here which entry it belongs to: with `Config.applied` the changes after it, up
+   * to `applied`, are carried out at the start.
    */
   readonly confStateIndex?: number;
 }
 
 /**
  * The log that a member has written, as raft reads it. All calls are synchronous: an implementation on disk keeps in
- * memory what raft may ask for. Expected refusals are thrown as `RaftError`s with the codes below; any other error
+ * memory what raft may ask for. Expected failures are thrown as `RaftError`s with the codes below; any other error
  * stops the member.
  */
 export interface Storage {
@@ -25,8 +25,8 @@ export interface Storage {
   /**
    * Entries of [lo, hi), cut to the longest prefix whose encoded size (`entrySize`) is at most `maxSize` bytes, but
    * never empty: the first entry is always kept.
-   * @throws ERR_RAFT_COMPACTED where lo is at or below the last compacted index; ERR_RAFT_UNAVAILABLE where the entries
-   * are not there
+   * @throws ERR_RAFT_COMPACTED if lo is at or below the last compacted index; ERR_RAFT_UNAVAILABLE if there are no such
+   * entries
    */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[];
   /**
@@ -34,13 +34,13 @@ export interface Storage {
    * @throws ERR_RAFT_COMPACTED, ERR_RAFT_UNAVAILABLE
    */
   term(i: number): number;
-  /** Index of the last entry; that of the snapshot where there is none. */
+  /** Index of the last entry, or of the snapshot if there are no entries. */
   lastIndex(): number;
-  /** Index of the first entry that `entries` can give. */
+  /** Index of the first entry that `entries` can return. */
   firstIndex(): number;
   /**
    * The newest snapshot. raft asks for it when a follower needs entries that are compacted.
-   * @throws ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE where it will be there later; raft asks again
+   * @throws ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE if it will be available later; raft asks again
    */
   snapshot(): Snapshot;
 }
@@ -53,12 +53,12 @@ export {
   storageError,
 } from '@raft-ts/proto/internal';
 
-/** What was to be compacted is in no snapshot: whoever needs it later could never be given it. */
+/** What is to be compacted is not in any snapshot: members that need it later could never get it. */
 export const ERR_NO_SNAPSHOT = 'ERR_RAFT_NO_SNAPSHOT';
 
-/** Refuses to compact up to `index`, beyond the newest snapshot. */
+/** Builds the error for compacting up to `index`, beyond the newest snapshot. */
 export function notCovered(index: number, newest: number): RaftError {
-  const text = `compact ${index} lies above the newest snapshot, ${newest}: make a snapshot first`;
+  const text = `compact ${index} is above the newest snapshot, ${newest}: make a snapshot first`;
   return new RaftError(ERR_NO_SNAPSHOT, text);
 }
 

@@ -5,43 +5,43 @@ export type { SnapshotStatus } from './snapshot-status.js';
 
 /**
  * Carries messages between members. It may lose, delay, repeat and reorder them: raft is built for that. It must not
- * corrupt them, and must not deliver to another member than `message.to`.
+ * corrupt them, and must deliver each only to `message.to`.
  */
 export interface Transport {
   /**
-   * Hand over messages to other members. Never blocks and never throws because of a peer: what cannot be sent is
-   * dropped, and the receiver's `reportUnreachable` or `reportSnapshot` called. Messages to 0 are skipped, unknown
-   * targets ignored. The messages must not be changed afterwards.
+   * Sends messages to other members. Never blocks and never throws because of a peer: what cannot be sent is dropped,
+   * and the receiver's `reportUnreachable` or `reportSnapshot` is called. Messages to 0 are skipped, unknown targets
+   * ignored. The messages must not be changed afterwards.
    */
   send(messages: readonly Message[]): void;
-  /** Start to send to this member. Nothing happens if it is already known. */
+  /** Starts sending to this member. Does nothing if the member is already known. */
   addPeer(id: NodeId, urls: readonly string[]): void;
-  /** Send to other addresses from now on. Nothing happens if the member is unknown. */
+  /** Uses these addresses from now on. Does nothing if the member is unknown. */
   updatePeer(id: NodeId, urls: readonly string[]): void;
-  /** Stop sending to this member and close what is open. Nothing happens if it is unknown. */
+  /** Stops sending to this member and closes what is open. Does nothing if the member is unknown. */
   removePeer(id: NodeId): void;
-  /** Stop everything; resolves when nothing is open any more. May be called again. */
+  /** Stops everything; resolves when nothing is open any more. May be called again. */
   stop(): Promise<void>;
 }
 
-/** What comes with a message that a transport hands over. */
+/** Options that come with a message from a transport. */
 export interface ProcessOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What a transport calls: the member it belongs to. */
+/** What a transport calls: the member that it belongs to. */
 export interface TransportReceiver {
   /**
-   * Step this message. A rejected promise, or a throw, tells the sender that it was not taken.
+   * Steps this message. A rejected promise, or a throw, tells the sender that it was not accepted.
    * @param options `signal` aborts when nobody waits for the outcome any more, because the request that brought the
-   * message was closed: what still waits is then given up, a proposal that waits for a leader for example. It may be
-   * ignored; what has been taken stays taken.
+   * message was closed: what still waits, such as a proposal without a leader, is then withdrawn. The signal may be
+   * ignored; what has been accepted stays accepted.
    */
   process(message: Message, options?: ProcessOptions): void | Promise<void>;
   /** Was this member removed from the cluster for good? */
   isIdRemoved(id: NodeId): boolean;
-  /** A message to this member was lost. */
+  /** Reports that a message to this member was lost. */
   reportUnreachable(id: NodeId): void;
-  /** A snapshot to this member arrived, or did not. Called exactly once for each MsgSnap that was sent. */
+  /** Reports whether a snapshot to this member arrived. Called exactly once for each MsgSnap that was sent. */
   reportSnapshot(id: NodeId, status: SnapshotStatus): void;
 }

@@ -7,18 +7,18 @@ import type { Logger } from './logger.js';
 const noEntries: readonly Entry[] = [];
 
 /**
- * The part of the log that is not known to be on stable storage: a snapshot that was received, and the entries from
- * `offset` on. `offset` may lie below the last index of storage: the next write then overwrites what is there.
+ * The part of the log that is not known to be on stable storage: a received snapshot, and the entries from `offset` on.
+ * `offset` may be below the last index of storage: the next write then overwrites what is there.
  *
- * Entries before `offsetInProgress` were handed out to be written. Invariant: offset <= offsetInProgress <= offset +
- * length.
+ * Entries before `offsetInProgress` have been handed out to be written. Invariant: offset <= offsetInProgress <= offset
+ * + length.
  */
 export class Unstable {
   /** Received and not yet stored. */
   snapshot: Snapshot | undefined = undefined;
-  /** Index of the first entry here, or of the next one where there is none. */
+  /** Index of the first entry here, or of the next one if there is none. */
   offset: number;
-  /** Was `snapshot` handed out to be stored? */
+  /** Has `snapshot` been handed out to be stored? */
   snapshotInProgress = false;
   offsetInProgress: number;
   private readonly logger: Logger;
@@ -40,18 +40,18 @@ export class Unstable {
     return this.list.slice();
   }
 
-  /** Index of the log's first entry, where the snapshot decides it. */
+  /** Index of the log's first entry, if there is a snapshot that determines it. */
   maybeFirstIndex(): number | undefined {
     return this.snapshot === undefined ? undefined : this.snapshot.metadata.index + 1;
   }
 
-  /** Index of the log's last entry, where it is here. */
+  /** Index of the log's last entry, if it is unstable. */
   maybeLastIndex(): number | undefined {
     if (this.length > 0) return this.offset + this.length - 1;
     return this.snapshot?.metadata.index;
   }
 
-  /** Term of the entry at this index, where it is here. */
+  /** Term of the entry at this index, if it is unstable. */
   maybeTerm(index: number): number | undefined {
     if (index < this.offset) {
       const metadata = this.snapshot?.metadata;
@@ -60,7 +60,7 @@ export class Unstable {
     return this.list.at(index - this.offset)?.term;
   }
 
-  /** Entries that were not handed out yet. */
+  /** Entries that have not been handed out yet. */
   nextEntries(): readonly Entry[] {
     if (!this.hasNextEntries()) return noEntries;
     return this.list.slice(this.offsetInProgress - this.offset);
@@ -70,20 +70,20 @@ export class Unstable {
     return this.offset + this.length > this.offsetInProgress;
   }
 
-  /** The snapshot, where it was not handed out yet. */
+  /** The snapshot, if it has not been handed out yet. */
   nextSnapshot(): Snapshot | undefined {
     return this.snapshotInProgress ? undefined : this.snapshot;
   }
 
-  /** All that is here was handed out. */
+  /** Notes that everything unstable has been handed out. */
   acceptInProgress(): void {
     this.offsetInProgress = this.offset + this.length;
     if (this.snapshot !== undefined) this.snapshotInProgress = true;
   }
 
   /**
-   * The log is stable up to this entry. An id that does not match is an acknowledgement of entries that were replaced
-   * in the meantime (the ABA problem of asynchronous writes): nothing may be dropped for it.
+   * The log is stable up to this entry. An id that does not match acknowledges entries that have since been replaced
+   * (the ABA problem of asynchronous writes), so nothing may be dropped.
    */
   stableTo(id: EntryId): void {
     const term = this.maybeTerm(id.index);
@@ -106,14 +106,14 @@ export class Unstable {
     this.offsetInProgress = Math.max(this.offsetInProgress, this.offset);
   }
 
-  /** The snapshot of this index is stable. */
+  /** The snapshot at this index is stable. */
   stableSnapTo(index: number): void {
     if (this.snapshot?.metadata.index !== index) return;
     this.snapshot = undefined;
     this.snapshotInProgress = false;
   }
 
-  /** The log begins anew after this snapshot. */
+  /** Restarts the log after this snapshot. */
   restore(snapshot: Snapshot): void {
     this.offset = snapshot.metadata.index + 1;
     this.offsetInProgress = this.offset;
@@ -122,7 +122,7 @@ export class Unstable {
     this.snapshotInProgress = false;
   }
 
-  /** Adds entries that follow, or replace, the last ones. What they replace is no longer in progress. */
+  /** Adds entries that follow or replace the last ones. Replaced entries are no longer in progress. */
   truncateAndAppend(entries: readonly Entry[]): void {
     const from = (entries[0] as Entry).index;
     const end = this.offset + this.length;

@@ -33,7 +33,7 @@ export type Refusal =
   | 'read-index-entries'
   | 'snapshot';
 
-/** `drop`: honest, and too late or one too many to be of use. A refusal names what no correct member does. */
+/** `drop`: legitimate, but too late, or one too many, to be of use. A refusal names what no correct member does. */
 export type Verdict = Refusal | 'drop' | undefined;
 
 type Reach = Pick<
@@ -52,17 +52,17 @@ type Reach = Pick<
   | 'pendingReadBytes'
 >;
 
-// The next election needs a higher term, and the next entry a higher index: room for four billion of each.
+// The next election needs a higher term, and the next entry a higher index: leaves room for four billion of each.
 const LIMIT = 2 ** 53 - 2 ** 32;
 
 /**
- * The most ids that a membership may name: far above any cluster, and each costs about ten microseconds in which
- * nothing else runs. Three bounds on members stand side by side, because they ask different things:
- * - `MAX_GUARDED_MEMBERS` (256): how far a leader lets its own cluster grow; whoever proposes more is told so;
- * - `MAX_SNAPSHOT_MEMBERS` (512, of rafthttp): what a stranger who reaches the port may make a member look at, twice
- *   the former, as a joint configuration names the old members and the new;
- * - this one: what the core still takes, whichever transport it came by. It is this high because a leader that runs
- *   etcd has no guard, and a member that refuses what was committed is of no use.
+ * Most ids in a membership: far above any cluster, and each blocks for about ten microseconds. There are three bounds
+ * on members, for three purposes:
+ * - `MAX_GUARDED_MEMBERS` (256): how far a leader lets its own cluster grow; a proposal beyond it is refused;
+ * - `MAX_SNAPSHOT_MEMBERS` (512, in rafthttp): how much a stranger who reaches the port can make a member look at;
+ *   twice the former, because a joint configuration names the old and the new members;
+ * - this one: what the core accepts from any transport. It is this high because a leader that runs etcd has no guard,
+ *   and a member that refuses what was committed is of no use.
  */
 export const MAX_MEMBERS = 16_384;
 
@@ -75,10 +75,10 @@ export function isStorageThread(id: NodeId): boolean {
 }
 
 /**
- * Decides whether a message may be stepped. `Raft.step` trusts its input and panics, as etcd does, where a message
- * contradicts what this member knows; a message from another process deserves no such trust. Nothing is changed.
+ * Decides whether a message may be stepped. `Raft.step` trusts its input and panics, as etcd does, if a message
+ * contradicts what this member knows; a message from another process deserves no such trust. Changes nothing.
  *
- * Messages that the term gate ignores anyway are let through, so that they are logged as etcd does.
+ * Messages that the term gate ignores anyway pass, so that they are logged as in etcd.
  */
 export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
   if (!(inRange(m.term) && inRange(m.logTerm) && inRange(m.index) && inRange(m.rejectHint))) return 'position-too-high';
@@ -117,8 +117,8 @@ export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boole
 }
 
 /**
- * Answers of the storage threads, which only asynchronous writes have. They may tell of what was handed out, and of
- * nothing else; an answer that comes too early cannot be told from the real one.
+ * Validates an answer of a storage thread, which only exists with asynchronous writes. It may only report what has been
+ * handed out; an answer that comes too early cannot be told from the real one.
  */
 function validateStorageResponse(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
   if (!asyncStorageWrites) return 'from-storage-thread';
@@ -132,11 +132,11 @@ function validateStorageResponse(r: Reach, m: Message, asyncStorageWrites: boole
   return 'from-storage-thread';
 }
 
-/** Does this tell of an entry or a snapshot that was not handed out to be written? */
+/** Does this report an entry or a snapshot that was not handed out to be written? */
 function toldTooMuch({ term, raftLog }: Reach, m: Message): boolean {
   const { unstable, committed } = raftLog;
   const outdated = m.term !== 0 && m.term < term;
-  // An honest answer about entries that were replaced since does not match in term.
+  // A legitimate answer about entries that have since been replaced does not match in term.
   const isNext = m.index >= unstable.offsetInProgress && unstable.maybeTerm(m.index) === m.logTerm;
   if (m.index !== 0 && !outdated && isNext) return true;
   if (m.snapshot === undefined) return false;
@@ -149,14 +149,14 @@ function mayComeFromSelf(m: Message): boolean {
     case MessageType.MsgAppResp:
     case MessageType.MsgVoteResp:
     case MessageType.MsgPreVoteResp:
-      // Asynchronous storage delivers a member's own votes and acknowledgements to it.
+      // Asynchronous storage delivers a member's own votes and acknowledgements.
       return !m.reject;
     case MessageType.MsgProp:
     case MessageType.MsgReadIndex:
-      // Forwarded to a leader that was, they come back to the one that is.
+      // Forwarded to a former leader, they come back to the current one.
       return true;
     case MessageType.MsgTransferLeader:
-      // Its sender is the member that shall lead.
+      // Its sender is the member that is to lead.
       return true;
     default:
       return false;
@@ -168,15 +168,13 @@ function countsAtLeader(r: Reach, m: Message): boolean {
   return r.state === 'StateLeader' && (m.term === 0 || m.term === r.term);
 }
 
-/** On a candidate a leader's message without a term would set the term back to 0. */
+/** On a candidate, a leader's message without a term would reset the term to 0. */
 function validateTerm(r: Reach, m: Message): Verdict {
   const campaigns = r.state === 'StateCandidate' || r.state === 'StatePreCandidate';
   return m.term === 0 && r.term > 0 && campaigns ? 'term-missing' : undefined;
 }
 
-/**
- * The one check that a `LogSlice` is what it says: the entries follow one another, and none is later than its leader.
- */
+/** The only check of what a `LogSlice` promises: entries are contiguous, and none has a later term than the leader. */
 function validateAppend(m: Message): Verdict {
   let index = m.index;
   let term = m.logTerm;
@@ -186,13 +184,13 @@ function validateAppend(m: Message): Verdict {
     term = entry.term;
   }
   if (!inRange(index) || !inRange(term)) return 'position-too-high';
-  // A leader's log holds nothing of terms later than its own.
+  // A leader's log holds no entries of terms later than its own.
   return m.entries.length > 0 && term > m.term ? 'append-entries' : undefined;
 }
 
 function validateHeartbeat(r: Reach, m: Message): Verdict {
-  // A leader ignores it. A follower's leader commits no further than it knows this log to reach: what lies beyond has
-  // been lost here.
+  // A leader ignores it. On a follower, the leader commits no further than this log is known to reach: entries beyond
+  // its end have been lost here.
   return !countsAtLeader(r, m) && !(m.commit <= r.raftLog.lastIndex()) ? 'heartbeat-commit' : undefined;
 }
 
@@ -212,7 +210,7 @@ function validateSnapshot(r: Reach, m: Message): Verdict {
   }
 }
 
-/** At term 0 there is no term to refuse a pre-vote with: a refusal would read as a message of no term at all. */
+/** At term 0 a pre-vote cannot be refused: the refusal would look like a message without a term. */
 function validatePreVote(r: Reach, m: Message): Verdict {
   if (r.term !== 0 || r.raftLog.isUpToDate({ term: m.logTerm, index: m.index })) return undefined;
   return hasLease(r) && !isTransferVote(m) ? undefined : 'pre-vote-at-term-0';
@@ -225,10 +223,10 @@ function validateHeartbeatResp(r: Reach, m: Message): Verdict {
   return countsAtLeader(r, m) && readCounter(context) > r.readOnly.lastRead ? 'heartbeat-context' : undefined;
 }
 
-/** Changes are proposed one at a time; whoever sends many makes the leader try out each. */
+/** Changes are proposed one at a time, and the leader tries out each one of a message. */
 const MAX_PROPOSED_CHANGES = 16;
 
-/** The bytes of MAX_MEMBERS steps, and as many again for the context. */
+/** The size of MAX_MEMBERS steps, and as much again for the context. */
 const MAX_PROPOSED_CHANGE_SIZE = 2 ** 20;
 
 function validateProposal(entries: readonly Entry[]): Verdict {
@@ -247,8 +245,8 @@ function validateProposal(entries: readonly Entry[]): Verdict {
 }
 
 /**
- * How many entries a leader appends, at the request of others, beyond what is committed. A quota of payload bytes does
- * not bound empty ones.
+ * Most entries that a leader appends for other members beyond what is committed. The quota of payload bytes does not
+ * bound empty ones.
  */
 export const MAX_UNCOMMITTED_ENTRIES = 262_144;
 
@@ -257,7 +255,7 @@ function dropIfLogIsAhead({ state, raftLog }: Reach, entries: readonly Entry[]):
   return state === 'StateLeader' && uncommitted + entries.length > MAX_UNCOMMITTED_ENTRIES ? 'drop' : undefined;
 }
 
-/** A request that was stamped with a term when it was forwarded cannot be forwarded once more. */
+/** A request that was given a term when it was forwarded cannot be forwarded again. */
 function dropIfForwardedAgain(r: Reach, m: Message): Verdict {
   const forwards = r.state === 'StateFollower' && r.lead !== NONE;
   return forwards && m.term !== 0 && m.term === r.term ? 'drop' : undefined;

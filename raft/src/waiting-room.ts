@@ -2,32 +2,32 @@ import type { RaftError } from '@raft-ts/proto';
 import { onAbort, whyAborted } from './abort-listeners.js';
 import { tooManyWaiters } from './errors.js';
 
-/** How many proposals may wait for a leader; more are refused with ERR_RAFT_TOO_MANY_WAITERS. */
+/** Most proposals that may wait for a leader; more are refused with ERR_RAFT_TOO_MANY_WAITERS. */
 export const MAX_WAITING_PROPOSALS = 4096;
 
 /**
- * How many bytes the proposals that wait for a leader may hold, payloads and 160 bytes for each entry; more are refused
- * with ERR_RAFT_TOO_MANY_WAITERS.
+ * Most bytes held by proposals that wait for a leader: payloads, and 160 bytes for each entry. More are refused with
+ * ERR_RAFT_TOO_MANY_WAITERS.
  */
 export const MAX_WAITING_BYTES: number = 64 * 2 ** 20;
 
-/** A proposal that no leader is known for. */
+/** A proposal without a known leader. */
 export interface WaitingProposal<T> {
   /** Bytes that it holds while it waits. */
   readonly size: number;
-  /** Withdraws it. */
+  /** Withdraws the proposal when it aborts. */
   readonly signal: AbortSignal | undefined;
-  /** Makes the proposal, and tells what came of it. */
+  /** Makes the proposal and settles the caller's promise. */
   readonly run: (resolve: (result: T) => void, reject: (error: unknown) => void) => void;
 }
 
 /** The node that the waiting room belongs to. */
 export interface WaitingRoomHost {
-  /** Are proposals taken now? */
+  /** Are proposals accepted now? */
   isOpen(): boolean;
-  /** So many wait now, one more than before. */
+  /** Called with the number of waiting proposals when one is added. */
   waits(count: number): void;
-  /** One gave up, or was withdrawn. */
+  /** Called when a proposal is withdrawn or rejected. */
   waitedInVain(): void;
 }
 
@@ -37,8 +37,8 @@ interface Waiter {
 }
 
 /**
- * Where proposals wait while no leader is known, oldest first. Each leaves in one of three ways: it is tried once a
- * leader is known, its signal withdraws it, or the node ends.
+ * Holds proposals while no leader is known, oldest first. Each leaves in one of three ways: it is tried once a leader
+ * is known, its signal withdraws it, or the node ends.
  */
 export class WaitingRoom {
   private readonly host: WaitingRoomHost;
@@ -51,7 +51,7 @@ export class WaitingRoom {
   }
 
   /**
-   * Waits until the proposal was tried; settles as `run` says.
+   * Waits until the proposal is tried; settles as `run` says.
    * @throws ERR_RAFT_TOO_MANY_WAITERS; the signal's reason
    */
   wait<T>({ size, signal, run }: WaitingProposal<T>): Promise<T> {
@@ -60,7 +60,7 @@ export class WaitingRoom {
     const full = this.whyFull(size);
     if (full !== undefined) return Promise.reject(full);
     return new Promise((resolve, reject) => {
-      // First: it may warn, and so throw.
+      // This comes first because the logger that it warns through may throw.
       this.host.waits(this.waiters.size + 1);
       const leave = (): void => {
         this.waiters.delete(waiter);
@@ -69,7 +69,7 @@ export class WaitingRoom {
       };
       const waiter: Waiter = {
         attempt: () => {
-          // It may have left since it was called up, or the leader be lost again.
+          // It may have left in the meantime, or the leader may have been lost again.
           if (!this.waiters.has(waiter) || !this.host.isOpen()) return;
           leave();
           run(resolve, reject);
@@ -86,23 +86,23 @@ export class WaitingRoom {
     });
   }
 
-  /** Returns a function for each proposal that waits, oldest first, which tries it unless it has left by then. */
+  /** Returns, for each waiting proposal, oldest first, a function that tries it unless it has left by then. */
   attempts(): (() => void)[] {
     return [...this.waiters].map(({ attempt }) => attempt);
   }
 
-  /** Rejects everything that waits. */
+  /** Rejects all waiting proposals. */
   rejectAll(reason: unknown): void {
     for (const waiter of this.waiters) waiter.reject(reason);
   }
 
-  /** Why a proposal that holds `size` bytes may not wait. */
+  /** Returns why a proposal that holds `size` bytes may not wait; undefined if it may. */
   private whyFull(size: number): RaftError | undefined {
     if (this.waiters.size >= MAX_WAITING_PROPOSALS) {
-      return tooManyWaiters(`${MAX_WAITING_PROPOSALS} proposals wait for a leader`, 'count');
+      return tooManyWaiters(`${MAX_WAITING_PROPOSALS} proposals are waiting for a leader; try again later`, 'count');
     }
     if (this.bytes + size <= MAX_WAITING_BYTES) return undefined;
-    const held = `${this.waiters.size} proposals that wait for a leader hold ${this.bytes} bytes`;
-    return tooManyWaiters(`${held}, and ${size} more would exceed ${MAX_WAITING_BYTES}`, 'bytes');
+    const held = `${this.waiters.size} proposals that are waiting for a leader hold ${this.bytes} bytes`;
+    return tooManyWaiters(`${held}, and ${size} more would exceed ${MAX_WAITING_BYTES}; try again later`, 'bytes');
   }
 }

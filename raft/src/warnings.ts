@@ -1,13 +1,12 @@
 import type { Logger } from './logger.js';
 
 /**
- * Warnings about what others send. Whoever can send a message could fill a disk with one line for each, so each cause
- * has one line in an election timeout; the next one says how many were left out. A flood of one cause never hides
- * another.
+ * Warnings about what others send. With a line for each message a sender could fill a disk, so each cause has one line
+ * per election timeout; the next one says how many were left out. A flood of one cause never hides another.
  */
 export class Warnings {
   private readonly logger: Logger;
-  /** Ticks for which a cause is silent after a line. */
+  /** Ticks for which a cause stays silent after a line. */
   private readonly pause: number;
   private now = 0;
   private readonly causes = new Map<string, { due: number; leftOut: number }>();
@@ -17,12 +16,12 @@ export class Warnings {
     this.pause = pause;
   }
 
-  /** Time has moved on by one tick. */
+  /** Advances time by one tick. */
   tick(): void {
     this.now++;
   }
 
-  /** @param cause one of a few fixed words, never a part of what was sent */
+  /** @param cause one of a few fixed texts, never part of what was sent */
   warn(cause: string, text: () => string): void {
     const known = this.causes.get(cause);
     if (known !== undefined && this.now < known.due) {

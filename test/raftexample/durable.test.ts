@@ -12,8 +12,8 @@ import { expect } from 'chai';
 import { commitOn, expectAgreement, freePeers, lastIndex, type Program, Programs } from './processes.js';
 
 /**
- * Every member proposes, so that hello goes on whichever of them is killed. No snapshot hides the first entries from who
- * comes back, however many a slow machine commits while members start.
+ * Every member proposes, so that hello goes on whichever of them is killed. No snapshot hides the first entries from
+ * who comes back, however many a slow machine commits while members start.
  */
 const FLAGS = ['--tick', '20', '--hello-after', '0', '--hello-every', '50', '--snapshot-every', '1000000'];
 
@@ -151,7 +151,7 @@ describe('raftexample: three processes that keep their logs', function () {
       const member = programs.member(1, peers.slice(0, 1), ...FLAGS);
       expect(await member.exit()).to.deep.equal({ code: 4, signal: null });
       expect(member.errors).to.have.lengthOf(1);
-      expect(member.errors[0]).to.match(/^raftexample: .* at index 4 of term 1 goes beyond .* 16385 steps/u);
+      expect(member.errors[0]).to.match(/^raftexample: .* at index 4 of term 1 exceeds .* 16385 steps/u);
       expect(member.lines.join('\n')).to.match(/warn: raft: 1 skipped the membership change at index 2/u);
       expect(member.committed.map(({ index }) => index)).to.deep.equal([1, 2, 3, 4]);
     }

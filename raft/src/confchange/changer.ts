@@ -7,13 +7,13 @@ import { Progress } from '../tracker/progress.js';
 import { type ProgressTracker, TrackerConfig } from '../tracker/tracker.js';
 import { entersJoint, leavesJoint } from './conf-change.js';
 
-/** A configuration and the progress of its members, which belong together. */
+/** A configuration and the progress of its members. */
 export interface ChangeResult {
   readonly config: TrackerConfig;
   readonly progress: ReadonlyMap<NodeId, Progress>;
 }
 
-/** The next configuration while it is being put together. */
+/** The next configuration while it is being built. */
 interface Draft {
   readonly incoming: Set<NodeId>;
   outgoing: Set<NodeId>;
@@ -28,7 +28,7 @@ function refuse(text: string): never {
 
 /**
  * Computes the configuration that follows from a membership change (sections 6 of the paper and 4.3 of the
- * dissertation). Nothing is changed in place: a result is either installed whole or dropped. Every method throws
+ * dissertation). Nothing is changed in place: a result is either installed as a whole or dropped. Every method throws
  * ERR_RAFT_CONF_CHANGE_INVALID for a change that is not allowed.
  */
 export class Changer {
@@ -41,14 +41,14 @@ export class Changer {
     this.lastIndex = lastIndex;
   }
 
-  /** Carries out a change by the protocol that it asks for. */
+  /** Carries out a change, using the protocol that it asks for. */
   apply(cc: ConfChangeV2): ChangeResult {
     if (leavesJoint(cc)) return this.leaveJoint();
     const joint = entersJoint(cc);
     return joint === undefined ? this.simple(cc.changes) : this.enterJoint(joint.autoLeave, cc.changes);
   }
 
-  /** From one majority to two: the present voters become the outgoing half, and the changes make the incoming one. */
+  /** From one majority to two: the current voters become the outgoing half, and the changes make the incoming one. */
   enterJoint(autoLeave: boolean, changes: readonly ConfChangeSingle[]): ChangeResult {
     const draft = this.begin();
     if (draft.outgoing.size > 0) refuse('config is already joint');
@@ -74,7 +74,7 @@ export class Changer {
     return finish(draft, false);
   }
 
-  /** Changes of which at most one concerns a voter: two configurations in a row then always share a quorum. */
+  /** Changes at most one voter: then two consecutive configurations always share a quorum. */
   simple(changes: readonly ConfChangeSingle[]): ChangeResult {
     const draft = this.beginSimple();
     const before = new Set(draft.incoming);
@@ -87,8 +87,8 @@ export class Changer {
   }
 
   /**
-   * As `simple` with each of these changes alone, one after the other, but in one copy of the configuration: what a
-   * stored membership of n members is made of would take n copies otherwise.
+   * As `simple` for each of these changes in turn, but with one copy of the configuration: rebuilding a stored
+   * membership of n members would otherwise take n copies.
    */
   simpleInTurn(changes: readonly ConfChangeSingle[]): ChangeResult {
     const draft = this.beginSimple();
@@ -103,7 +103,7 @@ export class Changer {
   }
 
   /**
-   * A copy of the present configuration. Progress is copied so that learner flags can change; what is under way is
+   * A copy of the current configuration. Progress is copied so that learner flags can change; what is in flight is
    * shared.
    */
   private begin(): Draft {
@@ -163,8 +163,7 @@ export class Changer {
     if (pr.isLearner) return;
     remove(draft, id);
     draft.progress.set(id, pr);
-    // While it still votes in the outgoing half it cannot be a learner yet: leaving the joint configuration makes it
-    // one.
+    // It cannot be a learner while it still votes in the outgoing half: leaving the joint configuration makes it one.
     if (draft.outgoing.has(id)) {
       draft.learnersNext.add(id);
     } else {
@@ -181,7 +180,7 @@ export class Changer {
       next: Math.max(this.lastIndex, 1),
       inflights: new Inflights(this.tracker.maxInflight, this.tracker.maxInflightBytes),
       isLearner,
-      // Counted as alive until the next quorum check, so that adding a member does not depose the leader.
+      // Counts as active until the next quorum check, so that adding a member does not depose the leader.
       recentActive: true,
     });
   }
@@ -210,7 +209,7 @@ function finish(draft: Draft, autoLeave: boolean): ChangeResult {
   return result;
 }
 
-/** What must hold of every configuration. @throws ERR_RAFT_CONF_CHANGE_INVALID for the first rule that does not */
+/** Checks what must hold for every configuration. @throws ERR_RAFT_CONF_CHANGE_INVALID for the first rule broken */
 export function checkInvariants({ config, progress }: ChangeResult): void {
   const { voters, learners, learnersNext } = config;
   for (const id of [...voters.ids(), ...learners, ...learnersNext]) {
@@ -225,6 +224,6 @@ export function checkInvariants({ config, progress }: ChangeResult): void {
     if (voters.incoming.has(id)) refuse(`${id} is in Learners and Voters[0]`);
     if (!progress.get(id)?.isLearner) refuse(`${id} is in Learners, but is not marked as learner`);
   }
-  // That learnersNext is empty outside a joint configuration follows: each of them is in the outgoing half.
+  // It follows that learnersNext is empty outside a joint configuration: each of them is in the outgoing half.
   if (!voters.isJoint && config.autoLeave) refuse('AutoLeave must be false when not joint');
 }

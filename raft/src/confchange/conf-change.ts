@@ -24,7 +24,7 @@ export function isV2(cc: AnyConfChange): cc is ConfChangeV2 {
   return 'changes' in cc;
 }
 
-/** The second form of this change; a V1 becomes one change with automatic transition. */
+/** Returns the second form of this change; a V1 becomes one change with automatic transition. */
 export function asV2(cc: AnyConfChange): ConfChangeV2 {
   if (isV2(cc)) return cc;
   return {
@@ -34,7 +34,7 @@ export function asV2(cc: AnyConfChange): ConfChangeV2 {
   };
 }
 
-/** The kind and payload of the entry that proposes this change, in the bytes that etcd writes. */
+/** Returns the type and data of the entry that proposes this change, encoded as by etcd. */
 export function marshalConfChange(cc: AnyConfChange): { type: EntryType; data: Uint8Array } {
   return isV2(cc)
     ? { type: EntryType.EntryConfChangeV2, data: encodeConfChangeV2(cc, { explicit: true }) }
@@ -44,9 +44,9 @@ export function marshalConfChange(cc: AnyConfChange): { type: EntryType; data: U
 const noBytes = new Uint8Array(0);
 
 /**
- * The membership change that an entry of type ConfChange or ConfChangeV2 holds; absent data reads as a change with
+ * Decodes the membership change in an entry of type ConfChange or ConfChangeV2; absent data reads as a change with
  * every field zero.
- * @throws ERR_RAFT_DECODE where the payload is malformed
+ * @throws ERR_RAFT_DECODE if the data is malformed
  */
 export function decodeConfChangeEntry(entry: Entry): AnyConfChange {
   const data = entry.data ?? noBytes;
@@ -58,15 +58,15 @@ export function isConfChangeEntry(entry: Entry): boolean {
   return entry.type === EntryType.EntryConfChange || entry.type === EntryType.EntryConfChangeV2;
 }
 
-/** Does this change only leave a joint configuration? */
+/** Does this change do nothing but leave a joint configuration? */
 export function leavesJoint(cc: ConfChangeV2): boolean {
   return cc.transition === ConfChangeTransition.ConfChangeTransitionAuto && cc.changes.length === 0;
 }
 
 /**
- * How the change enters a joint configuration, `undefined` where the simple protocol serves: that is with one change
- * at most and an automatic transition.
- * @throws ERR_RAFT_CONF_CHANGE_INVALID where the transition is unknown
+ * Returns how the change enters a joint configuration; `undefined` if the simple protocol suffices, that is, with at
+ * most one change and an automatic transition.
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID if the transition is unknown
  */
 export function entersJoint(cc: ConfChangeV2): { autoLeave: boolean } | undefined {
   if (cc.transition === ConfChangeTransition.ConfChangeTransitionAuto && cc.changes.length <= 1) return undefined;
@@ -89,10 +89,10 @@ const letters = new Map<string, ConfChangeType>([
 ]);
 const letterOf = new Map<ConfChangeType, string>([...letters].map(([letter, type]) => [type, letter]));
 
-// What Go's unicode.IsSpace takes for white space; String.prototype.trim differs on U+0085 and U+FEFF.
+// White space according to Go's unicode.IsSpace; String.prototype.trim differs for U+0085 and U+FEFF.
 const space = /^[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]$/u;
 
-/** The text without the white space around it. An expression for the end of it would take quadratic time. */
+/** Trims white space from both ends. A regular expression would take quadratic time for the end. */
 function trimSpace(text: string): string {
   let start = 0;
   let end = text.length;
@@ -103,7 +103,7 @@ function trimSpace(text: string): string {
 
 const utf8 = new TextEncoder();
 
-/** A decimal number of 64 bits, read as strictly as Go's strconv.ParseUint. */
+/** Reads a decimal number of 64 bits as strictly as Go's strconv.ParseUint. */
 function parseId(text: string): bigint {
   const refuse = (why: string): never => {
     throw new RaftError(ERR_CONF_CHANGE_SYNTAX, `strconv.ParseUint: parsing ${quoteText(text, SHOWN_LENGTH)}: ${why}`);

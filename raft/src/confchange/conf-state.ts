@@ -1,7 +1,7 @@
 import { type ConfState, type NodeId, printableLine, RaftError } from '@raft-ts/proto';
 import { ERR_CONF_STATE } from '../errors.js';
 
-/** Characters of each that belong in an error. */
+/** Most characters of each state in an error. */
 const SHOWN_TEXT = 4096;
 
 const lists = ['voters', 'learners', 'votersOutgoing', 'learnersNext'] as const;
@@ -16,7 +16,7 @@ function describe(cs: ConfState): string {
 
 /**
  * Checks that two configuration states say the same, whatever the order of their lists.
- * @throws ERR_RAFT_CONF_STATE where they do not, or where one is missing
+ * @throws ERR_RAFT_CONF_STATE if they do not, or one is missing
  */
 export function checkConfStatesEquivalent(left: ConfState | undefined, right: ConfState | undefined): void {
   if (left === undefined || right === undefined) {

@@ -10,19 +10,19 @@ import type { ProgressTracker } from '../tracker/tracker.js';
 import { Changer } from './changer.js';
 
 /**
- * The most members that a leader lets the membership grow to: far above any cluster, and few enough that heartbeats to
- * all of them cost little.
+ * Largest membership that a leader allows: far above any cluster, and small enough that heartbeats to all members cost
+ * little. `MAX_MEMBERS` says how this relates to the other bounds.
  */
 export const MAX_GUARDED_MEMBERS = 256;
 
-/** Enough to replace every member; each step costs about a microsecond in which nothing else runs. */
+/** Enough to replace every member; each step blocks for about a microsecond. */
 const MAX_GUARDED_STEPS = 2 * MAX_GUARDED_MEMBERS;
 
 const reserved = new Set<NodeId>([LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD]);
 
 /**
- * Why a leader does not append this change, which a dry run shows could not be applied, or should not be; undefined
- * where it may be appended. The configuration is the one that the change will meet: no other change is under way.
+ * Returns why a leader does not append this change: a dry run shows that it could not, or should not, be applied.
+ * Undefined if it may be appended. It will meet the current configuration, because no other change is in progress.
  */
 export function guardConfChange(tracker: ProgressTracker, lastIndex: number, cc: ConfChangeV2): string | undefined {
   const { changes } = cc;

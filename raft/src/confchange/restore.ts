@@ -7,10 +7,10 @@ function changes(type: ConfChangeType, ids: readonly NodeId[]): ConfChangeSingle
 }
 
 /**
- * The configuration that a stored ConfState describes, reached by the same changes that made it, so that every rule
- * of the Changer holds for it too.
+ * Rebuilds the configuration that a stored ConfState describes from the changes that lead to it, so that every rule of
+ * the Changer holds for it too.
  * @param lastIndex last index of the log
- * @throws ERR_RAFT_CONF_CHANGE_INVALID where no sequence of changes leads there
+ * @throws ERR_RAFT_CONF_CHANGE_INVALID if no sequence of changes leads there
  */
 export function restoreConfig(
   cs: ConfState,

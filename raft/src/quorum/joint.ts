@@ -3,7 +3,7 @@ import { type AckedIndexer, MajorityConfig, sortedIds, type VoteResult } from '.
 
 /**
  * The two halves of a membership change in progress; both must agree (section 6 of the paper). Outside a change
- * `outgoing` is empty, which makes it neutral.
+ * `outgoing` is empty and has no effect.
  */
 export class JointConfig {
   readonly incoming: MajorityConfig;
@@ -22,19 +22,19 @@ export class JointConfig {
     return this.incoming.has(id) || this.outgoing.has(id);
   }
 
-  /** Voters of either half, ascending. */
+  /** The voters of both halves, ascending. */
   ids(): readonly NodeId[] {
     return this.isJoint ? sortedIds([...this.incoming.ids, ...this.outgoing.ids]) : this.incoming.ids;
   }
 
   /**
-   * What both halves have committed. With how far each voter's log is known to reach:
+   * Returns what both halves have committed. Examples, with how far each voter's log is known to reach:
    *
    * | old voters | new voters | old commit | new commit | both commit | |
    * | --- | --- | --- | --- | --- | --- |
-   * | 1:9 2:7 3:2 | 3:2 4:5 5:4 | 7 | 4 | 4 | a majority of either half has 4; 3 votes in both, and counts in both |
-   * | 1:9 2:9 3:9 | 4:0 5:0 6:0 | 9 | 0 | 0 | new voters that have nothing yet hold everything up |
-   * | 1:9 2:7 | 1:9 2:7 3:0 4:0 | 7 | 0 | 0 | two of four are no majority |
+   * | 1:9 2:7 3:2 | 3:2 4:5 5:4 | 7 | 4 | 4 | both halves have a majority for 4; voter 3 counts in both |
+   * | 1:9 2:9 3:9 | 4:0 5:0 6:0 | 9 | 0 | 0 | new voters that have nothing yet hold up everything |
+   * | 1:9 2:7 | 1:9 2:7 3:0 4:0 | 7 | 0 | 0 | two of four are not a majority |
    * | | 1:9 2:7 3:2 | ∞ | 7 | 7 | no change is in progress: the empty half holds nothing back |
    */
   committedIndex(acked: AckedIndexer): number {
@@ -47,11 +47,11 @@ export class JointConfig {
    *
    * | old voters | new voters | old | new | both | |
    * | --- | --- | --- | --- | --- | --- |
-   * | 1:yes 2:yes 3:? | 3:? 4:yes 5:yes | Won | Won | Won | nobody need wait for 3 |
+   * | 1:yes 2:yes 3:? | 3:? 4:yes 5:yes | Won | Won | Won | there is no need to wait for 3 |
    * | 1:yes 2:yes 3:? | 3:? 4:yes 5:no | Won | Pending | Pending | 3 decides for the new half |
    * | 1:no 2:no 3:yes | 3:yes 4:yes 5:? | Lost | Won | Lost | either half can refuse |
-   * | 1:no 2:no 3:? | 3:? 4:? 5:? | Lost | Pending | Lost | the new half cannot mend that |
-   * | | 1:yes 2:? 3:? | Won | Pending | Pending | no change is in progress: the empty half is won |
+   * | 1:no 2:no 3:? | 3:? 4:? 5:? | Lost | Pending | Lost | the new half cannot change that |
+   * | | 1:yes 2:? 3:? | Won | Pending | Pending | no change is in progress: the empty half counts as won |
    */
   voteResult(votes: ReadonlyMap<NodeId, boolean>): VoteResult {
     const a = this.incoming.voteResult(votes);

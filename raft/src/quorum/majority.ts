@@ -1,26 +1,26 @@
 import type { NodeId } from '@raft-ts/proto';
 
-/** Whether a candidate has what it needs. */
+/** The state of an election. */
 export type VoteResult = 'VotePending' | 'VoteLost' | 'VoteWon';
 
-/** Knows how far each member's log is known to reach. */
+/** Tells how far each member's log is known to reach. */
 export interface AckedIndexer {
-  /** `undefined` where the member was not heard of. */
+  /** `undefined` if nothing has been heard from the member. */
   ackedIndex(id: NodeId): number | undefined;
 }
 
-/** An index as etcd prints it: `∞` where nobody holds anything back. */
+/** Formats an index as etcd does: `∞` if nobody holds anything back. */
 export function describeIndex(index: number): string {
   return index === Number.POSITIVE_INFINITY ? '∞' : String(index);
 }
 
-/** From here on insertion sort loses, and a member that was sent a huge membership would stand still in it. */
+/** From this size on insertion sort is slower; with a huge membership it would block. */
 const LARGE_QUORUM = 32;
 
 /**
- * The highest index that a majority of `count` members reaches, given how far each does: what section 5.3 of the paper
- * lets a leader commit. Infinity where there is nobody, so that an empty half of a joint configuration holds nothing
- * back. May sort the first `count` of `indexes` in place.
+ * Returns the highest index that a majority of `count` members has reached, given the index that each has reached: what
+ * section 5.3 of the paper lets a leader commit. Infinity if there are none, so that an empty half of a joint
+ * configuration holds nothing back. May sort the first `count` of `indexes` in place.
  */
 export function majorityIndex(indexes: number[], count: number): number {
   if (count === 0) return Number.POSITIVE_INFINITY;
@@ -38,7 +38,7 @@ export function majorityIndex(indexes: number[], count: number): number {
   return indexes[count - (Math.floor(count / 2) + 1)] as number;
 }
 
-/** A set of voters that decides by majority. Immutable. */
+/** A set of voters that decide by majority. Immutable. */
 export class MajorityConfig {
   /** Ascending. */
   readonly ids: readonly NodeId[];
@@ -62,13 +62,13 @@ export class MajorityConfig {
     return this.ids[low] === id;
   }
 
-  /** The highest index that a majority has acknowledged; Infinity where there are no voters. */
+  /** The highest index that a majority has acknowledged; Infinity if there are no voters. */
   committedIndex(acked: AckedIndexer): number {
     const indexes = this.ids.map((id) => acked.ackedIndex(id) ?? 0);
     return majorityIndex(indexes, indexes.length);
   }
 
-  /** Won with a majority of yes, lost when a majority can no longer be had. Without voters: won. */
+  /** Won with a majority of yes, lost once a majority is out of reach. Without voters: won. */
   voteResult(votes: ReadonlyMap<NodeId, boolean>): VoteResult {
     if (this.ids.length === 0) return 'VoteWon';
     let granted = 0;
@@ -83,12 +83,12 @@ export class MajorityConfig {
     return granted + missing >= quorum ? 'VotePending' : 'VoteLost';
   }
 
-  /** The ids in blanks and parentheses, hexadecimal: `(1 2 a)`. */
+  /** The ids in hexadecimal, separated by spaces, in parentheses: `(1 2 a)`. */
   toString(): string {
     return describeIds(this.ids);
   }
 
-  /** A picture of who acknowledged what, one line a voter. */
+  /** Draws who has acknowledged what, one line per voter. */
   describe(acked: AckedIndexer): string {
     const n = this.ids.length;
     if (n === 0) return '<empty majority quorum>';
@@ -108,16 +108,14 @@ export class MajorityConfig {
   }
 }
 
-/** These ids without repetition, ascending. */
+/** Returns these ids without duplicates, ascending. */
 export function sortedIds(ids: Iterable<NodeId>): NodeId[] {
   return [...new Set(ids)].sort((a, b) => (a < b ? -1 : 1));
 }
 
 const SHOWN_IDS = 256;
 
-/**
- * Ids in blanks and parentheses, hexadecimal: `(1 2 a)`. Of a longer list the first 256 are shown, and how many more.
- */
+/** Formats ids in hexadecimal: `(1 2 a)`. Shows the first 256, and how many more there are. */
 export function describeIds(ids: readonly NodeId[]): string {
   const shown = ids.slice(0, SHOWN_IDS).map((id) => id.toString(16));
   const more = ids.length > SHOWN_IDS ? ` and ${ids.length - SHOWN_IDS} more` : '';

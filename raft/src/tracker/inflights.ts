@@ -2,31 +2,31 @@ import { RaftPanic } from '../errors.js';
 
 /**
  * The appends that were sent to a follower and not yet acknowledged: a queue of (last index, payload bytes), bounded in
- * messages and, softly, in bytes. A sliding window of this kind is what lets a leader pipeline without flooding.
+ * messages and, softly, in bytes. Such a sliding window lets a leader pipeline without flooding.
  *
- * With room for 3 messages and 100 bytes, one call after the other:
+ * A sequence of calls, with room for 3 messages and 100 bytes:
  *
- * | call | under way, as index:bytes | full | |
+ * | call | in flight, as index:bytes | full | |
  * | --- | --- | --- | --- |
- * | add 5 40 | 5:40 | no | entries up to 5 left, with 40 bytes of payload |
- * | add 9 50 | 5:40 9:50 | no | 90 bytes: another message may still leave |
- * | add 12 80 | 5:40 9:50 12:80 | yes | it may go over the bytes, and is the third |
- * | freeLE 8 | 9:50 12:80 | yes | two messages, 130 bytes; the one up to 9 is acknowledged in part, and stays |
+ * | add 5 40 | 5:40 | no | entries up to 5 were sent, with 40 bytes of payload |
+ * | add 9 50 | 5:40 9:50 | no | 90 bytes: another message may still be sent |
+ * | add 12 80 | 5:40 9:50 12:80 | yes | it may exceed the bytes, and is the third |
+ * | freeLE 8 | 9:50 12:80 | yes | two messages, 130 bytes; the one up to 9 is acknowledged only in part, and stays |
  * | freeLE 9 | 12:80 | no | |
  * | add 13 20 | 12:80 13:20 | yes | 100 bytes, with a place left |
- * | freeLE 20 | | no | acknowledgements may be for all |
+ * | freeLE 20 | | no | an acknowledgement may cover everything |
  */
 export class Inflights {
-  /** Most messages under way. */
+  /** Most messages in flight. */
   readonly size: number;
-  /** No message is added once this many payload bytes are under way; the last one may go over it. */
+  /** No message is added once this many payload bytes are in flight; the last one may exceed it. */
   readonly maxBytes: number;
-  /** How many messages are under way. */
+  /** Number of messages in flight. */
   count = 0;
   private bytes = 0;
   /** Position of the oldest message in the ring. */
   private head = 0;
-  // The ring grows by doubling: most followers never have `size` messages under way.
+  // The ring grows by doubling: most followers never have `size` messages in flight.
   private indexes: number[] = [];
   private sizes: number[] = [];
 
@@ -40,12 +40,12 @@ export class Inflights {
     return this.count === this.size || this.bytes >= this.maxBytes;
   }
 
-  /** Payload bytes under way. */
+  /** Payload bytes in flight. */
   get totalBytes(): number {
     return this.bytes;
   }
 
-  /** A message whose last entry is `index` leaves. Indexes increase from call to call. */
+  /** Adds a message whose last entry is `index`. Indexes increase from call to call. */
   add(index: number, bytes: number): void {
     if (this.full()) throw new RaftPanic('flow-control', 'cannot add into a Full inflights');
     if (this.count === this.indexes.length) this.grow();
@@ -56,7 +56,7 @@ export class Inflights {
     this.bytes += bytes;
   }
 
-  /** Everything up to `to` was acknowledged. */
+  /** Everything up to `to` has been acknowledged. */
   freeLE(to: number): void {
     const mask = this.indexes.length - 1;
     while (this.count > 0 && (this.indexes[this.head] as number) <= to) {
@@ -82,7 +82,7 @@ export class Inflights {
     return copy;
   }
 
-  /** What is under way, oldest first. */
+  /** The messages in flight, oldest first. */
   *[Symbol.iterator](): IterableIterator<{ index: number; bytes: number }> {
     for (let i = 0; i < this.count; i++) {
       const at = (this.head + i) & (this.indexes.length - 1);

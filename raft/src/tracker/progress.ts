@@ -4,33 +4,33 @@ import { Inflights } from './inflights.js';
 
 /**
  * How the leader sends to a follower.
- * - Probe: its log is not known; one append at a time, to find where the logs agree.
+ * - Probe: its log is not known; one append at a time finds where the logs agree.
  * - Replicate: it keeps up; appends are sent ahead of their acknowledgements.
- * - Snapshot: it needs a snapshot; nothing is appended until that has arrived.
+ * - Snapshot: it needs a snapshot; no appends are sent until that has arrived.
  */
 export type ProgressState = 'StateProbe' | 'StateReplicate' | 'StateSnapshot';
 
-/** What a leader knows of a follower's log. Invariant: match < next. */
+/** What a leader knows about a follower's log. Invariant: match < next. */
 export class Progress {
   readonly id: NodeId;
   /** Highest index known to be in the follower's log. */
   match: number;
   /** Index of the next entry to send. In Snapshot: pendingSnapshot + 1. */
   next: number;
-  /** Highest commit index sent to the follower; it may be beyond the follower's log, and lost on the way. */
+  /** Highest commit index sent to the follower; it may be beyond the follower's log, or lost on the way. */
   sentCommit = 0;
   state: ProgressState = 'StateProbe';
   /** In Snapshot: the index of the snapshot that was sent. */
   pendingSnapshot = 0;
-  /** Was anything heard of the follower since the last quorum check? */
+  /** Has the follower been heard from since the last quorum check? */
   recentActive: boolean;
-  /** No append may be sent: a probe is under way, or the window is full. */
+  /** If set, no append may be sent: a probe is in flight, or the window is full. */
   msgAppFlowPaused = false;
   inflights: Inflights;
   isLearner: boolean;
-  /** Since the last heartbeat it was sent a snapshot whose membership does not name it, which it cannot use. */
+  /** Has it been sent, since the last heartbeat, a snapshot that does not name it and that it therefore cannot use? */
   sentForeignSnapshot = false;
-  /** Index of the last such snapshot that was told of: each is told once. */
+  /** Index of the last such snapshot that was warned about: each is warned about once. */
   toldForeignSnapshot = 0;
 
   constructor(init: {
@@ -58,7 +58,7 @@ export class Progress {
 
   becomeProbe(): void {
     if (this.state === 'StateSnapshot') {
-      // The snapshot may have arrived although its report did not: probe right after it.
+      // The snapshot may have arrived even if the report about it did not: probe right after it.
       const pending = this.pendingSnapshot;
       this.resetState('StateProbe');
       this.next = Math.max(this.match + 1, pending + 1);
@@ -81,7 +81,7 @@ export class Progress {
     this.sentCommit = index;
   }
 
-  /** An append of this many entries, with this many payload bytes, leaves. */
+  /** Notes that an append of this many entries and payload bytes was sent. */
   sentEntries(entries: number, bytes: number): void {
     switch (this.state) {
       case 'StateReplicate':
@@ -92,7 +92,7 @@ export class Progress {
         this.msgAppFlowPaused = this.inflights.full();
         return;
       case 'StateProbe':
-        // An empty probe (it carries a commit index) does not keep the next one waiting.
+        // An empty probe, which carries a commit index, does not block the next one.
         if (entries > 0) this.msgAppFlowPaused = true;
         return;
       case 'StateSnapshot':
@@ -104,11 +104,11 @@ export class Progress {
 
   /** Would sending this commit index tell the follower anything new? */
   canBumpCommit(index: number): boolean {
-    // A follower commits no further than its log reaches, and the log is known to reach next - 1 at most.
+    // A follower commits no further than its log reaches, and its log is known to reach at most next - 1.
     return index > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  /** The follower acknowledged up to `index`. Returns false for an acknowledgement that is no news. */
+  /** The follower acknowledged everything up to `index`. Returns false if that is not new. */
   maybeUpdate(index: number): boolean {
     if (index <= this.match) return false;
     this.match = index;
@@ -118,17 +118,17 @@ export class Progress {
   }
 
   /**
-   * The follower rejected the append after `rejected`; its log may match at `matchHint`. Returns false for a rejection
-   * that was overtaken by later messages.
+   * The follower rejected the append after `rejected`; its log may match at `matchHint`. Returns false if the rejection
+   * is stale.
    *
-   * | state | match | next | rejected | hint | news | next then | because |
+   * | state | match | next | rejected | hint | new | next then | because |
    * | --- | --- | --- | --- | --- | --- | --- | --- |
    * | Probe | 0 | 10 | 9 | 4 | yes | 5 | the logs may agree up to 4: the next append follows it |
-   * | Probe | 0 | 10 | 9 | 20 | yes | 9 | a hint beyond what was rejected is none: one step back |
-   * | Probe | 6 | 10 | 9 | 2 | yes | 7 | the follower has acknowledged 6: never back beyond that |
-   * | Probe | 0 | 10 | 7 | 4 | no | 10 | only the append after 9 is under way: an old answer |
-   * | Replicate | 6 | 20 | 15 | 9 | yes | 7 | an append was lost: everything sent after 6 goes again, hint or not |
-   * | Replicate | 6 | 20 | 6 | 3 | no | 20 | 6 was acknowledged after this was sent |
+   * | Probe | 0 | 10 | 9 | 20 | yes | 9 | a hint beyond what was rejected is useless: one step back |
+   * | Probe | 6 | 10 | 9 | 2 | yes | 7 | the follower has acknowledged 6: never go back beyond that |
+   * | Probe | 0 | 10 | 7 | 4 | no | 10 | only the append after 9 is in flight: the answer is stale |
+   * | Replicate | 6 | 20 | 15 | 9 | yes | 7 | an append was lost: everything after 6 is sent again, whatever the hint |
+   * | Replicate | 6 | 20 | 6 | 3 | no | 20 | 6 was acknowledged after this answer was sent |
    */
   maybeDecrTo(rejected: number, matchHint: number): boolean {
     if (this.state === 'StateReplicate') {
@@ -137,7 +137,7 @@ export class Progress {
       this.sentCommit = Math.min(this.sentCommit, this.next - 1);
       return true;
     }
-    // In Probe one append is under way, and it followed next - 1.
+    // In Probe one append is in flight, the one after next - 1.
     if (this.next - 1 !== rejected) return false;
     this.next = Math.max(Math.min(rejected, matchHint + 1), this.match + 1);
     this.sentCommit = Math.min(this.sentCommit, this.next - 1);
@@ -169,7 +169,7 @@ export class Progress {
     return copy;
   }
 
-  /** A copy for showing, with nothing under way. */
+  /** A copy for display, with nothing in flight. */
   withoutInflights(): Progress {
     return this.clone(new Inflights(0));
   }
@@ -186,7 +186,7 @@ export class Progress {
   }
 }
 
-/** One line a member, ascending, with decimal ids. */
+/** One line per member, ascending, with decimal ids. */
 export function describeProgressMap(progress: ReadonlyMap<NodeId, Progress>): string {
   return [...progress.keys()]
     .sort((a, b) => (a < b ? -1 : 1))

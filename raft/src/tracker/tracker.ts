@@ -4,10 +4,10 @@ import { describeIds, type MajorityConfig, majorityIndex, type VoteResult } from
 import { Inflights } from './inflights.js';
 import { Progress } from './progress.js';
 
-/** Who belongs to the cluster, as the leader counts them. Immutable; `confchange/` makes the next one. */
+/** The members of the cluster. Immutable; `confchange/` computes the next configuration. */
 export class TrackerConfig {
   readonly voters: JointConfig;
-  /** Leave the joint configuration as soon as it is committed. */
+  /** Leave the joint configuration as soon as the change that entered it is applied. */
   readonly autoLeave: boolean;
   /** Members that receive the log and do not vote. Ascending. */
   readonly learners: readonly NodeId[];
@@ -55,13 +55,13 @@ export interface Tally {
   readonly result: VoteResult;
 }
 
-/** The members, what the leader knows of each one's log, and the votes that a candidate has. */
+/** The members, what the leader knows about each one's log, and the votes of a candidate. */
 export class ProgressTracker {
   config: TrackerConfig = new TrackerConfig();
   progress: ReadonlyMap<NodeId, Progress> = new Map();
-  /** The values of `progress` in ascending order of ids: every loop that can be observed goes this way. */
+  /** The values of `progress` in ascending order of ids: every observable loop uses this order. */
   ordered: readonly Progress[] = [];
-  // The voters' progress by halves, and one list for their indexes: `committed` runs for every acknowledgement.
+  // The progress of the voters by halves, and one array for their indexes: `committed` runs for every acknowledgement.
   private incoming: readonly (Progress | undefined)[] = [];
   private outgoing: readonly (Progress | undefined)[] = [];
   private readonly matches: number[] = [];
@@ -74,7 +74,7 @@ export class ProgressTracker {
     this.maxInflightBytes = maxInflightBytes;
   }
 
-  /** Count by this configuration from now on. */
+  /** Installs this configuration. */
   install(config: TrackerConfig, progress: ReadonlyMap<NodeId, Progress>): void {
     this.config = config;
     this.progress = progress;
@@ -83,7 +83,7 @@ export class ProgressTracker {
     this.outgoing = this.progressOf(config.voters.outgoing);
   }
 
-  /** Forget what is known of every log: a new term has begun. */
+  /** Forgets what is known about every log: a new term has begun. */
   resetProgress(self: NodeId, lastIndex: number): void {
     const progress = new Map<NodeId, Progress>();
     for (const { id, isLearner } of this.ordered) {
@@ -102,7 +102,7 @@ export class ProgressTracker {
     this.install(this.config, progress);
   }
 
-  /** Does one voter decide alone? */
+  /** Is there a single voter, which decides alone? */
   isSingleton(): boolean {
     return this.config.voters.incoming.size === 1 && !this.config.voters.isJoint;
   }
@@ -112,7 +112,7 @@ export class ProgressTracker {
     return Math.min(this.matchedBy(this.incoming), this.matchedBy(this.outgoing));
   }
 
-  /** Does a quorum have more than what is up to `index`? Cheaper than `committed`, and the answer is mostly no. */
+  /** Does a quorum have entries beyond `index`? Cheaper than `committed`, and mostly false. */
   quorumBeyond(index: number): boolean {
     return majorityBeyond(this.incoming, index) && majorityBeyond(this.outgoing, index);
   }
@@ -126,7 +126,7 @@ export class ProgressTracker {
     return majorityIndex(this.matches, half.length);
   }
 
-  /** Was a quorum of voters heard of since the last check? */
+  /** Has a quorum of voters been heard from since the last check? */
   quorumActive(): boolean {
     const active = new Map<NodeId, boolean>();
     for (const pr of this.ordered) {
@@ -157,7 +157,7 @@ export class ProgressTracker {
     let granted = 0;
     let rejected = 0;
     for (const pr of this.ordered) {
-      // A vote can arrive from a member that has become a learner since: it is not counted.
+      // A vote from a member that has since become a learner does not count.
       const vote = pr.isLearner ? undefined : this.votes.get(pr.id);
       if (vote === true) granted++;
       else if (vote === false) rejected++;

@@ -46,7 +46,7 @@ describe('the worked examples beside the code', () => {
           recentActive: true,
         });
         pr.state = row['state'] === 'Probe' ? 'StateProbe' : 'StateReplicate';
-        expect(pr.maybeDecrTo(Number(row['rejected']), Number(row['hint']))).to.equal(row['news'] === 'yes');
+        expect(pr.maybeDecrTo(Number(row['rejected']), Number(row['hint']))).to.equal(row['new'] === 'yes');
         expect(pr.next).to.equal(Number(row['next then']));
         expect(pr.match).to.equal(Number(row['match']));
       });
@@ -83,7 +83,7 @@ describe('the worked examples beside the code', () => {
   });
 
   it('Inflights, one call after the other', () => {
-    const rows = tableOf('tracker/inflights.ts', 'call | under way, as index:bytes');
+    const rows = tableOf('tracker/inflights.ts', 'call | in flight, as index:bytes');
     expect(rows).to.have.length(7);
     const inflights = new Inflights(3, 100);
     for (const row of rows) {
@@ -91,7 +91,7 @@ describe('the worked examples beside the code', () => {
       const [index, bytes] = numbers.map(Number);
       if (call === 'add') inflights.add(index as number, bytes as number);
       else inflights.freeLE(index as number);
-      const expected = pairsOf(row['under way, as index:bytes'] as string);
+      const expected = pairsOf(row['in flight, as index:bytes'] as string);
       const shown = [...inflights].map((one): [string, string] => [String(one.index), String(one.bytes)]);
       expect(shown, row['call']).to.deep.equal(expected);
       expect(inflights.full(), row['call']).to.equal(row['full'] === 'yes');

@@ -96,7 +96,7 @@ describe('what others send is bounded in bytes while it waits', () => {
     for (let i = 0; i < 20; i++) rawNode.step(proposal([eight]));
     const held = (): number => raft.msgs.reduce((sum, m) => sum + (m.entries[0]?.data?.length ?? 0), 0);
     expect(held()).to.equal(MAX_BACKLOG - 8 * MiB);
-    expect(logger.lines.filter((line) => /dropped messages of other members/.test(line))).to.have.lengthOf(1);
+    expect(logger.lines.filter((line) => /dropped messages from other members/.test(line))).to.have.lengthOf(1);
     rawNode.advance();
     rawNode.ready();
     rawNode.step(proposal([eight]));

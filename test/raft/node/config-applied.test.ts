@@ -105,7 +105,7 @@ describe('Config.applied: an application that keeps its own state and applied in
       storage.createSnapshot(4, members([1n, 2n, 3n]), undefined);
       storage.compact(4);
       expect(() => start(storage, applied))
-        .to.throw(RaftError, `applied ${applied} lies`)
+        .to.throw(RaftError, `applied ${applied} is `)
         .that.includes({ code: 'ERR_RAFT_CONFIG', reason });
     });
   }

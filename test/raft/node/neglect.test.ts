@@ -77,7 +77,7 @@ describe('what the program around a node forgets is told at warn', () => {
     for (let i = 0; i < 10 * ELECTION_TICK; i++) node.tick();
     const told = warnings(logger).filter((line) => line.includes('raft.node'));
     expect(told).to.have.length(1);
-    expect(told[0]).to.match(/has had work for 100 ticks that nobody takes: iterate over ready\(\)/);
+    expect(told[0]).to.match(/has had work for 100 ticks that nobody consumes: iterate over ready\(\)/);
   });
 
   it('nothing where the loop waits and there is nothing to do', async () => {
@@ -95,8 +95,8 @@ describe('what the program around a node forgets is told at warn', () => {
 
   it('the third way to begin: a member that joins and that nobody speaks to, or only with snapshots that do not name it', async () => {
     for (const [heard, text] of [
-      [false, /1 has no membership and heard of no leader in 100 ticks: propose a change that adds it/],
-      [true, /1 hears a leader and has no membership after 100 ticks: .*make a new snapshot there/],
+      [false, /1 has no membership and has heard from no leader in 100 ticks: propose a change that adds it/],
+      [true, /1 hears from a leader but has no membership after 100 ticks: .*make a new snapshot there/],
     ] as const) {
       const logger = new RecordingLogger();
       const harness = joinNode(newTestConfig(1n, new MemoryStorage(), { logger }));
@@ -117,7 +117,7 @@ describe('what the program around a node forgets is told at warn', () => {
     const storage = new MemoryStorage();
     storage.append([{ type: undefined, term: 1, index: 1, data: undefined }]);
     expect(() => joinNode(newTestConfig(1n, storage)))
-      .to.throw(RaftError, 'use restartNode where a log exists')
+      .to.throw(RaftError, 'use restartNode if a log exists')
       .with.property('code', 'ERR_RAFT_BOOTSTRAP');
   });
 
@@ -200,7 +200,7 @@ describe('what a member would do in silence', () => {
     await harness.node.step(message({ type: 8, from: 2n, to: 1n, term: 1 }));
     expect(await harness.node.proposeConfChange(addNode(3n))).to.deep.equal({ forwarded: true });
     expect(warnings(logger)).to.have.length(1);
-    expect(warnings(logger)[0]).to.match(/1 forwarded a membership change to leader 2, which does not tell/);
+    expect(warnings(logger)[0]).to.match(/1 forwarded a membership change to leader 2, which does not say/);
     await harness.node.propose(bytes('x'));
     expect(warnings(logger)).to.have.length(1);
   });

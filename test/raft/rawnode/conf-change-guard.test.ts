@@ -203,7 +203,7 @@ describe('RawNode.applyConfChangeEntry', () => {
     const other = leader();
     const before = other.raft.trk.config;
     expect(() => other.applyConfChangeEntry(entry(steps(MAX_CONF_CHANGES + 1))))
-      .to.throw(RaftError, /at index 8 of term 3 goes beyond .* 16385 steps/)
+      .to.throw(RaftError, /at index 8 of term 3 exceeds .* 16385 steps/)
       .and.include({ code: 'ERR_RAFT_CONF_CHANGE_LIMIT', reason: 'limit' });
     expect(other.raft.trk.config).to.equal(before);
     const nested = entry(Uint8Array.from([...Array<number>(200).fill(0x7b), ...Array<number>(200).fill(0x7c)]));
