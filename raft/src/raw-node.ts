@@ -518,14 +518,14 @@ export class RawNode {
   }
 }
 
-/** Returns a new list. Most are as short as those written out: a push would make room for seventeen. */
+/** Returns a new list. The usual short ones are written out, because a push would allocate room for seventeen. */
 function withLast(messages: readonly Message[], last: Message): readonly Message[] {
   if (messages.length === 0) return [last];
   if (messages.length === 1) return [messages[0] as Message, last];
   return [...messages, last];
 }
 
-/** The receipt for a proposal that was taken. Throws for one that was not. */
+/** Returns the receipt of an accepted proposal; throws if it was not accepted. */
 export function receipt(outcome: StepOutcome): ProposalReceipt {
   switch (outcome.kind) {
     case 'done':
