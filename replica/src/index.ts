@@ -36,4 +36,6 @@ export {
 } from './member/replica.js';
 export { Session } from './member/session.js';
 export { MemoryLog } from './memory/memory-log.js';
+export type { Explanation, ExplanationCode, Question } from './observe/explain.js';
+export type { MetricsRegistry } from './observe/metrics.js';
 export type { SnapshotEvent, SnapshotPolicy } from './snapshots/snapshots.js';

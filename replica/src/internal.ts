@@ -8,4 +8,7 @@ export { ChunkReader, collect } from './format/chunks.js';
 export { Group } from './group/group.js';
 export { MAX_ANSWERS, MAX_SESSIONS, SESSION_ENTRIES, Sessions } from './group/sessions.js';
 export { Connections } from './members/connections.js';
+export { Contacts } from './observe/contacts.js';
+export { explain } from './observe/explain.js';
+export { SlowReads } from './observe/slow-reads.js';
 export { Snapshots } from './snapshots/snapshots.js';

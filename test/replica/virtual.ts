@@ -149,6 +149,7 @@ export class VirtualNetwork {
     }
     const isSnapshot = message.type === MessageType.MsgSnap;
     this.deliver(message, (taken) => {
+      if (!taken) sender.reportUnreachable(message.to);
       if (isSnapshot) sender.reportSnapshot(message.to, taken ? 'finish' : 'failure');
     });
     if (!isSnapshot && this.chance(duplicate)) this.deliver(message, () => {});
@@ -162,14 +163,14 @@ export class VirtualNetwork {
   }
 
   private async hand(message: Message, done: (taken: boolean) => void): Promise<void> {
+    const receiver = this.receivers.get(message.to);
     try {
-      const receiver = this.receivers.get(message.to);
-      if (receiver === undefined) throw new Error('nobody is there');
-      await receiver.process(message);
-      done(true);
+      await receiver?.process(message);
     } catch {
       done(false);
+      return;
     }
+    done(receiver !== undefined);
   }
 
   private chance(share: number): boolean {

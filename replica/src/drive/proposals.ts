@@ -31,6 +31,8 @@ export interface ProposalsOptions extends ProposalLimits {
   readonly clock: Clock;
   /** There is something to flush. */
   readonly wake: () => void;
+  /** For counting: what came of a proposal, and why. */
+  readonly onSettled?: (outcome: 'applied' | 'failed' | 'dropped' | 'unknown', reason?: string) => void;
 }
 
 /** What came of an entry that was applied: a value, or what to throw. */
@@ -250,7 +252,9 @@ export class Proposals {
   /** Tells a proposal what came of it. */
   answer(pending: Pending, applied: Applied): void {
     if (!this.settle(pending)) return;
-    if ('value' in applied) pending.resolve(applied.value);
+    const succeeded = 'value' in applied;
+    this.options.onSettled?.(succeeded ? 'applied' : 'failed');
+    if (succeeded) pending.resolve(applied.value);
     else pending.reject(applied.error);
   }
 
@@ -306,11 +310,15 @@ export class Proposals {
   }
 
   private drop(pending: Pending, reason: DroppedReason, cause?: unknown, detail?: string): void {
-    if (this.settle(pending)) pending.reject(new ProposalDropped(reason, detail, cause));
+    if (!this.settle(pending)) return;
+    this.options.onSettled?.('dropped', reason);
+    pending.reject(new ProposalDropped(reason, detail, cause));
   }
 
   private giveUp(pending: Pending, reason: UnknownReason, cause?: unknown): void {
-    if (this.settle(pending)) pending.reject(new ProposalUnknown(reason, undefined, cause));
+    if (!this.settle(pending)) return;
+    this.options.onSettled?.('unknown', reason);
+    pending.reject(new ProposalUnknown(reason, undefined, cause));
   }
 
   private settle(pending: Pending): boolean {

@@ -21,11 +21,25 @@ export interface ReadsOptions {
   readonly whenApplied: (index: number, run: () => void) => void;
   /** A quorum confirmed the leader for a round that began at this time of the monotonic clock. */
   readonly onConfirmed: (began: number) => void;
+  /** For counting and explaining: a read was served, and where its time went; or why it was not. */
+  readonly onServed?: (timing: ReadTiming) => void;
+  readonly onFailed?: (reason: ReadFailure) => void;
+}
+
+/** Where the time of a read went, in milliseconds. */
+export interface ReadTiming {
+  /** Until a round began: a leader was not known, or rounds were under way. */
+  readonly queuedMs: number;
+  /** Until a quorum had confirmed the leader. */
+  readonly confirmingMs: number;
+  /** Until this member had applied what was confirmed. */
+  readonly applyingMs: number;
 }
 
 interface Waiting {
   readonly run: () => void;
   readonly reject: (error: unknown) => void;
+  readonly submitted: number;
   readonly deadline: number;
   forget: (() => void) | undefined;
   settled: boolean;
@@ -78,11 +92,13 @@ export class Reads {
     if (this.all.size >= maxWaiting) {
       return Promise.reject(new ReadFailed('busy', `${this.all.size} reads wait on this member`));
     }
+    const now = clock.monotonic();
     return new Promise<T>((resolve, reject) => {
       const waiting: Waiting = {
         run: () => resolveWith(fn, resolve, reject),
         reject,
-        deadline: clock.monotonic() + timeoutMs,
+        submitted: now,
+        deadline: now + timeoutMs,
         forget: undefined,
         settled: false,
         confirmed: false,
@@ -141,11 +157,18 @@ export class Reads {
     if (round === undefined || view.getFloat64(0, true) !== this.options.boot) return;
     this.close(round);
     this.options.onConfirmed(round.began);
+    const confirmed = this.options.clock.monotonic();
     for (const read of round.reads) {
       if (read.settled) continue;
       read.confirmed = true;
       this.options.whenApplied(index, () => {
-        if (this.settle(read)) read.run();
+        if (!this.settle(read)) return;
+        this.options.onServed?.({
+          queuedMs: round.began - read.submitted,
+          confirmingMs: confirmed - round.began,
+          applyingMs: this.options.clock.monotonic() - confirmed,
+        });
+        read.run();
       });
     }
     if (this.queue.length > 0) this.options.wake();
@@ -184,7 +207,9 @@ export class Reads {
   }
 
   private fail(read: Waiting, reason: ReadFailure, cause?: unknown): void {
-    if (this.settle(read)) read.reject(new ReadFailed(reason, undefined, cause));
+    if (!this.settle(read)) return;
+    this.options.onFailed?.(reason);
+    read.reject(new ReadFailed(reason, undefined, cause));
   }
 
   private settle(read: Waiting): boolean {

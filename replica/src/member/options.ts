@@ -5,6 +5,7 @@ import type { MemberAddress, ReplicaLog, StateMachine, TransportFactory } from '
 import { ERR_OPTIONS } from '../base/errors.js';
 import { defaultFormat } from '../format/default-format.js';
 import type { Format } from '../format/format.js';
+import type { MetricsRegistry } from '../observe/metrics.js';
 import type { SnapshotPolicy } from '../snapshots/snapshots.js';
 
 /** How much may wait, so that whoever is slow slows down whoever asks, and memory stays bounded. */
@@ -72,6 +73,10 @@ export interface ReplicaOptions<Command, Result> {
   readonly dial?: (member: MemberAddress) => readonly string[];
   /** Default: warnings and errors on the console. */
   readonly logger?: Logger;
+  /** A `Registry` of prom-client, for the series `raft_replica_…`. Default: none. */
+  readonly metrics?: MetricsRegistry;
+  /** Labels of those series, beside `member`: the cluster's name, if replicas of several share a registry. */
+  readonly metricLabels?: Readonly<Record<string, string>>;
   /** Default: the host's. */
   readonly clock?: Clock;
   /** A whole number drawn evenly from [0, n). Default: seeded from the host's `crypto`. */
@@ -117,6 +122,8 @@ export interface ResolvedOptions<Command, Result> {
   readonly stepDownOnRemoval: boolean;
   readonly dial: (member: MemberAddress) => readonly string[];
   readonly logger: Logger | undefined;
+  readonly metrics: MetricsRegistry | undefined;
+  readonly metricLabels: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly random: ((n: number) => number) | undefined;
 }
@@ -177,6 +184,8 @@ export function resolveOptions<Command, Result>(
     stepDownOnRemoval: options.stepDownOnRemoval ?? true,
     dial: options.dial ?? (({ url }) => (url === '' ? [] : [url])),
     logger: options.logger,
+    metrics: options.metrics,
+    metricLabels: options.metricLabels ?? {},
     clock: options.clock ?? systemClock(),
     random: options.random,
   };

@@ -23,6 +23,8 @@ import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import { Connections } from '../members/connections.js';
+import type { Explanation, Question } from '../observe/explain.js';
+import { Observer } from '../observe/observer.js';
 import { type SnapshotEvent, Snapshots } from '../snapshots/snapshots.js';
 import { type ReplicaOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { Session } from './session.js';
@@ -112,6 +114,7 @@ export class Replica<Command, Result> {
   private readonly applier: Applier<Command, Result>;
   private readonly driver: Driver;
   private readonly ticker: Ticker;
+  private readonly observer: Observer;
   private transport!: ReplicaTransport;
   private connections!: Connections;
   private snapshots!: Snapshots;
@@ -139,7 +142,16 @@ export class Replica<Command, Result> {
       this.raw.bootstrap(peers.map((peer) => ({ id: peer.id, context: encoder.encode(peer.url) })));
     }
     const wake = (): void => this.driver.wake();
-    this.proposals = new Proposals({ ...limits, maxBatchBytes: limits.maxMessageBytes, target: this.raw, clock, wake });
+    const observer = new Observer(clock);
+    this.observer = observer;
+    this.proposals = new Proposals({
+      ...limits,
+      maxBatchBytes: limits.maxMessageBytes,
+      target: this.raw,
+      clock,
+      wake,
+      onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),
+    });
     this.reads = new Reads({
       target: this.raw,
       clock,
@@ -149,6 +161,8 @@ export class Replica<Command, Result> {
       wake,
       whenApplied: (index, run) => this.applier.whenApplied(index, run),
       onConfirmed: () => {},
+      onServed: (timing) => observer.readServed(timing),
+      onFailed: (reason) => observer.readsSettled.add('failed', reason),
     });
     const { metadata } = log.snapshot();
     this.applier = this.createApplier({ applied: metadata, confState: metadata.confState });
@@ -191,10 +205,14 @@ export class Replica<Command, Result> {
       policy: options.snapshots,
       position: () => ({ applied: this.applier.applied, confState: this.applier.confState }),
       neededFrom: () => this.neededFrom(),
-      onEvent: (event) => this.events.snapshot.set(event),
+      onEvent: (event) => {
+        if (event.phase !== 'saving') this.observer.snapshots.add(event.phase);
+        this.events.snapshot.set(event);
+      },
       onFatal: (error) => this.fail(error),
       reportSnapshot: (to, status) => raw.reportSnapshot(to, status),
     });
+    this.observe();
     const snapshot = log.snapshot();
     const state = this.snapshots.stateOf(snapshot);
     if (state !== undefined) await this.applier.exclusive(() => this.applier.restore(snapshot, state));
@@ -287,6 +305,11 @@ export class Replica<Command, Result> {
     return this.events[kind].subscribe(listener);
   }
 
+  /** Says in a sentence, and by a code, what an operator asks: why there is no leader, or why something is slow. */
+  explain(question: Question = {}): Explanation {
+    return this.observer.explain(question);
+  }
+
   /** Stops taking part, settles every call that waits, and closes log and transport. May be called again. */
   stop(): Promise<void> {
     return this.end({ reason: 'stopped' });
@@ -301,6 +324,24 @@ export class Replica<Command, Result> {
     return this.stop();
   }
 
+  private observe(): void {
+    const { id, raw, group, proposals, reads, options } = this;
+    const { clock, metrics, metricLabels } = options;
+    this.observer.begin({
+      id,
+      clock,
+      raw,
+      group,
+      proposals,
+      reads,
+      writesUnderWay: () => this.driver.writesUnderWay,
+      applied: () => this.applier.applied.index,
+      snapshotIndex: () => this.snapshots.index,
+      metrics,
+      metricLabels,
+    });
+  }
+
   private receiver(): TransportReceiver {
     const { raw } = this;
     const running = (call: () => void): void => {
@@ -311,13 +352,17 @@ export class Replica<Command, Result> {
     return {
       process: (message) => this.process(message),
       isIdRemoved: (id) => this.group.removed.has(id),
-      reportUnreachable: (id) => running(() => raw.reportUnreachable(id)),
+      reportUnreachable: (id) => {
+        this.observer.contacts.lose(id);
+        running(() => raw.reportUnreachable(id));
+      },
       reportSnapshot: (id, status) => running(() => raw.reportSnapshot(id, status)),
     };
   }
 
   private process(message: Message): void {
     if (this.ending !== undefined) throw replicaStopped(undefined);
+    this.observer.contacts.hear(message.from);
     try {
       this.driver.step(message);
     } catch (error) {
@@ -390,11 +435,14 @@ export class Replica<Command, Result> {
   private onSoftState({ raftState }: SoftState): void {
     const before = this.events.leadership.value;
     if (before?.leading === true && raftState !== 'StateLeader') this.proposals.leadershipLost();
-    this.events.leadership.set(this.leadership);
+    const { leadership } = this;
+    if (leadership.leader !== 0n && leadership.leader !== before?.leader) this.observer.leaderChanges++;
+    this.events.leadership.set(leadership);
   }
 
   private onMembership(): void {
     this.connections.update(this.group.members);
+    this.observer.contacts.keep(this.group.members);
     this.snapshots.membershipChanged();
     this.events.membership.set(this.members());
   }
@@ -428,6 +476,7 @@ export class Replica<Command, Result> {
     const cause = ended.reason === 'failed' ? ended.error : replicaStopped(undefined);
     this.proposals.end(cause);
     this.reads.end(cause);
+    this.observer.end();
     this.connections?.stop();
     try {
       await this.transport?.stop();

@@ -1,0 +1,276 @@
+import type { NodeId, RawNode } from '@raft-ts/raft';
+import type { ReadTiming } from '../drive/reads.js';
+import type { Group } from '../group/group.js';
+import type { Contacts } from './contacts.js';
+
+/** What to explain. Nothing named: whether there is a leader, and why not. */
+export interface Question {
+  /** Why is this index not committed, or not applied here? */
+  readonly index?: number;
+  /** Why is this member behind? */
+  readonly member?: NodeId;
+  /** Why was the slowest read of the last minute slow? */
+  readonly read?: true;
+}
+
+/** An answer for a person, and a code for a program. */
+export interface Explanation {
+  readonly code: ExplanationCode;
+  /** One sentence or two. */
+  readonly text: string;
+}
+
+export type ExplanationCode =
+  | 'stopped'
+  | 'leading'
+  | 'following'
+  | 'not-a-member'
+  | 'removed'
+  | 'waiting-for-timeout'
+  | 'votes-missing'
+  | 'votes-refused'
+  | 'learner-without-leader'
+  | 'applied'
+  | 'applying'
+  | 'beyond-log'
+  | 'not-leading'
+  | 'earlier-term'
+  | 'waiting-for-quorum'
+  | 'self'
+  | 'unknown-member'
+  | 'up-to-date'
+  | 'unreachable'
+  | 'silent'
+  | 'snapshot'
+  | 'probing'
+  | 'catching-up'
+  | 'no-slow-read'
+  | 'read-without-leader'
+  | 'read-unconfirmed'
+  | 'read-behind';
+
+/** What explanations are read from: live state. */
+export interface ExplainSource {
+  readonly id: NodeId;
+  readonly raw: RawNode;
+  readonly group: Pick<Group, 'members' | 'removed'>;
+  readonly contacts: Contacts;
+  readonly ended: boolean;
+  /** Index up to which this member has applied. */
+  readonly applied: number;
+  readonly slowestRead: ReadTiming | undefined;
+}
+
+/** Answers what an operator asks. */
+export function explain(source: ExplainSource, question: Question): Explanation {
+  if (source.ended) return say('stopped', `Member ${source.id} does not run any more, so it takes part in nothing.`);
+  if (question.index !== undefined) return explainIndex(source, question.index);
+  if (question.member !== undefined) return explainMember(source, question.member);
+  return question.read === true ? explainRead(source) : explainLeader(source);
+}
+
+function say(code: ExplanationCode, text: string): Explanation {
+  return { code, text };
+}
+
+function explainLeader(source: ExplainSource): Explanation {
+  const { id, raw, group } = source;
+  const { softState, hardState } = raw.basicStatus();
+  const { lead, raftState } = softState;
+  const { term } = hardState;
+  if (raftState === 'StateLeader') return say('leading', `Member ${id} leads in term ${term}.`);
+  if (lead !== 0n) return say('following', `Member ${lead} leads in term ${term}, and member ${id} follows it.`);
+  if (group.removed.has(id)) {
+    return say('removed', `Member ${id} was removed from the cluster, whose leader does not speak to it any more.`);
+  }
+  const { voters, learners } = membership(raw);
+  if (voters.length === 0) {
+    return say(
+      'not-a-member',
+      `Member ${id} knows of no cluster yet: it waits until a running one adds it and contacts it. Was addMember called with its address?`,
+    );
+  }
+  if (!voters.includes(id)) {
+    const what = learners.includes(id) ? 'is a learner, which has no vote' : 'is not in the configuration';
+    return say(
+      'learner-without-leader',
+      `Member ${id} ${what}, and hears of no leader. The voters are ${list(voters)}; ${describeSilence(source, voters)}.`,
+    );
+  }
+  return raftState === 'StateFollower' ? explainWaiting(source, voters) : explainCampaign(source, voters, term);
+}
+
+function explainWaiting(source: ExplainSource, voters: readonly NodeId[]): Explanation {
+  const { raft } = source.raw;
+  const left = Math.max(0, raft.randomizedElectionTimeout - raft.electionElapsed);
+  return say(
+    'waiting-for-timeout',
+    `Member ${source.id} hears of no leader and will ask for votes in ${left} ticks at most; ${describeSilence(source, voters)}.`,
+  );
+}
+
+function explainCampaign(source: ExplainSource, voters: readonly NodeId[], term: number): Explanation {
+  const { id, raw } = source;
+  const { votes } = raw.raft.trk;
+  const granted = voters.filter((voter) => votes.get(voter) === true);
+  const refused = voters.filter((voter) => votes.get(voter) === false);
+  const missing = voters.filter((voter) => !votes.has(voter) && voter !== id);
+  const quorum = Math.floor(voters.length / 2) + 1;
+  const kind = raw.raft.state === 'StatePreCandidate' ? 'asks whether it would win an election' : 'asks for votes';
+  const start = `Member ${id} ${kind} in term ${term}, and has ${granted.length} of the ${quorum} it needs`;
+  if (refused.length > 0 && missing.length === 0) {
+    return say(
+      'votes-refused',
+      `${start}: ${list(refused)} refused, because they hear of a leader, have voted for another, or have a longer log.`,
+    );
+  }
+  return say('votes-missing', `${start}: ${describeSilence(source, missing)}.`);
+}
+
+function describeSilence({ contacts, id }: ExplainSource, members: readonly NodeId[]): string {
+  const others = members.filter((member) => member !== id);
+  if (others.length === 0) return 'there is nobody else to ask';
+  return others
+    .map((member) => {
+      const unreachable = contacts.unreachableFor(member);
+      if (unreachable !== undefined) return `member ${member} cannot be reached since ${seconds(unreachable)}`;
+      const silent = contacts.silentFor(member);
+      return silent === undefined
+        ? `member ${member} was never heard of`
+        : `member ${member} was last heard of ${seconds(silent)} ago`;
+    })
+    .join(', ');
+}
+
+function explainIndex(source: ExplainSource, index: number): Explanation {
+  const { raw, applied, id } = source;
+  const { raftLog, term } = raw.raft;
+  if (index <= applied) return say('applied', `Index ${index} is committed, and applied on member ${id}.`);
+  if (index <= raftLog.committed) {
+    return say(
+      'applying',
+      `Index ${index} is committed, and member ${id} has applied up to ${applied}: its state machine is ${index - applied} entries behind.`,
+    );
+  }
+  if (index > raftLog.lastIndex()) {
+    return say(
+      'beyond-log',
+      `Nobody has proposed index ${index} here: the log of member ${id} ends at ${raftLog.lastIndex()}.`,
+    );
+  }
+  const { softState } = raw.basicStatus();
+  if (softState.raftState !== 'StateLeader') {
+    if (softState.lead === 0n) {
+      const { text } = explainLeader(source);
+      return say('not-leading', `Index ${index} cannot be committed while there is no leader. ${text}`);
+    }
+    return say('not-leading', `Only the leader commits: ask member ${softState.lead} about index ${index}.`);
+  }
+  if (raftLog.termOrZero(index) < term) {
+    return say(
+      'earlier-term',
+      `Index ${index} is of term ${raftLog.termOrZero(index)}: a leader commits entries of earlier terms together with the first one of its own, term ${term}.`,
+    );
+  }
+  return explainQuorum(source, index);
+}
+
+function explainQuorum(source: ExplainSource, index: number): Explanation {
+  const { raw } = source;
+  const { voters } = membership(raw);
+  const match = matches(raw);
+  const have = voters.filter((voter) => (match.get(voter) ?? 0) >= index);
+  const lack = voters.filter((voter) => !have.includes(voter));
+  const quorum = Math.floor(voters.length / 2) + 1;
+  const where = lack.map((voter) => `member ${voter} has ${match.get(voter) ?? 0}`).join(', ');
+  return say(
+    'waiting-for-quorum',
+    `Index ${index} is on ${have.length} voters of the ${quorum} it needs: ${where}; ${describeSilence(source, lack)}.`,
+  );
+}
+
+function explainMember(source: ExplainSource, member: NodeId): Explanation {
+  const { id, raw, group, contacts } = source;
+  if (group.removed.has(member)) return say('removed', `Member ${member} was removed from the cluster.`);
+  if (member === id) return say('self', `Member ${id} has applied ${source.applied} of ${raw.raft.raftLog.committed}.`);
+  const { softState, progress } = raw.status();
+  if (softState.raftState !== 'StateLeader') {
+    if (!group.members.has(member)) return say('unknown-member', `There is no member ${member}.`);
+    return say('not-leading', `Only the leader knows how far member ${member} is: ask member ${softState.lead}.`);
+  }
+  const pr = progress.get(member);
+  if (pr === undefined) return say('unknown-member', `There is no member ${member}.`);
+  const last = raw.raft.raftLog.lastIndex();
+  const behind = last - pr.match;
+  const unreachable = contacts.unreachableFor(member);
+  if (unreachable !== undefined) {
+    return say(
+      'unreachable',
+      `Member ${member} is ${behind} entries behind, and messages to it have been lost for ${seconds(unreachable)}.`,
+    );
+  }
+  if (!pr.recentActive) {
+    const silent = contacts.silentFor(member);
+    const since = silent === undefined ? 'it was never heard of' : `it has been silent for ${seconds(silent)}`;
+    return say('silent', `Member ${member} is ${behind} entries behind, and ${since}.`);
+  }
+  if (pr.state === 'StateSnapshot') {
+    return say(
+      'snapshot',
+      `Member ${member} needs entries that are compacted here, and is being sent the snapshot at ${pr.pendingSnapshot}.`,
+    );
+  }
+  if (behind === 0) return say('up-to-date', `Member ${member} has everything up to ${last}.`);
+  if (pr.state === 'StateProbe') {
+    return say(
+      'probing',
+      `Member ${member} is ${behind} entries behind: the leader looks for where the two logs agree.`,
+    );
+  }
+  return say(
+    'catching-up',
+    `Member ${member} is ${behind} entries behind and is sent what it lacks as fast as it takes it.`,
+  );
+}
+
+function explainRead({ id, slowestRead }: ExplainSource): Explanation {
+  if (slowestRead === undefined) return say('no-slow-read', `Member ${id} served no read within the last minute.`);
+  const { queuedMs, confirmingMs, applyingMs } = slowestRead;
+  const total = `The slowest read of the last minute on member ${id} took ${ms(queuedMs + confirmingMs + applyingMs)}`;
+  if (queuedMs >= confirmingMs && queuedMs >= applyingMs) {
+    return say('read-without-leader', `${total}, of which it waited ${ms(queuedMs)} for a leader, or for its turn.`);
+  }
+  if (confirmingMs >= applyingMs) {
+    return say(
+      'read-unconfirmed',
+      `${total}, of which ${ms(confirmingMs)} passed until a quorum had confirmed the leader.`,
+    );
+  }
+  return say(
+    'read-behind',
+    `${total}, of which ${ms(applyingMs)} passed until this member had applied what was confirmed.`,
+  );
+}
+
+function membership(raw: RawNode): { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] } {
+  const { voters, learners, votersOutgoing } = raw.raft.trk.config.confState();
+  return { voters: [...new Set([...voters, ...votersOutgoing])], learners };
+}
+
+function matches(raw: RawNode): Map<NodeId, number> {
+  const found = new Map<NodeId, number>();
+  raw.withProgress((id, _type, { match }) => found.set(id, match));
+  return found;
+}
+
+function list(ids: readonly NodeId[]): string {
+  return ids.map((id) => `member ${id}`).join(', ');
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+function ms(milliseconds: number): string {
+  return `${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`;
+}

@@ -1,0 +1,269 @@
+import { MemoryStorage, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
+import type { Question, Replica } from '@raft-ts/replica';
+import { Contacts, explain } from '@raft-ts/replica/internal';
+import { expect } from 'chai';
+import { Counter } from './machines.js';
+import { VirtualCluster } from './virtual.js';
+
+/** A state machine that applies when it is told to. */
+class Held extends Counter {
+  hold: Promise<void> | undefined = undefined;
+
+  override apply(n: number, at: { index: number; term: number }): number {
+    if (this.hold === undefined) return super.apply(n, at);
+    return this.hold.then(() => super.apply(n, at)) as unknown as number;
+  }
+}
+
+describe('replica: explain', () => {
+  let group: VirtualCluster<number, number>;
+  let machines: Map<NodeId, Held>;
+
+  const begin = async (size: number, started: readonly NodeId[]): Promise<void> => {
+    machines = new Map();
+    group = new VirtualCluster(size, (id) => {
+      const machine = new Held();
+      machines.set(id, machine);
+      return machine;
+    });
+    for (const id of started) await group.startMember(id);
+  };
+
+  const others = (leader: Replica<number, number>): [Replica<number, number>, Replica<number, number>] => {
+    const [one, two] = group.ids.filter((id) => id !== leader.id);
+    return [group.replica(one as NodeId), group.replica(two as NodeId)];
+  };
+
+  afterEach(() => group.stop());
+
+  describe('why is there no leader?', () => {
+    it('leading, following', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      await group.time.settled(leader.propose(1));
+      expect(leader.explain().code).to.equal('leading');
+      const [follower] = others(leader);
+      await group.time.until(() => follower.leadership.leader === leader.id, 'the follower follows');
+      expect(follower.explain()).to.deep.equal({
+        code: 'following',
+        text: `Member ${leader.id} leads in term 2, and member ${follower.id} follows it.`,
+      });
+    });
+
+    it('waiting-for-timeout, then votes-missing: the others do not run', async () => {
+      await begin(3, [1n]);
+      await group.time.advance(30);
+      const alone = group.replica(1n);
+      expect(alone.explain().code).to.equal('waiting-for-timeout');
+      await group.time.until(() => alone.leadership.role === 'StatePreCandidate', 'it campaigns');
+      await group.time.advance(50);
+      const { code, text } = alone.explain();
+      expect(code).to.equal('votes-missing');
+      expect(text).to.match(
+        /^Member 1 asks whether it would win an election in term 1, and has 1 of the 2 it needs: member 2 cannot be reached since \d\.\d s, member 3 /,
+      );
+    });
+
+    it('not-a-member: a joining member that nobody has added', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const joiner = await group.startMember(4n);
+      await group.time.advance(500);
+      expect(joiner.explain().code).to.equal('not-a-member');
+    });
+
+    it('stopped', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const one = group.replica(1n);
+      await group.kill(1n);
+      expect(one.explain().code).to.equal('stopped');
+    });
+  });
+
+  describe('why is index N not committed?', () => {
+    it('applied, beyond-log, waiting-for-quorum, not-leading', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      const { index } = await group.time.settled(leader.propose(1));
+      expect(leader.explain({ index }).code).to.equal('applied');
+      expect(leader.explain({ index: index + 100 }).code).to.equal('beyond-log');
+      group.network.isolate(leader.id, group.ids);
+      const lost = group.time.settled(leader.propose(2, { timeoutMs: 5 }).catch(() => {}));
+      await group.time.advance(3);
+      const { code, text } = leader.explain({ index: index + 1 });
+      expect(code).to.equal('waiting-for-quorum');
+      expect(text).to.match(
+        new RegExp(`^Index ${index + 1} is on 1 voters of the 2 it needs: member \\d has ${index}, `),
+      );
+      await lost;
+      await group.time.until(() => !leader.leadership.leading, 'it steps down');
+      expect(leader.explain({ index: index + 1 }).code).to.equal('not-leading');
+    });
+
+    it('applying: the state machine is behind', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      const { index } = await group.time.settled(leader.propose(1));
+      let release = (): void => {};
+      (machines.get(leader.id) as Held).hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      const waiting = leader.propose(2);
+      await group.time.until(() => leader.status().hardState.commit > index, 'it is committed');
+      const { code, text } = leader.explain({ index: index + 1 });
+      expect([code, text]).to.deep.equal([
+        'applying',
+        `Index ${index + 1} is committed, and member ${leader.id} has applied up to ${index}: its state machine is 1 entries behind.`,
+      ]);
+      release();
+      await group.time.settled(waiting);
+    });
+  });
+
+  describe('why is a member behind?', () => {
+    it('self, up-to-date, not-leading, unknown-member', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      await group.time.settled(leader.propose(1));
+      await group.time.advance(50);
+      const [follower] = others(leader);
+      expect(leader.explain({ member: leader.id }).code).to.equal('self');
+      expect(leader.explain({ member: follower.id }).code).to.equal('up-to-date');
+      expect(follower.explain({ member: leader.id }).code).to.equal('not-leading');
+      expect(leader.explain({ member: 9n }).code).to.equal('unknown-member');
+      expect(follower.explain({ member: 9n }).code).to.equal('unknown-member');
+    });
+
+    it('unreachable: messages to it are lost', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      const [follower] = others(leader);
+      group.network.isolate(follower.id, group.ids);
+      await group.time.settled(leader.propose(1));
+      await group.time.advance(50);
+      expect(leader.explain({ member: follower.id }).code).to.equal('unreachable');
+    });
+
+    it('silent: it receives, and does not answer', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      const [follower] = others(leader);
+      group.network.cut(follower.id, leader.id);
+      await group.time.settled(leader.propose(1));
+      await group.time.advance(500);
+      expect(leader.explain({ member: follower.id }).code).to.equal('silent');
+    });
+  });
+
+  describe('branches that a RawNode alone brings about', () => {
+    /** Member 1 of these voters and learners, whose log holds `last` entries of term 1. */
+    const member = (voters: readonly NodeId[], learners: readonly NodeId[] = [], last = 1): RawNode => {
+      const storage = new MemoryStorage();
+      const confState = { voters, learners, votersOutgoing: [], learnersNext: [], autoLeave: false };
+      storage.applySnapshot({ data: undefined, metadata: { index: 1, term: 1, confState } });
+      storage.append(
+        Array.from({ length: last - 1 }, (_, i) => ({ type: undefined, term: 1, index: i + 2, data: undefined })),
+      );
+      storage.setHardState({ term: 1, vote: 0n, commit: 1 });
+      const limits = { maxSizePerMsg: 1 << 20, maxInflightMsgs: 1, logger: silentLogger };
+      return new RawNode({ id: 1n, electionTick: 10, heartbeatTick: 1, storage, preVote: true, ...limits });
+    };
+
+    const ask = (raw: RawNode, question: Question = {}, removed: readonly NodeId[] = []): string =>
+      explain(
+        {
+          id: 1n,
+          raw,
+          group: { members: new Map([[1n, '']]), removed: new Set(removed) },
+          contacts: new Contacts({ monotonic: () => 0 }),
+          ended: false,
+          applied: 1,
+          slowestRead: undefined,
+        },
+        question,
+      ).code;
+
+    const lead = (raw: RawNode): RawNode => {
+      raw.raft.becomeCandidate();
+      raw.raft.becomeLeader();
+      return raw;
+    };
+
+    it('votes-refused: all others have refused', () => {
+      const raw = member([1n, 2n, 3n, 4n, 5n]);
+      raw.campaign();
+      const votes = raw.raft.trk;
+      for (const id of [2n, 3n, 4n]) votes.recordVote(id, id === 2n);
+      expect(ask(raw)).to.equal('votes-missing');
+      votes.recordVote(5n, false);
+      votes.recordVote(1n, true);
+      expect(ask(raw)).to.equal('votes-refused');
+    });
+
+    it('learner-without-leader', () => {
+      expect(ask(member([2n], [1n]))).to.equal('learner-without-leader');
+      expect(ask(member([2n]))).to.equal('learner-without-leader');
+    });
+
+    it('removed: this member, or the one that is asked about', () => {
+      expect(ask(member([2n]), {}, [1n])).to.equal('removed');
+      expect(ask(member([1n, 2n]), { member: 3n }, [3n])).to.equal('removed');
+    });
+
+    it('earlier-term: an entry of a former leader', () => {
+      expect(ask(lead(member([1n, 2n, 3n], [], 5)), { index: 4 })).to.equal('earlier-term');
+    });
+
+    it('not-leading: no leader, so nothing is committed', () => {
+      expect(ask(member([1n, 2n, 3n], [], 5), { index: 4 })).to.equal('not-leading');
+    });
+
+    it('probing, catching-up, snapshot', () => {
+      const raw = lead(member([1n, 2n, 3n]));
+      const pr = raw.raft.trk.progress.get(2n) as NonNullable<ReturnType<typeof raw.raft.trk.progress.get>>;
+      pr.recentActive = true;
+      expect(ask(raw, { member: 2n })).to.equal('probing');
+      pr.becomeReplicate();
+      expect(ask(raw, { member: 2n })).to.equal('catching-up');
+      pr.becomeSnapshot(1);
+      expect(ask(raw, { member: 2n })).to.equal('snapshot');
+    });
+  });
+
+  describe('why was a read slow?', () => {
+    it('no-slow-read', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      expect((await group.leader()).explain({ read: true }).code).to.equal('no-slow-read');
+    });
+
+    it('read-without-leader', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      await group.time.settled(group.replica(1n).read(() => {}));
+      expect(group.replica(1n).explain({ read: true }).code).to.equal('read-without-leader');
+    });
+
+    it('read-unconfirmed: the round was slow', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      await group.time.settled(leader.propose(1));
+      await group.time.settled(leader.read(() => {}));
+      expect(leader.explain({ read: true }).code).to.equal('read-unconfirmed');
+    });
+
+    it('read-behind: the state machine was', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      await group.time.settled(leader.propose(1));
+      let release = (): void => {};
+      (machines.get(leader.id) as Held).hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      const proposal = leader.propose(2);
+      await group.time.advance(10);
+      const read = leader.read(() => {});
+      await group.time.advance(100);
+      release();
+      await group.time.settled(Promise.all([read, proposal]));
+      expect(leader.explain({ read: true }).code).to.equal('read-behind');
+    });
+  });
+});
