@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { isatty } from 'node:tty';
 
@@ -10,8 +11,8 @@ const PARENT_CHECK_MS = 500;
  * that started it is gone (its end of the channel closed, even by SIGKILL); or nobody reads its output any more, which
  * is how the end of a launcher without a channel shows (foreman, a pipe to `head`).
  *
- * npm hands SIGTERM to the shell that it starts scripts with, which dies of it and does not pass it on: a process that
- * npm started ends when its parent does.
+ * npm hands SIGTERM to the shell that it starts scripts with, which dies of it and does not pass it on; and if npm or
+ * npx is killed, that shell stays. So a process that npm started ends when either is gone.
  */
 export function stopRequested(): AbortSignal {
   const controller = new AbortController();
@@ -27,10 +28,39 @@ export function stopRequested(): AbortSignal {
   // Listening to `disconnect` makes the channel keep the process alive; it must not outlive its work for that.
   process.channel?.unref();
   if (process.env['npm_lifecycle_event'] !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || stop('npm is gone'), PARENT_CHECK_MS).unref();
+    const isHere = watchNpm();
+    setInterval(() => isHere() || stop('npm is gone'), PARENT_CHECK_MS).unref();
   }
   return controller.signal;
+}
+
+/** A process, as Linux describes it; undefined for one that is gone, and on other systems. */
+function lookAt(pid: number): { readonly name: string; readonly parent: number } | undefined {
+  try {
+    // `PID (NAME) STATE PARENT …`, and the name may contain spaces and parentheses.
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const end = text.lastIndexOf(')');
+    return { name: text.slice(text.indexOf('(') + 1, end), parent: Number(text.slice(end + 2).split(' ')[1]) };
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Tells whether npm, and every shell between it and this process, is still there: each of them still has the parent
+ * that it has now. If npm is not found among them, only the parent of this process is watched.
+ */
+function watchNpm(): () => boolean {
+  const shells: { readonly pid: number; readonly parent: number }[] = [];
+  const { ppid } = process;
+  for (let pid = ppid, found = lookAt(pid); found !== undefined; pid = found.parent, found = lookAt(pid)) {
+    // npm gives itself a name that begins so; without one it has that of the program that runs it.
+    if (/^(npm|npx|node)/.test(found.name)) {
+      return () => process.ppid === ppid && shells.every((shell) => lookAt(shell.pid)?.parent === shell.parent);
+    }
+    shells.push({ pid, parent: found.parent });
+  }
+  return () => process.ppid === ppid;
 }
 
 /**

@@ -170,6 +170,6 @@ function badLog(dir: string, error: unknown): unknown {
   const { code, message, cause } = coded;
   // What the operating system refused is no damage, and the message says what to do.
   const refused = [code, (cause as { readonly code?: unknown } | undefined)?.code].includes('ERR_RAFT_WAL_IO');
-  const advice = refused ? '' : `; see: npx --no raft-wal verify ${dir}`;
+  const advice = refused ? '' : `; see: npx --no -- raft-wal verify ${dir}`;
   return new CommandError(`the log in ${dir}: ${message} [${code}]${advice}`, ExitCode.BadLog);
 }

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
+import { root } from '../repo/repository.js';
 import { type Committed, committedOf, expectAgreement, freePeers, type Program, Programs } from './processes.js';
 
 /** Every member proposes, so that hello goes on whichever of them is killed. */
@@ -16,7 +17,7 @@ const MEMBER_FLAGS = ['--tick', '20', '--hello-after', '200', '--hello-every', '
 const bin = fileURLToPath(new URL('../../../raftexample/bin/raftexample.js', import.meta.url));
 
 /** How long a member on a busy machine may take for what these tests wait for. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 30_000;
 
 /** Looks again and again: a file that a program writes tells nobody when it grows. */
 async function becomes(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -141,6 +142,31 @@ describe('raftexample: a member whose launcher is gone', function () {
     await member.sees(/text="hello"/u);
     member.process.stdout?.destroy();
     expect(await member.exit()).to.deep.equal({ code: 0, signal: null });
+  });
+});
+
+describe('raftexample: a member that npx runs', function () {
+  this.timeout(60_000);
+
+  it('stops when npx is killed, although the shell between them stays', async function () {
+    if (process.platform !== 'linux') {
+      console.log('      skipped: only Linux tells whose child a shell is');
+      return this.skip();
+    }
+    const [peer] = (await freePeers(1)) as [Peer];
+    const args = ['--no', '--', 'raftexample', '--id', '1', '--memory', '--peers', formatPeers([peer])];
+    const npx = spawn('npx', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    let printed = '';
+    npx.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk.toString();
+    });
+    try {
+      await becomes('the member leads', () => printed.includes('became leader'));
+    } finally {
+      npx.kill('SIGKILL');
+    }
+    await refusesConnections(peer);
+    await becomes('it has said why it stops', () => printed.includes('stopping: npm is gone'));
   });
 });
 

@@ -255,7 +255,7 @@ describe('raftexample: three processes that keep their logs', function () {
     expect(await again.exit()).to.deep.equal({ code: 4, signal: null });
     expect(again.errors).to.have.length(1);
     expect(again.errors[0]).to.match(
-      /^raftexample: the log in data\/member-1: .*\(\S+\.wal at byte \d+\) \[ERR_RAFT_WAL_CORRUPT\]; see: npx --no raft-wal verify data\/member-1$/u,
+      /^raftexample: the log in data\/member-1: .*\(\S+\.wal at byte \d+\) \[ERR_RAFT_WAL_CORRUPT\]; see: npx --no -- raft-wal verify data\/member-1$/u,
     );
   });
 

@@ -95,6 +95,19 @@ describe('the documents', function () {
     expect(blocks.filter(({ document, runs }) => document === 'README.md' && runs)).not.to.be.empty;
   });
 
+  // `npx --no NAME --flag` takes NAME for the value of `--no`, and `--flag` for its own.
+  it('end the flags of npx before the command, and ask no registry for it', () => {
+    const calls = documents().flatMap((document) =>
+      [...readFileSync(join(root, document), 'utf8').matchAll(/\bnpx (?!mocha ).*/g)].map(
+        ([call]) => `${document}: ${call}`,
+      ),
+    );
+    expect(calls).not.to.be.empty;
+    expect(
+      calls.filter((call) => !/npx --no -- (raftexample|raft-wal|raftexample-cluster)\b|npx do not outlive/.test(call)),
+    ).to.be.empty;
+  });
+
   for (const block of blocks) {
     const where = `${block.document}:${block.line}`;
     const module = moduleName(block);
