@@ -15,6 +15,8 @@ export const ERR_COMMAND_FAILED = 'ERR_RAFT_COMMAND_FAILED';
 export const ERR_READ_FAILED = 'ERR_RAFT_READ_FAILED';
 /** The replica is stopped, or was ended by an error, which is then the `cause`. */
 export const ERR_REPLICA_STOPPED = 'ERR_RAFT_REPLICA_STOPPED';
+/** The replica does not take part yet: it still reads its snapshot. The sender will try again. */
+export const ERR_REPLICA_STARTING = 'ERR_RAFT_REPLICA_STARTING';
 /** The state machine threw where it may not, or gave something that cannot be used: this member ends. */
 export const ERR_STATE_MACHINE = 'ERR_RAFT_STATE_MACHINE';
 /** A snapshot's bytes cannot be read by this format. */
@@ -23,7 +25,8 @@ export const ERR_SNAPSHOT_FORMAT = 'ERR_RAFT_SNAPSHOT_FORMAT';
 /**
  * Why a command was dropped:
  * - `busy`: too many commands, or bytes of them, wait on this member; slow down
- * - `quota`: the leader holds as many bytes as it may that are not applied yet; slow down
+ * - `quota`: the leader holds as many bytes, or entries, as it may that are not applied yet; slow down
+ * - `too-large`: it takes more bytes than `limits.maxCommandBytes`; it will never be taken
  * - `no-leader`: none was known until the deadline
  * - `transferring`: leadership was being handed over until the deadline
  * - `not-leading`: only the leader can do this
@@ -36,6 +39,7 @@ export const ERR_SNAPSHOT_FORMAT = 'ERR_RAFT_SNAPSHOT_FORMAT';
 export type DroppedReason =
   | 'busy'
   | 'quota'
+  | 'too-large'
   | 'no-leader'
   | 'transferring'
   | 'not-leading'

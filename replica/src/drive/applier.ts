@@ -11,7 +11,7 @@ import {
 import type { Clock } from '../base/clock.js';
 import type { Codec } from '../base/codec.js';
 import type { Position, StateMachine } from '../base/contracts.js';
-import { CommandFailed, describe, ERR_STATE_MACHINE, ProposalDropped } from '../base/errors.js';
+import { CommandFailed, describe, ERR_STATE_MACHINE, ProposalDropped, replicaStopped } from '../base/errors.js';
 import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
 import type { Answer, SessionPlace } from '../group/sessions.js';
@@ -42,6 +42,8 @@ export interface ApplierOptions<Command, Result> {
   readonly onMembership: (confState: ConfState) => void;
   /** The work of a MsgStorageApply is done. */
   readonly onApplied: (message: Message) => void;
+  /** A snapshot has taken the place of everything up to here. */
+  readonly onRestored: (at: Position) => void;
   /** So many entries, of so many bytes, were applied; nothing is being applied now. */
   readonly onProgress: (entries: number, bytes: number) => void;
   /** The state machine failed: this member may not go on. */
@@ -57,7 +59,7 @@ export interface CarriedOut {
 
 type Task =
   | { readonly kind: 'entries'; readonly message: Message }
-  | { readonly kind: 'call'; readonly run: () => void | Promise<void> };
+  | { readonly kind: 'call'; readonly run: () => Promise<void>; readonly reject: (error: unknown) => void };
 
 interface WaitingForIndex {
   readonly index: number;
@@ -113,6 +115,7 @@ export class Applier<Command, Result> {
 
   /** Does this between two commands, after all that was handed over before; what comes later waits until it is done. */
   exclusive(run: () => void | Promise<void>): Promise<void> {
+    if (this.stopped) return Promise.reject(replicaStopped(undefined));
     return new Promise((resolve, reject) => {
       const work = async (): Promise<void> => {
         try {
@@ -122,7 +125,7 @@ export class Applier<Command, Result> {
           reject(error);
         }
       };
-      this.tasks.push({ kind: 'call', run: work });
+      this.tasks.push({ kind: 'call', run: work, reject });
       this.start();
     });
   }
@@ -133,11 +136,12 @@ export class Applier<Command, Result> {
     else this.waiting.push({ index, run });
   }
 
-  /** Applies nothing any more. */
+  /** Applies nothing any more, and waits for nothing: what the state machine is busy with may never end. */
   stop(): void {
     this.stopped = true;
-    this.tasks.length = 0;
+    const tasks = this.tasks.splice(0);
     this.waiting = [];
+    for (const task of tasks) if (task.kind === 'call') task.reject(replicaStopped(undefined));
   }
 
   /** Works on what waits. */
@@ -158,13 +162,14 @@ export class Applier<Command, Result> {
     } finally {
       this.running = false;
     }
-    this.runWaiting();
+    if (!this.stopped) this.runWaiting();
   }
 
   private async applyAll(message: Message): Promise<void> {
     const { clock } = this.options;
     const { entries } = message;
     let began = clock.monotonic();
+    let lookAfter = COMMANDS_PER_LOOK;
     let bytes = 0;
     for (this.cursor = 0; this.cursor < entries.length; this.cursor++) {
       const entry = entries[this.cursor] as Entry;
@@ -174,7 +179,11 @@ export class Applier<Command, Result> {
       if (this.stopped) return;
       this.index = entry.index;
       this.term = entry.term;
-      if (this.cursor % COMMANDS_PER_LOOK !== COMMANDS_PER_LOOK - 1 || clock.monotonic() - began < SLICE_MS) continue;
+      if (--lookAfter > 0) continue;
+      const took = clock.monotonic() - began;
+      // Once a few commands have filled a slice, each next one is looked at.
+      lookAfter = took < SLICE_MS ? COMMANDS_PER_LOOK : 1;
+      if (took < SLICE_MS) continue;
       this.runWaiting();
       await new Promise<void>((resolve) => clock.soon(resolve));
       if (this.stopped) return;
@@ -207,7 +216,11 @@ export class Applier<Command, Result> {
       return undefined;
     }
     const decoded = this.decode(entry, data);
-    if (decoded === undefined) return undefined;
+    if (decoded === undefined) {
+      const error = new CommandFailed(entry, 'no member can read it: do all use the same format and codec?');
+      if (own !== undefined) proposals.answer(own, { error });
+      return undefined;
+    }
     const asked = own ?? this.forwarded(decoded);
     return this.carryOut(decoded.content, entry, asked);
   }
@@ -289,15 +302,29 @@ export class Applier<Command, Result> {
       return undefined;
     }
     return this.run(command, at, (applied) => {
-      group.sessions.keep(place, this.answerOf(applied, at));
-      answer(applied);
+      this.keep(place, applied, at, answer);
     });
   }
 
-  private answerOf(applied: Applied, { index, term }: Position): Answer {
-    if ('error' in applied) return { index, term, failure: describe((applied.error as CommandFailed).cause) };
+  private keep(place: SessionPlace, applied: Applied, at: Position, answer: (applied: Applied) => void): void {
+    const { index, term } = at;
+    const { sessions } = this.options.group;
+    if ('error' in applied) {
+      sessions.keep(place, { index, term, failure: describe((applied.error as CommandFailed).cause) });
+      answer(applied);
+      return;
+    }
     const { result } = applied.value as { readonly result: Result };
-    return { index, term, result: this.options.results.encode(result) };
+    let encoded: Uint8Array;
+    try {
+      encoded = this.options.results.encode(result);
+    } catch (error) {
+      // A result that cannot be kept could not be told again; so the command came to this, on every member alike.
+      this.failed(error, at, (failed) => this.keep(place, failed, at, answer));
+      return;
+    }
+    sessions.keep(place, { index, term, result: encoded });
+    answer(applied);
   }
 
   private remembered({ index, term, result, failure }: Answer): Applied {
@@ -361,7 +388,7 @@ export class Applier<Command, Result> {
 
   /** Replaces everything by a snapshot of the leader's. To be called within `exclusive`. */
   async restore({ metadata }: Snapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { format, group, stateMachine, proposals, onMembership } = this.options;
+    const { format, group, stateMachine, proposals, onMembership, onRestored } = this.options;
     const { index, term, confState } = metadata;
     const { head, state } = await format.unwrap(chunks);
     if (index > this.durableIndex) await stateMachine.restore(state, { index, term });
@@ -370,6 +397,7 @@ export class Applier<Command, Result> {
     this.term = term;
     this.confState = confState;
     proposals.skippedTo({ index, term });
+    onRestored({ index, term });
     onMembership(confState);
   }
 }

@@ -3,12 +3,14 @@ import {
   type AnyConfChange,
   decodeConfChangeEntry,
   type Entry,
+  ERR_PROPOSAL_DROPPED,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
   type NodeId,
   newMessage,
+  RaftError,
   type RawNode,
   type Ready,
   type Snapshot,
@@ -17,6 +19,7 @@ import {
 import type { Clock } from '../base/clock.js';
 import type { ReplicaLog, ReplicaTransport } from '../base/contracts.js';
 import type { CarriedOut } from './applier.js';
+import type { Backlog } from './backlog.js';
 import { type Proposals, reasonOf } from './proposals.js';
 import type { Reads } from './reads.js';
 
@@ -31,6 +34,7 @@ export interface DriverHost {
   readonly reads: Pick<Reads, 'flush' | 'confirmed'>;
   /** Entries to apply, in order. */
   readonly applier: { push(message: Message): void; start(): void };
+  readonly backlog: Pick<Backlog, 'save' | 'hasRoom' | 'isBehind'>;
   /** Leader, role or term have changed. */
   readonly onSoftState: (state: SoftState) => void;
   /** Sends a snapshot, whose body may lie beside the log. */
@@ -41,6 +45,7 @@ export interface DriverHost {
   readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
   /** A MsgTimeoutNow is about to leave: whoever gets it may win an election at once. */
   readonly beforeTransfer: () => void;
+  readonly warn: (text: string) => void;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -64,7 +69,10 @@ export class Driver {
   /** The body of a leader's snapshot is being taken over; what is to be saved after it waits. */
   private taking: Promise<void> | undefined = undefined;
   private scheduled = false;
+  private started = false;
   private stopped = false;
+  /** Entries of the leader are refused, since applying is far behind. */
+  private refusing = false;
 
   constructor(host: DriverHost) {
     this.host = host;
@@ -77,9 +85,15 @@ export class Driver {
 
   /** Something may have to be done: look in the next turn. */
   wake(): void {
-    if (this.scheduled || this.stopped) return;
+    if (this.scheduled || !this.started || this.stopped) return;
     this.scheduled = true;
     this.host.clock.soon(() => this.pump());
+  }
+
+  /** From now on things are done. What came before, `bootstrap` for example, waited in raft. */
+  start(): void {
+    this.started = true;
+    this.wake();
   }
 
   /** Lets nothing run any more. */
@@ -90,12 +104,33 @@ export class Driver {
   /** Takes a message of another member. @throws RaftError why it was not taken */
   step(message: Message): void {
     if (message.type === MessageType.MsgProp) this.stepProposal(message);
-    else this.host.raw.step(message);
+    else if (message.type !== MessageType.MsgApp || message.entries.length === 0 || this.takesEntries()) {
+      this.host.raw.step(message);
+    }
     this.wake();
+  }
+
+  /** Entries that come while applying is far behind are lost, as in a network; the leader sends them again. */
+  private takesEntries(): boolean {
+    const refuse = this.host.backlog.isBehind;
+    if (refuse && !this.refusing) {
+      this.host.warn(
+        `member ${this.host.id} takes no more entries until it has applied some of those that it has: its state machine is slower than the others, or stuck`,
+      );
+    }
+    this.refusing = refuse;
+    return !refuse;
   }
 
   /** A batch that is too much for the leader's quota is taken in parts: no small entry fails for its neighbours. */
   private stepProposal(message: Message): void {
+    if (!this.host.backlog.hasRoom) {
+      throw new RaftError(ERR_PROPOSAL_DROPPED, 'raft proposal dropped', { reason: 'quota' });
+    }
+    this.stepParts(message);
+  }
+
+  private stepParts(message: Message): void {
     try {
       this.host.raw.step(message);
     } catch (error) {
@@ -104,7 +139,7 @@ export class Driver {
       const refused: unknown[] = [];
       for (const entries of [message.entries.slice(0, half), message.entries.slice(half)]) {
         try {
-          this.stepProposal(proposalOf(message, entries));
+          this.stepParts(proposalOf(message, entries));
         } catch (later) {
           refused.push(later);
         }
@@ -119,7 +154,8 @@ export class Driver {
     try {
       this.host.reads.flush();
       this.host.proposals.flush();
-      while (this.host.raw.hasReady()) this.handle(this.host.raw.ready());
+      // A listener may stop the member at any moment.
+      while (!this.stopped && this.host.raw.hasReady()) this.handle(this.host.raw.ready());
       this.host.applier.start();
     } catch (error) {
       this.host.onFatal(error);
@@ -128,8 +164,10 @@ export class Driver {
 
   private handle(rd: Ready): void {
     const { host } = this;
+    host.backlog.save(rd.entries);
     if (rd.softState !== undefined) host.onSoftState(rd.softState);
     for (const state of rd.readStates) host.reads.confirmed(state);
+    if (this.stopped) return;
     let write: Message | undefined;
     const out: Message[] = [];
     for (const message of rd.messages) {

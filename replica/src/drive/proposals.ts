@@ -22,6 +22,8 @@ export interface ProposalLimits {
   readonly maxPending: number;
   /** Bytes that they may hold. */
   readonly maxPendingBytes: number;
+  /** Bytes of one. */
+  readonly maxCommandBytes: number;
   /** Bytes of a batch, unless one entry alone is longer. */
   readonly maxBatchBytes: number;
 }
@@ -31,6 +33,8 @@ export interface ProposalsOptions extends ProposalLimits {
   readonly clock: Clock;
   /** There is something to flush. */
   readonly wake: () => void;
+  /** May this member, if it leads, append more entries now? */
+  readonly hasRoom: () => boolean;
   /** For counting: what came of a proposal, and why. */
   readonly onSettled?: (outcome: 'applied' | 'failed' | 'dropped' | 'unknown', reason?: string) => void;
 }
@@ -69,7 +73,8 @@ interface Pending {
 interface Batch {
   readonly index: number;
   readonly term: number;
-  readonly pending: readonly Pending[];
+  /** Shortened from its end once another leader's entries are committed in the place of its last ones. */
+  readonly pending: Pending[];
 }
 
 /**
@@ -81,14 +86,18 @@ interface Batch {
  */
 export class Proposals {
   private readonly options: ProposalsOptions;
-  /** All that wait, by sequence number: the first one has the number `firstSequence`. */
-  private readonly pending = new SlidingList<Pending>();
-  private firstSequence = 1;
+  /** All that wait, oldest first. */
+  private readonly all = new Set<Pending>();
+  /** Those that were sent to the leader, by sequence number. */
+  private readonly forwarded = new Map<number, Pending>();
+  private nextSequence = 1;
   /** Those that were not handed over yet, oldest first. */
   private queue: Pending[] = [];
-  /** What stands in the log, oldest first. */
+  /**
+   * What stands in the log, ascending by index. Two may overlap, if this member led, was overwritten, and leads again:
+   * until something is committed there, each of the two may still be.
+   */
   private readonly batches = new SlidingList<Batch>();
-  private count = 0;
   private bytes = 0;
   private ended: unknown = undefined;
 
@@ -98,7 +107,7 @@ export class Proposals {
 
   /** Proposals that wait for their answers. */
   get waiting(): number {
-    return this.count;
+    return this.all.size;
   }
 
   /** Bytes that they hold. */
@@ -106,47 +115,66 @@ export class Proposals {
     return this.bytes;
   }
 
-  /** The number that the next proposal gets. */
-  get nextSequence(): number {
-    return this.firstSequence + this.pending.length;
-  }
-
   /**
    * Proposes one entry, and resolves with what applying it gave.
-   * @param data whose request id has the number `nextSequence`; `undefined` for an empty entry
+   * @param encode gives the entry's bytes, with this number in its request id; `undefined` for an empty entry. It is
+   * not called for what is refused
    */
-  submit(data: Uint8Array | undefined, { signal, timeoutMs, leaderOnly = false }: ProposalOptions): Promise<unknown> {
-    const { maxPending, maxPendingBytes, clock } = this.options;
-    if (this.ended !== undefined) return Promise.reject(new ProposalDropped('stopped', undefined, this.ended));
+  submit(encode: (sequence: number) => Uint8Array | undefined, options: ProposalOptions): Promise<unknown> {
+    const refused = this.refusal(options.signal);
+    if (refused !== undefined) return Promise.reject(refused);
+    const sequence = this.nextSequence++;
+    let data: Uint8Array | undefined;
+    try {
+      data = encode(sequence);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const tooMuch = this.tooMuch(data?.length ?? 0);
+    if (tooMuch !== undefined) return Promise.reject(tooMuch);
+    return new Promise((resolve, reject) => this.enqueue({ sequence, data, resolve, reject }, options));
+  }
+
+  private refusal(signal: AbortSignal | undefined): ProposalDropped | undefined {
+    if (this.ended !== undefined) return new ProposalDropped('stopped', undefined, this.ended);
     const aborted = whyAborted(signal);
-    if (aborted !== undefined) return Promise.reject(new ProposalDropped('aborted', undefined, aborted.reason));
-    const bytes = data?.length ?? 0;
-    if (this.count >= maxPending) {
-      return Promise.reject(new ProposalDropped('busy', `${this.count} commands wait on this member`));
+    if (aborted !== undefined) return new ProposalDropped('aborted', undefined, aborted.reason);
+    const { size } = this.all;
+    return size < this.options.maxPending
+      ? undefined
+      : new ProposalDropped('busy', `${size} commands wait on this member`);
+  }
+
+  private tooMuch(bytes: number): ProposalDropped | undefined {
+    const { maxPendingBytes, maxCommandBytes } = this.options;
+    if (bytes > maxCommandBytes) {
+      return new ProposalDropped('too-large', `it takes ${bytes} bytes; limits.maxCommandBytes is ${maxCommandBytes}`);
     }
-    if (this.count > 0 && this.bytes + bytes > maxPendingBytes) {
-      return Promise.reject(new ProposalDropped('busy', `commands of ${this.bytes} bytes wait on this member`));
-    }
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        sequence: this.nextSequence,
-        data,
-        bytes,
-        deadline: clock.monotonic() + timeoutMs,
-        leaderOnly,
-        state: 'queued',
-        waitsFor: 'no-leader',
-        leadershipLost: false,
-        resolve,
-        reject,
-        forget: signal === undefined ? undefined : onAbort(signal, () => this.abort(pending, signal)),
-      };
-      this.pending.push(pending);
-      this.queue.push(pending);
-      this.count++;
-      this.bytes += bytes;
-      this.options.wake();
-    });
+    if (this.all.size === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
+    return new ProposalDropped('busy', `commands of ${this.bytes} bytes wait on this member`);
+  }
+
+  private enqueue(
+    { sequence, data, resolve, reject }: Pick<Pending, 'sequence' | 'data' | 'resolve' | 'reject'>,
+    { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
+  ): void {
+    const pending: Pending = {
+      sequence,
+      data,
+      bytes: data?.length ?? 0,
+      deadline: this.options.clock.monotonic() + timeoutMs,
+      leaderOnly,
+      state: 'queued',
+      waitsFor: 'no-leader',
+      leadershipLost: false,
+      resolve,
+      reject,
+      forget: signal === undefined ? undefined : onAbort(signal, () => this.abort(pending, signal)),
+    };
+    this.all.add(pending);
+    this.queue.push(pending);
+    this.bytes += pending.bytes;
+    this.options.wake();
   }
 
   /** Hands over what waits, in batches, if there is a leader. */
@@ -155,6 +183,7 @@ export class Proposals {
     const { softState } = this.options.target.basicStatus();
     if (softState.lead === 0n) return;
     const leads = softState.raftState === 'StateLeader';
+    const hasRoom = !leads || this.options.hasRoom();
     const queue = this.queue;
     this.queue = [];
     let batch: Pending[] = [];
@@ -163,6 +192,10 @@ export class Proposals {
       if (pending.state !== 'queued') continue;
       if (pending.leaderOnly && !leads) {
         this.drop(pending, 'not-leading');
+        continue;
+      }
+      if (!hasRoom) {
+        this.drop(pending, 'quota', undefined, 'too many entries wait to be applied');
         continue;
       }
       if (batch.length >= MAX_BATCH || (batch.length > 0 && bytes + pending.bytes > this.options.maxBatchBytes)) {
@@ -176,7 +209,7 @@ export class Proposals {
     if (batch.length > 0) this.propose(batch);
   }
 
-  private propose(batch: readonly Pending[]): void {
+  private propose(batch: Pending[]): void {
     let receipt: BatchReceipt;
     try {
       receipt = this.options.target.proposeBatch(batch.map(({ data }) => data));
@@ -188,11 +221,22 @@ export class Proposals {
     for (const pending of batch) {
       pending.state = forwarded ? 'forwarded' : 'appended';
       pending.data = undefined;
+      if (forwarded) this.forwarded.set(pending.sequence, pending);
     }
-    if (!forwarded) this.batches.push({ index, term, pending: batch });
+    if (!forwarded) this.insert({ index, term, pending: batch });
   }
 
-  private refused(batch: readonly Pending[], error: unknown): void {
+  private insert(batch: Batch): void {
+    const { batches } = this;
+    let place = batches.length;
+    while (place > 0 && (batches.at(place - 1) as Batch).index > batch.index) place--;
+    const above = batches.slice(place);
+    batches.truncate(place);
+    batches.push(batch);
+    for (const one of above) batches.push(one);
+  }
+
+  private refused(batch: Pending[], error: unknown): void {
     const reason = reasonOf(error);
     switch (reason) {
       case 'no-leader':
@@ -221,32 +265,30 @@ export class Proposals {
     }
   }
 
-  /** The entry at `index` was applied. @returns whose it is, if it is one of this member's */
+  /** The entry at `index` was applied. @returns whose it is, if this member appended it as the leader */
   appliedAt(index: number, term: number): Pending | undefined {
-    for (let batch = this.batches.at(0); batch !== undefined && batch.index <= index; batch = this.batches.at(0)) {
+    const { batches } = this;
+    let own: Pending | undefined;
+    for (let i = 0, batch = batches.at(0); batch !== undefined && batch.index <= index; batch = batches.at(++i)) {
       const offset = index - batch.index;
-      const last = offset === batch.pending.length - 1;
-      if (offset >= batch.pending.length) {
-        this.batches.dropFront(1);
-        continue;
-      }
-      if (batch.term === term) {
-        if (last) this.batches.dropFront(1);
-        return batch.pending[offset];
-      }
-      // Another leader's entry stands here for good, so nothing of this batch from here on can be committed.
-      this.batches.dropFront(1);
-      for (const pending of batch.pending.slice(offset)) {
-        this.drop(pending, 'replaced', undefined, `index ${index} holds an entry of term ${term}, not ${batch.term}`);
-      }
+      if (batch.term === term) own = batch.pending[offset];
+      else this.replaced(batch, offset, `index ${index} holds an entry of term ${term}, not ${batch.term}`);
     }
-    return undefined;
+    for (let batch = batches.at(0); batch !== undefined; batch = batches.at(0)) {
+      if (batch.index + batch.pending.length > index + 1) break;
+      batches.dropFront(1);
+    }
+    return own;
   }
 
-  /** The proposal of this number, if it still waits. */
+  /** An entry of another term stands in this place for good, so nothing from there on can be committed any more. */
+  private replaced({ pending }: Batch, from: number, detail: string): void {
+    for (const one of pending.splice(from)) this.drop(one, 'replaced', undefined, detail);
+  }
+
+  /** The proposal of this number, if it was forwarded and still waits. */
   find(sequence: number): Pending | undefined {
-    const pending = this.pending.at(sequence - this.firstSequence);
-    return pending === undefined || pending.state === 'settled' ? undefined : pending;
+    return this.forwarded.get(sequence);
   }
 
   /** Tells a proposal what came of it. */
@@ -258,18 +300,21 @@ export class Proposals {
     else pending.reject(applied.error);
   }
 
-  /** A snapshot at `index` took the place of the entries up to there: what came of them cannot be seen. */
-  skippedTo({ index }: Position): void {
-    for (let batch = this.batches.at(0); batch !== undefined && batch.index <= index; batch = this.batches.at(0)) {
-      const { pending, index: first, term } = batch;
-      const skipped = index - first + 1;
-      this.batches.dropFront(1);
-      for (const one of pending.slice(0, skipped)) this.giveUp(one, 'snapshot-skipped');
-      if (skipped >= pending.length) continue;
-      // The rest may still come; it stays in front.
-      const rest = [{ index: index + 1, term, pending: pending.slice(skipped) }, ...this.batches.slice()];
-      this.batches.clear();
-      for (const one of rest) this.batches.push(one);
+  /** A snapshot took the place of the entries up to there: what came of them cannot be seen. */
+  skippedTo({ index, term }: Position): void {
+    const batches = this.batches.slice();
+    this.batches.clear();
+    for (const batch of batches) {
+      const skipped = Math.max(0, index + 1 - batch.index);
+      const detail = `the entry at index ${index} is of term ${term}, not ${batch.term}`;
+      // Terms never go down along a log: none up to here is of a later term, and none from here on of an earlier one.
+      if (batch.term > term) {
+        for (const one of batch.pending.splice(0, skipped)) this.drop(one, 'replaced', undefined, detail);
+      } else {
+        if (batch.term < term) this.replaced(batch, skipped, detail);
+        for (const one of batch.pending.splice(0, skipped)) this.giveUp(one, 'snapshot-skipped');
+      }
+      if (batch.pending.length > 0) this.batches.push({ ...batch, index: Math.max(batch.index, index + 1) });
     }
   }
 
@@ -283,13 +328,13 @@ export class Proposals {
   /** Ends the waits whose time is over. */
   expire(): void {
     const now = this.options.clock.monotonic();
-    for (let i = 0; i < this.pending.length; i++) {
-      const pending = this.pending.at(i);
-      if (pending === undefined || pending.state === 'settled' || pending.deadline > now) continue;
+    for (const pending of this.all) {
+      if (pending.deadline > now) continue;
       if (pending.state === 'queued') this.drop(pending, pending.waitsFor);
       else this.giveUp(pending, pending.leadershipLost ? 'leadership-lost' : 'deadline');
     }
-    this.release();
+    // Without a leader nothing else would let go of those that gave up.
+    if (this.queue.length > 0) this.queue = this.queue.filter(({ state }) => state === 'queued');
   }
 
   /** Ends all waits: this member stops. */
@@ -297,11 +342,10 @@ export class Proposals {
     this.ended = cause;
     this.queue = [];
     this.batches.clear();
-    for (const pending of this.pending.slice()) {
+    for (const pending of this.all) {
       if (pending.state === 'queued') this.drop(pending, 'stopped', cause);
       else this.giveUp(pending, 'stopped', cause);
     }
-    this.release();
   }
 
   private abort(pending: Pending, signal: AbortSignal): void {
@@ -323,22 +367,13 @@ export class Proposals {
 
   private settle(pending: Pending): boolean {
     if (pending.state === 'settled') return false;
+    if (pending.state === 'forwarded') this.forwarded.delete(pending.sequence);
     pending.state = 'settled';
     pending.data = undefined;
     pending.forget?.();
-    this.count--;
+    this.all.delete(pending);
     this.bytes -= pending.bytes;
-    if (pending.sequence === this.firstSequence) this.release();
     return true;
-  }
-
-  /** Drops what is settled from the front of the list. */
-  private release(): void {
-    let settled = 0;
-    while (this.pending.at(settled)?.state === 'settled') settled++;
-    if (settled === 0) return;
-    this.pending.dropFront(settled);
-    this.firstSequence += settled;
   }
 }
 

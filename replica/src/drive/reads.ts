@@ -85,6 +85,27 @@ export class Reads {
 
   /** Runs `fn` at a moment at which what it sees is linearizable. */
   submit<T>(fn: () => T | Promise<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
+    return this.admit(fn, { signal, timeoutMs }, (waiting) => {
+      this.queue.push(waiting);
+      this.options.wake();
+    });
+  }
+
+  /** Runs `fn` between two commands, as soon as that can be: what it sees may be old. */
+  submitStale<T>(fn: () => T | Promise<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
+    return this.admit(fn, { signal, timeoutMs }, (waiting) => {
+      waiting.confirmed = true;
+      this.options.whenApplied(0, () => {
+        if (this.settle(waiting)) waiting.run();
+      });
+    });
+  }
+
+  private admit<T>(
+    fn: () => T | Promise<T>,
+    { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
+    begin: (waiting: Waiting) => void,
+  ): Promise<T> {
     const { clock, maxWaiting } = this.options;
     if (this.ended !== undefined) return Promise.reject(new ReadFailed('stopped', undefined, this.ended));
     const aborted = whyAborted(signal);
@@ -108,8 +129,7 @@ export class Reads {
         waiting.forget = onAbort(signal, () => this.fail(waiting, 'aborted', signal.reason));
       }
       this.all.add(waiting);
-      this.queue.push(waiting);
-      this.options.wake();
+      begin(waiting);
     });
   }
 

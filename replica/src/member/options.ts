@@ -14,10 +14,17 @@ export interface ReplicaLimits {
   readonly maxPending?: number;
   /** Bytes of those commands. Default 64 MiB. */
   readonly maxPendingBytes?: number;
+  /** Bytes of one command, as it is written into the log; a larger one is dropped (`too-large`). Default 16 MiB. */
+  readonly maxCommandBytes?: number;
   /** Reads that wait. Default 65,536. */
   readonly maxReads?: number;
-  /** Bytes that a leader appends beyond what is applied; what goes beyond is dropped (`quota`). Default 64 MiB. */
+  /**
+   * Bytes that a leader appends beyond what is applied; what goes beyond is dropped (`quota`). A follower takes no more
+   * entries while so many bytes are committed that it has not applied. Default 64 MiB.
+   */
   readonly maxUncommittedBytes?: number;
+  /** As `maxUncommittedBytes`, for the number of entries. Default 262,144. */
+  readonly maxUncommittedEntries?: number;
   /** Bytes of entries in one message, and of a batch. Default 1 MiB. */
   readonly maxMessageBytes?: number;
   /** Messages under way to a follower. Default 256. */
@@ -94,8 +101,10 @@ const defaultSnapshots: SnapshotPolicy = {
 const defaultLimits: Required<ReplicaLimits> = {
   maxPending: 16_384,
   maxPendingBytes: 64 * 2 ** 20,
+  maxCommandBytes: 16 * 2 ** 20,
   maxReads: 65_536,
   maxUncommittedBytes: 64 * 2 ** 20,
+  maxUncommittedEntries: 2 ** 18,
   maxMessageBytes: 2 ** 20,
   maxInflight: 256,
   maxInflightBytes: 16 * 2 ** 20,

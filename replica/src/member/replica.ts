@@ -5,19 +5,28 @@ import {
   type Logger,
   type Message,
   type NodeId,
+  RaftError,
   RawNode,
   type SoftState,
   type Status,
 } from '@raft-ts/raft';
 import type { TransportReceiver } from '@raft-ts/raft/transport';
 import type { Position, ReplicaTransport } from '../base/contracts.js';
-import { CommandFailed, describe, ProposalDropped, ProposalUnknown, replicaStopped } from '../base/errors.js';
+import {
+  CommandFailed,
+  describe,
+  ERR_REPLICA_STARTING,
+  ProposalDropped,
+  ProposalUnknown,
+  replicaStopped,
+} from '../base/errors.js';
 import { type Listener, Observable } from '../base/events.js';
 import { hostRandom } from '../base/random.js';
 import { Applier } from '../drive/applier.js';
+import { Backlog } from '../drive/backlog.js';
 import { Driver } from '../drive/driver.js';
 import { Proposals } from '../drive/proposals.js';
-import { Reads, resolveWith } from '../drive/reads.js';
+import { Reads } from '../drive/reads.js';
 import { Ticker } from '../drive/ticker.js';
 import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
@@ -26,8 +35,12 @@ import { Connections } from '../members/connections.js';
 import type { Explanation, Question } from '../observe/explain.js';
 import { Observer } from '../observe/observer.js';
 import { type SnapshotEvent, Snapshots } from '../snapshots/snapshots.js';
+import { closeAll } from './closing.js';
 import { type ReplicaOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { Session } from './session.js';
+
+/** How long the end waits for a transport, and for a state machine that is giving its snapshot, in milliseconds. */
+const CLOSE_MS = 5_000;
 
 /** A command was committed and applied. */
 export interface Done<Result> extends Position {
@@ -112,6 +125,7 @@ export class Replica<Command, Result> {
   private readonly proposals: Proposals;
   private readonly reads: Reads;
   private readonly applier: Applier<Command, Result>;
+  private readonly backlog: Backlog;
   private readonly driver: Driver;
   private readonly ticker: Ticker;
   private readonly observer: Observer;
@@ -120,6 +134,8 @@ export class Replica<Command, Result> {
   private snapshots!: Snapshots;
   private readonly events: { readonly [Kind in keyof ReplicaEvents]: Observable<ReplicaEvents[Kind]> };
   private resolveEnded!: (ended: Ended) => void;
+  /** It takes part: its state is that of its newest snapshot, and its transport is at hand. */
+  private begun = false;
   private ending: Promise<void> | undefined;
 
   private constructor(options: ResolvedOptions<Command, Result>) {
@@ -150,6 +166,7 @@ export class Replica<Command, Result> {
       target: this.raw,
       clock,
       wake,
+      hasRoom: () => this.backlog.hasRoom,
       onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),
     });
     this.reads = new Reads({
@@ -166,6 +183,13 @@ export class Replica<Command, Result> {
     });
     const { metadata } = log.snapshot();
     this.applier = this.createApplier({ applied: metadata, confState: metadata.confState });
+    this.backlog = new Backlog({
+      last: () => log.lastIndex(),
+      committed: () => this.raw.basicStatus().hardState.commit,
+      applied: () => this.applier.applied.index,
+      maxEntries: limits.maxUncommittedEntries,
+      maxBytes: limits.maxUncommittedBytes,
+    });
     this.driver = this.createDriver();
     this.ticker = new Ticker({ clock, tickMs, tick: () => this.tick() });
   }
@@ -210,7 +234,7 @@ export class Replica<Command, Result> {
         this.events.snapshot.set(event);
       },
       onFatal: (error) => this.fail(error),
-      reportSnapshot: (to, status) => raw.reportSnapshot(to, status),
+      reportSnapshot: (to, status) => this.feed(() => raw.reportSnapshot(to, status)),
     });
     this.observe();
     const snapshot = log.snapshot();
@@ -218,8 +242,9 @@ export class Replica<Command, Result> {
     if (state !== undefined) await this.applier.exclusive(() => this.applier.restore(snapshot, state));
     for (const { id, url } of founders ?? []) group.members.set(id, url);
     this.connections.update(group.members);
+    this.begun = true;
     this.ticker.start();
-    this.driver.wake();
+    this.driver.start();
   }
 
   /**
@@ -253,9 +278,9 @@ export class Replica<Command, Result> {
   }
 
   private submit(content: EntryContent<Command>, { signal, timeoutMs }: CallOptions): Promise<unknown> {
-    const request = { member: this.id, boot: this.boot, sequence: this.proposals.nextSequence };
-    const data = this.options.format.encode(content, request);
-    return this.proposals.submit(data, { signal, timeoutMs: timeoutMs ?? this.options.timeoutMs });
+    const { id: member, boot, options } = this;
+    const encode = (sequence: number): Uint8Array => options.format.encode(content, { member, boot, sequence });
+    return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs });
   }
 
   /**
@@ -264,15 +289,8 @@ export class Replica<Command, Result> {
    */
   read<T>(fn: () => T | Promise<T>, options: ReadOptions = {}): Promise<T> {
     const { consistency = 'linearizable', signal, timeoutMs = this.options.timeoutMs } = options;
-    if (consistency === 'stale') return this.readStale(fn);
+    if (consistency === 'stale') return this.reads.submitStale(fn, signal, timeoutMs);
     return this.reads.submit(fn, signal, timeoutMs);
-  }
-
-  private readStale<T>(fn: () => T | Promise<T>): Promise<T> {
-    if (this.ending !== undefined) return Promise.reject(replicaStopped(undefined));
-    return new Promise<T>((resolve, reject) => {
-      this.applier.whenApplied(0, () => resolveWith(fn, resolve, reject));
-    });
   }
 
   /** Who leads, as far as this member knows. */
@@ -310,7 +328,10 @@ export class Replica<Command, Result> {
     return this.observer.explain(question);
   }
 
-  /** Stops taking part, settles every call that waits, and closes log and transport. May be called again. */
+  /**
+   * Stops taking part, settles every call that waits, and closes log and transport. It waits for what is being written
+   * to the log, but not for a state machine that is busy. May be called again.
+   */
   stop(): Promise<void> {
     return this.end({ reason: 'stopped' });
   }
@@ -344,44 +365,47 @@ export class Replica<Command, Result> {
 
   private receiver(): TransportReceiver {
     const { raw } = this;
-    const running = (call: () => void): void => {
-      if (this.ending !== undefined) return;
-      call();
-      this.driver.wake();
-    };
     return {
       process: (message) => this.process(message),
       isIdRemoved: (id) => this.group.removed.has(id),
       reportUnreachable: (id) => {
         this.observer.contacts.lose(id);
-        running(() => raw.reportUnreachable(id));
+        this.feed(() => raw.reportUnreachable(id));
       },
-      reportSnapshot: (id, status) => running(() => raw.reportSnapshot(id, status)),
+      reportSnapshot: (id, status) => this.feed(() => raw.reportSnapshot(id, status)),
     };
   }
 
   private process(message: Message): void {
     if (this.ending !== undefined) throw replicaStopped(undefined);
+    if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
     this.observer.contacts.hear(message.from);
     try {
       this.driver.step(message);
     } catch (error) {
       // A refusal is the sender's to hear of; anything else means that this member's state cannot be trusted.
-      if (!('code' in (error as object))) this.fail(error);
+      if (typeof (error as Partial<RaftError>).code !== 'string') this.fail(error);
       throw error;
     }
   }
 
   private tick(): void {
-    try {
+    this.feed(() => {
       this.raw.tick();
+      this.logger.tick();
+      this.proposals.expire();
+      this.reads.expire();
+    });
+  }
+
+  /** Tells raft of something. What that throws ends this member; it must not reach the caller, a timer or a socket. */
+  private feed(call: () => void): void {
+    if (!this.begun || this.ending !== undefined) return;
+    try {
+      call();
     } catch (error) {
       this.fail(error);
-      return;
     }
-    this.logger.tick();
-    this.proposals.expire();
-    this.reads.expire();
     this.driver.wake();
   }
 
@@ -400,7 +424,11 @@ export class Replica<Command, Result> {
         warn: (text) => this.logger.warn(text),
         applyConfChange: (entry) => this.driver.applyConfChange(entry),
         onMembership: () => this.onMembership(),
-        onApplied: (message) => this.driver.applied(message),
+        onApplied: (message) => {
+          this.backlog.release(this.applier.applied.index);
+          this.driver.applied(message);
+        },
+        onRestored: ({ index }) => this.backlog.release(index),
         onProgress: (entries, bytes) => this.snapshots.progress(entries, bytes),
         onFatal: (error) => this.fail(error),
       },
@@ -418,6 +446,7 @@ export class Replica<Command, Result> {
       proposals: this.proposals,
       reads: this.reads,
       applier: this.applier,
+      backlog: this.backlog,
       onSoftState: (state) => this.onSoftState(state),
       sendSnapshot: (message) => this.snapshots.send(message),
       takeSnapshot: (snapshot) => this.snapshots.takeBody(snapshot),
@@ -428,6 +457,7 @@ export class Replica<Command, Result> {
         this.snapshots.installed(snapshot);
       },
       beforeTransfer: () => {},
+      warn: (text) => this.logger.warn(text),
       onFatal: (error) => this.fail(error),
     });
   }
@@ -460,8 +490,8 @@ export class Replica<Command, Result> {
   /** This member may not go on. */
   private fail(error: unknown): void {
     if (this.ending !== undefined) return;
-    this.logger.error(`member ${this.id} ends: ${describe(error)}`);
     void this.end({ reason: 'failed', error });
+    this.logger.error(`member ${this.id} ends: ${describe(error)}`);
   }
 
   private end(ended: Ended): Promise<void> {
@@ -478,15 +508,16 @@ export class Replica<Command, Result> {
     this.reads.end(cause);
     this.observer.end();
     this.connections?.stop();
-    try {
-      await this.transport?.stop();
-      await this.snapshots?.stop();
-      await this.options.log.close();
-    } catch (error) {
+    const parts = [
+      { what: 'transport', close: () => this.transport?.stop(), limitMs: CLOSE_MS },
+      { what: 'state machine’s snapshot', close: () => this.snapshots?.stop(), limitMs: CLOSE_MS },
+      { what: 'log', close: () => this.options.log.close() },
+    ];
+    await closeAll(parts, this.options.clock, (what, error) => {
       // What ended the member is what its owner must hear of; a log that cannot be closed has told of its reason.
       if (ended.reason !== 'failed')
-        this.logger.error(`member ${this.id} could not close everything: ${describe(error)}`);
-    }
+        this.logger.error(`member ${this.id} stopped, but could not close its ${what}: ${describe(error)}`);
+    });
     this.events.ended.set(ended);
     this.resolveEnded(ended);
   }
