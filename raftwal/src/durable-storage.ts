@@ -1,12 +1,4 @@
-import { join } from 'node:path';
-import {
-  type ConfState,
-  type Entry,
-  emptySnapshot,
-  type HardState,
-  type Snapshot,
-  type SnapshotMetadata,
-} from '@raft-ts/proto';
+import { type ConfState, type Entry, type HardState, type Snapshot, type SnapshotMetadata } from '@raft-ts/proto';
 import {
   checkOptionalBytes,
   checkPosition,
@@ -14,60 +6,24 @@ import {
   confStateFault,
   describeError,
   ERR_SNAP_OUT_OF_DATE,
-  entriesFault,
-  hardStateFault,
   refuseFault,
   snapshotFault,
   snapshotMembership,
   storageError,
 } from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
-import { codedFs } from './base/coded-fs.js';
-import { makeDirectories } from './base/directories.js';
-import {
-  ERR_SNAP_NONE,
-  ERR_WAL_CORRUPT,
-  ERR_WAL_INVALID,
-  ERR_WAL_NOT_FOUND,
-  ERR_WAL_POISONED,
-  WalError,
-} from './base/errors.js';
-import { type Fs, withCleanup } from './base/fs.js';
-import { lockFile } from './base/lock.js';
+import { ERR_WAL_INVALID, ERR_WAL_POISONED, WalError } from './base/errors.js';
 import { checkLogOptions } from './base/options.js';
-import { checkIdentity, type Identity } from './format/identity.js';
-import type { WalSnapshot } from './format/record.js';
-import type { SegmentName } from './format/segment-name.js';
-import { incarnationOf } from './incarnation.js';
+import { checkIdentity } from './format/identity.js';
 import { LogView } from './log-view.js';
-import { LogMark } from './mark/log-mark.js';
-import type { WalContent, WalCreateOptions, WalOpenOptions, WalOptions } from './options.js';
-import { listSegments } from './read/segments.js';
-import { confirmedSnapshots } from './read/verify.js';
-import { SnapshotFiles } from './snapshots/snapshot-files.js';
-import { logIsGone, reachOf, Wal } from './wal.js';
+import { type OpenMember, openMember } from './open-member.js';
+import type { DurableStorageOptions, WalOptions } from './options.js';
+import type { SnapshotFiles } from './snapshots/snapshot-files.js';
+import { refuseUnsaved, type Unsaved } from './unsaved.js';
+import type { Wal } from './wal.js';
 
 /** Etcd's, for both. */
 const KEPT_FILES = 5;
-
-export interface DurableStorageOptions extends Omit<WalOptions, 'lock'>, Identity {
-  /**
-   * What to do with an unfinished write at the end of the log: `repair` cuts it off, keeping a copy of the file; `refuse` throws
-   * `ERR_RAFT_WAL_TORN`. It cannot be told from damage to the last acknowledged write: docs/wal.md. Default `repair`, as etcd.
-   */
-  readonly torn?: 'refuse' | 'repair';
-  /** Snapshot files to keep, at least 1. Default 5. */
-  readonly keepSnapshots?: number;
-  /** Files of the log to keep, beside those that are needed. Default 5. */
-  readonly keepSegments?: number;
-}
-
-/** What a Ready asks to be saved. */
-export interface Unsaved {
-  readonly hardState?: HardState | undefined;
-  readonly entries?: readonly Entry[];
-  readonly snapshot?: Snapshot | undefined;
-}
 
 /**
  * A raft log that survives: `DIR/wal`, `DIR/snap` and `DIR/incarnation` on disk, and what raft may ask for in memory.
@@ -98,17 +54,11 @@ export class DurableStorage implements Storage {
   private broken: unknown = undefined;
   private purging: Promise<void> = Promise.resolve();
 
-  private constructor(
-    dir: string,
-    wal: Wal,
-    snapshots: SnapshotFiles,
-    found: { readonly snapshot: Snapshot; readonly content: WalContent | undefined; readonly incarnation: string },
-    options: DurableStorageOptions,
-  ) {
+  private constructor(dir: string, found: OpenMember, options: DurableStorageOptions) {
     this.dir = dir;
     this.incarnation = found.incarnation;
-    this.wal = wal;
-    this.snapshots = snapshots;
+    this.wal = found.wal;
+    this.snapshots = found.snapshots;
     this.keepSnapshots = Math.max(1, options.keepSnapshots ?? KEPT_FILES);
     this.keepSegments = options.keepSegments ?? KEPT_FILES;
     this.logger = options.logger;
@@ -127,69 +77,7 @@ export class DurableStorage implements Storage {
    */
   static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
     checkOptions(dir, options);
-    const fs = codedFs(options.fs);
-    await makeDirectories(fs, dir);
-    const walDir = join(dir, 'wal');
-    // Whoever is refused must not harm the one who runs: before the lock is held nothing is changed, and nothing is judged.
-    const lock = await LogMark.take(fs, walDir, options);
-    try {
-      const snapshots = SnapshotFiles.unopened(join(dir, 'snap'), { ...options, fs });
-      const { nodeId, clusterId } = options;
-      const place = { fs, dir, walDir, snapshots, options: { ...options, fs, lock, identity: { nodeId, clusterId } } };
-      const segments = await listSegments(fs, walDir);
-      const last = segments.at(-1);
-      return await (last === undefined ? DurableStorage.begin(place) : DurableStorage.resume(place, last));
-    } catch (error) {
-      await lock.close();
-      throw error;
-    }
-  }
-
-  private static async begin({ fs, dir, walDir, snapshots, options }: Opening): Promise<DurableStorage> {
-    const names = await snapshots.names();
-    if (names.length > 0) {
-      throw new WalError(
-        ERR_WAL_NOT_FOUND,
-        `there is no log in ${walDir}, although snapshots lie beside it: put it back, or remove this member and add it anew`,
-      );
-    }
-    // A log that was lost may be put back, and then keeps its name.
-    if (options.lock?.found !== undefined) throw logIsGone(walDir);
-    // Before the log is there: a start that is interrupted between the two begins again, under another name.
-    const incarnation = await incarnationOf(fs, dir, true);
-    const wal = await Wal.create(walDir, options);
-    try {
-      await snapshots.prepare();
-      const found = { snapshot: emptySnapshot(), content: undefined, incarnation };
-      return new DurableStorage(dir, wal, snapshots, found, options);
-    } catch (error) {
-      await wal.close().catch(() => {});
-      throw error;
-    }
-  }
-
-  private static async resume(opening: Opening, last: SegmentName): Promise<DurableStorage> {
-    const { fs, dir, walDir, snapshots, options } = opening;
-    await checkUnlocked(opening, last);
-    const { snapshot, broken } = await newestSnapshot(
-      snapshots,
-      await confirmedSnapshots(fs, walDir, reachOf(options.lock?.found)),
-    );
-    const { index, term } = snapshot.metadata;
-    const torn = options.torn ?? 'repair';
-    const wal = await Wal.open(walDir, { ...options, snapshot: { index, term }, torn });
-    try {
-      const content = await wal.readAll();
-      checkContent(content, snapshot.metadata);
-      await snapshots.prepare();
-      await snapshots.setAside(broken);
-      await warnOfSnapshotsAbove(wal.lastIndex, opening);
-      const incarnation = await incarnationOf(fs, dir, false);
-      return new DurableStorage(dir, wal, snapshots, { snapshot, content, incarnation }, options);
-    } catch (error) {
-      await wal.close().catch(() => {});
-      throw error;
-    }
+    return new DurableStorage(dir, await openMember(dir, options), options);
   }
 
   initialState(): InitialState {
@@ -313,33 +201,8 @@ export class DurableStorage implements Storage {
         cause: this.broken,
       });
     }
-    if (hardState !== undefined) refuseFault('hardState', hardStateFault(hardState));
-    refuseFault('entries', entriesFault(entries));
-    const refuse = (text: string): WalError => new WalError(ERR_WAL_INVALID, text);
-    const { index } = snapshot?.metadata ?? { index: 0 };
-    if (snapshot !== undefined) {
-      if (index <= this.newest.metadata.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
-      const first = entries[0];
-      if (first !== undefined && first.index !== index + 1)
-        throw refuse(`entry ${first.index} follows snapshot ${index}`);
-    } else if (!this.view.joins(entries)) {
-      throw refuse(`entry ${entries[0]?.index} is to follow ${this.view.lastIndex}`);
-    }
-    for (let i = 1; i < entries.length; i++) {
-      const [one, next] = [entries[i - 1] as Entry, entries[i] as Entry];
-      if (next.index !== one.index + 1) throw refuse(`entry ${next.index} follows entry ${one.index}`);
-    }
-    const last = entries.at(-1)?.index ?? (snapshot === undefined ? this.view.lastIndex : index);
-    const committed = (hardState ?? this.hardState)?.commit ?? 0;
-    if (committed > last) throw refuse(`the log would end at ${last}, below its commit ${committed}`);
-    const before = this.hardState;
-    if (hardState === undefined || before === undefined) return;
-    const { term, vote, commit } = hardState;
-    const voted = term === before.term && before.vote !== 0n && vote !== before.vote;
-    if (term < before.term || voted || commit < before.commit) {
-      const text = (state: HardState): string => `term ${state.term}, vote ${state.vote}, commit ${state.commit}`;
-      throw refuse(`a hard state never goes back: ${text(hardState)} after ${text(before)}`);
-    }
+    const { hardState: before, view } = this;
+    refuseUnsaved({ hardState, entries, snapshot }, { hardState: before, view, snapshot: this.newest.metadata });
   }
 
   /** Makes a snapshot of the leader's durable, and what came with it. */
@@ -402,61 +265,4 @@ function checkOptions(dir: string, options: DurableStorageOptions): void {
   const { keepSnapshots, keepSegments } = options;
   if (keepSnapshots !== undefined) checkPosition('keepSnapshots', keepSnapshots);
   if (keepSegments !== undefined) checkPosition('keepSegments', keepSegments);
-}
-
-/** What the two ways to open a member's folder need. */
-interface Opening {
-  readonly fs: Fs;
-  readonly dir: string;
-  readonly walDir: string;
-  /** Not opened yet. */
-  readonly snapshots: SnapshotFiles;
-  readonly options: DurableStorageOptions & WalCreateOptions & WalOpenOptions;
-}
-
-/**
- * Looks whether somebody who knows no mark has the log open: etcd, which locks the files that it writes. `Wal.open` locks them for good,
- * but what it opens depends on what is read before.
- *
- * @throws WalError `ERR_RAFT_WAL_LOCKED`
- */
-async function checkUnlocked({ fs, walDir, options }: Opening, { name }: SegmentName): Promise<void> {
-  const file = await fs.open(join(walDir, name), { write: true });
-  await withCleanup(
-    () => lockFile(file, name, options.unsafeNoLock === true),
-    () => file.close(),
-  );
-}
-
-/** A snapshot of the leader's whose installation was interrupted lies above the log's end. So does one that the log once led to. */
-async function warnOfSnapshotsAbove(lastIndex: number, { snapshots, walDir, options }: Opening): Promise<void> {
-  const above = (await snapshots.names()).filter((name) => SnapshotFiles.indexOf(name) > lastIndex);
-  if (above.length === 0) return;
-  const what = `${above.join(', ')} lies above the end of the log in ${walDir}, which is ${lastIndex}`;
-  const why = 'its installation was interrupted, or the log has lost its end';
-  options.logger?.warn(`${what}: ${why}. If files were removed or put back by hand, stop this member and add it anew`);
-}
-
-/** The newest snapshot that the log confirms; an empty one where it has none and still begins at the start. */
-async function newestSnapshot(
-  files: SnapshotFiles,
-  marks: readonly WalSnapshot[],
-): Promise<{ readonly snapshot: Snapshot; readonly broken: readonly string[] }> {
-  const { snapshot, broken } = await files.find(marks);
-  if (snapshot !== undefined) return { snapshot, broken };
-  if (marks.some(({ index }) => index === 0)) return { snapshot: emptySnapshot(), broken };
-  throw new WalError(
-    ERR_SNAP_NONE,
-    `${files.dir} holds no snapshot that the log knows, and the log does not begin at the start`,
-  );
-}
-
-function checkContent({ hardState, entries, snapshotFound }: WalContent, { index }: SnapshotMetadata): void {
-  if (!snapshotFound) throw new WalError(ERR_WAL_CORRUPT, `the log has lost the mark of snapshot ${index}`);
-  const last = index + entries.length;
-  const commit = hardState?.commit ?? 0;
-  if (commit <= last && commit >= index) return;
-  throw new WalError(ERR_WAL_CORRUPT, `the log holds ${index} to ${last}, and its commit is ${commit}`, {
-    reason: 'commit',
-  });
 }

@@ -45,3 +45,15 @@ export interface WalContent {
   /** The unfinished write at the end: cut off by a repair, or passed over by a reader. */
   readonly damage: Damage | undefined;
 }
+
+export interface DurableStorageOptions extends Omit<WalOptions, 'lock'>, Identity {
+  /**
+   * What to do with an unfinished write at the end of the log: `repair` cuts it off, keeping a copy of the file; `refuse` throws
+   * `ERR_RAFT_WAL_TORN`. It cannot be told from damage to the last acknowledged write: docs/wal.md. Default `repair`, as etcd.
+   */
+  readonly torn?: 'refuse' | 'repair';
+  /** Snapshot files to keep, at least 1. Default 5. */
+  readonly keepSnapshots?: number;
+  /** Files of the log to keep, beside those that are needed. Default 5. */
+  readonly keepSegments?: number;
+}

@@ -1,9 +1,9 @@
 import { codedFs } from '../base/coded-fs.js';
 import { ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
-import { type Content, recordTypeNames } from '../format/record.js';
+import { type Content, contentOf, recordTypeNames, type WalRecord } from '../format/record.js';
 import { readMark } from '../mark/log-mark.js';
 import { damageError } from '../read/damage.js';
-import { contentVisitor, readLog } from '../read/log-reader.js';
+import { readLog } from '../read/log-reader.js';
 import type { Place } from '../read/segment-reader.js';
 import { listSegments } from '../read/segments.js';
 import { json, type Output, shownHex } from './output.js';
@@ -28,11 +28,12 @@ export async function dump(dir: string, { from, json: asJson, out, drained }: Du
   const mark = await readMark(fs, dir);
   const segments = await listSegments(fs, dir);
   if (segments.length === 0) throw new WalError(ERR_WAL_NOT_FOUND, `${dir} holds no log`);
-  const visitor = contentVisitor((content, place) => {
+  const record = (read: WalRecord, place: Place): void => {
+    const content = contentOf(read);
     if (content.kind === 'entry' && content.entry.index < from) return;
     out(asJson ? jsonLine(content, place) : textLine(content, place));
-  });
-  const { damage } = await readLog({ fs, dir, segments, mark }, { ...visitor, progress: drained });
+  };
+  const { damage } = await readLog({ fs, dir, segments, mark }, { record, progress: drained });
   if (damage === undefined) return 0;
   throw damageError(damage);
 }

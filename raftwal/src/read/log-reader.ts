@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { ERR_WAL_NOT_FOUND, WalError } from '../base/errors.js';
 import { type Fs, type FsFile, withCleanup } from '../base/fs.js';
-import { type Content, contentOf } from '../format/record.js';
 import type { SegmentName } from '../format/segment-name.js';
 import type { MarkPlace } from '../mark/log-mark.js';
 import { Chain } from './chain.js';
 import { type Damage, damageError, judgeEarlier, judgeLast, lostEnd } from './damage.js';
-import { type Place, type RecordVisitor, SegmentReader } from './segment-reader.js';
+import { type RecordVisitor, SegmentReader } from './segment-reader.js';
 import { checkSequence } from './segments.js';
 
 /** How the log ends. */
@@ -73,9 +72,4 @@ async function readLast(reader: SegmentReader, segment: SegmentName, chain: Chai
   const end = await reader.follow(reach);
   const damage = judgeLast(segment.name, end, chain);
   return { segment, offset: end.offset, chain: chain.value, damage, clearTo: end.clearTo };
-}
-
-/** A visitor that looks at what the records say. */
-export function contentVisitor(visit: (content: Content, place: Place) => void): RecordVisitor {
-  return { record: (record, place) => visit(contentOf(record), place) };
 }
