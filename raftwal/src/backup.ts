@@ -15,23 +15,23 @@ import { SnapshotFiles } from './snapshots/snapshot-files.js';
 const PIECE = 1 << 20;
 
 export interface BackupOptions extends Pick<LogOptions, 'fs'> {
-  /** Called as bytes are copied. */
+  /** Called with the number of bytes as they are copied. */
   readonly progress?: (bytes: number) => void;
 }
 
 export interface BackupResult {
-  /** Copied, with their folder. */
+  /** The copied files, with their folder. */
   readonly files: readonly string[];
   readonly lastIndex: number;
-  /** The newest mark whose file was copied; index 0 where there is none. */
+  /** The newest mark whose file was copied; index 0 if there is none. */
   readonly snapshot: WalSnapshot;
 }
 
 /**
- * Copies a member's folder (`DIR/wal`, `DIR/snap`) as it is at one moment, also while the member runs: everything that was durable when
- * the copy began. The copy is checked before it gets its name.
+ * Copies a member's folder (`DIR/wal`, `DIR/snap`), even while the member runs: everything that was durable when the
+ * copy began. The copy is checked before it gets its name.
  *
- * @throws WalError `ERR_RAFT_WAL_EXISTS` where `target` exists; what `verify` throws
+ * @throws WalError `ERR_RAFT_WAL_EXISTS` if `target` exists; the errors of `verify`
  */
 export async function backup(dir: string, target: string, options: BackupOptions = {}): Promise<BackupResult> {
   const fs = codedFs(options.fs);
@@ -56,7 +56,7 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
   await fs.mkdir(toLog);
   const acknowledged = await readMark(fs, fromLog);
   const segments = await listSegments(fs, fromLog);
-  // What lies before the end of the records does not change any more.
+  // The bytes before the end of the records do not change any more.
   const tail = await readLog({ fs, dir: fromLog, segments, mark: acknowledged }, { record() {} });
   const files: string[] = [];
   for (const { name } of segments) {
@@ -65,12 +65,12 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
     files.push(join('wal', name));
   }
   await fs.syncDirectory(toLog);
-  // Making this folder makes the names in the one above it durable, that of the log's folder too.
+  // Making this folder also syncs the names in its parent, including that of the log's folder.
   const folder = await SnapshotFiles.open(join(to, 'snap'), { fs });
   const present = await fs.readdir(join(dir, 'snap'));
   const marks = await validSnapshots(toLog, { fs });
   const mark = marks.findLast((one) => present.includes(SnapshotFiles.namesOf(one)[0])) ?? { index: 0, term: 0 };
-  // Beside the snapshot lies a stream, where the application keeps one.
+  // There is a stream beside the snapshot if the application uses streams.
   for (const name of SnapshotFiles.namesOf(mark).filter((one) => present.includes(one))) {
     await copyFile(fs, join(dir, 'snap', name), join(folder.dir, name), { end: Number.POSITIVE_INFINITY, progress });
     files.push(join('snap', name));
@@ -82,7 +82,7 @@ async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: num
 }
 
 interface CopyOptions {
-  /** Copy up to here. */
+  /** Offset up to which the file is copied. */
   readonly end: number;
   readonly progress: (bytes: number) => void;
 }
@@ -111,7 +111,7 @@ async function copyFile(fs: Fs, from: string, to: string, { end, progress }: Cop
   );
 }
 
-/** Removes what an attempt has left. */
+/** Removes what an earlier attempt left. */
 async function removeCopy(fs: Fs, dir: string): Promise<void> {
   for (const folder of [join(dir, 'wal'), join(dir, 'snap'), dir]) {
     let names: string[];

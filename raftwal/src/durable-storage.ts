@@ -22,22 +22,26 @@ import type { SnapshotFiles } from './snapshots/snapshot-files.js';
 import { refuseUnsaved, type Unsaved } from './unsaved.js';
 import type { Wal } from './wal.js';
 
-/** Etcd's, for both. */
+/** The default of etcd, for both kinds of files. */
 const KEPT_FILES = 5;
 
 /**
- * A raft log that survives: `DIR/wal`, `DIR/snap` and `DIR/incarnation` on disk, and what raft may ask for in memory.
+ * A durable raft log: `DIR/wal`, `DIR/snap` and `DIR/incarnation` on disk, and in memory everything that raft may ask
+ * for.
  *
- * For each Ready: `await storage.save(rd)`, then send, apply and advance. Several calls may be under way: they become durable in
- * order and share writes.
+ * For each Ready: `await storage.save(rd)`, then send, apply and advance. Several calls may be under way: they become
+ * durable in order and share writes.
  */
 export class DurableStorage implements Storage {
   readonly dir: string;
-  /** Nothing was ever saved here: start a node, do not restart one. */
+  /** Whether nothing was ever saved here: then start a node, do not restart one. */
   readonly isNew: boolean;
-  /** A random name that tells this log from others, also from a former one of this member: for the transport's option. */
+  /**
+   * A random name that distinguishes this log from all others, including earlier logs of this member: for the
+   * transport's option.
+   */
   readonly incarnation: string;
-  /** For states of applications that are streamed, not held in memory. */
+  /** The snapshot files, for applications that stream their state. */
   readonly snapshots: SnapshotFiles;
   private readonly wal: Wal;
   private readonly view = new LogView();
@@ -46,11 +50,14 @@ export class DurableStorage implements Storage {
   private readonly logger: WalOptions['logger'];
   private hardState: HardState | undefined;
   private newest: Snapshot;
-  /** The newest one that an open would find after a power cut: what it needs must stay, also while `newest` is on its way. */
+  /**
+   * The newest snapshot that a start would find after a power cut. The files that it needs must stay, even while a
+   * newer one is being saved.
+   */
   private durable: SnapshotMetadata;
-  /** A snapshot of the leader's that is being installed; what follows it waits. */
+  /** The installation of a snapshot from the leader; later saves wait for it. */
   private installing: Promise<void> | undefined = undefined;
-  /** Why a snapshot could not be installed: memory is ahead of the disk for good. */
+  /** Why a snapshot could not be installed. Memory is then ahead of the disk for good. */
   private broken: unknown = undefined;
   private purging: Promise<void> = Promise.resolve();
 
@@ -70,10 +77,11 @@ export class DurableStorage implements Storage {
   }
 
   /**
-   * Opens what is in `dir`, or starts a new log there. Folders that are missing are made.
+   * Opens the log in `dir`, or starts a new one there. Missing folders are made.
    *
-   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_IDENTITY`, `_IO`, `_TORN`, `_UNDECIDED`, `_CORRUPT`; `_NOT_FOUND` if the log is gone and there
-   * are snapshots, or a mark of what it had acknowledged: a member that lost its log must not return under its id
+   * @throws WalError `ERR_RAFT_WAL_LOCKED`, `_IDENTITY`, `_IO`, `_TORN`, `_UNDECIDED`, `_CORRUPT`; `_NOT_FOUND` if the
+   * log is gone and there are snapshots, or a mark of what it had acknowledged: a member that lost its log must not
+   * return under its id
    */
   static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
     checkOptions(dir, options);
@@ -105,10 +113,11 @@ export class DurableStorage implements Storage {
   }
 
   /**
-   * Saves what a Ready carries: snapshot, entries, hard state. Raft sees it at once; the call resolves when it is durable. With only a
-   * commit it resolves at once, and a crash may bring the older one back.
+   * Saves a Ready: its snapshot, entries and hard state. Raft sees them at once; the call resolves when they are
+   * durable. If only the commit is new, it resolves at once, and a crash may bring the older commit back.
    *
-   * @throws WalError `ERR_RAFT_WAL_INVALID` where entries leave a gap, or term, vote or commit go back; `_POISONED`, `_STATE`
+   * @throws WalError `ERR_RAFT_WAL_INVALID` if entries leave a gap, or term, vote or commit go back; `_POISONED`,
+   * `_STATE`
    */
   save(unsaved: Unsaved): Promise<void> {
     try {
@@ -132,12 +141,14 @@ export class DurableStorage implements Storage {
   }
 
   /**
-   * Saves a snapshot of the application's state at `index`, which is committed, and removes files that are not needed any more. Entries
-   * stay in memory until `compact`. For a state that does not fit into memory: `snapshots.saveStream` first, and no data here.
+   * Saves a snapshot of the application's state at `index`, which is committed, and removes files that are not needed
+   * any more. Entries stay in memory until `compact`. If the state does not fit into memory, call
+   * `snapshots.saveStream` first, and pass no data here.
    *
-   * @param confState membership at `index`; `undefined`: that of the previous snapshot, where it still holds
-   * @throws RaftError `ERR_RAFT_SNAP_OUT_OF_DATE` where there is one as new; `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError
-   * `ERR_RAFT_WAL_INVALID` where `index` is not committed; RaftError `ERR_RAFT_SNAPSHOT_MEMBERSHIP` where there is no membership for it
+   * @param confState membership at `index`; `undefined` for that of the previous snapshot, if it still holds
+   * @throws RaftError `ERR_RAFT_SNAP_OUT_OF_DATE` if there is one as new; `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`;
+   * WalError `ERR_RAFT_WAL_INVALID` if `index` is not committed; RaftError `ERR_RAFT_SNAPSHOT_MEMBERSHIP` if its
+   * membership is unknown
    */
   async createSnapshot(
     index: number,
@@ -151,10 +162,10 @@ export class DurableStorage implements Storage {
     if (index <= previous.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
     const term = this.view.term(index);
     const commit = this.hardState?.commit ?? 0;
-    if (index > commit) throw new WalError(ERR_WAL_INVALID, `snapshot ${index} lies above the commit ${commit}`);
+    if (index > commit) throw new WalError(ERR_WAL_INVALID, `snapshot ${index} is above the commit, ${commit}`);
     const membership = snapshotMembership(index, confState, previous, (at) => this.view.entry(at));
     const snapshot: Snapshot = { data, metadata: { confState: membership, index, term } };
-    // Saves go on meanwhile: the log has its mark once the file is there.
+    // Saves continue meanwhile: the log gets the mark when the file is durable.
     await this.saveSnapshot(snapshot);
     if (index > this.newest.metadata.index) this.newest = snapshot;
     this.confirm(snapshot);
@@ -163,21 +174,21 @@ export class DurableStorage implements Storage {
   }
 
   /**
-   * Drops entries up to and including `index` from memory. Keep some behind the snapshot, for followers that lag a little: they are
-   * there until the next start, which reads what is above the newest snapshot.
+   * Drops entries up to and including `index` from memory. Keep some entries below the snapshot for followers that lag
+   * a little. They last until the next start, which reads only the entries above the newest snapshot.
    *
-   * @throws RaftError `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError `ERR_RAFT_WAL_INVALID` above the newest snapshot, which alone could
-   * stand for what is dropped
+   * @throws RaftError `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`; WalError `ERR_RAFT_WAL_INVALID` above the newest
+   * snapshot, because nothing would replace the dropped entries
    */
   compact(index: number): void {
     checkPosition('index', index);
     const { index: newest } = this.newest.metadata;
     if (index > newest)
-      throw new WalError(ERR_WAL_INVALID, `compact ${index} lies above the newest snapshot, ${newest}`);
+      throw new WalError(ERR_WAL_INVALID, `cannot compact up to ${index}: the newest snapshot is ${newest}`);
     this.view.compact(index);
   }
 
-  /** Resolves when everything saved is durable, the commit too. */
+  /** Resolves when everything saved is durable, including the commit. */
   async sync(): Promise<void> {
     await this.installing;
     await this.wal.sync();
@@ -185,7 +196,7 @@ export class DurableStorage implements Storage {
 
   /** Makes everything durable and closes the files. */
   async close(): Promise<void> {
-    // Whoever saved it heard of its failure.
+    // The caller of `save` was told of the failure.
     await this.installing?.catch(() => {});
     await this.purging;
     await this.wal.close();
@@ -196,16 +207,16 @@ export class DurableStorage implements Storage {
   }
 
   private check(hardState: HardState | undefined, entries: readonly Entry[], snapshot: Snapshot | undefined): void {
-    if (this.broken !== undefined) {
-      throw new WalError(ERR_WAL_POISONED, `a snapshot could not be installed: ${describeError(this.broken)}`, {
-        cause: this.broken,
-      });
+    const { broken } = this;
+    if (broken !== undefined) {
+      const what = 'a snapshot could not be installed, and nothing more is written until the log is opened again';
+      throw new WalError(ERR_WAL_POISONED, `${what}: ${describeError(broken)}`, { cause: broken });
     }
     const { hardState: before, view } = this;
     refuseUnsaved({ hardState, entries, snapshot }, { hardState: before, view, snapshot: this.newest.metadata });
   }
 
-  /** Makes a snapshot of the leader's durable, and what came with it. */
+  /** Makes a snapshot from the leader durable, together with what came with it. */
   private install(snapshot: Snapshot, hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
     const work = async (): Promise<void> => {
       try {
@@ -226,12 +237,12 @@ export class DurableStorage implements Storage {
     const over = (): void => {
       if (this.installing === turn) this.installing = undefined;
     };
-    // Whoever called hears of a failure; this is only about what comes next.
+    // The caller is told of a failure; this only clears the way for what comes next.
     turn.catch(() => {}).finally(over);
     return turn;
   }
 
-  /** The file first, then its mark: a mark without a file would be a promise that nobody keeps. */
+  /** The file comes first, then its mark: the log must not confirm a file that is not there. */
   private async saveSnapshot(snapshot: Snapshot): Promise<void> {
     await this.snapshots.save(snapshot);
     const { index, term, confState } = snapshot.metadata;
@@ -242,12 +253,12 @@ export class DurableStorage implements Storage {
     if (metadata.index > this.durable.index) this.durable = metadata;
   }
 
-  /** Removes files that nobody needs. One at a time, and never in the way of what is saved. */
+  /** Removes files that are not needed. One run at a time; saves do not wait for it. */
   private async purge(): Promise<void> {
-    // What was saved is saved, whether or not old files can go.
+    // A save does not fail because old files cannot be removed.
     this.purging = this.purging
       .then(() => this.removeOldFiles())
-      .catch((error: unknown) => this.logger?.warn(`old files stay: ${describeError(error)}`));
+      .catch((error: unknown) => this.logger?.warn(`old files were not removed: ${describeError(error)}`));
     await this.purging;
   }
 

@@ -4,21 +4,22 @@ import { placeFile } from './base/place-file.js';
 
 const NAME = 'incarnation';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u;
-/** A UUID and the end of its line. */
+/** Length of a UUID and a line end. */
 const LENGTH = 37;
 
 /**
- * The random name of the log in `dir`. Members remember the first that they met of each other and refuse another, so that one
- * whose folder was emptied cannot vote a second time in terms that it has forgotten.
+ * Returns the random name of the log in `dir`. Members remember the first name of each other that they meet and refuse
+ * another one, so that a member whose folder was emptied cannot vote a second time in terms that it has forgotten.
  *
- * @param isNew the log begins now: then it gets a name of its own, whatever a former log has left here. So does a log that has none
+ * @param isNew the log is being created: it gets a new name, even if an earlier log left one. So does a log without a
+ * name
  * @throws WalError `ERR_RAFT_WAL_IO`
  */
 export async function incarnationOf(fs: Fs, dir: string, isNew: boolean): Promise<string> {
   const kept = isNew ? undefined : await read(fs, dir);
   if (kept !== undefined) return kept;
   const made = crypto.randomUUID();
-  // It must not be another one after a power cut.
+  // A power cut must not bring another name back.
   await placeFile(fs, dir, NAME, (file) => writeFully(file, new TextEncoder().encode(`${made}\n`), 0));
   return made;
 }

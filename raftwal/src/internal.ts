@@ -1,4 +1,4 @@
-/** What tests and sibling packages use beside the public door. No promise is made about it. */
+/** What tests and sibling packages use beside the public door. It may change at any time. */
 
 export { codedFs } from './base/coded-fs.js';
 export * from './base/fs.js';

@@ -1,7 +1,7 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
 import { EntryList, ERR_COMPACTED, ERR_UNAVAILABLE, storageError } from '@raft-ts/proto/internal';
 
-/** The entries that a member keeps in memory: those above the last compacted one. */
+/** The entries that a member keeps in memory: all above the last compacted one. */
 export class LogView {
   /** The first one has index `compacted` + 1. */
   private log = new EntryList();
@@ -16,7 +16,7 @@ export class LogView {
     return this.compacted + this.log.length;
   }
 
-  /** Forgets everything: the log begins behind this snapshot. */
+  /** Forgets everything: the log begins after this snapshot. */
   reset({ metadata: { index, term } }: Snapshot, entries: readonly Entry[] = []): void {
     this.log = new EntryList();
     for (const entry of entries) this.log.push(entry);
@@ -34,7 +34,8 @@ export class LogView {
   }
 
   /**
-   * Those of [lo, hi), cut to the longest prefix of at most `maxSize` encoded bytes, and at least one.
+   * Returns the entries in [lo, hi), limited to the longest prefix of at most `maxSize` encoded bytes, but at least
+   * one.
    * @throws RaftError `ERR_RAFT_COMPACTED`, `ERR_RAFT_UNAVAILABLE`
    */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
@@ -43,18 +44,18 @@ export class LogView {
     return this.log.within(lo - this.firstIndex, hi - this.firstIndex, maxSize);
   }
 
-  /** The entry at this index, where it is in memory. */
+  /** Returns the entry at this index; undefined if it is not in memory. */
   entry(index: number): Entry | undefined {
     return index <= this.compacted ? undefined : this.log.at(index - this.firstIndex);
   }
 
-  /** Could these entries follow, or replace the end of, what is here? */
+  /** Tells whether these entries could follow the log, or replace its end. */
   joins(entries: readonly Entry[]): boolean {
     const first = entries[0];
     return first === undefined || (first.index > this.compacted && first.index <= this.lastIndex + 1);
   }
 
-  /** Adds entries that join; from the first one's index on they replace what is there. */
+  /** Adds entries that join. They replace the existing ones from the index of the first one on. */
   append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;

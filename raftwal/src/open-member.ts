@@ -102,8 +102,8 @@ async function closingOnFailure<T>(wal: Wal, work: () => Promise<T>): Promise<T>
 }
 
 /**
- * Checks whether a program that knows no mark has the log open: etcd, which locks the files that it writes. `Wal.open` locks
- * them for good, but which files it opens depends on what is read before.
+ * Checks whether a program that knows no mark has the log open: etcd, which locks the files that it writes. `Wal.open`
+ * locks them for good, but which files it opens depends on what is read before.
  *
  * @throws WalError `ERR_RAFT_WAL_LOCKED`
  */
@@ -115,7 +115,10 @@ async function checkUnlocked({ fs, walDir, options }: Opening, { name }: Segment
   );
 }
 
-/** Returns the newest snapshot that the log confirms; an empty one if there is none and the log reaches back to its start. */
+/**
+ * Returns the newest snapshot that the log confirms; an empty one if there is none and the log reaches back to its
+ * start.
+ */
 async function newestSnapshot(
   files: SnapshotFiles,
   marks: readonly WalSnapshot[],
@@ -138,13 +141,13 @@ function checkContent({ hardState, entries, snapshotFound }: WalContent, { index
 }
 
 /**
- * Warns of snapshots above the end of the log. The installation of a leader's snapshot that was interrupted leaves one; so
- * does a log that lost its end.
+ * Warns of snapshots above the end of the log. The installation of a leader's snapshot that was interrupted leaves one;
+ * so does a log that lost its end.
  */
 async function warnOfSnapshotsAbove(lastIndex: number, { snapshots, walDir, options }: Opening): Promise<void> {
   const above = (await snapshots.names()).filter((name) => SnapshotFiles.indexOf(name) > lastIndex);
   if (above.length === 0) return;
-  const what = `${above.join(', ')} lies above the end of the log in ${walDir}, which is ${lastIndex}`;
+  const what = `${above.join(', ')} is above the end of the log in ${walDir}, which is ${lastIndex}`;
   const why = 'its installation was interrupted, or the log has lost its end';
   options.logger?.warn(`${what}: ${why}. If files were removed or put back by hand, stop this member and add it anew`);
 }

@@ -3,7 +3,7 @@ import { ERR_SNAP_OUT_OF_DATE, entriesFault, hardStateFault, refuseFault, storag
 import { ERR_WAL_INVALID, WalError } from './base/errors.js';
 import type { LogView } from './log-view.js';
 
-/** What a Ready asks to be saved. */
+/** What a Ready asks the storage to save. */
 export interface Unsaved {
   readonly hardState?: HardState | undefined;
   readonly entries?: readonly Entry[];
@@ -18,7 +18,7 @@ export interface Saved {
 }
 
 /**
- * Refuses what would leave a log that no start accepts.
+ * Refuses data that would leave a log which no start accepts.
  * @throws WalError `ERR_RAFT_WAL_INVALID`; RaftError `ERR_RAFT_SNAP_OUT_OF_DATE`, `ERR_RAFT_ARGUMENT`
  */
 export function refuseUnsaved({ hardState, entries = [], snapshot }: Unsaved, saved: Saved): void {
@@ -30,7 +30,7 @@ export function refuseUnsaved({ hardState, entries = [], snapshot }: Unsaved, sa
   if (hardState !== undefined && saved.hardState !== undefined) refuseStepBack(hardState, saved.hardState);
 }
 
-/** Where the log would end. @throws if it would have a gap */
+/** Returns the index at which the log would end. @throws if it would have a gap */
 function lastIndexAfter(
   entries: readonly Entry[],
   snapshot: Snapshot | undefined,
@@ -42,14 +42,14 @@ function lastIndexAfter(
     const { index } = snapshot.metadata;
     if (index <= newest.index) throw storageError(ERR_SNAP_OUT_OF_DATE);
     if (first !== undefined && first.index !== index + 1)
-      throw invalid(`entry ${first.index} follows snapshot ${index}`);
+      throw invalid(`entry ${first.index} does not follow snapshot ${index}`);
     last = index;
   } else if (!view.joins(entries)) {
-    throw invalid(`entry ${first?.index} is to follow ${view.lastIndex}`);
+    throw invalid(`entry ${first?.index} does not follow the log, which ends at ${view.lastIndex}`);
   }
   for (let i = 1; i < entries.length; i++) {
     const [one, next] = [entries[i - 1] as Entry, entries[i] as Entry];
-    if (next.index !== one.index + 1) throw invalid(`entry ${next.index} follows entry ${one.index}`);
+    if (next.index !== one.index + 1) throw invalid(`entry ${next.index} does not follow entry ${one.index}`);
   }
   return entries.at(-1)?.index ?? last;
 }

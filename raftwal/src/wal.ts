@@ -23,18 +23,18 @@ import { LARGEST_WRITE, type LogPosition, LogWriter, type OpenSegment } from './
 /**
  * Etcd's write-ahead log: `create` or `open`, `readAll` once, then `save` for each Ready.
  *
- * One write is under way at a time. What is saved meanwhile shares the next one.
+ * One write is under way at a time. Everything saved meanwhile shares the next one.
  */
 export class Wal {
   /** The folder of the log. */
   readonly dir: string;
   private readonly fs: Fs;
   private readonly options: WalOpenOptions;
-  /** Files that are open, and locked, in order, until there is a writer, which takes them over. */
+  /** The open and locked files, in order, until the writer takes them over. */
   private opened: OpenSegment[] = [];
   /** The lock of the whole log; undefined if it was opened read-only. */
   private readonly mark: LogMark | undefined;
-  /** What the mark said before the files were listed. */
+  /** The mark as it was before the files were listed. */
   private markFound: MarkPlace | undefined = undefined;
   private phase: 'unread' | 'read' | 'closed' = 'unread';
   private writer: LogWriter | undefined = undefined;
@@ -48,9 +48,10 @@ export class Wal {
 
   /**
    * Makes a new log, ready for `save`, in a folder that is missing or empty; the folder above it must exist. A crash
-   * leaves no log or a whole one.
+   * leaves either no log or a complete one.
    *
-   * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`; `_NOT_FOUND` if the mark shows that there was a log
+   * @throws WalError `ERR_RAFT_WAL_EXISTS`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IO`; `_NOT_FOUND` if the mark shows that
+   * there was a log
    */
   static async create(dir: string, options: WalCreateOptions = {}): Promise<Wal> {
     checkLogOptions(dir, options);
@@ -76,8 +77,9 @@ export class Wal {
   }
 
   /**
-   * Opens a log; `readAll` comes next. Nothing is written before that.
-   * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_IO`, `_CORRUPT` (a file is missing)
+   * Opens a log. Call `readAll` next; nothing is written before that.
+   * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_LOCKED`, `_LOCK_UNAVAILABLE`, `_IDENTITY`, `_IO`, `_CORRUPT` (a file
+   * is missing)
    */
   static async open(dir: string, options: WalOpenOptions = {}): Promise<Wal> {
     checkLogOptions(dir, options);
@@ -91,7 +93,7 @@ export class Wal {
       wal.markFound = mark === undefined ? await readMark(fs, dir) : mark.found;
       await wal.hold(segmentsFrom(await listSegments(fs, dir), index));
       for (const name of strangersAmong(await fs.readdir(dir))) {
-        options.logger?.warn(`ignored ${join(dir, name)}: not a name of the log`);
+        options.logger?.warn(`ignored ${join(dir, name)}: its name is not that of a file of the log`);
       }
       if (options.identity !== undefined) await wal.checkIdentity(options.identity);
       return wal;
@@ -115,17 +117,19 @@ export class Wal {
   private async checkIdentity(identity: Identity): Promise<void> {
     const { name, file } = this.opened[0] as OpenSegment;
     const head = await readMetadata(file);
-    // `readAll` says what is wrong with a head that cannot be read.
+    // `readAll` reports a head that cannot be read.
     if (head === undefined) return;
     const owner = decodeIdentity(head.metadata);
     if (owner?.nodeId === identity.nodeId && owner.clusterId === identity.clusterId) return;
-    const found = owner === undefined ? 'no member by name' : identityText(owner);
-    throw new WalError(ERR_WAL_IDENTITY, `the log belongs to ${found}, not to ${identityText(identity)}`, {
-      file: name,
-    });
+    const wanted = identityText(identity);
+    const what =
+      owner === undefined
+        ? `the log does not say whose it is, and is opened as that of ${wanted}`
+        : `the log belongs to ${identityText(owner)}, not to ${wanted}`;
+    throw new WalError(ERR_WAL_IDENTITY, `${what}: check the folder and the ids`, { file: name });
   }
 
-  /** Index of the last entry or snapshot in the log; 0 before `readAll`, and where there is none. */
+  /** Index of the last entry or snapshot in the log; 0 before `readAll`, or if there is none. */
   get lastIndex(): number {
     return this.writer?.lastIndex ?? 0;
   }
@@ -136,10 +140,11 @@ export class Wal {
   }
 
   /**
-   * Reads the log, once. Opened for writing, it can be saved to afterwards, and everything returned is durable.
+   * Reads the log, once. If it was opened for writing, `save` is allowed afterwards, and everything returned is
+   * durable.
    *
-   * @throws WalError `ERR_RAFT_WAL_TORN`, `_UNDECIDED`, `_CORRUPT` with file and offset; `_SNAPSHOT_MISMATCH`; read-only also
-   * `_SNAPSHOT_NOT_FOUND`; `_STATE` the second time
+   * @throws WalError `ERR_RAFT_WAL_TORN`, `_UNDECIDED`, `_CORRUPT` with file and offset; `_SNAPSHOT_MISMATCH`;
+   * read-only also `_SNAPSHOT_NOT_FOUND`; `_STATE` the second time
    */
   async readAll(): Promise<WalContent> {
     if (this.phase !== 'unread') throw this.wrongPhase();
@@ -166,7 +171,7 @@ export class Wal {
       await harden(file, offset);
       await fs.syncDirectory(dir);
       this.startWriting(this.mark, { offset, clearTo, chain, lastIndex, hardState, metadata });
-      // What raft is told now must not get lost unnoticed either, whoever wrote it.
+      // The records that raft is given now must not get lost unnoticed either, even if another program wrote them.
       this.mark.acknowledged({ sequence, offset });
     }
     return { metadata, hardState, entries, snapshots, snapshotFound, damage };
@@ -179,14 +184,15 @@ export class Wal {
   }
 
   /**
-   * Saves what a Ready asks to be saved. Resolves when it is durable, if there are entries or the term or vote changed. Where only
-   * the commit did, it resolves at once, and a crash may bring an older commit back. No entries and a zero state: nothing happens.
+   * Saves the entries and hard state of a Ready. If there are entries, or the term or vote changed, it resolves when
+   * they are durable. If only the commit changed, it resolves at once, and a crash may bring an older commit back. Does
+   * nothing without entries and with a zero state.
    *
-   * @throws WalError `ERR_RAFT_WAL_POISONED` once a write has failed, `ERR_RAFT_WAL_STATE`; RaftError `ERR_RAFT_POSITION_RANGE`,
-   * after which the log is as before
+   * @throws WalError `ERR_RAFT_WAL_POISONED` once a write has failed, `ERR_RAFT_WAL_STATE`; RaftError
+   * `ERR_RAFT_POSITION_RANGE`, after which the log is as before
    */
   save(hardState: HardState | undefined, entries: readonly Entry[]): Promise<void> {
-    // Not async: one promise serves all that share a write.
+    // Not async: all callers that share a write get the same promise.
     try {
       if (hardState !== undefined) checkRecord('hardState', hardState);
       checkList('entries', entries);
@@ -197,7 +203,8 @@ export class Wal {
   }
 
   /**
-   * Marks a snapshot whose file is durable. Resolves when the mark is, with everything saved before, the commit too.
+   * Marks a snapshot whose file is durable. Resolves when the mark and everything saved before it are durable,
+   * including the commit.
    * @throws WalError `ERR_RAFT_WAL_INVALID` without a ConfState, `_POISONED`, `_STATE`
    */
   async saveSnapshot(snapshot: WalSnapshot): Promise<void> {
@@ -205,19 +212,22 @@ export class Wal {
     await this.writing().saveSnapshot(snapshot);
   }
 
-  /** Resolves when everything saved so far is durable, the commit too. @throws WalError `_POISONED`, `_STATE` */
+  /** Resolves when everything saved so far is durable, including the commit. @throws WalError `_POISONED`, `_STATE` */
   async sync(): Promise<void> {
     await this.writing().sync();
   }
 
-  /** Begins a new file behind everything saved so far, and resolves once it is there. @throws WalError `_POISONED`, `_STATE` */
+  /**
+   * Begins a new file after everything saved so far, and resolves when it is there. @throws WalError `_POISONED`,
+   * `_STATE`
+   */
   async cut(): Promise<void> {
     await this.writing().cut();
   }
 
   /**
-   * Says that nothing below `index` is needed any more: the files that hold nothing else are closed and unlocked. They stay on
-   * disk until `purge`. The file stays that holds `index` - 1, as in etcd.
+   * Declares that nothing below `index` is needed any more: files that hold nothing else are closed and unlocked, but
+   * stay on disk until `purge`. The file that holds `index` - 1 stays open, as in etcd.
    */
   async releaseTo(index: number): Promise<void> {
     checkPosition('index', index);
@@ -225,8 +235,8 @@ export class Wal {
   }
 
   /**
-   * Removes released files, oldest first, until `keep` files are left or nothing more is released. Returns their names. One that
-   * another process has locked stays, and so do those after it.
+   * Removes released files, oldest first, until only `keep` files are left. Returns their names. A file that another
+   * process has locked stays, and so do those after it.
    */
   async purge(keep = 5): Promise<string[]> {
     checkPosition('keep', keep);
@@ -238,7 +248,7 @@ export class Wal {
     const removed: string[] = [];
     for (const { name, sequence } of all.slice(0, Math.max(0, all.length - keep))) {
       if (sequence >= first || !(await this.remove(name))) break;
-      // One by one: a power cut that brings back an older file and not the next would leave a gap.
+      // Sync each removal: a power cut that brought back an older file but not the next would leave a gap.
       await fs.syncDirectory(dir);
       removed.push(name);
     }
@@ -258,9 +268,7 @@ export class Wal {
     );
   }
 
-  /**
-   * Writes what is left and closes the files, also where the write fails. A log that was poisoned before is closed without a word.
-   */
+  /** Writes what is left and closes the files, even if the write fails. Closing a poisoned log does not fail. */
   async close(): Promise<void> {
     if (this.phase === 'closed') return;
     await withCleanup(
@@ -275,7 +283,7 @@ export class Wal {
     );
   }
 
-  /** Gives back what a failed opening took. */
+  /** Releases what a failed opening has taken. */
   private async letGo(): Promise<void> {
     this.phase = 'closed';
     await this.closeFiles().catch(() => {});
@@ -300,29 +308,32 @@ export class Wal {
     const refuse = (reason: string, text: string): WalError => new WalError(ERR_WAL_STATE, text, { reason });
     if (this.phase === 'closed') return refuse('closed', 'the log is closed');
     if (this.phase === 'unread') return refuse('not-read', 'the log must be read before it can be written');
-    if (this.options.readOnly === true) return refuse('read-only', 'the log was opened read-only, and is read once');
-    return refuse('read-twice', 'the log was read already, or could not be');
+    if (this.options.readOnly === true)
+      return refuse('read-only', 'the log was opened read-only: it cannot be written, and is read only once');
+    return refuse('read-twice', 'the log was already read, or could not be read');
   }
 }
 
 /**
- * How far after the last record a log is checked before it is opened for writing; the writer has the rest checked before it
- * gets there. That an unfinished write reaches no further is sure of our own writer only, and it leaves a mark.
+ * Returns how many bytes after the last record are checked before a log is opened for writing; the writer has the rest
+ * checked before it gets there. Only our own writer is sure to leave unfinished writes no longer than that, and it
+ * leaves a mark.
  */
 export function reachOf(mark: MarkPlace | undefined): number {
   return mark === undefined ? Number.POSITIVE_INFINITY : LARGEST_WRITE;
 }
 
-/** The mark shows a log that is not there. */
+/** Returns the error for a log that is missing although there is a mark. */
 export function logIsGone(dir: string): WalError {
-  const why = `${markPath(dir)} shows that there was one. Put it back; a member that lost its log must be removed and added anew`;
-  return new WalError(ERR_WAL_NOT_FOUND, `there is no log in ${dir}, and ${why}`);
+  const what = `there is no log in ${dir}, and ${markPath(dir)} shows that there was one`;
+  const todo = 'Put it back; a member that lost its log must be removed and added anew';
+  return new WalError(ERR_WAL_NOT_FOUND, `${what}. ${todo}`);
 }
 
 /**
- * Makes the records of the last file durable, so that raft can build on them. A process that was killed may have left some that no
- * sync has reached. And where a sync failed, the kernel may show bytes that the disk does not have and that another sync would not
- * write: what the last write can have held is written again, as it is.
+ * Makes the records of the last file durable, so that raft can build on them. A killed process may have left some that
+ * were never synced. And after a failed sync, the kernel may show bytes that the disk does not have and that another
+ * sync would not write. So everything that the last write can have held is written again.
  */
 async function harden(file: FsFile, end: number): Promise<void> {
   const start = Math.max(0, end - LARGEST_WRITE);

@@ -68,7 +68,7 @@ describe('DurableStorage and what a program without types hands over', () => {
     await storage.save({ entries: [change, entry(5)], hardState: { term: 1, vote: 1n, commit: 5 } });
     expect(await rejection(storage.createSnapshot(5, undefined, undefined))).to.include({ code, reason: 'outdated' });
     await storage.createSnapshot(5, { ...confState, voters: [1n, 2n] }, undefined);
-    expect(() => storage.compact(6)).to.throw('compact 6 lies above the newest snapshot, 5');
+    expect(() => storage.compact(6)).to.throw('cannot compact up to 6: the newest snapshot is 5');
     expect(() => storage.compact(Number.NaN))
       .to.throw(RaftError)
       .that.includes({ code: ERR_ARGUMENT });

@@ -215,7 +215,7 @@ describe("etcd's tests of the log", () => {
       expect(at(names, 0x1000)).to.equal(2);
       expect(at(names.slice(0, 2), 0x1000)).to.equal(1);
       expect(at(names.slice(0, 2), 0x50)).to.equal(0);
-      expect(() => segmentsFrom([segmentName(0, 0x1000)], 5)).to.throw('reaches back');
+      expect(() => segmentsFrom([segmentName(0, 0x1000)], 5)).to.throw('do not reach back');
     });
 
     it('WA-013 TestScanWalName: sequence and index of a name, and no other names', () => {

@@ -149,7 +149,7 @@ describe('a log that lost its end', () => {
     const warnings: string[] = [];
     const again = await open(dir, { logger: { info: () => {}, warn: (text) => warnings.push(text) } });
     expect(warnings.join()).to.match(
-      /00be\.snap lies above the end of the log in .*, which is \d+: .* or the log has lost its end/,
+      /00be\.snap is above the end of the log in .*, which is \d+: .* or the log has lost its end/,
     );
     await again.close();
   });

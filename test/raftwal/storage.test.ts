@@ -182,7 +182,7 @@ describe('a durable storage, call by call', () => {
     const storage = await open(fs, { keepSegments: 1, keepSnapshots: 1, logger });
     for (const one of large(1, 4)) await storage.save({ hardState: state(1, 1n, one.index), entries: [one] });
     expect((await storage.createSnapshot(3, oneVoter, undefined)).metadata.index).to.equal(3);
-    expect(warnings.filter((text) => text.startsWith('old files stay'))).to.have.length(1);
+    expect(warnings.filter((text) => text.startsWith('old files were not removed'))).to.have.length(1);
     await storage.close();
   });
 

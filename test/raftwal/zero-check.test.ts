@@ -122,7 +122,7 @@ describe('the zeros after a log', () => {
     expect(fs.leftOpen).to.deep.equal([]);
     // The check that the error asks for.
     const { damage, lastIndex } = await verify(dir, { fs });
-    expect([damage?.verdict, damage?.what, lastIndex]).to.deep.equal(['torn', 'bytes behind the end', 3]);
+    expect([damage?.verdict, damage?.what, lastIndex]).to.deep.equal(['torn', 'bytes after the end', 3]);
   });
 
   it('end the log with what waits to be written, if the write that is under way ends well', async () => {

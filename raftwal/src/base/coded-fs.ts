@@ -4,7 +4,7 @@ import { codeOf, ERR_WAL_IO, WalError } from './errors.js';
 import type { Fs, FsFile, OpenOptions } from './fs.js';
 import { defaultFs } from './lock.js';
 
-/** A file system whose failures are `WalError`s: everything in this package goes through it. */
+/** Returns a file system whose failures are `WalError`s. Everything in this package goes through it. */
 export function codedFs(fs: Fs | undefined): Fs {
   return fs instanceof CodedFs ? fs : new CodedFs(fs ?? defaultFs());
 }
@@ -91,7 +91,7 @@ function coded<T>(operation: Operation, path: string, result: Promise<T>): Promi
   });
 }
 
-/** For people: "cannot … PATH". */
+/** As in "cannot … PATH". */
 const verbs: Readonly<Record<Operation, string>> = {
   open: 'open',
   rename: 'rename',
@@ -104,7 +104,7 @@ const verbs: Readonly<Record<Operation, string>> = {
   write: 'write',
   datasync: 'sync',
   truncate: 'resize',
-  size: 'look at',
+  size: 'get the size of',
   lock: 'lock',
   close: 'close',
 };
@@ -120,8 +120,7 @@ const advice: Readonly<Record<string, string>> = {
   EFBIG: noRoom,
   EACCES: noRights,
   EPERM: noRights,
-  EROFS:
-    'mount its file system for writing; a kernel that met errors on the disk may have made it read-only, and says so in its log',
+  EROFS: 'mount its file system for writing; if the kernel made it read-only after errors on the disk, its log says so',
   EIO: badDisk,
   ENXIO: badDisk,
   ENODEV: badDisk,
@@ -129,16 +128,16 @@ const advice: Readonly<Record<string, string>> = {
   EMFILE: fewFiles,
   ENFILE: fewFiles,
   ELOOP: 'put the file itself in its place: symbolic links are not followed',
-  ENOTDIR: 'choose another folder, or move away the file in its path that stands where a folder is wanted',
-  EISDIR: 'move the folder away that stands where a file is wanted',
+  ENOTDIR: 'a part of its path is a file: move that away, or choose another folder',
+  EISDIR: 'a folder has this name: move it away',
   ENOENT: 'put it back if something removed it: nothing else may change this folder while it is in use',
-  EEXIST: 'move away what has this name, which may be a link that leads nowhere',
+  EEXIST: 'something else has this name, perhaps a link that leads nowhere: move it away',
   ENAMETOOLONG: 'choose a folder with a shorter path',
 };
 
 /**
- * Turns what the operating system answered into an `ERR_RAFT_WAL_IO` that says what to do, also for files that a program keeps beside
- * the log. What is no such answer stays as it is.
+ * Turns an error of the operating system into an `ERR_RAFT_WAL_IO` that says what to do; also for files that a program
+ * keeps beside the log. Any other error is returned unchanged.
  */
 export function systemError(operation: Operation, path: string, cause: unknown): unknown {
   const code = codeOf(cause);

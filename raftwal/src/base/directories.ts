@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { hasCode } from './errors.js';
 import type { Fs } from './fs.js';
 
-/** Makes a folder, and those above it that are missing, each durable in the one above it. */
+/** Makes a folder, and the missing ones above it; each is durable in its parent. */
 export async function makeDirectories(fs: Fs, dir: string): Promise<void> {
   const parent = dirname(dir);
   try {
@@ -16,7 +16,9 @@ export async function makeDirectories(fs: Fs, dir: string): Promise<void> {
   await fs.syncDirectory(parent);
 }
 
-/** Makes a folder, unless somebody else has made it meanwhile: no lock is held before there is a folder to keep it in. */
+/**
+ * Makes a folder, unless somebody else has made it meanwhile: no lock is held before there is a folder to keep it in.
+ */
 async function makeDirectory(fs: Fs, dir: string): Promise<void> {
   try {
     await fs.mkdir(dir);

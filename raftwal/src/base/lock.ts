@@ -4,7 +4,7 @@ import { codeOf, ERR_WAL_IO, ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED, hasCode, 
 import type { Fs, FsFile } from './fs.js';
 import { NodeFs, type TryLock } from './node-fs.js';
 
-/** What a file system says that has no locks. */
+/** The error of a file system that has no locks. */
 const UNSUPPORTED = 'ENOTSUP';
 
 let loading: Promise<TryLock> | undefined;
@@ -12,11 +12,12 @@ let loading: Promise<TryLock> | undefined;
 /**
  * Loads the kernel's locks, once in a process.
  *
- * An import that the log waits for, and not one at the head of this file: a system without the native module can then still read
- * logs. Nor a `require`, whose starting point a bundle in CommonJS does not have.
+ * An import that the log waits for, and not one at the head of this file: a system without the native module can then
+ * still read logs. Nor a `require`, whose starting point a bundle in CommonJS does not have.
  */
 async function loadTryLock(): Promise<TryLock> {
-  // The native module calls functions of libuv. Where these are missing the process would end at the first lock, without a word.
+  // The native module calls functions of libuv. If these are missing, the process would end at the first lock without a
+  // word.
   const runtime = ['bun', 'deno'].find((name) => process.versions[name] !== undefined);
   if (runtime !== undefined) throw unsupported(`it needs functions of libuv that ${runtime} does not have`);
   try {
@@ -44,7 +45,7 @@ export function defaultFs(): Fs {
 }
 
 /**
- * Locks a file of the log, or its mark, for this handle alone.
+ * Locks a file of the log, or its mark, for this handle only.
  * @throws WalError `ERR_RAFT_WAL_LOCKED`, `ERR_RAFT_WAL_LOCK_UNAVAILABLE`
  */
 export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean): Promise<void> {
@@ -54,7 +55,7 @@ export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean
     free = await file.lock();
   } catch (cause) {
     if (!hasCode(cause, UNSUPPORTED)) throw cause;
-    // Nothing here advises to go without a lock: two members in one folder destroy the log.
+    // No advice here suggests going without a lock: two members in one folder destroy the log.
     const advice = 'make it loadable for this system (a bundle must leave it out), or give NodeFs a tryLock';
     const why = codeOf(cause) === ERR_WAL_IO ? (cause as WalError).cause : cause;
     throw new WalError(ERR_WAL_LOCK_UNAVAILABLE, `no file locks: ${describeError(why)}; ${advice}`, {

@@ -1,8 +1,8 @@
-/** What the log tells of its disk: hand one to `Wal` to hear it. */
+/** Receives measurements of the disk; pass one to `Wal`. */
 export interface WalMetrics {
-  /** A durable write took this long. */
+  /** Records how long a durable write took. */
   observeSync(seconds: number): void;
-  /** A write took this long. With write-through files it is the same call as its sync. */
+  /** Records how long a write took. With write-through files, write and sync are one call. */
   observeWrite(seconds: number, bytes: number): void;
 }
 
@@ -60,7 +60,7 @@ export class WalHistograms implements WalMetrics {
     this.bytes += bytes;
   }
 
-  /** All of it, for a `/metrics` page. */
+  /** Returns all histograms as text for a `/metrics` page. */
   text(): string {
     const name = 'etcd_disk_wal_write_bytes_total';
     const gauge = `# HELP ${name} Total number of bytes written in WAL.\n# TYPE ${name} gauge\n${name} ${this.bytes}`;

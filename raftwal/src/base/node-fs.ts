@@ -4,16 +4,16 @@ import process from 'node:process';
 import { type Fs, type FsFile, type OpenOptions, withCleanup } from './fs.js';
 
 /**
- * Takes the kernel's exclusive lock on an open file without waiting; false if it is held through another handle. The lock belongs
- * to the handle: closing it, or the death of the process, frees it.
+ * Takes the kernel's exclusive lock on an open file without waiting; returns false if another handle holds it. The lock
+ * belongs to the handle: it is released when the handle is closed or the process ends.
  */
 export type TryLock = (fd: number) => boolean | Promise<boolean>;
 
 /**
- * The file system of this machine, by the asynchronous calls of `node:fs`.
+ * This machine's file system, through the asynchronous calls of `node:fs`.
  *
- * They are the calls with callbacks, because a `FileHandle` costs a second promise and some bookkeeping at each call, and the
- * cost of one small durable write is the log's speed.
+ * The calls with callbacks are used because a `FileHandle` costs a second promise and some bookkeeping per call, and
+ * the cost of one small durable write determines the speed of the log.
  */
 export class NodeFs implements Fs {
   readonly #tryLock: TryLock | undefined;
@@ -50,7 +50,7 @@ export class NodeFs implements Fs {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    // Windows cannot open a directory for this; its file systems journal names on their own.
+    // Windows cannot open a directory to sync it; its file systems journal names themselves.
     if (process.platform === 'win32') return;
     const fd = await call<number>((done) =>
       fs.open(join(path, '.'), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, done),
@@ -62,12 +62,15 @@ export class NodeFs implements Fs {
   }
 }
 
-/** macOS accepts O_DSYNC without flushing the drive and Windows has none: there each write is followed by a sync instead. */
+/**
+ * macOS accepts O_DSYNC but does not flush the drive, and Windows does not have it: there, a sync follows each write
+ * instead.
+ */
 const KERNEL_WRITES_THROUGH = process.platform === 'linux';
 
 function openFlags(options: OpenOptions): number {
   const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_DSYNC } = fs.constants;
-  // Windows has no such flag, nor links that ordinary users may make.
+  // Windows has no such flag, and ordinary users cannot make links there.
   const noFollow: number | undefined = fs.constants.O_NOFOLLOW;
   let flags = (options.write === true ? O_RDWR : O_RDONLY) | (noFollow ?? 0);
   if (options.create === true) flags |= O_CREAT;
@@ -132,13 +135,14 @@ class NodeFile implements FsFile {
   async close(): Promise<void> {
     if (this.#fd === CLOSED) return;
     const fd = this.#fd;
-    // The kernel gives the number to the next file that is opened: a late call through this handle must not reach that one.
+    // The kernel reuses the number for the next file that is opened; a late call through this handle must not reach
+    // that file.
     this.#fd = CLOSED;
     await call<void>((done) => fs.close(fd, done));
   }
 }
 
-/** Not a descriptor: Node refuses it with a coded error before it asks the kernel. */
+/** Not a valid descriptor: Node refuses it with a coded error without asking the kernel. */
 const CLOSED = -1;
 
 type Done<T> = (error: NodeJS.ErrnoException | null | undefined, value?: T) => void;
@@ -146,7 +150,7 @@ type Done<T> = (error: NodeJS.ErrnoException | null | undefined, value?: T) => v
 function call<T>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, value) => {
-      // Deno passes undefined where Node passes null.
+      // Deno passes undefined, Node null.
       if (error === null || error === undefined) resolve(value as T);
       else reject(error);
     });

@@ -6,24 +6,26 @@ import type { WalMetrics } from './metrics.js';
 /** Etcd's: 64 million bytes. */
 export const DEFAULT_SEGMENT_SIZE = 64_000_000;
 
-/** What a log needs of the world around it, and how large its files are. */
+/** The log's environment, and the size of its files. */
 export interface LogOptions {
-  /** Default: this machine's, with the kernel's locks. */
+  /** Default: this machine's file system, with the kernel's locks. */
   readonly fs?: Fs;
-  /** Bytes after which a file is followed by the next. Default 64,000,000. A file may exceed it by one write. */
+  /** Size in bytes at which the next file begins. Default 64,000,000. A file may exceed it by one write. */
   readonly segmentSize?: number;
-  /** Open without locks where there are none. Two writers destroy a log. */
+  /** Open without locks if there are none. Two writers destroy a log. */
   readonly unsafeNoLock?: boolean;
-  /** Hears of repairs, slow syncs and strange files. Default: nobody. */
+  /** Receives warnings about repairs, slow syncs and strange files. Default: no logger. */
   readonly logger?: Pick<Logger, 'info' | 'warn'>;
   readonly metrics?: WalMetrics;
-  /** Milliseconds, for measuring. Default `performance.now`. */
+  /** A clock in milliseconds, for measurements. Default `performance.now`. */
   readonly now?: () => number;
-  /** Runs something a moment later: the mark is written then. Default: a timer of 5 ms, for which a process that ends does not wait. */
+  /**
+   * Runs a function a moment later, to write the mark. Default: a timer of 5 ms that does not keep the process alive.
+   */
   readonly later?: (run: () => void) => void;
 }
 
-/** @throws RaftError `ERR_RAFT_ARGUMENT` for what a program without types hands over in their place */
+/** @throws RaftError `ERR_RAFT_ARGUMENT` for values of a wrong type, as a program without type checks may pass them */
 export function checkLogOptions(dir: string, options: LogOptions): void {
   checkText('dir', dir);
   checkRecord('options', options);

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
 import { type Fs, type FsFile, withCleanup } from './fs.js';
 
-/** What is different for some files. */
+/** Options of `placeFile`. */
 export interface PlaceOptions {
-  /** The name under which the file is written. Default: its own with `.tmp` behind it. */
+  /** The name under which the file is written. Default: its own name followed by `.tmp`. */
   readonly scratch?: string;
 }
 
 /**
- * Makes a file that is never seen half written: it is written under another name, made durable, and only then given its own
- * name, which is durable when the call resolves. A file that had this name is replaced. If writing fails, nothing is left.
+ * Makes a file that is never seen half written: it is written under another name, made durable, and only then given its
+ * own name, which is durable when the call resolves. A file that had this name is replaced. If writing fails, nothing
+ * is left.
  */
 export async function placeFile(
   fs: Fs,
@@ -19,7 +20,7 @@ export async function placeFile(
   { scratch = `${name}.tmp` }: PlaceOptions = {},
 ): Promise<void> {
   const path = join(dir, scratch);
-  // What an earlier process left under the other name is cut off.
+  // An earlier process may have left a file under this name.
   const file = await fs.open(path, { write: true, create: true, truncate: true });
   try {
     await withCleanup(

@@ -1,11 +1,11 @@
 import { hasCode } from './errors.js';
 
-/** So often in a row a reader may meet a writer that removes files. */
+/** Number of attempts before a missing file is an error. */
 const ATTEMPTS = 5;
 
 /**
- * Reads a folder that a writer may be using: it removes files that it does not need any more, also some that the reader has
- * listed and not opened yet. Then the reader begins again.
+ * Runs a read of a folder that a writer may be using, and repeats it if a file is missing: the writer may remove files
+ * between the moment they are listed and the moment they are opened.
  */
 export async function despitePurges<T>(read: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {

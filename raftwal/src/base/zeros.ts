@@ -1,14 +1,14 @@
 import { type FsFile, readFully } from './fs.js';
 
-/** So much is read at once: all the memory that a check takes. */
+/** Number of bytes read at once: all the memory that a check takes. */
 const PIECE = 1 << 20;
 
-/** Returns memory for the pieces of a check that is made in several calls. */
+/** Returns the memory for a check, to be shared by several calls. */
 export function newPiece(most: number = PIECE): Uint8Array {
   return new Uint8Array(Math.max(0, Math.min(PIECE, most)));
 }
 
-/** What a look at a part of a file has found. */
+/** What `findNonZero` found. */
 export interface ZerosFound {
   /** Offset just past the last byte that was read: the end of the part, or the end of the file if that comes first. */
   readonly end: number;
@@ -16,7 +16,7 @@ export interface ZerosFound {
   readonly nonZero: number | undefined;
 }
 
-/** Looks for a byte that is not zero in the part [from, to) of a file, or in as much of it as the file has. */
+/** Finds the first byte that is not zero in [from, to) of a file, or in as much of that range as the file has. */
 export async function findNonZero(
   file: FsFile,
   from: number,
@@ -36,7 +36,7 @@ export async function findNonZero(
   return { end: Math.max(from, to), nonZero: undefined };
 }
 
-/** Compares each byte with the next one, which a single native call does for all of them. */
+/** All bytes are zero if the first one is, and each equals the next; one native call compares them all. */
 function isZeros(bytes: Uint8Array): boolean {
   if (bytes.length === 0) return true;
   return bytes[0] === 0 && Buffer.compare(bytes.subarray(0, -1), bytes.subarray(1)) === 0;

@@ -9,20 +9,20 @@ import { listSegments } from '../read/segments.js';
 import { json, type Output, shownHex } from './output.js';
 
 export interface DumpOptions {
-  /** Entries below this index are left out. */
+  /** Entries below this index are omitted. */
   readonly from: number;
   readonly json: boolean;
   readonly out: Output;
-  /** Resolves when the reader of the output has caught up. */
+  /** Resolves when the output has been read. */
   readonly drained: () => Promise<void>;
 }
 
-/** Voters of a snapshot that a line names. */
+/** Number of voters of a snapshot that a line names. */
 const SHOWN_VOTERS = 32;
 
 const kinds: Readonly<Record<Content['kind'], number>> = { metadata: 1, entry: 2, state: 3, crc: 4, snapshot: 5 };
 
-/** Prints every record of a log as it is read; what cannot be read is the last line. Resolves to the exit status. */
+/** Prints every record of a log as it is read. Resolves to the exit status. @throws if the log does not end well */
 export async function dump(dir: string, { from, json: asJson, out, drained }: DumpOptions): Promise<number> {
   const fs = codedFs(undefined);
   const mark = await readMark(fs, dir);

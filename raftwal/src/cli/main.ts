@@ -12,11 +12,11 @@ import { checkSnapshots, isFolder } from './snapshots.js';
 
 const usage = `usage: raft-wal COMMAND DIR [options]
 
-DIR is a member's folder, or the folder of its log. Nothing is changed but by repair, without --dry-run.
+DIR is a member's folder, or the folder of its log. Only repair without --dry-run changes anything.
 
   dump DIR             every record, with its place
     --from INDEX       only entries from this index on, and all other records
-  verify DIR           checks every record and snapshot file; status 1 where something is wrong
+  verify DIR           checks every record and snapshot file; status 1 if something is wrong
   repair DIR           cuts off an unfinished write at the end, keeping a copy of the file as NAME.broken
     --dry-run          says what it would do
     --cut FILE:OFFSET  your decision: cut damage that may have been acknowledged, at exactly the place that verify names
@@ -25,13 +25,13 @@ DIR is a member's folder, or the folder of its log. Nothing is changed but by re
   --json               for programs: a line of JSON for each record, or one for the result
   --quiet              no progress
 
-Exit status: 0 all is well; 1 something is wrong with the log, or it is in use; 2 the call makes no sense; 3 the system refused something
-(no rights, a failing or full disk, too many open files), which is named in one line.`;
+Exit status: 0 all is well; 1 something is wrong with the log, or it is in use; 2 the command line is wrong;
+3 the system refused something (no rights, a failing or full disk, too many open files), which is named in one line.`;
 
 /** The exit status if the system refuses something. */
 const SYSTEM = 3;
 
-/** What the commands are given. */
+/** The arguments of a command. */
 interface Command {
   readonly positionals: readonly string[];
   readonly values: {
@@ -47,7 +47,7 @@ interface Command {
 
 class UsageError extends Error {}
 
-/** Whoever read the output has ended, as in `raft-wal dump DIR | head`. */
+/** The reader of the output has ended, as in `raft-wal dump DIR | head`. */
 class OutputClosed extends Error {}
 
 const commands: Readonly<Record<string, (command: Command) => Promise<number>>> = {
@@ -115,7 +115,7 @@ const commands: Readonly<Record<string, (command: Command) => Promise<number>>> 
   },
 };
 
-/** Runs the command line; resolves to the exit status, once all output has left the process. */
+/** Runs the command line. Resolves to the exit status when all output has left the process. */
 export async function main(args: readonly string[]): Promise<number> {
   const output = new StandardOutput();
   try {
@@ -125,7 +125,7 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`cannot write the output: ${output.problem}\n`);
     return SYSTEM;
   } catch (error) {
-    // A mistake in this program: what was printed before it must not get lost with it.
+    // A bug in this program: the output before it must not get lost.
     await output.written();
     throw error;
   }
@@ -180,11 +180,11 @@ function parse(args: readonly string[]) {
 
 function theOnly(positionals: readonly string[]): string {
   const [dir, ...rest] = positionals;
-  if (dir === undefined || rest.length > 0) throw new UsageError('one folder is wanted');
+  if (dir === undefined || rest.length > 0) throw new UsageError('give exactly one folder');
   return dir;
 }
 
-/** The log in a member's folder, or the folder itself. */
+/** Returns the log in a member's folder, or the folder itself if it has none. */
 async function logOf(dir: string): Promise<string> {
   const inner = join(dir, 'wal');
   return (await isFolder(inner)) ? inner : dir;
@@ -192,12 +192,12 @@ async function logOf(dir: string): Promise<string> {
 
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`${name} wants a whole number, not ${text}`);
+  if (!Number.isSafeInteger(value) || value < 0) throw new UsageError(`${name} takes a whole number, not ${text}`);
   return value;
 }
 
 function placeOf(text: string): LogPlace {
   const colon = text.lastIndexOf(':');
-  if (colon <= 0) throw new UsageError('--cut wants FILE:OFFSET');
+  if (colon <= 0) throw new UsageError('--cut takes FILE:OFFSET');
   return { file: text.slice(0, colon), offset: wholeNumber('--cut', text.slice(colon + 1)) };
 }

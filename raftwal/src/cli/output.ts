@@ -4,7 +4,7 @@ import process from 'node:process';
 import { types } from 'node:util';
 import { SHOWN_LENGTH } from '@raft-ts/proto';
 
-/** Where lines go. */
+/** Prints a line. */
 export type Output = (line: string) => void;
 
 /** Standard output. A reader may be slow, and may go away. */
@@ -13,7 +13,7 @@ export class StandardOutput {
   private failure: NodeJS.ErrnoException | undefined = undefined;
 
   constructor() {
-    // A command that changes something must not end in the middle of it because nobody listens: only printing does.
+    // A command that changes files must not stop halfway because nobody reads its output: only printing stops.
     this.stream.on('error', (error: NodeJS.ErrnoException) => {
       this.failure ??= error;
     });
@@ -23,34 +23,37 @@ export class StandardOutput {
     if (this.failure === undefined) this.stream.write(`${line}\n`);
   };
 
-  /** Nothing that is printed arrives any more. */
+  /** Whether output no longer arrives. */
   get ended(): boolean {
     return this.failure !== undefined;
   }
 
-  /** Why nothing arrives, if the reader did not just go away, as in `raft-wal dump DIR | head`. */
+  /** Why output does not arrive; undefined if the reader just went away, as in `raft-wal dump DIR | head`. */
   get problem(): string | undefined {
     return this.failure === undefined || this.failure.code === 'EPIPE' ? undefined : this.failure.message;
   }
 
-  /** Resolves when the reader has caught up so far that more can be printed without piling up. */
+  /** Resolves when more can be printed without filling memory. */
   readonly drained = async (): Promise<void> => {
     if (this.failure === undefined && this.stream.writableNeedDrain) await this.written();
   };
 
-  /** Resolves when everything that was printed has left this process, or cannot. */
+  /** Resolves when all output has left this process, or cannot. */
   written(): Promise<void> {
     if (this.failure !== undefined) return Promise.resolve();
     return new Promise((resolve) => this.stream.write('', () => resolve()));
   }
 }
 
-/** Bytes of one value that a line of JSON holds. A string has a longest length, which the hex of a long entry exceeds. */
+/** The longest value, in bytes, on a line of JSON. The hex of a very long entry would exceed the longest string. */
 const JSON_BYTES = 1 << 20;
 
-/** One line of JSON. Ids are decimal text. Bytes are hex; of more than 1 MiB: `{"first": HEX, "moreBytes": NUMBER}`. */
+/**
+ * Returns a line of JSON. Ids are decimal text, bytes are hex; more than 1 MiB becomes `{"first": HEX, "moreBytes":
+ * NUMBER}`.
+ */
 export function json(value: object): string {
-  // Not the second argument: a Buffer's `toJSON` has been called on that.
+  // Not the second argument: for a Buffer, that is the result of `toJSON`.
   return JSON.stringify(value, function (this: Record<string, unknown>, key: string): unknown {
     const one = this[key];
     if (typeof one === 'bigint') return one.toString();
@@ -60,7 +63,7 @@ export function json(value: object): string {
   });
 }
 
-/** Bytes for people: of many, the first ones, and how many are missing. */
+/** Returns bytes as hex for a text line: the first ones, and how many more there are. */
 export function shownHex(bytes: Uint8Array): string {
   const more = bytes.length - SHOWN_LENGTH;
   return `${hex(bytes.subarray(0, SHOWN_LENGTH))}${more <= 0 ? '' : ` and ${more.toLocaleString('en-US')} more bytes`}`;
@@ -70,10 +73,10 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
 }
 
-/** Below this many bytes nobody waits long enough to wonder. */
+/** Below this many bytes the wait is too short for a progress display. */
 const WORTH_IT = 128_000_000;
 
-/** Says on the terminal how far a long reading has got. */
+/** Shows the progress of a long read on the terminal. */
 export class Progress {
   private readonly total: number;
   private readonly shown: boolean;
@@ -103,7 +106,7 @@ function sizeOf(dir: string): number {
   try {
     for (const name of readdirSync(dir)) if (name.endsWith('.wal')) size += statSync(join(dir, name)).size;
   } catch {
-    // Whoever reads the folder says what is wrong with it.
+    // The command itself reports what is wrong with the folder.
   }
   return size;
 }

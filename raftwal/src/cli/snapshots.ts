@@ -7,11 +7,11 @@ import { decodeSnapshotFile } from '../snapshots/snapshot-format.js';
 export interface SnapshotCheck {
   readonly name: string;
   readonly bytes: number;
-  /** What is wrong with it; undefined where nothing is. */
+  /** What is wrong with it; undefined if it is sound. */
   readonly error: string | undefined;
 }
 
-/** Reads every snapshot file of a member's folder, and renames none. */
+/** Checks every snapshot file of a member's folder without renaming any. */
 export async function checkSnapshots(dir: string): Promise<SnapshotCheck[]> {
   const folder = join(dir, 'snap');
   const fs = codedFs(undefined);
@@ -40,7 +40,7 @@ function problemOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Is there a folder of this name? @throws WalError `ERR_RAFT_WAL_IO` if that cannot be found out */
+/** Tells whether there is a folder of this name. @throws WalError `ERR_RAFT_WAL_IO` if that cannot be found out */
 export async function isFolder(path: string): Promise<boolean> {
   try {
     await codedFs(undefined).readdir(path);

@@ -3,13 +3,13 @@ import { crc32c } from '@node-rs/crc32';
 /** The polynomial of CRC-32C, its bits reversed. */
 const CASTAGNOLI = 0x82f63b78;
 
-/** So many bytes are taken in at once, each by its own table. */
+/** Number of bytes processed at once, each through its own table. */
 const SLICE = 16;
 
-/** From so many bytes on, the library costs less. Below, most of its cost is the call. */
+/** From this length on, the library is faster. Below it, most of its cost is the call. */
 const LONG = 512;
 
-/** For `added`. */
+/** The tables of `added`. */
 const tables = makeTables();
 
 function makeTables(): Int32Array {
@@ -27,8 +27,8 @@ function makeTables(): Int32Array {
 }
 
 /**
- * CRC-32C (Castagnoli) of [start, end) of `bytes`, continued from `chain`: `updateCrc(updateCrc(0, a), b)` is the sum of a and b in
- * a row. `chain` 0 begins.
+ * Returns the CRC-32C (Castagnoli) of [start, end) of `bytes`, continued from `chain`: `updateCrc(updateCrc(0, a), b)`
+ * is the sum of a followed by b. A chain of 0 starts a new sum.
  */
 export function updateCrc(chain: number, bytes: Uint8Array, start = 0, end: number = bytes.length): number {
   return end - start < LONG ? crcByTables(chain, bytes, start, end) : crc32c(bytes.subarray(start, end), chain);
@@ -55,7 +55,7 @@ function crcByTables(chain: number, bytes: Uint8Array, start: number, end: numbe
   return ~sum >>> 0;
 }
 
-/** What these four bytes, the first in the lowest bits, add to the sum if so many bytes follow them. */
+/** Returns what four bytes, the first in the lowest bits, add to the sum if this many bytes follow them. */
 function added(following: number, word: number): number {
   return (
     (tables[256 * (following + 3) + (word & 255)] as number) ^
@@ -69,8 +69,9 @@ let lastBytes: Uint8Array = new Uint8Array(0);
 let lastWords = new DataView(lastBytes.buffer);
 
 /**
- * A view that reads four bytes at once, wherever they lie. It is kept for the next call, as many records lie in one array and
- * a view takes as long to make as a short sum; so the last array stays in memory until another one is summed.
+ * Returns a view that reads four bytes at once at any offset. The view is kept for the next call, because one array
+ * holds many records and making a view takes as long as a short sum. So the last array stays in memory until another
+ * one is summed.
  */
 function wordsOf(bytes: Uint8Array): DataView {
   if (bytes !== lastBytes) {

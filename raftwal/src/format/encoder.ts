@@ -4,7 +4,7 @@ import { updateCrc } from './crc.js';
 import { FRAME_HEAD, paddingOf, writeFrameHead } from './frame.js';
 import { RecordType, recordSize, writeRecordHead } from './record.js';
 
-/** Type, tag of the sum, a sum of five bytes (fifteen in sixteen have that many), tag of the data. */
+/** Type, tag of the sum, a sum of five bytes (true for fifteen sums in sixteen), tag of the data. */
 const USUAL_HEAD = 2 + 1 + 5 + 1;
 
 const SMALLEST = 4096;
@@ -24,9 +24,9 @@ export class RecordBuffer {
   }
 }
 
-/** Writes records, framed, one behind the other, and carries the chain on. */
+/** Writes framed records one after another, and continues the chain. */
 export class RecordEncoder {
-  /** The chain's value behind the last record. */
+  /** The value of the chain after the last record. */
   chain: number;
 
   constructor(chain: number) {
@@ -49,13 +49,16 @@ export class RecordEncoder {
     this.inPlace(out, RecordType.State, at, length);
   }
 
-  /** Adds a record whose data lie where `room` said. Nearly all records are of this kind, so nothing is copied. */
+  /**
+   * Adds a record whose data were written at the position that `room` returned, so that they need not be copied. Nearly
+   * all records take this path.
+   */
   private inPlace(out: RecordBuffer, type: RecordType, dataAt: number, length: number): void {
     const { bytes } = out;
     const start = out.length + FRAME_HEAD;
     const crc = updateCrc(this.chain, bytes, dataAt, dataAt + length);
     const size = recordSize(crc, length);
-    // A shorter sum moves the data towards the front.
+    // With a shorter sum, the data move towards the front.
     if (start + size < dataAt + length) bytes.copyWithin(start + size - length, dataAt, dataAt + length);
     writeRecordHead(bytes, start, type, crc, length);
     this.finish(out, size, crc);
@@ -82,7 +85,9 @@ export class RecordEncoder {
   }
 }
 
-/** Makes room for a record with so many bytes of data. Where the data belong, if the sum has the usual length. */
+/**
+ * Makes room for a record with this many bytes of data. Returns where the data belong if the sum has the usual length.
+ */
 function room(out: RecordBuffer, length: number): number {
   const usual = USUAL_HEAD + numberSize(length);
   out.reserve(FRAME_HEAD + usual + length + 8);

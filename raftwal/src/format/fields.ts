@@ -1,23 +1,23 @@
 /**
- * The fields of the small records that are the log's own (`walpb`, `snappb`), as strict as etcd v3.7: known fields with
- * another wire type are skipped as unknown ones are, and bytes that are no protobuf are refused.
+ * Reads the fields of the log's own small records (`walpb`, `snappb`) as strictly as etcd v3.7: known fields with
+ * another wire type are skipped like unknown ones, and bytes that are not protobuf are refused.
  */
 import { ERR_DECODE, MAX_NESTING, RaftError } from '@raft-ts/proto';
 import { high, low, readVarint, TRUNCATED } from '@raft-ts/proto/internal';
 
 const TWO_TO_32 = 0x100000000;
 
-/** Of 64 bits, in bytes. */
+/** Length in bytes of a varint of 64 bits. */
 const LONGEST_VARINT = 10;
 
 function malformed(reason: string, position: number): RaftError {
   return new RaftError(ERR_DECODE, `malformed record: ${reason} at byte ${position}`, { reason });
 }
 
-/** Goes through the fields of a record: `next` reads a tag, then one of the others its value. */
+/** Goes through the fields of a record: `next` reads a tag, and then one of the other methods its value. */
 export class FieldReader {
   position = 0;
-  /** Of the value that `varint` read: its two halves, unsigned. */
+  /** The two halves, unsigned, of the value that `varint` read. */
   low = 0;
   high = 0;
   private bytes: Uint8Array;
@@ -28,14 +28,14 @@ export class FieldReader {
     this.end = bytes.length;
   }
 
-  /** Starts over with the record that lies at [position, end) of `bytes`. */
+  /** Starts again with the record at [position, end) of `bytes`. */
   reset(bytes: Uint8Array, position: number, end: number): void {
     this.bytes = bytes;
     this.position = position;
     this.end = end;
   }
 
-  /** The next field's number and wire type, as they are written; 0 at the end of the record. */
+  /** Returns the next field's number and wire type as they are encoded; 0 at the end of the record. */
   next(): number {
     if (this.position >= this.end) return 0;
     const byte = this.bytes[this.position] as number;
@@ -67,19 +67,19 @@ export class FieldReader {
     this.high = high >>> 0;
   }
 
-  /** A varint's low 32 bits, unsigned. */
+  /** Reads a varint and returns its low 32 bits, unsigned. */
   uint32(): number {
     this.varint();
     return this.low;
   }
 
-  /** A varint of 64 bits with a sign, as far as numbers are exact. */
+  /** Reads a signed varint of 64 bits; exact up to 2^53. */
   int64(): number {
     this.varint();
     return (this.high | 0) * TWO_TO_32 + this.low;
   }
 
-  /** The length of bytes, which lie within the record; their first byte is at `position`. */
+  /** Reads the length of a byte string, which must lie within the record; its first byte is at `position`. */
   length(): number {
     this.varint();
     const length = this.high * TWO_TO_32 + this.low;
@@ -87,7 +87,7 @@ export class FieldReader {
     return length;
   }
 
-  /** A view of the bytes. */
+  /** Reads a byte string; returns a view of it. */
   view(): Uint8Array {
     const length = this.length();
     const start = this.position;
@@ -95,7 +95,7 @@ export class FieldReader {
     return this.bytes.subarray(start, this.position);
   }
 
-  /** Steps over the value of the field with this tag. */
+  /** Skips the value of the field with this tag. */
   skip(tag: number): void {
     const open: number[] = [];
     let current = tag;

@@ -1,9 +1,9 @@
 /**
- * Frames: eight bytes of length field, a record, padding to a multiple of eight. The length field holds the record's size
- * in its low 56 bits, little-endian; its top byte is 0x80 + padding, or 0 where there is none.
+ * A frame is a length field of eight bytes, a record, and padding to a multiple of eight. The length field holds the
+ * record's size in its low 56 bits, little-endian; its top byte is 0x80 + padding, or 0 if there is none.
  */
 
-/** Every frame begins at a multiple of this, so that no sector boundary cuts a length field. */
+/** Every frame begins at a multiple of this, so that no length field crosses a sector boundary. */
 export const ALIGNMENT = 8;
 export const FRAME_HEAD = 8;
 
@@ -26,12 +26,12 @@ export function writeFrameHead(buffer: Uint8Array, position: number, recordSize:
 }
 
 export interface FrameHead {
-  /** Of the record, in bytes; up to 2^56 - 1, as the field may be damaged. */
+  /** Size of the record in bytes; up to 2^56 - 1, because the field may be damaged. */
   readonly size: number;
   readonly padding: number;
 }
 
-/** Reads the length field at `position`. A size of 0 is the end of the file's records. */
+/** Reads the length field at `position`. A size of 0 marks the end of the records. */
 export function readFrameHead(bytes: Uint8Array, position: number): FrameHead {
   return { size: readRecordSize(bytes, position), padding: readPadding(bytes, position) };
 }
@@ -55,13 +55,13 @@ function readRecordSize(bytes: Uint8Array, position: number): number {
 
 const nothing = new Uint8Array(0);
 
-/** A whole frame. */
+/** A complete frame. */
 export interface Frame {
-  /** Of the length field, in the file. */
+  /** Offset of the length field in the file. */
   readonly offset: number;
-  /** What was pushed, or memory of the decoder's own; either way nothing in it changes any more. */
+  /** An array that was pushed, or the decoder's own memory. In both cases its contents do not change any more. */
   readonly bytes: Uint8Array;
-  /** The record lies at [start, end) of `bytes`. */
+  /** The record is at [start, end) of `bytes`. */
   readonly start: number;
   readonly end: number;
   readonly padding: number;
@@ -69,35 +69,35 @@ export interface Frame {
 
 /** Why there are no more frames. */
 export type FrameStop =
-  /** A length of zero, or the file ended between two frames. */
+  /** The length is zero, or the file ends between two frames. */
   | 'end'
-  /** The file ended within a length field. */
+  /** The file ends within a length field. */
   | 'cut-head'
   /** The frame is longer than the rest of the file. */
   | 'past-end';
 
 /**
- * Takes the bytes of one file in pieces of any size and hands out its frames. It does no I/O. No more is kept than twice what was
- * pushed, whatever a damaged length says.
+ * Takes the bytes of one file in pieces of any size and returns its frames. It does no I/O. It keeps no more than twice
+ * the pushed bytes, even if a damaged length announces more.
  */
 export class FrameDecoder {
   private readonly fileSize: number;
   private buffer: Uint8Array = nothing;
   private start = 0;
   private end = 0;
-  /** `buffer` was made here, for a frame of several pieces, and has room behind `end`. */
+  /** `buffer` was made here, for a frame of several pieces, and has room after `end`. */
   private gathering = false;
-  /** Of `buffer[start]`, in the file. */
+  /** Offset of `buffer[start]` in the file. */
   private position = 0;
   private stopped: FrameStop | undefined = undefined;
   private readonly frame = { offset: 0, bytes: nothing as Uint8Array, start: 0, end: 0, padding: 0 };
 
-  /** @param fileSize bytes that will be pushed in all */
+  /** @param fileSize total number of bytes that will be pushed */
   constructor(fileSize: number) {
     this.fileSize = fileSize;
   }
 
-  /** Where the frame begins that `next` would give; once stopped, where the frames end. */
+  /** Offset of the next frame; once stopped, the offset at which the frames end. */
   get offset(): number {
     return this.position;
   }
@@ -108,8 +108,8 @@ export class FrameDecoder {
   }
 
   /**
-   * Takes the bytes from `from` on, and keeps `bytes`: it must not change afterwards. What lies before `from` is overwritten: there
-   * the beginning of a frame is put whose end comes here, so that nearly nothing is copied.
+   * Takes the bytes from `from` on. Keeps `bytes`, which must not change afterwards. If a frame began in the piece
+   * before, its beginning is copied to just before `from`, over what was there: so nearly nothing is copied.
    */
   push(bytes: Uint8Array, from = 0): void {
     const { buffer, start, end } = this;
@@ -135,8 +135,8 @@ export class FrameDecoder {
   }
 
   /**
-   * The next frame; undefined where more has to be pushed, or where there are no more: see `stop`. Each call gives the same object
-   * with other values: a log has millions of frames.
+   * Returns the next frame; undefined if more bytes must be pushed, or if there are no more frames: see `stop`. Each
+   * call returns the same object with other values, because a log has millions of frames.
    */
   next(): Frame | undefined {
     if (this.stopped !== undefined) return undefined;
@@ -144,7 +144,7 @@ export class FrameDecoder {
     const available = this.end - start;
     const left = this.fileSize - position;
     if (left < FRAME_HEAD) {
-      // The bytes of an unfinished length field count only where they say something.
+      // Zeros at the end are not an unfinished length field.
       if (available < left) return undefined;
       const empty = buffer.subarray(start, this.end).every((byte) => byte === 0);
       return this.finish(empty ? 'end' : 'cut-head');

@@ -1,7 +1,7 @@
 import { checkId, writeHalves } from '@raft-ts/proto/internal';
 import { FieldReader } from './fields.js';
 
-/** Whose log it is: what etcd puts into its metadata. */
+/** The owner of a log, as etcd writes it into the metadata. */
 export interface Identity {
   /** 1 to 2^64 - 1. */
   readonly nodeId: bigint;
@@ -21,20 +21,20 @@ export function checkIdentity({ nodeId, clusterId }: Identity): void {
 /** Two tags, and two ids of up to ten bytes. */
 const LONGEST = 22;
 
-/** The metadata that name this member; both fields are always written, as etcd does. */
+/** Encodes the metadata that name this member. Both fields are always written, as etcd does it. */
 export function encodeIdentity({ nodeId, clusterId }: Identity): Uint8Array {
   const bytes = new Uint8Array(LONGEST);
   const end = writeId(bytes, writeId(bytes, 0, NODE_ID, nodeId), CLUSTER_ID, clusterId);
   return bytes.slice(0, end);
 }
 
-/** Of a number beyond 64 bits the lowest 64 are written. */
+/** Of a larger number, the lowest 64 bits are written. */
 function writeId(bytes: Uint8Array, position: number, tag: number, id: bigint): number {
   bytes[position] = tag;
   return writeHalves(bytes, position + 1, Number(BigInt.asIntN(32, id)), Number(BigInt.asIntN(32, id >> 32n)));
 }
 
-/** Reads an identity; undefined where the metadata are something else. */
+/** Decodes an identity; returns undefined if the metadata are something else. */
 export function decodeIdentity(metadata: Uint8Array | undefined): Identity | undefined {
   if (metadata === undefined) return undefined;
   let nodeId: bigint | undefined;
@@ -57,7 +57,7 @@ function readId(fields: FieldReader): bigint {
   return (BigInt(fields.high) << 32n) | BigInt(fields.low);
 }
 
-/** Member and cluster in hex, as etcd prints them. */
+/** Returns member and cluster in hex, as etcd prints them. */
 export function identityText({ nodeId, clusterId }: Identity): string {
   return `member ${nodeId.toString(16)} of cluster ${clusterId.toString(16)}`;
 }

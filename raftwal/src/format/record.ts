@@ -12,21 +12,21 @@ import { numberSize, writeNumber } from '@raft-ts/proto/internal';
 import { ERR_WAL_CORRUPT, WalError } from '../base/errors.js';
 import { FieldReader } from './fields.js';
 
-/** What a record holds. */
+/** The types of records. */
 export const RecordType = {
-  /** Whose log it is; the same in every file. */
+  /** The owner of the log; the same in every file. */
   Metadata: 1,
   Entry: 2,
   /** A hard state. */
   State: 3,
-  /** At the head of a file: the sum of all that the files before it hold. */
+  /** At the head of a file: the sum of everything in the files before it. */
   Crc: 4,
-  /** That a snapshot file of this index and term is complete. */
+  /** States that the snapshot file of this index and term is complete. */
   Snapshot: 5,
 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
-/** Names for people, by number. */
+/** Names of the types, by number. */
 export const recordTypeNames: Readonly<Record<number, keyof typeof RecordType>> = {
   1: 'Metadata',
   2: 'Entry',
@@ -37,9 +37,9 @@ export const recordTypeNames: Readonly<Record<number, keyof typeof RecordType>> 
 
 export interface WalRecord {
   readonly type: number;
-  /** The chain's value behind this record; in a Crc record, before it. */
+  /** The value of the chain after this record; in a Crc record, before it. */
   readonly crc: number;
-  /** A view of what was read; undefined where the field is absent. */
+  /** A view of the bytes that were read; undefined if the field is absent. */
   readonly data: Uint8Array | undefined;
 }
 
@@ -51,12 +51,12 @@ const nothing = new Uint8Array(0);
 
 const reader = new FieldReader(nothing);
 
-/** A record where it was read. One object may read many, one after the other. */
+/** A record in the bytes that hold it. One object can read many records, one after another. */
 export class RecordView implements WalRecord {
   type = 0;
   crc = 0;
   bytes: Uint8Array = nothing;
-  /** The data lie at [start, end) of `bytes`; `start` is -1 where the field is absent. */
+  /** The data are at [start, end) of `bytes`; `start` is -1 if the field is absent. */
   start = -1;
   end = -1;
 
@@ -65,7 +65,7 @@ export class RecordView implements WalRecord {
   }
 
   /**
-   * Reads the record that lies at [start, end) of `bytes`.
+   * Reads the record at [start, end) of `bytes`.
    * @throws RaftError `ERR_RAFT_DECODE`
    */
   read(bytes: Uint8Array, start: number, end: number): void {
@@ -88,7 +88,7 @@ export class RecordView implements WalRecord {
 }
 
 /**
- * Reads the record that lies at [start, end) of `bytes`.
+ * Reads the record at [start, end) of `bytes`.
  * @throws RaftError `ERR_RAFT_DECODE`
  */
 export function decodeRecord(bytes: Uint8Array, start: number, end: number): RecordView {
@@ -97,13 +97,13 @@ export function decodeRecord(bytes: Uint8Array, start: number, end: number): Rec
   return record;
 }
 
-/** Size of a record without its length field and padding. `type` is below 128. */
+/** Returns the size of a record without its length field and padding. */
 export function recordSize(crc: number, dataLength: number | undefined): number {
   const head = 3 + numberSize(crc);
   return dataLength === undefined ? head : head + 1 + numberSize(dataLength) + dataLength;
 }
 
-/** Writes all of a record but its data; returns the position where the data belongs. */
+/** Writes a record except for its data; returns the position at which the data belong. */
 export function writeRecordHead(
   buffer: Uint8Array,
   position: number,
@@ -128,7 +128,7 @@ export interface WalSnapshot {
   readonly confState?: ConfState | undefined;
 }
 
-/** From where a log is read: the index and term of a snapshot, or zeros for all of it. */
+/** The snapshot from which a log is read: its index and term, or zeros to read the whole log. */
 export interface ReadFrom {
   readonly index: number;
   readonly term: number;
@@ -136,7 +136,7 @@ export interface ReadFrom {
 
 export const fromTheStart: ReadFrom = { index: 0, term: 0 };
 
-/** Index and term are written even where they are zero: etcd asks for both. */
+/** Encodes the mark of a snapshot. Index and term are written even if they are zero: etcd requires both. */
 export function encodeWalSnapshot({ index, term, confState }: WalSnapshot): Uint8Array {
   const state = confState === undefined ? undefined : encodeConfState(confState);
   const bytes = new Uint8Array(24 + (state === undefined ? 0 : 6 + state.length));
@@ -172,7 +172,7 @@ function checked(value: number, field: string): number {
   throw new WalError(ERR_WAL_CORRUPT, `Snapshot record: ${field} is above 2^53 - 1`, { reason: 'position' });
 }
 
-/** What a record says, for those who look at its content. */
+/** The decoded content of a record. */
 export type Content =
   | { readonly kind: 'metadata'; readonly metadata: Uint8Array | undefined }
   | { readonly kind: 'entry'; readonly entry: Entry }
@@ -181,8 +181,8 @@ export type Content =
   | { readonly kind: 'snapshot'; readonly snapshot: WalSnapshot };
 
 /**
- * Decodes the data of a record whose sum was right. Nothing of it is shared with `record`; see `decodeEntryView` for who wants that.
- * @throws RaftError where the data is not what its type says, or the type is unknown
+ * Decodes the data of a record whose sum was right. The result shares no memory with `record`; `decodeEntryView` does.
+ * @throws RaftError if the data do not fit the type, or the type is unknown
  */
 export function contentOf(record: WalRecord): Content {
   const data = record.data ?? nothing;

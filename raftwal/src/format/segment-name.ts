@@ -1,6 +1,6 @@
 /**
- * Names of segments: sequence and first index, sixteen hex digits each. The sequence counts files from 0; the index is the
- * first that the file may hold.
+ * Names of segments: sequence and first index, sixteen hex digits each. The sequence counts files from 0; the index is
+ * the first that the file may hold.
  */
 export interface SegmentName {
   readonly name: string;
@@ -16,7 +16,9 @@ export function segmentName(sequence: number, index: number): SegmentName {
   return { name: `${hex16(sequence)}-${hex16(index)}.wal`, sequence, index };
 }
 
-/** Etcd scans names, it does not match them: fewer digits are a name too. Undefined for what is not one. */
+/**
+ * Parses a name; returns undefined if it is not one. Fewer digits are accepted, because etcd scans names with a format.
+ */
 export function parseSegmentName(name: string): SegmentName | undefined {
   const match = /^([0-9a-f]{1,16})-([0-9a-f]{1,16})\.wal$/i.exec(name);
   if (match === null) return undefined;
@@ -25,7 +27,7 @@ export function parseSegmentName(name: string): SegmentName | undefined {
   return Number.isSafeInteger(sequence) && Number.isSafeInteger(index) ? { name, sequence, index } : undefined;
 }
 
-/** The segments among the names of a folder, in the order of their names, as etcd takes them. */
+/** Returns the segments among the names of a folder, ordered by name, as etcd orders them. */
 export function segmentsAmong(names: readonly string[]): SegmentName[] {
   return names
     .filter((name) => name.endsWith('.wal'))
@@ -34,7 +36,7 @@ export function segmentsAmong(names: readonly string[]): SegmentName[] {
     .filter((segment) => segment !== undefined);
 }
 
-/** Names that end like a segment's and are none. */
+/** Returns the names that end like a segment's name but are not one. */
 export function strangersAmong(names: readonly string[]): string[] {
   return names.filter((name) => name.endsWith('.wal') && parseSegmentName(name) === undefined);
 }

@@ -8,27 +8,32 @@ import type { LogOptions } from '../base/options.js';
 import { updateCrc } from '../format/crc.js';
 import { hex16 } from '../format/segment-name.js';
 
-/** A place behind a record: the sequence of a segment, and the offset in it. Indexes would not do: a log may get shorter by them. */
+/**
+ * A place just after a record: the sequence number of a segment, and the offset in it. Indexes would not do, because a
+ * log can get shorter in terms of them.
+ */
 export interface MarkPlace {
   readonly sequence: number;
   readonly offset: number;
 }
 
-/** Two copies, each in a sector of its own and written in turn: a power cut can tear one at most, and the other is older. */
+/**
+ * Two copies, each in its own sector, are written in turn: a power cut can tear at most one, and the other is older.
+ */
 const SLOTS = 2;
 
 /**
- * The mark is written so long after the first acknowledgement that it does not have. At each acknowledgement of a writer that is
- * never idle it costs 4 % of the saves per second; so it costs nothing that can be measured.
+ * The mark is written this long after the first acknowledgement that it lacks. Writing it at each acknowledgement of a
+ * busy writer costs 4 % of the saves per second; this delay makes the cost too small to measure.
  */
 const BEHIND_MS = 5;
 
 function afterAMoment(run: () => void): void {
-  // A process that has nothing else to do need not wait for it: closing the log writes the mark.
+  // A process with nothing else to do need not wait for the timer: closing the log writes the mark.
   setTimeout(run, BEHIND_MS).unref();
 }
 
-/** `DIR.mark`, beside the folder of the log: inside it, etcd's tools would take it for a stranger. */
+/** Returns `DIR.mark`, a path beside the folder of the log. Inside the folder, etcd's tools would complain about it. */
 export function markPath(dir: string): string {
   const named = /^\.*$/.test(basename(dir)) ? resolve(dir) : dir;
   return join(dirname(named), `${basename(named)}.mark`);
@@ -45,11 +50,11 @@ function decodeSlot(bytes: Uint8Array): MarkPlace | undefined {
   const match = /^raft-wal mark 1 ([0-9a-f]{16}) ([0-9a-f]{16}) [0-9a-f]{8}\n/.exec(text);
   if (match === null) return undefined;
   const place = { sequence: Number.parseInt(match[1] as string, 16), offset: Number.parseInt(match[2] as string, 16) };
-  // A sum that does not fit is a torn write: then the other copy counts.
+  // A wrong sum shows a torn write: then the other copy counts.
   return new TextDecoder().decode(encodeSlot(place)) === match[0] ? place : undefined;
 }
 
-/** Does `one` lie further than `other` in the log? */
+/** Tells whether `one` is further along in the log than `other`. */
 export function isBeyond(one: MarkPlace, other: MarkPlace | undefined): boolean {
   if (other === undefined) return true;
   return one.sequence > other.sequence || (one.sequence === other.sequence && one.offset > other.offset);
@@ -59,7 +64,7 @@ type MarkOptions = Pick<LogOptions, 'unsafeNoLock' | 'logger' | 'later'>;
 
 interface Found {
   readonly place: MarkPlace | undefined;
-  /** The copy that says so. */
+  /** The copy that has it. */
   readonly slot: number;
 }
 
@@ -74,7 +79,10 @@ async function readSlots(file: FsFile): Promise<Found> {
   return found;
 }
 
-/** The mark beside a log, for those who only read. Read it before the log: a writer may move both. Undefined where there is none. */
+/**
+ * Reads the mark beside a log without locking it; returns undefined if there is none. Read it before the log, because a
+ * writer may advance both.
+ */
 export async function readMark(fs: Fs, dir: string): Promise<MarkPlace | undefined> {
   let file: FsFile;
   try {
@@ -90,25 +98,26 @@ export async function readMark(fs: Fs, dir: string): Promise<MarkPlace | undefin
 }
 
 /**
- * The file `DIR.mark` of a log that is open for writing. It is the lock of the whole log, taken before anything else is touched: the
- * segments are locked too, as etcd does it, but a log that is only being made has none yet. And it keeps the furthest place that was
- * acknowledged, so that a log whose end is missing does not pass for a shorter one.
+ * The file `DIR.mark` of a log that is open for writing. It is the lock of the whole log, taken before anything else is
+ * touched: the segments are locked too, as etcd does it, but a log that is being created has none yet. It also keeps
+ * the furthest place that was acknowledged, so that a log whose end is missing does not pass for a shorter one.
  *
- * The mark never claims more than what was durable when it was written: it is written after the acknowledgement, without a sync, so
- * a power cut may leave an older one. It costs the log no time that a caller waits for, and its failures end nothing.
+ * The mark never claims more than what was durable when it was written: it is written after the acknowledgement,
+ * without a sync, so a power cut may leave an older one. No caller waits for it, and its failures do not affect the
+ * log.
  */
 export class LogMark {
-  /** What the mark said when it was opened. */
+  /** The mark as it was when it was opened. */
   readonly found: MarkPlace | undefined;
   private readonly file: FsFile;
   private readonly path: string;
   private readonly logger: LogOptions['logger'];
-  /** What was acknowledged, and how much of that the file has. */
+  /** The furthest place that was acknowledged, and the place that the file has. */
   private latest: MarkPlace | undefined;
   private written: MarkPlace | undefined;
   private slot: number;
   private readonly later: NonNullable<LogOptions['later']>;
-  /** A write is to come. */
+  /** A write is planned. */
   private planned = false;
   private writing: Promise<void> | undefined = undefined;
   private phase: 'open' | 'failed' | 'closed' = 'open';
@@ -140,7 +149,7 @@ export class LogMark {
     }
   }
 
-  /** Notes what was acknowledged. */
+  /** Takes note of an acknowledged place. */
   acknowledged(place: MarkPlace): void {
     this.latest = place;
     this.plan();
@@ -159,7 +168,7 @@ export class LogMark {
     });
   }
 
-  /** Writes what is not written yet. Never rejects. */
+  /** Writes the latest place if the file does not have it. Never rejects. */
   private async catchUp(): Promise<void> {
     const { latest } = this;
     if (latest === undefined || latest === this.written || this.phase !== 'open') return;
@@ -167,7 +176,7 @@ export class LogMark {
       await this.put(latest);
     } catch (error) {
       this.phase = 'failed';
-      const so = 'the log goes on without it, and a loss of its end from here on may go unnoticed';
+      const so = 'the log continues without it, so a later loss of its end may go unnoticed';
       this.logger?.warn(`the mark of the log cannot be written: ${describeError(error)}; ${so}`);
     }
   }
@@ -179,7 +188,7 @@ export class LogMark {
   }
 
   /**
-   * Gives up what lies beyond `place`, in both copies, durably: an operator has decided so.
+   * Lowers the mark to `place`, in both copies, durably: an operator has decided to give up what is beyond.
    * @throws WalError `ERR_RAFT_WAL_IO`
    */
   async lower(place: MarkPlace): Promise<void> {
@@ -188,11 +197,14 @@ export class LogMark {
     this.latest = place;
   }
 
-  /** Writes the last mark and frees the lock. Never fails: what is acknowledged is in the log, whatever the mark says. */
+  /**
+   * Writes the last mark and releases the lock. Never fails: everything acknowledged is in the log, whatever the mark
+   * says.
+   */
   async close(): Promise<void> {
     if (this.phase === 'closed') return;
     await this.writing;
-    // So that a timer that fires meanwhile does not write too.
+    // A timer that fires meanwhile must not write too.
     this.writing = this.catchUp();
     await this.writing;
     this.phase = 'closed';

@@ -2,19 +2,19 @@ import type { HardState } from '@raft-ts/proto';
 import { updateCrc } from '../format/crc.js';
 import { contentOf, RecordType, type RecordView } from '../format/record.js';
 
-/** The sum that runs through all records, and the last hard state, which the verdict on damage needs. */
+/** The running sum over all records, and the last hard state, which the verdict on damage needs. */
 export class Chain {
   value = 0;
   private stateBytes: Uint8Array | undefined = undefined;
 
-  /** The sum that this record must have. */
+  /** Returns the sum that this record must have. */
   sumOf({ type, crc, bytes, start, end }: RecordView): number {
-    // A chain of 0 is one that begins here, in the first file or in the middle of the log.
+    // A chain of 0 begins here, in the first file or in the middle of the log.
     if (type === RecordType.Crc) return this.value === 0 ? crc : this.value;
     return start < 0 ? this.value : updateCrc(this.value, bytes, start, end);
   }
 
-  /** Takes a record in. False where its sum does not fit. */
+  /** Takes in a record; returns false if its sum is wrong. */
   accept(record: RecordView): boolean {
     const sum = this.sumOf(record);
     if (sum !== record.crc) return false;

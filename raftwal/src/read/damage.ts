@@ -1,27 +1,28 @@
 /**
- * Judges what a log ends in: this is where a torn write is told from damage. `docs/wal.md` has the table of what becomes of which.
+ * Judges the end of a log: this is where a torn write is told from damage. `docs/wal.md` has a table of the outcomes.
  *
- * The format does not say what was synced, so this rests on how logs are written. One write is under way at a time, into zeros, and
- * each is durable before the next begins; so a power cut can tear the last write alone. Of a torn write each sector of 512 bytes is
- * there or not. And no write of ours has a State or Snapshot after a record of another kind: if one can be read after the damage, it
- * came with a later write, and what is damaged had been durable.
+ * The format does not say what was synced, so this rests on how logs are written. One write is under way at a time,
+ * into zeros, and each is durable before the next begins; so a power cut can tear only the last write. Each sector of
+ * 512 bytes of a torn write is either there or not. And no write of ours has a State or Snapshot after a record of
+ * another kind: if one can be read after the damage, it came with a later write, so the damaged record had been
+ * durable.
  *
  * ```
- *      one file of the log, in sectors
- *      │Crc Metadata State Ent│ry Entry State Entry  E│▒▒▒▒▒▒▒▒▒▒▒│ntry  State│00000000000│
- *       └─ the head ────────┘                         └ offset: the      └ evidence, if it says more than
- *                                                       first record       the last State before the damage
- *                                                       that fails
+ * one file of the log, in sectors
+ * │Crc Metadata State Ent│ry Entry State Entry  E│▒▒▒▒▒▒▒▒▒▒▒│ntry  State│00000000000│
+ *  └─ the head ────────┘                         └ offset: the      └ evidence, if it says more than
+ *                                                  first record       the last State before the damage
+ *                                                  that fails
  *
- *      asked in this order                                                    if so
- *      1  Is this not the last file, or is its head damaged?                  corrupt    durable before a file got its name
- *      2  Does evidence follow?                                               corrupt    it was written when this was durable
- *      3  Is the length field alone wrong, and the record after it intact?    undecided  no torn write does that
- *      4  Is a whole sector of the record zeros, or cut off with the file?    torn       nothing shows that it was acknowledged
- *      5  None of these.                                                      undecided  a torn write loses whole sectors
+ * asked in this order                                                    if so
+ * 1  Is this not the last file, or is its head damaged?                  corrupt    durable before a file got its name
+ * 2  Does evidence follow?                                               corrupt    written when this was durable
+ * 3  Is the length field alone wrong, and the record after it intact?    undecided  no torn write does that
+ * 4  Is a whole sector of the record zeros, or cut off with the file?    torn       nothing shows an acknowledgement
+ * 5  None of these.                                                      undecided  a torn write loses whole sectors
  *
- *      then, unless it is corrupt, and also if nothing is damaged:
- *      6  Does the mark beside the log point beyond the offset?               lost       it had been acknowledged
+ * then, unless it is corrupt, and also if nothing is damaged:
+ * 6  Does the mark beside the log point beyond the offset?               lost       it had been acknowledged
  * ```
  *
  * `judgeEarlier` and `judgeLast` ask 1, `judge` asks 1 to 5, `lostEnd` asks 6.
@@ -40,25 +41,25 @@ import type { Defect, LastRecordsEnd } from './segment-reader.js';
 
 const TWO_TO_32 = 0x100000000;
 
-/** What to make of damage. */
+/** What is known about damage. */
 export type Verdict =
   /** What a power cut leaves of a write that was never acknowledged, as far as the log shows. */
   | 'torn'
-  /** Neither a torn write's shape nor proof that it was acknowledged. */
+  /** It does not look like a torn write, and nothing proves that it was acknowledged. */
   | 'undecided'
   /** It had been durable. */
   | 'corrupt'
-  /** What lies beyond had been acknowledged: the mark beside the log says so (mark/log-mark.ts). */
+  /** Records beyond had been acknowledged, as the mark beside the log shows (mark/log-mark.ts). */
   | 'lost';
 
 export interface Damage {
   readonly verdict: Verdict;
   readonly file: string;
-  /** First byte of the first record that cannot be read. */
+  /** Offset of the first record that cannot be read. */
   readonly offset: number;
-  /** What is wrong there, for people. */
+  /** Describes what is wrong there. */
   readonly what: string;
-  /** Why the verdict is what it is, for people. */
+  /** Explains the verdict. */
   readonly why: string;
 }
 
@@ -69,7 +70,7 @@ const codes: Readonly<Record<Verdict, string>> = {
   lost: ERR_WAL_CORRUPT,
 };
 
-/** What to do about it, for people. docs/wal.md has the reasons. */
+/** What the operator should do. docs/wal.md has the reasons. */
 const advice: Readonly<Record<Verdict, string>> = {
   torn: 'raft-wal repair cuts it off',
   undecided: 'decide whether to cut it (raft-wal repair --cut), or remove this member and add it anew',
@@ -82,27 +83,27 @@ export function damageError(damage: Damage): WalError {
   return new WalError(codes[verdict], `${what}: ${why}; ${advice[verdict]}`, { file, offset, reason: verdict });
 }
 
-/** Everything that the verdict depends on. */
+/** Everything on which the verdict depends. */
 export interface DamagedTail {
   readonly file: string;
-  /** Of the first record that cannot be read. */
+  /** Offset of the first record that cannot be read. */
   readonly offset: number;
   readonly defect: Defect;
   /** The file from `offset` on, to its end. */
   readonly bytes: Uint8Array;
-  /** How many of them lie before the zeros at the end. */
+  /** Number of bytes before the zeros at the end. */
   readonly used: number;
-  /** The chain's value before it. */
+  /** The value of the chain before it. */
   readonly chain: number;
   /** The last hard state before it. */
   readonly state: HardState | undefined;
-  /** Was the head of this file read? It is durable before the file gets its name. */
+  /** Whether the head of this file was read. It is durable before the file gets its name. */
   readonly headRead: boolean;
 }
 
-const HEAD_IS_DURABLE = 'the head of a file is durable before the file has its name';
+const HEAD_IS_DURABLE = 'the head of a file is durable before the file gets its name';
 
-/** Refuses damage in a file that another one follows. @throws WalError `ERR_RAFT_WAL_CORRUPT` */
+/** Refuses damage in a file that is not the last one. @throws WalError `ERR_RAFT_WAL_CORRUPT` */
 export function judgeEarlier(file: string, offset: number, defect: Defect | undefined): void {
   if (defect === undefined) return;
   // Only the last file can be torn: the others were synced before the next one had its name.
@@ -131,22 +132,22 @@ export function judge(tail: DamagedTail): Damage {
   if (evidence !== undefined) {
     return damage('corrupt', `the ${evidence.content} at byte ${evidence.offset} was written after this was durable`);
   }
-  if (defect !== 'bytes behind the end' && intactBehindLength(tail)) {
-    return damage('undecided', 'only the length field is damaged, which no torn write does');
+  if (defect !== 'bytes after the end' && intactAfterLength(tail)) {
+    return damage('undecided', 'only the length field is damaged, and a torn write does not do that');
   }
   return hasTornShape(tail)
     ? damage('torn', 'an unfinished write')
     : damage('undecided', 'a torn write loses whole sectors, and none is missing here');
 }
 
-/** How a log ends, as far as the mark can tell something about it. */
+/** The end of a log, as far as the mark can judge it. */
 export interface LogEnd {
   readonly segment: { readonly name: string; readonly sequence: number };
   readonly offset: number;
   readonly damage: Damage | undefined;
 }
 
-/** The damage that the mark shows: what was acknowledged lies beyond the end of the log. Undefined where it does not. */
+/** Returns the damage that the mark shows, if acknowledged records lie beyond the end of the log; else undefined. */
 export function lostEnd(end: LogEnd, mark: MarkPlace | undefined): Damage | undefined {
   const { segment, offset, damage } = end;
   if (mark === undefined || !isBeyond(mark, { sequence: segment.sequence, offset })) return undefined;
@@ -155,12 +156,12 @@ export function lostEnd(end: LogEnd, mark: MarkPlace | undefined): Damage | unde
   return { verdict: 'lost', file: segment.name, offset, what: damage?.what ?? 'the log has lost its end', why };
 }
 
-/** Would this file, cut at the damage, end where a torn write leaves it? */
+/** Tells whether a torn write could have left this damage. */
 function hasTornShape({ offset, defect, bytes }: DamagedTail): boolean {
   const untilBoundary = SECTOR_SIZE - (offset % SECTOR_SIZE);
   if (defect === 'longer than the file') return bytes.length < FRAME_HEAD || isLengthField(bytes);
-  // The sector with the length field was lost, and others of the same write were not.
-  if (defect === 'bytes behind the end') return isZero(bytes, 0, untilBoundary);
+  // The sector with the length field was lost, but other sectors of the same write were not.
+  if (defect === 'bytes after the end') return isZero(bytes, 0, untilBoundary);
   const { size, padding } = readFrameHead(bytes, 0);
   const end = FRAME_HEAD + size + padding;
   for (let from = FRAME_HEAD, to = untilBoundary; from < end; from = Math.max(to, from), to += SECTOR_SIZE) {
@@ -169,7 +170,7 @@ function hasTornShape({ offset, defect, bytes }: DamagedTail): boolean {
   return false;
 }
 
-/** Does the length field agree with itself? Eight bytes of anything rarely do. */
+/** Tells whether size and padding agree. Eight arbitrary bytes rarely pass. */
 function isLengthField(bytes: Uint8Array): boolean {
   const { size, padding } = readFrameHead(bytes, 0);
   return padding === paddingOf(size);
@@ -181,22 +182,22 @@ function isZero(bytes: Uint8Array, from: number, to: number): boolean {
   return true;
 }
 
-/** Is the record whole, with a sum that fits, so that only its length field can be wrong? */
-function intactBehindLength({ bytes, chain }: DamagedTail): boolean {
-  // A record says how long it is: type, sum, and data with its own length.
+/** Tells whether the record itself is intact, so that only its length field can be wrong. */
+function intactAfterLength({ bytes, chain }: DamagedTail): boolean {
+  // A record contains its own length: it has a type, a sum, and data with a length.
   for (let end = FRAME_HEAD + 4; end <= Math.min(bytes.length, FRAME_HEAD + 14); end++) {
     const data = dataAt(bytes, FRAME_HEAD, end);
     if (data === undefined) continue;
-    // Where the field tells the truth it is something else that is missing.
+    // If the field is right, something else is missing.
     if (readFrameHead(bytes, 0).size === end + data.length - FRAME_HEAD) return false;
     return updateCrc(chain, bytes, end, end + data.length) === data.crc;
   }
   return false;
 }
 
-/** The sum and the length of the data, where a record that begins at `start` has its data at `end`. */
+/** Returns sum and length of the data if a record begins at `start` and its data begin at `end`. */
 function dataAt(bytes: Uint8Array, start: number, end: number): { crc: number; length: number } | undefined {
-  // Whatever the data are, a record of the bytes before them and no data must be one.
+  // The bytes before the data must be a valid record without data.
   for (let tag = start + 3; tag < end; tag++) {
     if (bytes[tag] !== 0x1a) continue;
     const length = lengthAt(bytes, tag + 1, end);
@@ -211,19 +212,19 @@ function dataAt(bytes: Uint8Array, start: number, end: number): { crc: number; l
   return undefined;
 }
 
-/** The varint that lies exactly at [from, to). */
+/** Reads the varint that occupies exactly [from, to). */
 function lengthAt(bytes: Uint8Array, from: number, to: number): number | undefined {
   return readVarint(bytes, from, to) === to ? (high >>> 0) * TWO_TO_32 + (low >>> 0) : undefined;
 }
 
-/** A record behind the damage that shows that the damage was durable once. */
+/** A record after the damage which shows that the damaged record had been durable. */
 export interface LaterRecord {
   readonly offset: number;
   /** For people. */
   readonly content: string;
 }
 
-/** Finds a State behind the damage that says more than those before it, or a Snapshot. */
+/** Finds a State after the damage that says more than those before it, or a Snapshot. */
 export function laterRecord(tail: DamagedTail): LaterRecord | undefined {
   const { bytes, used, offset } = tail;
   // Frames of very old logs are not aligned.
@@ -236,8 +237,8 @@ export function laterRecord(tail: DamagedTail): LaterRecord | undefined {
       at += step;
       continue;
     }
-    // The first record behind a hole cannot be checked against the chain; all that follow it can, and none is believed
-    // that fails. That a sum is missing makes a verdict stricter, never milder.
+    // The first record after a hole cannot be checked against the chain. All that follow it can, and one that fails is
+    // ignored. Believing an unchecked record makes the verdict stricter, never milder.
     const fits = chain === undefined || updateCrc(chain, found.data) === found.crc;
     if (fits && at > 0) {
       const content = sayingMore(found.content, tail.state);
@@ -256,7 +257,7 @@ interface Readable {
   readonly length: number;
 }
 
-/** The frame at this place, if it holds a record whose data are what its type says. */
+/** Returns the frame at this place if it holds a record whose data fit its type. */
 function readableAt(bytes: Uint8Array, at: number): Readable | undefined {
   if (at + FRAME_HEAD + 4 > bytes.length) return undefined;
   const { size, padding } = readFrameHead(bytes, at);

@@ -8,14 +8,17 @@ import { type Damage, damageError, judgeEarlier, judgeLast, lostEnd } from './da
 import { type RecordVisitor, SegmentReader } from './segment-reader.js';
 import { checkSequence } from './segments.js';
 
-/** How the log ends. */
+/** The end of the log. */
 export interface Tail {
   readonly segment: SegmentName;
-  /** Where the next record belongs. */
+  /** Offset at which the next record belongs. */
   readonly offset: number;
-  /** The chain's value there. */
+  /** The value of the chain there. */
   readonly chain: number;
-  /** Set where the last file does not end well; the records before it were visited. Never `corrupt` or `lost`: that is thrown. */
+  /**
+   * Set if the last file ends in damage; the records before it were visited. Never `corrupt` or `lost`, which are
+   * thrown.
+   */
   readonly damage: Damage | undefined;
   /** The last file holds zeros only from `offset` to here; infinite if that was checked to its end. */
   readonly clearTo: number;
@@ -24,15 +27,16 @@ export interface Tail {
 export interface ReadLogOptions {
   readonly fs: Fs;
   readonly dir: string;
-  /** What to read, in order; the last one is the last of the log. */
+  /** The segments to read, in order. The last one is the last of the log. */
   readonly segments: readonly SegmentName[];
-  /** Files that are open already, by name: those are read and stay open. */
+  /** Files that are already open, by name. They are read and stay open. */
   readonly files?: ReadonlyMap<string, FsFile>;
-  /** What the mark beside the log said before these files were listed. */
+  /** The mark beside the log, read before these files were listed. */
   readonly mark?: MarkPlace | undefined;
   /**
-   * How many bytes after the last record are checked to be zeros. Default: all of them. Less is enough for the log of our own
-   * writer, if somebody checks the rest (write/zero-check.ts): an unfinished write reaches no further than one write.
+   * How many bytes after the last record are checked to be zeros. Default: all of them. Less is enough for the log of
+   * our own writer, if somebody checks the rest (write/zero-check.ts): an unfinished write reaches no further than one
+   * write.
    */
   readonly reach?: number;
 }

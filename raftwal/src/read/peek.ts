@@ -3,10 +3,10 @@ import { updateCrc } from '../format/crc.js';
 import { FrameDecoder } from '../format/frame.js';
 import { decodeRecord, RecordType } from '../format/record.js';
 
-/** Metadata come second in a file, and are short. */
+/** Metadata are the second record of a file, and short. */
 const HEAD_BYTES = 65_536;
 
-/** The metadata at the head of a file; undefined where they cannot be read there. */
+/** Reads the metadata at the head of a file; returns undefined if they cannot be read. */
 export async function readMetadata(file: FsFile): Promise<{ readonly metadata: Uint8Array | undefined } | undefined> {
   const bytes = new Uint8Array(Math.min(HEAD_BYTES, await file.size()));
   const count = await readFully(file, bytes, 0);

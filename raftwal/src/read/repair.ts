@@ -19,34 +19,35 @@ export interface LogPlace {
 
 export interface RepairOptions extends LogOptions {
   /**
-   * The operator's decision: also cut damage of which it cannot be told whether it had been acknowledged
-   * (`ERR_RAFT_WAL_UNDECIDED`), or do without an end that the mark shows to have been acknowledged (`ERR_RAFT_WAL_CORRUPT` with reason
-   * `lost`), at exactly this place, where `readAll` has refused it.
+   * The operator's decision: cut damage that may have been acknowledged (`ERR_RAFT_WAL_UNDECIDED`), or give up an end
+   * that the mark shows to have been acknowledged (`ERR_RAFT_WAL_CORRUPT` with reason `lost`), at exactly the place
+   * that `readAll` named.
    */
   readonly cut?: LogPlace;
-  /** Say what would be done, and do nothing. */
+  /** Report what would be done, and change nothing. */
   readonly dryRun?: boolean;
 }
 
 export interface RepairResult {
-  /** What was cut off or given up, or would be; undefined where the log ends well. */
+  /** What was cut off or given up, or would be; undefined if the log ends well. */
   readonly damage: Damage | undefined;
-  /** The copy of the file as it was; undefined where nothing was cut. */
+  /** The name of the copy of the file as it was; undefined if nothing was cut. */
   readonly broken: string | undefined;
 }
 
 /**
- * Cuts off an unfinished write at the end of the last file, after copying the file to `NAME.broken`. Nothing else is ever removed:
- * no record in an earlier file, and none that a State or Snapshot behind it proves to have been durable. What the mark beside the log
- * proves takes an operator's decision, which lowers the mark.
+ * Cuts off an unfinished write at the end of the last file, after copying the file to `NAME.broken`. Nothing else is
+ * ever removed: no record in an earlier file, and none that a later State or Snapshot proves to have been durable. If
+ * the mark beside the log proves it, an operator must decide, which lowers the mark.
  *
- * @throws WalError `ERR_RAFT_WAL_CORRUPT`, `_UNDECIDED` where that is not what the damage is; `_LOCKED`; `_NOT_FOUND`
+ * @throws WalError `ERR_RAFT_WAL_CORRUPT`, `_UNDECIDED` if the damage is not an unfinished write; `_LOCKED`;
+ * `_NOT_FOUND`
  */
 export async function repair(dir: string, options: RepairOptions = {}): Promise<RepairResult> {
   const fs = codedFs(options.fs);
   const dryRun = options.dryRun === true;
   const found = await readMark(fs, dir);
-  // A log that etcd wrote has no mark, and gets none here: the lock of its last file is enough.
+  // A log that etcd wrote has no mark and gets none here: locking its last file is enough.
   const mark = found === undefined || dryRun ? undefined : await LogMark.take(fs, dir, options);
   return withCleanup(
     () => repairLast({ fs, dir, options, found: mark?.found ?? found, mark }),
@@ -58,14 +59,14 @@ interface Repair {
   readonly fs: Fs;
   readonly dir: string;
   readonly options: RepairOptions;
-  /** What the mark said. */
+  /** The mark as it was. */
   readonly found: MarkPlace | undefined;
-  /** The mark, where there is one to be lowered. */
+  /** The open mark, if there is one that may be lowered. */
   readonly mark: LogMark | undefined;
 }
 
 async function repairLast({ fs, dir, options, found, mark }: Repair): Promise<RepairResult> {
-  // The others were whole before this one began: `verify` looks at them, and no repair touches them.
+  // The other files were whole before this one began. `verify` checks them, and a repair never touches them.
   const segments = (await listSegments(fs, dir)).slice(-1);
   const last = segments[0];
   const write = options.dryRun !== true;
@@ -82,7 +83,7 @@ async function repairLast({ fs, dir, options, found, mark }: Repair): Promise<Re
       }
       checkDecision(damage, options.cut);
       if (!write) return { damage, broken: undefined };
-      // The mark first: interrupted after that, the damage is still there to be cut.
+      // The mark comes first: if the repair is interrupted after it, the damage is still there to be cut.
       if (damage.verdict === 'lost') await mark?.lower({ sequence: last.sequence, offset: damage.offset });
       return { damage, broken: tail.damage === undefined ? undefined : await cutDamage(fs, dir, file, damage) };
     },
@@ -99,7 +100,10 @@ function checkDecision(damage: Damage, cut: LogPlace | undefined): void {
   throw new WalError(ERR_WAL_INVALID, `the damage is in ${damage.file} at byte ${damage.offset}, not here`, cut);
 }
 
-/** Copies the file of the damage and cuts it there. Interrupted, it can be done again. Returns the name of the copy. */
+/**
+ * Copies the damaged file and then cuts it at the damage. If interrupted, it can be repeated. Returns the name of the
+ * copy.
+ */
 export async function cutDamage(fs: Fs, dir: string, file: FsFile, { file: name, offset }: Damage): Promise<string> {
   const broken = `${name}.broken`;
   const copy = await fs.open(join(dir, broken), { write: true, create: true, truncate: true });

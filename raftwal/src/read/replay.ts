@@ -10,27 +10,27 @@ import {
   type WalSnapshot,
 } from '../format/record.js';
 
-/** Puts together what the records of a log say. */
+/** Collects the content of a log from its records. */
 export class Replay {
   metadata: Uint8Array | undefined = undefined;
   hardState: HardState | undefined = undefined;
-  /** Those above the snapshot's index, without gaps; none where only their number is wanted. */
+  /** The entries above the snapshot's index, without gaps; empty if only their number is wanted. */
   readonly entries: Entry[] = [];
-  /** How many they are. */
+  /** Number of entries. */
   count = 0;
   /** Every Snapshot record, in order. */
   readonly snapshots: WalSnapshot[] = [];
-  /** Was the snapshot's own record among them? */
+  /** Whether the snapshot's own record is among them. */
   found = false;
-  /** Of the last record that has one. */
+  /** Index of the last entry or snapshot. */
   lastIndex = 0;
   private from: ReadFrom;
   private readonly keep: boolean;
   private readonly whole: boolean;
-  /** Term of the entry at the snapshot's index, where the log has it. */
+  /** Term of the entry at the snapshot's index, if the log has it. */
   private termAtSnapshot: number | undefined = undefined;
 
-  /** @param keep false to check the entries and forget them */
+  /** @param keep false to check the entries without keeping them */
   constructor(from: ReadFrom, keep = true, whole = false) {
     this.from = from;
     this.keep = keep;
@@ -38,8 +38,8 @@ export class Replay {
   }
 
   /**
-   * Checks every record of a log whose first file begins with the entry `first`. Neither what was purged is missing, nor what a snapshot
-   * of another member stands for.
+   * Checks every record of a log whose first file begins with the entry `first`. Entries that were purged, or that a
+   * snapshot of another member replaced, do not count as missing.
    */
   static ofWholeLog(first: number): Replay {
     return new Replay({ index: Math.max(0, first - 1), term: 0 }, false, true);
@@ -48,7 +48,7 @@ export class Replay {
   /** @throws WalError without a place, or RaftError: the content contradicts itself */
   readonly record = (record: RecordView): void => {
     const { type, bytes, start, end } = record;
-    // Nearly all of a log: without a detour.
+    // Nearly all records are entries: decode them directly.
     if (type === RecordType.Entry && start >= 0) this.takeEntry(decodeEntryView(bytes, start, end));
     else this.take(contentOf(record));
   };
@@ -90,27 +90,31 @@ export class Replay {
   private takeEntry(entry: Entry): void {
     const { from } = this;
     const { index } = entry;
-    // Etcd knows no entry 0, and skips it.
+    // There is no entry 0; etcd skips it.
     if (index === 0) return;
     this.lastIndex = index;
     if (index <= from.index) {
-      // The log began anew from here on: what it held above is gone, also where only that was asked for.
+      // The log was overwritten from here on: everything above is gone, even if only that was asked for.
       this.truncate(0);
       this.termAtSnapshot = index === from.index ? entry.term : undefined;
       return;
     }
     const at = index - from.index - 1;
     if (at > this.count) {
-      throw new WalError(ERR_WAL_CORRUPT, `entry ${index} follows entry ${from.index + this.count}`, {
-        reason: 'gap',
-      });
+      throw new WalError(
+        ERR_WAL_CORRUPT,
+        `entry ${index} follows entry ${from.index + this.count}: those between are missing`,
+        {
+          reason: 'gap',
+        },
+      );
     }
     if (at < this.count) this.truncate(at);
     this.count = at + 1;
     if (this.keep) this.entries.push(entry);
   }
 
-  /** It came from another member, because this log did not lead to it. */
+  /** Continues after a snapshot that came from another member, because this log did not reach it. */
   private goOnAfter({ index, term }: WalSnapshot): void {
     this.from = { index, term };
     this.truncate(0);
@@ -137,7 +141,7 @@ export class Replay {
       );
     }
     this.found = true;
-    // A snapshot that came from another member replaced a log that did not lead to it.
+    // A snapshot from another member replaced the log, which did not contain the same entry.
     if (index > 0 && this.termAtSnapshot !== term) this.truncate(0);
   }
 }

@@ -7,42 +7,42 @@ import { decodeRecord, RecordType, RecordView } from '../format/record.js';
 import type { SegmentName } from '../format/segment-name.js';
 import type { Chain } from './chain.js';
 
-/** Where a record lies. */
+/** The place of a record. */
 export interface Place {
   readonly segment: SegmentName;
-  /** Of its length field. */
+  /** Offset of its length field. */
   readonly offset: number;
-  /** Of the record alone. */
+  /** Size of the record without its frame. */
   readonly size: number;
   readonly padding: number;
 }
 
 /**
- * What is done with the records, in order. Both objects are the same each time, with other values: nothing may keep them. What
- * `record.data` gives may be kept: it is a view of a piece of the file that nothing else uses.
+ * Receives the records, in order. Both objects are reused with other values, so they must not be kept. `record.data`
+ * may be kept: it is a view of a piece of the file that nothing else uses.
  */
 export interface RecordVisitor {
   record(record: RecordView, place: Place): void;
-  /** So many bytes of the log have been read; called for each piece. Reading goes on when what it returns has resolved. */
+  /** Called for each piece with the number of bytes read. Reading continues when the returned promise has resolved. */
   progress?(bytes: number): void | Promise<void>;
 }
 
 const CHUNK = 1 << 20;
 
-/** Room before each piece, for the beginning of a frame that the piece before it ends with. */
+/** Room before each piece for the beginning of a frame that started in the piece before. */
 const HEADROOM = 1 << 16;
 
-/** How the first record that cannot be read fails. */
+/** Why the first record that cannot be read is invalid. */
 export type Defect =
-  /** A length of zero, and other bytes behind it. */
-  | 'bytes behind the end'
-  /** The file ends in the record or its length field. */
+  /** The length is zero, and bytes that are not zero follow. */
+  | 'bytes after the end'
+  /** The file ends within the record or its length field. */
   | 'longer than the file'
   | 'crc mismatch'
-  /** Not a record in protobuf. */
+  /** The bytes are not a record in protobuf. */
   | 'not a record';
 
-/** Where the records of a file end, and how the next one fails, if there is one. */
+/** Where the records of a file end, and why the next one is invalid, if there is one. */
 export interface RecordsEnd {
   readonly offset: number;
   readonly defect: Defect | undefined;
@@ -50,21 +50,23 @@ export interface RecordsEnd {
 
 /** Where the records of the last file end, once nothing changes there any more. */
 export interface LastRecordsEnd extends RecordsEnd {
-  /** The file from `offset` on, if there is a defect; else it is empty. */
+  /** The bytes of the file from `offset` on if there is a defect; else empty. */
   readonly bytes: Uint8Array;
-  /** How many of them lie before the zeros at the end. */
+  /** Number of bytes before the zeros at the end. */
   readonly used: number;
-  /** Was the head of this file read? */
+  /** Whether the head of this file was read. */
   readonly headRead: boolean;
-  /** Between `offset` and here the file holds zeros only; infinite if that is so to its end, or if there is a defect. */
+  /**
+   * Between `offset` and here the file holds zeros only; infinite if that is so to its end, or if there is a defect.
+   */
   readonly clearTo: number;
 }
 
 const nothing = new Uint8Array(0);
 
 /**
- * Reads one file record by record, up to where its records end. What it finds there it only describes: damage.ts says what it
- * means.
+ * Reads one file record by record, up to the end of its records. It only describes what follows them; damage.ts says
+ * what it means.
  */
 export class SegmentReader {
   private readonly file: FsFile;
@@ -81,15 +83,15 @@ export class SegmentReader {
     this.place = { segment, offset: 0, size: 0, padding: 0 };
   }
 
-  /** Reads a file that another one follows: nobody writes it any more. */
+  /** Reads a file that is not the last one: nobody writes to it any more. */
   async readWhole(): Promise<RecordsEnd> {
     return this.records(0, await this.file.size());
   }
 
   /**
-   * Reads the last file. Beside a writer its end may move while it is looked at: then what has come is read too.
+   * Reads the last file. If a writer appends meanwhile, the new records are read too.
    *
-   * @param reach so many bytes after the records are checked, which must be zeros; all of them only if one is not
+   * @param reach number of bytes after the records that are checked to be zeros; if one is not, the whole rest is read
    */
   async follow(reach: number): Promise<LastRecordsEnd> {
     for (let from = 0; ; ) {
@@ -117,7 +119,7 @@ export class SegmentReader {
     }
   }
 
-  /** Visits the records from `offset` on; where they end, and what is wrong there. */
+  /** Visits the records from `offset` on. Returns where they end, and what is wrong there. */
   private async records(offset: number, size: number): Promise<RecordsEnd> {
     const decoder = new FrameDecoder(size - offset);
     let position = offset;
@@ -127,7 +129,7 @@ export class SegmentReader {
       const count = await pending;
       const read = piece.subarray(0, HEADROOM + count);
       position += count;
-      // The next piece is on its way while this one is looked at.
+      // Read the next piece while this one is processed.
       const more = count > 0 && position < size;
       if (more) {
         piece = newPiece(size - position);
@@ -150,7 +152,7 @@ export class SegmentReader {
     }
   }
 
-  /** Visits what the decoder has; the first record that is bad, if one is. */
+  /** Visits the frames that the decoder has. Returns the first bad record, if there is one. */
   private frames(decoder: FrameDecoder, base: number): RecordsEnd | undefined {
     for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
       const defect = this.frame(frame, base);
@@ -179,12 +181,12 @@ export class SegmentReader {
     return undefined;
   }
 
-  /** What is wrong with the record at the beginning of `bytes`, if anything is. */
+  /** Returns what is wrong with the record at the beginning of `bytes`; undefined if it is valid. */
   private defectAt(bytes: Uint8Array): Defect | undefined {
     const decoder = new FrameDecoder(bytes.length);
     decoder.push(bytes);
     const frame = decoder.next();
-    if (frame === undefined) return decoder.stop === 'end' ? 'bytes behind the end' : 'longer than the file';
+    if (frame === undefined) return decoder.stop === 'end' ? 'bytes after the end' : 'longer than the file';
     try {
       const record = decodeRecord(frame.bytes, frame.start, frame.end);
       return this.chain.sumOf(record) === record.crc ? undefined : 'crc mismatch';
@@ -193,7 +195,7 @@ export class SegmentReader {
     }
   }
 
-  /** Has the file changed since `seen` was read at `offset`? */
+  /** Tells whether the file has changed since `seen` was read at `offset`. */
   private async moved(offset: number, seen: Uint8Array): Promise<boolean> {
     const now = new Uint8Array(seen.length);
     const count = await readFully(this.file, now, offset);
@@ -203,19 +205,28 @@ export class SegmentReader {
   }
 }
 
-/** Memory for the next piece. Of its own, as entries are views of it, and not zeroed: only what was read is looked at. */
+/**
+ * Allocates memory for the next piece. It is not shared, because entries are views of it, and not zeroed, because only
+ * bytes that were read are used.
+ */
 function newPiece(left: number): Uint8Array {
   const { buffer, byteOffset, length } = Buffer.allocUnsafeSlow(HEADROOM + Math.min(CHUNK, left));
-  // Views of a plain array are made in less time than those of a Buffer.
+  // Views of a plain array are faster to make than those of a Buffer.
   return new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Waits for a read whose bytes nobody wants any more, so that it neither fails unheard nor meets a closed file. */
+/**
+ * Waits for a read whose result is not needed any more, so that it neither rejects unhandled nor reads from a closed
+ * file.
+ */
 async function settled(read: Promise<number>): Promise<void> {
   await read.catch(() => 0);
 }
 
-/** How many bytes lie before the zeros at the end, of which there may be millions. `bytes` begin at a multiple of four in memory. */
+/**
+ * Returns the number of bytes before the zeros at the end, of which there may be millions. `bytes` must begin at a
+ * multiple of four in memory.
+ */
 function usedLength(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end % 4 !== 0 && bytes[end - 1] === 0) end--;
@@ -229,7 +240,7 @@ function usedLength(bytes: Uint8Array): number {
   return end;
 }
 
-/** Says where in the log the record lies that could not be understood. */
+/** Adds the place of the record to an error about its content. */
 function placed(error: unknown, { segment, offset }: Place): unknown {
   if (error instanceof WalError && error.file === undefined) {
     return new WalError(error.code, error.message, {
@@ -240,7 +251,7 @@ function placed(error: unknown, { segment, offset }: Place): unknown {
     });
   }
   if (!hasCode(error, ERR_DECODE) && !hasCode(error, ERR_POSITION_RANGE)) return error;
-  return new WalError(ERR_WAL_CORRUPT, `a record with the right sum and impossible content: ${String(error)}`, {
+  return new WalError(ERR_WAL_CORRUPT, `a record has the right sum but invalid content: ${String(error)}`, {
     file: segment.name,
     offset,
     reason: 'content',

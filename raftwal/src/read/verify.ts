@@ -12,9 +12,9 @@ import { Replay } from './replay.js';
 import { listSegments, segmentsFrom } from './segments.js';
 
 export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
-  /** Check what is needed above this snapshot. Default: every file that is there. */
+  /** Check only what is needed above this snapshot. Default: check all files. */
   readonly snapshot?: ReadFrom;
-  /** Called as bytes are read. */
+  /** Called with the number of bytes as they are read. */
   readonly progress?: (bytes: number) => void;
 }
 
@@ -22,7 +22,9 @@ export interface VerifyResult {
   readonly files: readonly string[];
   readonly metadata: Uint8Array | undefined;
   readonly hardState: HardState | undefined;
-  /** How many lie above the snapshot; without one, after what was purged and the last snapshot of another member. */
+  /**
+   * Number of entries above the snapshot; without one, after the purged ones and the last snapshot of another member.
+   */
   readonly entries: number;
   readonly lastIndex: number;
   readonly snapshots: readonly WalSnapshot[];
@@ -31,8 +33,8 @@ export interface VerifyResult {
 }
 
 /**
- * Reads a log without changing or locking it, beside a writer too, and checks every record: its sum, what it holds, that no entry is
- * missing, that all files belong together.
+ * Reads a log without changing or locking it, even while a writer uses it, and checks every record: its sum, its
+ * content, that no entry is missing, and that all files belong together.
  *
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`, `_SNAPSHOT_MISMATCH`, `_SNAPSHOT_NOT_FOUND`
  */
@@ -59,19 +61,19 @@ async function verifyOnce(fs: Fs, dir: string, { snapshot: from, progress }: Ver
   return { files: segments.map(({ name }) => name), metadata, hardState, entries: count, lastIndex, snapshots, damage };
 }
 
-/** A log without its first files needs the record of a snapshot that a start may load in their place. */
+/** A log without its first files needs the record of a snapshot that a start can load instead. */
 function requireBeginning({ hardState, snapshots }: Replay, first: number): void {
   const commit = hardState?.commit ?? 0;
   if (first === 0 || snapshots.some(({ index }) => index >= first && index <= commit)) return;
   throw new WalError(
     ERR_WAL_NOT_FOUND,
-    `no file of the log reaches back to index 0, and it knows no snapshot from ${first} on`,
+    `the files of the log do not reach back to index 0, and it confirms no snapshot from ${first} on`,
   );
 }
 
 /**
- * The marks of snapshots whose files may be loaded: those at or below the last commit, in order. Reads whatever files are there, from
- * the first one on.
+ * Returns the marks of the snapshots whose files may be loaded: those at or below the last commit, in order. Reads all
+ * files that are there.
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND`, `_CORRUPT`, `_UNDECIDED`
  */
 export async function validSnapshots(dir: string, options: Pick<LogOptions, 'fs'> = {}): Promise<WalSnapshot[]> {
@@ -88,7 +90,7 @@ export async function confirmedSnapshots(
   const snapshots: WalSnapshot[] = [];
   let commit = 0;
   const look = (record: WalRecord): void => {
-    // Entries are most of a log, and say nothing here.
+    // Entries are most of a log, and not needed here.
     if (record.type !== RecordType.State && record.type !== RecordType.Snapshot) return;
     const content = contentOf(record);
     if (content.kind === 'state') commit = content.state.commit;

@@ -10,19 +10,19 @@ import type { ReadFrom } from '../format/record.js';
 import { hex16 } from '../format/segment-name.js';
 import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 
-/** A file is read in pieces of this size. */
+/** Size of the pieces in which a file is read. */
 const PIECE = 1 << 20;
 
 export interface SnapshotFilesOptions {
-  /** Default: this machine's. */
+  /** Default: this machine's file system. */
   readonly fs?: Fs;
-  /** Hears of files that are broken or strange. Default: nobody. */
+  /** Receives warnings about broken and strange files. Default: no logger. */
   readonly logger?: Pick<Logger, 'warn'>;
 }
 
 /**
- * A folder of snapshots, in etcd's format: `TERM-INDEX.snap` holds a snapshot as raft knows it, `INDEX.snap.db` the state of an
- * application that is too large for memory, as a stream of any length.
+ * A folder of snapshots, in etcd's format: `TERM-INDEX.snap` holds a snapshot as raft knows it; `INDEX.snap.db`, as a
+ * stream of any length, the state of an application that does not fit into memory.
  *
  * A file has its name only once it is durable.
  */
@@ -30,7 +30,7 @@ export class SnapshotFiles {
   readonly dir: string;
   private readonly fs: Fs;
   private readonly logger: Pick<Logger, 'warn'> | undefined;
-  /** Files that were begun. */
+  /** Number of files begun so far. */
   private scratches = 0;
 
   private constructor(dir: string, fs: Fs, logger: Pick<Logger, 'warn'> | undefined) {
@@ -40,8 +40,8 @@ export class SnapshotFiles {
   }
 
   /**
-   * Opens the folder, and makes it if it is missing. What an earlier process did not finish is removed, so whoever shares the folder
-   * with a log holds the lock of that log first.
+   * Opens the folder, and makes it if it is missing. Removes what an earlier process did not finish; so if the folder
+   * belongs to a log, the lock of that log must be held.
    */
   static async open(dir: string, options: SnapshotFilesOptions = {}): Promise<SnapshotFiles> {
     const files = SnapshotFiles.unopened(dir, options);
@@ -49,12 +49,15 @@ export class SnapshotFiles {
     return files;
   }
 
-  /** To look at the folder without changing anything: it may be somebody else's, or missing. `prepare` makes it ready for use. */
+  /**
+   * Returns an object that looks at the folder without changing it: it may be in use by another process, or missing.
+   * `prepare` makes it ready for use.
+   */
   static unopened(dir: string, options: SnapshotFilesOptions = {}): SnapshotFiles {
     return new SnapshotFiles(dir, codedFs(options.fs), options.logger);
   }
 
-  /** The index in the name of a snapshot file. */
+  /** Returns the index in the name of a snapshot file. */
   static indexOf(name: string): number {
     return Number.parseInt(name.slice(17), 16);
   }
@@ -67,7 +70,9 @@ export class SnapshotFiles {
     }
   }
 
-  /** The names that belong to a snapshot: its file, and the stream beside it where there is one. */
+  /**
+   * Returns the names that belong to a snapshot: that of its file, and that of the stream beside it, if there is one.
+   */
   static namesOf({ index, term }: ReadFrom): readonly [snapshot: string, stream: string] {
     return [`${hex16(term)}-${hex16(index)}.snap`, `${hex16(index)}.snap.db`];
   }
@@ -85,9 +90,10 @@ export class SnapshotFiles {
   }
 
   /**
-   * The newest snapshot that can be read: of the highest term, then index. With `marks`, only one of these: load what the log
-   * confirms (`validSnapshots`), because a file without a mark may be older than what was acknowledged since. A file that cannot be
-   * read is renamed to `NAME.broken`, and the next older one is tried.
+   * Loads the newest readable snapshot: that of the highest term, then of the highest index. With `marks`, only one of
+   * these: pass the snapshots that the log confirms (`validSnapshots`), because a file without a mark may be older than
+   * what was acknowledged since. A file that cannot be read is renamed to `NAME.broken`, and the next older one is
+   * tried.
    *
    * @throws WalError `ERR_RAFT_SNAP_NONE`
    */
@@ -97,11 +103,11 @@ export class SnapshotFiles {
     if (snapshot !== undefined) return snapshot;
     throw new WalError(
       ERR_SNAP_NONE,
-      `${this.dir} holds no snapshot${marks === undefined ? '' : ' that the log knows'}`,
+      `${this.dir} holds no snapshot${marks === undefined ? '' : ' that the log confirms'}`,
     );
   }
 
-  /** As `load`, but changes nothing: answers the names of the files that cannot be read, for `setAside`. */
+  /** As `load`, but changes nothing: returns the names of the files that cannot be read, for `setAside`. */
   async find(
     marks?: readonly ReadFrom[],
   ): Promise<{ readonly snapshot?: Snapshot; readonly broken: readonly string[] }> {
@@ -129,7 +135,7 @@ export class SnapshotFiles {
     }
   }
 
-  /** Names of the snapshot files, newest first. */
+  /** Returns the names of the snapshot files, newest first. */
   async names(): Promise<string[]> {
     const snapshots: string[] = [];
     for (const name of await this.present()) {
@@ -168,9 +174,9 @@ export class SnapshotFiles {
   }
 
   /**
-   * Saves the state of an application up to `index`, of any length, as it comes. It replaces one that is there: a file that nobody knows
-   * the origin of must not stand for what the caller has. Several calls may be under way, also for one index: the last to end stays.
-   * Resolves to its length in bytes.
+   * Saves the state of an application up to `index`, of any length, from a stream. It replaces an earlier file: one of
+   * unknown origin must not be taken for the caller's state. Several calls may be under way, even for one index: the
+   * last to end wins. Resolves to the length in bytes.
    */
   async saveStream(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, index: number): Promise<number> {
     let length = 0;
@@ -183,7 +189,10 @@ export class SnapshotFiles {
     return length;
   }
 
-  /** The stream that was saved for `index`, in pieces that are the reader's to keep. @throws WalError `ERR_RAFT_SNAP_NONE` */
+  /**
+   * Reads the stream that was saved for `index`, in pieces that the caller may keep. @throws WalError
+   * `ERR_RAFT_SNAP_NONE`
+   */
   async *loadStream(index: number): AsyncGenerator<Uint8Array, void> {
     const file = await this.openStream(index);
     try {
@@ -209,8 +218,8 @@ export class SnapshotFiles {
   }
 
   /**
-   * Removes all snapshots but the newest `keep`, and the streams below the oldest that stays. The newest one that `confirmed` names
-   * stays in any case.
+   * Removes all snapshots except the newest `keep`, and the streams below the oldest that stays. The snapshot that
+   * `confirmed` names always stays.
    */
   async purge(keep: number, confirmed: ReadFrom): Promise<string[]> {
     const names = await this.names();
@@ -226,7 +235,7 @@ export class SnapshotFiles {
     return removed;
   }
 
-  /** Removes the streams of indexes below `index`. */
+  /** Removes the streams below `index`. */
   async releaseStreams(index: number): Promise<string[]> {
     const removed: string[] = [];
     for (const name of await this.fs.readdir(this.dir)) {
@@ -237,7 +246,7 @@ export class SnapshotFiles {
     return removed;
   }
 
-  /** Places a file that is written under a name of this call's own, as several calls may be under way for one file. */
+  /** Places a file. Each call writes under its own name, because several may be under way for one file. */
   private place(name: string, fill: (file: FsFile) => Promise<void>): Promise<void> {
     return placeFile(this.fs, this.dir, name, fill, { scratch: `${this.scratches++}-${name}.tmp` });
   }

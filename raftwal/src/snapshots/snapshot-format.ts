@@ -11,7 +11,7 @@ const DATA = 0x12;
 /** Two tags, a sum of up to five bytes, a length of up to eight. */
 const LONGEST_HEAD = 15;
 
-/** The bytes of a snapshot file, in two pieces: the data of a snapshot may be large, and are not copied again. */
+/** Encodes a snapshot file in two pieces, so that the data of a snapshot, which may be large, are not copied again. */
 export function encodeSnapshotFile(snapshot: Snapshot): readonly [head: Uint8Array, data: Uint8Array] {
   const data = encodeSnapshot(snapshot);
   const head = new Uint8Array(LONGEST_HEAD);

@@ -1,7 +1,7 @@
 import { RecordBuffer } from '../format/encoder.js';
 import type { SegmentName } from '../format/segment-name.js';
 
-/** The next file, planned: the chain goes on in its head. */
+/** The next file, as planned: the chain continues in its head. */
 export interface Cut {
   readonly name: SegmentName;
   readonly head: RecordBuffer;
@@ -11,13 +11,13 @@ export interface Cut {
 export class Batch {
   readonly buffer: RecordBuffer;
   /**
-   * Where each write but the last ends. No write has a State or Snapshot behind another kind of record: read/damage.ts rests on
-   * that.
+   * Where each write except the last ends. No write has a State or Snapshot after another kind of record:
+   * read/damage.ts relies on that.
    */
   readonly ends: number[] = [];
-  /** Takes no more records. */
+  /** Whether the batch takes no more records. */
   closed = false;
-  /** The file that begins behind this batch. */
+  /** The file that begins after this batch. */
   cut: Cut | undefined = undefined;
   readonly done: Promise<void>;
   resolve: () => void = () => {};
@@ -31,7 +31,7 @@ export class Batch {
     });
   }
 
-  /** What is added from here on goes into a write of its own. */
+  /** Begins a new write: records added from here on do not share one with those before. */
   beginWrite(): void {
     const { length } = this.buffer;
     if (length > 0 && this.ends.at(-1) !== length) this.ends.push(length);

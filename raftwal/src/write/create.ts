@@ -10,11 +10,11 @@ import { fillWithZeros, SCRATCH_NAMES } from './file-pipeline.js';
 export interface FirstFile {
   readonly name: string;
   readonly head: Uint8Array;
-  /** Bytes to set aside. */
+  /** Number of bytes to preallocate. */
   readonly size: number;
 }
 
-/** The head of a log's first file. */
+/** Encodes the head of a log's first file. */
 export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: Uint8Array; readonly chain: number } {
   const encoder = new RecordEncoder(0);
   const head = new RecordBuffer();
@@ -24,18 +24,18 @@ export function headOfLog(metadata: Uint8Array | undefined): { readonly bytes: U
   return { bytes: head.bytes.subarray(0, head.length), chain: encoder.chain };
 }
 
-/** Names that may stand in the folder of a log that is only being made. */
+/** Names that may be in the folder of a log that is being created. */
 const HARMLESS: readonly string[] = [
-  // What an interrupted attempt has left, or a log whose files somebody removed.
+  // Left by an interrupted attempt, or by a log whose files somebody removed.
   ...SCRATCH_NAMES,
-  // At the root of a file system of its own.
+  // At the root of a separate file system.
   'lost+found',
 ];
 
 /**
- * Makes a log in a folder that is missing or empty: it may be a mount point, or a link to a folder elsewhere, so it is neither
- * removed nor renamed. A crash at any moment leaves no log or a whole one, because its first file gets its name when it is
- * durable. The caller holds the lock of the log.
+ * Creates a log in a folder that is missing or empty. The folder may be a mount point, or a link to a folder elsewhere,
+ * so it is neither removed nor renamed. A crash at any moment leaves either no log or a complete one, because its first
+ * file gets its name when it is durable. The caller holds the lock of the log.
  *
  * @throws WalError `ERR_RAFT_WAL_EXISTS` if the folder holds other files
  */
@@ -43,7 +43,10 @@ export async function createLog(fs: Fs, dir: string, first: FirstFile): Promise<
   const present = await namesIn(fs, dir);
   const others = (present ?? []).filter((name) => !HARMLESS.includes(name));
   if (others.length > 0) {
-    throw new WalError(ERR_WAL_EXISTS, `${dir} holds files already: ${others.slice(0, 3).join(', ')}`);
+    throw new WalError(
+      ERR_WAL_EXISTS,
+      `${dir} already holds files: ${others.slice(0, 3).join(', ')}; choose an empty folder`,
+    );
   }
   const fill = async (file: FsFile): Promise<void> => {
     await fillWithZeros(file, first.size);
@@ -51,19 +54,19 @@ export async function createLog(fs: Fs, dir: string, first: FirstFile): Promise<
   };
   try {
     if (present === undefined) await fs.mkdir(dir);
-    // Also if it is there: whoever made it may have been interrupted before this.
+    // Even if the folder exists: the process that made it may have been interrupted before this sync.
     await fs.syncDirectory(dirname(dir));
     await removeFolder(fs, join(dirname(dir), `${basename(dir)}.tmp`));
     await placeFile(fs, dir, first.name, fill, { scratch: SCRATCH_NAMES[0] });
   } catch (error) {
-    // A name that could not be synced may vanish with a power cut: nobody must use it.
+    // A name that could not be synced may vanish in a power cut: nothing may rely on it.
     await fs.unlink(join(dir, first.name)).catch(() => {});
     if (present === undefined) await fs.rmdir(dir).catch(() => {});
     throw error;
   }
 }
 
-/** The names in a folder; undefined if it does not exist. */
+/** Returns the names in a folder; undefined if it does not exist. */
 async function namesIn(fs: Fs, dir: string): Promise<string[] | undefined> {
   try {
     return await fs.readdir(dir);
@@ -73,7 +76,7 @@ async function namesIn(fs: Fs, dir: string): Promise<string[] | undefined> {
   }
 }
 
-/** Removes the folder in which etcd makes a log before it gives it its name. */
+/** Removes the folder in which etcd creates a log before renaming it. */
 async function removeFolder(fs: Fs, dir: string): Promise<void> {
   const names = await namesIn(fs, dir);
   if (names === undefined) return;

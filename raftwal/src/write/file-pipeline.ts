@@ -4,15 +4,15 @@ import { hasCode } from '../base/errors.js';
 import { type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
 import type { LogOptions } from '../base/options.js';
 
-/** Zeros are written in pieces, so that appends get their turn at the disk. */
+/** Zeros are written in pieces, so that appends get their turn on the disk. */
 const PIECE = 1 << 20;
 
-/** Names of files that are being made, in the folder of the log, as etcd has them. */
+/** Names of unfinished files in the folder of the log, as in etcd. */
 export const SCRATCH_NAMES = ['0.tmp', '1.tmp'] as const;
 
-/** Makes a file of zeros, durably: a sparse file would have to find room when it is written. */
+/** Makes a file of zeros, durably. A sparse file would have to find space later, when records are written. */
 export async function preallocate(fs: Fs, path: string, size: number): Promise<void> {
-  // What an earlier process left under this name is cut off.
+  // An earlier process may have left a file under this name.
   const file = await fs.open(path, { write: true, create: true, truncate: true });
   await withCleanup(
     async () => {
@@ -23,7 +23,7 @@ export async function preallocate(fs: Fs, path: string, size: number): Promise<v
   );
 }
 
-/** Fills an empty file with so many zeros, which are not durable yet. */
+/** Fills an empty file with zeros, without making them durable. */
 export async function fillWithZeros(file: FsFile, size: number): Promise<void> {
   const zeros = new Uint8Array(Math.min(PIECE, size));
   for (let at = 0; at < size; at += zeros.length) {
@@ -47,21 +47,21 @@ export class FilePipeline {
     this.logger = logger;
   }
 
-  /** Starts to make the next file, unless it is there or on its way. */
+  /** Starts to make the next file, unless it is ready or under way. */
   prepare(): void {
     if (this.ready !== undefined) return;
     this.ready = this.make();
-    // Whoever takes the file hears of the failure. Said now, there is time to do something about it.
+    // `take` reports the failure too. A warning now leaves time to do something about it.
     this.ready.catch((error: unknown) => {
       const then =
-        'Writing goes on until the present file is full; then it is tried once more, and the log ends if it fails again';
+        'Writing continues until the current file is full; then it is tried once more, and the log ends if that fails too';
       this.logger?.warn(`the next file of the log cannot be prepared: ${describeError(error)}. ${then}`);
     });
   }
 
   /**
-   * Hands out the name of a file of zeros.
-   * @throws what the file system says, `ENOSPC` above all, where there is no room for one now
+   * Returns the name of a file of zeros.
+   * @throws the error of the file system, such as `ENOSPC`, if the file cannot be made now either
    */
   async take(): Promise<string> {
     const prepared = this.ready;
@@ -70,19 +70,23 @@ export class FilePipeline {
       try {
         return await prepared;
       } catch {
-        // There may be room again.
+        // There may be space again.
       }
     }
     return await this.make();
   }
 
-  /** Removes the file that nobody took. Never fails: the log is complete without it, and the next start uses it or cuts it off. */
+  /**
+   * Removes the file that was not taken. Never fails: the log is complete without it, and the next start overwrites it.
+   */
   async close(): Promise<void> {
     const prepared = this.ready;
     this.ready = undefined;
     const name = await prepared?.catch(() => undefined);
     if (name === undefined) return;
-    await this.remove(name).catch((error: unknown) => this.logger?.warn(`${name} stays: ${describeError(error)}`));
+    await this.remove(name).catch((error: unknown) =>
+      this.logger?.warn(`${name} was not removed: ${describeError(error)}`),
+    );
   }
 
   private async make(): Promise<string> {
@@ -90,7 +94,7 @@ export class FilePipeline {
     try {
       await preallocate(this.fs, join(this.dir, name), this.size);
     } catch (error) {
-      // The room that was not enough is given back.
+      // Give back the space that was not enough.
       await this.remove(name).catch(() => {});
       throw error;
     }

@@ -13,35 +13,35 @@ import { Batch, type Cut } from './batch.js';
 import { FilePipeline } from './file-pipeline.js';
 import { ZeroCheck } from './zero-check.js';
 
-/** A write that takes longer is worth a warning: leaders lose their followers over it. */
+/** A longer write is worth a warning, because it makes leaders lose their followers. */
 const SLOW_SYNC_MS = 1000;
 
 /**
- * The most that one write carries; a longer batch takes several. So only so many bytes at the end of a log can have been seen and
- * not be durable.
+ * The largest write; a longer batch takes several. So at most this many bytes at the end of a log can be visible
+ * without being durable.
  */
 export const LARGEST_WRITE: number = 4 << 20;
 
-/** A buffer that one large batch has blown up is not kept. */
+/** A buffer that grew beyond this for one large batch is not kept. */
 const LARGEST_KEPT_BUFFER = 4 << 20;
 
-/** Errors after which nothing is wrong with what is on the disk. */
+/** Errors that do not cast doubt on what is on the disk. */
 const NO_ROOM: readonly string[] = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
-/** A file of the log that is open, and locked where it is open for writing. */
+/** An open file of the log, which is locked if it is open for writing. */
 export interface OpenSegment extends SegmentName {
   readonly file: FsFile;
 }
 
-/** Where a log goes on. */
+/** The place at which a log continues. */
 export interface LogPosition {
   /** Offset just past the last record of the last file. */
   readonly offset: number;
   /** Up to here the last file was checked to hold zeros only; infinite if that is so to its end. */
   readonly clearTo: number;
-  /** The chain's value there. */
+  /** The value of the chain there. */
   readonly chain: number;
-  /** Of the last entry or snapshot. */
+  /** Index of the last entry or snapshot. */
   readonly lastIndex: number;
   readonly hardState: HardState | undefined;
   readonly metadata: Uint8Array | undefined;
@@ -50,39 +50,39 @@ export interface LogPosition {
 const durable: Promise<void> = Promise.resolve();
 
 /**
- * Appends to a log, whose open files it owns. Records are encoded where they are saved; one write at a time carries them to the disk,
- * and what is saved during a write shares the next.
+ * Appends to a log, whose open files it owns. Records are encoded when they are saved. One write at a time carries them
+ * to the disk, and everything that is saved during a write shares the next one.
  */
 export class LogWriter {
-  /** Of the last entry or snapshot saved. */
+  /** Index of the last entry or snapshot that was saved. */
   lastIndex: number;
   private readonly fs: Fs;
   private readonly dir: string;
   private readonly options: LogOptions;
   private readonly now: () => number;
   private readonly segmentSize: number;
-  /** In order. The last one is written. */
+  /** The open files, in order. The last one is written to. */
   private readonly held: OpenSegment[];
   private readonly mark: LogMark;
   private readonly pipeline: FilePipeline;
-  /** Of the file that was the last one when the log was opened. It ends before another one follows. */
+  /** The check of the file that was the last one when the log was opened. It ends before the next file begins. */
   private readonly zeros: ZeroCheck;
   private readonly metadata: Uint8Array | undefined;
   private readonly encoder: RecordEncoder;
   private offset: number;
-  /** Of the last file, planned ones included. */
+  /** Sequence number of the last file, including planned ones. */
   private sequence: number;
-  /** The last hard state saved. */
+  /** The last hard state that was saved. */
   private state: HardState | undefined;
-  /** The same, while only its commit is new: it goes with the next write, and may be lost until then. */
+  /** The same state while only its commit is new: the next write includes it, and a crash before that loses it. */
   private deferred: HardState | undefined = undefined;
-  /** Those that are not on their way yet. Only the last can be open. */
+  /** Batches whose write has not begun. Only the last can be open. */
   private readonly batches: Batch[] = [];
   private running: Promise<void> | undefined = undefined;
   private spare: RecordBuffer | undefined = undefined;
   private poison: WalError | undefined = undefined;
 
-  /** @param segments files that are open and locked, in order: the writer closes them */
+  /** @param segments open and locked files, in order; the writer closes them */
   constructor(
     fs: Fs,
     dir: string,
@@ -110,7 +110,7 @@ export class LogWriter {
     this.pipeline.prepare();
   }
 
-  /** The files that are open, in order. */
+  /** Returns the open files, in order. */
   get segments(): readonly SegmentName[] {
     return this.held;
   }
@@ -163,7 +163,7 @@ export class LogWriter {
     return batch.done;
   }
 
-  /** Resolves when everything saved so far is durable, the commit too. */
+  /** Resolves when everything saved so far is durable, including the commit. */
   async sync(): Promise<void> {
     this.check();
     const { deferred } = this;
@@ -176,7 +176,7 @@ export class LogWriter {
     await this.settled();
   }
 
-  /** Begins a new file behind everything saved so far. */
+  /** Begins a new file after everything that was saved so far. */
   async cut(): Promise<void> {
     this.check();
     const batch = this.openBatch();
@@ -187,7 +187,8 @@ export class LogWriter {
 
   /** Closes and unlocks the files that hold nothing at or above `index` - 1. They stay on disk. */
   async releaseTo(index: number): Promise<void> {
-    // A mark counts up to the commit: without it the next open would look for what is let go here.
+    // A snapshot's mark counts only up to the commit. Without the commit, the next start would need the files that are
+    // released here.
     await this.sync();
     const above = this.held.findIndex((segment) => segment.index >= index);
     const keep = (above < 0 ? this.held.length : above) - 1;
@@ -225,7 +226,7 @@ export class LogWriter {
     this.deferred = state;
   }
 
-  /** The batch that records go into now. */
+  /** Returns the batch for new records. */
   private openBatch(): Batch {
     const open = this.batches.at(-1);
     if (open !== undefined && !open.closed) return open;
@@ -236,7 +237,7 @@ export class LogWriter {
     return batch;
   }
 
-  /** Adds records to a batch; where that fails, the log is as before. */
+  /** Adds records to a batch. If that fails, the log is as before. */
   private append(batch: Batch, add: (out: RecordBuffer) => void): void {
     const { buffer, ends } = batch;
     const { encoder, deferred } = this;
@@ -262,20 +263,20 @@ export class LogWriter {
     for (let i = 0; i < entries.length; i++) this.encoder.entry(out, entries[i] as Entry);
   }
 
-  /** Adds a State, in a write of its own. It holds the commit that was deferred, or a later one. */
+  /** Adds a State in a separate write. It holds the deferred commit or a later one. */
   private addState(batch: Batch, state: HardState): void {
     batch.beginWrite();
     this.encoder.state(batch.buffer, state);
     this.deferred = undefined;
   }
 
-  /** Writes batch after batch until none is left. */
+  /** Writes one batch after another until none is left. */
   private async run(): Promise<void> {
-    // What is saved in the same turn goes together.
+    // Everything that is saved in the same turn shares a write.
     await durable;
     for (let batch = this.batches.shift(); batch !== undefined; batch = this.batches.shift()) {
       const { buffer } = batch;
-      // The next batch continues the chain already: no file can begin before it.
+      // If there is another batch, it already continues the chain, and no file can begin before it.
       if (this.batches.length === 0 && this.offset + buffer.length >= this.segmentSize) this.planCut(batch);
       try {
         this.check();
@@ -324,14 +325,14 @@ export class LogWriter {
     this.spare = buffer;
   }
 
-  /** Writes the head of the next file into memory: the chain goes on in it, behind this batch. */
+  /** Encodes the head of the next file, which continues the chain after this batch. */
   private planCut(batch: Batch): void {
     if (batch.cut !== undefined) return;
     const { encoder, state } = this;
     const head = new RecordBuffer();
     encoder.record(head, RecordType.Crc, undefined);
     encoder.record(head, RecordType.Metadata, this.metadata);
-    // Also where nothing was saved since the log was opened: the files before this one may be gone one day.
+    // Even if no state was saved since the log was opened: the files before this one may be removed one day.
     if (state !== undefined) encoder.state(head, state);
     this.deferred = undefined;
     this.sequence++;
@@ -342,7 +343,7 @@ export class LogWriter {
   private async beginFile({ name, head }: Cut): Promise<void> {
     const { fs, dir, pipeline } = this;
     const { file: tail } = this.held.at(-1) as OpenSegment;
-    // What it would cut off may show that records were lost.
+    // The bytes to be cut off may be proof that records were lost.
     await this.zeros.reach(Number.POSITIVE_INFINITY);
     if ((await tail.size()) > this.offset) {
       await tail.truncate(this.offset);
@@ -364,7 +365,7 @@ export class LogWriter {
     pipeline.prepare();
   }
 
-  /** A write failed: nothing on disk can be relied on, so nothing is written any more. */
+  /** Poisons the log after a failed write: the bytes on disk cannot be relied on, so nothing more is written. */
   private async fail(cause: unknown): Promise<WalError> {
     if (this.poison !== undefined) return this.poison;
     const poison = this.poisonFor('a write failed', cause);
@@ -373,7 +374,7 @@ export class LogWriter {
     if (NO_ROOM.some((code) => hasCode(cause, code))) {
       try {
         await this.zeros.reach(Number.POSITIVE_INFINITY);
-        // A record may be cut short. Nothing of it was acknowledged.
+        // A record may be incomplete. No part of it was acknowledged.
         if ((await file.size()) > offset) {
           await file.truncate(offset);
           await file.datasync();
@@ -385,15 +386,15 @@ export class LogWriter {
     return poison;
   }
 
-  /** Ends all writing, for the first reason that there is. */
+  /** Ends all writing. If there are several reasons, the first one counts. */
   private poisonFor(what: string, cause: unknown): WalError {
     const { name } = this.held.at(-1) as OpenSegment;
-    const text = `${what}, the log must be opened again: ${describeError(cause)}`;
+    const text = `${what}, and nothing more is written until the log is opened again: ${describeError(cause)}`;
     this.poison ??= new WalError(ERR_WAL_POISONED, text, { file: name, offset: this.offset, cause });
     return this.poison;
   }
 
-  /** Nobody may be saving anything at the moment, so the logger hears of it too. */
+  /** The logger is told too, because it may be long until the next save. */
   private poisonForRest(cause: unknown): void {
     this.poisonFor('the rest of the last file cannot be relied on', cause);
     this.options.logger?.warn(`the log in ${this.dir} takes no more records: ${describeError(cause)}`);

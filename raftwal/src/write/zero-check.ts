@@ -3,15 +3,15 @@ import type { FsFile } from '../base/fs.js';
 import { findNonZero, newPiece } from '../base/zeros.js';
 
 /**
- * Checks, while the log is in use, that the rest of its last file is still the zeros that it was set aside as. A byte of
- * another value shows that records were lost there, and would look like the end of an unfinished write once the log had
- * grown up to it. So the writer must not write to, or cut off, a part that is not checked yet: it waits in `reach`.
+ * Checks, while the log is in use, that the rest of its last file still holds the zeros of its preallocation. Any other
+ * byte shows that records were lost, and would look like an unfinished write once the log had grown up to it. So the
+ * writer must not overwrite or cut off a part that is not checked yet: it waits in `reach`.
  */
 export class ZeroCheck {
   private readonly file: FsFile;
   private readonly name: string;
   private readonly failed: (error: unknown) => void;
-  /** The file holds nothing but zeros between the log and here; infinite once it was checked to its end. */
+  /** Between the records and here the file holds only zeros; infinite once it was checked to its end. */
   private clearTo: number;
   private stopped = false;
   /** The step that is under way. Never rejects. */
@@ -20,7 +20,7 @@ export class ZeroCheck {
 
   /**
    * @param clearTo offset up to which the file was checked before; infinite if there is nothing to do
-   * @param failed hears of damage, or of a failure to read, once
+   * @param failed called once, if there is damage or the file cannot be read
    */
   constructor(file: FsFile, name: string, clearTo: number, failed: (error: unknown) => void) {
     this.file = file;
@@ -30,12 +30,12 @@ export class ZeroCheck {
     void this.run();
   }
 
-  /** Was the file checked up to `end`? */
+  /** Tells whether the file was checked up to `end`. */
   covers(end: number): boolean {
     return end <= this.clearTo;
   }
 
-  /** Resolves when the file was checked up to `end`. @throws what was found, or why the file cannot be read */
+  /** Resolves when the file was checked up to `end`. @throws if there is damage, or if the file cannot be read */
   async reach(end: number): Promise<void> {
     while (!this.covers(end)) {
       if (this.failure !== undefined) throw this.failure;
@@ -43,7 +43,7 @@ export class ZeroCheck {
     }
   }
 
-  /** Resolves when the file is not read any more. */
+  /** Stops the check. Resolves when the file is not read any more. */
   async stop(): Promise<void> {
     this.stopped = true;
     await this.step;
@@ -71,7 +71,10 @@ export class ZeroCheck {
   }
 }
 
-/** A byte that is not zero further after the end of the log than any unfinished write of ours could have left it. */
+/**
+ * Returns the error for a byte that is not zero, so far after the end of the log that no unfinished write of ours left
+ * it.
+ */
 function strayBytes(file: string, offset: number): WalError {
   const what = 'there is something after the end of the log that no unfinished write leaves: records may be lost';
   const todo = 'stop this member and run raft-wal verify, which says whether raft-wal repair may cut it off';
