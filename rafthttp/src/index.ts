@@ -9,7 +9,7 @@
  *                                                         each: checked by Gateway, then receiver.process
  * ```
  *
- * `Peer` and what it holds stand in peer/, the routes in serve/, `Gateway` in member/; the README maps the rooms.
+ * `Peer` and its parts are in peer/, the routes in serve/, `Gateway` in member/; the README has a map.
  */
 export {
   ERR_LISTEN,

@@ -1,4 +1,4 @@
-/** What tests and sibling packages use beside the public door. No promise is made about it. */
+/** For tests and sibling packages; may change with any release. */
 
 export { BusyPoll } from './base/busy-poll.js';
 export { withDeadline } from './base/deadline.js';

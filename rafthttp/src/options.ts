@@ -13,63 +13,62 @@ export interface HttpTransportOptions {
   readonly id: NodeId;
   /** Only members with the same cluster id talk to each other. 0 to 2^64 - 1. */
   readonly clusterId: bigint;
-  /** The member's own side: gets every message that arrives, and the reports about those that were sent. */
+  /** The member itself: gets every message that arrives, and the reports about those that were sent. */
   readonly receiver: TransportReceiver;
-  /** Where other members reach this one. Sent to them, so that one that does not know it yet can answer. */
+  /** Where other members reach this one. Sent to them, so that members that do not know it yet can answer. */
   readonly urls?: readonly string[];
   /**
-   * Tells this log from another one under the same id: visible ASCII, 1 to 128 characters. A member whose log survives
-   * a restart passes the same one each time, or `false`, which leaves it out: then nobody checks. Default: drawn at
-   * random.
+   * Identifies this log among those under the same id: visible ASCII, 1 to 128 characters. A member whose log survives
+   * a restart passes the same value each time; `false` sends none and disables the check. Default: random.
    */
   readonly incarnation?: string | false;
   /**
-   * Did this member begin with an empty log when its process started? Then the word of one peer that has never let it
-   * in is enough for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a
-   * majority of the other members, and a peer that has met another log is only warned of. Default: true if
-   * `incarnation` is not given: then the log ends with the process.
+   * Did this member begin with an empty log when its process started? Then one peer that has never let it in is enough
+   * for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a majority of
+   * the other members, and a peer that has met a different log only causes a warning. Default: true if `incarnation` is
+   * not given, because the log then ends with the process.
    */
   readonly newLog?: boolean;
   /**
-   * The members that this member's cluster was founded by, 64 at most: those of its first start, whoever joined or left
-   * since. Members that say otherwise belong to another cluster, and both sides refuse each other. Not given: nobody
-   * checks, for example in a member that joins and has not learned them yet.
+   * The founders of this member's cluster, at most 64: the members of its first start, whoever has joined or left
+   * since. Members with other founders belong to a different cluster, and both sides refuse each other. If not given,
+   * the check is skipped, for example in a joining member that has not learned them yet.
    */
   readonly founders?: readonly NodeId[];
-  /** Silent where not given. */
+  /** Default: silent. */
   readonly logger?: TransportLogger;
-  /** The other members refuse this one for good, and it must stop. Called once for each reason. */
+  /** Called once for each reason for which the other members refuse this one for good: it must stop. */
   readonly onRemoved?: (removal: Removal) => void;
-  /** Where the bodies of streamed snapshots are put. Where not given, a member that streams one is answered 501. */
+  /** Where the bodies of streamed snapshots are stored. Without it, a member that streams one is answered 501. */
   readonly snapshots?: SnapshotStore;
-  /** Longest body of a streamed snapshot, in bytes. Default 8 GiB. Free space bounds it too. */
+  /** Longest body of a streamed snapshot, in bytes. Default 8 GiB. Also bounded by the free space. */
   readonly maxSnapshotBytes?: number;
   /**
-   * Connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are taken, the
-   * one whose latest request is oldest gives way, streams and snapshots aside. On Linux the limit of open files bounds
-   * the number too: 256 of them, or half if there are fewer than 512, are kept for the log and for connections to
-   * peers. Elsewhere node does not tell the limit: pass a number that leaves as many.
+   * Most connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are in
+   * use, a new one replaces the one whose latest request is the oldest, except for streams and snapshots. On Linux the
+   * limit of open files bounds the number too: 256 files, or half of fewer than 512, are reserved for the log and for
+   * connections to peers. Elsewhere node does not tell the limit: pass a number that leaves as many.
    */
   readonly maxConnections?: number;
   /**
-   * After each piece of a stream the event loop looks for more for so long, in milliseconds, without letting the thread
-   * sleep: 0 to 10. Default 0. About 0.2 more than halves the time that a message and its answer take where members
-   * have a core each, and takes that core while messages flow. Where cores are shared it takes them from others.
+   * How long the event loop polls for more after each piece of a stream, instead of letting the thread sleep, in
+   * milliseconds: 0 to 10. Default 0. If each member has a core of its own, about 0.2 more than halves the round trip
+   * of a message, and occupies that core while messages flow. Shared cores are taken from others.
    */
   readonly busyPollMs?: number;
-  /** How far streamed snapshots have come, in both directions: every few MiB, and at the end. */
+  /** Called with the progress of streamed snapshots in both directions, every few MiB and at the end. */
   readonly onSnapshotProgress?: (progress: SnapshotProgress) => void;
   /** Certificates, for peers at `https` URLs and for `serve`. */
   readonly tls?: TlsOptions;
   /**
-   * Finds the addresses of a peer's name, in the place of the system's name service; called as `dns.lookup` is. One
-   * that does not answer delays each dial of that name by up to five seconds.
+   * Looks up the addresses of a peer's name, instead of the system's name service; called like `dns.lookup`. If it does
+   * not answer, each dial of that name is delayed by up to five seconds.
    */
   readonly lookup?: LookupFunction;
-  /** Counts what passes: see `prometheusMetrics`. */
+  /** Counts what the transport does: see `prometheusMetrics`. What it throws is logged. */
   readonly metrics?: TransportMetrics;
-  /** The member's name in `serverStats`; its id where not given. */
+  /** The member's name in `serverStats`. Default: its id. */
   readonly name?: string;
-  /** Other times than etcd's. */
+  /** Replaces some of etcd's timings. */
   readonly timings?: Partial<TransportTimings>;
 }

@@ -51,13 +51,13 @@ import { Tls } from './tls/tls.js';
 const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Carries raft's messages over HTTP as etcd's rafthttp does, so that members of both kinds understand each other.
+ * Carries raft's messages over HTTP as etcd's rafthttp does, so that Go and TypeScript members understand each other.
  *
- * Messages flow over two long GET streams per direction: the receiver opens them at the sender, one for appends and one
- * for the rest. While none is open, and for snapshots, each message is a POST. A message that cannot be sent is dropped
- * and reported; raft sends again what it needs.
+ * Messages flow over two long-lived GET streams per direction, one for appends and one for the rest, which the receiver
+ * opens at the sender. Snapshots, and messages without an open stream, are POSTed. A message that cannot be sent is
+ * dropped and reported; raft sends again what it needs.
  *
- * Without certificates, whoever can reach the port can speak as any member: keep it inside a trusted network.
+ * Without certificates, whoever can reach the port can speak as any member: keep it within a trusted network.
  */
 export class HttpTransport implements Transport {
   private readonly ctx: TransportContext;
@@ -69,14 +69,14 @@ export class HttpTransport implements Transport {
   private readonly remotes = new Map<NodeId, Remote>();
   private readonly learned: LearnedMembers;
   private readonly listeners = new Set<Listener>();
-  /** Peers that were removed and have not let go of everything yet. */
+  /** Removed peers that have not released everything yet. */
   private readonly leaving = new Set<Promise<void>>();
   private stopped: Promise<void> | undefined;
 
   /**
-   * Opens nothing yet.
+   * Opens no connection yet.
    *
-   * @throws RaftError `ERR_RAFT_TRANSPORT_OPTIONS` for options that make no sense, `ERR_RAFT_PEER_URL` for a bad URL,
+   * @throws RaftError `ERR_RAFT_TRANSPORT_OPTIONS` for an invalid option, `ERR_RAFT_PEER_URL` for an invalid URL,
    * `ERR_RAFT_TLS` for certificates that cannot be used
    */
   constructor(options: HttpTransportOptions) {
@@ -123,8 +123,8 @@ export class HttpTransport implements Transport {
     };
     this.learned = new LearnedMembers({
       ctx: this.ctx,
-      // While we know no peer we are joining, and must answer those who know us; afterwards the configuration alone
-      // says who belongs to the cluster, not whoever reaches the port.
+      // While we know no peer we are joining, and must answer those who know us; afterwards only the configuration
+      // decides who belongs to the cluster, not whoever reaches the port.
       isWanted: (member) => member !== NONE && member !== id && this.peers.size === 0 && !this.remotes.has(member),
       ownUrls: () => [...(urls ?? []), ...[...this.listeners].map((listener) => listener.url)],
     });
@@ -140,12 +140,12 @@ export class HttpTransport implements Transport {
     });
   }
 
-  /** Tells this process from others under the same id; undefined where it was switched off. */
+  /** Identifies this log among those under the same id; undefined if that was disabled. */
   get incarnation(): string | undefined {
     return this.ctx.incarnations.own;
   }
 
-  /** @throws RaftError `ERR_RAFT_ARGUMENT` for what is no message, before any is sent */
+  /** @throws RaftError `ERR_RAFT_ARGUMENT` if a message is malformed, before any is sent */
   send(messages: readonly Message[]): void {
     checkMessages(messages);
     for (const message of messages) {
@@ -157,9 +157,9 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Send a snapshot whose body travels beside its message, in constant memory: `message` is the MsgSnap, without data.
-   * The receiver stores the body and then processes the message. Resolves when that has happened or has failed, with
-   * what raft was told: `reportSnapshot` is called exactly once. `body.chunks` is always closed.
+   * Sends a snapshot with a separate body, in constant memory: `message` is the MsgSnap, without data. The receiver
+   * stores the body and then processes the message. Resolves when that has succeeded or failed, with what raft was
+   * told: `reportSnapshot` is called exactly once. `body.chunks` is always closed.
    *
    * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `message`) if the message is not a MsgSnap; `ERR_RAFT_ARGUMENT`
    * if either argument is malformed
@@ -180,8 +180,8 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Exchange messages with this member: streams to it are opened at once, and tried again for as long as it is a peer.
-   * Nothing happens where it is known already, is this member itself, or the transport has stopped.
+   * Exchanges messages with this member: opens streams at once, and again and again for as long as it is a peer. Does
+   * nothing if the member is already a peer, is this member itself, or the transport has stopped.
    *
    * @param urls where it listens: `http://HOST:PORT`, `https://HOST:PORT` or `unix://PATH`, tried in turn
    * @throws RaftError `ERR_RAFT_PEER_URL`
@@ -195,8 +195,8 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Send to this member by POST, without being its peer: for members that this one must answer before its own
-   * configuration names them. Nothing happens where it is known already or the transport has stopped.
+   * Sends to this member by POST, without making it a peer: for members that this one must answer before its own
+   * configuration names them. Does nothing if the member is already known or the transport has stopped.
    *
    * @throws RaftError `ERR_RAFT_PEER_URL`
    */
@@ -236,29 +236,29 @@ export class HttpTransport implements Transport {
     this.ctx.logger.info('removed remote peer', this.fields(id));
   }
 
-  /** Since when this member answers; undefined where it does not, or is unknown. */
+  /** Since when this member has been answering; undefined if it does not, or is unknown. */
   activeSince(id: NodeId): Date | undefined {
     return this.find(id)?.status.activeSince;
   }
 
-  /** How many peers answer. */
+  /** Number of peers that answer. */
   activePeers(): number {
     let count = 0;
     for (const peer of this.peers.values()) if (peer.status.activeSince !== undefined) count++;
     return count;
   }
 
-  /** What this member sends and receives, as etcd tells it at `/v2/stats/self`. */
+  /** What this member sends and receives, in the form of etcd's `/v2/stats/self`. */
   serverStats(): ServerStatsJson {
     return this.ctx.serverStats.toJSON();
   }
 
-  /** How appends to each peer go, as etcd tells it at `/v2/stats/leader`. */
+  /** Statistics of appends to each peer, in the form of etcd's `/v2/stats/leader`. */
   leaderStats(): LeaderStatsJson {
     return this.ctx.leaderStats.toJSON();
   }
 
-  /** For tests: drop all messages from and to all peers, until `resume`. Streams stay open. */
+  /** For tests: drops all messages from and to all peers, until `resume`. Streams stay open. */
   pause(): void {
     for (const peer of this.peers.values()) peer.paused = true;
   }
@@ -267,7 +267,7 @@ export class HttpTransport implements Transport {
     for (const peer of this.peers.values()) peer.paused = false;
   }
 
-  /** For tests: drop all messages from and to this member, until `mend`. */
+  /** For tests: drops all messages from and to this member, until `mend`. */
   cut(id: NodeId): void {
     const member = this.find(id);
     if (member !== undefined) member.paused = true;
@@ -280,16 +280,16 @@ export class HttpTransport implements Transport {
 
   /**
    * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application;
-   * other paths pass through. Peers ask for these paths, so a prefix is for an application behind something that adds
-   * it. That server must not limit the time of a request (`requestTimeout: 0`), because a stream is one that never
-   * ends. Where there is no such application, `serve` does all that is needed.
+   * other paths pass through. Peers request these paths, so a prefix is only possible behind a proxy that adds it. The
+   * server must not limit the time of a request (`requestTimeout: 0`), because a stream is a request that never ends.
+   * Without such an application, `serve` does all that is needed.
    */
   handler(): Router {
     return this.router;
   }
 
   /**
-   * Listen for the other members. `stop` closes what is still open of it.
+   * Listens for the other members. `stop` closes it if it is still open.
    *
    * @throws RaftError `ERR_RAFT_LISTEN` (`reason`: the system's code, `EADDRINUSE` for a port in use)
    */
@@ -299,17 +299,17 @@ export class HttpTransport implements Transport {
     const server = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
     const listener: Listener = {
       ...server,
-      // Until it has closed `stop` waits for it; afterwards its address is free for others.
+      // `stop` waits for it until it has closed; from then on the address is no longer this member's.
       close: () => server.close().finally(() => this.listeners.delete(listener)),
     };
     this.listeners.add(listener);
-    // Not before: another process that runs at this address may be using the folder. No snapshot is stored earlier.
+    // Not before: another process at this address may have been using the folder. No snapshot is stored earlier.
     await this.snapshots?.clean().catch((error: unknown) => {
       this.ctx.logger.warn('failed to remove the remains of snapshots; the next one tries again', {
         error: describeError(error),
       });
     });
-    // It may have been stopped while the address was being taken.
+    // The transport may have been stopped in the meantime.
     if (this.stopped !== undefined) await listener.close();
     return listener;
   }
@@ -348,7 +348,7 @@ export class HttpTransport implements Transport {
     });
   }
 
-  /** What the application throws must not end up in the middle of a transfer. */
+  /** Calls the application; what it throws must not end a transfer. */
   private tell(name: string, call: () => void): void {
     try {
       call();
@@ -358,7 +358,7 @@ export class HttpTransport implements Transport {
   }
 
   private metricsFailed(call: string, error: unknown): void {
-    const text = 'the option metrics threw: mend it, what it counts is incomplete';
+    const text = 'the option metrics threw: fix it, what it counts is incomplete';
     this.ctx.warnings.warn(text, { call, error: describeError(error) });
   }
 
@@ -367,7 +367,7 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** @throws RaftError `ERR_RAFT_ARGUMENT`: a string in the place of the list would be taken for a list of letters */
+/** @throws RaftError `ERR_RAFT_ARGUMENT`: a string instead of the list would count as a list of letters */
 function checkMember(id: NodeId, urls: readonly string[]): void {
   checkId('id', id);
   checkList('urls', urls);
@@ -414,5 +414,5 @@ function ownIncarnation(option: string | false | undefined): string | undefined 
   if (option === false) return undefined;
   const incarnation = option ?? crypto.randomUUID();
   if (isIncarnation(incarnation)) return incarnation;
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, 'an incarnation is visible ASCII of 1 to 128 characters');
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, 'incarnation must be 1 to 128 characters of visible ASCII');
 }

@@ -307,7 +307,7 @@ describe('what a peer may send', () => {
       expect((await exchangeRaw(a.listener.address.port, head)).status).to.equal(404);
       await eventually(
         'all is logged',
-        () => a.receiver.log.filter((line) => line.includes('the receiver of a transport threw')).length >= 5,
+        () => a.receiver.log.filter((line) => line.includes('the receiver of the transport threw')).length >= 5,
       );
     });
   });

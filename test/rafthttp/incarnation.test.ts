@@ -108,7 +108,7 @@ describe('incarnations', () => {
     const { others, again } = await restartSecond('older-folder', false);
     introduce(again, others);
     const warnings = (): string[] =>
-      again.receiver.log.filter((line) => line.startsWith('warn a peer refuses this member: another log '));
+      again.receiver.log.filter((line) => line.startsWith('warn a peer refuses this member: a different log '));
     await eventually('each is warned of', () => warnings().length === 2);
     for (const { id } of others) again.transport.send([message(MessageType.MsgVoteResp, 2n, id)]);
     await eventually('both refuse it again', () => new Set(again.receiver.unreachable).size === 2);

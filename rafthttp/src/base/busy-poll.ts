@@ -1,19 +1,19 @@
 /**
- * For a while after something came, the event loop looks for more without letting the thread sleep. To be woken takes
- * tens of microseconds, more in a virtual machine, which is most of what a short message takes from one process to
- * another.
+ * Keeps the event loop polling for a while after data has arrived, instead of letting the thread sleep. Waking it takes
+ * tens of microseconds, more in a virtual machine, which is most of the time that a short message needs from one
+ * process to another.
  */
 export class BusyPoll {
   private readonly forMs: number;
   private until = 0;
   private turning = false;
 
-  /** @param forMs how long, in milliseconds; 0 for not at all */
+  /** @param forMs how long to poll, in milliseconds; 0: never */
   constructor(forMs: number) {
     this.forMs = forMs;
   }
 
-  /** Something came. */
+  /** Data has arrived: polls from now on. */
   touch(): void {
     if (this.forMs === 0) return;
     this.until = performance.now() + this.forMs;
@@ -23,7 +23,7 @@ export class BusyPoll {
   }
 
   private readonly turn = (): void => {
-    // While an immediate waits the loop asks the system what has come, and does not wait for it.
+    // While an immediate is pending, the loop asks the system for events without waiting for them.
     if (performance.now() < this.until) setImmediate(this.turn);
     else this.turning = false;
   };

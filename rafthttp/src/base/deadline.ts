@@ -1,8 +1,8 @@
 /**
- * `run(signal)`, where the signal aborts when `stop` does or the time is over, but no later than `run` settles: what it
- * returns is not cut off afterwards.
+ * Calls `run` with a signal that aborts when `stop` does or the time is up, but never after `run` has settled: what it
+ * returns is not cut off.
  *
- * @throws what `run` throws, or an error that says `timeout` where that was the reason
+ * @throws what `run` throws, or an error that says `timeout` if the time was up
  */
 export async function withDeadline<T>(
   stop: AbortSignal,

@@ -3,7 +3,7 @@ import type { NodeId } from '@raft-ts/proto';
 import { MAX_FOUNDERS, MAX_INCARNATION_LENGTH } from './limits.js';
 import { MIN_CLUSTER_VERSION, SERVER_VERSION } from './version.js';
 
-/** The headers of both directions, spelled as a Go member spells them on the wire. */
+/** The headers of requests and answers, spelled as Go members spell them. */
 export const Header = {
   from: 'X-Server-From',
   version: 'X-Server-Version',
@@ -13,35 +13,33 @@ export const Header = {
   peerUrls: 'X-Peerurls',
   /** Ours: which log is this? On every request and answer. */
   incarnation: 'X-Raft-Incarnation',
-  /** Ours: which log does the sender mean? On requests to a peer whose incarnation is known. */
+  /** Ours: which log is the request meant for? On requests to a peer whose incarnation is known. */
   incarnationTo: 'X-Raft-Incarnation-To',
-  /** Ours: tells one process from another that was started with the same log. On every request and answer. */
+  /** Ours: distinguishes processes that were started with the same log. On every request and answer. */
   run: 'X-Raft-Run',
-  /** Ours: the members that the cluster was founded by, whatever it has become since. On every request and answer. */
+  /** Ours: the members that founded the cluster, whatever has changed since. On every request and answer. */
   founders: 'X-Raft-Founders',
 } as const;
 
-/** An id as it stands in headers and paths: base 16, lower case, no zeros before it. */
+/** Formats an id for headers and paths: base 16, lower case, no leading zeros. */
 export function formatId(id: bigint): string {
   return id.toString(16);
 }
 
-/** An id in base 16, in either case; undefined where it is none, or has more than 64 bits. */
+/** Parses an id in base 16, in either case; undefined if it is malformed or has more than 64 bits. */
 export function parseId(text: string | undefined): NodeId | undefined {
   if (text === undefined || !/^[0-9a-f]{1,64}$/iu.test(text)) return undefined;
   const id = BigInt(`0x${text}`);
   return id < 2n ** 64n ? id : undefined;
 }
 
-/** A request's header; undefined where it is missing. One that is repeated reads as its values joined by commas. */
+/** Returns a header; undefined if it is missing. The values of a repeated header are joined by commas. */
 export function headerOf(message: IncomingMessage, name: string): string | undefined {
   const value = message.headers[name.toLowerCase()];
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/**
- * The incarnation in an answer's or request's headers; one that is no visible ASCII, or too long, counts as missing.
- */
+/** Returns the incarnation in a header; one that is too long, or not visible ASCII, counts as missing. */
 export function incarnationIn(message: IncomingMessage, name: string): string | undefined {
   const value = headerOf(message, name);
   return value !== undefined && isIncarnation(value) ? value : undefined;
@@ -51,21 +49,21 @@ export function isIncarnation(text: string): boolean {
   return text.length <= MAX_INCARNATION_LENGTH && /^[!-~]+$/u.test(text);
 }
 
-/** A process, as its requests and answers name it. */
+/** A process, as named in its requests and answers. */
 export interface ProcessName {
   readonly incarnation: string;
-  /** Drawn when the process started. */
+  /** Drawn at random when the process started. */
   readonly run: string;
 }
 
-/** Who sent this; undefined if it does not say, as Go members do not. */
+/** Returns the process that sent this; undefined if it does not say, as Go members do not. */
 export function processIn(message: IncomingMessage): ProcessName | undefined {
   const incarnation = incarnationIn(message, Header.incarnation);
   const run = incarnationIn(message, Header.run);
   return incarnation === undefined || run === undefined ? undefined : { incarnation, run };
 }
 
-/** Ids in ascending order, as one header. */
+/** Formats ids in ascending order, as one header. */
 export function formatFounders(ids: readonly NodeId[]): string {
   return [...new Set(ids)]
     .sort((a, b) => (a < b ? -1 : 1))
@@ -73,21 +71,21 @@ export function formatFounders(ids: readonly NodeId[]): string {
     .join(',');
 }
 
-/** The ids in such a header; undefined if it is none. */
+/** Parses the ids in such a header; undefined if it is malformed. */
 export function parseFounders(text: string | undefined): readonly NodeId[] | undefined {
   const parts = text?.split(',', MAX_FOUNDERS + 1) ?? [];
   const ids = parts.map(parseId).filter((id) => id !== undefined);
   return ids.length === 0 || ids.length < parts.length || ids.length > MAX_FOUNDERS ? undefined : ids;
 }
 
-/** Was the cluster that a request or answer comes from founded by others? If either side does not say, nobody knows. */
+/** Does a request or answer come from a cluster with other founders? If either side does not say: no. */
 export function hasOtherFounders(ownHeaders: Readonly<Record<string, string>>, message: IncomingMessage): boolean {
   const theirs = headerOf(message, Header.founders);
   const ours = ownHeaders[Header.founders];
   return theirs !== undefined && ours !== undefined && theirs !== ours;
 }
 
-/** What stays the same in all requests of one member. The URLs are sorted already. */
+/** Returns the headers that all requests of a member share. The URLs must be sorted. */
 export function commonHeaders(
   id: NodeId,
   clusterId: bigint,

@@ -6,22 +6,22 @@ type Level = 'info' | 'warn' | 'error';
 
 /** Lines of one cause since its window began. */
 interface Account {
-  /** What the lines said, as far as they were printed. */
+  /** The lines that were printed. */
   readonly printed: Set<string>;
   lines: number;
   left: number;
-  /** Ends the window: says how many lines were left out. */
+  /** Ends the window, and logs how many lines were left out. */
   end: () => void;
 }
 
-/** Lines are the same if they agree in so many characters. */
+/** Lines that agree in this many characters count as the same. */
 const COMPARED_LENGTH = 1024;
 
 /**
- * Passes log lines on, so many for each cause and minute, and then says how many were left out: whoever reaches the
- * port can provoke most of them as often as he likes. A cause is the text of the line, which stands in the code, and
- * the configured peer that it is about, if it is about one. So a flood of one cause hides no line of another, and what
- * is said of strangers none of what is said of a peer.
+ * Passes on a limited number of log lines per cause and minute, and then says how many were left out: whoever reaches
+ * the port can provoke most of them at will. A cause is the text of the line, which is fixed in the code, together with
+ * the configured peer that it is about, if any. So a flood of one cause hides no other, and lines about strangers hide
+ * none about a peer.
  */
 export class LogBudget implements TransportLogger {
   private readonly logger: TransportLogger;
@@ -30,7 +30,7 @@ export class LogBudget implements TransportLogger {
   private readonly accounts = new Map<string, Account>();
   private closed = false;
 
-  /** @param isPeer whether this id, as it stands in fields, is that of a configured peer */
+  /** @param isPeer whether this id, as written in log fields, is that of a configured peer */
   constructor(logger: TransportLogger, isPeer: (id: string) => boolean, schedule: Schedule = byTimer) {
     this.logger = logger;
     this.isPeer = isPeer;
@@ -53,12 +53,12 @@ export class LogBudget implements TransportLogger {
     this.line('error', message, fields, false);
   }
 
-  /** As `warn`, for what a peer does wrong again and again: the same line is printed once for each window. */
+  /** As `warn`, for what a peer does wrong repeatedly: the same line is printed only once per window. */
   warnOnce(message: string, fields: LogFields): void {
     this.line('warn', message, fields, true);
   }
 
-  /** Ends all windows. Lines that still come are passed on. */
+  /** Ends all windows. Later lines are passed on. */
   close(): void {
     this.closed = true;
     for (const { end } of [...this.accounts.values()]) end();
@@ -80,7 +80,7 @@ export class LogBudget implements TransportLogger {
 
   private open(key: string, level: Level, message: string, peer: string): Account {
     const account: Account = { printed: new Set(), lines: 0, left: 0, end: () => undefined };
-    // Nobody provokes lines any more, and no timer may outlive the transport.
+    // Nobody can provoke lines any more, and no timer may outlive the transport.
     if (this.closed) return account;
     this.accounts.set(key, account);
     const cancel = this.schedule(() => account.end(), LOG_WINDOW_MS);

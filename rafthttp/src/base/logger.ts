@@ -1,8 +1,8 @@
-/** What a log line carries beside its text. */
+/** The fields of a log line besides its text. */
 export type LogFields = Readonly<Record<string, string | number | boolean>>;
 
 /**
- * Where the transport reports what happens to its links. winston's logger fits. Transitions only, never per message.
+ * Receives what the transport reports about its links: changes of state, not single messages. winston's logger fits.
  */
 export interface TransportLogger {
   debug(message: string, fields: LogFields): unknown;

@@ -6,9 +6,9 @@ import { ERR_OPTIONAL_PEER } from './errors.js';
 const here = (import.meta as Partial<ImportMeta>).url ?? __filename;
 
 /**
- * A package that only some need and that they install themselves.
+ * Loads a package that only some applications need, and install themselves.
  *
- * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` where it is not there
+ * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` if it is not installed
  */
 export function loadOptionalPeer(name: 'prom-client' | 'selfsigned', what: string): unknown {
   try {

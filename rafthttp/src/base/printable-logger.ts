@@ -2,16 +2,16 @@ import { printableLine, SHOWN_LENGTH } from '@raft-ts/proto';
 import type { LogFields, TransportLogger } from './logger.js';
 
 /**
- * A logger whose fields print and have a bounded length, whoever has worded them: they hold headers, paths and answers
- * of strangers, and the application's logger may lead to a terminal. What that throws ends nothing here: lines are
- * written in timers and loops, where nobody else would catch it.
+ * A logger that makes fields printable and bounds their length: they hold headers, paths and answers from strangers,
+ * and the application's logger may write to a terminal. It also swallows what the application's logger throws: lines
+ * are written in timers and loops, where nothing else would catch it.
  */
 export function printableLogger(logger: TransportLogger): TransportLogger {
   const pass = (level: keyof TransportLogger) => (message: string, fields: LogFields) => {
     try {
       logger[level](message, printable(fields));
     } catch {
-      // There is no one to tell.
+      // There is nowhere to report it.
     }
   };
   return { debug: pass('debug'), info: pass('info'), warn: pass('warn'), error: pass('error') };

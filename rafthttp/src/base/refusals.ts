@@ -4,11 +4,11 @@ export interface Refusal {
   readonly text: string;
 }
 
-/** Body of the 410 that tells a member that its id was seen with another process. */
+/** Body of the 410 that tells a member that its id was seen with another log. */
 export const OTHER_INCARNATION = 'this id was seen with another incarnation';
 
-/** Body of the 409 that tells a process that another one with its log is at the member's address. */
+/** Body of the 409 that tells a process that another one with the same log is at the member's address. */
 export const OTHER_PROCESS = "another process with this incarnation is at this member's address";
 
-/** Body of the 412 that tells a member of a cluster with other founders. */
+/** Body of the 412 that tells a member that its cluster has other founders. */
 export const OTHER_FOUNDERS = 'founders mismatch';

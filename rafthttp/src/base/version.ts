@@ -1,13 +1,13 @@
-/** The version that we speak: etcd's, because both sides compare it. */
+/** The version that we announce: etcd's, because both sides compare it. */
 export const SERVER_VERSION = '3.7.1';
 
 /** The oldest version that we talk to. */
 export const MIN_CLUSTER_VERSION = '3.0.0';
 
-/** What a header that is missing stands for, because etcd sent none before. */
+/** What a missing header means: etcd sent none before this version. */
 const versionOfSilence = '2.0.0';
 
-/** The oldest version whose members answer the two streams. */
+/** The oldest version whose members serve the two streams. */
 const firstWithStreams = '2.1.0';
 
 /** Major and minor of a semantic version; two versions with the same ones are compatible. */
@@ -15,7 +15,7 @@ type Release = readonly [major: number, minor: number];
 
 const semantic = /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$/u;
 
-/** Most digits of each of a version's numbers. */
+/** Most digits in each number of a version. */
 const MAX_DIGITS = 9;
 
 function parseRelease(version: string | undefined): Release | undefined {
@@ -34,8 +34,8 @@ const minRelease = parseRelease(MIN_CLUSTER_VERSION) as Release;
 const streamsRelease = parseRelease(firstWithStreams) as Release;
 
 /**
- * May a member with these headers talk to us? Not if it is older than what we talk to, or if what it talks to is newer
- * than we are. A version that cannot be read is not compatible.
+ * May a member with these headers talk to us? Not if it is older than we accept, or if it accepts only newer ones than
+ * we are. A malformed version is not compatible.
  */
 export function isCompatible(serverVersion: string | undefined, minClusterVersion: string | undefined): boolean {
   const server = parseRelease(serverVersion);

@@ -1,14 +1,14 @@
-/** What may wait at the same time. */
+/** Bounds on what may wait at the same time. */
 export interface WaitingLimits {
   readonly messages: number;
-  /** Of all senders. */
+  /** Of all senders together. */
   readonly bytes: number;
   readonly bytesPerSender: number;
 }
 
 /**
- * Counts what was handed over and has not settled, and its bytes, of each sender and of all. A message whose bytes
- * alone exceed a limit has a place as long as nothing else takes from that limit.
+ * Counts messages that have been handed over and have not settled, and their bytes, per sender and in total. A message
+ * that alone exceeds a limit is admitted if nothing else counts towards that limit.
  */
 export class Waiting {
   private readonly limits: WaitingLimits;
@@ -20,7 +20,7 @@ export class Waiting {
     this.limits = limits;
   }
 
-  /** Takes a place. Returns what gives it back, to be called once; undefined if there is none. */
+  /** Takes a place. Returns a function that gives it back, to be called once; undefined if none is free. */
   enter(sender: string, bytes: number): (() => void) | undefined {
     const { limits } = this;
     const own = this.bytesOf.get(sender) ?? 0;

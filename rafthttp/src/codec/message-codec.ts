@@ -35,7 +35,7 @@ export class MessageDecoder implements StreamDecoder {
   private readonly limit: number;
   private readonly judge: Judge;
   private readonly queue = new ByteQueue();
-  /** Length of the message whose bytes come next; undefined when its length does. */
+  /** Length of the message that comes next; undefined if its length comes next. */
   private size: number | undefined;
 
   /** @param limit longest message, in bytes */

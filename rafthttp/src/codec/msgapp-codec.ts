@@ -30,14 +30,14 @@ import type { WriteBuffer } from './write-buffer.js';
 const RecordType = { heartbeat: 0, entries: 1, message: 2 } as const;
 
 /**
- * Where the log of a stream of appends has got to: the term and the last index of what was sent. Both sides keep it, so
- * that an append that goes on from there needs neither ids nor positions. It starts at zero on every connection.
+ * Position of a stream of appends in the log: the term and the last index that were sent. Both sides keep it, so that
+ * an append that continues from there needs neither ids nor positions. It starts at zero on every connection.
  */
 class AppendCursor {
   term = 0;
   index = 0;
 
-  /** Does this append go on from here, so that entries and commit say it all? */
+  /** Does this append continue from here, so that entries and commit are enough? */
   continues(message: Message): boolean {
     return message.index === this.index && message.logTerm === this.term && message.term === this.term;
   }
@@ -48,7 +48,7 @@ class AppendCursor {
   }
 }
 
-/** The `msgapp` stream. Carries MsgApp only: the short form loses every other field and the type. */
+/** The `msgapp` stream. Carries only MsgApp: the short form drops the type and all other fields. */
 export class MsgAppEncoder implements StreamEncoder {
   private readonly cursor = new AppendCursor();
 
@@ -62,7 +62,7 @@ export class MsgAppEncoder implements StreamEncoder {
     out.advanceTo(out.at + 1);
   }
 
-  /** Large data goes into `out` as it is: entries do not change. */
+  /** Adds large data to `out` without copying it, because entries do not change. */
   private encodeEntries({ entries, commit }: Message, out: WriteBuffer): void {
     let length = 1 + 8 + 8;
     let large = 0;
@@ -90,7 +90,7 @@ export class MsgAppEncoder implements StreamEncoder {
       at = end;
     }
     writePosition(memory, at, commit);
-    // Only now: where something above has thrown, nothing has happened.
+    // Only now, so that if something above has thrown nothing has happened.
     for (const { end, data } of heads) {
       out.advanceTo(end);
       out.add(data);
@@ -111,15 +111,15 @@ export class MsgAppEncoder implements StreamEncoder {
   }
 }
 
-/** Is handing this entry's data on cheaper than to copy it? */
+/** Is passing on this entry's data cheaper than copying it? */
 function isLarge(entry: Entry): entry is Entry & { readonly data: Uint8Array } {
   return entry.data !== undefined && entry.data.length >= LARGE_PART_BYTES;
 }
 
-/** More bytes must come first. */
+/** More bytes are needed. */
 const starved: unique symbol = Symbol('starved');
 
-/** What the next bytes of the stream are; each needs a number of bytes that is known before they come. */
+/** What comes next on the stream; the length of each part is known before it arrives. */
 type Part = 'type' | 'message-size' | 'message' | 'count' | 'entry-size' | 'entry' | 'commit';
 
 export class MsgAppDecoder implements StreamDecoder {
@@ -130,9 +130,9 @@ export class MsgAppDecoder implements StreamDecoder {
   private readonly cursor = new AppendCursor();
   private readonly queue = new ByteQueue();
   private part: Part = 'type';
-  /** How many bytes that part has. */
+  /** Length of that part, in bytes. */
   private size = 1;
-  /** Entries of the record that have not come yet, and those that have. */
+  /** Number of entries of the record still to come, and those that have arrived. */
   private missing = 0;
   private entries: Entry[] = [];
   /** Bytes of the record's entries so far. */
@@ -163,7 +163,7 @@ export class MsgAppDecoder implements StreamDecoder {
     if (this.part !== 'type') throw streamError('cut', 'unexpected EOF');
   }
 
-  /** Take in a message or an entry, once it has come; returns the message that it completes. */
+  /** Takes the next message or entry, once it has arrived; returns the message that it completes. */
   private takeRecord(): Message | undefined | typeof starved {
     const { queue } = this;
     if (!queue.next(this.size)) return starved;
@@ -173,13 +173,13 @@ export class MsgAppDecoder implements StreamDecoder {
       this.expect('type', 1);
       return message;
     }
-    // A long entry that was put together has its memory to itself.
+    // A long entry that was gathered from chunks has its memory to itself.
     this.entries.push(decodeWith(queue.own ? decodeEntryView : decodeEntry, queue));
     this.missing--;
     return this.expectEntry();
   }
 
-  /** The same of what is a number. */
+  /** As above, for numeric parts. */
   private takeNumber(): Message | undefined | typeof starved {
     const number = this.queue.takeNumber(this.size);
     if (number === undefined) return starved;

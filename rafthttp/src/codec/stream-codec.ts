@@ -6,25 +6,25 @@ import { readPosition } from './big-endian.js';
 import type { ByteQueue, Run } from './byte-queue.js';
 import type { WriteBuffer } from './write-buffer.js';
 
-/** Turns messages into the bytes of one stream. One object per connection, because a stream has a state. */
+/** Encodes messages for one stream. One object per connection, because a stream has state. */
 export interface StreamEncoder {
   /**
-   * Append the bytes of this message to `out`. When it throws (a position out of range), `out` and the stream's state
+   * Appends the bytes of this message to `out`. If it throws (a position out of range), `out` and the stream's state
    * are as before.
    */
   encode(message: Message, out: WriteBuffer): void;
-  /** Append the bytes of a link heartbeat. */
+  /** Appends the bytes of a link heartbeat. */
   encodeHeartbeat(out: WriteBuffer): void;
 }
 
-/** Turns the bytes of one stream, in chunks of any size, into messages. Link heartbeats are among them. */
+/** Decodes the bytes of one stream, in chunks of any size, into messages, including link heartbeats. */
 export interface StreamDecoder {
   /**
-   * The messages that end within this chunk. Throws `ERR_RAFT_STREAM`, after the messages before the fault, when the
-   * bytes are not what such a stream holds; nothing more can be read from the stream then.
+   * Yields the messages that end within this chunk. Throws `ERR_RAFT_STREAM`, after the messages before the fault, if
+   * the bytes are malformed; nothing more can be read from the stream then.
    */
   push(chunk: Uint8Array): Iterable<Message>;
-  /** The stream has ended. Throws `ERR_RAFT_STREAM` with reason `cut` when it did so inside a record. */
+  /** The stream has ended. Throws `ERR_RAFT_STREAM` with reason `cut` if it ended inside a record. */
   end(): void;
 }
 
@@ -35,7 +35,7 @@ export function streamError(reason: StreamFault, message: string, cause?: unknow
   return new RaftError(ERR_STREAM, message, { reason, cause });
 }
 
-/** Keeps a silent stream alive. Raft's own heartbeats always have a sender. */
+/** Does this message only keep a silent stream alive? Raft's own heartbeats always have a sender. */
 export function isLinkHeartbeat(message: Message): boolean {
   return message.type === MessageType.MsgHeartbeat && message.from === NONE && message.to === NONE;
 }
@@ -43,37 +43,37 @@ export function isLinkHeartbeat(message: Message): boolean {
 /** The message that stands for a link heartbeat. */
 export const linkHeartbeat: Message = Object.freeze(newMessage(MessageType.MsgHeartbeat, NONE));
 
-/** The size that these eight bytes announce, big-endian. Throws above the limit, and so for every size above 2^53. */
+/** Reads the size in these eight bytes, big-endian. Throws above the limit, and so for every size above 2^53. */
 export function readSize(bytes: Uint8Array, limit: number): number {
   return checkSize(readPosition(bytes), limit);
 }
 
-/** The same of a number that was read already. */
+/** Checks a size that has been read already. */
 export function checkSize(size: number, limit: number): number {
   if (size > limit) throw streamError('limit', `rafthttp: error limit exceeded: ${size} > ${limit}`);
   return size;
 }
 
-/** Reads what lies at [start, end) of `bytes`. */
+/** Decodes the bytes [start, end). */
 export type Decode<T> = (bytes: Uint8Array, start: number, end: number) => T;
 
-/** `decode` of these bytes, with what it throws turned into a fault of the stream. */
+/** Decodes these bytes; turns what `decode` throws into a fault of the stream. */
 export function decodeWith<T>(decode: Decode<T>, { bytes, start, end }: Run): T {
   try {
     return decode(bytes, start, end);
   } catch (error) {
     if (hasCode(error, ERR_STREAM)) throw error;
-    // With the error's name: the text is part of answers.
+    // Includes the error's name, because the text is part of answers.
     throw streamError('malformed', `rafthttp: cannot decode a record: ${String(error)}`, error);
   }
 }
 
-/** Says why a message must not be decoded, by its head; undefined if it may be. */
+/** Returns why a message must not be decoded, judging by its head; undefined if it may be. */
 export type Judge = (head: MessageHead) => string | undefined;
 
 /**
- * The message that `queue` has found. A long one is judged before any of it is built; what is refused then comes from
- * no correct member, and ends the stream.
+ * Decodes the message that `queue` has found. A long one is judged before any of it is built; no correct member sends
+ * what is refused then, so it ends the stream.
  */
 export function decodeJudged(queue: ByteQueue, judge: Judge): Message {
   return decodeWith((bytes, start, end) => {
@@ -86,5 +86,5 @@ export function decodeJudged(queue: ByteQueue, judge: Judge): Message {
   }, queue);
 }
 
-/** Lets every message pass. */
+/** Accepts every message. */
 export const judgeNothing: Judge = () => undefined;

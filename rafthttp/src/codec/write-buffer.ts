@@ -1,7 +1,7 @@
-/** The length of an HTTP chunk: eight hexadecimal digits at most, and the end of their line. */
+/** Room for the length of an HTTP chunk: at most eight hexadecimal digits, and the end of the line. */
 const HEADROOM = 10;
 
-/** The end of a chunk's line. */
+/** Room for the end of a chunk. */
 const TAILROOM = 2;
 
 const CARRIAGE_RETURN = 13;
@@ -9,47 +9,47 @@ const LINE_FEED = 10;
 
 const SMALLEST = 4096;
 
-/** Memory that one large write has blown up is not kept. */
+/** Memory that a large write has grown beyond this is not reused. */
 const LARGEST_KEPT = 512 * 1024;
 
 /**
- * Bytes on their way to a socket. Encoders write into its memory, one behind the other, and add long byte strings as
- * they are, so that nothing is copied twice.
+ * Bytes on their way to a socket. Encoders write into its memory one after the other, and add long byte strings as they
+ * are, so that nothing is copied twice.
  */
 export class WriteBuffer {
-  /** Bytes of all pieces. */
+  /** Total length of all pieces. */
   length = 0;
   private memory: Buffer;
-  /** The last piece lies at [begin, end) of `memory`. */
+  /** The last piece is at [begin, end) of `memory`. */
   private begin = HEADROOM;
   private end = HEADROOM;
   private readonly closed: Uint8Array[] = [];
-  /** Where the first piece lies, once it is closed. */
+  /** The memory of the first piece, once it is closed. */
   private first: Buffer | undefined = undefined;
 
-  /** @param memory of one before, whose bytes nobody needs any more */
+  /** @param memory that of a former one, whose bytes nobody needs any more */
   constructor(memory: Buffer = Buffer.allocUnsafeSlow(SMALLEST)) {
     this.memory = memory;
   }
 
-  /** Where in the memory that `room` gives the next byte belongs. */
+  /** Position of the next byte in the memory that `room` returns. */
   get at(): number {
     return this.end;
   }
 
-  /** Memory with room for so many bytes. What is written there counts only when `advance` says so. */
+  /** Returns memory with room for this many bytes. What is written counts once `advanceTo` says so. */
   room(count: number): Uint8Array {
     if (this.end + count + TAILROOM > this.memory.length) this.grow(count);
     return this.memory;
   }
 
-  /** The bytes before this position of the memory have been written. */
+  /** Notes that the bytes before this position of the memory have been written. */
   advanceTo(position: number): void {
     this.length += position - this.end;
     this.end = position;
   }
 
-  /** Adds bytes that do not change any more. */
+  /** Adds bytes without copying them; they must not change any more. */
   add(bytes: Uint8Array): void {
     this.first ??= this.memory;
     this.closed.push(this.memory.subarray(this.begin, this.end), bytes);
@@ -76,7 +76,7 @@ export class WriteBuffer {
     return [opening, ...closed.slice(1), memory.subarray(this.begin, end + TAILROOM)];
   }
 
-  /** Memory for the next one, once nobody needs these bytes any more. */
+  /** Memory for the next write buffer, once nobody needs these bytes any more. */
   get reusable(): Buffer | undefined {
     return this.memory.length <= LARGEST_KEPT ? this.memory : undefined;
   }

@@ -16,7 +16,7 @@ import { TakingTurns } from '../peer/url-picker.js';
 import { isMemberAt, type ProofContext } from './proof.js';
 import { Reach } from './reach.js';
 
-/** A request said where its sender can be reached. */
+/** What a request says about where its sender can be reached. */
 export interface Claim {
   readonly id: NodeId;
   readonly urls: readonly string[];
@@ -24,14 +24,14 @@ export interface Claim {
   readonly source: string | undefined;
 }
 
-/** What a learned member, and the proof of its address, need of what the transport's parts share. */
+/** What learned members, and the proofs of their addresses, need of what the transport's parts share. */
 export type LearnedContext = RemoteContext & ProofContext;
 
 export interface LearnedOptions {
   readonly ctx: LearnedContext;
   /** May the address of this member be learned now? */
   readonly isWanted: (id: NodeId) => boolean;
-  /** Where this member itself is reached. */
+  /** This member's own URLs. */
   readonly ownUrls: () => readonly string[];
   readonly prove?: typeof isMemberAt;
   readonly now?: () => number;
@@ -41,23 +41,23 @@ export interface LearnedOptions {
 interface LearnedMember {
   readonly remote: Remote;
   readonly picker: TakingTurns;
-  /** Where it was proven to be; the latest last. */
+  /** Its proven URLs; the latest last. */
   addresses: string[];
-  /** What the names among them may stand for: as far as who named them could reach. */
+  /** The addresses that the names among them may resolve to: those within reach of whoever named them. */
   readonly reaches: Map<string, Reach>;
-  /** When somebody last named one of them. */
+  /** When one of them was last named. */
   namedMs: number;
 }
 
 /**
- * Members whose addresses were learned from what they sent, while this one joins and knows no peer. Anybody can name an
- * address in a member's name, so an address counts only once the member has answered there. A later one never takes the
- * place of an earlier one: who answers in another's name could otherwise have all that is meant for it.
+ * Members whose addresses were learned from their requests, while this one is joining and knows no peer. Anybody can
+ * name an address in a member's name, so an address counts only once the member has answered there. A later address
+ * never replaces an earlier one: an impostor could otherwise receive everything that is meant for the member.
  */
 export class LearnedMembers {
   private readonly options: Required<LearnedOptions>;
   private readonly members = new Map<NodeId, LearnedMember>();
-  /** Addresses that are being proven, with who named them. */
+  /** Addresses that are being proven, with the source that named them. */
   private readonly proofs = new Map<string, string>();
   private readonly stopping = new AbortController();
   private readonly leaving = new Set<Promise<void>>();
@@ -71,7 +71,7 @@ export class LearnedMembers {
     return this.members.get(id)?.remote;
   }
 
-  /** Somebody says that a member is there. */
+  /** Handles a claim that a member can be reached at these URLs. */
   claim({ id, urls, source }: Claim): void {
     const { ctx, isWanted, ownUrls, now } = this.options;
     if (this.stopping.signal.aborted || !isWanted(id)) return;
@@ -89,9 +89,7 @@ export class LearnedMembers {
     await Promise.all(this.leaving);
   }
 
-  /**
-   * Each takes a place for a while, of which nobody can have all: what is refused is soon claimed again by its member.
-   */
+  /** A proof takes a place for a while. No source can take all places; a member that is refused soon claims again. */
   private beginProof({ id, urls: [url = ''], source = '' }: Claim, reach: Reach): void {
     const key = `${formatId(id)} ${url}`;
     if (this.proofs.has(key) || this.proofs.size >= MAX_PROOFS) return;
@@ -128,7 +126,7 @@ export class LearnedMembers {
     const now = this.options.now();
     const known = this.members.get(id);
     if (known !== undefined) {
-      // Who answers does not give way to those who only claim to.
+      // An address that answers is not replaced before those that do not.
       const leaving = known.addresses.length < MAX_ADDRESSES ? undefined : known.picker.leastAnswering(known.addresses);
       known.addresses = [...known.addresses.filter((one) => one !== leaving), url];
       known.namedMs = now;
@@ -145,14 +143,14 @@ export class LearnedMembers {
     this.members.set(id, { remote, picker, addresses: [url], reaches, namedMs: now });
   }
 
-  /** Who was named longest ago: a member that lives names itself in each request. */
+  /** Returns the member named longest ago: a live member names itself in each request. */
   private leastNamed(): NodeId {
     let [least] = this.members;
     for (const one of this.members) if (one[1].namedMs < (least?.[1].namedMs ?? Infinity)) least = one;
     return (least as [NodeId, LearnedMember])[0];
   }
 
-  /** Lets go of a member: the application may have said where it is. */
+  /** Forgets a member, for example because the application has said where it is. */
   forget(id: NodeId): void {
     const member = this.members.get(id);
     if (member === undefined) return;

@@ -6,14 +6,14 @@ import type { TransportContext } from '../member/context.js';
 import { open } from '../peer/client.js';
 import { type LinkOptions, PeerLinks } from '../peer/links.js';
 
-/** What it needs of what the transport's parts share. */
+/** What a proof needs of what the transport's parts share. */
 export type ProofContext = Pick<TransportContext, 'id' | 'clusterId' | 'headers'> & LinkOptions;
 
 /**
- * Does this member answer at this URL? Of all that a Go member answers only a stream says who answers: it is asked for
- * in the name of the member that is meant, and refused by any other. The stream is closed at once.
+ * Does this member answer at this URL? Only a stream tells which Go member answers: the request names the intended
+ * member, and any other refuses it. The stream is closed at once.
  *
- * @param ctx with the look-up that the claim may use
+ * @param ctx its look-up must be the one that the claim may use
  * @throws what the dial throws
  */
 export async function isMemberAt(
@@ -21,7 +21,7 @@ export async function isMemberAt(
   { id, url, stop }: { readonly id: NodeId; readonly url: string; readonly stop: AbortSignal },
 ): Promise<boolean> {
   const links = new PeerLinks(id, ctx, false);
-  // Without our own address: a member that is joining too would otherwise ask back, and so on.
+  // Without our own address: another joining member would otherwise ask back, and so on.
   const { [Header.peerUrls]: _, ...headers } = ctx.headers;
   try {
     return await withDeadline(stop, PROOF_TIMEOUT_MS, async (signal) => {

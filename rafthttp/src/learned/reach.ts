@@ -11,7 +11,7 @@ linkLocal.addSubnet('169.254.0.0', 16, 'ipv4');
 linkLocal.addSubnet('fe80::', 10, 'ipv6');
 linkLocal.addSubnet('::ffff:169.254.0.0', 112, 'ipv6');
 
-/** Addresses of no single machine: unspecified, multicast, broadcast. */
+/** Addresses that do not belong to a single machine: unspecified, multicast, broadcast. */
 const nobody = new BlockList();
 nobody.addSubnet('0.0.0.0', 8, 'ipv4');
 nobody.addSubnet('224.0.0.0', 3, 'ipv4');
@@ -21,8 +21,8 @@ nobody.addSubnet('::ffff:0.0.0.0', 104, 'ipv6');
 nobody.addSubnet('::ffff:224.0.0.0', 99, 'ipv6');
 
 /**
- * Which addresses a claim may name. Only a neighbour may name an address that means something else to us than to
- * somebody further away: on this machine, or on this link, where clouds keep their metadata.
+ * The addresses that a claim may name. Only a neighbour may name an address that means something different further
+ * away: one on this machine, or on this link, where clouds serve their metadata.
  */
 export class Reach {
   private readonly onMachine: boolean;
@@ -39,9 +39,7 @@ export class Reach {
     return (this.onMachine || !isIn(loopback, address)) && (this.onLink || !isIn(linkLocal, address));
   }
 
-  /**
-   * The URLs of a claim that may be dialled: never a socket of this machine. A name is looked at when it is looked up.
-   */
+  /** Returns the claimed URLs that may be dialled: never a Unix socket. Names are checked when they are looked up. */
   urlsAmong(claimed: readonly string[], tls: boolean): string[] {
     return claimed.flatMap((text) => {
       try {
@@ -56,7 +54,7 @@ export class Reach {
     });
   }
 
-  /** Finds only addresses that are allowed: whoever claims a name decides what it stands for. */
+  /** Limits a look-up to allowed addresses: whoever claims a name decides what it resolves to. */
   limit(lookup: LookupFunction): LookupFunction {
     return (name, options, callback) => {
       lookup(name, { ...options, all: true }, (error, found) => {
@@ -73,7 +71,7 @@ export class Reach {
 
 function isIn(list: BlockList, address: string | undefined): boolean {
   if (address === undefined) return false;
-  // The zone of a link's address is not part of it.
+  // The zone of a link-local address is not part of it.
   const [bare = ''] = address.split('%', 1);
   const family = isIP(bare);
   return family > 0 && list.check(bare, family === 6 ? 'ipv6' : 'ipv4');

@@ -13,30 +13,30 @@ import type { Gateway } from './gateway.js';
 import type { Incarnations } from './incarnations.js';
 import type { Standing } from './standing.js';
 
-/** What the parts of one transport share. Each takes a `Pick` of it: what it names there is all that it can touch. */
+/** What the parts of a transport share. Each part takes a `Pick` of it, and can touch nothing else. */
 export interface TransportContext {
   readonly id: NodeId;
   readonly clusterId: bigint;
-  /** Headers of every request, without those that depend on the peer. */
+  /** The headers of every request that do not depend on the peer. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Those of them that only our members send; on every answer too. */
+  /** The headers that only our members send, on every request and answer. */
   readonly ownHeaders: Readonly<Record<string, string>>;
   readonly gateway: Gateway;
   readonly incarnations: Incarnations;
   readonly logger: TransportLogger;
-  /** For what a peer does wrong again and again. */
+  /** For what a peer may do wrong repeatedly. */
   readonly warnings: Warnings;
   readonly busyPoll: BusyPoll;
   readonly timings: TransportTimings;
   /** Finds the addresses of a peer's name. */
   readonly lookup: LookupFunction;
-  /** What the peers say of this member. */
+  /** What the peers say about this member. */
   readonly standing: Standing;
   readonly onSnapshotProgress: (progress: SnapshotProgress) => void;
-  /** Undefined where the transport speaks plain HTTP only. */
+  /** Undefined if the transport speaks only plain HTTP. */
   readonly tls: Tls | undefined;
   readonly serverStats: ServerStats;
   readonly leaderStats: LeaderStats;
-  /** Undefined where nobody wants any. */
+  /** Undefined if the application wants none. */
   readonly metrics: TransportMetrics | undefined;
 }

@@ -22,8 +22,8 @@ import type { TransportLogger } from '../base/logger.js';
 import type { ServerStats } from '../stats/server-stats.js';
 
 /**
- * The one place where this package calls its receiver. What the receiver throws ends here: neither a peer's message nor
- * a report may take the process down.
+ * The only place where this package calls its receiver. What the receiver throws in a report is caught here: a report
+ * must not take the process down.
  */
 export class Gateway {
   private readonly id: NodeId;
@@ -41,17 +41,17 @@ export class Gateway {
   /**
    * Returns why this message must not even be decoded; undefined if it may be.
    *
-   * @param sender the member that it came from; undefined where that is not known
+   * @param sender the member that it came from; undefined if unknown
    */
   headRefusal(head: MessageHead, sender: NodeId | undefined): string | undefined {
     return this.misdirected(head, sender) ?? excess(head);
   }
 
   /**
-   * Returns why this message must not be processed; undefined if it may be. A receiver relies on it that what arrives
-   * was sent to this member, by somebody else, and is of a kind that travels.
+   * Returns why this message must not be processed; undefined if it may be. Receivers rely on this: whatever they get
+   * was sent to this member by another one, and is of a kind that travels.
    *
-   * @param sender the member that it came from; undefined where that is not known
+   * @param sender the member that it came from; undefined if unknown
    */
   refusal(message: Message, sender: NodeId | undefined): string | undefined {
     const refusal = this.misdirected(message, sender);
@@ -63,13 +63,13 @@ export class Gateway {
     if (!known.has(message.type) || isLocalMessage(message.type)) return 'wrong raft message type';
     if (message.to !== this.id) return 'to field mismatch';
     if (isNobody(message.from)) return 'from field mismatch';
-    // A proposal, a read or a transfer keeps its author when a follower passes it on, and may come back to the author.
+    // A proposal, read or transfer keeps its author when a follower forwards it, and may come back to the author.
     if (isForwarded(message.type)) return undefined;
     if (message.from === this.id || (sender !== undefined && message.from !== sender)) return 'from field mismatch';
     return undefined;
   }
 
-  /** Hand the message over. Throws, or returns a promise that rejects, as the receiver does. */
+  /** Passes the message to the receiver. Throws, or returns a promise that rejects, as the receiver does. */
   process(message: Message, options?: ProcessOptions): void | Promise<void> {
     if (message.type === MessageType.MsgApp) this.stats?.appendReceived(message);
     return this.receiver.process(message, options);
@@ -92,7 +92,7 @@ export class Gateway {
     }
   }
 
-  /** A message will not reach its target; says so of a snapshot, once for each. */
+  /** A message will not reach its target: reports it if it is a snapshot, once for each. */
   reportLost(message: Message): void {
     if (message.type === MessageType.MsgSnap) this.reportSnapshot(message.to, 'failure');
   }
@@ -106,19 +106,22 @@ export class Gateway {
   }
 
   private failed(call: string, error: unknown): void {
-    this.logger.error('the receiver of a transport threw', { call, error: describeError(error) });
+    this.logger.error('the receiver of the transport threw: fix it, what it was told is lost', {
+      call,
+      error: describeError(error),
+    });
   }
 }
 
-/** Kinds that this version has. */
+/** The kinds of messages that this version knows. */
 const known: ReadonlySet<number> = new Set(Object.values(MessageType));
 
 const TOO_MANY_MEMBERS = 'snapshot of too many members';
 
-/** Kinds that carry entries of the log, or a snapshot: the only ones that are long. */
+/** Kinds that carry log entries or a snapshot: the only ones that may be long. */
 const long: ReadonlySet<MessageType> = new Set([MessageType.MsgProp, MessageType.MsgApp, MessageType.MsgSnap]);
 
-/** What there is too much of in a message, by its head. */
+/** Returns what exceeds its limit in a message, judging by its head. */
 function excess({ type, entries, responses, metadataBytes, unknownBytes, bytes }: MessageHead): string | undefined {
   if (bytes > MAX_SMALL_MESSAGE_BYTES && !long.has(type)) return 'message too long for its type';
   if (type === MessageType.MsgProp && entries > MAX_PROPOSAL_ENTRIES) return 'proposal of too many entries';
@@ -129,14 +132,14 @@ function excess({ type, entries, responses, metadataBytes, unknownBytes, bytes }
   return undefined;
 }
 
-/** How many ids the configuration of a message's snapshot lists. */
+/** Number of ids in the configuration of a message's snapshot. */
 function memberCount({ snapshot }: Message): number {
   if (snapshot === undefined) return 0;
   const { voters, learners, votersOutgoing, learnersNext } = snapshot.metadata.confState;
   return voters.length + learners.length + votersOutgoing.length + learnersNext.length;
 }
 
-/** Ids that no member has: those of no one, and of the threads that members have of their own. */
+/** Is this an id that no member has: 0, or that of a local thread? */
 function isNobody(id: NodeId): boolean {
   return id === NONE || id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
 }

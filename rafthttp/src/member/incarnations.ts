@@ -2,12 +2,12 @@ import { NONE, type NodeId } from '@raft-ts/proto';
 import { MAX_FORMER_INCARNATIONS } from '../base/limits.js';
 
 /**
- * The first incarnation that proved itself for each member. A member whose log is gone must not come back under its id,
- * for it could vote twice in one term; whoever has met the log before it can tell. What is remembered here is lost with
- * this process, so members that restarted too cannot tell.
+ * The first incarnation that was proven for each member. A member that has lost its log must not come back under its
+ * id, because it could vote twice in a term; members that have met the former log can tell. This memory is lost with
+ * the process, so members that have restarted too cannot tell.
  *
- * Whoever calls `remember` answers for the proof: an answer from the address that is configured for the member, or a
- * certificate. What a request merely claims is never remembered, or a stranger could name a member before it does.
+ * Callers of `remember` must have proof: an answer from the address configured for the member, or a certificate. What a
+ * request merely claims is never remembered, or a stranger could claim an id before its member does.
  */
 export class Incarnations {
   /** This process's own; undefined if it sends none. */
@@ -15,20 +15,18 @@ export class Incarnations {
   private readonly seen = new Map<NodeId, string>();
   private readonly isPeer: (id: NodeId) => boolean;
 
-  /** @param isPeer members that are never forgotten */
+  /** @param isPeer tells which members are never forgotten */
   constructor(own: string | undefined, isPeer: (id: NodeId) => boolean) {
     this.own = own;
     this.isPeer = isPeer;
   }
 
-  /** What was seen of this member. */
+  /** The incarnation that was seen under this id. */
   of(id: NodeId): string | undefined {
     return this.seen.get(id);
   }
 
-  /**
-   * Is this another log than the one that was seen under this id? If either side sends no incarnation, nobody knows.
-   */
+  /** Is this a different log from the one seen under this id? Without an incarnation on either side: no. */
   isOther(id: NodeId, incarnation: string | undefined): boolean {
     const first = this.seen.get(id);
     return first !== undefined && incarnation !== undefined && first !== incarnation;
@@ -40,7 +38,8 @@ export class Incarnations {
   }
 
   /**
-   * Keeps it if it is the first of this id. Of members that are no peers, the earliest is forgotten when they are many.
+   * Remembers an incarnation if it is the first of this id. If there are too many ids other than peers, the earliest is
+   * forgotten.
    */
   remember(id: NodeId, incarnation: string | undefined): void {
     if (incarnation === undefined || id === NONE || this.seen.has(id)) return;

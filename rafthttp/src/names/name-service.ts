@@ -4,43 +4,43 @@ import { hasCode } from '@raft-ts/proto/internal';
 import { MAX_LOOKUPS, MAX_REMEMBERED_NAMES, NAME_DEADLINE_MS, NAME_LATE_MS } from '../base/limits.js';
 import { byTimer, type Schedule } from '../base/schedule.js';
 
-/** Finds the addresses of a name: at least one, or an error. */
+/** Looks up the addresses of a name: at least one, or an error. */
 export type Resolve = (name: string) => Promise<readonly LookupAddress[]>;
 
 export interface NameServiceOptions {
-  /** The system's way. It cannot be broken off, and may take very long. */
+  /** The system's look-up. It cannot be cancelled, and may take very long. */
   readonly system: Resolve;
-  /** Another way, which is taken while the system's is late. It takes no thread, and ends by itself. */
+  /** Used while the system's look-up is late. It needs no thread, and has a timeout of its own. */
   readonly fallback: Resolve;
   readonly schedule?: Schedule;
 }
 
 type Answer = (error: NodeJS.ErrnoException | undefined, addresses: readonly LookupAddress[]) => void;
 
-/** A name that is being looked up, for all who ask for it meanwhile. */
+/** A look-up in progress, shared by everyone who asks for the name meanwhile. */
 interface Question {
   readonly name: string;
-  /** Those who wait, each with what ends its patience. */
+  /** Those who wait, each with the function that cancels its timeout. */
   readonly waiting: Map<Answer, () => void>;
   /** Has the system been asked? */
   running: boolean;
   late: boolean;
-  /** Is the other way being taken? */
+  /** Is the fallback running? */
   fallingBack: boolean;
 }
 
 /**
- * Looks up names so that one that is never answered holds up no other. The system's look-up takes one of the few
- * threads that the process has, for as long as its name servers are silent, and cannot be cancelled. So there is one
- * look-up per name, and two in all, of which names that were late before get one. While a look-up is late, the address
- * that was found before serves, or what another way finds.
+ * Looks up names so that one that is never answered does not block others. The system's look-up occupies one of the
+ * process's few threads for as long as the name servers are silent, and cannot be cancelled. So there is one look-up
+ * per name and two in total, of which names that were late before get only one. While a look-up is late, the address
+ * found before is used, or what the fallback finds.
  */
 export class NameService {
   private readonly options: Required<NameServiceOptions>;
   private readonly questions = new Map<string, Question>();
-  /** What was found last; the oldest first. */
+  /** The addresses found last, in order of age, oldest first. */
   private readonly remembered = new Map<string, readonly LookupAddress[]>();
-  /** Names that the system was late with the last time. */
+  /** Names for which the system was late the last time. */
   private readonly slow = new Set<string>();
   private running = 0;
   private slowRunning = 0;
@@ -61,7 +61,7 @@ export class NameService {
     });
   };
 
-  /** How many names are being looked up, or wait for that. */
+  /** Number of names that are being looked up or waiting to be. */
   get waits(): number {
     return this.questions.size;
   }
@@ -70,7 +70,7 @@ export class NameService {
     const question = this.questions.get(name) ?? this.begin(name);
     const known = this.remembered.get(name);
     if (question.late && known !== undefined) {
-      // Never in the turn of the call: a socket is not ready for it.
+      // Never within the call: a socket is not ready for an immediate answer.
       queueMicrotask(() => answer(undefined, known));
       return;
     }
@@ -92,7 +92,7 @@ export class NameService {
     return question;
   }
 
-  /** Asks the system for the oldest names that there is a place for. */
+  /** Starts the system's look-up of the oldest names for which there is a place. */
   private runNext(): void {
     for (const question of this.questions.values()) {
       if (this.running >= MAX_LOOKUPS) return;
@@ -117,7 +117,7 @@ export class NameService {
       this.remember(name, addresses);
       this.settle(question, undefined, addresses);
     } catch (error) {
-      // Name servers that fail for a while are no reason to forget a member.
+      // A temporary failure of name servers is no reason to forget a member's address.
       const known = isTemporary(error) ? this.remembered.get(name) : undefined;
       if (known === undefined) this.settle(question, error as NodeJS.ErrnoException, []);
       else this.settle(question, undefined, known);
@@ -147,7 +147,7 @@ export class NameService {
       this.remember(question.name, addresses);
       this.settle(question, undefined, addresses);
     } catch {
-      // The system may still answer: it knows more ways.
+      // The system may still answer: it has more ways to look up a name.
     } finally {
       question.fallingBack = false;
     }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { FALLBACK_TIMEOUT_MS, FALLBACK_TRIES, MAX_HOSTS_BYTES, SECOND_FAMILY_MS } from '../base/limits.js';
 import { NameService } from './name-service.js';
 
-/** Asks the system, which looks wherever it was told to: files, name servers, its search list, the local network. */
+/** Asks the system, which uses whatever it is configured to: files, name servers, a search list, the local network. */
 function askSystem(name: string): Promise<LookupAddress[]> {
   return new Promise((resolve, reject) => {
     dns.lookup(name, { all: true }, (error, addresses) => {
@@ -16,7 +16,7 @@ function askSystem(name: string): Promise<LookupAddress[]> {
   });
 }
 
-/** Asks what needs none of the process's threads: the file of hosts, then the name servers, by sockets of our own. */
+/** Looks up a name without the process's threads: in the hosts file, then at the name servers, on our own sockets. */
 async function askWithoutThreads(name: string): Promise<readonly LookupAddress[]> {
   const inFile = addressesInHosts(hostsText(), name);
   if (inFile.length > 0) return inFile;
@@ -27,16 +27,14 @@ async function askWithoutThreads(name: string): Promise<readonly LookupAddress[]
   };
   const both = [resolver.resolve4(name).then(take(4)), resolver.resolve6(name).then(take(6))];
   const first = Promise.any(both);
-  // Servers that keep silent about one family are common.
+  // Servers that never answer for one family are common.
   await Promise.race([Promise.allSettled(both), first.then(() => sleep(SECOND_FAMILY_MS, undefined, { ref: false }))]);
-  // Says why, if neither has any.
+  // Rejects with the reason if neither family has any.
   await first;
   return found.sort((a, b) => a.family - b.family);
 }
 
-/**
- * The machine's file of hosts. It is read in place: reading it by a thread would wait for the threads that are stuck.
- */
+/** The contents of the hosts file. Reading is synchronous, because the thread pool may be stuck. */
 function hostsText(): string {
   const path =
     process.platform === 'win32'
@@ -49,7 +47,7 @@ function hostsText(): string {
   }
 }
 
-/** The addresses that a file of hosts gives this name, in its order. */
+/** Returns the addresses of this name in a hosts file, in order. */
 export function addressesInHosts(text: string, name: string): LookupAddress[] {
   const wanted = name.toLowerCase();
   const found: LookupAddress[] = [];
@@ -61,5 +59,5 @@ export function addressesInHosts(text: string, name: string): LookupAddress[] {
   return found;
 }
 
-/** All transports of a process share one, because they share its threads. */
+/** Shared by all transports of a process, because they share its threads. */
 export const nameService: NameService = new NameService({ system: askSystem, fallback: askWithoutThreads });

@@ -10,14 +10,14 @@ import type { Removal } from '../member/standing.js';
 import type { LinkAgents, PeerLinks } from './links.js';
 import { dialTarget } from './url-picker.js';
 
-/** The settings that make axios a plain opener of requests: no redirects, proxies, decoding or limits of its own. */
+/** Makes axios only open requests: no redirects, proxies, decoding or limits of its own. */
 const plain: AxiosRequestConfig = {
   adapter: 'http',
   responseType: 'stream',
   maxRedirects: 0,
   proxy: false,
   decompress: false,
-  // With any limit, even infinity, axios would put a stream of its own before the answer.
+  // With any limit, even Infinity, axios would wrap the answer in a stream of its own.
   maxBodyLength: -1,
   maxContentLength: -1,
   validateStatus: null,
@@ -25,18 +25,18 @@ const plain: AxiosRequestConfig = {
 
 interface PlainRequest {
   readonly method: 'GET' | 'POST';
-  /** One of the peer's URLs, and the path there. */
+  /** One of the peer's URLs, and the path of the request. */
   readonly url: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer | Readable;
   readonly agents: LinkAgents;
   readonly signal: AbortSignal;
-  /** Gets the request before its body is sent: for trailers, which axios does not know. */
+  /** Gets the request before its body is sent: for trailers, which axios does not support. */
   readonly onRequest?: (request: ClientRequest) => void;
 }
 
-/** Send a request as it stands; resolves with the answer's head. The caller must read or destroy its body. */
+/** Sends a request as it is; resolves with the head of the answer, whose body the caller must read or destroy. */
 export async function open(options: PlainRequest): Promise<IncomingMessage> {
   const { method, url, path, headers, body, agents, signal, onRequest } = options;
   const response = await axios.request<IncomingMessage>({
@@ -50,12 +50,12 @@ export async function open(options: PlainRequest): Promise<IncomingMessage> {
     ...(onRequest === undefined ? {} : { transport: { request: watched(onRequest) } }),
     signal,
   });
-  // A connection that breaks after its head must not surface as an error that nobody listens to.
+  // A connection that breaks after the head must not cause an unhandled error event.
   response.data.on('error', () => undefined);
   return response.data;
 }
 
-/** What axios opens requests by, with an ear for them. */
+/** Returns the function by which axios opens requests, extended to call `onRequest`. */
 function watched(onRequest: (request: ClientRequest) => void) {
   return (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest => {
     const opened = (options.protocol === 'https:' ? https : http).request(options, onAnswer);
@@ -64,7 +64,7 @@ function watched(onRequest: (request: ClientRequest) => void) {
   };
 }
 
-/** What a request to a peer, and the look at its answer, need of what the transport's parts share. */
+/** What requests to a peer, and checking the answers, need of what the transport's parts share. */
 export type ClientContext = Pick<
   TransportContext,
   'clusterId' | 'headers' | 'ownHeaders' | 'incarnations' | 'standing'
@@ -74,7 +74,7 @@ interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
   readonly links: PeerLinks;
 }
 
-/** Send a request of one member to another; resolves with the answer's head, whose body must be read or destroyed. */
+/** Sends a request to a member; resolves with the head of the answer, whose body the caller must read or destroy. */
 export function request(
   ctx: Pick<ClientContext, 'headers' | 'incarnations'>,
   { links, headers, ...rest }: RequestToPeer,
@@ -92,8 +92,8 @@ export function request(
 }
 
 /**
- * The beginning of an answer's body as text, without the line's end. The request's signal cuts it; the rest is thrown
- * away.
+ * Reads the beginning of an answer's body as text, without the line end, and discards the rest. The request's signal
+ * ends it.
  */
 export async function readText(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
@@ -105,14 +105,17 @@ export async function readText(answer: IncomingMessage): Promise<string> {
       if (length > MAX_ANSWER_BYTES) break;
     }
   } catch {
-    // What came before the connection broke has to do.
+    // What arrived before the connection broke has to do.
   } finally {
     if (!answer.complete) answer.destroy();
   }
   return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES).trimEnd();
 }
 
-/** The peer took the request. Throws if another log than before answers, or another cluster; keeps who it is. */
+/**
+ * Checks the answer of a peer that accepted a request. Throws if a different log or cluster answers; else notes its
+ * identity.
+ */
 export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLinks, answer: IncomingMessage): void {
   const incarnation = incarnationIn(answer, Header.incarnation);
   if (ctx.incarnations.isOther(links.id, incarnation)) {
@@ -132,18 +135,18 @@ export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLink
 }
 
 /**
- * Is this the word of a member of our cluster? Only if the application itself said where the member is, because anybody
- * may have named a learned address, and if the answer names the cluster: any server may have taken a dead member's
+ * Does this answer come from a member of our cluster? Only if the application itself configured the address, because
+ * anybody may have named a learned one, and if the answer names the cluster: any server may have taken a dead member's
  * port.
  */
 function isProven(ctx: Pick<ClientContext, 'clusterId'>, { configured }: PeerLinks, answer: IncomingMessage): boolean {
   return configured && headerOf(answer, Header.clusterId) === formatId(ctx.clusterId);
 }
 
-/** The status by which a Go member says that this member was removed, on either way to reach it. */
+/** The status with which a Go member says that this member was removed, for each method. */
 const removedStatus = { GET: 410, POST: 403 } as const;
 
-/** What an answer that is no success says. Notes it if it says that this member is out for good. */
+/** Returns the error that a failed answer stands for, and notes it if it says that this member is out for good. */
 export async function failureOf(
   ctx: Pick<ClientContext, 'clusterId' | 'standing'>,
   links: PeerLinks,
@@ -159,7 +162,7 @@ export async function failureOf(
   return new Error(message);
 }
 
-/** What an answer that is no success means: an error, and perhaps that this member is out. */
+/** What a failed answer means: an error, and perhaps that this member is out for good. */
 export interface Verdict {
   readonly message: string;
   readonly removal: Removal['reason'] | undefined;
@@ -167,11 +170,11 @@ export interface Verdict {
 
 /**
  * @param text the beginning of the answer's body
- * @param proven did a member of this cluster give the answer?
+ * @param proven did a member of this cluster answer?
  */
 export function judgeAnswer(method: 'GET' | 'POST', status: number, text: string, proven: boolean): Verdict {
   if (proven && status === 410 && text === OTHER_INCARNATION) {
-    return { message: "the peer has seen another log under this member's id", removal: 'incarnation' };
+    return { message: "the peer has seen a different log under this member's id", removal: 'incarnation' };
   }
   if (proven && status === 409 && text === OTHER_PROCESS) {
     return { message: "the peer finds another process at this member's address", removal: 'twin' };

@@ -8,15 +8,15 @@ import type { Gateway } from '../member/gateway.js';
 import type { TransportMetrics } from '../stats/metrics.js';
 import { payloadBytes } from './payload.js';
 
-/** One peer's share. */
+/** Creates the bounds for one peer. */
 function places(messages: number): Waiting {
   return new Waiting({ messages, bytes: MAX_PROCESSING_BYTES, bytesPerSender: MAX_PROCESSING_BYTES });
 }
 
 /**
- * What came from one peer's streams and is being processed. Messages are handed over in the order of their arrival,
- * each without waiting for the one before; how many may be unsettled, and of how many bytes, is bounded, apart for
- * proposals, which can wait for a leader. Above the bound they are dropped, as a network would.
+ * Messages from one peer's streams that are being processed. They are handed over in order of arrival, each without
+ * waiting for the one before. The number of unsettled ones and their bytes are bounded, separately for proposals, which
+ * can wait for a leader. Beyond the bounds messages are dropped, as by a network.
  */
 export class Inbox {
   private readonly from: NodeId;

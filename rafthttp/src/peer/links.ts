@@ -6,32 +6,30 @@ import { POOLED_IDLE_MS } from '../base/limits.js';
 import type { Tls } from '../tls/tls.js';
 import { StreamAgent } from './stream-agent.js';
 
-/** Opens connections of one kind to one member. */
+/** Agents that open connections of one kind to one member. */
 export interface LinkAgents {
   readonly http: HttpAgent;
-  /** Undefined where the transport has no certificates: then no `https` URL is accepted. */
+  /** Undefined if the transport has no certificates: then no `https` URL is accepted. */
   readonly https: HttpsAgent | undefined;
 }
 
 /** What the connections to all members share. */
 export interface LinkOptions {
   readonly tls: Tls | undefined;
-  /** Finds the addresses of a name. */
+  /** Looks up the addresses of a name. */
   readonly lookup: LookupFunction;
 }
 
-/**
- * The connections to one member. Each is opened anew by name, so that a member whose address changes is found again.
- */
+/** The connections to one member. Each new one looks up the name again, so that a member may change its address. */
 export class PeerLinks {
   readonly id: NodeId;
-  /** Did the application say where the member is? Otherwise the address was learned from a request. */
+  /** Did the application configure the addresses? Otherwise they were learned from requests. */
   readonly configured: boolean;
-  /** The process that answered last at an address that is configured for the member; undefined while none has said. */
+  /** The process that last answered at an address configured for the member; undefined until one has. */
   run: string | undefined;
-  /** Connections of the POSTs; kept for the next one. */
+  /** Connections for POSTs, kept for the next one. */
   readonly pipeline: LinkAgents;
-  /** Connections of the streams; each is used once. */
+  /** Connections for streams, used only once. */
   readonly stream: LinkAgents;
 
   constructor(id: NodeId, { tls, lookup }: LinkOptions, configured: boolean) {

@@ -7,28 +7,28 @@ import { open, readText } from './client.js';
 import type { PeerLinks } from './links.js';
 import type { UrlPicker } from './url-picker.js';
 
-/** What it needs of what the transport's parts share. */
+/** What this class needs of what the transport's parts share. */
 export type PresenceContext = Pick<TransportContext, 'clusterId' | 'incarnations' | 'timings'>;
 
-/** Where the sender of a request stands, compared with the process at the member's addresses. */
+/** How the sender of a request relates to the process at the member's addresses. */
 export type Whereabouts = 'here' | 'elsewhere' | 'unknown' | 'busy';
 
 /**
- * Tells a process that was started again from a second one that runs at the same time. Both send the same incarnation,
- * a new log of neither having begun, but another run; only one of them is at the member's address. So the address is
- * dialled anew, after the request came: if a process with the incarnation but another run answers there, both are
- * alive, and the sender is the one that is not where it belongs. If nobody answers, nothing is known, and the sender is
- * let in: the member may be one that cannot be dialled from here.
+ * Tells a restarted process from a second one that runs at the same time. Both send the same incarnation, because they
+ * have the same log, but different runs; only one of them is at the member's address. So after a request has come the
+ * address is dialled: if a process with that incarnation but another run answers, both are alive, and the sender is the
+ * one that is not at its address. If nobody answers, nothing is known, and the sender is let in: the member may not be
+ * reachable from here.
  */
 export class Presence {
   private readonly ctx: PresenceContext;
   private readonly links: PeerLinks;
   private readonly picker: UrlPicker;
   private readonly stopping = new AbortController();
-  /** The round under way; and the one after it, which has not begun and serves whoever asks now. */
+  /** The current round, and the next one, which has not begun and serves whoever asks now. */
   private current: Promise<readonly ProcessName[]> = Promise.resolve([]);
   private next: Promise<readonly ProcessName[]> | undefined;
-  /** When the next round may begin, and until when nobody answering is taken for known; on `performance.now`. */
+  /** When the next round may begin, and until when the member counts as unreachable; by `performance.now`. */
   private freeAtMs = 0;
   private unreachableUntilMs = 0;
   private waiting = 0;
@@ -43,17 +43,17 @@ export class Presence {
     this.stopping.abort();
   }
 
-  /** Is the process that sent a request the one at the member's address? Only `busy` if too many ask at once. */
+  /** Is the process that sent a request the one at the member's address? `busy` if too many ask at once. */
   async whereIs(sender: ProcessName): Promise<Whereabouts> {
     if (sender.run === this.links.run) return 'here';
     if (this.waiting >= MAX_ADDRESS_CHECKS) return 'busy';
     this.waiting++;
     try {
       await this.current;
-      // The round that was under way has found this very process: members that start together wait for no second one.
+      // The current round may have found this very process: members that start together need no second one.
       if (sender.run === this.links.run) return 'here';
       if (performance.now() < this.unreachableUntilMs) {
-        // Its answer comes too late for this request, but ends this state as soon as the member can be reached.
+        // The result comes too late for this request, but ends this state as soon as the member can be reached.
         void this.look();
         return 'unknown';
       }
@@ -65,7 +65,7 @@ export class Presence {
     }
   }
 
-  /** The processes that answer at the member's addresses in a round that begins after this call. */
+  /** Returns the processes that answer at the member's addresses in a round that begins after this call. */
   private look(): Promise<readonly ProcessName[]> {
     this.next ??= this.round();
     return this.next;
@@ -73,7 +73,7 @@ export class Presence {
 
   private async round(): Promise<readonly ProcessName[]> {
     await this.current;
-    // Requests of strangers ask for rounds, so these keep a distance.
+    // Strangers' requests cause rounds too, so these are spaced out.
     const waitMs = this.freeAtMs - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal: this.stopping.signal }).catch(() => undefined);
     this.next = undefined;
@@ -92,10 +92,10 @@ export class Presence {
     return found;
   }
 
-  /** The process at this address; undefined if nobody answers, or it is not this member. */
+  /** Returns the process at this address; undefined if nobody answers, or it is not this member. */
   private async dial(url: string): Promise<ProcessName | undefined> {
     const { ctx, links } = this;
-    // In half the time after which a dial fails: whoever waits for this is a dial too.
+    // Half the timeout of a dial, because the requests that wait for this are dials too.
     const timeoutMs = ctx.timings.dialTimeoutMs / 2;
     try {
       return await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {

@@ -8,32 +8,32 @@ import type { TransportContext } from '../member/context.js';
 import { open, readText } from './client.js';
 import type { LinkAgents, PeerLinks } from './links.js';
 
-/** What it needs of what the transport's parts share. */
+/** What the prober needs of what the transport's parts share. */
 export type ProberContext = Pick<TransportContext, 'logger' | 'metrics' | 'timings'>;
 
-/** What the probes of one way to a peer have shown so far. */
+/** The results of the probes on one route to a peer. */
 interface Findings {
   healthy: boolean;
   /** Why the last probe failed. */
   error: string;
   /** Smoothed round trip, in milliseconds; undefined before the first. */
   roundTripMs: number | undefined;
-  /** How far our clock is ahead of the peer's. */
+  /** How far our clock is ahead of the peer's, in milliseconds. */
   clockDiffMs: number;
 }
 
-/** The ways to a peer, under etcd's names for them. */
+/** The routes to a peer, by etcd's names. */
 const ways = ['ROUND_TRIPPER_SNAPSHOT', 'ROUND_TRIPPER_RAFT_MESSAGE'] as const;
 
 /**
- * Asks a peer now and then whether it lives, what its clock says and how far away it is. Nothing depends on it: it
- * tells operators, and it keeps a connection for the next POST open.
+ * Checks now and then whether a peer is alive, what its clock says and how long a round trip takes. Nothing depends on
+ * it: it informs operators, and it keeps a connection open for the next POST.
  */
 export class Prober {
   private readonly stopping = new AbortController();
   private readonly probes: readonly Probe[];
 
-  /** @param urls those of the peer, tried in turn */
+  /** @param urls the peer's URLs, tried in turn */
   constructor(ctx: ProberContext, links: PeerLinks, urls: readonly string[]) {
     const { signal } = this.stopping;
     const agents = { ROUND_TRIPPER_SNAPSHOT: links.pipeline, ROUND_TRIPPER_RAFT_MESSAGE: links.stream };
@@ -64,7 +64,7 @@ class Probe {
   private readonly findings: Findings = { healthy: false, error: 'not probed', roundTripMs: undefined, clockDiffMs: 0 };
   private current = 0;
   private asking = false;
-  /** What was logged last: only changes are. */
+  /** The state that was logged last: only changes are logged. */
   private reported: 'healthy' | 'unhealthy' | undefined;
   private drifting = false;
 
@@ -108,7 +108,7 @@ class Probe {
     findings.clockDiffMs = Date.now() - theirs - findings.roundTripMs / 2;
   }
 
-  /** Look at what the probes have shown, and tell of what has changed. */
+  /** Checks the results of the probes, and logs what has changed. */
   private look(): void {
     const { healthy, roundTripMs, clockDiffMs, error } = this.findings;
     const { metrics, logger, timings } = this.ctx;
@@ -139,12 +139,12 @@ async function readProbe(answer: IncomingMessage): Promise<number> {
   return parseProbe(text);
 }
 
-/** The peer's clock in a probe's answer, in milliseconds since 1970. Throws where the answer is none. */
+/** Parses the peer's clock from the answer to a probe, in milliseconds since 1970. Throws if it is malformed. */
 export function parseProbe(text: string): number {
   const health: unknown = JSON.parse(text);
-  if (typeof health !== 'object' || health === null) throw new Error('a probe was answered without a health');
+  if (typeof health !== 'object' || health === null) throw new Error('the answer to a probe is not an object');
   const { OK, Now } = health as { OK?: unknown; Now?: unknown };
-  // Go writes nanoseconds; what is below milliseconds is cut off.
+  // Go writes nanoseconds; anything below milliseconds is cut off.
   const now = typeof Now === 'string' ? Date.parse(Now.replace(/(\.\d{3})\d+/u, '$1')) : Number.NaN;
   if (OK !== true || Number.isNaN(now)) throw new Error('a probe was answered as not healthy');
   return now;

@@ -2,7 +2,7 @@ import type { Message } from '@raft-ts/proto';
 import { QUEUE_BYTES } from '../base/limits.js';
 import { payloadBytes } from './payload.js';
 
-/** Messages that wait for one channel, oldest first; bounded in number and in bytes of payload. */
+/** Messages that wait for one channel, oldest first; bounded in number and in payload bytes. */
 export class SendQueue {
   private readonly capacity: number;
   private messages: (Message | undefined)[] = [];
@@ -18,7 +18,7 @@ export class SendQueue {
     return this.messages.length - this.head;
   }
 
-  /** Add a message; false where it is full. */
+  /** Adds a message; returns false if the queue is full. */
   push(message: Message): boolean {
     const size = payloadBytes(message);
     const waiting = this.length;
@@ -28,12 +28,12 @@ export class SendQueue {
     return true;
   }
 
-  /** The oldest message, taken out; undefined where none waits. */
+  /** Removes and returns the oldest message; undefined if there is none. */
   shift(): Message | undefined {
     const message = this.messages[this.head];
     if (message === undefined) return undefined;
     this.bytes -= payloadBytes(message);
-    // What was taken out must not live on here: a queue that never runs empty is compacted late.
+    // Releases the message: a queue that never runs empty is compacted late.
     this.messages[this.head] = undefined;
     this.head++;
     if (this.head === this.messages.length) {
@@ -46,7 +46,7 @@ export class SendQueue {
     return message;
   }
 
-  /** Take out all of them. */
+  /** Removes and returns all messages. */
   clear(): Message[] {
     const rest = this.messages.slice(this.head).filter((message) => message !== undefined);
     this.messages = [];

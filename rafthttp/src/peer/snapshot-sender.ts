@@ -16,11 +16,11 @@ import type { PeerLinks } from './links.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
 
-/** What it needs of what the transport's parts share. */
+/** What the sender of snapshots needs of what the transport's parts share. */
 export type SnapshotSenderContext = ClientContext &
   Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'onSnapshotProgress' | 'timings'>;
 
-/** Sends snapshots with a body of their own to one member, each by a POST of its own. */
+/** Sends snapshots with a separate body to one member, each in a POST of its own. */
 export class SnapshotSender {
   private readonly ctx: SnapshotSenderContext;
   private readonly links: PeerLinks;
@@ -36,7 +36,7 @@ export class SnapshotSender {
     this.status = status;
   }
 
-  /** Resolves, and tells raft, how it ended. */
+  /** Sends a snapshot; tells raft how it ended, and resolves with that. */
   send(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
     const sent = this.deliver(message, body);
     this.underWay.add(sent);
@@ -44,7 +44,7 @@ export class SnapshotSender {
     return sent;
   }
 
-  /** Break off what is under way; resolves when nothing is. */
+  /** Aborts what is under way; resolves when nothing is left. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await Promise.all(this.underWay);
@@ -82,7 +82,7 @@ export class SnapshotSender {
     return 'finish';
   }
 
-  /** Resolves with the envelope's length when the peer has taken all of it. */
+  /** Resolves with the length of the envelope once the peer has accepted everything. */
   private async post(url: string, message: Message, body: SnapshotBody): Promise<number> {
     const { ctx, links } = this;
     const deadline = new Deadline(this.stopping.signal, ctx.timings.snapshotStallMs);
@@ -124,15 +124,15 @@ export class SnapshotSender {
   }
 }
 
-/** The bytes of a request: the envelope, then the body, whose length is checked, and the checksum of both. */
+/** The bytes of a request: the envelope, the body, whose length is checked, and the checksum of both. */
 class BodySource {
   readonly stream: Readable;
-  /** What carries them. */
+  /** The request that carries them. */
   request: ClientRequest | undefined;
   readonly envelopeBytes: number;
-  /** The whole body was handed over. */
+  /** Has the whole body been handed over? */
   done = false;
-  /** Why the body could not be read. */
+  /** Why the body could not be read, if so. */
   error: unknown;
   private readonly body: SnapshotBody;
 
@@ -141,7 +141,7 @@ class BodySource {
     const envelope = encodeEnvelope(message);
     this.envelopeBytes = envelope.length - 8;
     this.stream = Readable.from(this.read(envelope, peer, onBytes), { objectMode: false });
-    // What breaks the body breaks the request, which says so.
+    // A failing body fails the request, which reports it.
     this.stream.on('error', () => undefined);
   }
 
@@ -170,18 +170,16 @@ class BodySource {
     this.done = true;
   }
 
-  /** Let go of the body, however far it was read. */
+  /** Releases the body, however far it was read. */
   close(): void {
     this.stream.destroy();
     closeBody(this.body);
   }
 }
 
-/**
- * Let go of a body, whether it was read or not. Whoever waits for it does not wait for that: its source may be stuck.
- */
+/** Releases a body, whether it was read or not. Nobody waits for that, because the source may be stuck. */
 export function closeBody({ chunks }: SnapshotBody): void {
-  // A stream that nobody has begun to read is not closed by the end of its iteration.
+  // Ending its iteration does not close a stream that nobody has begun to read.
   if ('destroy' in chunks && typeof chunks.destroy === 'function') chunks.destroy();
   chunks[Symbol.asyncIterator]()
     .return?.()

@@ -11,7 +11,7 @@ export interface Failure {
   readonly error: unknown;
 }
 
-/** Does a member answer? One answer for all its channels: the last that any of them saw. Only changes are logged. */
+/** Whether a member answers, according to whichever of its channels last found out. Only changes are logged. */
 export class PeerStatus {
   private readonly id: NodeId;
   private readonly logger: TransportLogger;
@@ -24,7 +24,7 @@ export class PeerStatus {
     this.metrics = metrics;
   }
 
-  /** Since when it answers; undefined where it does not. */
+  /** Since when it has been answering; undefined if it does not. */
   get activeSince(): Date | undefined {
     return this.since;
   }

@@ -3,8 +3,8 @@ import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
 import { READ_BYTES } from '../base/limits.js';
 
 /**
- * Opens connections that read into one piece of memory, again and again. Node.js otherwise takes new memory for
- * whatever arrives, which long entries feel. Its parser of HTTP hands on copies, and none of the memory itself.
+ * Opens connections that read into the same buffer again and again. Node.js would otherwise allocate memory for
+ * whatever arrives, which slows down long entries. Its HTTP parser passes on copies, never this buffer.
  */
 export class StreamAgent extends Agent {
   override createConnection(options: NetConnectOpts): Socket {

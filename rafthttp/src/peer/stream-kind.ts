@@ -5,16 +5,16 @@ import { MsgAppDecoder, MsgAppEncoder } from '../codec/msgapp-codec.js';
 import type { Judge, StreamDecoder, StreamEncoder } from '../codec/stream-codec.js';
 import type { Failure } from './status.js';
 
-/** The two streams between a pair of members: appends have one of their own, with a denser form. */
+/** The two streams between a pair of members: appends have their own, in a denser format. */
 export type StreamKind = 'msgapp' | 'message';
 
 export interface StreamRow {
-  /** The element of the path that names it. */
+  /** Its name in the path of a request. */
   readonly kind: StreamKind;
   /** etcd's name for it in log lines. */
   readonly source: Failure['source'];
   encoder(): StreamEncoder;
-  /** @param judge says why a long message must not be decoded */
+  /** @param judge returns why a long message must not be decoded */
   decoder(from: NodeId, to: NodeId, judge?: Judge): StreamDecoder;
 }
 

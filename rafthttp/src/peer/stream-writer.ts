@@ -12,27 +12,26 @@ import { SendQueue } from './send-queue.js';
 import type { Failure, PeerStatus } from './status.js';
 import type { StreamRow } from './stream-kind.js';
 
-/** What it needs of what the transport's parts share. */
+/** What the writer needs of what the transport's parts share. */
 export type WriterContext = Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'timings'>;
 
-/** The stream that a peer has opened here. */
+/** A stream that the peer has opened here. */
 interface Connection {
   readonly response: ServerResponse;
   /**
-   * Under the response. Chunks are written to it, framed here: through the response each costs four writes and a turn
-   * of the queues.
+   * The socket under the response. Chunks are framed here and written to it: through the response each would cost four
+   * writes and a pass through its queues.
    */
   readonly socket: Socket;
   readonly encoder: StreamEncoder;
   readonly heartbeat: NodeJS.Timeout;
-  /** The socket has enough; it will say when it wants more. */
+  /** The socket's buffer is full; `drain` will follow. */
   blocked: boolean;
 }
 
 /**
- * Writes one kind of messages to one peer, for as long as the peer holds a stream open here. What is sent within one
- * turn of the event loop leaves in one write, or where it is much in a few, and nothing is encoded while the socket
- * does not take more.
+ * Writes one kind of messages to one peer while the peer holds a stream open here. What is sent within one turn of the
+ * event loop leaves in one write, or a few if it is much, and nothing is encoded while the socket's buffer is full.
  */
 export class StreamWriter {
   private readonly ctx: WriterContext;
@@ -42,15 +41,15 @@ export class StreamWriter {
   private readonly stats: FollowerStats | undefined;
   private readonly queue = new SendQueue(STREAM_QUEUE_LENGTH);
   private connection: Connection | undefined;
-  /** Memory for the next write. */
+  /** Memory to reuse for the next write. */
   private spare: Buffer | undefined;
-  /** A flush will come. */
+  /** Is a flush scheduled? */
   private flushing = false;
-  /** A flush is under way. */
+  /** Is a flush in progress? */
   private writing = false;
   private stopped = false;
 
-  /** @param stats where the appends of this stream are counted */
+  /** @param stats counts the appends of this stream */
   constructor(ctx: WriterContext, peer: NodeId, row: StreamRow, status: PeerStatus, stats?: FollowerStats) {
     this.ctx = ctx;
     this.peer = peer;
@@ -59,12 +58,12 @@ export class StreamWriter {
     this.stats = stats;
   }
 
-  /** Does the peer hold a stream open? */
+  /** Does the peer hold a stream open here? */
   get working(): boolean {
     return this.connection !== undefined;
   }
 
-  /** Send this message; false where too many wait already. */
+  /** Queues this message; returns false if too many are waiting already. */
   offer(message: Message): boolean {
     if (!this.queue.push(message)) return false;
     if (this.queue.length >= EARLY_WRITE_LENGTH) this.flush();
@@ -72,7 +71,7 @@ export class StreamWriter {
     return true;
   }
 
-  /** Write to this answer from now on, in chunks. Its head is sent; one that was attached before ends. */
+  /** Writes to this answer from now on, in chunks. Its head has been sent. Ends the answer that was attached before. */
   attach(response: ServerResponse): void {
     const { socket } = response;
     if (this.stopped || socket === null) {
@@ -97,7 +96,7 @@ export class StreamWriter {
     });
     response.on('close', () => this.lost(connection, 'write', 'the peer closed the stream'));
     response.on('error', (error) => this.lost(connection, 'write', error));
-    // Fires when a write makes no progress: heartbeats keep an idle stream busy.
+    // Fires only if a write makes no progress, because heartbeats keep an idle stream busy.
     response.setTimeout(this.ctx.timings.writeTimeoutMs, () => {
       if (connection !== this.connection) response.destroy();
       else if (connection.blocked) this.lost(connection, 'write', 'write timeout');
@@ -123,7 +122,7 @@ export class StreamWriter {
   }
 
   private flush(): void {
-    // What a report makes the receiver send, in the middle of a write, goes with the next one: a stream has an order.
+    // A report in the middle of a write may make the receiver send: that goes into the next write, to keep the order.
     if (this.writing) return;
     this.writing = true;
     try {
@@ -150,7 +149,7 @@ export class StreamWriter {
     return new WriteBuffer(spare);
   }
 
-  /** The bytes of the messages that wait, up to the size of one write. Returns how many they are. */
+  /** Encodes waiting messages, up to the size of one write. Returns their number. */
   private encodeBatch(encoder: StreamEncoder, out: WriteBuffer): number {
     let messages = 0;
     while (out.length < WRITE_BATCH_BYTES) {
@@ -182,16 +181,16 @@ export class StreamWriter {
     if (out.length === 0 || connection !== this.connection) return;
     const { socket } = connection;
     const pieces = out.chunk();
-    // Corked, they leave in one call of the system.
+    // Corked, they leave in one system call.
     if (pieces.length > 1) socket.cork();
     for (const piece of pieces) socket.write(piece);
     if (pieces.length > 1) socket.uncork();
     connection.blocked = socket.writableNeedDrain;
-    // Nothing waits: the system has taken all of it.
+    // Nothing is buffered: the system has taken everything.
     if (socket.writableLength === 0) this.spare = out.reusable;
   }
 
-  /** The stream broke: what waits for it is lost. */
+  /** The stream broke: what was waiting for it is lost. */
   private lost(connection: Connection, action: Failure['action'], error: unknown): void {
     if (connection !== this.connection) return;
     this.release(connection);
@@ -202,7 +201,7 @@ export class StreamWriter {
     if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
   }
 
-  /** Let go of a stream in order, and of its socket, which the other side uses for nothing else. */
+  /** Ends a stream properly, and its socket, which the other side does not use for anything else. */
   private end(connection: Connection): void {
     const { response, socket, blocked } = connection;
     this.release(connection);

@@ -5,13 +5,13 @@ import { MAX_ADDRESSES, MAX_SOCKET_PATH_BYTES, PROOF_TIMEOUT_MS } from '../base/
 /** `http://HOST:PORT`, `https://HOST:PORT`; a host may be a name, an IPv4 address, or an IPv6 address in brackets. */
 const network = /^((https?):\/\/(?:\[[0-9a-f:.]+\]|[^\s/\\?#@[\]:]+):\d{1,5})\/?$/iu;
 
-/** `unix:///PATH`, or `unix://NAME` for a file of the working directory, as etcd has it. */
+/** `unix:///PATH`, or `unix://NAME` for a file in the working directory, as in etcd. */
 const local = /^unix:\/\/(\/?[^\s?#@]+)$/iu;
 
 /**
- * Where a member can be dialled, sorted as etcd does. Throws `ERR_RAFT_PEER_URL`.
+ * Checks a member's URLs and sorts them as etcd does. Throws `ERR_RAFT_PEER_URL`.
  *
- * @param tls may it be dialled with TLS?
+ * @param tls are `https` URLs allowed?
  */
 export function parsePeerUrls(urls: readonly string[], tls: boolean = true): string[] {
   if (urls.length === 0) throw new RaftError(ERR_PEER_URL, 'a member needs at least one URL');
@@ -25,19 +25,19 @@ function parsePeerUrl(text: string, tls: boolean): string {
     if (fault !== undefined) throw new RaftError(ERR_PEER_URL, `'${text}': ${fault}`, { reason: 'too-long' });
     return text;
   }
-  // URL accepts much that is no member's address, and drops a port that is the scheme's own.
+  // URL accepts much that is not a member's address, and drops a port that is the scheme's default.
   const [, url, scheme = ''] = network.exec(text) ?? [];
   if (url === undefined || !isUrl(url)) {
     throw new RaftError(ERR_PEER_URL, `a member's URL is http://HOST:PORT, not '${text}'`);
   }
   if (scheme.toLowerCase() === 'https' && !tls) {
-    throw new RaftError(ERR_PEER_URL, `'${text}' needs certificates: the option tls`, { reason: 'no-tls' });
+    throw new RaftError(ERR_PEER_URL, `'${text}' needs certificates: pass the option tls`, { reason: 'no-tls' });
   }
   return url;
 }
 
 /**
- * Not `URL.canParse`: once optimized, that of Node.js 20 takes some strings that `new URL`, and so any dial, refuses.
+ * Not `URL.canParse`: once optimized, that of Node.js 20 accepts some strings that `new URL`, and so any dial, refuses.
  */
 function isUrl(text: string): boolean {
   try {
@@ -47,21 +47,21 @@ function isUrl(text: string): boolean {
   }
 }
 
-/** Why no socket can have this path; undefined if one can. */
+/** Returns why no socket can have this path; undefined if one can. */
 export function socketPathFault(path: string): string | undefined {
   const length = Buffer.byteLength(path);
   if (length <= MAX_SOCKET_PATH_BYTES) return undefined;
   return `the path of a Unix socket has at most ${MAX_SOCKET_PATH_BYTES} bytes, not ${length}; use a shorter one`;
 }
 
-/** How a path of a member is asked for. */
+/** Target of a request to a member. */
 export interface DialTarget {
   readonly url: string;
-  /** The socket to connect to, where it is none of the network. */
+  /** The Unix socket to connect to, if any. */
   readonly socketPath?: string;
 }
 
-/** @param url one of what `parsePeerUrls` gives */
+/** @param url as returned by `parsePeerUrls` */
 export function dialTarget(url: string, path: string): DialTarget {
   const [, socketPath] = local.exec(url) ?? [];
   return socketPath === undefined ? { url: url + path } : { url: `http://localhost${path}`, socketPath };
@@ -79,7 +79,7 @@ export class UrlPicker {
   protected urls: readonly string[];
   private current = 0;
 
-  /** @param tls may `https` URLs be dialled? */
+  /** @param tls are `https` URLs allowed? */
   constructor(urls: readonly string[], tls: boolean = false) {
     this.tls = tls;
     this.urls = parsePeerUrls(urls, tls);
@@ -114,33 +114,33 @@ export class UrlPicker {
   }
 }
 
-/** What a URL was picked for. */
+/** The history of a URL. */
 interface Use {
-  /** How often it was picked and not released. */
+  /** Number of picks that have not been released. */
   readonly underWay: number;
-  /** Counts of picks and answers: when it was last picked, and when it last answered. */
+  /** When it was last picked, and when it last answered, by the count of picks and answers. */
   readonly picked: number;
   readonly answered: number;
-  /** When it failed; 0 if it has answered since. */
+  /** When it last failed; 0 if it has answered since. */
   readonly failed: number;
 }
 
 /**
- * For so many picks and answers one that failed is left out while others do not: not for good, or one failure of the
- * member itself would leave everything to who pretends to be it.
+ * For this many picks and answers a failed URL is left out while others work; not for good, or a single failure of the
+ * member itself would leave everything to an impostor.
  */
 const SIT_OUT: number = 4 * MAX_ADDRESSES;
 
 /**
- * Takes each URL in turn, for a member whose URLs were learned: one of them may be somebody's who only pretends to be
- * the member, and who must not get all that is sent. Nor may who never answers hold all that may be under way at the
- * same time: so the one at which the least is under way comes first.
+ * Takes each URL in turn, for a member whose URLs were learned: one of them may belong to an impostor, who must not
+ * receive everything. Nor may a URL that never answers hold all requests in flight, so the URL with the fewest of them
+ * comes first.
  */
 export class TakingTurns extends UrlPicker {
   private readonly uses = new Map<string, Use>();
   private count = 0;
 
-  /** Of these, the one that has not answered for the longest time; of those that never have, the first. */
+  /** Returns which of these has not answered for the longest time; of those that never have, the first. */
   leastAnswering(urls: readonly string[]): string | undefined {
     const [first, ...others] = urls;
     const answered = (url: string | undefined): number => this.useOf(url).answered;
@@ -157,7 +157,7 @@ export class TakingTurns extends UrlPicker {
     return url;
   }
 
-  /** One that has never answered is waited for no longer than for a proof. */
+  /** A URL that has never answered gets no more time than a proof. */
   override patienceMs(url: string): number {
     return this.useOf(url).answered === 0 ? PROOF_TIMEOUT_MS : Infinity;
   }

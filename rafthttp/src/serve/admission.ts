@@ -4,11 +4,11 @@ import { MAX_HEADERS, MAX_PIPELINED } from '../base/limits.js';
 import { answer } from './answers.js';
 
 /**
- * Lets requests through to `listener`, unless they have more headers than any member sends, or their connection sends
- * ever more requests without waiting for answers: such a connection is cut, and what else it brought is not looked at.
+ * Passes requests on to `listener`, unless they have more headers than any member sends, or their connection keeps
+ * sending requests without waiting for answers: such a connection is cut, and its other requests are ignored.
  */
 export function admit(listener: RequestListener, tooMany: () => void): RequestListener {
-  /** Requests of each connection that are not answered yet. */
+  /** Number of unanswered requests of each connection. */
   const unanswered = new WeakMap<Socket, number>();
   return (req: IncomingMessage, res: ServerResponse): void => {
     const { socket } = req;

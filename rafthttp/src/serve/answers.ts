@@ -5,7 +5,7 @@ import { formatId } from '../base/headers.js';
 import type { Refusal } from '../base/refusals.js';
 import type { TransportContext } from '../member/context.js';
 
-/** How long the rest of a request that was answered early may take before its connection is cut, in milliseconds. */
+/** How long the connection of a request that was answered early stays open, in milliseconds. */
 const LINGER_MS = 1000;
 
 /** Begins an answer: says which process of which cluster gives it. */
@@ -77,8 +77,8 @@ function end(res: ServerResponse, body: string): void {
 }
 
 /**
- * Reads no more of a request that was answered early: node would read and drop the rest of its body, for as long as
- * that takes. The connection is cut a little later, so that the answer arrives before the cut does.
+ * Stops reading a request that was answered early: node would read and drop the rest of its body, however long that
+ * takes. The connection is cut a little later, so that the answer arrives before.
  */
 function leaveUnread(req: IncomingMessage): void {
   if (req.complete || !hasBody(req)) return;
@@ -93,7 +93,7 @@ function leaveUnread(req: IncomingMessage): void {
   req.once('close', () => clearTimeout(timer));
 }
 
-/** A request without a body is not complete either while its head is handled. */
+/** Has the request a body? One without a body is not `complete` either while its head is handled. */
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

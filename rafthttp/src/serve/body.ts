@@ -13,7 +13,7 @@ interface Reading {
   readonly end: (result: Refusal) => void;
 }
 
-/** A body that has come. It counts among those that are being read until it is released. */
+/** A body that has arrived. Until it is released it counts as being read. */
 export interface Body {
   readonly length: number;
   readonly bytes: ReceivedBytes;
@@ -21,8 +21,8 @@ export interface Body {
 }
 
 /**
- * Reads bodies of requests: each bounded, and all of them together. Where they are too many bytes together, the longest
- * gives way: whoever holds large bodies open would otherwise keep all others out.
+ * Reads the bodies of requests, bounded each and in total. If the total is exceeded the longest body is refused:
+ * whoever holds large bodies open could otherwise keep all others out.
  */
 export class BodyReader {
   private readonly idleMs: number;
@@ -38,7 +38,7 @@ export class BodyReader {
     this.totalLimit = totalLimit;
   }
 
-  /** The whole body, or why it cannot be had. Memory is taken for what arrives, never for what is announced. */
+  /** Reads the whole body, or returns why not. Memory is allocated for what arrives, never for what is announced. */
   read(req: IncomingMessage): Promise<Body | Refusal> {
     const announced = announcedLength(req);
     if (announced !== undefined && announced > this.limit) return Promise.resolve(tooLarge);
@@ -81,7 +81,7 @@ export class BodyReader {
     return { length, bytes, release };
   }
 
-  /** The longest body; among equal ones the one that asks for more. */
+  /** Returns the longest body; of equally long ones, the one that is asking for more. */
   private longest(asking: Reading): Reading {
     let longest = asking;
     for (const reading of this.readings) if (reading.bytes.length > longest.bytes.length) longest = reading;

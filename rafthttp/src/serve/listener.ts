@@ -1,26 +1,29 @@
-/** Where to listen: an address of the network, or a file. It need not be what `urls` tells the other members. */
+/** Where to listen: a network address, or the file of a Unix socket. It may differ from the transport's `urls`. */
 export type ListenOptions = NetworkListenOptions | SocketListenOptions;
 
 export interface NetworkListenOptions {
-  /** A name or an IP address of this machine; `0.0.0.0` or `::` for all of its addresses. */
+  /** A name or IP address of this machine; `0.0.0.0` or `::` for all of its addresses. */
   readonly host: string;
-  /** 0 for any free one. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Speak TLS. Default: where the transport has certificates. */
+  /** Use TLS. Default: true if the transport has certificates. */
   readonly tls?: boolean;
 }
 
 export interface SocketListenOptions {
-  /** The file of a Unix socket. One that a process left that lives no more is removed. */
+  /** The file of a Unix socket. A file left behind by a process that is no longer alive is removed. */
   readonly path: string;
 }
 
 /** A server that the transport runs. */
 export interface Listener {
-  /** Where it listens; `port` is the real one where 0 was asked for. Of a Unix socket `host` is the file, `port` 0. */
+  /**
+   * Where it listens; `port` is the actual one if 0 was requested. For a Unix socket, `host` is the file and `port` is
+   * 0.
+   */
   readonly address: { readonly host: string; readonly port: number };
   /** `http://host:port`, `https://host:port` or `unix://path` */
   readonly url: string;
-  /** Stop to listen and cut every connection. */
+  /** Stops listening and cuts every connection. */
   close(): Promise<void>;
 }

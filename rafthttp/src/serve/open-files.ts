@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { FILES_ENOUGH, FILES_RESERVE, MAX_CONNECTIONS, MIN_CONNECTIONS } from '../base/limits.js';
 
 /**
- * Returns how many files and sockets the system lets this process hold open; undefined where it does not tell. node has
- * no getrlimit; Linux shows the limits as a file, and to ask a shell elsewhere would start a process.
+ * Returns how many files and sockets the system lets this process hold open; undefined if unknown. node has no
+ * getrlimit; Linux exposes the limits in a file, while asking a shell elsewhere would start a process.
  */
 export function openFilesLimit(
   read: () => string = () => readFileSync('/proc/self/limits', 'latin1'),
@@ -19,15 +19,15 @@ export function openFilesLimit(
   return Number.isSafeInteger(soft) ? soft : undefined;
 }
 
-/** How many connections may be accepted, and whether that is few because of the system's limit. */
+/** How many connections may be accepted, and whether the system's limit is low. */
 export interface ConnectionLimit {
   readonly connections: number;
   readonly isLow: boolean;
 }
 
 /**
- * Returns how many connections may be accepted so that a reserve stays for the log, snapshots and connections to peers:
- * a log that cannot open its next file ends the member. Of a low limit half is kept.
+ * Returns how many connections may be accepted so that enough files remain for the log, snapshots and connections to
+ * peers: a log that cannot open its next file ends the member. Half of a low limit is reserved.
  *
  * @param wanted what the options ask for
  * @param files what the system allows

@@ -17,11 +17,11 @@ export interface RoutesOwner {
   readonly ctx: ServeContext;
   readonly connections: Connections;
   readonly posted: PostedMessages;
-  /** Undefined where there is no store for them. */
+  /** Undefined if there is no store for them. */
   readonly snapshots: IncomingSnapshots | undefined;
   peer(id: NodeId): Peer | undefined;
-  /** Is what this member sends to be dropped? */
+  /** Are messages from this member to be dropped? */
   isPaused(id: NodeId): boolean;
-  /** A member that we may not know wrote to us, and says where it can be reached. */
+  /** A member, perhaps an unknown one, wrote to us and says where it can be reached. */
   learn(claim: Claim): void;
 }

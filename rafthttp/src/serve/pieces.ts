@@ -2,8 +2,8 @@ import { IncomingMessage } from 'node:http';
 import { FREE_PIECES, MIN_PIECE_BYTES } from '../base/limits.js';
 
 /**
- * Cuts the request's connection if its body comes in too many short pieces: each costs a call, an object and at times a
- * system call, so that HTTP chunks of one byte cost a thousand times what the same bytes cost in one piece.
+ * Cuts the request's connection if its body comes in too many short pieces: each costs a call, an object and sometimes
+ * a system call, so HTTP chunks of one byte cost a thousand times as much as the same bytes in one piece.
  */
 export function limitPieces(req: IncomingMessage): void {
   let pieces = 0;

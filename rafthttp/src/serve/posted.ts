@@ -17,13 +17,13 @@ const limits: WaitingLimits = {
 
 const undecodable: Refusal = { status: 400, text: 'error unmarshalling raft message' };
 
-/** A message that came by POST, and how long its body was. Nothing here holds the body itself. */
+/** A message that came by POST, and the length of its body, which is not retained. */
 export interface Posted {
   readonly message: Message;
   readonly bytes: number;
 }
 
-/** What comes by POST and has not been answered: bodies, messages that are decoded, messages that are processed. */
+/** Unanswered POSTs: bodies being read, messages being decoded, messages being processed. */
 export class PostedMessages {
   private readonly gateway: Gateway;
   private readonly bodies: BodyReader;
@@ -37,7 +37,7 @@ export class PostedMessages {
     this.bodies = new BodyReader(idleMs);
   }
 
-  /** Reads the request's message, or says why it is not taken. Long ones are decoded in turns. */
+  /** Reads the message of a request, or returns why it is refused. Long ones are decoded in turns. */
   async read(req: IncomingMessage, sender: NodeId | undefined): Promise<Posted | Refusal> {
     const body = await this.bodies.read(req);
     if ('status' in body) return body;
@@ -52,17 +52,18 @@ export class PostedMessages {
   }
 
   /**
-   * Takes a place among the messages that are processed. Returns what gives it back; undefined if too many wait.
+   * Takes a place among the messages being processed. Returns a function that gives it back; undefined if too many
+   * wait.
    *
-   * @param sender in whose name the message came
+   * @param sender the member in whose name the message came
    */
   enter({ message, bytes }: Posted, sender: string): (() => void) | undefined {
-    // Proposals wait for a leader, for as long as it takes; they must not keep out what elects one.
+    // Proposals wait for a leader, however long that takes; they must not keep out the messages that elect one.
     return (message.type === MessageType.MsgProp ? this.proposals : this.messages).enter(sender, bytes);
   }
 }
 
-/** The message in these bytes, which is judged by its head before any of it is built. */
+/** Decodes the message, after judging it by its head before any of it is built. */
 function* decodeBody(body: ReceivedBytes, gateway: Gateway, sender: NodeId | undefined): Work<Message | Refusal> {
   const bytes = yield* body.join();
   const head = yield* surveyMessage(bytes, DECODE_TURN_BYTES);

@@ -2,8 +2,8 @@ import { BLOCK_BYTES, FIRST_BLOCK_BYTES, JOIN_BYTES } from '../base/limits.js';
 import type { Work } from './turns.js';
 
 /**
- * Bytes that come in pieces. Pieces are copied into blocks that grow with what has come: kept as they are, each would
- * keep an object, and often 64 KiB of memory that it shares with others, however short it is.
+ * Bytes that arrive in pieces. Pieces are copied into blocks that grow with what has arrived: kept as they are, each
+ * would retain an object, and often 64 KiB of shared memory, however short it is.
  */
 export class ReceivedBytes {
   length = 0;
@@ -12,7 +12,7 @@ export class ReceivedBytes {
   /** Unused bytes at the end of the last block. */
   private room = 0;
 
-  /** @param announced how many bytes will come, if that is known; memory is taken for what comes */
+  /** @param announced how many bytes will come, if known; memory is only allocated for what arrives */
   constructor(announced: number | undefined) {
     this.announced = announced;
   }
@@ -35,7 +35,7 @@ export class ReceivedBytes {
     }
   }
 
-  /** All of the bytes, one after the other, in turns of a few MiB. Nothing is left here afterwards. */
+  /** Joins all of the bytes, in turns of a few MiB. Nothing is left here afterwards. */
   *join(): Work<Uint8Array> {
     const { blocks, length } = this;
     const [first] = blocks;
@@ -63,7 +63,7 @@ export class ReceivedBytes {
   private addBlock(): void {
     const left = (this.announced ?? Number.POSITIVE_INFINITY) - this.length;
     const size = Math.min(BLOCK_BYTES, Math.max(FIRST_BLOCK_BYTES, this.length), left > 0 ? left : BLOCK_BYTES);
-    // Not of the pool that small buffers share, and not zeroed: all that is handed out has been written.
+    // Neither pooled, which would share memory, nor zeroed: only bytes that have been written are handed out.
     this.blocks.push(Buffer.allocUnsafeSlow(size));
     this.room = size;
   }

@@ -6,7 +6,7 @@ import { isCompatible } from '../base/version.js';
 import type { TransportContext } from '../member/context.js';
 import type { Presence } from '../peer/presence.js';
 
-/** What tells one process from another. */
+/** What telling processes apart needs of what the transport's parts share. */
 type ProcessContext = Pick<TransportContext, 'incarnations' | 'tls' | 'warnings'>;
 
 /** Does the sender belong to our cluster, and speak a version that we understand? */
@@ -31,8 +31,8 @@ export function refuseCluster(
 }
 
 /**
- * Is the sender the process that we know under this id, and are we the one that it knows? A request teaches nothing by
- * itself: only beside a certificate that is tied to the member, which was checked before, is its incarnation kept.
+ * Is the sender the process that we know under this id, and are we the one that it knows? A request alone proves
+ * nothing: its incarnation is remembered only if a certificate tied to the member was checked before.
  */
 function refuseIncarnation(ctx: ProcessContext, req: IncomingMessage, from: NodeId): Refusal | undefined {
   const incarnation = incarnationIn(req, Header.incarnation);
@@ -48,10 +48,10 @@ function refuseIncarnation(ctx: ProcessContext, req: IncomingMessage, from: Node
 }
 
 /**
- * As above, and is the sender the process at the member's address, and not one that runs beside it with a copy of its
- * log? Nothing of a process that is new here is taken before that is known.
+ * As above, and is the sender the process at the member's address, rather than one that runs beside it with a copy of
+ * its log? Nothing is accepted from a new process before that is known.
  *
- * @param presence of the peer; undefined if the sender is none
+ * @param presence that of the peer; undefined if the sender is not a peer
  */
 export async function refuseProcess(
   ctx: ProcessContext,
@@ -69,15 +69,16 @@ export async function refuseProcess(
     case 'busy':
       return { status: 503, text: 'too many processes in the name of this member' };
     default:
-      // The address may just have taught which log is the member's.
+      // Dialling the address may just have shown which log is the member's.
       return refuseIncarnation(ctx, req, from);
   }
 }
 
 /**
- * Is the sender the member whose certificate the connection showed? Only asked where certificates are tied to members.
+ * Is the sender the member whose certificate the connection showed? Always true unless certificates are tied to
+ * members.
  *
- * @param claimed who the request says that it is from
+ * @param claimed the member that the request claims to come from
  */
 export function refuseCertificate(
   { tls, warnings }: Pick<TransportContext, 'tls' | 'warnings'>,
@@ -88,7 +89,7 @@ export function refuseCertificate(
   const owner = tls.ownerOf(req.socket);
   if (owner !== undefined && owner === claimed && parseId(headerOf(req, Header.from)) === owner) return undefined;
   warnings.warn('rejected a request that is not in the name of its certificate', senderFields(req));
-  return { status: 400, text: 'the certificate is not of this member' };
+  return { status: 400, text: 'the certificate does not belong to this member' };
 }
 
 function senderFields(req: IncomingMessage): Record<string, string> {

@@ -21,9 +21,9 @@ import { answer, greet } from './answers.js';
 import type { Connections } from './connections.js';
 import type { Listener, ListenOptions } from './listener.js';
 
-/** What node's servers would otherwise do: cut a stream or a snapshot after five minutes, wait long for a head. */
+/** By default node's servers would cut a stream or a snapshot after five minutes, and wait long for a head. */
 const serverOptions: ServerOptions = {
-  // A stream is one request that never ends, and a large snapshot one that takes long.
+  // A stream is a request that never ends, and a large snapshot one that takes long.
   requestTimeout: 0,
   headersTimeout: HEADERS_TIMEOUT_MS,
   connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
@@ -34,12 +34,12 @@ const serverOptions: ServerOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
 };
 
-/** What a server needs of what the transport's parts share, and whose places its connections take. */
+/** What a server needs of what the transport's parts share, and the bound on its connections. */
 export interface ListenContext extends Pick<TransportContext, 'logger' | 'ownHeaders' | 'tls' | 'warnings'> {
   readonly connections: Connections;
 }
 
-/** Serve this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
+/** Serves this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
 export async function listen(ctx: ListenContext, router: Router, options: ListenOptions): Promise<Listener> {
   if ('path' in options) checkSocketPath(options.path);
   const app = admit(createApp(ctx, router), () =>
@@ -47,16 +47,16 @@ export async function listen(ctx: ListenContext, router: Router, options: Listen
   );
   const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
   if (secure && ctx.tls === undefined) {
-    throw new RaftError(ERR_LISTEN, 'TLS needs certificates: the option tls', { reason: 'no-tls' });
+    throw new RaftError(ERR_LISTEN, 'TLS needs certificates: pass the option tls', { reason: 'no-tls' });
   }
   const server =
     secure && ctx.tls !== undefined ? ctx.tls.createServer(serverOptions, app) : createServer(serverOptions, app);
-  // One more than is taken, so that it shows if there were more.
+  // One more than is accepted, so that an excess shows.
   server.maxHeadersCount = MAX_HEADERS + 1;
   ctx.connections.watch(server);
   if ('path' in options) await removeAbandoned(options.path);
   await bind(server, options);
-  // A connection that cannot be accepted, for want of descriptors: without a listener it would end the process.
+  // Without a listener, a connection that cannot be accepted, for lack of descriptors, would end the process.
   server.on('error', (error) => ctx.warnings.warn('failed to accept a connection', { error: describeError(error) }));
   let closed: Promise<void> | undefined;
   return {
@@ -82,7 +82,7 @@ function checkSocketPath(path: string): void {
   throw new RaftError(ERR_LISTEN, `cannot listen at ${path}: ${fault}`, { reason: 'too-long' });
 }
 
-/** A process that was killed leaves its socket's file, at which nobody answers any more. */
+/** Removes the file of a Unix socket that a killed process left behind, at which nobody answers any more. */
 async function removeAbandoned(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isSocket() !== true) return;
@@ -101,7 +101,7 @@ function createApp(ctx: Pick<ListenContext, 'logger' | 'ownHeaders'>, router: Ro
   app.disable('x-powered-by');
   app.use(router);
   app.use((req: IncomingMessage, res: ServerResponse) => answer(req, res, 404, '404 page not found'));
-  // express takes a function of four parameters for the handler of what the others throw.
+  // express recognises an error handler by its four parameters.
   app.use((error: unknown, req: IncomingMessage, res: ServerResponse, _next: NextFunction) => {
     ctx.logger.error('failed to answer a request', { error: describeError(error) });
     if (res.headersSent) return res.destroy();

@@ -1,4 +1,4 @@
-/** Work that is cut in turns: it yields where the thread may do something else first. */
+/** Work that is divided into turns: it yields whenever the thread may do something else first. */
 export type Work<T> = Generator<void, T>;
 
 interface Waiting {
@@ -7,8 +7,8 @@ interface Waiting {
 }
 
 /**
- * Runs long work a turn at a time, one for each turn of the event loop however many works there are, and each in its
- * turn. Work of a single turn is done at once.
+ * Runs long work one turn at a time, with a single turn per turn of the event loop for all work together, in rotation.
+ * Work of a single turn is done at once.
  */
 export class Turns {
   private waiting: Waiting[] = [];

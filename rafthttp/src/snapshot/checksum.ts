@@ -1,12 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/**
- * Ours: the SHA-256 of all that a streamed snapshot's request carries, after its last byte. Go members ignore trailers.
- */
+/** Ours: the SHA-256 of the whole body of a streamed snapshot's request, as a trailer. Go members ignore trailers. */
 export const CHECKSUM_TRAILER = 'X-Raft-Snapshot-Sha256';
 
-/** Sums up a request's body, envelope included, so that a body cannot come to belong to another message on its way. */
+/** Checksum of a request's body, including the envelope, so that a body cannot be swapped on its way. */
 export class SnapshotChecksum {
   private readonly hash: Hash = createHash('sha256');
 
@@ -14,13 +12,13 @@ export class SnapshotChecksum {
     this.hash.update(bytes);
   }
 
-  /** Only once. */
+  /** May be called only once. */
   digest(): string {
     return this.hash.digest('hex');
   }
 }
 
-/** Has the head of this request promised a checksum? Then one that does not come is as wrong as another one. */
+/** Has the head of this request promised a checksum? Then a missing one is as wrong as a different one. */
 export function promisesChecksum(req: IncomingMessage): boolean {
   const trailers = (req.headers.trailer ?? '').split(',', 8);
   return trailers.some((name) => name.trim().toLowerCase() === CHECKSUM_TRAILER.toLowerCase());

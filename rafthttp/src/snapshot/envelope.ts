@@ -5,14 +5,16 @@ import { writePosition } from '../codec/big-endian.js';
 import { ByteQueue } from '../codec/byte-queue.js';
 import { decodeJudged, readSize, streamError } from '../codec/stream-codec.js';
 
-/** The envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows. */
+/**
+ * Encodes the envelope of a streamed snapshot: eight bytes of length, big-endian, then the MsgSnap. The body follows.
+ */
 export function encodeEnvelope(message: Message): Buffer {
   const frame = encodeMessage(message, 8);
   writePosition(frame, 0, frame.length - 8);
   return Buffer.from(frame.buffer, frame.byteOffset, frame.length);
 }
 
-/** Takes the envelope off the beginning of the bytes, which come in chunks of any size. */
+/** Decodes the envelope at the beginning of the bytes, which come in chunks of any size. */
 export class EnvelopeDecoder {
   private readonly limit: number;
   private readonly queue = new ByteQueue();
@@ -24,8 +26,8 @@ export class EnvelopeDecoder {
   }
 
   /**
-   * The message and the first bytes of the body, once this chunk completes the envelope. Throws `ERR_RAFT_STREAM` where
-   * the bytes are none. Not to be called after either.
+   * Returns the message and the first bytes of the body, once this chunk completes the envelope. Throws
+   * `ERR_RAFT_STREAM` if the bytes are malformed. Must not be called after either.
    */
   push(chunk: Uint8Array): { message: Message; rest: Uint8Array } | undefined {
     this.queue.push(chunk);
@@ -38,13 +40,13 @@ export class EnvelopeDecoder {
     return { message: decodeJudged(this.queue, headFault), rest: this.queue.takeRest() };
   }
 
-  /** The bytes have ended without an envelope: always throws, with what etcd says. */
+  /** The bytes have ended before the envelope was complete: always throws, with etcd's text. */
   end(): never {
     throw streamError('cut', this.size === undefined && this.queue.length === 0 ? 'EOF' : 'unexpected EOF');
   }
 }
 
-/** Why this is no snapshot's envelope, before any of it is built; undefined where it may be one. */
+/** Returns why this cannot be a snapshot's envelope, before any of it is built; undefined if it can. */
 function headFault({ type, entries, responses, metadataBytes, unknownBytes }: MessageHead): string | undefined {
   if (type !== MessageType.MsgSnap) return 'wrong raft message type';
   if (entries > 0 || responses > 0) return 'entries or responses beside a snapshot';
@@ -53,7 +55,7 @@ function headFault({ type, entries, responses, metadataBytes, unknownBytes }: Me
   return undefined;
 }
 
-/** Why nothing of this snapshot may be stored, whatever its body; undefined where it may. */
+/** Returns why this snapshot must not be stored, whatever its body; undefined if it may be. */
 export function envelopeFault({ type, term, snapshot }: Message): string | undefined {
   if (type !== MessageType.MsgSnap) return 'wrong raft message type';
   if (snapshot === undefined) return 'no snapshot';
@@ -64,7 +66,7 @@ export function envelopeFault({ type, term, snapshot }: Message): string | undef
   return undefined;
 }
 
-/** The index of the snapshot that a message carries. */
+/** Returns the index of a message's snapshot. */
 export function indexOf(message: Message): number {
   return message.snapshot?.metadata.index ?? 0;
 }

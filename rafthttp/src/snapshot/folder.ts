@@ -11,39 +11,41 @@ import type { SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
 const complete = /^([0-9a-f]{16})\.snap\.db$/u;
 const remains = /^(?:tmp[0-9a-f-]+|db\.tmp.*)$/u;
 
-/** Bytes that are read from a file at a time. */
+/** Bytes read from a file at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
 export interface SnapshotFolderOptions {
-  /** How long a body waits at least for raft to take its snapshot, in milliseconds. Default: one minute. */
+  /**
+   * How long a body is kept at least, waiting for raft to accept its snapshot, in milliseconds. Default: one minute.
+   */
   readonly untakenMs?: number;
 }
 
 /**
- * Bodies of snapshots as files of one folder, named as etcd names them: `<index as 16 hex digits>.snap.db`.
+ * Keeps the bodies of snapshots as files in a folder, named as by etcd: `<index as 16 hex digits>.snap.db`.
  *
- * A body that comes is bound to its message: its file has another name, and `open` finds it by its snapshot. Only then
- * does it get the name of its index, because raft, which does not say which messages it drops, must have taken that
- * snapshot. So open the body of `rd.snapshot` before that snapshot is saved: what was not opened by the next start is
- * removed.
+ * A received body is bound to its message: its file has a temporary name, and `open` finds it by its snapshot. Only
+ * then is it named after its index: raft, which does not report the messages that it drops, has accepted that snapshot.
+ * So open the body of `rd.snapshot` before you save that snapshot: bodies that have not been opened are removed at the
+ * next start.
  */
 export class SnapshotFolder implements SnapshotStore {
   readonly folder: string;
   private readonly untakenMs: number;
-  /** Bodies whose snapshots nobody has opened yet, in the order of their arrival. */
+  /** Bodies that have not been opened yet, in order of arrival. */
   private readonly untaken = new Set<ReceivedBody>();
-  /** Bodies that came to this process and were opened, by their index: their messages may still be refused. */
+  /** Bodies that this process received and opened, by index: their messages may still be refused. */
   private readonly taken = new Map<number, ReceivedBody>();
 
-  /** @param folder created if it is missing, by `removeRemains` or the first body */
+  /** @param folder created if missing, by `removeRemains` or with the first body */
   constructor(folder: string, { untakenMs = UNTAKEN_SNAPSHOT_MS }: SnapshotFolderOptions = {}) {
     this.folder = folder;
     this.untakenMs = untakenMs;
   }
 
   /**
-   * Removes what an earlier process did not finish or use. Call it, or `serve`, only while no other process uses the
-   * folder.
+   * Removes what an earlier process left unfinished or unused. Call this, or `serve`, only while no other process uses
+   * the folder.
    */
   async removeRemains(): Promise<void> {
     await mkdir(this.folder, { recursive: true });
@@ -62,7 +64,7 @@ export class SnapshotFolder implements SnapshotStore {
     let body: ReceivedBody | undefined;
     return new FolderSink(file, {
       complete: async () => {
-        // Its name is durable only with its folder, and is what `open` gives another one later.
+        // Its name, which `open` changes later, is durable only once the folder is synced.
         await syncFolder(this.folder);
         body = { path, snapshot: snapshotOf(message), term: message.term, completedMs: performance.now() };
         this.untaken.add(body);
@@ -77,19 +79,19 @@ export class SnapshotFolder implements SnapshotStore {
     return bavail * bsize;
   }
 
-  /** Where the body of the snapshot at this index is, or would be, once it was opened. */
+  /** Path of the body of the snapshot at this index, once it has been opened. */
   path(index: number): string {
     return join(this.folder, `${index.toString(16).padStart(16, '0')}.snap.db`);
   }
 
   /**
-   * Opens the body that came with this snapshot, and makes it the one of its index, durably. Bodies of the same or a
-   * lower index that came with other messages are deleted. By an index alone: the body that was opened before, or was
-   * put at `path`, otherwise one that has come, unless it is not clear which.
+   * Opens the body that came with this snapshot, and durably makes it the one for its index. Bodies of the same or a
+   * lower index that came with other messages are deleted. Given only an index: opens the body that was opened before
+   * or put at `path`, otherwise a received one, unless it is ambiguous which.
    *
-   * @param which the snapshot out of a message or a Ready: the same object, or one with the same metadata
+   * @param which the snapshot from a message or a Ready: the same object, or one with the same metadata
    * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`, reason `missing`; `ambiguous` if bodies of different snapshots have
-   * come
+   * arrived
    */
   async open(which: Snapshot | number): Promise<SnapshotBody> {
     const index = typeof which === 'number' ? which : which.metadata.index;
@@ -110,9 +112,7 @@ export class SnapshotFolder implements SnapshotStore {
     await this.drop((body) => body.snapshot.metadata.index < index);
   }
 
-  /**
-   * Its message was refused, perhaps after the receiver had opened it; another one may have come to that index since.
-   */
+  /** Its message was refused, perhaps after the receiver had opened it; another body may be at that index by now. */
   private async forget(body: ReceivedBody): Promise<void> {
     const { index } = body.snapshot.metadata;
     if (this.untaken.delete(body)) return rm(body.path, { force: true });
@@ -126,10 +126,10 @@ export class SnapshotFolder implements SnapshotStore {
     if (body === 'ambiguous') {
       throw bodyError(
         'ambiguous',
-        `bodies of different snapshots at index ${index} have come: open one by its snapshot`,
+        `bodies of different snapshots at index ${index} have arrived: pass the snapshot instead of its index`,
       );
     }
-    // It may have been opened before.
+    // It may have been opened already.
     if (body === undefined) return;
     this.untaken.delete(body);
     this.taken.set(index, body);
@@ -139,15 +139,15 @@ export class SnapshotFolder implements SnapshotStore {
   }
 
   /**
-   * Raft may still take any of them, so that the oldest gives way only after a while; until then no more are taken in.
-   * Each was bounded in length when it came, and by the free space.
+   * Raft may still accept any of them, so the oldest is dropped only after a while; until then no more are received.
+   * Each was bounded in length when it arrived, and by the free space.
    */
   private async makeRoom(): Promise<void> {
     if (this.untaken.size < MAX_UNTAKEN_SNAPSHOTS) return;
     const now = performance.now();
     const [oldest] = this.untaken;
     if (oldest === undefined || now - oldest.completedMs < this.untakenMs) {
-      throw bodyError('full', `${this.untaken.size} snapshots wait to be installed`);
+      throw bodyError('full', `${this.untaken.size} snapshots are waiting to be installed`);
     }
     await this.drop((body) => body === oldest);
   }
@@ -159,7 +159,7 @@ export class SnapshotFolder implements SnapshotStore {
   }
 }
 
-/** Opens the file when the first chunk is asked for, so that a body that is never read holds nothing open. */
+/** Opens the file when the first chunk is requested, so that a body that is never read holds no file open. */
 async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
 }

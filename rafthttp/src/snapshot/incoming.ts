@@ -14,16 +14,14 @@ import { EnvelopeDecoder, envelopeFault, indexOf } from './envelope.js';
 import { RequestChunks } from './request-chunks.js';
 import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';
 
-/** What the reception of snapshots needs. */
+/** What receiving snapshots needs. */
 export interface IncomingOptions {
   readonly store: SnapshotStore;
   /** Longest body, in bytes. */
   readonly maxBytes: number;
-  /**
-   * How long a body may take to bring `BODY_PACE_BYTES`, in milliseconds; the time that storing them takes not counted.
-   */
+  /** How long a body may take to bring `BODY_PACE_BYTES`, in milliseconds, not counting the time for storing them. */
   readonly idleMs: number;
-  /** How long a body may be slower than `SLOW_SNAPSHOT_RATE` before it gives its place to another, in milliseconds. */
+  /** How long a body may be slower than `SLOW_SNAPSHOT_RATE` before another may take its place, in milliseconds. */
   readonly slowMs: number;
   readonly logger: TransportLogger;
   readonly onProgress: (progress: SnapshotProgress) => void;
@@ -32,13 +30,13 @@ export interface IncomingOptions {
 /** A snapshot whose body is stored. */
 export interface ReceivedSnapshot {
   readonly message: Message;
-  /** Bytes of envelope and body. */
+  /** Length of envelope and body. */
   readonly bytes: number;
-  /** The message was refused: deletes the body. */
+  /** Deletes the body, because the message was refused. */
   readonly discard: () => Promise<void>;
 }
 
-/** The reception is refused, with what the sender is told. */
+/** The snapshot is refused; `refusal` is the answer to the sender. */
 export class RefusedSnapshot extends Error {
   readonly refusal: Refusal;
 
@@ -48,10 +46,10 @@ export class RefusedSnapshot extends Error {
   }
 }
 
-/** Takes in the bodies of streamed snapshots, one of each sender and two in all, in constant memory. */
+/** Receives the bodies of streamed snapshots, one per sender and two in total, in constant memory. */
 export class IncomingSnapshots {
   private readonly options: IncomingOptions;
-  /** By their senders. */
+  /** By sender. */
   private readonly underWay = new Map<NodeId | undefined, RequestChunks>();
   private cleaned: Promise<void> | undefined;
 
@@ -59,18 +57,18 @@ export class IncomingSnapshots {
     this.options = options;
   }
 
-  /** Remove what an earlier process left; the first call does. */
+  /** Removes what an earlier process left behind; only the first call does anything. */
   clean(): Promise<void> {
     this.cleaned ??= this.options.store.removeRemains();
     return this.cleaned;
   }
 
   /**
-   * Read a request's body and store it.
+   * Reads the body of a request and stores it.
    *
-   * @param sender who sends it; undefined where the request does not say
-   * @param check why a message must not be processed
-   * @throws RefusedSnapshot where it is not taken; nothing of it is left then
+   * @param sender undefined if the request does not name it
+   * @param check returns why a message must not be processed
+   * @throws RefusedSnapshot if it is refused; nothing of it is left then
    */
   async receive(
     req: IncomingMessage,
@@ -90,8 +88,8 @@ export class IncomingSnapshots {
   }
 
   /**
-   * Is there a place for this sender? One that has been slow for long gives way: it could otherwise hold a place for
-   * days. That also goes for one in the same name, because whoever reaches the port may have used it.
+   * Is there a place for this sender? A transfer that has been slow for long loses its place, which it could otherwise
+   * hold for days. That includes one under the same id, because anybody who reaches the port may have used that id.
    */
   private makeRoom(sender: NodeId | undefined): boolean {
     const own = this.underWay.get(sender);
@@ -101,7 +99,7 @@ export class IncomingSnapshots {
     return false;
   }
 
-  /** Takes this place away if who holds it has been slow for long. */
+  /** Frees this place if its transfer has been slow for long. */
   private displace(sender: NodeId | undefined, chunks: RequestChunks): boolean {
     const ms = chunks.ageMs;
     if (ms < this.options.slowMs || chunks.taken >= (SLOW_SNAPSHOT_RATE * ms) / 1000) return false;
@@ -133,7 +131,7 @@ export class IncomingSnapshots {
     }
   }
 
-  /** How many bytes of body there is room for. Refuses a body that says at once that it is longer. */
+  /** Returns how many bytes of body there is room for. Refuses a body that is announced to be longer. */
   private async limitOf(announced: number | undefined): Promise<number> {
     const { store, maxBytes } = this.options;
     if (announced !== undefined && announced > maxBytes) throw tooLarge();

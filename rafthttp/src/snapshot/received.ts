@@ -1,6 +1,6 @@
 import { type ConfState, type Message, type Snapshot } from '@raft-ts/proto';
 
-/** A body that is complete, and whose snapshot raft may or may not have taken. */
+/** A complete body, whose snapshot raft may or may not have accepted. */
 export interface ReceivedBody {
   /** Its file. */
   readonly path: string;
@@ -10,18 +10,18 @@ export interface ReceivedBody {
   readonly completedMs: number;
 }
 
-/** Which body belongs to a snapshot; undefined if none does, `ambiguous` if several could. */
+/** Returns the body that belongs to a snapshot; undefined if none does, `ambiguous` if several could. */
 export function bodyOf(
   bodies: readonly ReceivedBody[],
   wanted: Snapshot | number,
 ): ReceivedBody | 'ambiguous' | undefined {
-  // Raft hands out the very snapshot that it was given.
+  // Raft hands out the same object that it was given.
   const exact = bodies.find(({ snapshot }) => snapshot === wanted);
   if (exact !== undefined) return exact;
   const fitting = bodies.filter(({ snapshot }) =>
     typeof wanted === 'number' ? snapshot.metadata.index === wanted : isSame(snapshot, wanted),
   );
-  // Raft follows the highest term. Of snapshots that are equal otherwise it takes the first.
+  // Raft follows the highest term, and accepts the first of otherwise equal snapshots.
   const term = Math.max(...fitting.map((body) => body.term));
   const [first, ...others] = fitting.filter((body) => body.term === term);
   if (first === undefined) return undefined;
@@ -36,7 +36,7 @@ function keyOf({ voters, learners, votersOutgoing, learnersNext, autoLeave }: Co
   return [voters, learners, votersOutgoing, learnersNext, [autoLeave]].map((ids) => ids.join()).join(';');
 }
 
-/** The snapshot of a MsgSnap; the transport lets no other message near a body. */
+/** Returns the snapshot of a MsgSnap, the only kind of message that has a body. */
 export function snapshotOf({ snapshot }: Message): Snapshot {
   if (snapshot === undefined) throw new Error('a message without a snapshot has no body');
   return snapshot;

@@ -2,33 +2,33 @@ import type { IncomingMessage } from 'node:http';
 import { BODY_PACE_BYTES } from '../base/limits.js';
 import { checksumOf, promisesChecksum, SnapshotChecksum } from './checksum.js';
 
-/** The chunks of a request's body, one when asked for, so that what is not asked for waits at the sender. */
+/** The chunks of a request's body, read one at a time, so that the rest waits at the sender. */
 export class RequestChunks {
-  /** Bytes that came so far. */
+  /** Number of bytes so far. */
   taken = 0;
-  /** Bytes that the head announced, if it did. */
+  /** Length that the head announced, if any. */
   readonly announced: number | undefined;
   private readonly req: IncomingMessage;
   private readonly chunks: AsyncIterator<Buffer>;
-  /** Undefined if the sender has promised none: a Go member. */
+  /** Undefined if the sender promised none, as Go members do not. */
   private readonly checksum: SnapshotChecksum | undefined;
   private readonly idleMs: number;
   private readonly began: number = performance.now();
-  /** Milliseconds that were waited, and bytes that came, since the pace was last kept. */
+  /** Milliseconds waited, and bytes that arrived, since the pace was last met. */
   private waitedMs = 0;
   private sincePace = 0;
   private fault: Error | undefined;
   /** Ends the wait for the next chunk. */
   private interrupt: (reason: Error) => void = () => undefined;
 
-  /** @param idleMs how long a body may take to bring `BODY_PACE_BYTES`; the time that storing them takes not counted */
+  /** @param idleMs how long a body may take to bring `BODY_PACE_BYTES`, not counting the time for storing them */
   constructor(req: IncomingMessage, idleMs: number) {
     const length = req.headers['content-length'];
     this.announced = length === undefined ? undefined : Number(length);
     this.idleMs = idleMs;
     this.req = req;
     this.checksum = promisesChecksum(req) ? new SnapshotChecksum() : undefined;
-    // The connection must outlive the reading: the answer still goes over it.
+    // The connection must survive the reading: the answer still goes over it.
     this.chunks = req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
   }
 
@@ -37,15 +37,15 @@ export class RequestChunks {
     return performance.now() - this.began;
   }
 
-  /** Let the reading fail. */
+  /** Makes the reading fail. */
   abort(reason: Error): void {
     this.fault = reason;
     this.interrupt(reason);
   }
 
   /**
-   * The next chunk, undefined at the end. Throws where the body breaks off, or comes so slowly that its sender would
-   * hold the place of another one for as long as it likes, or if it is not what the sender has summed up.
+   * Returns the next chunk, undefined at the end. Throws if the body breaks off, does not match its checksum, or
+   * arrives so slowly that its sender could hold a place as long as it likes.
    */
   async next(): Promise<Buffer | undefined> {
     if (this.fault !== undefined) throw this.fault;

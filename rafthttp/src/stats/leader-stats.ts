@@ -1,10 +1,10 @@
 import type { NodeId } from '@raft-ts/proto';
 import { formatId } from '../base/headers.js';
 
-/** What etcd shows as the least latency before there is one; the nearest number to 2^63. */
+/** What etcd shows as the minimum latency before there is one: the number nearest to 2^63. */
 const NO_MINIMUM = 2 ** 63;
 
-/** How appends to one follower went; latencies in milliseconds. */
+/** Statistics of appends to one follower; latencies in milliseconds. */
 export interface FollowerStatsJson {
   readonly latency: {
     readonly current: number;
@@ -16,13 +16,15 @@ export interface FollowerStatsJson {
   readonly counts: { readonly fail: number; readonly success: number };
 }
 
-/** How appends to each follower went, in the form of etcd's `/v2/stats/leader`. */
+/** Statistics of appends to each follower, in the form of etcd's `/v2/stats/leader`. */
 export interface LeaderStatsJson {
   readonly leader: string;
   readonly followers: Readonly<Record<string, FollowerStatsJson>>;
 }
 
-/** The appends to one peer: of a POST its round trip counts, on a stream the time that encoding and writing took. */
+/**
+ * Counts appends to one peer. The latency of a POST is its round trip, on a stream the time for encoding and writing.
+ */
 export class FollowerStats {
   private current = 0;
   private sum = 0;
@@ -32,7 +34,7 @@ export class FollowerStats {
   private success = 0;
   private fail = 0;
 
-  /** @param count how many appends took `ms` each */
+  /** @param count number of appends that took `ms` each */
   succeeded(ms: number, count: number = 1): void {
     this.current = ms;
     this.sum += ms * count;
@@ -57,7 +59,7 @@ export class FollowerStats {
   }
 }
 
-/** Of each peer. */
+/** Counts appends to each peer. */
 export class LeaderStats {
   private readonly id: NodeId;
   private readonly followers = new Map<NodeId, FollowerStats>();

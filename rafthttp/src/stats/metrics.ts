@@ -1,6 +1,6 @@
 import { loadOptionalPeer } from '../base/optional-peer.js';
 
-/** What the transport counts. Members are named by their id in base 16; times are seconds. */
+/** What the transport counts. Members are identified by their id in base 16; times are in seconds. */
 export interface TransportMetrics {
   peerActive(remote: string): void;
   peerInactive(remote: string): void;
@@ -15,7 +15,7 @@ export interface TransportMetrics {
   snapshotReceived(from: string, seconds: number): void;
   snapshotReceiveFailed(from: string): void;
   roundTrip(to: string, seconds: number): void;
-  /** This member is a peer no longer: its series end. */
+  /** This member is no longer a peer: its series end. */
   forget(remote: string): void;
 }
 
@@ -48,7 +48,7 @@ interface Configuration {
   readonly buckets?: readonly number[];
 }
 
-/** What is used of prom-client. */
+/** The part of prom-client that is used. */
 interface PromClient {
   readonly Counter: new (configuration: Configuration) => Counter;
   readonly Gauge: new (configuration: Configuration) => Gauge;
@@ -56,18 +56,18 @@ interface PromClient {
 }
 
 /**
- * etcd's series `etcd_network_…` in a registry of prom-client, for the option `metrics`. One registry serves one
- * transport.
+ * Registers etcd's series `etcd_network_…` with prom-client, for the option `metrics`. Each transport needs a registry
+ * of its own.
  *
- * @param local id of the member whose transport this is
- * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` where prom-client is not installed
+ * @param local id of the member that the transport belongs to
+ * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` if prom-client is not installed
  */
 export function prometheusMetrics(registry: MetricsRegistry, local: bigint): TransportMetrics {
   const client = loadOptionalPeer('prom-client', 'Prometheus metrics') as PromClient;
   return new PrometheusMetrics(new Series(client, registry), local.toString(16));
 }
 
-/** Makes series that belong to one registry. */
+/** Creates series in one registry. */
 class Series {
   private readonly client: PromClient;
   private readonly registry: MetricsRegistry;
@@ -85,7 +85,7 @@ class Series {
     return new this.client.Gauge(this.configuration(name, labelNames, help));
   }
 
-  /** @param start of the first bucket in seconds; each further one is twice as long */
+  /** @param start upper bound of the first bucket, in seconds; each further one is twice as high */
   histogram(name: string, label: string, help: string, start: number, count: number): Histogram {
     const buckets = Array.from({ length: count }, (_, i) => start * 2 ** i);
     return new this.client.Histogram({ ...this.configuration(name, [label], help), buckets });

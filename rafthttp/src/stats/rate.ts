@@ -1,10 +1,10 @@
-/** Requests that a rate is taken from; etcd's. */
+/** Number of requests that a rate is computed from; etcd's. */
 const CAPACITY = 200;
 
-/** A rate of nothing is told once the last request is so old, in milliseconds; etcd's. */
+/** If the last request is older than this the rate is zero, in milliseconds; etcd's. */
 const STALE_MS = 1000;
 
-/** How often and how much lately: the last 200 requests. */
+/** The rate of requests and bytes, from the last 200 requests. */
 export class Rate {
   private readonly times: number[] = [];
   private readonly sizes: number[] = [];
@@ -17,7 +17,7 @@ export class Rate {
     this.next = (this.next + 1) % CAPACITY;
   }
 
-  /** Requests and bytes a second; zeros where there were none within the last second. */
+  /** Requests and bytes per second; zeros if there were none within the last second. */
   perSecond(nowMs: number): { requests: number; bytes: number } {
     const none = { requests: 0, bytes: 0 };
     const count = this.times.length;
@@ -31,7 +31,7 @@ export class Rate {
     }
     const oldest = this.times[count < CAPACITY ? 0 : this.next] as number;
     const seconds = (newest - oldest) / 1000;
-    // One request, or several of one moment, tell no rate; etcd says infinity, which is no JSON.
+    // A single request, or several at one moment, have no rate; etcd says infinity, which is not JSON.
     if (seconds <= 0) return none;
     let bytes = 0;
     for (const size of this.sizes) bytes += size;

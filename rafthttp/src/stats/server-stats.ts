@@ -83,7 +83,7 @@ function ifAny(name: string, value: number): Record<string, number> {
   return value === 0 ? {} : { [name]: value };
 }
 
-/** A time as Go writes durations: `1h2m3.004s`. */
+/** Formats a time as Go formats durations: `1h2m3.004s`. */
 export function goDuration(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   if (whole === 0) return '0s';

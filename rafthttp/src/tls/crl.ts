@@ -9,17 +9,17 @@ const CERTIFICATE_ISSUER = '551d1d';
 const OCTET_STRING = 0x04;
 const DIRECTORY_NAME = 0xa4;
 
-/** How the lines around a list in PEM end. */
+/** The end of the lines around a list in PEM. */
 const LABEL = 'X509 CRL-----';
 
-/** A certificate in a list: a serial number means nothing without the issuer that gave it. */
+/** A certificate in a list: a serial number is meaningless without its issuer. */
 export type Revoked = Pick<CertificateNames, 'issuer' | 'serial'>;
 
-/** The certificates that revocation lists name. */
+/** The certificates in revocation lists. */
 export class RevocationLists {
   private readonly serials = new Map<string, Set<string>>();
 
-  /** Does no list name any certificate? */
+  /** Are all lists empty? */
   get isEmpty(): boolean {
     return this.serials.size === 0;
   }
@@ -42,7 +42,7 @@ export class RevocationLists {
 /**
  * Reads revocation lists.
  *
- * @param bytes one list as DER, or any number of them as PEM, and nothing else
+ * @param bytes one list as DER, or any number of lists as PEM, and nothing else
  * @throws RaftError `ERR_RAFT_TLS` (reason `crl`)
  */
 export function parseRevocationLists(bytes: Uint8Array): RevocationLists {
@@ -55,7 +55,7 @@ function listsIn(bytes: Uint8Array): Uint8Array[] {
   if (bytes[0] === SEQUENCE) return [bytes];
   const text = Buffer.from(bytes).toString('latin1');
   const lists: Uint8Array[] = [];
-  // A list that is passed over would revoke nothing, so whatever begins must be one, and whole.
+  // A skipped list would revoke nothing, so every block must be a complete list.
   for (const block of text.split('-----BEGIN ').slice(1)) {
     if (!block.startsWith(LABEL)) throw malformed('PEM of something else among the lists');
     const length = block.indexOf(`-----END ${LABEL}`);
@@ -67,9 +67,7 @@ function listsIn(bytes: Uint8Array): Uint8Array[] {
   return lists;
 }
 
-/**
- * CertificateList of RFC 5280, section 5.1: of all that it holds, only the issuers and serial numbers are looked at.
- */
+/** Reads the issuers and serial numbers of a CertificateList (RFC 5280, section 5.1). */
 function readList(bytes: Uint8Array, into: RevocationLists): void {
   const whole = expectTag(readDer(bytes, 0, bytes.length), SEQUENCE);
   if (whole.end !== bytes.length) throw malformed('bytes after the list');
@@ -79,7 +77,7 @@ function readList(bytes: Uint8Array, into: RevocationLists): void {
   const issuer = nameKey(bytes, expectTag(parts.shift(), SEQUENCE));
   if (!times.includes(parts.shift()?.tag ?? 0)) throw malformed('no date');
   if (times.includes(parts[0]?.tag ?? 0)) parts.shift();
-  // A list that revokes nothing leaves this out; extensions, which have another tag, may follow at once.
+  // A list that revokes nothing leaves this out; extensions, which have a different tag, may follow directly.
   const [revoked] = parts;
   if (revoked?.tag === SEQUENCE) readRevoked(bytes, revoked, { issuer, into });
 }
@@ -89,7 +87,7 @@ function readRevoked(bytes: Uint8Array, revoked: Der, list: { issuer: string; in
   for (const entry of partsOf(bytes, revoked)) {
     const [serial, , extensions] = [...partsOf(bytes, expectTag(entry, SEQUENCE))];
     if (serial === undefined) throw malformed('a revoked certificate without a serial number');
-    // An entry of another issuer's certificate says so, for itself and for those after it.
+    // An entry may name another issuer, for itself and the entries after it.
     if (extensions !== undefined) issuer = issuerIn(bytes, extensions) ?? issuer;
     list.into.add({ issuer, serial: integerOf(bytes, serial) });
   }

@@ -1,7 +1,7 @@
 import { RaftError } from '@raft-ts/proto';
 import { ERR_TLS } from '../base/errors.js';
 
-/** A value of DER: its tag, and where its content lies. */
+/** A DER value: its tag, and the position of its content. */
 export interface Der {
   readonly tag: number;
   readonly start: number;
@@ -12,7 +12,7 @@ export const SEQUENCE = 0x30;
 export const SET = 0x31;
 export const INTEGER = 0x02;
 
-/** Reads one value; its content lies within `end`. Throws `ERR_RAFT_TLS` if it does not. */
+/** Reads one value. Throws `ERR_RAFT_TLS` if its content does not end by `end`. */
 export function readDer(bytes: Uint8Array, at: number, end: number): Der {
   const tag = bytes[at];
   const first = bytes[at + 1];
@@ -22,7 +22,7 @@ export function readDer(bytes: Uint8Array, at: number, end: number): Der {
   let length = first;
   if (first >= 0x80) {
     const count = first - 0x80;
-    if (count < 1 || count > 4) throw malformed('a length of a form that is not used');
+    if (count < 1 || count > 4) throw malformed('an unsupported form of length');
     length = 0;
     for (let i = 0; i < count; i++) length = length * 256 + (bytes[start + i] ?? Number.NaN);
     start += count;
@@ -31,7 +31,7 @@ export function readDer(bytes: Uint8Array, at: number, end: number): Der {
   return { tag, start, end: start + length };
 }
 
-/** The values that this one is made of. */
+/** Yields the values that this one consists of. */
 export function* partsOf(bytes: Uint8Array, whole: Der): Generator<Der, void> {
   for (let at = whole.start; at < whole.end; ) {
     const part = readDer(bytes, at, whole.end);
@@ -41,8 +41,8 @@ export function* partsOf(bytes: Uint8Array, whole: Der): Generator<Der, void> {
 }
 
 export function expectTag(value: Der | undefined, tag: number): Der {
-  if (value === undefined) throw malformed(`the end where tag ${tag} belongs`);
-  if (value.tag !== tag) throw malformed(`tag ${value.tag} where ${tag} belongs`);
+  if (value === undefined) throw malformed(`it ends before tag ${tag}`);
+  if (value.tag !== tag) throw malformed(`tag ${value.tag} instead of ${tag}`);
   return value;
 }
 
@@ -50,7 +50,7 @@ export function contentOf(bytes: Uint8Array, value: Der): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + value.start, value.end - value.start);
 }
 
-/** The integer's hex digits, without zeros before them. */
+/** Returns the integer in hexadecimal, without leading zeros. */
 export function integerOf(bytes: Uint8Array, value: Der): string {
   return contentOf(bytes, expectTag(value, INTEGER))
     .toString('hex')

@@ -9,7 +9,7 @@ import { parseRevocationLists } from './crl.js';
 import type { TlsOptions } from './options.js';
 import { Revocation } from './revocation.js';
 
-/** What the files held when they were read. */
+/** The contents of the files when they were last read. */
 export interface TlsMaterial {
   readonly server: SecureContextOptions;
   readonly client: SecureContextOptions;
@@ -18,9 +18,8 @@ export interface TlsMaterial {
 }
 
 /**
- * The files of the options, read again when a connection comes and they have changed. Reading is synchronous: a
- * handshake begins in the same turn, and must use what is there. Files that cannot be used leave the earlier ones in
- * force.
+ * The files named in the options, read again when a connection arrives and they have changed. Reading is synchronous,
+ * because the handshake begins in the same turn. If the new files cannot be used, the earlier ones stay in force.
  */
 export class TlsFiles {
   private readonly options: TlsOptions;
@@ -30,7 +29,7 @@ export class TlsFiles {
   private stamp: string;
   private checkedMs = performance.now();
 
-  /** @throws RaftError `ERR_RAFT_TLS` (reason `files` or `crl`) where they cannot be used */
+  /** @throws RaftError `ERR_RAFT_TLS` (reason `files` or `crl`) if they cannot be used */
   constructor(options: TlsOptions, logger: TransportLogger) {
     this.options = options;
     this.logger = logger;
@@ -42,7 +41,7 @@ export class TlsFiles {
     this.material = load(options);
   }
 
-  /** What is in force now. */
+  /** The material in force now. */
   current(): TlsMaterial {
     const now = performance.now();
     if (now - this.checkedMs < TLS_FILES_CHECK_MS) return this.material;
@@ -54,7 +53,9 @@ export class TlsFiles {
       this.material = load(this.options);
       this.logger.info('loaded changed certificate files', {});
     } catch (error) {
-      this.logger.warn('kept the earlier certificate files', { error: describeError(error) });
+      this.logger.warn('kept the earlier certificates: the changed files cannot be used; fix them', {
+        error: describeError(error),
+      });
     }
     return this.material;
   }
@@ -85,7 +86,7 @@ function load(options: TlsOptions): TlsMaterial {
 function revocationOf(crlFile: string, trustedCaFile: string | undefined): Revocation {
   const lists = parseRevocationLists(read(crlFile));
   const trusted = trustedCaFile === undefined ? rootCertificates : pemCertificates(read(trustedCaFile));
-  // What OpenSSL cannot read as a certificate signs none that it accepts.
+  // A CA that OpenSSL cannot read has not signed any certificate that it accepts.
   const readable = trusted.flatMap((pem) => {
     try {
       return [new X509Certificate(pem)];
@@ -112,7 +113,7 @@ function read(path: string): Buffer {
   }
 }
 
-/** Changes when one of the files does. */
+/** Returns a text that changes when one of the files does. */
 function stampOf(paths: readonly string[]): string {
   return paths
     .map((path) => {

@@ -11,11 +11,11 @@ import {
   SET,
 } from './der.js';
 
-/** Who a certificate is from and for. Names are keys: equal for names that are equal. */
+/** The names in a certificate. Names are keys: equal for equal names. */
 export interface CertificateNames {
   readonly issuer: string;
   readonly subject: string;
-  /** Hex digits, without zeros before them. */
+  /** Hexadecimal, without leading zeros. */
   readonly serial: string;
 }
 
@@ -23,7 +23,7 @@ export interface CertificateNames {
 export function namesOf(certificate: Uint8Array): CertificateNames {
   const whole = expectTag(readDer(certificate, 0, certificate.length), SEQUENCE);
   const parts = [...partsOf(certificate, readDer(certificate, whole.start, whole.end))];
-  // The version comes first, but is left out if it is 1.
+  // The version comes first, unless it is 1.
   if (parts[0]?.tag !== INTEGER) parts.shift();
   const [serial, , issuer, , subject] = parts;
   if (serial === undefined || issuer === undefined || subject === undefined) throw malformed('it ends too early');
@@ -35,8 +35,9 @@ export function namesOf(certificate: Uint8Array): CertificateNames {
 }
 
 /**
- * A distinguished name as a key. As RFC 5280, section 7.1, compares them: neither the kind of string, nor case, nor
- * spaces at the ends or repeated make a difference, because a list and a certificate may come from different tools.
+ * Returns a key for a distinguished name. As in RFC 5280, section 7.1, neither the kind of string, nor case, nor
+ * leading, trailing or repeated spaces make a difference, because a list and a certificate may come from different
+ * tools.
  */
 export function nameKey(bytes: Uint8Array, name: Der): string {
   const sets: string[] = [];
@@ -52,7 +53,7 @@ export function nameKey(bytes: Uint8Array, name: Der): string {
   return sets.join(',');
 }
 
-/** How the kinds of strings that names are made of hold their text. */
+/** How to decode each kind of string in a name. */
 const encodings: Readonly<Record<number, (bytes: Buffer) => string>> = {
   12: (bytes) => bytes.toString('utf8'),
   19: (bytes) => bytes.toString('latin1'),
@@ -65,6 +66,6 @@ const encodings: Readonly<Record<number, (bytes: Buffer) => string>> = {
 function valueKey(bytes: Uint8Array, value: Der): string {
   const content = contentOf(bytes, value);
   const text = encodings[value.tag]?.(content).trim().replace(/\s+/gu, ' ').toLowerCase();
-  // In hex, so that no text of one name can look like the parts of another.
+  // In hexadecimal, so that the text of one name cannot look like the parts of another.
   return text === undefined ? `${value.tag}:${content.toString('hex')}` : Buffer.from(text).toString('hex');
 }

@@ -4,20 +4,20 @@ import type { RevocationLists } from './crl.js';
 import { namesOf } from './names.js';
 
 /**
- * All certificates that the other side has shown, its own one first. Only the first call for a socket gets all: Node.js
- * takes them out of the connection.
+ * Returns all certificates that the other side has shown, its own one first. Only the first call for a socket gets all,
+ * because Node.js removes them from the connection.
  */
 export function presentedBy(socket: TLSSocket): X509Certificate[] {
   const presented: X509Certificate[] = [];
-  // They are linked in the order in which they came, which need not be that of their signatures.
+  // They are linked in order of arrival, which need not be the order of the signatures.
   for (let one = socket.getPeerX509Certificate(); one !== undefined; one = one.issuerCertificate) presented.push(one);
   return presented;
 }
 
-/** Says whether a chain of certificates is revoked. */
+/** Tells whether a chain of certificates is revoked. */
 export class Revocation {
   private readonly lists: RevocationLists;
-  /** The trusted CAs, by their names. */
+  /** The trusted CAs, by name. */
   private readonly trusted = new Map<string, X509Certificate[]>();
 
   constructor(lists: RevocationLists, trusted: readonly X509Certificate[]) {
@@ -31,11 +31,11 @@ export class Revocation {
   }
 
   /**
-   * Why these certificates are not accepted. Node.js does not tell which of them OpenSSL made the chain of, and CAs
-   * that are trusted need not be shown: so every certificate counts that was shown, and every CA that may have signed
+   * Returns why these certificates are not accepted. Node.js does not tell which of them OpenSSL used for the chain,
+   * and trusted CAs need not be shown, so every certificate that was shown counts, and every CA that may have signed
    * one of them.
    *
-   * @param presented what the other side has shown, its own certificate first
+   * @param presented the certificates shown by the other side, its own first
    */
   faultOf(presented: readonly X509Certificate[]): string | undefined {
     if (this.lists.isEmpty) return undefined;
@@ -46,11 +46,11 @@ export class Revocation {
         if (this.lists.revokes(names)) {
           return certificate === presented[0] ? 'the certificate is revoked' : 'a CA of the certificate is revoked';
         }
-        // Several CAs may have one name: after a change of keys, the old and the new one.
+        // Several CAs may have the same name: the old and the new one after a change of keys.
         for (const ca of this.trusted.get(names.issuer) ?? []) if (certificate.checkIssued(ca)) chain.add(ca);
       }
     } catch {
-      // OpenSSL takes more than DER.
+      // OpenSSL accepts more than DER.
       return 'a certificate cannot be read';
     }
     return undefined;

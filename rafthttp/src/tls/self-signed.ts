@@ -7,29 +7,29 @@ import { loadOptionalPeer } from '../base/optional-peer.js';
 import type { TlsOptions } from './options.js';
 
 export interface SelfSignedOptions {
-  /** Where `cert.pem` and `key.pem` lie, or are put where they do not. */
+  /** The folder of `cert.pem` and `key.pem`, which are created if they are missing. */
   readonly folder: string;
-  /** Names and addresses that the certificate is for. */
+  /** Names and addresses that the certificate is valid for. */
   readonly hosts: readonly string[];
-  /** How long a new one is valid. Default 365. */
+  /** How long a new certificate is valid. Default 365. */
   readonly validityDays?: number;
 }
 
-/** What is used of the package selfsigned. */
+/** The part of the package selfsigned that is used. */
 interface SelfSigned {
   generate(attributes: readonly object[], options: object): Promise<{ private: string; cert: string }>;
 }
 
 /**
- * A certificate that signs itself, for trying out: it encrypts, and proves nothing. Made once and used again, as etcd
- * does. The options it gives take whatever certificate a dialled member shows, and ask nobody for one.
+ * Creates a self-signed certificate, for trying out: it encrypts, but proves nothing. It is created once and then
+ * reused, as in etcd. The returned options accept any certificate from a dialled member, and ask nobody for one.
  *
- * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` where the package selfsigned is not installed, `ERR_RAFT_TLS` for no hosts
- * or no days
+ * @throws RaftError `ERR_RAFT_OPTIONAL_PEER` if the package selfsigned is not installed, `ERR_RAFT_TLS` without hosts
+ * or days
  */
 export async function selfSigned({ folder, hosts, validityDays = 365 }: SelfSignedOptions): Promise<TlsOptions> {
   if (hosts.length === 0 || !(validityDays > 0)) {
-    throw new RaftError(ERR_TLS, 'a certificate needs hosts and days', { reason: 'options' });
+    throw new RaftError(ERR_TLS, 'a certificate needs at least one host, and more than 0 days', { reason: 'options' });
   }
   const certFile = join(folder, 'cert.pem');
   const keyFile = join(folder, 'key.pem');

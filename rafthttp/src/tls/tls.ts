@@ -14,13 +14,13 @@ import { TlsFiles } from './files.js';
 import type { TlsOptions } from './options.js';
 import { presentedBy } from './revocation.js';
 
-/** Never anything else: a peer that is offered HTTP/2 would speak it. */
+/** Nothing else, because a peer that is offered HTTP/2 would use it. */
 const ALPN = ['http/1.1'];
 
-/** A resumed session shows no certificate again, and nobody changes its mind in the middle of a connection. */
+/** A resumed session would not show a certificate, and renegotiation could change it in the middle of a connection. */
 const secureOptions = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
 
-/** The certificates of one transport: what it shows, and which it accepts. */
+/** The certificates of a transport: those that it shows, and those that it accepts. */
 export class Tls {
   private readonly options: TlsOptions;
   private readonly warnings: Warnings;
@@ -40,7 +40,7 @@ export class Tls {
     return this.options.memberOf !== undefined;
   }
 
-  /** Opens connections to this member, with the certificates of the moment. */
+  /** Returns an agent that opens connections to this member, with the current certificates. */
   agent(peer: NodeId, options: AgentOptions): HttpsAgent {
     return new PeerAgent(
       options,
@@ -49,7 +49,7 @@ export class Tls {
     );
   }
 
-  /** A server that lets nobody in whose certificate is not accepted. */
+  /** Creates a server that lets nobody in whose certificate is not accepted. */
   createServer(options: ServerOptions, listener: Parameters<typeof createServer>[1]): Server {
     const server = createServer({ ...options, ...this.serverOptions() }, listener);
     let current = this.files.current();
@@ -74,7 +74,7 @@ export class Tls {
     return server;
   }
 
-  /** The member whose certificate this connection showed; undefined where it is none's. */
+  /** Returns the member whose certificate this connection showed; undefined if none. */
   ownerOf(connection: IncomingMessage['socket'] | null): NodeId | undefined {
     if (!(connection instanceof TLSSocket)) return undefined;
     const known = this.owners.get(connection);
@@ -108,15 +108,15 @@ export class Tls {
       ALPNProtocols: ALPN,
       rejectUnauthorized: !insecureSkipVerify,
       ...(serverName === undefined ? {} : { servername: serverName }),
-      // Names that are allowed take the place of the one that was dialled.
+      // Allowed names replace the one that was dialled.
       checkServerIdentity: (host: string, certificate: PeerCertificate) =>
         allowedHostnames === undefined ? checkServerIdentity(serverName ?? host, certificate) : undefined,
     };
   }
 
   /**
-   * Checks who was dialled, before anything is sent. Not in `checkServerIdentity`: that gets one certificate of the
-   * chain, and is not asked if any certificate will do.
+   * Checks who was dialled, before anything is sent. Not in `checkServerIdentity`, which gets only one certificate of
+   * the chain, and is not called if any certificate is accepted.
    */
   private guard(socket: TLSSocket, peer: NodeId): void {
     socket.prependOnceListener('secureConnect', () => {
@@ -132,7 +132,7 @@ export class Tls {
     return this.memberOf(certificate) === peer ? undefined : `the certificate is not that of member ${formatId(peer)}`;
   }
 
-  /** Why these certificates, of which the CA has signed the first, are not accepted. */
+  /** Returns why these certificates, the first of which the CA has signed, are not accepted. */
   private faultOf(presented: readonly X509Certificate[]): string | undefined {
     const [certificate] = presented;
     if (certificate === undefined) return 'no certificate';
@@ -168,7 +168,7 @@ type PeerConnectionOptions = SecureContextOptions & {
   checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined;
 };
 
-/** Asks for the certificates when a connection is opened, not when the agent is made. */
+/** Gets the certificates when a connection is opened, not when the agent is created. */
 class PeerAgent extends HttpsAgent {
   private readonly current: () => PeerConnectionOptions;
   private readonly guard: (socket: TLSSocket) => void;
@@ -192,19 +192,21 @@ function checkOptions(options: TlsOptions): void {
   };
   const { allowedCns, allowedHostnames, clientCertFile, clientKeyFile, trustedCaFile, clientCertAuth } = options;
   if (allowedCns !== undefined && allowedHostnames !== undefined) {
-    refuse('allowedCns and allowedHostnames are not for use together');
+    refuse('allowedCns and allowedHostnames exclude each other');
   }
   if ((clientCertFile === undefined) !== (clientKeyFile === undefined)) {
-    refuse('clientCertFile and clientKeyFile go together');
+    refuse('clientCertFile and clientKeyFile must be given together');
   }
   const needsCertificates =
     options.memberOf !== undefined || allowedCns !== undefined || allowedHostnames !== undefined;
   if (needsCertificates && trustedCaFile === undefined && clientCertAuth !== true) {
-    refuse('what checks certificates needs trustedCaFile or clientCertAuth, or nobody would have to show one');
+    refuse(
+      'memberOf, allowedCns and allowedHostnames need trustedCaFile or clientCertAuth: without, nobody has to show a certificate',
+    );
   }
 }
 
-/** The common name, where there is exactly one. */
+/** Returns the common name, if there is exactly one. */
 function commonName(certificate: X509Certificate): string | undefined {
   const { CN } = certificate.toLegacyObject().subject as { CN?: string | string[] };
   return typeof CN === 'string' ? CN : undefined;
