@@ -1,4 +1,6 @@
-import type { ProposalDropped, ProposalUnknown } from '@raft-ts/replica';
+import { ConfChangeType, type NodeId, type RawNode } from '@raft-ts/raft';
+import type { ProposalDropped, ProposalUnknown, ProposeOptions, Replica } from '@raft-ts/replica';
+import type { Proposals } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { Counter } from './machines.js';
 import { VirtualCluster } from './virtual.js';
@@ -59,5 +61,131 @@ describe('replica: what a proposal that fails says', () => {
     group.replicas.set(leader.id, leader);
     group.network.mend();
     expect(await lost).to.deep.equal(['dropped', 'replaced']);
+  });
+
+  const othersThan = (id: NodeId): [NodeId, NodeId] => group.ids.filter((one) => one !== id) as [NodeId, NodeId];
+  const rawOf = (replica: Replica<number, number>): RawNode => (replica as unknown as { raw: RawNode }).raw;
+
+  /** The leader, cut off with a command in its log that nobody else has. */
+  const cutOff = async (
+    options: ProposeOptions = {},
+  ): Promise<[Replica<number, number>, Promise<[string, string]>]> => {
+    const leader = await group.leader();
+    await group.time.settled(leader.propose(1));
+    group.network.isolate(leader.id, group.ids);
+    const lost = failure(leader.propose(100, options));
+    await group.time.advance(5);
+    return [leader, lost];
+  };
+
+  /** A member that knows no leader, with a command that waits for one. */
+  const leaderless = async (
+    options: ProposeOptions = {},
+  ): Promise<[Replica<number, number>, Promise<[string, string]>]> => {
+    const [id] = othersThan((await group.leader()).id);
+    group.network.isolate(id, group.ids);
+    const replica = group.replica(id);
+    await group.time.until(() => replica.leadership.leader === 0n, 'it knows no leader');
+    const waits = failure(replica.propose(1, options));
+    await group.time.advance(5);
+    return [replica, waits];
+  };
+
+  it('dropped, transferring: leadership was being handed over until the deadline', async () => {
+    const leader = await group.leader();
+    await group.time.settled(leader.propose(1));
+    const [heir] = othersThan(leader.id);
+    group.network.isolate(heir, group.ids);
+    rawOf(leader).transferLeadership(heir);
+    expect(await failure(leader.propose(1, { timeoutMs: 50 }))).to.deep.equal(['dropped', 'transferring']);
+    // The heir did not come; the leader goes on.
+    expect((await group.time.settled(leader.propose(1))).result).to.equal(2);
+  });
+
+  it('dropped, not-leading: only the leader can do this', async () => {
+    const [follower] = othersThan((await group.leader()).id);
+    await group.time.advance(50);
+    const { proposals } = group.replica(follower) as unknown as { proposals: Proposals };
+    const asked = proposals.submit(() => undefined, { timeoutMs: 500, leaderOnly: true });
+    expect(await failure(asked)).to.deep.equal(['dropped', 'not-leading']);
+  });
+
+  it('dropped, removed: this member leads, and is no longer in the configuration', async () => {
+    await group.stop();
+    group = new VirtualCluster(3, () => new Counter(), { stepDownOnRemoval: false });
+    await group.start();
+    const leader = await group.leader();
+    await group.time.settled(leader.propose(1));
+    rawOf(leader).proposeConfChange({
+      type: ConfChangeType.ConfChangeRemoveNode,
+      nodeId: leader.id,
+      id: 0n,
+      context: undefined,
+    });
+    await group.time.until(() => leader.members().length === 2, 'the change is applied');
+    expect(await failure(leader.propose(1))).to.deep.equal(['dropped', 'removed']);
+  });
+
+  it('dropped, session-expired: nobody knows the session', async () => {
+    const leader = await group.leader();
+    const place = { session: 12_345, sequence: 1, acknowledged: 1 };
+    expect(await failure(leader.propose(1, { place }))).to.deep.equal(['dropped', 'session-expired']);
+  });
+
+  it('dropped, too-large: it takes more bytes than a command may', async () => {
+    const leader = await group.leader();
+    const large = 'x'.repeat(17 * 2 ** 20) as unknown as number;
+    expect(await failure(leader.propose(large))).to.deep.equal(['dropped', 'too-large']);
+  });
+
+  it('dropped, aborted: before it was handed over, or called with a signal that has aborted', async () => {
+    const controller = new AbortController();
+    const [replica, waits] = await leaderless({ signal: controller.signal });
+    controller.abort();
+    expect(await waits).to.deep.equal(['dropped', 'aborted']);
+    expect(await failure(replica.propose(1, { signal: controller.signal }))).to.deep.equal(['dropped', 'aborted']);
+  });
+
+  it('dropped, stopped: before it was handed over, or called on a member that has stopped', async () => {
+    const [replica, waits] = await leaderless();
+    await group.time.settled(replica.stop());
+    expect(await waits).to.deep.equal(['dropped', 'stopped']);
+    expect(await failure(replica.propose(1))).to.deep.equal(['dropped', 'stopped']);
+  });
+
+  it('unknown, leadership-lost: it is in the log of a member that led', async () => {
+    const [leader, lost] = await cutOff({ timeoutMs: 1000 });
+    await group.time.until(() => !leader.leadership.leading, 'it has stepped down');
+    expect(await lost).to.deep.equal(['unknown', 'leadership-lost']);
+  });
+
+  it('unknown, aborted: after it was handed over', async () => {
+    const controller = new AbortController();
+    const [, lost] = await cutOff({ signal: controller.signal });
+    controller.abort();
+    expect(await lost).to.deep.equal(['unknown', 'aborted']);
+  });
+
+  it('unknown, stopped: after it was handed over', async () => {
+    const [leader, lost] = await cutOff();
+    await group.time.settled(leader.stop());
+    expect(await lost).to.deep.equal(['unknown', 'stopped']);
+  });
+
+  it('unknown, snapshot-skipped: the entries among which its fate stood came as a snapshot', async () => {
+    await group.stop();
+    const snapshots = { everyEntries: 5, keepEntries: 1, keepEntriesForSlow: 1 };
+    group = new VirtualCluster(3, () => new Counter(), { snapshots });
+    await group.start();
+    const [leader, lost] = await cutOff({ timeoutMs: 60_000 });
+    group.replicas.delete(leader.id);
+    await group.time.advance(500);
+    const next = await group.leader();
+    for (let i = 0; i < 30; i++) await group.time.settled(next.propose(1));
+    group.replicas.set(leader.id, leader);
+    group.network.mend();
+    expect(await lost).to.deep.equal(['unknown', 'snapshot-skipped']);
+    // What it skipped was applied neither here nor elsewhere.
+    expect((await group.time.settled(leader.propose(1))).result).to.equal(32);
   });
 });
