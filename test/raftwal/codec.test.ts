@@ -169,6 +169,7 @@ describe('frames and records', () => {
         data: new Uint8Array([chain, chain >>> 8, chain >>> 16]),
       };
       const bytes = encoded([entry]);
+      if (lengths.has(bytes.length)) continue;
       lengths.add(bytes.length);
       expect(decoded([bytes], bytes.length).contents[0]).to.deep.equal({ kind: 'entry', entry });
     }
