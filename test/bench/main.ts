@@ -1,5 +1,5 @@
 /**
- * Runs a workload on this implementation and, where Go is present, on the programs of test/reference, in turn, and
+ * Runs a workload on this implementation and, if Go is present, on the programs of test/reference, in turn, and
  * prints best, spread and ratio. Only ratios within one run mean anything.
  */
 import { spawnSync } from 'node:child_process';
@@ -195,7 +195,7 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
 /** Programs that print a table of their own. */
 const alone: readonly string[] = ['hostile', 'slow-connections'];
 
-/** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run where they are named only. */
+/** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are named. */
 const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));

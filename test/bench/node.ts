@@ -24,9 +24,9 @@ interface Scenario {
   readonly members: number;
   /** Milliseconds slept for each Ready, in place of a disk. */
   readonly diskMs?: number;
-  /** Milliseconds between ticks; none where not given. */
+  /** Milliseconds between ticks; none if not given. */
   readonly tickMs?: number;
-  /** A message arrives after a whole number of milliseconds below this; at once and in order where not given. */
+  /** A message arrives after a whole number of milliseconds below this; at once and in order if not given. */
   readonly maxSendMs?: number;
   /** More messages than this in a receiver's queue are lost. */
   readonly maxInbox: number;

@@ -16,7 +16,7 @@ import { print } from './workload.js';
 const BATCH = 256;
 const ENTRY_BYTES = 16;
 const SNAPSHOT_EVERY = 100_000;
-/** Entries that stay in memory behind a snapshot. */
+/** Entries that stay in memory after a snapshot. */
 const KEPT = 50_000;
 
 const oneVoter: ConfState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };

@@ -2,13 +2,13 @@ import { parseArgs } from 'node:util';
 
 /** What every workload program takes: the flags of its Go counterpart that a comparison needs. */
 export interface WorkloadFlags {
-  /** Measured operations; the program's own default where not given. */
+  /** Measured operations; the program's own default if not given. */
   readonly n: number | undefined;
   /** Payload bytes of an entry. */
   readonly size: number;
   /** Entries in flight: one case each. */
   readonly inFlight: readonly number[];
-  /** The one variant or scenario to run; all where not given. */
+  /** The one variant or scenario to run; all if not given. */
   readonly only: string | undefined;
 }
 
@@ -39,7 +39,7 @@ export function perSecond(n: number, seconds: number): number {
   return Math.round(n / seconds);
 }
 
-/** Collects garbage where the process was started with --expose-gc, so that a timed part does not pay for the one before. */
+/** Collects garbage if the process was started with --expose-gc, so that a timed part does not pay for the one before. */
 export function collectGarbage(): void {
   globalThis.gc?.();
 }

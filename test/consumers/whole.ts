@@ -89,7 +89,8 @@ async function exchange(tls?: TlsOptions): Promise<void> {
   try {
     const atOne = await one.transport.serve({ host: '127.0.0.1', port: 0 });
     const atTwo = await two.transport.serve({ host: '127.0.0.1', port: 0 });
-    one.transport.addPeer(2n, [atTwo.url]);
+    // One by its address, the other by a name that must be looked up.
+    one.transport.addPeer(2n, [atTwo.url.replace('127.0.0.1', 'localhost')]);
     two.transport.addPeer(1n, [atOne.url]);
     one.transport.send([{ ...newMessage(MessageType.MsgVote, 2n), from: 1n, term: 5 }]);
     two.transport.send([{ ...newMessage(MessageType.MsgVoteResp, 1n), from: 2n, term: 6 }]);
@@ -109,7 +110,7 @@ export function messagesAreExchanged(): Promise<void> {
 
 /** The transport, over TLS, with a package that users install themselves. */
 export function messagesAreExchangedOverTls(): Promise<void> {
-  return withFolder(async (folder) => exchange(await selfSigned({ folder, hosts: ['127.0.0.1'] })));
+  return withFolder(async (folder) => exchange(await selfSigned({ folder, hosts: ['127.0.0.1', 'localhost'] })));
 }
 
 /** All of it, by the names under which a consumer's test runner shows it. */

@@ -10,7 +10,7 @@ const LEAST_SCRIPTS = 2000;
 const ENOUGH = 5;
 
 describe('the recorded answers of etcd to random scripts', function () {
-  // A thousand scripts take about four seconds where nothing else runs.
+  // A thousand scripts take about four seconds if nothing else runs.
   this.timeout(180_000);
 
   it('are ours too', () => {

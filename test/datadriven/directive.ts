@@ -56,7 +56,7 @@ function parseList(rest: string): { values: string[]; rest: string } | undefined
   return undefined;
 }
 
-/** One argument at the beginning of `text`, and what follows it; where it is malformed, what could not be parsed. */
+/** One argument at the beginning of `text`, and what follows it; if it is malformed, what could not be parsed. */
 function parseArgument(text: string): { argument: Argument; rest: string } | { malformed: string } {
   const end = text.search(/[ =]/);
   if (end < 0) {
@@ -81,7 +81,7 @@ function parseArgument(text: string): { argument: Argument; rest: string } | { m
 
 /**
  * The command and arguments of a directive's line, which is trimmed and joined with its continuations.
- * @throws ScriptAbort where it is malformed
+ * @throws ScriptAbort if it is malformed
  */
 export function parseDirectiveLine(line: string): { command: string; args: Argument[] } {
   const blank = line.indexOf(' ');
@@ -113,7 +113,7 @@ export function describeArgument(argument: Argument): string {
 
 /**
  * The one value of an argument that must be there, converted.
- * @throws ScriptAbort where it is missing, has another number of values, or cannot be converted
+ * @throws ScriptAbort if it is missing, has another number of values, or cannot be converted
  */
 export function scanArgument<T>(directive: Directive, key: string, convert: (text: string) => T): T {
   const argument = directive.args.find((candidate) => candidate.key === key);

@@ -19,7 +19,7 @@ export interface Aborted {
 
 export interface ScriptRun {
   readonly file: string;
-  /** The script with the outputs that were produced; up to the abort, where there was one. */
+  /** The script with the outputs that were produced; up to the abort, if there was one. */
   readonly produced: string;
   /** How many directives were carried out. */
   readonly directives: number;

@@ -92,7 +92,7 @@ export function dropCarriageReturn(line: string): string {
   return line.endsWith('\r') ? line.slice(0, -1) : line;
 }
 
-/** Text cut into lines as Go's scanner does it: at `\n` only, and a last line exists only where it is not empty. */
+/** Text cut into lines as Go's scanner does it: at `\n` only, and a last line exists only if it is not empty. */
 export function splitLines(text: string): string[] {
   const lines = text.split('\n');
   if (lines.at(-1) === '') {

@@ -36,7 +36,7 @@ export class Application {
   applied: number;
   /** The membership there. */
   confState: ConfState;
-  /** With synchronous storage: entries to be applied before `advance`; undefined where no Ready is outstanding. */
+  /** With synchronous storage: entries to be applied before `advance`; undefined if no Ready is outstanding. */
   outstanding: { readonly changes: Entry[]; readonly applied: number } | undefined;
   /** With asynchronous storage: answers of the storage threads, to be delivered in order. */
   answers: Message[] = [];

@@ -77,7 +77,7 @@ export function replaySession(lines: readonly string[]): PlayedSession {
   return recorder.played;
 }
 
-/** As `replaySession`; undefined where the lines make no sense, as those of a shortened session may. */
+/** As `replaySession`; undefined if the lines make no sense, as those of a shortened session may. */
 export function tryReplay(lines: readonly string[]): PlayedSession | SessionCrash | undefined {
   try {
     return replaySession(lines);

@@ -6,7 +6,7 @@ const file = join(repositoryRoot, 'docs/differs-from-etcd.md');
 
 /**
  * The reasons for which this side may refuse what etcd panics on, or goes astray with: the first column of the table
- * of refused messages, the codes in the other tables, and "drop" where the text says what is dropped in silence.
+ * of refused messages, the codes in the other tables, and "drop" if the text says what is dropped in silence.
  */
 export function documentedReasons(text: string = readFileSync(file, 'utf8')): ReadonlySet<string> {
   const reasons = new Set<string>();

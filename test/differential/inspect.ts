@@ -17,7 +17,7 @@ import {
 } from '@raft-ts/raft';
 import type { Progress, Raft, TrackerConfig } from '@raft-ts/raft/internal';
 
-/** The text of a payload in a line: "-" where it is absent, else "x" and hexadecimal digits. */
+/** The text of a payload in a line: "-" if it is absent, else "x" and hexadecimal digits. */
 export function payloadText(data: Uint8Array | undefined): string {
   return data === undefined ? '-' : `x${hex(data)}`;
 }

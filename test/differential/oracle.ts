@@ -60,7 +60,7 @@ export class Oracle {
     });
   }
 
-  /** Asks once more where the other side died of another request. */
+  /** Asks once more if the other side died of another request. */
   async askAgain(kind: 'script' | 'session', lines: readonly string[]): Promise<string> {
     const alone = this.#queue.then(() => this.ask(kind, lines));
     this.#queue = alone.catch(() => {});

@@ -37,7 +37,7 @@ function endOf(cause: unknown): ScriptEnd {
   if (cause === undefined) return 'end';
   if (cause instanceof RaftPanic && cause.rule !== 'invariant') return { panic: cause.message };
   if (!(cause instanceof ScriptAbort)) {
-    // Errors that this side raises where etcd's core panics with another text, or with none of its own.
+    // Errors that this side raises when etcd's core panics with another text, or with none of its own.
     if (cause instanceof Error && 'code' in cause) return 'aborted';
     throw new Error('this side failed', { cause });
   }

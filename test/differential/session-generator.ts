@@ -69,7 +69,7 @@ class SessionGenerator {
     return this.#recorder.panicked;
   }
 
-  /** Says a line, unless the session is over; false where it was refused, or over. */
+  /** Says a line, unless the session is over; false if it was refused, or over. */
   #say(line: string): boolean {
     return !this.#over && this.#recorder.say(line).kind === 'text';
   }

@@ -27,11 +27,11 @@ import { Draws } from './random.js';
 
 /** What a line of a session came to on this side. */
 export type Answer =
-  /** It was carried out; `changed` where it changed what the member knows. */
+  /** It was carried out; `changed` if it changed what the member knows. */
   | { readonly kind: 'text'; readonly text: string; readonly changed: boolean }
   /** A broken invariant, as in etcd: the session is over. */
   | { readonly kind: 'panic'; readonly text: string }
-  /** It was refused, where etcd panics or goes astray, and changed nothing: for a reason, or with "CODE: TEXT". */
+  /** It was refused (etcd panics or goes astray) and changed nothing: for a reason, or with "CODE: TEXT". */
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** Warnings that etcd does not have: about what an application forgets, and a snapshot that its receiver cannot use. */
@@ -346,7 +346,7 @@ export class Session {
     this.#text += `${label} ${text}\n`;
   }
 
-  /** Makes a call and says what error it returned, where etcd's returns that too. */
+  /** Makes a call and says what error it returned, if etcd's returns that too. */
   #result(call: () => unknown): void {
     try {
       call();

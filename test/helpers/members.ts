@@ -2,6 +2,7 @@ import type { NodeId } from '@raft-ts/proto';
 import { type Config, MemoryStorage, RawNode, type Storage, silentLogger } from '@raft-ts/raft';
 import { Raft } from '@raft-ts/raft/internal';
 import { index } from './entries.js';
+import { readMessages } from './outbox.js';
 import { testRandom } from './random.js';
 import { newTestMemoryStorage, withPeers } from './storage.js';
 
@@ -32,6 +33,9 @@ export function newTestRawNode(id: NodeId, storage: Storage, overrides: Override
   return new RawNode(newTestConfig(id, storage, overrides));
 }
 
+/** The voters of a small cluster. */
+export const three = [1n, 2n, 3n] as const;
+
 /** A member of a cluster of these voters, with an empty log on a store of its own. */
 export function newVoter(id: NodeId, voters: readonly NodeId[], overrides: Overrides = {}): Raft {
   return newTestRaft(id, newTestMemoryStorage(withPeers(...voters)), overrides);
@@ -61,4 +65,12 @@ export function votedWithConfig(overrides: Overrides, vote: NodeId, term: number
 export function makeLeader(r: Raft): void {
   r.becomeCandidate();
   r.becomeLeader();
+}
+
+/** The leader of these voters in its first term, with nothing waiting to be sent. */
+export function leaderOf(voters: readonly NodeId[], overrides: Overrides = {}): Raft {
+  const r = newVoter(1n, voters, overrides);
+  makeLeader(r);
+  readMessages(r);
+  return r;
 }

@@ -21,7 +21,7 @@ export type MessageHook = (m: Message) => boolean;
 export class Network {
   /** The stores of members that the network has made itself. */
   readonly storage: Map<NodeId, MemoryStorage> = new Map();
-  /** Every message of a member that passed the filter is shown to this; where it says false the message is lost. */
+  /** Every message of a member that passed the filter is shown to this; if it returns false, the message is lost. */
   msgHook: MessageHook | undefined = undefined;
   private readonly peers = new Map<NodeId, Raft | 'black hole'>();
   private readonly losses = new Map<string, number>();

@@ -11,7 +11,7 @@ import type { World } from './world.js';
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type NodeOptions = Mutable<Omit<Config, 'id' | 'storage' | 'logger'>>;
 
-/** What the arguments of `add-nodes` say; the snapshot's index stays 0 where nodes begin empty. */
+/** What the arguments of `add-nodes` say; the snapshot's index stays 0 if nodes begin empty. */
 interface Plan {
   readonly options: NodeOptions;
   readonly voters: bigint[];

@@ -38,7 +38,7 @@ export class OutputBuffer implements Logger {
     }
   }
 
-  /** Prints what `block` prints with two blanks before each line, also where it throws. */
+  /** Prints what `block` prints with two blanks before each line, even if it throws. */
   indented(block: () => void): void {
     const before = this.#text;
     this.#text = '';

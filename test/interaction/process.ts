@@ -96,7 +96,7 @@ export function runTitled(world: World, node: ScriptNode, work: Work): void {
   world.output.indented(() => work.run(world, node));
 }
 
-/** The work on each listed node; with a title where there are several. */
+/** The work on each listed node; with a title if there are several. */
 function runListed(world: World, directive: Directive, work: Work): void {
   const nodes = world.listedNodes(directive);
   for (const node of nodes) {

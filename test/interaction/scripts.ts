@@ -9,7 +9,7 @@ function isLeftOut(name: string): boolean {
 /**
  * The scripts that a path names: itself, or, for a folder, every file below it in alphabetical order.
  * @param directory what the path is relative to
- * @throws where the path does not exist
+ * @throws if the path does not exist
  */
 export function listScripts(directory: string, path: string): string[] {
   if (!statSync(resolve(directory, path)).isDirectory()) {

@@ -15,7 +15,7 @@ export interface Testdata {
 /** The root of this repository, seen from the compiled tests. */
 export const repositoryRoot: string = resolve(import.meta.dirname, '../../..');
 
-/** The folders below `root`, laid out one per kind or as in the Go module; `undefined` where one is missing. */
+/** The folders below `root`, laid out one per kind or as in the Go module; `undefined` if one is missing. */
 function foldersBelow(root: string): ReadonlyMap<Kind, string> | undefined {
   const folders = new Map<Kind, string>();
   for (const kind of KINDS) {
@@ -29,7 +29,7 @@ function foldersBelow(root: string): ReadonlyMap<Kind, string> | undefined {
   return folders;
 }
 
-/** The folder of the published Go module, downloaded where Go is present; else why there is none. */
+/** The folder of the published Go module, downloaded if Go is present; else why there is none. */
 function downloadModule(): { root: string } | { problem: string } {
   try {
     const answer = execFileSync('go', ['mod', 'download', '-json', ETCD_RAFT], {
@@ -46,7 +46,7 @@ function downloadModule(): { root: string } | { problem: string } {
 
 /**
  * etcd's own scripts: from the folder that RAFT_TESTDATA names, else from `../shared/etcd-raft-testdata` beside this
- * repository, else from the published Go module; where there are none, a text that says why.
+ * repository, else from the published Go module; if there are none, a text that says why.
  */
 export function findTestdata(): Testdata | string {
   const named = process.env['RAFT_TESTDATA'];

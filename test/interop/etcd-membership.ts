@@ -2,7 +2,7 @@
 import { type ConfChange, ConfChangeType, type ConfState, NONE, type NodeId } from '@raft-ts/proto';
 
 interface Known {
-  /** Not known where the member comes from a snapshot's ConfState. */
+  /** Not known if the member comes from a snapshot's ConfState. */
   readonly urls: readonly string[];
   readonly isLearner: boolean;
 }

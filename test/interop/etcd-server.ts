@@ -14,7 +14,7 @@ const sources = {
 
 export type EtcdRelease = keyof typeof sources;
 
-/** Builds an etcd server; returns why where that is not possible. */
+/** Builds an etcd server; returns why if that is not possible. */
 export function buildEtcd(release: EtcdRelease, binary: string): string | undefined {
   const folder = fileURLToPath(new URL(sources[release], import.meta.url));
   try {
@@ -83,7 +83,7 @@ export class EtcdServer {
     await once(child, 'exit');
   }
 
-  /** One call of the gateway. Rejects where the server does not answer within `timeoutMs`, or answers with an error. */
+  /** One call of the gateway. Rejects if the server does not answer within `timeoutMs`, or answers with an error. */
   async call(path: string, body: object, timeoutMs = 5000): Promise<Record<string, unknown>> {
     const answer = await fetch(`${this.options.clientUrl}/v3/${path}`, {
       method: 'POST',
@@ -105,7 +105,7 @@ export class EtcdServer {
     return kvs?.[0] === undefined ? undefined : Buffer.from(kvs[0].value, 'base64').toString();
   }
 
-  /** Who this server thinks leads; 0 where nobody does. */
+  /** Who this server thinks leads; 0 if nobody does. */
   async leader(): Promise<bigint> {
     const { leader } = (await this.call('maintenance/status', {})) as { leader?: string };
     return BigInt(leader ?? '0');

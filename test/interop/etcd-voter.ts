@@ -187,7 +187,7 @@ export class EtcdVoter {
     }
   }
 
-  /** Returns false where the node was stopped meanwhile. */
+  /** Returns false if the node was stopped meanwhile. */
   private apply(rd: Ready): boolean {
     for (const entry of rd.committedEntries) {
       if (isConfChangeEntry(entry)) {

@@ -15,7 +15,7 @@ export type Release = keyof typeof releases;
 
 const sources = fileURLToPath(new URL('../../interop/go', import.meta.url));
 
-/** Builds the Go member of a release into this folder; returns why where that is not possible. */
+/** Builds the Go member of a release into this folder; returns why if that is not possible. */
 export function buildMember(release: Release, folder: string): string | undefined {
   const name = releases[release];
   const flags: string[] = [];
@@ -243,7 +243,7 @@ export class LogCluster {
     for (const link of this.linksOf(id)) link.mend();
   }
 
-  /** Wait until this member leads, helping where another one does. */
+  /** Wait until this member leads, helping if another one does. */
   async lead(member: LogProcess, others: readonly LogProcess[]): Promise<void> {
     await this.until(`member ${member.id} leads`, async () => {
       const { lead } = await member.status();

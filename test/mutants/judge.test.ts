@@ -49,12 +49,12 @@ describe('a broken rule', function () {
     });
   });
 
-  it('is red where no test file has the name that its patch gives', async () => {
+  it('is red if no test file has the name that its patch gives', async () => {
     const verdict = await verdictOn({ ...oneHasIt, tests: ['raft/none', 'raft/nil'] }, true, []);
     expect(verdict).to.deep.equal({ kind: 'red', reason: 'no test file begins with raft/none or raft/nil' });
   });
 
-  it('is red where its patch does not fit', async () => {
+  it('is red if its patch does not fit', async () => {
     const verdict = await verdictOn(replaced('const quorum = never;', ''));
     expect(verdict).to.deep.equal({
       kind: 'red',
@@ -63,7 +63,7 @@ describe('a broken rule', function () {
     });
   });
 
-  it('that is said to be equivalent is red where a test notices', async () => {
+  it('that is said to be equivalent is red if a test notices', async () => {
     const verdict = await verdictOn({ ...oneHasIt, equivalent: 'Because.' });
     expect(verdict.kind).to.equal('red');
     expect(verdict)
@@ -71,7 +71,7 @@ describe('a broken rule', function () {
       .that.matches(/^said to be equivalent, but ".*" fails$/);
   });
 
-  it('is red where the patch uses a name that does not exist', async () => {
+  it('is red if the patch uses a name that does not exist', async () => {
     const verdict = await verdictOn(
       replaced('const quorum = Math.floor(this.ids.length / 2) + 1;', 'const quorum = q;'),
     );

@@ -27,7 +27,7 @@ interface Output {
   error(text: string): void;
 }
 
-/** The command. Returns the exit code: 0 where every broken rule was noticed, or is rightly alive; 2 for a wrong call. */
+/** The command. Returns the exit code: 0 if every broken rule was noticed, or is rightly alive; 2 for a wrong call. */
 export async function runMutants(args: readonly string[], root: string, output: Output): Promise<number> {
   if (args.includes('--help')) {
     output.out(usage);

@@ -15,7 +15,7 @@ export interface Mutant {
   readonly origin: 'listed' | 'own';
   /** What a user would see go wrong. */
   readonly seen: string;
-  /** The source that is changed, from the repository's root. Absent where this implementation has no such rule. */
+  /** The source that is changed, from the repository's root. Absent if this implementation has no such rule. */
   readonly file: string | undefined;
   readonly hunks: readonly Hunk[];
   /** Beginnings of the test files that could notice, most likely first. Absent: all of the package's. */
@@ -33,7 +33,7 @@ type Line = { readonly kind: ' ' | '-' | '+'; readonly text: string };
 /**
  * Reads a file of patches. It begins with `area:`, `origin:` and, if not every test of the package could notice,
  * `tests:` (beginnings of test files below `test/`, most likely first); each patch begins with `== name`, goes on with
- * `file:`, `seen:` and, where they apply, its own `tests:`, `equivalent:` or `no counterpart:`, and ends with the
+ * `file:`, `seen:` and, if they apply, its own `tests:`, `equivalent:` or `no counterpart:`, and ends with the
  * change: lines that go begin with `-`, lines that come with `+`, lines that stay with a blank. A change may have
  * several places.
  *

@@ -170,17 +170,17 @@ describe('a patch', () => {
     expect(code).to.contain('if (a > 0)');
   });
 
-  it('is red where its text is gone', async () => {
+  it('is red if its text is gone', async () => {
     const error = await compileMutant(source, patch('b >= 0', 'b > 0')).catch(String);
     expect(error).to.contain('x.txt:1: the text to change stands 0 times');
   });
 
-  it('is red where its text stands twice', async () => {
+  it('is red if its text occurs twice', async () => {
     const error = await compileMutant(source, patch('return', 'throw')).catch(String);
     expect(error).to.contain('x.txt:1: the text to change stands 2 times');
   });
 
-  it('is red where what is compiled stays the same', async () => {
+  it('is red if the compiled code stays the same', async () => {
     const error = await compileMutant(source, patch('(a >= 0)', '((a as number) >= 0)')).catch(String);
     expect(error).to.contain('x.txt:1: the compiled output is the same as before');
   });

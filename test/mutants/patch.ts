@@ -17,7 +17,7 @@ function applyHunk(source: string, { find, replace }: Hunk, where: string): stri
   return source.slice(0, place.index) + replace + source.slice(place.index + place[0].length);
 }
 
-/** @throws Error where the patch no longer fits the source */
+/** @throws Error if the patch no longer fits the source */
 export function applyMutant(source: string, { hunks, where }: Pick<Mutant, 'hunks' | 'where'>): string {
   return hunks.reduce((text, hunk) => applyHunk(text, hunk, where), source);
 }
@@ -33,7 +33,7 @@ export async function compileSource(source: string): Promise<string> {
   return code;
 }
 
-/** The compiled source with this rule broken. @throws Error where the patch does not fit, or changes nothing */
+/** The compiled source with this rule broken. @throws Error if the patch does not fit, or changes nothing */
 export async function compileMutant(source: string, mutant: Pick<Mutant, 'hunks' | 'where'>): Promise<string> {
   const [whole, broken] = await Promise.all([compileSource(source), compileSource(applyMutant(source, mutant))]);
   if (whole === broken) throw new Error(`${mutant.where}: the compiled output is the same as before`);

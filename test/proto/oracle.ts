@@ -70,7 +70,7 @@ function fieldsOf(presence: Presence, fields: { [name: string]: Value }, enums: 
 
 const texts = (ids: readonly bigint[]): string[] => ids.map(String);
 
-/** A nested record, or nothing where it is empty and zeros are left out. */
+/** A nested record, or nothing if it is empty and zeros are left out. */
 function nested(presence: Presence, plain: Plain): Plain | undefined {
   return presence === 'sparse' && Object.keys(plain).length === 0 ? undefined : plain;
 }

@@ -47,7 +47,7 @@ describe('absent and zero', () => {
     expect(proto.decodeMessage(fromHex('08074a00')).snapshot).to.deep.equal(snapshot);
     expect(toHex(proto.encodeMessage({ ...proto.newMessage(8, 0n), snapshot }))).to.equal('0808');
     expect(toHex(proto.encodeMessage(proto.newMessage(7, 0n)))).to.equal('0807');
-    // As members up to etcd 3.5 write it, and with the type behind the snapshot.
+    // As members up to etcd 3.5 write it, and with the type after the snapshot.
     const old = '4a0a12080a02280010001800';
     expect(proto.decodeMessage(fromHex(`0808${old}`)).snapshot).to.equal(undefined);
     expect(proto.decodeMessage(fromHex(`${old}0808`)).snapshot).to.equal(undefined);

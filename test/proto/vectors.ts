@@ -64,7 +64,7 @@ function parse<T>(text: string): T[] {
     .map((line) => JSON.parse(line) as T);
 }
 
-/** The lines of a file: of the full folder where there is one, else of the packed selection. */
+/** The lines of a file: of the full folder if there is one, else of the packed selection. */
 export function loadVectors<T>(file: string): T[] {
   const full = join(fullFolder, file);
   return existsSync(full) ? parse<T>(readFileSync(full, 'utf8')) : loadPackedVectors<T>(file);
@@ -99,7 +99,7 @@ function bytes(json: JsonRecord, name: string): Uint8Array | undefined {
   return value === null ? undefined : fromHex(value);
 }
 
-/** Bytes where absent and empty are the same. */
+/** Bytes, of which absent and empty are the same. */
 function someBytes(json: JsonRecord, name: string): Uint8Array | undefined {
   const value = bytes(json, name);
   return value?.length === 0 ? undefined : value;

@@ -72,7 +72,7 @@ describe('raftexample: the launcher', function () {
   });
   afterEach(() => programs.endAll());
 
-  it('shows every line with the id of its member, without colours where nobody looks', async () => {
+  it('shows every line with the id of its member, without colours if it is no terminal', async () => {
     await commitOn(cluster, [1, 2, 3]);
     for (const line of cluster.lines) expect(line).to.match(/^\[(?:cluster|1|2|3)\] [^\u001B]+$/u);
     expectAgreement([1, 2, 3].map((id) => committedBy(cluster, id)));
@@ -88,7 +88,7 @@ describe('raftexample: the launcher', function () {
     });
   }
 
-  it('goes on after SIGHUP, and so do its members, where there is no terminal: nohup takes it away', async () => {
+  it('goes on after SIGHUP, and so do its members, if there is no terminal: nohup takes it away', async () => {
     await commitOn(cluster, [1, 2, 3], 1);
     cluster.process.kill('SIGHUP');
     for (const id of [1, 2, 3]) process.kill(await processOf(cluster, id), 'SIGHUP');

@@ -157,7 +157,7 @@ describe('raftexample: three processes that keep their logs', function () {
     }
   });
 
-  it('all killed at once go on where they were', async () => {
+  it('all killed at once go on from where they were', async () => {
     const cluster = new Restarts(programs, peers);
     await commitOn(cluster.members);
     const before = Math.max(...cluster.members.map(lastIndex));

@@ -43,7 +43,7 @@ describe('raftexample flags', () => {
     });
   });
 
-  it('lets member 1 propose after five seconds, every second, and others where told', () => {
+  it('lets member 1 propose after five seconds, every second, and others if told', () => {
     expect(options(member('--id', '1')).hello).to.deep.equal({ afterMs: 5000, everyMs: 1000 });
     expect(options(member('--id', '1', '--hello-every', '50')).hello).to.deep.equal({ afterMs: 5000, everyMs: 50 });
     expect(options(member('--id', '3', '--hello-every', '50')).hello).to.equal(undefined);
@@ -63,19 +63,19 @@ describe('raftexample flags', () => {
     expect(formatPeers(peers)).to.equal('1=http://10.0.0.1:1,2=http://node-2.example:65535,12=http://[::1]:80');
   });
 
-  it('keeps its log where told, or in memory', () => {
+  it('keeps its log in the folder that it is told, or in memory', () => {
     expect(options(member('--id', '1', '--data', '/var/raft/a')).data).to.equal('/var/raft/a');
     expect(options(member('--id', '1', '--memory')).data).to.equal(undefined);
     expect(options(member('--id', '1', '--snapshot-every', '5')).snapshotEvery).to.equal(5);
   });
 
-  it('turns off what keeps a returning member from disturbing, where told', () => {
+  it('turns off what keeps a returning member from disturbing, if told', () => {
     const { preVote, checkQuorum } = options(member('--id', '1', '--prevote=false', '--checkquorum=false'));
     expect([preVote, checkQuorum]).to.deep.equal([false, false]);
     expect(options(member('--id', '1', '--prevote=true')).preVote).to.equal(true);
   });
 
-  it('listens elsewhere where told', () => {
+  it('listens at another address if told', () => {
     expect(options(member('--id', '1', '--listen', '0.0.0.0:9000')).listen).to.deep.equal({
       host: '0.0.0.0',
       port: 9000,

@@ -36,7 +36,7 @@ describe('raftexample: what is kept beside a log', () => {
     expect(await keptFounders(dir, false, [1n, 2n, 3n, 4n, 5n])).to.deep.equal([1n, 2n, 3n]);
   });
 
-  it('a log that begins where another one was does not have those of that one', async () => {
+  it('a log that begins in the folder of an earlier one does not have its founders', async () => {
     await keptFounders(dir, true, [1n, 2n, 3n]);
     expect(await keptFounders(dir, true, [1n, 2n])).to.deep.equal([1n, 2n]);
     expect(await keptFounders(dir, false, [9n])).to.deep.equal([1n, 2n]);
@@ -70,7 +70,7 @@ describe('raftexample: who belongs to the cluster', () => {
   }
   const idsIn = (calls: readonly string[]): string[] => [...new Set(calls.map((call) => call.split(' ', 2).join(' ')))];
 
-  it('at first the founders, and of the flags only where they are', () => {
+  it('at first the founders, of whom the flags give the addresses', () => {
     expect(membership([1n, 2n, 3n], 5).calls).to.deep.equal([
       'add 2 http://127.0.0.1:22220',
       'add 3 http://127.0.0.1:22230',

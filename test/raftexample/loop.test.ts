@@ -84,7 +84,7 @@ describe('raftexample: the loop over what raft hands out', () => {
     expect(calls.slice(5)).to.deep.equal(['send 1', applied(2), 'advance']);
   });
 
-  it('sends nothing and applies nothing of what could not be saved', async () => {
+  it('neither sends nor applies what could not be saved', async () => {
     const { calls, saves, ended } = drive([readyOf(), readyOf()]);
     await turn();
     saves[0]?.reject(new Error('the disk is full'));

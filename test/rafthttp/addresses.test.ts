@@ -129,7 +129,7 @@ describe('addresses', () => {
     }
   });
 
-  it('what cannot be dialled is no URL, however often it is asked for', () => {
+  it('a URL that cannot be dialled is refused, however often it is asked for', () => {
     // The first names a path of host a, port 80. The second is no URL to `new URL`, but one to an optimized `URL.canParse`.
     for (const url of ['http://a\\b:1', 'http://127.0.0.\u00dc\u008b:2380']) {
       let refused = 0;
@@ -209,7 +209,7 @@ describe('probing', () => {
     expect(count(receiver, 'high clock drift')).to.equal(2);
   });
 
-  it('what is no answer to a probe counts as ill', async () => {
+  it('a malformed answer to a probe counts as ill', async () => {
     const answers = [
       '',
       'null',

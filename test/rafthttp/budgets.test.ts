@@ -33,7 +33,7 @@ function budget(): { log: LogBudget; lines: [string, string, Fields][]; endWindo
 describe('log lines', () => {
   afterEach(stopAll);
 
-  it('of one cause are so many in a window, and then it is said how many were left out', () => {
+  it('of one cause are limited in each window, and the number left out is logged after it', () => {
     const { log, lines, endWindows } = budget();
     for (let i = 0; i < 1000; i++) log.warn('cause', { i });
     expect(lines).to.have.length(LOG_BUDGET);
@@ -45,7 +45,7 @@ describe('log lines', () => {
     expect(lines, 'nothing was left out').to.have.length(LOG_BUDGET + 2);
   });
 
-  it('that are the same are given once in a window', () => {
+  it('that repeat are logged once in a window', () => {
     const { log, lines, endWindows } = budget();
     for (let i = 0; i < 5; i++) log.warnOnce('cause', { 'remote-peer-id': '2' });
     log.warnOnce('cause', { 'remote-peer-id': '2', error: 'another' });
@@ -54,7 +54,7 @@ describe('log lines', () => {
     expect(lines.at(-1)).to.deep.equal(['warn', 'cause (repeated)', { 'remote-peer-id': '2', 'lines-left-out': 4 }]);
   });
 
-  it('that were left out are counted when the transport stops, and later ones are passed on', () => {
+  it('that were left out are counted when the transport stops, and later ones get through', () => {
     const { log, lines } = budget();
     for (let i = 0; i < 20; i++) log.warn('cause', {});
     log.close();
@@ -63,7 +63,7 @@ describe('log lines', () => {
     expect(lines).to.have.length(LOG_BUDGET + 1 + 20);
   });
 
-  it('of strangers hide none of a peer, and those of one cause none of another', () => {
+  it('about strangers never hide those about a peer, nor those of one cause those of another', () => {
     const { log, lines } = budget();
     for (let i = 0; i < 1000; i++) log.warnOnce('cause', { 'remote-peer-id': `stranger ${i}` });
     log.warnOnce('cause', { 'remote-peer-id': '2' });
@@ -76,7 +76,7 @@ describe('log lines', () => {
     ]);
   });
 
-  it('are not one for each request of a stranger, and a peer is still heard of', async () => {
+  it('are not written for each request of a stranger, and those about a peer still are', async () => {
     const a = await startMember(1n);
     const { port } = a.listener.address;
     for (let i = 0; i < 40; i++) {
@@ -86,7 +86,7 @@ describe('log lines', () => {
     expect(a.receiver.log.filter((line) => line.includes('cluster ID mismatch'))).to.have.length(LOG_BUDGET);
   });
 
-  it('are not one for each stream that somebody takes over', async () => {
+  it('are not written for each stream that somebody takes over', async () => {
     const [a, b] = await startCluster(2);
     if (a === undefined || b === undefined) throw new Error('no members');
     const head = requestHead('GET', '/raft/stream/msgapp/2', 2n, { 'X-Raft-To': '1' });
@@ -127,7 +127,7 @@ describe('requests', () => {
     expect(a.receiver.log.filter((line) => line.includes('without waiting for answers'))).to.have.length(1);
   });
 
-  it('one after the other are any number', async () => {
+  it('that come one after the other are not limited', async () => {
     const a = await startMember(1n);
     const socket = createConnection(a.listener.address.port, '127.0.0.1');
     for (let i = 0; i < 3 * MAX_PIPELINED; i++) {
@@ -152,7 +152,7 @@ describe('requests', () => {
 });
 
 describe('open files', () => {
-  it('are bounded by what the system says, where it says it', () => {
+  it('are limited by what the system reports, if it reports anything', () => {
     const limits =
       'Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 4096                 files     \n';
     expect(openFilesLimit(() => limits)).to.equal(1024);

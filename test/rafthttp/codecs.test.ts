@@ -37,7 +37,7 @@ function u64(n: number): Buffer {
 interface Outcome {
   /** Without link heartbeats. */
   messages: Message[];
-  /** Reason of the fault; undefined where the stream ended in order. */
+  /** Reason of the fault; undefined if the stream ended in order. */
   fault: string | undefined;
 }
 
@@ -208,7 +208,7 @@ describe('stream codecs', () => {
     );
   });
 
-  it('leaves the stream as it was where a message cannot be written', () => {
+  it('leaves the stream as it was if a message cannot be written', () => {
     for (const codec of ['msgapp', 'message'] as const) {
       const encoder = encoderOf(codec);
       const out = new WriteBuffer();
@@ -277,7 +277,7 @@ describe('stream codecs', () => {
       );
     });
 
-    it('leave nothing behind where a later one cannot be written', () => {
+    it('leave nothing behind if a later one cannot be written', () => {
       const encoder = new MsgAppEncoder();
       const good = appendOf([LARGE_PART_BYTES, LARGE_PART_BYTES]);
       const [first, second] = good.entries;

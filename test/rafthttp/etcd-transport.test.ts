@@ -52,7 +52,7 @@ async function startRelay(target: number): Promise<{ url: string; cutAll: () => 
   return { url: `http://127.0.0.1:${address.port}`, cutAll };
 }
 
-/** By which requests the messages of each kind leave, where the peer holds these streams open. */
+/** The requests by which messages of each kind leave, if the peer holds these streams open. */
 async function waysOf(streamsOpen: readonly ('msgapp' | 'message')[]): Promise<Record<string, string>> {
   const posts: number[] = [];
   const streams = new Map<string, Buffer[]>();

@@ -204,7 +204,7 @@ describe('what a peer may send', () => {
       expect(await kept).to.have.length(7);
     });
 
-    it('answers 500 where process throws or rejects, and stays up', async () => {
+    it('answers 500 if process throws or rejects, and stays up', async () => {
       const a = await startMember(1n);
       const bytes = post(2n, encodeMessage(append(2n, 1n, 4)));
       const { port } = a.listener.address;

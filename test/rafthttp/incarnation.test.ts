@@ -212,7 +212,7 @@ describe('incarnations', () => {
     expect(a.receiver.removals).to.deep.equal([]);
   });
 
-  it('remembers any number of peers, and the latest of those that are none', () => {
+  it('remembers any number of peers, and the latest strangers', () => {
     const peers = new Set<bigint>();
     const incarnations = new Incarnations('own', (id) => peers.has(id));
     for (let id = 1n; id <= 200n; id++) incarnations.remember(id, 'first');

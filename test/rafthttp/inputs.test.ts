@@ -236,7 +236,7 @@ describe('classes of inputs', () => {
     expect(a.receiver.types()).to.deep.equal([MessageType.MsgHeartbeatResp]);
   });
 
-  it('N6: senders and targets that cannot be are refused, and not as removed', async () => {
+  it('N6: impossible senders and targets are refused, and not as removed members', async () => {
     const a = await startRaft();
     const cases: [string, Message, bigint][] = [
       ['from nobody', message(MessageType.MsgVote, 0n, 1n, { term: 9 }), 2n],
@@ -358,7 +358,7 @@ describe('classes of inputs', () => {
     ]);
   });
 
-  it('N11: paths and ids that are none', async () => {
+  it('N11: malformed paths and ids are refused', async () => {
     const a = await startRaft();
     const get = (path: string): string => requestHead('GET', path, 2n, { 'X-Raft-To': '1' });
     await expectRefused(a, [

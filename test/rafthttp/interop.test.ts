@@ -24,7 +24,7 @@ import {
 
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
 
-/** Builds the Go programs into this folder; says why where that is not possible. */
+/** Builds the Go programs into this folder; says why if that is not possible. */
 function build(folder: string): string | undefined {
   if (!existsSync(join(reference, 'go.mod'))) return 'the Go programs are not here';
   // One program more than the reference has, in its module.

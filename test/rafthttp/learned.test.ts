@@ -221,7 +221,7 @@ describe('learned members', () => {
     expect([stopped, world.learned.find(2n)]).to.deep.equal([1, undefined]);
   });
 
-  it('where places are rare, the member that was named longest ago gives way', async () => {
+  it('if places are short, the member that was named longest ago gives way', async () => {
     const world = new World();
     await world.prove(2n, 'http://192.0.2.2:1');
     for (let i = 0; i < MAX_LEARNED_REMOTES; i++) {
@@ -247,7 +247,7 @@ describe('learned members', () => {
     expect(picker?.all).to.include('http://192.0.2.2:1');
   });
 
-  it('nobody is learned, or stays, who is known by then', async () => {
+  it('nobody who is a known peer by then is learned, or stays learned', async () => {
     const world = new World();
     world.claim(2n, 'http://192.0.2.2:1');
     world.wanted = false;

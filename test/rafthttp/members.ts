@@ -204,7 +204,7 @@ export function snapshot(from: NodeId, to: NodeId): Message {
 }
 
 export interface RawAnswer {
-  /** 0 where the connection was closed without one. */
+  /** 0 if the connection was closed without one. */
   status: number;
   headers: [string, string][];
   body: string;

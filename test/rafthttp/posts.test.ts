@@ -123,7 +123,7 @@ describe('posts to one member', () => {
     expect(receiver.unreachable).to.deep.equal([2n, 2n]);
   });
 
-  it('that are refused are reported, of a snapshot how it ended, and the next goes to the next URL', async () => {
+  it('that are refused are reported, a snapshot with its outcome, and the next goes to the next URL', async () => {
     await setUp(2);
     for (const [i, [status, ending]] of (
       [
@@ -206,7 +206,7 @@ describe('posts to one member', () => {
     }
   });
 
-  it('are the way of snapshots, though streams are open, on which everything else goes', async () => {
+  it('carry snapshots even while streams are open, which carry everything else', async () => {
     timers.uninstall();
     const [one, two] = (await startCluster(2)) as [Member, Member];
     const peers = Reflect.get(one.transport, 'peers') as ReadonlyMap<NodeId, object>;
@@ -225,7 +225,7 @@ describe('posts to one member', () => {
     expect(one.receiver.snapshots).to.deep.equal([[2n, 'finish']]);
   });
 
-  it('are not held by an answer that never ends', async () => {
+  it('are not held up by an answer that never ends', async () => {
     await setUp();
     send(1);
     expect(await came(1)).to.equal(true);

@@ -265,7 +265,7 @@ describe('Connections', () => {
 });
 
 describe('incarnations', () => {
-  it('of others than peers are forgotten when they are many, the first of an id is kept', () => {
+  it('of strangers are forgotten when there are many; the first of an id is kept', () => {
     const incarnations = new Incarnations('me', (id) => id < 10n);
     incarnations.remember(1n, 'a');
     incarnations.remember(1n, 'b');

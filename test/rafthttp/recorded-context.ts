@@ -1,7 +1,7 @@
 import { defaultTimings, Gateway, type WriterContext } from '@raft-ts/rafthttp/internal';
 import type { Recorder } from './members.js';
 
-/** A context with nothing behind it: what is logged and reported is remembered by the recorder. */
+/** A context without a transport: what is logged and reported is remembered by the recorder. */
 export function contextOf(receiver: Recorder): WriterContext {
   const note = (level: string) => (text: string) => receiver.log.push(`${level} ${text}`);
   const logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };

@@ -68,7 +68,7 @@ describe('SendQueue: its bytes', () => {
     entries: [{ type: undefined, term: 1, index: 1, data: { length: bytes } as Uint8Array }],
   });
 
-  it('are none after clear, and less after shift', () => {
+  it('are zero after clear, and fewer after shift', () => {
     const queue = new SendQueue(10);
     queue.push(weighing(QUEUE_BYTES));
     expect(queue.clear()).to.have.length(1);
@@ -79,7 +79,7 @@ describe('SendQueue: its bytes', () => {
     expect(queue.push(weighing(1))).to.equal(false);
   });
 
-  it('are those of a snapshot too', () => {
+  it('include those of a snapshot', () => {
     const snapshot = (length: number): Message => ({
       ...newMessage(MessageType.MsgSnap, 2n),
       snapshot: {

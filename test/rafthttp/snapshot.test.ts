@@ -309,7 +309,7 @@ describe('streamed snapshots', () => {
       expect(a.receiver.snapshots).to.deep.equal([]);
     });
 
-    it('arguments that are none are refused, and the body that came with a message is closed', async () => {
+    it('invalid arguments are refused, and the body that came with a message is closed', async () => {
       const a = await startMember(1n);
       const body = { size: 0, chunks: chunksOf(bytesOf(0)) };
       for (const [message, given, reason] of [

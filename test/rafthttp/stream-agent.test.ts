@@ -28,7 +28,7 @@ describe('BusyPoll', () => {
     }
   });
 
-  it('does nothing where it is off', () => {
+  it('does nothing if it is off', () => {
     new BusyPoll(0).touch();
     expect(turning()).to.equal(false);
   });

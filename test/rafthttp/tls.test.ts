@@ -44,7 +44,7 @@ const memberOf: NonNullable<TlsOptions['memberOf']> = ({ subject }) => {
   return cn === undefined ? undefined : BigInt(cn);
 };
 
-/** The answer to these bytes over TLS, as text; throws where the connection is refused. */
+/** The answer to these bytes over TLS, as text; throws if the connection is refused. */
 async function exchangeTls(port: number, bytes: Buffer | string, options: ConnectionOptions): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ALPNProtocols: ['http/1.1'], ...options });
   return readAll(socket, bytes);
@@ -128,7 +128,7 @@ describe('N16: TLS between members', () => {
     for (const socket of idle) socket.destroy();
   });
 
-  it('who shows none, or one of another CA, gets nothing', async () => {
+  it('a connection that shows no certificate, or one of another CA, gets nothing', async () => {
     const { a, authority } = await startPair();
     const { port } = a.listener.address;
     const stranger = new Authority(scratchFolder(), 'other-ca');
@@ -383,7 +383,7 @@ describe('N16: TLS between members', () => {
       });
     }
 
-    it('counts where any certificate of a dialled member would do', async () => {
+    it('counts even if any certificate of a dialled member would do', async () => {
       const { root, low, folder } = prepareChain();
       const own = root.issue('one', { cn: '1', hosts: local });
       const two = low.issue('two', { cn: '2', hosts: local });

@@ -464,7 +464,7 @@ describe('HttpTransport', () => {
         .with.property('code', 'ERR_RAFT_PEER_URL');
     });
 
-    it('refuses URLs that are none, and changes nothing then', async () => {
+    it('refuses invalid URLs, and changes nothing', async () => {
       const a = await startMember(1n);
       for (const url of [
         '',
@@ -496,7 +496,7 @@ describe('HttpTransport', () => {
       expect(error).to.include({ code: 'ERR_RAFT_LISTEN', reason: 'EADDRINUSE' });
     });
 
-    it('what is no address has a code', async () => {
+    it('an invalid address is refused with a code', async () => {
       const transport = newTransport(1n, new Recorder());
       const error: unknown = await transport.serve('127.0.0.1:1' as never).catch((caught: unknown) => caught);
       expect(error).to.include({ code: 'ERR_RAFT_ARGUMENT', reason: 'options' });

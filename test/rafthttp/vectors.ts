@@ -4,7 +4,7 @@ import type { Entry, Message, Snapshot } from '@raft-ts/proto';
 /** The committed selection; the compiled tests lie in test/dist/rafthttp. */
 const fixtures = new URL('../../rafthttp/fixtures/', import.meta.url);
 
-/** All vectors, where the folder that holds them stands beside the project. */
+/** All vectors, if the folder that holds them lies beside the project. */
 const shared = new URL('../../../../shared/vectors/', import.meta.url);
 
 export interface JsonEntry {
@@ -174,7 +174,7 @@ function toBytes(hex: string | null): Uint8Array | undefined {
   return hex === null ? undefined : new Uint8Array(Buffer.from(hex, 'hex'));
 }
 
-/** A message in a form that reads well where a test fails, and in which absent and empty bytes are one, as on the wire. */
+/** A message in a form that reads well when a test fails, and in which absent and empty bytes are one, as on the wire. */
 export function show(message: Message): unknown {
   return JSON.parse(
     JSON.stringify(message, (key, value: unknown) => {

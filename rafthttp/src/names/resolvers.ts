@@ -10,7 +10,8 @@ import { NameService } from './name-service.js';
 function askSystem(name: string): Promise<LookupAddress[]> {
   return new Promise((resolve, reject) => {
     dns.lookup(name, { all: true }, (error, addresses) => {
-      if (error === null) resolve(addresses);
+      // Deno passes undefined where Node passes null.
+      if (error === null || error === undefined) resolve(addresses);
       else reject(error);
     });
   });

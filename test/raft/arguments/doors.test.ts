@@ -112,7 +112,7 @@ describe('arguments that are not of their type', () => {
     expect(node.status().softState.raftState).to.equal('StateLeader');
   });
 
-  it('a signal that is none, and nothing is proposed later', async () => {
+  it('a signal that is not an AbortSignal, and nothing is proposed later', async () => {
     const harness = NodeHarness.of();
     const signal = new AbortController() as unknown as AbortSignal;
     expect((await rejectionOf(harness.node.propose(bytes('x'), { signal }))).reason).to.equal('signal');

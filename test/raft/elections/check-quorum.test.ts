@@ -14,10 +14,10 @@ import {
   removeNode,
   setRandomizedElectionTimeout,
   step,
+  three,
   tick,
 } from '../../helpers/index.js';
 
-const three = [1n, 2n, 3n] as const;
 const candidate: StateType = 'StateCandidate';
 const follower: StateType = 'StateFollower';
 const leader: StateType = 'StateLeader';

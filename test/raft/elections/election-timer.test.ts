@@ -12,12 +12,11 @@ import {
   removeNode,
   setRandomizedElectionTimeout,
   step,
+  three,
   tick,
   typesOf,
   withPeers,
 } from '../../helpers/index.js';
-
-const three = [1n, 2n, 3n] as const;
 
 /** A follower of three that draws the shortest timeout, 10 ticks, whenever it draws one. */
 function follower(): Raft {

@@ -210,7 +210,7 @@ describe('elections', () => {
     expectRoles(network.members, [leader, 1]);
   });
 
-  it('RT-108 TestTransferNonMember: who is no voter neither campaigns when told to nor counts votes', () => {
+  it('RT-108 TestTransferNonMember: a member that is not a voter neither campaigns when told to nor counts votes', () => {
     const r = newVoter(1n, [2n, 3n, 4n], { electionTick: 5 });
     step(r, message({ type: MessageType.MsgTimeoutNow, from: 2n, to: 1n }));
     step(r, message({ type: MessageType.MsgVoteResp, from: 2n, to: 1n }));

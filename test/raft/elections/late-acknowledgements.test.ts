@@ -10,11 +10,11 @@ import {
   step,
   stepOrSend,
   takeMessagesAfterAppend,
+  three,
 } from '../../helpers/index.js';
 
 describe('a member’s own votes and acknowledgements that become stable late', () => {
   const heartbeat = (r: Raft, term: number) => message({ type: MessageType.MsgHeartbeat, from: 2n, to: r.id, term });
-  const three = [1n, 2n, 3n];
 
   function testLateSelfVote(preVote: boolean): void {
     const r = newVoter(1n, three, { electionTick: 5, preVote });

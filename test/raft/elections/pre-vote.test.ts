@@ -13,9 +13,9 @@ import {
   preVoteConfig,
   prop,
   step,
+  three,
 } from '../../helpers/index.js';
 
-const three = [1n, 2n, 3n] as const;
 const candidate: StateType = 'StateCandidate';
 const follower: StateType = 'StateFollower';
 const leader: StateType = 'StateLeader';

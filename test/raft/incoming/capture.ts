@@ -27,14 +27,14 @@ function write(value: unknown, out: string[]): void {
   }
 }
 
-/** Every field of a member, private ones included, as text: two texts are equal where the states are. */
+/** Every field of a member, private ones included, as text: two texts are equal if the states are. */
 export function capture(rawNode: RawNode): string {
   const out: string[] = [];
   write(rawNode, out);
   return out.join('');
 }
 
-/** Where two captured states begin to differ, with what stands around; `undefined` where they are the same. */
+/** Where two captured states begin to differ, with what stands around; `undefined` if they are the same. */
 export function difference(before: string, after: string): string | undefined {
   if (before === after) return undefined;
   let at = 0;

@@ -8,7 +8,7 @@ import { capture, difference } from './capture.js';
 import { hostileMessage } from './hostile-message.js';
 import { type Member, type Random, World } from './world.js';
 
-/** How many clusters are made; each gets up to twenty messages. More, where RAFT_TS_HOSTILE_RUNS says so. */
+/** How many clusters are made; each gets up to twenty messages. More, if RAFT_TS_HOSTILE_RUNS says so. */
 const RUNS = Number(process.env['RAFT_TS_HOSTILE_RUNS'] ?? 400);
 
 const REFUSALS = new Set(['ERR_RAFT_MESSAGE_INVALID', 'ERR_RAFT_STEP_LOCAL_MSG', 'ERR_RAFT_STEP_PEER_NOT_FOUND']);

@@ -139,18 +139,18 @@ describe('a pre-vote at a member of term 0', () => {
     expect(logger.lines[0]).to.include('lease is not expired (remaining ticks: 10)');
   });
 
-  it('is refused where no leader was heard', () => {
+  it('is refused if no leader was heard', () => {
     expectRefused(member({ checkQuorum: true }, 0n).rawNode);
   });
 
-  it('is refused where the leader has been silent for an election timeout', () => {
+  it('is refused if the leader has been silent for an election timeout', () => {
     const { rawNode } = member({ checkQuorum: true }, 2n);
     tick(rawNode.raft, 10);
     expect(rawNode.raft.lead).to.equal(2n);
     expectRefused(rawNode);
   });
 
-  it('is refused where nobody keeps leases', () => {
+  it('is refused if nobody keeps leases', () => {
     expectRefused(member({}, 2n).rawNode);
   });
 });
@@ -199,7 +199,7 @@ describe('a snapshot', () => {
     expect(pr).to.include({ state: 'StateReplicate', match: 11 });
   });
 
-  it('is sent where storage is compacted between the reading of a term and of the entries after it', () => {
+  it('is sent if storage is compacted between the reading of a term and of the entries after it', () => {
     for (const sendIfEmpty of [true, false]) {
       const storage = newTestMemoryStorage(members);
       storage.append(index(1).terms(1, 1, 1, 1, 1, 1));
@@ -231,7 +231,7 @@ describe('a snapshot', () => {
 });
 
 describe('a member that may campaign', () => {
-  it('ends where the entries it must look through are gone', () => {
+  it('ends if the entries it must look through are gone', () => {
     const storage = newTestMemoryStorage(members);
     storage.append(index(1).terms(1, 1, 1));
     storage.setHardState({ term: 1, vote: 0n, commit: 3 });
@@ -242,7 +242,7 @@ describe('a member that may campaign', () => {
       .that.includes({ name: 'RaftPanic', rule: 'storage-lost-entries' });
   });
 
-  it('says so where it was removed while it asked whether it could win', () => {
+  it('says so if it was removed while it asked whether it could win', () => {
     const logger = new RecordingLogger();
     const r = newVoter(1n, [1n, 2n, 3n], { logger, preVote: true });
     step(r, message({ type: MessageType.MsgHup }));
@@ -302,7 +302,7 @@ describe('what is known of members', () => {
 });
 
 describe('a first hard state', () => {
-  it('must be synced where it holds a term, a vote or entries', () => {
+  it('must be synced if it holds a term, a vote or entries', () => {
     const none = { term: 0, vote: 0n, commit: 0 };
     expect(mustSync(none, undefined, 0)).to.equal(false);
     expect(mustSync({ ...none, commit: 3 }, undefined, 0)).to.equal(false);

@@ -199,7 +199,7 @@ export class World {
       maxUncommittedEntriesSize: pick(random, [0, 50]),
       maxCommittedSizePerReady: pick(random, [0, 40]),
     };
-    // Who joins later must be told of the founders: the log then begins behind a snapshot that says who they are.
+    // Who joins later must be told of the founders: the log then begins after a snapshot that says who they are.
     const founding = voters.length < ids.length ? snapshotOf(3, 1, { voters }) : snapshotOf(0, 0, { voters });
     this.ids = ids;
     this.members = ids.map((id) => {

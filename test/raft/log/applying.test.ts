@@ -68,7 +68,7 @@ describe('LG-008 TestNextCommittedEnts: every committed entry is handed out once
   }
 });
 
-describe('LG-009 TestAcceptApplying: applying pauses at its budget, and behind a page that was cut', () => {
+describe('LG-009 TestAcceptApplying: applying pauses at its budget, and after a page that was cut', () => {
   const verdicts: [index: number, allowUnstable: boolean, paused: [at99: boolean, at100: boolean, at101: boolean]][] = [
     [3, true, [true, true, true]],
     [3, false, [true, true, true]],

@@ -17,7 +17,7 @@ import {
 
 const unlimited = Number.POSITIVE_INFINITY;
 
-describe('LG-006 TestCompactionSideEffects: compaction leaves what is behind it as it was', () => {
+describe('LG-006 TestCompactionSideEffects: compaction leaves the entries after it as they were', () => {
   it('keeps terms, matches and unstable entries', () => {
     const storage = stored(...rising(1, 1, 751));
     const { log } = logWith(storage, ...rising(751, 751, 1001));
@@ -72,7 +72,7 @@ describe('LG-015 TestCompaction: what is compacted is gone, and cannot be compac
   });
 });
 
-describe('LG-017 TestIsOutOfBounds: a range must begin behind the snapshot and end with the log', () => {
+describe('LG-017 TestIsOutOfBounds: a range must begin after the snapshot and end with the log', () => {
   const make = () => logWith(storedAfter(snap(100, 0)), ...rising(101, 101, 201)).log;
   for (const lo of [99, 100]) {
     it(`finds [${lo},102) compacted`, () => {

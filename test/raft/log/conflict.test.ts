@@ -185,7 +185,7 @@ describe('LG-005 TestLogMaybeAppend: entries are taken where the logs meet, and 
   });
 
   // The two ways in which a slice can fail to continue `prev`; what comes from the network is checked before.
-  it('panics at entries that begin behind a gap', () => {
+  it('panics at entries that begin after a gap', () => {
     const { log } = logWith(stored(), ...ents(1, 1, 2, 3));
     expectPanic(() => log.maybeAppend(new LogSlice(id(1, 1), ents(4, 4)), 3), 'index, 2, is out of range [1]');
   });

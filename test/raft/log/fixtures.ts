@@ -58,7 +58,7 @@ export function storedAfter(snapshot: Snapshot, ...entries: Entry[]): MemoryStor
   return storage;
 }
 
-/** Storage whose last compacted position is the first of these entries, with the others behind it and no snapshot. */
+/** Storage whose last compacted position is the first of these entries, with the others after it and no snapshot. */
 export function compactedAt(...[first, ...rest]: Entry[]): MemoryStorage {
   if (first === undefined) throw new Error('names no position');
   const storage = stored(...ents(1, ...new Array<number>(first.index).fill(first.term)), ...rest);
@@ -66,7 +66,7 @@ export function compactedAt(...[first, ...rest]: Entry[]): MemoryStorage {
   return storage;
 }
 
-/** What storage holds: the last compacted position, and the entries behind it. */
+/** What storage holds: the last compacted position, and the entries after it. */
 export function dump(storage: MemoryStorage): EntryId[] {
   const [first, last] = [storage.firstIndex(), storage.lastIndex()];
   const entries = last < first ? [] : storage.entries(first, last + 1, Number.POSITIVE_INFINITY);

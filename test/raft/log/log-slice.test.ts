@@ -5,7 +5,7 @@ import { newTestConfig, newTestMemoryStorage, withPeers } from '../../helpers/in
 import { ents, id, idOf, logWith, snap, stored, storedAfter } from './fixtures.js';
 
 describe('TY-001 TestEntryID: an entry is named by its term and index together', () => {
-  it('matches the log only where both agree', () => {
+  it('matches the log only if both agree', () => {
     const rows: [other: EntryId, same: boolean][] = [
       [id(5, 10), true],
       [id(4, 10), false],

@@ -58,7 +58,7 @@ describe('LG-014 TestStableToWithSnap: acknowledgements at or before the snapsho
   }
 });
 
-describe('LG-016 TestLogRestore: a log over a snapshot begins behind it, with the snapshot committed', () => {
+describe('LG-016 TestLogRestore: a log over a snapshot begins after it, with the snapshot committed', () => {
   it('has no entries', () => {
     const log = new RaftLog(storedAfter(snap(1000, 1000)), recorder());
     expect(log.allEntries()).to.deep.equal([]);

@@ -124,7 +124,7 @@ describe('raft log over failing storage', () => {
     expect(failingLater('snapshot', storageError(ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE)).snapshot()).to.equal(undefined);
   });
 
-  it('gives the snapshot of storage where none was received', () => {
+  it('gives the snapshot of storage if none was received', () => {
     const storage = new MemoryStorage();
     storage.applySnapshot(snap(5, 2));
     const { log } = logWith(storage);
@@ -147,7 +147,7 @@ describe('raft log over failing storage', () => {
     expect(log.allEntries()).to.deep.equal(ents(2, 2, 3));
   });
 
-  it('gives what storage gives where storage keeps to a smaller limit', () => {
+  it('gives what storage gives if storage keeps to a smaller limit', () => {
     const storage = stored(...ents(1, 1, 2, 3));
     const { log } = logWith(storage, ...ents(4, 4));
     const entries = storage.entries.bind(storage);
@@ -155,7 +155,7 @@ describe('raft log over failing storage', () => {
     expect(log.slice(1, 5, unlimited), 'never a gap').to.deep.equal(ents(1, 1));
   });
 
-  it('has no entries behind its end', () => {
+  it('has no entries after its end', () => {
     const { log } = logWith(stored(...ents(1, 1)), ...ents(2, 1));
     expect(log.entries(3, unlimited)).to.deep.equal([]);
     expect(log.entries(7, unlimited)).to.deep.equal([]);

@@ -78,7 +78,7 @@ describe('UN-003 TestUnstableMaybeTerm: terms are known of the entries here and 
 });
 
 describe('UN-004 TestUnstableRestore: a snapshot replaces everything, also what is being written', () => {
-  it('begins anew behind it', () => {
+  it('begins anew after it', () => {
     const { u } = unstable({
       entries: ents(5, 1),
       offset: 5,

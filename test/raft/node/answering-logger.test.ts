@@ -16,7 +16,7 @@ const heartbeat = (from: bigint, term: number): Message =>
   message({ type: MessageType.MsgHeartbeat, from, to: 1n, term });
 
 describe('a Node whose logger answers back', () => {
-  it('lets proposals wait on where the leader is forgotten as soon as it is known', async () => {
+  it('lets proposals wait on if the leader is forgotten as soon as it is known', async () => {
     const { harness, logger } = follower();
     const { node } = harness;
     const waits = node.propose(bytes('patient'));
@@ -71,7 +71,7 @@ describe('a Node whose logger answers back', () => {
     await harness.node.stop();
   });
 
-  it('ends with an Error also where what was thrown is none', async () => {
+  it('ends with an Error even if what was thrown is not one', async () => {
     const { harness, logger } = follower();
     logger.onLine = () => {
       throw 'out of paper' as unknown as Error;

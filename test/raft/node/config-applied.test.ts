@@ -32,7 +32,7 @@ function votersOf(rawNode: RawNode): { voters: bigint[]; learners: bigint[] } {
 }
 
 describe('Config.applied: an application that keeps its own state and applied index', () => {
-  it('restarts after a crash, where it has applied more than storage knows to be committed', () => {
+  it('restarts after a crash, if it has applied more than storage knows to be committed', () => {
     const storage = logOf([entry(1, 4, 'a'), entry(1, 5, 'b'), entry(1, 6, 'c')], 3);
     const rawNode = start(storage, 5);
     const { raftLog } = rawNode.raft;
@@ -110,7 +110,7 @@ describe('Config.applied: an application that keeps its own state and applied in
     });
   }
 
-  it('is refused where storage says nonsense about its ConfState', () => {
+  it('is refused if storage says nonsense about its ConfState', () => {
     class Wrong extends MemoryStorage {
       override initialState(): InitialState {
         return { ...super.initialState(), confStateIndex: 9 };

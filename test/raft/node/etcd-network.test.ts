@@ -18,7 +18,7 @@ import {
 const voters = [1n, 2n, 3n];
 
 describe("etcd's tests of Node that need a network", () => {
-  it('ND-004 TestDisableProposalForwarding: a follower drops proposals where forwarding is switched off', () => {
+  it('ND-004 TestDisableProposalForwarding: a follower drops proposals if forwarding is switched off', () => {
     const r1 = newVoter(1n, voters);
     const r2 = newVoter(2n, voters);
     const r3 = newVoter(3n, voters, { disableProposalForwarding: true });

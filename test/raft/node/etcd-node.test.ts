@@ -293,7 +293,7 @@ describe("etcd's tests of Node", () => {
     expect(next.committedEntries.map(textOf)).to.deep.equal(['foo']);
   });
 
-  it('ND-016 TestSoftStateEqual: a Ready tells leader and role exactly where one of them has changed', () => {
+  it('ND-016 TestSoftStateEqual: a Ready tells leader and role exactly if one of them has changed', () => {
     const ready = (change: (raft: RawNode['raft']) => void): Ready => {
       const rawNode = newTestRawNode(1n, newTestMemoryStorage(withPeers(1n, 2n)));
       change(rawNode.raft);
@@ -306,7 +306,7 @@ describe("etcd's tests of Node", () => {
     expect(campaigns.softState).to.deep.equal({ lead: 0n, raftState: 'StatePreCandidate' });
   });
 
-  it('ND-017 TestIsHardStateEqual: a hard state is empty only where term, vote and commit all are', () => {
+  it('ND-017 TestIsHardStateEqual: a hard state is empty only if term, vote and commit all are', () => {
     expect(isEmptyHardState(undefined)).to.equal(true);
     expect(isEmptyHardState({ term: 0, vote: 0n, commit: 0 })).to.equal(true);
     expect(isEmptyHardState({ term: 0, vote: 1n, commit: 0 })).to.equal(false);

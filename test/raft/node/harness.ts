@@ -18,7 +18,7 @@ import { expect } from 'chai';
 import { newTestConfig, newTestMemoryStorage, type Overrides, withPeers } from '../../helpers/index.js';
 import { isPending, rejection } from '../../helpers/waiting.js';
 
-/** The payload of an entry as text; '' where it has none. */
+/** The payload of an entry as text; '' if it has none. */
 export function textOf(entry: Entry | undefined): string {
   return new TextDecoder().decode(entry?.data);
 }

@@ -47,7 +47,7 @@ describe('what the program around a node forgets is told at warn', () => {
     }
   });
 
-  it('nothing of ticks where there are some', async () => {
+  it('nothing about ticks if there are some', async () => {
     const logger = new RecordingLogger();
     const { node } = NodeHarness.of({ logger }, [1n, 2n]);
     node.tick();
@@ -57,7 +57,7 @@ describe('what the program around a node forgets is told at warn', () => {
     expect(warnings(logger)).to.deep.equal([]);
   });
 
-  it('advance(): where the work of a Ready does not end', async () => {
+  it('advance(): if the work of a Ready does not end', async () => {
     const logger = new RecordingLogger();
     const harness = NodeHarness.of({ logger });
     await harness.node.campaign();
@@ -71,7 +71,7 @@ describe('what the program around a node forgets is told at warn', () => {
     expect(warnings(logger)).to.have.length(1);
   });
 
-  it('the loop: where nobody takes a Ready', () => {
+  it('the loop: if nobody takes a Ready', () => {
     const logger = new RecordingLogger();
     const node = startNode(newTestConfig(1n, new MemoryStorage(), { logger }), [{ id: 1n }]);
     for (let i = 0; i < 10 * ELECTION_TICK; i++) node.tick();
@@ -80,7 +80,7 @@ describe('what the program around a node forgets is told at warn', () => {
     expect(told[0]).to.match(/has had work for 100 ticks that nobody consumes: iterate over ready\(\)/);
   });
 
-  it('nothing where the loop waits and there is nothing to do', async () => {
+  it('nothing if the loop waits and there is nothing to do', async () => {
     const logger = new RecordingLogger();
     const harness = NodeHarness.of({ logger }, [1n, 2n]);
     const { done } = harness.drive();

@@ -71,7 +71,7 @@ describe('Node: proposals that are not taken', () => {
 });
 
 describe('Node: membership changes', () => {
-  it('are refused with the reason where they are not allowed now', async () => {
+  it('are refused with the reason if they are not allowed now', async () => {
     const harness = NodeHarness.of();
     await harness.lead();
     await harness.node.proposeConfChange(addLearner(2n));

@@ -99,7 +99,7 @@ describe('Node.ready()', () => {
       await next;
     });
 
-    it('lets advance() do nothing where nothing is outstanding', async () => {
+    it('lets advance() do nothing if nothing is outstanding', async () => {
       const harness = NodeHarness.of();
       const before = structuredClone(harness.node.status().hardState);
       harness.node.advance();

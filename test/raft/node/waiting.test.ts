@@ -15,7 +15,7 @@ function proposalOf(payloads: readonly (Uint8Array | undefined)[]): Message {
 
 describe('calls of Node that wait', () => {
   describe('with a signal', () => {
-    it('reject at once where it was aborted before the call, and nothing is proposed', async () => {
+    it('reject at once if it was aborted before the call, and nothing is proposed', async () => {
       const harness = NodeHarness.of();
       await harness.lead();
       const last = harness.rawNode.raft.raftLog.lastIndex();
@@ -31,7 +31,7 @@ describe('calls of Node that wait', () => {
       expect(harness.rawNode.raft.readStates).to.deep.equal([]);
     });
 
-    it('reject at once where it was aborted before the call and no leader is known', async () => {
+    it('reject at once if it was aborted before the call and no leader is known', async () => {
       const { node } = NodeHarness.of();
       const signal = AbortSignal.abort();
       expect(await rejection(node.propose(bytes('a'), { signal }))).to.equal(signal.reason);
@@ -73,7 +73,7 @@ describe('calls of Node that wait', () => {
     expect(harness.rawNode.raft.raftLog.allEntries().map(textOf)).to.deep.equal(['', ...texts]);
   });
 
-  it('keep the order of the calls also where many are made in one turn', async () => {
+  it('keep the order of the calls even if many are made in one turn', async () => {
     const harness = NodeHarness.of();
     await harness.lead();
     const texts = Array.from({ length: 1000 }, (_, i) => `proposal ${i}`);

@@ -106,7 +106,7 @@ describe('a membership change that could not be carried out', () => {
     expect(refusal(rawNode, confChangeEntry(removeMember(LOCAL_APPEND_THREAD)))).to.equal(undefined);
   });
 
-  it('is appended without the guard, and where the application checks changes itself', () => {
+  it('is appended without the guard, and if the application checks changes itself', () => {
     for (const overrides of [{ guardConfChanges: false }, { disableConfChangeValidation: true }]) {
       const rawNode = leader(overrides);
       expect(refusal(rawNode, confChangeEntry(removeMember(1n)))).to.equal(undefined);
@@ -115,7 +115,7 @@ describe('a membership change that could not be carried out', () => {
     }
   });
 
-  it('is refused for etcd’s reason where etcd has one', () => {
+  it('is refused for etcd’s reason if etcd has one', () => {
     const rawNode = leader();
     rawNode.proposeConfChange(addLearner(2n));
     expect(refusal(rawNode, confChangeEntry(removeMember(1n)))).to.match(/^possible unapplied conf change/);
@@ -132,7 +132,7 @@ describe('a membership that grows too large to be kept up', () => {
     expect(refusal(rawNode, confChangeEntry(v2(learners(MAX_GUARDED_MEMBERS - 1))))).to.equal(undefined);
   });
 
-  it('may shrink, and change without growing, where it is larger already', () => {
+  it('may shrink, and change without growing, if it is already larger', () => {
     const many = idsBySize(MAX_GUARDED_MEMBERS + 10);
     expect(refusal(leader({}, many), confChangeEntry(addVoter(1000n)))).to.match(/leads to 267 members/);
     expect(refusal(leader({}, many), confChangeEntry(removeMember(2n)))).to.equal(undefined);

@@ -9,12 +9,11 @@ import {
   newTestMemoryStorage,
   type Overrides,
   snapshotOf,
+  three,
   typesOf,
   withPeers,
 } from '../../helpers/index.js';
 import { save } from './cycle.js';
-
-const three = withPeers(1n, 2n, 3n);
 
 function memberOf(storage: MemoryStorage, overrides: Overrides = {}): RawNode {
   return new RawNode(newTestConfig(1n, storage, overrides));
@@ -31,7 +30,7 @@ function write(rd: Ready): Message | undefined {
 
 describe('what is to be written', () => {
   it('must be synced for a vote alone: the term may have been written before', () => {
-    const storage = newTestMemoryStorage(three);
+    const storage = newTestMemoryStorage(withPeers(...three));
     storage.setHardState({ term: 1, vote: NONE, commit: 0 });
     const rawNode = memberOf(storage);
     rawNode.step(voteRequest(1));
@@ -41,7 +40,7 @@ describe('what is to be written', () => {
   });
 
   it('is nothing for a vote that was given before, and its answer goes by way of the storage thread all the same', () => {
-    const storage = newTestMemoryStorage(three);
+    const storage = newTestMemoryStorage(withPeers(...three));
     storage.setHardState({ term: 1, vote: 2n, commit: 0 });
     const rawNode = memberOf(storage, { asyncStorageWrites: true });
     rawNode.step(voteRequest(1));
@@ -70,9 +69,9 @@ describe('what is to be written', () => {
 
 describe('a snapshot', () => {
   it('is applied although the term changed while it was written', () => {
-    const storage = newTestMemoryStorage(three);
+    const storage = newTestMemoryStorage(withPeers(...three));
     const rawNode = memberOf(storage, { asyncStorageWrites: true });
-    const snapshot = snapshotOf(5, 1, three);
+    const snapshot = snapshotOf(5, 1, withPeers(...three));
     rawNode.step(message({ type: MessageType.MsgSnap, from: 2n, to: 1n, term: 1, snapshot }));
     const rd = rawNode.ready();
     save(rd, storage);
@@ -86,7 +85,7 @@ describe('a snapshot', () => {
 
 describe('a member that starts from a log', () => {
   it('is given to apply what follows Config.applied, and nothing before', () => {
-    const storage = newTestMemoryStorage(three);
+    const storage = newTestMemoryStorage(withPeers(...three));
     storage.append(index(1).terms(1, 1, 1, 1));
     storage.setHardState({ term: 1, vote: NONE, commit: 3 });
     const rawNode = memberOf(storage, { applied: 2 });
@@ -98,7 +97,7 @@ describe('a member that starts from a log', () => {
 describe('an answer from a member outside the configuration', () => {
   for (const type of [MessageType.MsgAppResp, MessageType.MsgHeartbeatResp, MessageType.MsgVoteResp]) {
     it(`is refused, and its sender told: ${messageName(type)}`, () => {
-      const rawNode = memberOf(newTestMemoryStorage(three));
+      const rawNode = memberOf(newTestMemoryStorage(withPeers(...three)));
       expect(() => rawNode.step(message({ type, from: 9n, to: 1n, term: 1 })))
         .to.throw(RaftError)
         .with.property('code', 'ERR_RAFT_STEP_PEER_NOT_FOUND');

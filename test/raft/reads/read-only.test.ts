@@ -23,13 +23,12 @@ import {
   read,
   setRandomizedElectionTimeout,
   step,
+  three,
   tick,
   typesOf,
   withLearners,
   withPeers,
 } from '../../helpers/index.js';
-
-const three = [1n, 2n, 3n] as const;
 
 /** Lets member 2 wait for as long as a lease would last, and elects member 1. */
 function elect(network: Network): void {

@@ -10,15 +10,14 @@ import {
   type Overrides,
   snapshotOf,
   step,
+  three,
   tick,
   withPeers,
 } from '../../helpers/index.js';
 
-const three = withPeers(1n, 2n, 3n);
-
 /** A follower at term 1 with entries 1 to 8, five of them committed, that campaigns after 10 ticks. */
 function follower(overrides: Overrides = {}): Raft {
-  const storage = newTestMemoryStorage(three);
+  const storage = newTestMemoryStorage(withPeers(...three));
   storage.append(index(1).terms(1, 1, 1, 1, 1, 1, 1, 1));
   storage.setHardState({ term: 1, vote: NONE, commit: 5 });
   return newTestRaft(1n, storage, { random: () => 0, ...overrides });
@@ -31,7 +30,7 @@ function fromLeader(fields: Partial<Message> & Pick<Message, 'type'>): Message {
 const signs: [what: string, sign: () => Message][] = [
   ['an append', () => fromLeader({ type: MessageType.MsgApp, index: 8, logTerm: 1, commit: 5 })],
   ['a heartbeat', () => fromLeader({ type: MessageType.MsgHeartbeat, commit: 5 })],
-  ['a snapshot', () => fromLeader({ type: MessageType.MsgSnap, snapshot: snapshotOf(3, 1, three) })],
+  ['a snapshot', () => fromLeader({ type: MessageType.MsgSnap, snapshot: snapshotOf(3, 1, withPeers(...three)) })],
 ];
 
 describe('a follower', () => {
@@ -56,7 +55,7 @@ describe('a follower', () => {
 
   it('acknowledges with a snapshot that it ignores what is committed, not the rest of its log', () => {
     const r = follower();
-    step(r, fromLeader({ type: MessageType.MsgSnap, snapshot: snapshotOf(3, 1, three) }));
+    step(r, fromLeader({ type: MessageType.MsgSnap, snapshot: snapshotOf(3, 1, withPeers(...three)) }));
     expect(expectOneMessage(r)).to.include({ type: MessageType.MsgAppResp, index: 5, reject: false });
   });
 });

@@ -1,17 +1,16 @@
 import { type Entry, type Message, MessageType, type NodeId } from '@raft-ts/proto';
-import type { Raft } from '@raft-ts/raft/internal';
 import { applyConfChange } from '@raft-ts/raft/internal';
 import { expect } from 'chai';
 import {
   addLearner,
   compactAnyway,
   index,
+  leaderOf,
   makeLeader,
   message,
   mustAppendEntry,
   newTestMemoryStorage,
   newTestRaft,
-  type Overrides,
   progressOf,
   prop,
   proposed,
@@ -23,14 +22,6 @@ import {
   typesOf,
   withPeers,
 } from '../../helpers/index.js';
-
-/** A leader of these voters at term 1, whose first entry has left for everybody. */
-function leaderOf(voters: readonly NodeId[], overrides: Overrides = {}): Raft {
-  const r = newTestRaft(1n, newTestMemoryStorage(withPeers(...voters)), overrides);
-  makeLeader(r);
-  readMessages(r);
-  return r;
-}
 
 function ack(from: NodeId, at: number): Message {
   return message({ type: MessageType.MsgAppResp, from, to: 1n, term: 1, index: at });

@@ -7,6 +7,7 @@ import {
   bytes,
   expectOneMessage,
   index,
+  leaderOf,
   makeLeader,
   message,
   mustAppendEntry,
@@ -23,11 +24,8 @@ import {
   withPeers,
 } from '../../helpers/index.js';
 
-/** The leader of two members in their first term, with nothing waiting to be sent. */
 function leaderOfTwo(overrides = {}) {
-  const r = newVoter(1n, [1n, 2n], overrides);
-  makeLeader(r);
-  readMessages(r);
+  const r = leaderOf([1n, 2n], overrides);
   return { r, pr: progressOf(r, 2n) };
 }
 

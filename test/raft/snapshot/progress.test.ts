@@ -59,7 +59,7 @@ describe('snapshots for followers (section 7 of the paper)', () => {
     expect(pr.msgAppFlowPaused).to.equal(true);
   });
 
-  it('SN-004 TestSnapshotSucceed: after a snapshot that arrived the follower is probed from behind it', () => {
+  it('SN-004 TestSnapshotSucceed: after a snapshot that arrived the follower is probed from just after it', () => {
     const { r, pr } = sendingSnapshot();
     step(r, message({ type: MessageType.MsgSnapStatus, from: 2n, to: 1n, reject: false }));
     expect(pr.state).to.equal('StateProbe');

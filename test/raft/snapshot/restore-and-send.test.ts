@@ -134,7 +134,7 @@ describe('sending a snapshot', () => {
     expect(n2.raftLog.committed).to.equal(12);
   });
 
-  /** A leader of two whose log starts behind the snapshot, and what it knows of the other. */
+  /** A leader of two whose log starts after the snapshot, and what it knows of the other. */
   function leaderWithCompactedLog() {
     const r = newVoter(1n, [1n]);
     r.becomeFollower(11, NONE);
@@ -143,7 +143,7 @@ describe('sending a snapshot', () => {
     return { r, pr: progressOf(r, 2n) };
   }
 
-  it('RT-076 TestProvideSnap: a follower that refuses entries behind the snapshot gets the snapshot', () => {
+  it('RT-076 TestProvideSnap: a follower that refuses entries after the snapshot gets the snapshot', () => {
     const { r, pr } = leaderWithCompactedLog();
     expect(r.raftLog.firstIndex()).to.equal(12);
     pr.next = 12;

@@ -78,7 +78,7 @@ describe('texts of what strangers chose are cut, and say so', () => {
     });
   }
 
-  it('but not where the caller chooses how payloads are shown', () => {
+  it('but not if the caller chooses how payloads are shown', () => {
     expect(describeEntry(entry(long), quoteBytes)).to.have.lengthOf(4 * long.length + 2 + '1/2 EntryNormal '.length);
   });
 

@@ -140,7 +140,7 @@ describe('states as texts', () => {
     expect(describeSnapshot(snapshot)).to.equal(snapshotText);
   });
 
-  it('a snapshot of index 0 is none', () => {
+  it('a snapshot of index 0 is empty', () => {
     expect(isEmptySnap(undefined)).to.equal(true);
     expect(isEmptySnap(emptySnapshot())).to.equal(true);
     expect(isEmptySnap(snapshot)).to.equal(false);

@@ -55,7 +55,7 @@ function leader(prepare?: (storage: MemoryStorage) => void): Member {
   return result;
 }
 
-/** A leader whose log begins at 12, behind a snapshot of 11, and who must send member 2 what lies before. */
+/** A leader whose log begins at 12, after a snapshot of 11, and who must send member 2 what lies before. */
 function compactedLeader(): Member {
   const result = leader((storage) => {
     storage.applySnapshot(snapshotOf(11, 11, { voters: [1n, 2n, 3n], learners: [4n] }));
@@ -83,7 +83,7 @@ describe('a member says why it does nothing', () => {
     expect(r.term).to.equal(1);
   });
 
-  it('about an answer from somebody who is no member', () => {
+  it('about an answer from somebody who is not a member', () => {
     const { r, said } = leader();
     step(r, message({ type: MessageType.MsgAppResp, from: 10n, to: 1n, term: 1, index: 1 }));
     expect(said()).to.deep.equal(['debug 1 no progress available for a']);
@@ -188,7 +188,7 @@ describe('a leader whose log is compacted says', () => {
 });
 
 describe('a joint configuration that leaves by itself', () => {
-  it('is left later where a transfer of leadership forbids proposals', () => {
+  it('is left later if a transfer of leadership forbids proposals', () => {
     const { r, said } = leader();
     applyConfChange(r, changeV2('v5', 'implicit'));
     step(r, transferTo(2n, 1n));

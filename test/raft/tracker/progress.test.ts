@@ -90,7 +90,7 @@ describe('TP-003 TestProgressResume: any news of the follower resumes the flow',
   });
 });
 
-describe('TP-004 TestProgressBecomeProbe: probing begins behind what is known, or behind the snapshot', () => {
+describe('TP-004 TestProgressBecomeProbe: probing begins after what is known, or after the snapshot', () => {
   const rows: [from: string, fields: Fields, next: number][] = [
     ['StateReplicate', { state: 'StateReplicate', match: 1, next: 5 }, 2],
     ['StateSnapshot at 10', { state: 'StateSnapshot', match: 1, next: 5, pendingSnapshot: 10 }, 11],
@@ -103,13 +103,13 @@ describe('TP-004 TestProgressBecomeProbe: probing begins behind what is known, o
       pr.becomeProbe();
       expect([pr.state, pr.match, pr.next]).to.deep.equal(['StateProbe', 1, next]);
       expect([pr.pendingSnapshot, pr.msgAppFlowPaused, pr.inflights.count]).to.deep.equal([0, false, 0]);
-      // The commit index it was told of may have been lost with the appends behind `next`.
+      // The commit index it was told of may have been lost with the appends after `next`.
       expect(pr.sentCommit).to.equal(next - 1);
     });
   }
 });
 
-describe('TP-005 TestProgressBecomeReplicate: replication continues right behind what is known', () => {
+describe('TP-005 TestProgressBecomeReplicate: replication continues right after what is known', () => {
   it('at match + 1', () => {
     const pr = progress({ match: 1, next: 5, sentCommit: 9, msgAppFlowPaused: true });
     pr.becomeReplicate();
@@ -120,7 +120,7 @@ describe('TP-005 TestProgressBecomeReplicate: replication continues right behind
 });
 
 describe('TP-006 TestProgressBecomeSnapshot: what follows is sent after the snapshot', () => {
-  it('waits for the snapshot, and continues behind it', () => {
+  it('waits for the snapshot, and continues after it', () => {
     const pr = progress({ match: 1, next: 5 });
     pr.inflights.add(4, 1);
     pr.becomeSnapshot(10);

@@ -94,7 +94,7 @@ describe('progress tracker', () => {
     expect(trk.tallyVotes()).to.deep.equal({ granted: 0, rejected: 0, result: 'VoteWon' });
   });
 
-  it('is a singleton where one voter decides alone', () => {
+  it('is a singleton if one voter decides alone', () => {
     const of = (incoming: NodeId[], outgoing: NodeId[]) => {
       const trk = new ProgressTracker(1, 0);
       const voters = new JointConfig(new MajorityConfig(incoming), new MajorityConfig(outgoing));
