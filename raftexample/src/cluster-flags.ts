@@ -6,9 +6,9 @@ import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageE
 export interface ClusterOptions {
   /** The members to start, in ascending order of ids. */
   readonly peers: readonly Peer[];
-  /** The folder with the members' folders; `undefined`: their logs are in memory. */
+  /** The folder that contains the members' folders; `undefined`: their logs are in memory. */
   readonly data: string | undefined;
-  /** Flags that every member gets besides. */
+  /** Additional flags for every member. */
   readonly memberFlags: readonly string[];
 }
 
@@ -27,7 +27,7 @@ Flags for every member: --insecure, --tick, --snapshot-every, --prevote, --check
 --hello-every and --verbose, as raftexample --help explains them; for example: npm start -- --tick 20
 `;
 
-/** The command line of the launcher. Reads nothing but its argument. */
+/** Parses the command line of the launcher. Reads nothing but its argument. */
 export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptions> {
   return asCommand(() => {
     const { values } = parseFlags({
@@ -56,13 +56,13 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
     const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
     const memberFlags = formatShared(values);
     const first = peers[0] as Peer;
-    // Better one line now than one of each member.
+    // One error now is better than one from each member.
     const member = parseMemberFlags(['--id', String(first.id), '--peers', formatPeers(peers), ...memberFlags]);
     return member.kind === 'refuse' ? member : { kind: 'run', options: { peers, data, memberFlags } };
   });
 }
 
-/** The flags that the launcher does not need itself, for the command line of a member. */
+/** Formats the flags that are for the members, for their command lines. */
 function formatShared(
   values: { readonly [Flag in keyof typeof sharedFlags]?: string | boolean | undefined },
 ): string[] {
@@ -75,8 +75,8 @@ function formatShared(
 }
 
 /**
- * Three members that are joined by two others are not a cluster of five: each size has folders of its own. Those of
- * three are where a member that is started alone looks for its log.
+ * Three members and two more that start later are not a cluster of five, so each size has folders of its own. For three
+ * they are where a member that is started alone looks for its log.
  */
 function defaultFolder(count: number): string {
   return count === 3 ? 'data' : `data-${count}`;

@@ -12,14 +12,14 @@ import { linesOf } from './lines.js';
 import { formatPeers } from './peers.js';
 import { carryOut, LINE_LENGTH } from './usage.js';
 
-/** A member stops within a second; what has not after this long is killed. */
+/** A member stops within a second; one that has not after this time is killed. */
 const GRACE_MS = 2000;
 /** Cyan, yellow, magenta, green, blue, and their bright forms from the sixth member on. */
 const colours = [36, 33, 35, 32, 34, 96, 93, 95, 92];
 
 type Member = ChildProcessByStdio<null, Readable, Readable>;
 
-/** The launcher: one process per member, until `stopping` aborts. Resolves to the exit code. */
+/** Runs the launcher: one process per member, until `stopping` aborts. Resolves to the exit code. */
 export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
   return carryOut('cluster', parseClusterFlags(argv), (options) => runCluster(options, stopping));
 }
@@ -58,7 +58,7 @@ async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promi
   return killed ? ExitCode.Failed : ExitCode.Done;
 }
 
-/** The channel is never spoken on: a member ends when it closes, however this process came to its end. */
+/** Starts a member with a channel that is never used: the member ends when it closes, however this process ends. */
 function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): Member {
   const program = fileURLToPath(new URL('../bin/raftexample.js', import.meta.url));
   const log = data === undefined ? ['--memory'] : ['--data', defaultData(data, id)];
@@ -67,8 +67,8 @@ function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): 
 }
 
 /**
- * Prints what a member prints, line by line. A member begins its own lines with its prefix and bounds them; a crash of
- * node, or whatever else writes there, does not.
+ * Prints what a member prints, line by line. A member starts its own lines with its prefix and bounds them; a crash of
+ * node, or anything else that writes there, does not.
  */
 async function relay(stream: Readable, prefix: string, colour: number | undefined): Promise<void> {
   const painted = process.stdout.isTTY && !process.env['NO_COLOR'];

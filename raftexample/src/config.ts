@@ -2,7 +2,7 @@ import type { Config, Logger, NodeId, Storage } from '@raft-ts/raft';
 
 const MiB = 1 << 20;
 
-/** What a member's flags and its log decide about its configuration. */
+/** The parts of a configuration that depend on the member's flags and its log. */
 export interface MemberConfig {
   readonly id: NodeId;
   readonly storage: Storage;
@@ -12,8 +12,8 @@ export interface MemberConfig {
 }
 
 /**
- * The configuration that a member gives to raft. Every queue is bounded in bytes, so that a member whose peers are
- * slow, or cut off, refuses proposals instead of filling its memory.
+ * Returns a member's configuration for raft. Every queue is bounded in bytes, so that a member whose peers are slow, or
+ * cut off, refuses proposals instead of filling its memory.
  */
 export function raftConfig({ id, storage, logger, preVote, checkQuorum }: MemberConfig): Config {
   return {
@@ -29,12 +29,12 @@ export function raftConfig({ id, storage, logger, preVote, checkQuorum }: Member
     // Large enough that a follower catches up at the speed of the network, small enough that heartbeats pass in
     // between.
     maxSizePerMsg: MiB,
-    // To each follower, at most.
+    // Most in flight to each follower.
     maxInflightMsgs: 256,
     maxInflightBytes: 16 * MiB,
-    // What a leader without a majority appends before it drops proposals. A longer entry passes if nothing else waits.
+    // How much a leader without a majority appends before it drops proposals. A single longer entry is accepted.
     maxUncommittedEntriesSize: 64 * MiB,
-    // What is applied between two calls of advance.
+    // Most that is applied between two calls of advance.
     maxCommittedSizePerReady: 4 * MiB,
   };
 }

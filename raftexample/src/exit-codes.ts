@@ -1,15 +1,15 @@
-/** How the commands end, for whoever restarts members. Node.js itself ends with 1 after an error that nobody caught. */
+/** The exit codes of the commands, for whoever restarts members. Node.js exits with 1 after an uncaught error. */
 export const ExitCode = {
-  /** It was told to stop and did, or it printed what was asked for. */
+  /** It stopped as requested, or printed what was requested. */
   Done: 0,
-  /** It, or a member that it started, did not stop in time; or no member that it started is left. */
+  /** It, or a member that it started, did not stop in time; or all members that it started have ended. */
   Failed: 1,
   /** The command line cannot be carried out. */
   Usage: 2,
   /** The other members refuse this one, or have removed it. */
   Refused: 3,
-  /** Its log cannot be read or written, or holds what this program cannot carry out. No restart helps by itself. */
+  /** Its log cannot be read or written, or holds a change that it cannot carry out. A restart alone does not help. */
   BadLog: 4,
-  /** Another process runs with the same log, at the member's address. */
+  /** Another process with the same log is running at the member's address. */
   Twin: 5,
 } as const;

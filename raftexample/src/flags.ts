@@ -17,21 +17,21 @@ export interface MemberOptions {
   /** All members in ascending order of ids, this one among them. */
   readonly peers: readonly Peer[];
   readonly listen: Address;
-  /** Listen where other machines reach this one, although nothing is encrypted or authenticated. */
+  /** Listen where other machines can reach it, although nothing is encrypted or authenticated. */
   readonly insecure: boolean;
   /** Milliseconds from one tick to the next. */
   readonly tickMs: number;
-  /** `undefined` where this member proposes nothing. */
+  /** `undefined` if this member proposes nothing. */
   readonly hello: HelloPlan | undefined;
   /** The folder of its log; `undefined`: in memory. */
   readonly data: string | undefined;
   /** Entries from one snapshot to the next. */
   readonly snapshotEvery: number;
-  /** Ask before an election whether it can be won. */
+  /** Before an election, ask whether it can be won. */
   readonly preVote: boolean;
-  /** As leader, step down if no majority answers; as follower, refuse votes while a leader is heard. */
+  /** As leader, step down if no majority answers; as follower, refuse votes while a leader is heard from. */
   readonly checkQuorum: boolean;
-  /** Print what raft and the transport do in all detail. */
+  /** Print in detail what raft and the transport do. */
   readonly verbose: boolean;
 }
 
@@ -73,7 +73,7 @@ cluster; 4 the log is damaged or cannot be written; 5 another process with this 
 member's address.
 `;
 
-/** The flags that may be the same for every member of a cluster; its launcher passes them on. */
+/** The flags that may be the same for every member of a cluster: the launcher passes them on. */
 export const sharedFlags = {
   insecure: { type: 'boolean' },
   tick: { type: 'string' },
@@ -85,7 +85,7 @@ export const sharedFlags = {
   verbose: { type: 'boolean' },
 } as const;
 
-/** The command line of `raftexample`. Reads nothing but its argument. */
+/** Parses the command line of `raftexample`. Reads nothing but its argument. */
 export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions> {
   return asCommand(() => {
     const { values } = parseFlags({
@@ -134,7 +134,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
   });
 }
 
-/** Where a member keeps its log unless it is told. */
+/** Returns the folder of a member's log, unless flags say otherwise. */
 export function defaultData(parent: string, id: NodeId): string {
   return join(parent, `member-${id}`);
 }
@@ -146,7 +146,7 @@ function parseData(id: NodeId, data: string | undefined, memory: boolean | undef
   return undefined;
 }
 
-/** A switch that is on unless it is turned off. */
+/** Parses a flag that is on by default. */
 function parseSwitch(flag: string, text = 'true'): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new UsageError(`${flag} wants true or false, not '${text}'`);

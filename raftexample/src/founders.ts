@@ -10,11 +10,11 @@ import { UsageError } from './usage.js';
 const NAME = 'founders';
 
 /**
- * The members that the cluster of this folder's log was founded by: those that the flags named when the log began. They
- * stay what they are, whatever the flags say later and whoever joins or leaves. Undefined if the folder does not say;
- * then nobody checks.
+ * Returns the founders of the cluster that this folder's log belongs to: the members that the flags named when the log
+ * began, whatever the flags say later and whoever joins or leaves. Undefined if the folder does not say; the check is
+ * then skipped.
  *
- * @param isNew there is no log yet: then they are written anew, whatever a former log left
+ * @param isNew there is no log yet: writes the founders, whatever a former log has left behind
  * @param founders those of a new cluster
  * @throws UsageError if they cannot be read
  */
@@ -25,7 +25,7 @@ export async function keptFounders(
 ): Promise<readonly NodeId[] | undefined> {
   const path = join(dir, NAME);
   if (!isNew) return readFounders(path, await readIfThere(path));
-  // They must not be others after a power cut.
+  // They must survive a power cut.
   const text = new TextEncoder().encode(`${founders.join(',')}\n`);
   await placeFile(codedFs(undefined), dir, NAME, (file) => writeFully(file, text, 0));
   return founders;
@@ -37,9 +37,11 @@ function readFounders(path: string, text: string | undefined): readonly NodeId[]
   try {
     if (ids.length <= MAX_FOUNDERS) return ids.map((id) => parseId(path, id));
   } catch {
-    // What it holds instead is of no use to anybody.
+    // The content does not matter: the error below says what to do.
   }
-  throw new UsageError(`${path} must hold the members that the cluster began with, such as 1,2,3: write them there`);
+  throw new UsageError(
+    `${path} must hold the ids of the members that founded the cluster, such as 1,2,3: write them there`,
+  );
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

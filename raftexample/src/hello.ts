@@ -4,13 +4,13 @@ import type { Node } from '@raft-ts/raft';
 import type { Logger } from 'winston';
 import type { HelloPlan } from './flags.js';
 
-/** A proposal that no leader has taken by then is given up. */
+/** After this time a proposal that no leader has accepted is abandoned. */
 const GIVE_UP_MS = 1000;
 
 /**
- * Propose "hello" again and again, one at a time, until `ending` aborts. A proposal made to a follower travels to the
- * leader. That it was taken does not say that it will be committed: the leader may fall before a majority has it. What
- * is committed, every member logs.
+ * Proposes "hello" again and again, one at a time, until `ending` aborts. A follower forwards its proposal to the
+ * leader. An accepted proposal may still be lost: the leader may fail before a majority has it. Every member logs what
+ * is committed.
  */
 export async function sayHello(node: Node, plan: HelloPlan, ending: AbortSignal, logger: Logger): Promise<void> {
   const hello = new TextEncoder().encode('hello');

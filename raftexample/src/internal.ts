@@ -1,4 +1,4 @@
-/** The door for tests. */
+/** For tests. */
 export { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 export { type MemberConfig, raftConfig } from './config.js';
 export { type HelloPlan, type MemberOptions, parseMemberFlags } from './flags.js';

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 
 /**
- * The lines of a stream of text, without their ends. Of a longer line only the first `limit` characters are kept, and
- * the number of the others is added: whoever writes a line without an end costs no memory.
+ * Yields the lines of a text stream, without line ends. Only the first `limit` characters of a line are kept, followed
+ * by the number of the others, so that a line that never ends takes no memory.
  */
 export async function* linesOf(stream: Readable, limit: number): AsyncGenerator<string, void, undefined> {
   let line = '';

@@ -7,12 +7,12 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** Is this IP address one that only this machine reaches? IPv4 addresses in IPv6 form count as what they stand for. */
+/** Can only this machine reach this IP address? IPv4 addresses in IPv6 form are recognised. */
 export function isLoopback(ip: string): boolean {
   return loopback.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** All addresses of a name, as the system gives them; an IP address is its own. */
+/** Looks up all addresses of a name; an IP address stands for itself. */
 export type Resolve = (host: string) => Promise<readonly string[]>;
 
 const resolveHost: Resolve = async (host) => {
@@ -21,10 +21,10 @@ const resolveHost: Resolve = async (host) => {
 };
 
 /**
- * Where to listen. The transport speaks without TLS, so beyond loopback only if the user has said so. A name is looked
- * up here, and what was found is listened on: it must not mean something else a moment later.
+ * Returns the address to listen on. There is no TLS, so it must be a loopback address unless the user says otherwise. A
+ * name is looked up here and its address used, because the name might resolve differently a moment later.
  *
- * @throws UsageError if the address is reached from elsewhere without `insecure`, or cannot be looked up
+ * @throws UsageError if the address can be reached from other machines, without `insecure`, or cannot be looked up
  */
 export async function listenAddress(
   listen: Address,

@@ -15,12 +15,12 @@ import { asCoded } from './raft-code.js';
 import type { MemberStorage } from './storage.js';
 import { LINE_LENGTH } from './usage.js';
 
-/** Steps of one membership change that are named. */
+/** Most steps of a membership change that are shown. */
 const SHOWN_CHANGES = 32;
 
 /**
- * A member's log on standard output: one line per fact, the member's id in front, levels but `info` by name. Whatever a
- * peer's bytes have got into a line, it is one line, it prints, and it is bounded.
+ * Creates a member's log on standard output: one line per event, starting with the member's id and, except for `info`,
+ * the level. Whatever bytes of a peer a line contains, it is a single printable line of bounded length.
  */
 export function memberLog(id: NodeId, verbose: boolean): winston.Logger {
   return winston.createLogger({
@@ -32,7 +32,7 @@ export function memberLog(id: NodeId, verbose: boolean): winston.Logger {
   });
 }
 
-/** The log as raft wants it. */
+/** Adapts the log to raft's logger. */
 export function raftLogger(log: winston.Logger): RaftLogger {
   return {
     debugEnabled: log.isDebugEnabled(),
@@ -44,8 +44,8 @@ export function raftLogger(log: winston.Logger): RaftLogger {
 }
 
 /**
- * The log as the transport wants it, the fields at the end of the line. Connections that come about as they should are
- * for who asks for it; those that break are for everybody.
+ * Adapts the log to the transport's logger, with the fields at the end of the line. Connections that open normally are
+ * logged only on request; those that break always are.
  */
 export function transportLogger(log: winston.Logger): TransportLogger {
   const shown = (value: LogFields[string]): string => {
@@ -62,7 +62,7 @@ export function transportLogger(log: winston.Logger): TransportLogger {
   };
 }
 
-/** What a member finds of its log when it starts. */
+/** Describes the log that a member finds when it starts. */
 export function describeLog({ raft, isNew, place }: MemberStorage): string {
   if (isNew) return `log ${place}: new`;
   const { hardState } = raft.initialState();
@@ -74,14 +74,14 @@ export function describeLog({ raft, isNew, place }: MemberStorage): string {
   );
 }
 
-/** The entries up to a snapshot's are not shown: nobody has them any more. */
+/** Describes a snapshot. The entries that it covers are not shown: nobody has them any more. */
 export function describeSnapshot({ metadata: { index, term } }: Snapshot): string {
   return `snapshot index=${index} term=${term}`;
 }
 
 /**
- * A committed entry on one line. Every member must print the same lines, in the order of the index, without a gap. Of a
- * long entry the line shows the beginning, and how much is missing.
+ * Describes a committed entry on one line. Every member must print the same lines, in order of their indexes, without a
+ * gap. Of a long entry it shows the beginning, and how much is left out.
  */
 export function describeCommitted(entry: Entry): string {
   const { kind, text } = contentOf(entry);
@@ -96,7 +96,7 @@ function contentOf(entry: Entry): { kind: string; text: string } {
   return { kind: 'conf-change', text: confChangeText(entry) };
 }
 
-/** Bytes that are no membership change are shown as they are: they were committed all the same. */
+/** Describes a membership change. Malformed bytes are quoted: they were committed all the same. */
 function confChangeText(entry: Entry): string {
   try {
     const change = decodeConfChangeEntry(entry);
@@ -110,7 +110,7 @@ function confChangeText(entry: Entry): string {
   }
 }
 
-/** What it means that a member listens without TLS, for whoever reads the log later. */
+/** Warns, for whoever reads the log later, that a member listens without TLS. */
 export function describeInsecure(listen: Address): string {
   return (
     `listens on ${formatAddress(listen)} without TLS, as --insecure says: whoever reaches this port can erase committed ` +
@@ -118,7 +118,7 @@ export function describeInsecure(listen: Address): string {
   );
 }
 
-/** Why a member has to end, and what to do, in one line. */
+/** Says in one line why a member has to end, and what to do. */
 export function describeRemoval(id: NodeId, { reason, by, founders }: Removal): string {
   const who = `refused by ${describeMembers(by)}`;
   switch (reason) {
@@ -145,7 +145,7 @@ export function describeRemoval(id: NodeId, { reason, by, founders }: Removal): 
   }
 }
 
-/** What the flags say of who belongs to the cluster, if its log says otherwise; undefined if they agree. */
+/** Describes how the flags differ from the founders of the cluster; undefined if they agree. */
 export function describeOtherPeers(founders: readonly NodeId[], flagged: readonly NodeId[]): string | undefined {
   const added = flagged.filter((id) => !founders.includes(id));
   const missing = founders.filter((id) => !flagged.includes(id));

@@ -5,10 +5,10 @@ import { memberLog } from './log.js';
 import { runMember } from './member.js';
 import { carryOut } from './usage.js';
 
-/** A member that has not stopped by then is ended. */
+/** A member that has not stopped after this time is ended. */
 const STOP_MS = 900;
 
-/** The `raftexample` command: one member, until `stopping` aborts. Resolves to the exit code. */
+/** Runs the `raftexample` command: one member, until `stopping` aborts. Resolves to the exit code. */
 export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
   return carryOut('raftexample', parseMemberFlags(argv), (options) => run(options, stopping));
 }

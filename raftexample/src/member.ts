@@ -33,19 +33,19 @@ import { asCoded } from './raft-code.js';
 import { type MemberStorage, openStorage } from './storage.js';
 import { CommandError, UsageError } from './usage.js';
 
-/** All members of a cluster carry the same; a transport refuses messages of another. */
+/** The same for all members of a cluster; a transport refuses messages from others. */
 const CLUSTER_ID = 0x1000n;
-/** So many entries are applied in one turn of the event loop: each is a line, which takes a few microseconds. */
+/** Entries applied in one turn of the event loop: each prints a line, which takes a few microseconds. */
 const ENTRIES_PER_TURN = 1024;
 
 /**
- * Run one member until `stopping` aborts, or it may not go on. Resolves to the exit code.
- * @throws UsageError if the address cannot, or must not, be listened on; CommandError where the log holds a change of
- * the membership that this implementation cannot carry out; what `openStorage` throws
+ * Runs one member until `stopping` aborts, or it must not go on. Resolves to the exit code.
+ * @throws UsageError if it cannot, or must not, listen on the address; CommandError if the log holds a membership
+ * change that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
   const { id, peers, tickMs, hello, snapshotEvery } = options;
-  // Before anything is written: a member that is refused leaves nothing in its folder.
+  // Before anything is written, so that a refused member leaves nothing in its folder.
   const listen = await listenAddress(options.listen, options.insecure);
   const flagged = peers.map((peer) => peer.id);
   const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID, founders: flagged }, log);
@@ -91,7 +91,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     clearInterval(ticker);
     ending.abort();
     await Promise.all([transport.stop(), node.stop()]);
-    // What went wrong first is what the user must hear of.
+    // The user must be told what went wrong first.
     await storage.close().catch((error: unknown) => {
       if (!failed) throw error;
     });
@@ -127,7 +127,7 @@ function createTransport({ id, storage, node, membership, onRemoved, log }: Tran
   });
 }
 
-/** The exit code of a member that has stopped. Says why if it did so by itself. */
+/** Returns the exit code of a member that has stopped. Logs why, if it stopped by itself. */
 function verdict(id: NodeId, removal: Removal | undefined, membership: Membership, log: Logger): number {
   if (removal !== undefined) {
     log.error(describeRemoval(id, removal));
@@ -138,7 +138,7 @@ function verdict(id: NodeId, removal: Removal | undefined, membership: Membershi
   return ExitCode.Refused;
 }
 
-/** A member without a log begins with the cluster; one that has a log goes on from there, whatever its flags say. */
+/** A member without a log starts with the cluster; one with a log continues from there, whatever its flags say. */
 function start({ id, peers, preVote, checkQuorum }: MemberOptions, storage: MemberStorage, log: Logger): Node {
   const config = raftConfig({ id, storage: storage.raft, logger: raftLogger(log), preVote, checkQuorum });
   return storage.isNew
@@ -153,11 +153,11 @@ interface ReadyOptions {
   readonly snapshotEvery: number;
   readonly ending: AbortSignal;
   readonly log: Pick<Logger, 'info'>;
-  /** Called after entries or a snapshot that changed who belongs to the cluster were applied. */
+  /** Called after applied entries or a snapshot have changed the membership. */
   readonly onMembers: (members: ConfState) => void;
 }
 
-/** The duties of whoever drives a node, in the order that raft relies on. Ends when the node is stopped. */
+/** Carries out the duties of each Ready, in the order that raft relies on. Ends when the node is stopped. */
 export async function handleReadys(
   node: Pick<Node, 'ready' | 'applyConfChangeEntry' | 'advance'>,
   storage: Pick<MemberStorage, 'raft' | 'save' | 'snapshot'>,
@@ -168,24 +168,24 @@ export async function handleReadys(
   let { confState, index: snapshotAt } = newest;
   let told = confState;
   for await (const rd of node.ready()) {
-    // What a message promises must be saved before the message leaves.
+    // What a message promises must be saved before it is sent.
     await storage.save(rd);
-    // A node that was stopped meanwhile takes nothing any more. What is saved is applied after the next start.
+    // If the node was stopped in the meantime it accepts nothing more. What is saved is applied after the next start.
     if (ending.aborted) return;
     transport.send(rd.messages);
     if (!isEmptySnap(rd.snapshot)) {
-      // The entries up to here are gone at the leader. Their effect would be in the snapshot, if hello had any.
+      // The leader no longer has the entries up to here. Their effect would be in the snapshot, if hello had any.
       log.info(describeSnapshot(rd.snapshot));
       ({ confState, index: snapshotAt } = rd.snapshot.metadata);
     }
     for (const [at, entry] of rd.committedEntries.entries()) {
-      // An entry takes two bytes on the wire and a line here: many of them must not hold up ticks and peers.
+      // An entry takes two bytes on the wire but prints a line here: many of them must not block ticks and peers.
       if (at > 0 && at % ENTRIES_PER_TURN === 0) {
         await setImmediate();
         if (ending.aborted) return;
       }
       log.info(describeCommitted(entry));
-      // hello changes nothing here; a change of the membership takes effect when the node is told so.
+      // hello changes nothing here; a membership change takes effect when it is passed to the node.
       if (isConfChangeEntry(entry)) confState = node.applyConfChangeEntry(entry);
     }
     const applied = rd.committedEntries.at(-1)?.index ?? snapshotAt;
@@ -195,13 +195,13 @@ export async function handleReadys(
       onMembers(confState);
     }
     if (applied - snapshotAt < snapshotEvery) continue;
-    // Half of what the snapshot covers stays, for members that lag: they need no snapshot then.
+    // Half of what the snapshot covers is kept, so that members that lag a little need no snapshot.
     await storage.snapshot(applied, confState, applied - Math.floor(snapshotEvery / 2));
     snapshotAt = applied;
   }
 }
 
-/** A change of the membership that is beyond this implementation stands in the log: no restart helps. */
+/** Gives its exit code to a membership change in the log that exceeds this implementation: no restart helps. */
 function cannotGoOn(error: unknown): unknown {
   const coded = asCoded(error);
   return coded?.code === ERR_CONF_CHANGE_LIMIT ? new CommandError(coded.message, ExitCode.BadLog) : error;

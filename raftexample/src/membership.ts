@@ -5,22 +5,22 @@ import { type Peer, peerUrl } from './peers.js';
 export interface MembershipOptions {
   /** This member. */
   readonly self: NodeId;
-  /** Where members are reached, as the flags say. */
+  /** The addresses of members, according to the flags. */
   readonly peers: readonly Peer[];
-  /** The members that the cluster was founded by, if that is known. */
+  /** The founders of the cluster, if known. */
   readonly founders: readonly NodeId[] | undefined;
-  /** What the newest snapshot says; it has no members if there is none. */
+  /** The membership in the newest snapshot; empty if there is none. */
   readonly confState: ConfState;
 }
 
 /**
- * Who belongs to the cluster, as far as this member has applied its log. The flags only say where members are reached:
- * the transport speaks to those that are in the cluster and have an address.
+ * The membership of the cluster, as far as this member has applied its log. The flags only give addresses: the
+ * transport speaks to members that are in the cluster and have an address.
  */
 export class Membership {
   private readonly self: NodeId;
   private readonly peers: readonly Peer[];
-  /** Those that are remembered after they left: not whatever ids a log names. */
+  /** The ids that are remembered after they have left; others that a log names are not. */
   private readonly named: ReadonlySet<NodeId>;
   private readonly joined = new Set<NodeId>();
   private members: ReadonlySet<NodeId>;
@@ -31,19 +31,19 @@ export class Membership {
     const flagged = peers.map(({ id }) => id);
     this.named = new Set([...flagged, ...(founders ?? [])]);
     const snapshot = membersOf(confState);
-    // Before a first snapshot the log itself adds the founders, one by one.
+    // Before the first snapshot, the log itself adds the founders one by one.
     this.members = snapshot.size > 0 ? snapshot : new Set(founders ?? flagged);
     if (snapshot.size > 0) for (const id of [...(founders ?? []), ...snapshot]) this.note(id);
   }
 
-  /** A new configuration is in force. Its members get streams; whoever left loses them. */
+  /** Applies a new configuration: its members get streams; those that left lose them. */
   apply(confState: ConfState, transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
     this.members = membersOf(confState);
     for (const id of this.members) this.note(id);
     this.connect(transport);
   }
 
-  /** Makes the transport speak to the members, and no longer to those that left. */
+  /** Makes the transport speak to the members, and stop speaking to those that left. */
   connect(transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
     for (const peer of this.peers) {
       if (peer.id === this.self) continue;
@@ -52,7 +52,7 @@ export class Membership {
     }
   }
 
-  /** Was this a member, and is none any more? */
+  /** Was this a member that has left? */
   isRemoved(id: NodeId): boolean {
     return this.joined.has(id) && !this.members.has(id);
   }

@@ -2,7 +2,7 @@ import { LOCAL_APPLY_THREAD, type NodeId } from '@raft-ts/raft';
 import { MAX_FOUNDERS } from '@raft-ts/rafthttp/internal';
 import { UsageError } from './usage.js';
 
-/** Where a member listens, or is reached. */
+/** Where a member listens, or can be reached. */
 export interface Address {
   /** A name or an IP address; an IPv6 address without its brackets. */
   readonly host: string;
@@ -20,14 +20,14 @@ export function localPeers(count: number): Peer[] {
   return Array.from({ length: count }, (_, i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: 22210 + 10 * i }));
 }
 
-/** An id as people write it: decimal, 1 to 2^64 - 3 (the two numbers above name raft's local threads). */
+/** Parses an id: decimal, 1 to 2^64 - 3 (the two numbers above name raft's local threads). */
 export function parseId(flag: string, text: string): NodeId {
   const id = /^\d+$/u.test(text) ? BigInt(text) : 0n;
   if (id >= 1n && id < LOCAL_APPLY_THREAD) return id;
   throw new UsageError(`${flag} wants a member's number, 1 or more, not '${text}'`);
 }
 
-/** `1=http://HOST:PORT,2=…`, in ascending order of ids. */
+/** Parses `1=http://HOST:PORT,2=…`; returns the members in ascending order of ids. */
 export function parsePeers(text: string): Peer[] {
   const peers: Peer[] = [];
   for (const part of text.split(',')) {
@@ -48,12 +48,12 @@ export function parsePeers(text: string): Peer[] {
   return peers;
 }
 
-/** What `parsePeers` reads. */
+/** Formats members as `parsePeers` reads them. */
 export function formatPeers(peers: readonly Peer[]): string {
   return peers.map((peer) => `${peer.id}=${peerUrl(peer)}`).join(',');
 }
 
-/** `HOST:PORT`, where an IPv6 address stands in brackets. */
+/** Parses `HOST:PORT`, with an IPv6 address in brackets. */
 export function parseAddress(flag: string, text: string): Address {
   const [, v6, name, port] = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+)):(\d{1,5})$/iu.exec(text) ?? [];
   const host = v6 ?? name;

@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { isatty } from 'node:tty';
 
-/** How often a process that npm started looks whether its parent still lives. */
+/** How often a process that npm started checks whether its parent is still alive. */
 const PARENT_CHECK_MS = 500;
 
 /**
- * Aborts, with the reason as a text, once somebody wants this process to end: SIGINT, SIGTERM; SIGHUP, if the process
- * belongs to a terminal; the launcher
- * that started it is gone (its end of the channel closed, even by SIGKILL); or nobody reads its output any more, which
- * is how the end of a launcher without a channel shows (foreman, a pipe to `head`).
+ * Returns a signal that aborts, with the reason as a text, when this process should end: on SIGINT or SIGTERM; on
+ * SIGHUP, if it belongs to a terminal; if the launcher that started it is gone (its end of the channel is closed, even
+ * by SIGKILL); or if nobody reads its output any more, which is how the end of a launcher without a channel shows
+ * (foreman, a pipe to `head`).
  *
- * npm hands SIGTERM to the shell that it starts scripts with, which dies of it and does not pass it on; and if npm or
- * npx is killed, that shell stays. So a process that npm started ends when either is gone.
+ * npm passes SIGTERM to the shell that runs its scripts, which dies without passing it on; and if npm or npx is killed,
+ * that shell stays. So a process that npm started ends when either is gone.
  */
 export function stopRequested(): AbortSignal {
   const controller = new AbortController();
@@ -25,7 +25,7 @@ export function stopRequested(): AbortSignal {
   process.stdout.on('error', () => stop('nobody reads the output'));
   process.stderr.on('error', () => stop('nobody reads the output'));
   process.once('disconnect', () => stop('the launcher is gone'));
-  // Listening to `disconnect` makes the channel keep the process alive; it must not outlive its work for that.
+  // Listening to `disconnect` would make the channel keep the process alive.
   process.channel?.unref();
   if (process.env['npm_lifecycle_event'] !== undefined) {
     const isHere = watchNpm();
@@ -34,7 +34,7 @@ export function stopRequested(): AbortSignal {
   return controller.signal;
 }
 
-/** A process, as Linux describes it; undefined for one that is gone, and on other systems. */
+/** Reads about a process on Linux; undefined if it is gone, and on other systems. */
 function lookAt(pid: number): { readonly name: string; readonly parent: number } | undefined {
   try {
     // `PID (NAME) STATE PARENT …`, and the name may contain spaces and parentheses.
@@ -47,14 +47,14 @@ function lookAt(pid: number): { readonly name: string; readonly parent: number }
 }
 
 /**
- * Tells whether npm, and every shell between it and this process, is still there: each of them still has the parent
- * that it has now. If npm is not found among them, only the parent of this process is watched.
+ * Returns a function that tells whether npm, and every shell between it and this process, is still there: each must
+ * still have the parent that it has now. If npm is not found, only the parent of this process is watched.
  */
 function watchNpm(): () => boolean {
   const shells: { readonly pid: number; readonly parent: number }[] = [];
   const { ppid } = process;
   for (let pid = ppid, found = lookAt(pid); found !== undefined; pid = found.parent, found = lookAt(pid)) {
-    // npm gives itself a name that begins so; without one it has that of the program that runs it.
+    // npm sets a process name that starts with its own; otherwise the process is called node.
     if (/^(npm|npx|node)/.test(found.name)) {
       return () => process.ppid === ppid && shells.every((shell) => lookAt(shell.pid)?.parent === shell.parent);
     }
@@ -64,10 +64,10 @@ function watchNpm(): () => boolean {
 }
 
 /**
- * `nohup` makes a process ignore SIGHUP, which Node.js undoes when it starts, without a trace. But `nohup` also takes
- * every terminal out of the standard streams, so a process without one was either started with it or is a service, for
- * which SIGHUP does not mean that its user has left. The signal needs a handler even then: without one it would end the
- * process.
+ * `nohup` makes a process ignore SIGHUP, which Node.js silently undoes at its start. But `nohup` also redirects the
+ * standard streams away from the terminal, so a process without a terminal was either started with it or is a service,
+ * for which SIGHUP does not mean that its user has left. The signal needs a handler even then: without one it would end
+ * the process.
  */
 function belongsToTerminal(): boolean {
   return [0, 1, 2].some((stream) => isatty(stream));

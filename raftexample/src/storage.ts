@@ -8,38 +8,38 @@ import { asCoded } from './raft-code.js';
 import { CommandError, UsageError } from './usage.js';
 
 /**
- * A log file's size, which is set aside before it is filled: a hello takes a hundred bytes, so less than the default
- * does.
+ * Size of a log file, which is allocated in advance: smaller than the default, because a hello takes only a hundred
+ * bytes.
  */
 const SEGMENT_SIZE = 4 << 20;
 
-/** What tells a log from others. */
+/** Identifies a log. */
 export interface Identity {
-  /** A random name of this log: see `HttpTransportOptions.incarnation`. */
+  /** A random name for this log: see `HttpTransportOptions.incarnation`. */
   readonly incarnation: string;
   /** The members that the cluster was founded by. Undefined if the folder does not say; then nobody checks. */
   readonly founders: readonly NodeId[] | undefined;
 }
 
-/** Where a member keeps what it has promised. */
+/** Stores what a member has promised. */
 export interface MemberStorage {
-  /** What raft reads. */
+  /** The storage that raft reads. */
   readonly raft: Storage;
-  /** Nothing was ever kept here: the member begins with the cluster, and does not come back to it. */
+  /** Nothing was ever stored here: the member starts with the cluster, rather than coming back to it. */
   readonly isNew: boolean;
-  /** Tells this log from others. */
+  /** Identifies this log. */
   readonly identity: Identity;
-  /** Where it lies, for people. */
+  /** Where it is, for people. */
   readonly place: string;
-  /** Keeps what a Ready carries. Once it resolves messages may leave, and entries may be applied. */
+  /** Stores what a Ready carries. Once it resolves, messages may be sent and entries applied. */
   save(rd: Ready): Promise<void>;
-  /** Keeps a snapshot of what the entries up to `index`, which are applied, led to; those up to `compact` may go. */
+  /** Stores a snapshot at `index`, which must be applied; entries up to `compact` may be dropped. */
   snapshot(index: number, confState: ConfState, compact: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens the log of a member in `dir`, or begins one there; without a folder, begins one in memory.
+ * Opens the log of a member in `dir`, or creates one there; without a folder, creates one in memory.
  * @throws UsageError if the folder is another member's or in use; CommandError if the log is damaged, or the system
  * refuses to read or write it
  */
@@ -51,7 +51,7 @@ export async function openStorage(
   if (dir === undefined) return new StorageInMemory(owner.founders);
   const storage = await openLog(dir, owner, log);
   try {
-    // The log is locked by now: of two that start at once one alone comes here.
+    // The log is locked by now: of two processes that start at once only one gets here.
     return new StorageOnDisk(storage, await keptFounders(dir, storage.isNew, owner.founders));
   } catch (error) {
     await storage.close().catch(() => {});
@@ -79,7 +79,7 @@ async function openLog(
   }
 }
 
-/** Lost when the process ends: the member must not come back while those it has met live. */
+/** Lost when the process ends: the member must not come back while members that it has met are alive. */
 class StorageInMemory implements MemberStorage {
   readonly raft = new MemoryStorage();
   readonly isNew = true;

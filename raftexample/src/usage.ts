@@ -4,7 +4,7 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { printableLine } from '@raft-ts/proto';
 import { ExitCode } from './exit-codes.js';
 
-/** Longer than any line that tells something; what is cut of a longer one is foreign. */
+/** Longer than any line of ours; what is cut off a longer one comes from others. */
 export const LINE_LENGTH = 4096;
 
 /** A command that cannot go on; the message is the one line that the user sees. */
@@ -24,13 +24,13 @@ export class UsageError extends CommandError {
   }
 }
 
-/** What a command line asks for: to run with these options, to print a text, or nothing that makes sense. */
+/** What a command line asks for: to run with these options, to print a text, or something invalid. */
 export type Command<Options> =
   | { readonly kind: 'run'; readonly options: Options }
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'refuse'; readonly reason: string };
 
-/** `read`, with the `UsageError` that it may throw turned into a refusal. */
+/** Calls `read`; turns a `UsageError` that it throws into a refusal. */
 export function asCommand<Options>(read: () => Command<Options>): Command<Options> {
   try {
     return read();
@@ -41,8 +41,8 @@ export function asCommand<Options>(read: () => Command<Options>): Command<Option
 }
 
 /**
- * Carry a command out and resolve to the exit code: that of `run`; 0 after a printed text; that of a `CommandError`
- * which the command or its `run` met, with one line on standard error that begins with `name`.
+ * Carries out a command and resolves to its exit code: that of `run`; 0 after printing a text; or that of a
+ * `CommandError`, after one line on standard error that starts with `name`.
  */
 export async function carryOut<Options>(
   name: string,
@@ -69,7 +69,7 @@ export async function carryOut<Options>(
   }
 }
 
-/** node's `parseArgs`, with its complaints cut to their first sentence, because the rest talks to programmers. */
+/** Calls node's `parseArgs`; cuts its errors to their first sentence, because the rest is for programmers. */
 export function parseFlags<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
   try {
     return parseArgs(config);
@@ -79,7 +79,7 @@ export function parseFlags<Config extends ParseArgsConfig>(config: Config): Retu
   }
 }
 
-/** A whole number in [min, max], or a refusal that names the flag. */
+/** Parses a whole number in [min, max]; the error names the flag. */
 export function parseWhole(flag: string, text: string, min: number, max: number): number {
   const value = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
