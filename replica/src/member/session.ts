@@ -1,5 +1,6 @@
+import type { CallOptions } from '../base/contracts.js';
 import { ProposalUnknown } from '../base/errors.js';
-import type { CallOptions, Done, Replica } from './replica.js';
+import type { Done, Replica } from './replica.js';
 
 /**
  * A client's session. A command proposed in it is applied once, however often it is sent: what would be *unknown*
