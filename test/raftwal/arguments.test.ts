@@ -77,7 +77,7 @@ describe('DurableStorage and what a program without types hands over', () => {
 });
 
 describe('Wal and what a program without types hands over', () => {
-  it('refuses it with the name of the argument, and goes on as before', async () => {
+  it('refuses it with the name of the argument, and continues as before', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'raftwal-arguments-'));
     const state = { term: 1, vote: 1n, commit: 0 };
     const dir = join(folder, 'wal');

@@ -44,7 +44,7 @@ async function member(): Promise<{ dir: string; storage: DurableStorage }> {
   return { dir, storage };
 }
 
-/** Damages the last file, and says where. */
+/** Damages the last file; returns the place. */
 function damage(dir: string, change: (bytes: Buffer, zeroFrom: number) => void): Buffer {
   const wal = join(dir, 'wal');
   const { name, zeroFrom } = lastFile(wal);
@@ -89,7 +89,7 @@ describe('raft-wal', () => {
     expect(entry.data).to.deep.equal({ first: '1b'.repeat(1 << 20), moreBytes: 1 });
   });
 
-  it('stops dumping, without a word, when nobody reads any more', async () => {
+  it('stops dumping silently when its output is no longer read', async () => {
     const { dir, storage } = await member();
     // More than a pipe holds, and more than is printed in one turn.
     for (let i = 61; i < 12_000; i += 300)
@@ -121,7 +121,7 @@ describe('raft-wal', () => {
     expect(broken.stdout).to.match(/snapshot .*, 7 bytes, not a snapshot file/);
   });
 
-  it('verifies a log that goes on after a snapshot of the leader, and one whose first files were purged', async () => {
+  it('verifies a log that continues after a snapshot from the leader, and one whose first files were purged', async () => {
     const dir = join(scratchFolder(), 'member');
     const storage = await DurableStorage.open(dir, { ...options, keepSegments: 0 });
     await storage.save({ hardState: state(1, 1n, 10), entries: entries(1, 10) });
@@ -152,7 +152,7 @@ describe('raft-wal', () => {
     expect([verified.status, verified.stderr.split(':')[0]]).to.deep.equal([1, 'ERR_RAFT_WAL_NOT_FOUND']);
   });
 
-  it('says where a log is damaged, and repairs only what it may and when it is told', async () => {
+  it('reports where a log is damaged, and repairs it only if that is allowed and requested', async () => {
     const { dir, storage } = await member();
     await storage.save({ entries: [{ type: 0, term: 1, index: 61, data: new Uint8Array(1800).fill(9) }] });
     await storage.close();
@@ -172,7 +172,7 @@ describe('raft-wal', () => {
     expect(indexes((await readBack(join(dir, 'wal'))).entries).at(-1)).to.equal(60);
   });
 
-  it('leaves the decision to the operator where it cannot be told', async () => {
+  it('leaves an undecided case to the operator', async () => {
     const { dir, storage } = await member();
     await storage.close();
     const again = await DurableStorage.open(dir, options);
@@ -250,7 +250,7 @@ describe('raft-wal', () => {
     expect(run('--help').stdout).to.include('3 the system refused something');
   });
 
-  it('says so where its output cannot be written', async function () {
+  it('reports that its output cannot be written', async function () {
     if (!existsSync('/dev/full')) {
       console.log('      skipped: no /dev/full');
       this.skip();
@@ -267,7 +267,7 @@ describe('raft-wal', () => {
     expect(stderr).to.match(/^cannot write the output: ENOSPC/);
   });
 
-  it('loses nothing that it printed on a slow pipe, also before an error', async () => {
+  it('loses no output on a slow pipe, even before an error', async () => {
     const { dir, storage } = await member();
     for (let i = 61; i < 12_000; i += 300)
       await storage.save({ entries: entries(i, i + 299), hardState: state(1, 1n, 60) });
@@ -292,7 +292,7 @@ describe('raft-wal', () => {
     expect(lines.at(-1)).to.include(name);
   });
 
-  it('answers a call that makes no sense with one line, the usage and status 2', () => {
+  it('answers a wrong command line with one line, the usage and status 2', () => {
     for (const args of [
       [],
       ['mend', 'x'],

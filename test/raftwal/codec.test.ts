@@ -45,7 +45,7 @@ function crcByBits(chain: number, bytes: Uint8Array): number {
   return ~sum >>> 0;
 }
 
-/** What a decoder gives for bytes that come in pieces. */
+/** Returns the frames that a decoder finds in bytes that arrive in pieces. */
 function decoded(pieces: readonly Uint8Array[], size: number): { contents: object[]; decoder: FrameDecoder } {
   const decoder = new FrameDecoder(size);
   const contents: object[] = [];
@@ -103,7 +103,7 @@ describe('frames and records', () => {
     );
   });
 
-  it('end in the right place wherever a file is cut', () => {
+  it('end in the right place, no matter where a file is cut', () => {
     const entries: Entry[] = [1, 2].map((index) => ({ type: 0, term: 1, index, data: new Uint8Array(30) }));
     const bytes = encoded(entries);
     const { contents } = decoded([bytes], bytes.length);

@@ -5,7 +5,7 @@ const options = { nodeId: 1n, clusterId: 2n, segmentSize: 8192 };
 
 testDurableStorage('DurableStorage', {
   open: (dir) => DurableStorage.open(dir, options),
-  // What is only in memory goes with the object; its files are closed, so that the locks are free.
+  // What is only in memory is lost with the object; its files are closed, so that the locks are released.
   kill: async (log) => {
     const { wal } = log as unknown as { wal: { letGo(): Promise<void> } };
     await wal.letGo();

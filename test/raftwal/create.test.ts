@@ -1,4 +1,4 @@
-/** A new log is made in its folder, which may be missing, a mount point, or a link to a folder elsewhere. */
+/** A new log is created inside its folder, which may be missing, a mount point, or a link to a folder elsewhere. */
 import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ async function touch(fs: SimFs, path: string, byte = 7): Promise<void> {
   await file.close();
 }
 
-/** What may be there before a log is made. */
+/** The possible states of the folder before a log is created. */
 const folders: readonly (readonly [name: string, prepare: (fs: SimFs) => Promise<void>])[] = [
   ['is missing', async () => {}],
   ['is empty', (fs) => fs.mkdir(dir)],
@@ -128,7 +128,7 @@ describe('a log that is made', () => {
     });
   }
 
-  it('in a folder that an interrupted start has made stays, although nobody had made its name durable', async () => {
+  it('survives in a folder that an interrupted start made without syncing its name', async () => {
     const disk = await prepared(async () => {});
     const fs = new SimFs(disk);
     await fs.mkdir(dir);
@@ -186,7 +186,7 @@ describe('a log that is made', () => {
       expect(existsSync(join(root, 'member', 'wal.mark'))).to.equal(true);
     });
 
-    it('that leads nowhere is refused in words', async () => {
+    it('that leads nowhere is refused with advice', async () => {
       const { message } = await refused(DurableStorage.open(join(root, 'member'), options), 'ERR_RAFT_WAL_IO');
       expect(message).to.match(/cannot make .*wal: EEXIST.*a link that leads nowhere/u);
     });

@@ -1,5 +1,6 @@
 /**
- * The table of damage in docs/wal.md, and how each of its cells is made: on any file system, from a log of the same nine entries.
+ * The table of damage in docs/wal.md, and how each of its cells is made: on any file system, from a log of the same
+ * nine entries.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -36,7 +37,7 @@ export interface Log {
   /** The record that is damaged. */
   readonly from: number;
   readonly to: number;
-  /** What the file held before its last write, and before the write of the record. */
+  /** The contents of the file before its last write, and before the write of the record. */
   readonly older: Buffer;
 }
 
@@ -83,7 +84,7 @@ export async function logFor(place: Place, shelf: Shelf, beforeLastWrite: () => 
     'earlier file': beforeSecond,
   }[place];
   await wal.close();
-  // Closing writes the last commit behind the last write: that is a write of its own, and is taken away again.
+  // Closing adds the last commit after the last write, in a separate write, which is removed again.
   const end = frames.at(-1)?.to as number;
   shelf.write(path, Buffer.concat([bytes.subarray(0, end), Buffer.alloc(bytes.length - end)]));
   return { dir, path, offsets: [...frames.map(({ from }) => from), end], ...chosen, older };
@@ -110,7 +111,7 @@ export const damages: Readonly<Record<string, Damage>> = {
     return bytes;
   },
   'stale sector': (bytes, log, place) => {
-    // Of the last record, which lies in one sector with the end of the one before it: as it was without it.
+    // The last record shares a sector with the end of the one before it: the sector as it was before the last record.
     const at = place === 'last record' ? log.from : sectorIn(log);
     const end = (Math.floor(at / SECTOR_SIZE) + 1) * SECTOR_SIZE;
     if (place === 'last record') bytes.fill(0, at, end);
@@ -139,7 +140,7 @@ export function table(): Map<string, string> {
 }
 
 /**
- * Makes this cell on the shelf, without the mark, and expects the verdict and all that follows from it. With the mark, whatever is not
+ * Makes this cell without the mark, and expects the verdict and its consequences. With the mark, everything that is not
  * corrupt is `lost`.
  */
 export async function checkCell(
@@ -165,7 +166,7 @@ export async function checkCell(
   else await checkVerdict(log, bytes, { verdict, place, kept }, shelf);
 }
 
-/** The mark shows that it had been acknowledged: nobody but an operator does without it. */
+/** The mark shows that it had been acknowledged: only an operator may give it up. */
 async function checkLost({ dir, path, from, offsets }: Log, bytes: Buffer, shelf: Shelf): Promise<void> {
   const { fs } = shelf;
   const file = path.split('/').at(-1) as string;

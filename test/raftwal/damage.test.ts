@@ -52,7 +52,7 @@ describe('the table of damage in docs/wal.md', () => {
     await refused(repair(dir, decided), 'ERR_RAFT_WAL_CORRUPT');
   });
 
-  it('keeps a term and a vote that were acknowledged behind the damage', async () => {
+  it('keeps a term and a vote that were acknowledged after the damage', async () => {
     for (const later of [state(2, 0n, 0), state(1, 2n, 0)]) {
       const dir = newPlace();
       const wal = await Wal.create(dir, { segmentSize: SEGMENT_SIZE });

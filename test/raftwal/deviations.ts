@@ -3,7 +3,7 @@ export interface Deviation {
   /** Names of folders. */
   readonly folders: readonly string[];
   readonly operation: 'write' | 'read' | 'verify' | 'validSnapshots' | 'repair';
-  /** Our code; `ok` where Go fails and ours does not. */
+  /** Our error code; `ok` if only Go fails. */
   readonly ours: string;
   readonly why: string;
 }

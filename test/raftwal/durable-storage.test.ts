@@ -138,7 +138,7 @@ describe('DurableStorage', () => {
     await again.close();
   });
 
-  it('goes back to an older snapshot where the newest cannot be read, as long as the log reaches back', async () => {
+  it('falls back to an older snapshot if the newest cannot be read and the log reaches back', async () => {
     const dir = place();
     const storage = await open(dir, { keepSegments: 100 });
     await fill(storage, 50);
@@ -154,7 +154,7 @@ describe('DurableStorage', () => {
     expect(readdirSync(join(dir, 'snap'))).to.include(`${newest}.broken`);
   });
 
-  it('starts from the first entry where no snapshot can be read and the log is whole', async () => {
+  it('starts from the first entry if no snapshot can be read and the log is complete', async () => {
     const dir = place();
     const storage = await open(dir);
     await fill(storage, 10);
@@ -177,7 +177,7 @@ describe('DurableStorage', () => {
     await again.close();
   });
 
-  it('refuses to begin anew where the log is gone and snapshots are there', async () => {
+  it('refuses to start a new log if the log is gone but there are snapshots', async () => {
     const dir = place();
     const storage = await open(dir);
     await fill(storage, 10);
@@ -223,7 +223,7 @@ describe('DurableStorage', () => {
     await storage.close();
   });
 
-  it("does not go on behind a leader's snapshot that it could not write", async () => {
+  it("does not continue after a leader's snapshot that it could not write", async () => {
     const dir = place();
     const fs = new FaultyFs();
     const storage = await open(dir, { fs });

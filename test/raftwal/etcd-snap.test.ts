@@ -44,7 +44,7 @@ describe("etcd's tests of snapshot files", () => {
     expect(files.dir).to.equal(dir);
   });
 
-  it('SS-003 TestFailback: an older one is loaded where the newest is bad, which is renamed', async () => {
+  it('SS-003 TestFailback: if the newest is bad, it is renamed and an older one is loaded', async () => {
     const { dir, files } = await folderOf(snapshotAt(1, 1));
     writeFileSync(join(dir, nameOf(0xffff, 0xffff)), 'bad data');
     expect(await files.load()).to.deep.equal(snapshotAt(1, 1));
@@ -81,7 +81,7 @@ describe("etcd's tests of snapshot files", () => {
     expect(readdirSync(dir)).to.deep.equal([`${nameOf(1, 1)}.broken`]);
   });
 
-  it('SS-008 TestAllSnapshotBroken: all are renamed, and there is none', async () => {
+  it('SS-008 TestAllSnapshotBroken: all are renamed, and none is left', async () => {
     const { dir, files } = await folderOf();
     for (let i = 1; i <= 3; i++) writeFileSync(join(dir, nameOf(1, i)), 'bad');
     await refused(files.load(), 'ERR_RAFT_SNAP_NONE');

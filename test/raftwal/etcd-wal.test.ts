@@ -167,7 +167,7 @@ describe("etcd's tests of the log", () => {
       await refused(Wal.open(scratchFolder(), small), 'ERR_RAFT_WAL_NOT_FOUND');
     });
 
-    it('WA-015 TestOpenAtUncommittedIndex: opens at 0 where only entry 0 was saved', async () => {
+    it('WA-015 TestOpenAtUncommittedIndex: opens at 0 if only entry 0 was saved', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, [entry(0, 0)]);
@@ -292,7 +292,7 @@ describe("etcd's tests of the log", () => {
       await wal.close();
     });
 
-    it('WA-020 TestTailWriteNoSlackSpace: appending works where nothing is set aside any more', async () => {
+    it('WA-020 TestTailWriteNoSlackSpace: appending works after the preallocated part', async () => {
       const dir = newPlace();
       const wal = await create(dir, somedata);
       await wal.save(state(1, 1n, 0), entries(1, 5));
@@ -306,7 +306,7 @@ describe("etcd's tests of the log", () => {
       expect(indexes((await readBack(dir)).entries)).to.deep.equal(indexes(entries(1, 10)));
     });
 
-    it('WA-035 TestFilePipeline: hands out a file of zeros, and removes the one that nobody took', async () => {
+    it('WA-035 TestFilePipeline: returns a file of zeros, and removes the one that was not taken', async () => {
       const dir = scratchFolder();
       const pipeline = new FilePipeline(new FaultyFs(), dir, SEGMENT_SIZE);
       pipeline.prepare();
@@ -317,7 +317,7 @@ describe("etcd's tests of the log", () => {
       expect(readdirSync(dir)).to.deep.equal([name]);
     });
 
-    it('WA-036 TestFilePipelineFailPreallocate: an error surfaces where the file is taken', async () => {
+    it('WA-036 TestFilePipelineFailPreallocate: an error is thrown when the file is taken', async () => {
       const fs = new FaultyFs();
       fs.hook = (operation) => {
         if (operation === 'write') throw fileError('ENOSPC');
@@ -484,7 +484,7 @@ describe("etcd's tests of the log", () => {
       ]);
     });
 
-    it('WA-026 TestValidSnapshotEntriesAfterPurgeWal: also where the first file is gone', async () => {
+    it('WA-026 TestValidSnapshotEntriesAfterPurgeWal: even if the first file is gone', async () => {
       const dir = newPlace();
       const wal = await Wal.create(dir, { segmentSize: 128 });
       await wal.saveSnapshot(snapshotAt(1));
@@ -498,7 +498,7 @@ describe("etcd's tests of the log", () => {
       expect((await validSnapshots(dir)).map(({ index }) => index)).to.include(3);
     });
 
-    it('WA-027 TestValidSnapshotEntriesRetryOnTransientNotExist: a file that vanishes meanwhile is tried without', async () => {
+    it('WA-027 TestValidSnapshotEntriesRetryOnTransientNotExist: a file that vanishes meanwhile is not waited for', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(state(1, 1n, 0), entries(1, 2));
@@ -560,7 +560,7 @@ describe("etcd's tests of the log", () => {
       await checkRepair(dir, readable);
     });
 
-    it('WA-033 TestRepairWriteTearMiddle: a sector of zeros in a long record, another record behind it', async () => {
+    it('WA-033 TestRepairWriteTearMiddle: a sector of zeros in a long record, and another record after it', async () => {
       const dir = newPlace();
       const wal = await create(dir);
       await wal.save(undefined, [entry(1)]);

@@ -9,7 +9,7 @@ const SEGMENT_SIZE = 4096;
 const member = { nodeId: 1n, clusterId: 2n };
 const first = segmentName(0, 0).name;
 
-/** The system's code behind an error of the log. */
+/** Returns the system's code inside an error of the log. */
 const causeOf = ({ cause }: Error): unknown => (cause as { code?: unknown } | undefined)?.code;
 
 /** Flips a bit of a file. */
@@ -62,7 +62,7 @@ describe('a backup, call by call', () => {
     await copy.close();
   });
 
-  it('ends with the last record, whatever is being written after it', async () => {
+  it('ends with the last record, even while more is being written', async () => {
     const { fs, storage } = await setUp();
     const last = (await listSegments(fs, '/member/wal')).at(-1)?.name ?? '';
     await backup('/member', '/copies/one', { fs });
@@ -111,7 +111,7 @@ describe('a backup, call by call', () => {
     expect(await fs.readdir('/copies/one/wal')).to.not.include('x.wal');
   });
 
-  it('gets no name where it could not be started from: a bad snapshot, or a log that does not reach back', async () => {
+  it('gets no name if a member could not start from it: a bad snapshot, or a log that does not reach back', async () => {
     const bad = await setUp();
     await bad.storage.close();
     await damage(bad.fs, `/member/snap/${mark}`, 30);
@@ -178,7 +178,7 @@ describe('a repair, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('of what may have been acknowledged needs a decision, for exactly this place', async () => {
+  it('of data that may have been acknowledged needs a decision about exactly this place', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create('/wal', { fs, segmentSize: SEGMENT_SIZE });
     await wal.save(state(1, 1n, 0), entries(1, 3));
@@ -298,7 +298,7 @@ describe('snapshot files, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('a stream that nobody reads to its end is closed', async () => {
+  it('a stream that is not read to its end is closed', async () => {
     const fs = new TracedFs();
     const files = await SnapshotFiles.open(dir, { fs });
     await files.saveStream([new Uint8Array(3 << 20)], 3);
@@ -352,7 +352,7 @@ describe('snapshot files, call by call', () => {
     await refused(files.load([{ index: 3, term: 2 }]), 'ERR_RAFT_SNAP_NONE');
   });
 
-  it('are purged durably: so many stay, what the log needs, and the streams of all that stay', async () => {
+  it('are purged durably, except for the newest ones, the one that the log needs, and their streams', async () => {
     const fs = new TracedFs();
     const files = await SnapshotFiles.open(dir, { fs });
     for (let index = 1; index <= 6; index++) {
@@ -370,7 +370,7 @@ describe('snapshot files, call by call', () => {
     expect((await fs.readdir(dir)).filter((name) => name.endsWith('.db'))).to.deep.equal([streamOf(5), streamOf(6)]);
   });
 
-  it('whatever a crash has left of others is removed when the folder is opened', async () => {
+  it('unfinished files of a crashed process are removed when the folder is opened', async () => {
     const fs = new TracedFs();
     await SnapshotFiles.open(dir, { fs });
     const left = [`${nameOf(1)}.tmp`, `${streamOf(1)}.tmp`, 'db.tmp123'];

@@ -1,4 +1,4 @@
-/** Etcd's own log and snapshot packages, as small programs that are built where there is a Go toolchain. */
+/** Etcd's own log and snapshot packages, as small programs that are built if there is a Go toolchain. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** What ours writes, etcd reads, and the other way round. */
+/** Etcd reads what we write, and we read what it writes. */
 import { join } from 'node:path';
 import { SnapshotFiles, Wal } from '@raft-ts/raftwal';
 import { encodeIdentity } from '@raft-ts/raftwal/internal';

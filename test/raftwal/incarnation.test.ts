@@ -54,7 +54,7 @@ describe('the incarnation of a log', () => {
     expect(await use(new TracedFs()), 'another log').to.not.equal(first);
   });
 
-  it('of a log that begins where another one was is another one', async () => {
+  it('of a log that replaces another one is a new one', async () => {
     const first = await use(fs);
     await empty(fs);
     const second = await use(fs);
@@ -105,7 +105,7 @@ describe('the incarnation of a log', () => {
   });
 
   for (const content of ['', 'me\n', '00000000-0000-0000-0000-00000000000', '\0'.repeat(37)]) {
-    it(`is made anew if what is there is none: ${JSON.stringify(content)}`, async () => {
+    it(`is drawn again if the file does not hold one: ${JSON.stringify(content)}`, async () => {
       await use(fs);
       await overwrite(fs, content);
       const made = await use(fs);
@@ -121,7 +121,7 @@ describe('the incarnation of a log', () => {
     expect(await use(fs)).to.equal(made);
   });
 
-  it('that cannot be read is not made anew: the log does not open, and is free', async () => {
+  it('that cannot be read is not replaced: the log does not open, and its lock is released', async () => {
     const first = await use(fs);
     const failing = new TracedFs(
       { fault: ({ op, path }) => (op === 'read' && path === PATH ? { code: 'EIO' } : undefined) },

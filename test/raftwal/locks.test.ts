@@ -78,7 +78,7 @@ describe('locks of a log', () => {
     await wal.close();
   });
 
-  it('are asked for: where there are none, opening for writing fails unless told otherwise', async () => {
+  it('are required: if there are none, opening for writing fails unless unsafeNoLock is set', async () => {
     const dir = newPlace();
     const fs = new NodeFs();
     await refused(Wal.create(dir, { ...small, fs }), 'ERR_RAFT_WAL_LOCK_UNAVAILABLE');

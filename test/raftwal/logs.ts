@@ -67,7 +67,10 @@ export async function refused(
   return error;
 }
 
-/** Expects what the operating system answered, as an error of the log: which operation, on what, and a text that says so. */
+/**
+ * Expects what the operating system answered, as an error of the log: which operation, on what, and a text that says
+ * so.
+ */
 export async function refusedBySystem(promise: Promise<unknown>, reason: string, operation: string): Promise<WalError> {
   const error = (await refused(promise, 'ERR_RAFT_WAL_IO')) as WalError;
   expect([error.reason, error.operation]).to.deep.equal([reason, operation]);

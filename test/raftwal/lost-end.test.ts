@@ -35,7 +35,7 @@ async function member(more: Partial<DurableStorageOptions> = {}): Promise<string
 
 const segmentsOf = (dir: string): string[] => readdirSync(join(dir, 'wal')).filter((name) => name.endsWith('.wal'));
 
-/** Where the records of the last file begin, and where the last one ends. */
+/** Returns the offset of each record of the last file, and the end of the last one. */
 function offsetsOf(path: string): number[] {
   const bytes = readFileSync(path);
   const decoder = new FrameDecoder(bytes.length);
@@ -45,7 +45,7 @@ function offsetsOf(path: string): number[] {
   return [...offsets, decoder.offset];
 }
 
-/** Takes the last records away, so that the log ends where a shorter one would. */
+/** Removes the last records, so that the log ends as a shorter one would. */
 function cutRecords(dir: string, count: number): { readonly file: string; readonly offset: number } {
   const file = segmentsOf(dir).at(-1) as string;
   const path = join(dir, 'wal', file);
@@ -121,7 +121,7 @@ describe('a log that lost its end', () => {
     await refused(open(dir), 'ERR_RAFT_WAL_CORRUPT');
   });
 
-  it('may be done without where an operator says so at exactly that place, and goes on from there', async () => {
+  it('may be given up if an operator names exactly that place, and continues from there', async () => {
     const dir = await member();
     const place = cutRecords(dir, 2);
     const wal = join(dir, 'wal');
@@ -139,7 +139,7 @@ describe('a log that lost its end', () => {
     await again.close();
   });
 
-  it('is noticed by a snapshot above its end where there is no mark; one that was never installed looks the same', async () => {
+  it('is noticed by a snapshot above its end if there is no mark; one that was never installed looks the same', async () => {
     const dir = await member();
     const storage = await open(dir);
     await storage.createSnapshot(190, oneVoter, new Uint8Array([1]));
@@ -178,7 +178,7 @@ describe('a log without a file in its middle', () => {
 describe('the mark of a log', () => {
   afterEach(removeScratch);
 
-  it('is ignored where it is torn: its other copy counts, which is older', async () => {
+  it('is ignored if it is torn: the other, older copy counts', async () => {
     const dir = await member();
     const path = markPath(join(dir, 'wal'));
     const whole = readFileSync(path);

@@ -83,7 +83,7 @@ describe('the mark beside a log, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('is not believed where its sum does not fit', async () => {
+  it('is not believed if its checksum is wrong', async () => {
     const fs = await setUp();
     const expected = await readMark(fs, '/wal');
     const bytes = await contents(fs, '/wal.mark');

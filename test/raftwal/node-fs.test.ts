@@ -9,7 +9,7 @@ import { removeScratch, scratchFolder } from './vectors.js';
 
 const { O_CREAT, O_DIRECTORY, O_DSYNC, O_EXCL, O_NOFOLLOW, O_RDWR, O_TRUNC, O_WRONLY } = fs.constants;
 
-/** What node is asked for, by the calls that this file looks at. */
+/** The calls of `node:fs` that this file checks. */
 interface Asked {
   readonly call: string;
   readonly path?: string;
@@ -41,7 +41,7 @@ describe("this machine's file system, call by call", () => {
     removeScratch();
   });
 
-  it('opens files for their owner alone, and follows no link', async () => {
+  it('opens files only for their owner, and follows no link', async () => {
     const path = join(scratchFolder(), 'file');
     await (await new NodeFs().open(path, { write: true, create: true, exclusive: true, truncate: true })).close();
     const [{ flags = 0, mode } = {}] = asked;
@@ -53,7 +53,7 @@ describe("this machine's file system, call by call", () => {
     expect(asked.at(-1)?.mode).to.equal(0o700);
   });
 
-  it('makes each write durable where that is asked for', async () => {
+  it('makes each write durable if that is requested', async () => {
     const file = await new NodeFs().open(join(scratchFolder(), 'file'), {
       write: true,
       create: true,
@@ -75,7 +75,7 @@ describe("this machine's file system, call by call", () => {
     expect(asked[1]?.fd).to.equal(asked[2]?.fd);
   });
 
-  it('syncs a folder, and closes it, also if that fails', async function onPosix() {
+  it('syncs a folder, and closes it even if that fails', async function onPosix() {
     if (process.platform === 'win32') {
       console.log('      skipped: Windows does not sync folders');
       this.skip();

@@ -43,7 +43,7 @@ describe('a log, read call by call', () => {
     expect(short.leftOpen.concat(fs.leftOpen)).to.deep.equal([]);
   });
 
-  it('beside a writer is whole whenever the writer goes on, and is left closed', async () => {
+  it('beside a writer is complete whenever the writer continues, and leaves no file open', async () => {
     let found = 0;
     for (let when = 1; when <= 8; when++) {
       const fs = new TracedFs();
@@ -120,7 +120,7 @@ describe('a log, read call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('from a snapshot has nothing of what was replaced before it', async () => {
+  it('from a snapshot contains no entries that were replaced before it', async () => {
     const readFrom = async (save: (wal: Wal) => Promise<void>, term: number): Promise<number[]> => {
       const fs = new TracedFs();
       const wal = await Wal.create('/wal', { fs, segmentSize: 8192 });
@@ -177,7 +177,7 @@ describe('frames at the end of a file', () => {
   });
 });
 
-describe('records that are none', () => {
+describe('invalid records', () => {
   it('reach no further than they are long', () => {
     for (const [bytes, use] of [
       [[0x0a, 5, 1, 2], (fields: FieldReader) => fields.view()],
@@ -243,7 +243,7 @@ describe('the verdict on a damaged end', () => {
     }
   });
 
-  it('leaves a record whose length field alone is damaged to the operator', () => {
+  it('leaves a record of which only the length field is damaged to the operator', () => {
     const out = new RecordBuffer();
     new RecordEncoder(0).entry(out, { ...entry(1), data: new Uint8Array(100).fill(7) });
     const bytes = out.bytes.slice(0, out.length);
@@ -294,7 +294,7 @@ describe('what is done after work, however that ends', () => {
 });
 
 describe('padding', () => {
-  it('is of zeros, whatever the memory held before', () => {
+  it('consists of zeros, no matter what the memory held before', () => {
     for (let length = 0; length < 16; length++) {
       const out = new RecordBuffer();
       out.bytes.fill(0xff);

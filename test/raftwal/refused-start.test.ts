@@ -38,7 +38,7 @@ function stopSnapshot(fs: FaultyFs): { readonly stopped: Promise<void>; readonly
 
 const data = new Uint8Array(100_000).fill(7);
 
-/** What may be under way when somebody starts on the same folder. */
+/** What may be under way when another process starts on the same folder. */
 const works: Readonly<Record<string, (storage: DurableStorage) => Promise<unknown>>> = {
   'a snapshot of its own': (storage) => storage.createSnapshot(3, oneVoter, data),
   "a snapshot of the leader's": (storage) =>
@@ -88,7 +88,7 @@ describe('a start that is refused', () => {
     await live.close();
   });
 
-  it('meets a member that knows no mark, as etcd, which locks its files alone', async () => {
+  it('meets a program that knows no mark and locks only its files, as etcd does', async () => {
     const dir = join(scratchFolder(), 'member');
     const first = await open(dir);
     await first.save({ hardState: state(1, 1n, 3), entries: entries(1, 3) });
@@ -118,7 +118,7 @@ describe('a start that is refused', () => {
 describe('two first starts at once', () => {
   afterEach(removeScratch);
 
-  it('give the log to one of them, whatever the second meets, and what that one acknowledged stays', async () => {
+  it('give the log to one of them, and what that one acknowledged stays', async () => {
     let pause = 0;
     for (let reached = true; reached; pause++) {
       // The folders above it are missing too, and both make them.

@@ -52,7 +52,7 @@ describe('snapshot files', () => {
     expect(statSync(path).mode & 0o777).to.equal(0o600);
   });
 
-  it('are not there where writing them failed, and the older one still is', async () => {
+  it('are not there if writing them failed, and the older one still is', async () => {
     const fs = new FaultyFs();
     const dir = join(scratchFolder(), 'snap');
     const files = await SnapshotFiles.open(dir, { fs });

@@ -84,7 +84,7 @@ describe('a durable storage, call by call', () => {
       calls.findIndex((call) => call.op === op && call.path.includes(part));
     expect(at('rename', '.snap')).to.be.within(0, at('write', '.wal') - 1);
     expect(at('syncDirectory', '/snap')).to.be.within(0, at('write', '.wal') - 1);
-    // What a power cut right now would leave.
+    // Returns the disk as a power cut would leave it now.
     const { hardState, snapshots } = await readBeside(fs);
     expect([hardState?.commit, snapshots.at(-1)?.index]).to.deep.equal([10, 10]);
     await refused(storage.save({ snapshot: snapshotAt(10) }), 'ERR_RAFT_SNAP_OUT_OF_DATE');
@@ -121,7 +121,7 @@ describe('a durable storage, call by call', () => {
     expect(failures).to.equal(2);
   });
 
-  /** What the log says at this moment, with what is still in memory left out. */
+  /** Returns the content of the log on disk at this moment. */
   async function readBeside(fs: TracedFs) {
     const wal = await Wal.open('/member/wal', { fs: new TracedFs({}, fs.disk), readOnly: true });
     try {
@@ -175,7 +175,7 @@ describe('a durable storage, call by call', () => {
     }
   });
 
-  it('a snapshot that is saved is saved, whether or not old files can go', async () => {
+  it('a saved snapshot counts even if old files cannot be removed', async () => {
     const fs = new TracedFs({ fault: ({ op }) => (op === 'unlink' ? { code: 'EACCES' } : undefined) });
     const warnings: string[] = [];
     const logger = { info() {}, warn: (text: string) => warnings.push(text) };
@@ -228,7 +228,7 @@ describe('a start, call by call', () => {
     await again.close();
   });
 
-  it('cuts a torn end only, and that only where it is told to', async () => {
+  it('cuts only a torn end, and only if it is told to', async () => {
     const setUp = async (damage: 'torn' | 'undecided'): Promise<TracedFs> => {
       const fs = new TracedFs();
       const wal = await Wal.create('/wal', { fs, segmentSize: SEGMENT_SIZE });
@@ -294,7 +294,7 @@ describe('the removal of files of a log, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('takes nothing that is held, also where there are no locks', async () => {
+  it('purges no file that is held, even if there are no locks', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create('/wal', { fs, segmentSize: SEGMENT_SIZE, unsafeNoLock: true });
     for (const one of large(1, 3)) await wal.save(state(1, 1n, one.index), [one]);

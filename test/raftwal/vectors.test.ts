@@ -18,7 +18,7 @@ import {
   unpack,
 } from './vectors.js';
 
-/** What our code may be where Go says this. */
+/** Our possible error codes if Go returns this one. */
 const codesFor: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^unexpected EOF/, ['TORN', 'CORRUPT']],
   [/crc mismatch/, ['UNDECIDED', 'CORRUPT']],

@@ -122,7 +122,7 @@ export function packedFolders<T>(kind: 'wal' | 'snap'): Folder<T>[] {
     }));
 }
 
-/** Every folder where all stand beside the project, else the selection that is part of it. */
+/** All folders if the full set is beside the project, else the selection that is part of it. */
 export function loadFolders<T>(kind: 'wal' | 'snap'): Folder<T>[] {
   return existsSync(fullFolder) ? fullFolders<T>(kind) : packedFolders<T>(kind);
 }
@@ -148,7 +148,7 @@ export function unpack(folder: Folder<unknown>): string {
   return dir;
 }
 
-/** Size of the last file of the log, and where it is zero to its end. */
+/** Returns the size of the last file of the log, and the offset from which on it is all zeros. */
 export function lastFile(dir: string): FileAfter {
   const name = readdirSync(dir)
     .sort()

@@ -73,7 +73,7 @@ describe('Wal', () => {
       expect(readdirSync(dir)).to.deep.equal([first, segmentName(1, 2).name]);
     });
 
-    it('resolves only when the write is durable, where there are entries or a new term or vote', async () => {
+    it('resolves only when the write is durable, if there are entries or a new term or vote', async () => {
       const fs = new SlowFs();
       const wal = await Wal.create(newPlace(), { ...small, fs });
       fs.held = true;
@@ -143,7 +143,7 @@ describe('Wal', () => {
       await wal.close();
     });
 
-    it('keeps the order of calls, whatever waits for what', async () => {
+    it('keeps the order of calls, no matter which waits for which', async () => {
       const dir = newPlace();
       const wal = await Wal.create(dir, small);
       await Promise.all([
@@ -185,7 +185,7 @@ describe('Wal', () => {
       expect(hardState).to.deep.equal(state(1, 1n, 1));
     });
 
-    it('never puts a State or Snapshot behind another record in one write', async () => {
+    it('never puts a State or Snapshot after another record in one write', async () => {
       const dir = newPlace();
       const fs = new FaultyFs();
       const wal = await Wal.create(dir, { ...small, fs });
@@ -313,7 +313,7 @@ describe('Wal', () => {
       await writer.close();
     });
 
-    it('opening twice gives the same', async () => {
+    it('opening twice returns the same content', async () => {
       const dir = newPlace();
       const wal = await Wal.create(dir, { ...small, identity });
       for (let index = 1; index <= 200; index++) await wal.save(state(1, 1n, index - 1), [entry(index)]);
@@ -375,7 +375,7 @@ describe('Wal', () => {
     await wal.close();
   });
 
-  it('purges released files, oldest first, and keeps as many as asked', async () => {
+  it('purges released files, oldest first, and keeps the requested number', async () => {
     const dir = newPlace();
     const wal = await Wal.create(dir, small);
     for (let index = 1; index <= 10; index++) {
@@ -465,7 +465,7 @@ describe('Wal', () => {
     );
   }).timeout(60_000);
 
-  it('leaves nothing behind that is not of the log', async () => {
+  it('leaves no files that do not belong to the log', async () => {
     const dir = newPlace();
     const wal = await Wal.create(dir, small);
     await wal.save(undefined, [entry(1)]);

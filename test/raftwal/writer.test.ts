@@ -31,7 +31,7 @@ describe('the writer of a log, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('whatever is saved is durable with its write, in a log that was made or opened', async () => {
+  it('every save is durable with its write, in a log that was created or opened', async () => {
     const fs = new TracedFs();
     const made = await Wal.create(dir, { fs, segmentSize: SEGMENT_SIZE });
     const durably = async (name: string, save: () => Promise<void>): Promise<void> => {
@@ -132,7 +132,7 @@ describe('the writer of a log, call by call', () => {
     expect(content.hardState).to.deep.equal(state(1, 1n, 3));
   });
 
-  it('the spare file holds zeros alone, whatever a crash has left under its name', async () => {
+  it('the spare file holds only zeros, no matter what a crash left under its name', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create(dir, { fs, segmentSize: SEGMENT_SIZE });
     await wal.save(undefined, entries(1, 2));
@@ -171,7 +171,7 @@ describe('the writer of a log, call by call', () => {
     expect(fs.leftOpen).to.deep.equal([]);
   });
 
-  it('a batch larger than any before leaves its memory behind', async () => {
+  it('the memory of an unusually large batch is not kept', async () => {
     const fs = new TracedFs();
     const wal = await Wal.create(dir, { fs, segmentSize: 7 << 20 });
     await wal.save(undefined, [{ ...entry(1), data: new Uint8Array(6 << 20) }]);

@@ -1,6 +1,6 @@
 /**
- * What lies after the records of the last file must be zeros. Before a log is opened only as much of that is checked as one
- * unfinished write can have reached; the rest is checked while the log is in use, always ahead of the writer.
+ * After the records of the last file there must be only zeros. Before a log is opened, only the part is checked that
+ * one unfinished write can have reached. The rest is checked while the log is in use, always ahead of the writer.
  */
 import { DurableStorage, verify, Wal, type WalError } from '@raft-ts/raftwal';
 import { LARGEST_WRITE, segmentName } from '@raft-ts/raftwal/internal';
@@ -17,7 +17,7 @@ const dir = '/wal';
 const path = `${dir}/${segmentName(0, 0).name}`;
 /** Far from the records of a small log, and after what is checked before it is opened. */
 const FAR = 6 * MEBIBYTE + 12_345;
-/** Of the file after it, which is cheap to set aside. */
+/** Size of the next file, which is cheap to preallocate. */
 const NEXT_SIZE = 1 << 16;
 
 /** A log of three entries. */

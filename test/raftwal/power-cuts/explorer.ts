@@ -7,7 +7,7 @@ import type { LogUnderTest, Started } from './log-under-test.js';
 import type { Step } from './machine.js';
 import { DIRECTORY, type Recording } from './scenario.js';
 
-/** What starting on one image came to. Equal outcomes are one object. */
+/** The outcome of a start on one image. Equal outcomes are the same object. */
 interface Outcome {
   readonly id: number;
   readonly how: Started['how'] | 'refused';
@@ -38,8 +38,8 @@ export interface Counts {
 }
 
 /**
- * One recovery in so many is cut by all the rules, the others by a few choices at each effect: most of what differs between images of
- * recoveries is in copies and preallocated files, which nobody reads.
+ * One recovery in so many is cut by all the rules, the others by a few choices at each effect: most of what differs
+ * between images of recoveries is in copies and preallocated files, which are never read.
  */
 const THOROUGH = 16;
 
@@ -51,8 +51,8 @@ export interface ExplorerOptions {
 }
 
 /**
- * Stops a recorded scenario at its steps, makes the images that a power cut may leave, opens each with the log, and compares what it
- * answers with what was promised. Throws `Loss` at the first promise that does not hold.
+ * Stops a recorded scenario at its steps, makes the images that a power cut may leave, opens each with the log, and
+ * compares what it answers with what was promised. Throws `Loss` at the first promise that does not hold.
  */
 export class Explorer {
   readonly counts: Counts = {
@@ -74,7 +74,7 @@ export class Explorer {
     this.#options = options;
   }
 
-  /** How many images were made. */
+  /** Number of images made so far. */
   get images(): number {
     return this.counts.scenarioImages + this.counts.recoveryImages;
   }
@@ -171,7 +171,10 @@ export class Explorer {
   }
 }
 
-/** A start of a sync changes nothing on the disk, so it adds nothing unless something was promised or handed in meanwhile. */
+/**
+ * A start of a sync changes nothing on the disk, so it adds nothing unless something was promised or handed in
+ * meanwhile.
+ */
 function addsNothing(step: Step, before: Step | undefined): boolean {
   if (step.effect?.kind !== 'syncStart' || before === undefined) return false;
   const { history, issued, acknowledged, snapshot, created } = before;
@@ -193,7 +196,7 @@ function whatIsWrong(outcome: Outcome, step: Step, torn: boolean): string | unde
 
 /** A promise that did not hold after a power cut. */
 export class Loss extends Error {
-  /** The step of the scenario, where it is known. */
+  /** The step of the scenario, if it is known. */
   readonly step: number | undefined;
 
   constructor(what: { number?: number; step?: Step; choice: string; wrong: string; found: string }) {

@@ -1,8 +1,8 @@
 import type { Entry, HardState } from '@raft-ts/proto';
 
-/** Of a log, what recovery answers and what a test hands in: entries in a form that is quick to compare. */
+/** The content of a log that recovery returns and a test passes in, with entries in a form that is quick to compare. */
 export interface LogState {
-  /** The snapshot that the log was opened at. Index 0 is none. */
+  /** The snapshot at which the log was opened. Index 0 means none. */
   readonly snapshot: SnapshotMark;
   readonly hardState: HardState;
   /** One key for each entry above the snapshot, in order. */
@@ -29,7 +29,10 @@ export function entryKey(entry: Entry): string {
 
 /** A snapshot record that was handed in. */
 interface KnownSnapshot extends SnapshotMark {
-  /** It replaced a log that did not lead to it: read from here, entries that were handed in before this record are not there. */
+  /**
+   * It replaced a log that did not lead to it: read from here, entries that were handed in before this record are not
+   * there.
+   */
   readonly entriesAfter: number;
 }
 
@@ -39,10 +42,13 @@ interface KnownEntry {
   readonly record: number;
 }
 
-/** What the log would be after some of its records. Entries that were released stay here, so that any snapshot can be the start. */
+/**
+ * The state of the log after some of its records. Entries that were released stay here, so that any snapshot can be the
+ * start.
+ */
 interface Version {
   readonly entries: ReadonlyMap<number, KnownEntry>;
-  /** How many records there were, in earlier runs too. */
+  /** Number of records, including earlier runs. */
   readonly records: number;
   /** The index of the last entry; a snapshot beyond it leaves a gap before the next one. */
   readonly last: number;
@@ -59,9 +65,10 @@ const EMPTY: Version = {
 };
 
 /**
- * The records that one run of the log was given, in order, and the rule for what a power cut may leave of them: the state after some
- * number of records, not fewer than were acknowledged and not more than were handed in. Of the commit nothing is promised but that it
- * is none that was never handed in by then. Snapshot records may come later than where they were handed in: their files are written first.
+ * The records that one run of the log was given, in order, and the rule for what a power cut may leave of them: the
+ * state after some number of records, not fewer than were acknowledged and not more than were handed in. Of the commit
+ * nothing is promised but that it is none that was never handed in by then. Snapshot records may come later than where
+ * they were handed in: their files are written first.
  */
 export class History {
   readonly #versions: Version[];
@@ -75,7 +82,7 @@ export class History {
     return new History(EMPTY);
   }
 
-  /** How many records were handed in. */
+  /** Number of records passed in. */
   get length(): number {
     return this.#versions.length - 1;
   }
@@ -112,7 +119,7 @@ export class History {
   continuedFrom(state: LogState, acknowledged: number, issued: number): History | undefined {
     const most = this.#matches(state, acknowledged, issued).at(-1);
     if (most === undefined) return undefined;
-    // Of the records that leave no mark on what recovery answers, it may know all.
+    // Recovery may know all records that do not show in its result.
     return new History({ ...(this.#versions[most] as Version), hardState: state.hardState });
   }
 

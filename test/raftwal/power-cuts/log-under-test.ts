@@ -18,16 +18,18 @@ export interface OpenLog {
   close(): Promise<void>;
 }
 
-/** What starting on a directory came to. */
+/** The outcome of a start on a directory. */
 export interface Started {
   readonly log: OpenLog;
   readonly state: LogState;
-  /** `created`: there was no log, and now there is. `decided`: it took an operator's word to cut off damage at the end. */
+  /**
+   * `created`: there was no log, and now there is. `decided`: it took an operator's word to cut off damage at the end.
+   */
   readonly how: 'created' | 'opened' | 'decided';
 }
 
 /** The log as a program uses it, or one with a planted bug. */
 export interface LogUnderTest {
-  /** Opens the log in `directory`, or makes one where none is, as a member does when it starts. */
+  /** Opens the log in `directory`, or creates one if there is none, as a member does when it starts. */
   start(fs: Fs, directory: string): Promise<Started>;
 }

@@ -6,7 +6,7 @@ import { History } from './history.js';
 
 /** One effect on the disk, and what was promised by the time the next one came. */
 export interface Step {
-  /** Undefined where a start came to its end: the disk is as it was, and from here on another history counts. */
+  /** Undefined if a start has ended: the disk is unchanged, and from here on another history counts. */
   readonly effect: Effect | undefined;
   readonly call: Call;
   readonly history: History;
@@ -16,7 +16,10 @@ export interface Step {
   acknowledged: number;
   /** The newest snapshot that was acknowledged by then. */
   snapshot: number;
-  /** Whether a sector may be torn without this cut: the disk came up with one and the log was not open yet, or a write was short. */
+  /**
+   * Whether a sector may be torn without this cut: the disk came up with one and the log was not open yet, or a write
+   * was short.
+   */
   readonly torn: boolean;
   /** Whether the creation of the log was acknowledged before the next effect. */
   readonly created: boolean;
@@ -24,9 +27,12 @@ export interface Step {
 
 export type FaultAt = (call: Call) => Fault | undefined;
 
-/** The computer of the scenario: its disk, the process that runs on it, and the record of what happened to the disk and was promised. */
+/**
+ * The computer of the scenario: its disk, the process that runs on it, and the record of what happened to the disk and
+ * was promised.
+ */
 export class Machine {
-  /** What was on the disk at the beginning. */
+  /** The disk at the beginning. */
   readonly image: DirectoryImage = new Map([['data', new Map()]]);
   readonly steps: Step[] = [];
   /** Asked at each call; undefined when nothing goes wrong any more. */
@@ -53,7 +59,7 @@ export class Machine {
     return this.#fs;
   }
 
-  /** What the log was given since it was opened. */
+  /** The records that the log was given since it was opened. */
   get history(): History {
     return this.#history;
   }
@@ -67,7 +73,7 @@ export class Machine {
     return this.#end;
   }
 
-  /** How many sectors are written and not synced. */
+  /** Number of sectors that are written but not synced. */
   get pendingSectors(): number {
     return new PowerCut(this.#disk, () => 0).counts.sectors;
   }
@@ -99,7 +105,7 @@ export class Machine {
     if (powerCut) {
       const cut = new PowerCut(this.#disk, this.#random);
       const choice = cut.sample(this.#random);
-      // What a short write left in the middle of a sector is on the disk, whatever else the cut takes.
+      // The part of a sector that a short write left is on the disk, no matter what else the cut takes.
       this.#torn ||= cut.tears(choice);
       const effect: Effect = { kind: 'restart', image: cut.image(choice) };
       this.#disk.apply(effect);

@@ -1,8 +1,9 @@
 /**
  * Looks for what a power cut may break in the log: `npm run power-cuts -- --minutes N --seed S`.
  *
- * Each worker records the life of a log from a seed (of the log alone where it is even, of log and snapshot files where it is odd), stops it at every effect on the disk, and opens what may be left; then it takes the
- * next seed. The first broken promise ends the run, with the command that shows it again.
+ * Each worker records the life of a log from a seed (of the log alone where it is even, of log and snapshot files where
+ * it is odd), stops it at every effect on the disk, and opens what may be left; then it takes the next seed. The first
+ * broken promise ends the run, with the command that shows it again.
  */
 import { randomInt } from 'node:crypto';
 import process from 'node:process';

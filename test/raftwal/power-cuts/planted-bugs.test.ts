@@ -21,7 +21,9 @@ import { DIRECTORY, type Recording, recordScenario, type ScenarioOptions, Violat
 
 const OPERATIONS = 60;
 
-/** Records scenarios with a bug and explores some steps of each, until a promise is broken; answers how, or undefined. */
+/**
+ * Records scenarios with a bug and explores some steps of each, until a promise is broken; answers how, or undefined.
+ */
 async function findLoss(
   log: LogUnderTest,
   options: Partial<ScenarioOptions> = {},
@@ -63,7 +65,7 @@ const entry = (index: number, length: number): { type: undefined; term: number; 
   data: new Uint8Array(length).fill(index + 40),
 });
 
-/** How long the payload of the first entry must be for its record to end where a sector does. */
+/** Returns the payload length of the first entry with which its record ends at a sector boundary. */
 async function lengthToSectorEnd(): Promise<number> {
   for (let length = 200; ; length++) {
     let end = 0;
@@ -81,9 +83,10 @@ async function lengthToSectorEnd(): Promise<number> {
 }
 
 /**
- * A write of three entries is torn: the sector of the first is lost, those of the others are not. The member starts again, the leader
- * sends the first entry again, and it is acknowledged. What was left of the others now stands right behind it, and its checksums fit:
- * after another power cut the log may answer entries that it did not have when it was started. Answers that log.
+ * A write of three entries is torn: the sector of the first is lost, those of the others are not. The member starts
+ * again, the leader sends the first entry again, and it is acknowledged. What was left of the others now stands right
+ * behind it, and its checksums fit: after another power cut the log may answer entries that it did not have when it was
+ * started. Answers that log.
  */
 async function findOldTail(log: LogUnderTest): Promise<string | undefined> {
   const first = entry(1, await lengthToSectorEnd());
@@ -115,13 +118,13 @@ async function findOldTail(log: LogUnderTest): Promise<string | undefined> {
 describe('planted bugs in the log', function () {
   this.timeout(120_000);
 
-  it('nothing is found where none is planted', async () => {
+  it('nothing is found if none is planted', async () => {
     expect(await findLoss(raftLog)).to.equal(undefined);
     expect(await findLoss(raftLog, { fault: failSync }, atTheFailure)).to.equal(undefined);
     expect(await findOldTail(raftLog)).to.equal(undefined);
   });
 
-  it('nothing is found where a process starts again after a failed sync, and reads what no disk holds', async () => {
+  it('nothing is found if a process starts again after a failed sync, and reads what no disk holds', async () => {
     const options = { fault: failSync, restartAfterFailure: true };
     expect(await findLoss(raftLog, options, atTheFailure)).to.equal(undefined);
   });

@@ -2,8 +2,8 @@ import type { Fs, FsFile, Wal } from '@raft-ts/raftwal';
 import type { LogUnderTest, OpenLog } from './log-under-test.js';
 
 /**
- * Mistakes that people make in logs, each planted from outside: between the log and its file system, or between the log and its driver.
- * The log itself is the real one.
+ * Mistakes that people make in logs, each planted from outside: between the log and its file system, or between the log
+ * and its driver. The log itself is the real one.
  */
 
 /** The calls of one file, some of them replaced. */
@@ -60,8 +60,8 @@ export function noDirectorySync(log: LogUnderTest): LogUnderTest {
 }
 
 /**
- * A torn tail is cut off and the file given its size again, as etcd does it; but no sync of the file reaches the disk before the next
- * append does.
+ * A torn tail is cut off and the file given its size again, as etcd does it; but no sync of the file reaches the disk
+ * before the next append does.
  */
 export function truncateWithoutSync(log: LogUnderTest): LogUnderTest {
   return withFiles(log, (file) => {
@@ -85,7 +85,7 @@ export function truncateWithoutSync(log: LogUnderTest): LogUnderTest {
   });
 }
 
-/** What a torn write left stays behind the end of the log. */
+/** The remains of a torn write stay after the end of the log. */
 export function tailNotZeroed(log: LogUnderTest): LogUnderTest {
   return withFiles(log, () => ({ truncate: async () => {} }));
 }
@@ -107,7 +107,9 @@ export function failedSyncRetried(log: LogUnderTest): LogUnderTest {
   });
 }
 
-/** After each save the driver says that it needs nothing at or below its last entry, where it should say: its snapshot. */
+/**
+ * After each save the driver says that it needs nothing at or below its last entry, where it should say: its snapshot.
+ */
 export function segmentFreedEarly(log: LogUnderTest): LogUnderTest {
   return {
     start: async (fs, directory) => {
@@ -129,7 +131,10 @@ export function segmentFreedEarly(log: LogUnderTest): LogUnderTest {
   };
 }
 
-/** The head of a file is written as if no State had been saved yet. For `raftLogWith`: this one cannot be planted from outside. */
+/**
+ * The head of a file is written as if no State had been saved yet. For `raftLogWith`: this one cannot be planted from
+ * outside.
+ */
 export function stateNotRepeated(wal: Wal): void {
   const writer = wal['writer'];
   if (writer === undefined) throw new Error('the log is not open for writing');

@@ -9,7 +9,7 @@ import { recordScenario, type ScenarioOptions, Violation } from './scenario.js';
 interface Sample {
   readonly seed: number;
   readonly operations: number;
-  /** One step in so many is explored. */
+  /** Every how many steps one is explored. */
   readonly stride: number;
   readonly images: number;
 }
@@ -84,7 +84,7 @@ describe('power cuts', function () {
     });
   }
 
-  it('lose nothing where reads and writes are short', async () => {
+  it('lose nothing if reads and writes are short', async () => {
     const random = testRandom();
     const fault = (): FaultAt => {
       const draw = seededRandom(random(2 ** 31));

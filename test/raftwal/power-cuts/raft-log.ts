@@ -35,7 +35,7 @@ async function start(fs: Fs, directory: string, tamper: (wal: Wal) => void): Pro
   return { ...opened, how };
 }
 
-/** Opens a log; where it takes an operator to decide about the end of it, decides to cut it off. */
+/** Opens a log. If an operator must decide about its end, decides to cut it off. */
 export async function openDecided<T>(
   fs: Fs,
   walDirectory: string,

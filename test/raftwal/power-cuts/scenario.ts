@@ -16,7 +16,7 @@ export class Violation extends Error {}
 export interface Recording {
   readonly start: DirectoryImage;
   readonly steps: readonly Step[];
-  /** How often each kind of operation was done. */
+  /** Number of operations of each kind. */
   readonly operations: ReadonlyMap<string, number>;
 }
 
@@ -24,18 +24,21 @@ export interface ScenarioOptions {
   readonly log: LogUnderTest;
   readonly seed: number;
   readonly operations: number;
-  /** What goes wrong: makes the function that is asked at each call. A log that fails is not used further. */
+  /** Makes the function that decides at each call what goes wrong. A log that fails is not used further. */
   readonly fault?: (() => FaultAt) | undefined;
-  /** After a failure, the member starts again on what the same kernel shows it, without further faults. Default: its life ends. */
+  /**
+   * After a failure, the member starts again on what the same kernel shows it, without further faults. Default: its
+   * life ends.
+   */
   readonly restartAfterFailure?: boolean | undefined;
   /** A driver with a bug: counts a save as acknowledged when it is handed in. */
   readonly acknowledgeEarly?: boolean | undefined;
 }
 
 /**
- * A member's life as its log sees it, drawn from a seed: appends, votes, commits, tails overwritten after a change of leader, snapshots
- * taken and installed, releases, saves that overlap, and every way of stopping: close, kill, power cut. Its effects on the disk are
- * recorded with what was acknowledged when.
+ * A member's life as its log sees it, drawn from a seed: appends, votes, commits, tails overwritten after a change of
+ * leader, snapshots taken and installed, releases, saves that overlap, and every way of stopping: close, kill, power
+ * cut. Its effects on the disk are recorded with what was acknowledged when.
  */
 export async function recordScenario(options: ScenarioOptions): Promise<Recording> {
   const member = new Member(options);
@@ -80,7 +83,7 @@ class Member {
   readonly #random: (n: number) => number;
   #log: OpenLog | undefined;
   #saves: Promise<void>[] = [];
-  // What raft would hold in memory.
+  // The state that raft would have in memory.
   #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
   #terms: number[] = [0];
   #snapshotIndex = 0;
@@ -116,7 +119,7 @@ class Member {
     }
   }
 
-  /** Does one thing that a member does. */
+  /** Performs one operation of a member. */
   async operate(): Promise<void> {
     const name = this.#draw();
     this.operations.set(name, (this.operations.get(name) ?? 0) + 1);
@@ -229,7 +232,7 @@ class Member {
     return commit + this.#random(this.#last() + more - commit + 1);
   }
 
-  /** Hands in `count` entries from `index` on, and the hard state where it changes. */
+  /** Saves `count` entries from `index` on, and the hard state if it changes. */
   #save(index: number, count: number, hardState: HardState): Promise<void> {
     const entries: Entry[] = [];
     for (let i = 0, end = this.machine.end; i < count; i++) {
@@ -259,8 +262,8 @@ class Member {
   }
 
   /**
-   * Small ones mostly; some that fill sectors, some that end about where a sector does if they begin at `end`, some whose sectors look
-   * as if they had never been written.
+   * Small ones mostly; some that fill sectors, some that end about where a sector does if they begin at `end`, some
+   * whose sectors look as if they had never been written.
    */
   #payload(end: number): Uint8Array {
     const random = this.#random;
@@ -318,7 +321,10 @@ class Member {
     );
   }
 
-  /** Makes a call of the log; when it resolves, and if it `syncs`, everything handed in up to now is promised, and this snapshot. */
+  /**
+   * Makes a call of the log; when it resolves, and if it `syncs`, everything handed in up to now is promised, and this
+   * snapshot.
+   */
   async #acknowledgedBy(start: (log: OpenLog) => Promise<void>, syncs: boolean, snapshot = 0): Promise<void> {
     const { history } = this.machine;
     const count = history.length;
@@ -356,7 +362,8 @@ class Member {
     this.machine.restart(powerCut);
     this.#saves = [];
     await this.start();
-    // What the leader's snapshot says is committed. It comes again where it was lost, before anything that contradicts it.
+    // What the leader's snapshot says is committed. It comes again where it was lost, before anything that contradicts
+    // it.
     if (this.#snapshotIndex < this.#installed.index) await this.#installAt(this.#installed);
     if (this.#random(2) === 0) await this.#resend();
   }

@@ -12,8 +12,8 @@ type Line =
 const HEADER_BYTES = 8;
 
 /**
- * The simplest log that keeps its promises: one file of lines, each behind its length and checksum, each save synced before the next
- * begins. The explorer is tested on it, so that what it finds in the real log can be believed.
+ * The simplest log that keeps its promises: one file of lines, each behind its length and checksum, each save synced
+ * before the next begins. The explorer is tested on it, so that what it finds in the real log can be believed.
  */
 export const toyLog: LogUnderTest = {
   async start(fs: Fs, directory: string): Promise<Started> {

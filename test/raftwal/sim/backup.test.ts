@@ -18,7 +18,7 @@ describe('a backup', () => {
     await storage.snapshots.saveStream([new Uint8Array(3000).fill(4)], 60);
     const { files } = await backup('data/member', 'data/copies/one', { fs });
     const cut = new PowerCut(disk, () => 0);
-    // Whatever was not synced is gone: of the copy, nothing may be.
+    // Everything that was not synced is gone, but nothing of the copy may be.
     const after = new SimFs(new Disk(cut.image(cut.all(LOST))));
     expect(await after.readdir('data/copies')).to.deep.equal(['one']);
     for (const name of files) {

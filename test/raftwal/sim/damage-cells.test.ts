@@ -1,6 +1,7 @@
 /**
- * The table of damage in docs/wal.md on a simulated disk, which knows what was synced: the verdicts are the same, what was
- * acknowledged had been synced, and what a power cut leaves of a write that was not acknowledged is never called corrupt.
+ * The table of damage in docs/wal.md on a simulated disk, which knows what was synced: the verdicts are the same, what
+ * was acknowledged had been synced, and what a power cut leaves of a write that was not acknowledged is never called
+ * corrupt.
  */
 import { seededRandom } from '@raft-ts/raft/internal';
 import { repair, Wal } from '@raft-ts/raftwal';
@@ -35,7 +36,7 @@ class SimShelf implements Shelf {
     return bytesOf(file.cached, file.size);
   }
 
-  /** What a power cut would leave for certain. */
+  /** Returns the disk with only what a power cut certainly leaves. */
   readDurable(path: string): Buffer {
     const file = this.file(path);
     return bytesOf(file.durable, file.durableSize);
@@ -64,7 +65,7 @@ function bytesOf(sectors: readonly Sector[], size: number): Buffer {
   return Buffer.concat(whole).subarray(0, size);
 }
 
-/** Opens what is there, reads it and closes it; the code of the refusal where it is refused. */
+/** Opens the log, reads it and closes it; returns the error code if it is refused. */
 async function open(fs: SimFs): Promise<number[] | string> {
   const wal = await Wal.open('data/wal', { fs, segmentSize: 16_384 });
   try {
@@ -91,7 +92,7 @@ describe('the table of damage on a simulated disk', () => {
     }
   });
 
-  it('a last write that was not acknowledged is never corrupt, whatever a power cut leaves of it', async () => {
+  it('a last write that was not acknowledged is never corrupt, no matter what a power cut leaves of it', async () => {
     const random = seededRandom(SEED);
     const images: { image: DirectoryImage; torn: boolean }[] = [];
     const shelf = new SimShelf();
@@ -144,7 +145,7 @@ describe('the table of damage on a simulated disk', () => {
     expect(left.some((bytes) => bytes.equals(damaged))).to.equal(true);
   });
 
-  it('the same damage behind a later sync is refused: there the disk had it', async () => {
+  it('the same damage after a later sync is refused: then the disk had it', async () => {
     const shelf = new SimShelf();
     const { path, from } = await logFor('earlier in the last file', shelf);
     const at = Math.ceil((from + 20) / SECTOR_SIZE) * SECTOR_SIZE;

@@ -4,9 +4,10 @@ import { Sector, ZERO_SECTOR } from './sector.js';
 /**
  * A disk in memory that tells apart what programs see (the page cache) and what a power cut leaves.
  *
- * It changes by effects only, each a plain value: the same effects from the same image give the same disk, so a recorded trace can
- * be walked again and stopped anywhere. What `Fs` says about durability is the model: each sector and each size of a file, and
- * each change of a name, is pending from the effect that made it until a sync that started later ends well.
+ * It changes only by effects, each a plain value: the same effects from the same image give the same disk, so a
+ * recorded trace can be walked again and stopped anywhere. What `Fs` says about durability is the model: each sector
+ * and each size of a file, and each change of a name, is pending from the effect that made it until a sync that started
+ * later ends well.
  */
 export type Effect =
   | {
@@ -19,7 +20,7 @@ export type Effect =
   | { readonly kind: 'remove'; readonly parent: number; readonly name: string }
   | { readonly kind: 'write'; readonly node: number; readonly position: number; readonly bytes: Uint8Array }
   | { readonly kind: 'truncate'; readonly node: number; readonly size: number }
-  /** Of the whole node, or of the sectors in `range` (first, past the last) and the size. */
+  /** A sync of the whole node, or of the sectors in `range` (first, past the last) and the size. */
   | {
       readonly kind: 'syncStart';
       readonly node: number;
@@ -27,13 +28,16 @@ export type Effect =
       readonly range?: readonly [number, number];
     }
   | { readonly kind: 'syncEnd'; readonly sync: number; readonly outcome: SyncOutcome }
-  /** The machine came up again, with this on the disk. Numbers of nodes start anew. */
+  /** The machine came up again, with this on the disk. Numbers of nodes start again. */
   | { readonly kind: 'restart'; readonly image: DirectoryImage };
 
-/** `failed`: the changes stay dirty and a later sync writes them. `dropped`: they are marked clean, and no later sync knows of them. */
+/**
+ * `failed`: the changes stay dirty and a later sync writes them. `dropped`: they are marked clean, and no later sync
+ * knows of them.
+ */
 export type SyncOutcome = 'done' | 'failed' | 'dropped';
 
-/** What a disk holds that nobody writes to: the state after a power cut, or a starting point. */
+/** The contents of a disk at rest: the state after a power cut, or a starting point. */
 export type DirectoryImage = ReadonlyMap<string, NodeImage>;
 export type NodeImage = DirectoryImage | FileImage;
 
@@ -54,7 +58,7 @@ interface Pending<T> {
 }
 
 export interface PendingSector {
-  /** What the sector held after each write since it was durable. */
+  /** The contents of the sector after each write since it was durable. */
   readonly versions: Pending<Sector>[];
   /** Whether the next sync will write it. */
   dirty: boolean;
@@ -62,7 +66,7 @@ export interface PendingSector {
 
 export class FileNode {
   readonly id: number;
-  /** What programs read. Bytes past the size are zero. */
+  /** The contents that programs read. Bytes past the size are zero. */
   readonly cached: Sector[];
   size: number;
   readonly durable: Sector[];
@@ -99,7 +103,7 @@ export class DirectoryNode {
 
 export type Node = FileNode | DirectoryNode;
 
-/** A rename is one change: whatever name the node had is replaced by the new one. */
+/** A rename is one change: the new name replaces any name that the node had. */
 export function applyNameChange(names: Map<string, Node>, change: NameChange): void {
   if (change.kind === 'remove') {
     if (names.get(change.name) === change.node) names.delete(change.name);

@@ -1,6 +1,6 @@
 /**
- * A disk that fails at any of its operations, once or for good: whatever a member does at that moment ends with a coded error that says
- * what failed, closing does not hide it, and what was acknowledged is there at the next start.
+ * A disk that fails at any of its operations, once or permanently: the member's operation ends with a coded error that
+ * says what failed, closing does not hide it, and everything that was acknowledged is there at the next start.
  */
 import { DurableStorage, type WalError } from '@raft-ts/raftwal';
 import { expect } from 'chai';
@@ -10,7 +10,7 @@ import { type Call, SimFs } from './sim-fs.js';
 
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 2048, keepSegments: 1, keepSnapshots: 1 };
 
-/** What the member was told is durable. */
+/** What the member was told to be durable. */
 interface Promised {
   last: number;
   snapshot: number;
@@ -78,7 +78,7 @@ async function run(code: string, fails: (call: Call, number: number) => boolean)
   return { disk, promised, error, failure, calls: number };
 }
 
-/** What the operating system answered, in an error of the log or behind it. */
+/** Returns the system's error code, in an error of the log or in its cause. */
 function systemErrorIn(error: unknown): WalError | undefined {
   const { code, cause } = error as WalError;
   if (code === 'ERR_RAFT_WAL_IO') return error as WalError;
@@ -97,7 +97,7 @@ describe('a disk that fails', function () {
   ];
   for (const [code, applies] of faults) {
     for (const once of [true, false]) {
-      it(`with ${code} at any operation, ${once ? 'once' : 'and from then on'}, ends a member in words and loses nothing`, async () => {
+      it(`with ${code} at any operation, ${once ? 'once' : 'and from then on'}, ends a member with a clear error and loses nothing`, async () => {
         const { calls, error: none } = await run(code, () => false);
         expect(none).to.equal(undefined);
         expect(calls).to.be.above(150);

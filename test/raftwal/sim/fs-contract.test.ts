@@ -9,7 +9,7 @@ import { SimFs } from './sim-fs.js';
 
 const text = (words: string): Uint8Array => Buffer.from(words);
 
-/** What holds on every file system, with `root` an empty directory. */
+/** The contract of every file system; `root` is an empty directory. */
 function describeFs(name: string, start: () => Promise<{ fs: Fs; root: string; end(): Promise<void> }>): void {
   describe(`Fs: ${name}`, () => {
     let fs: Fs;
@@ -20,7 +20,7 @@ function describeFs(name: string, start: () => Promise<{ fs: Fs; root: string; e
     });
     afterEach(() => end());
 
-    it('reads back what was written, with zeros where nothing was', async () => {
+    it('reads back what was written, and zeros elsewhere', async () => {
       const file = await fs.open(`${root}/a`, { write: true, create: true });
       await writeFully(file, text('hello'), 1000);
       expect(await file.size()).to.equal(1005);
@@ -60,7 +60,7 @@ function describeFs(name: string, start: () => Promise<{ fs: Fs; root: string; e
       await again.close();
     });
 
-    it('creates only what it is told to, and only where nothing is', async () => {
+    it('creates only what it is told to, and only if the name is free', async () => {
       expect(await rejectionCode(fs.open(`${root}/a`))).to.equal('ENOENT');
       expect(await rejectionCode(fs.open(`${root}/a`, { write: true }))).to.equal('ENOENT');
       expect(await rejectionCode(fs.open(`${root}/missing/a`, { write: true, create: true }))).to.equal('ENOENT');
@@ -161,7 +161,7 @@ describe('NodeFs', () => {
   });
   afterEach(() => rm(root, { recursive: true }));
 
-  it('makes files for their owner alone', async () => {
+  it('makes files only for their owner', async () => {
     const fs = new NodeFs();
     await fs.mkdir(`${root}/d`);
     await (await fs.open(`${root}/d/f`, { write: true, create: true })).close();

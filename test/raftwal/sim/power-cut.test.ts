@@ -17,14 +17,14 @@ function imagesOf(fs: SimFs, samples = 0): DirectoryImage[] {
   return [...cut.choices(seededRandom(2), samples)].map((choice) => cut.image(choice));
 }
 
-/** What a file shows in an image; undefined where the name is not there. */
+/** Returns the contents of a file in an image; undefined if the name is not there. */
 function contents(image: DirectoryImage, name: string): Uint8Array | undefined {
   const file = image.get(name);
   if (!(file instanceof FileImage)) return undefined;
   return new Uint8Array(Buffer.concat(file.sectors.map((sector) => sector.bytes))).subarray(0, file.size);
 }
 
-/** The file in words: the byte of each sector, `?` for one of several bytes, `-` where the name is missing. */
+/** Describes a file: the byte of each sector, `?` for a sector of several bytes, `-` if the name is missing. */
 function sketch(image: DirectoryImage, name: string): string {
   const bytes = contents(image, name);
   if (bytes === undefined) return '-';
@@ -87,7 +87,7 @@ describe('the simulated disk: contents', () => {
     expect([...torn].sort()).to.deep.equal(['117', '167', '511', '561']);
   });
 
-  it('lets the size and the data of what a file gained survive on their own', async () => {
+  it('lets the size and the data of the part that a file gained survive independently', async () => {
     const fs = new SimFs();
     const file = await durableFile(fs);
     await file.write(filled(2), 3 * SECTOR_SIZE);
@@ -124,7 +124,7 @@ describe('the simulated disk: contents', () => {
     expect(sketches(fs, 'f')).to.deep.equal(['211', '231', '2?1', '411', '431', '4?1', '?11', '?31', '??1']);
   });
 
-  it('makes a write through a handle durable alone', async () => {
+  it('makes only the write through a handle durable', async () => {
     const fs = new SimFs();
     await durableFile(fs);
     const file = await fs.open('/f', { write: true });
@@ -192,7 +192,7 @@ describe('the simulated disk: names', () => {
     expect(seen.sort()).to.deep.equal(['', 'a', 'ab', 'abd', 'ad', 'b', 'bd', 'd']);
   });
 
-  it('keeps one file in one place whatever renames survive', async () => {
+  it('keeps one file in one place, no matter which renames survive', async () => {
     const fs = new SimFs();
     await durableFile(fs, 'a');
     await fs.rename('/a', '/b');
@@ -389,7 +389,7 @@ describe('the simulated disk: traces and choices', () => {
             hashImage(there.image(there.sample(random[1]))),
           );
         }
-        // What programs see is what a plain model holds, and what a cut that loses nothing leaves.
+        // Programs see the contents of a plain model, and a cut that loses nothing leaves the same.
         const kept = here.image(here.all(KEPT));
         expect([...kept.keys()].sort()).to.deep.equal([...cached.keys()].sort());
         for (const [name, bytes] of cached)

@@ -13,7 +13,8 @@ import {
 import { Hash, type Sector, tear, ZERO_SECTOR } from './sector.js';
 
 /**
- * What a power cut may leave of a disk. Everything pending is a unit with some options, of which the cut takes one:
+ * The possible states of a disk after a power cut. Everything pending is a unit with some options, of which the cut
+ * takes one:
  *
  * - a sector: lost, kept, torn, or one of the versions between the first and the last;
  * - the size of a file: lost, kept, or one between;
@@ -28,7 +29,7 @@ const TORN = 2;
 interface SectorUnit {
   readonly file: FileNode;
   readonly index: number;
-  /** By option; torn is left out where old and new do not differ in two bytes. */
+  /** By option; torn is omitted if old and new differ in fewer than two bytes. */
   readonly options: readonly (Sector | undefined)[];
 }
 
@@ -50,7 +51,7 @@ export class PowerCut {
   readonly #sectors: SectorUnit[] = [];
   readonly #untouched: Map<FileNode, FileImage> = new Map();
 
-  /** `random` decides where torn sectors are torn. */
+  /** `random` decides at which byte torn sectors are torn. */
   constructor(disk: Disk, random: (n: number) => number) {
     this.#root = disk.root;
     const files: FileNode[] = [];
@@ -74,7 +75,7 @@ export class PowerCut {
     this.#sectors.push(...sectors.map((sector) => sector.unit));
   }
 
-  /** Finds what is pending below a directory, in whatever a cut may leave of its names. */
+  /** Finds what is pending below a directory, under all names that a cut may leave. */
   #collect(directory: DirectoryNode, files: FileNode[], seen: Set<Node>): void {
     const below = [...directory.durable.values(), ...directory.pending.map((pending) => pending.value.node)];
     for (const pending of directory.pending) this.#names.push({ directory, change: pending.value });
@@ -86,7 +87,7 @@ export class PowerCut {
     }
   }
 
-  /** How many sectors, sizes and names are pending. */
+  /** Number of pending sectors, sizes and names. */
   get counts(): { readonly sectors: number; readonly sizes: number; readonly names: number } {
     return { sectors: this.#sectors.length, sizes: this.#sizes.length, names: this.#names.length };
   }
@@ -97,9 +98,10 @@ export class PowerCut {
   }
 
   /**
-   * Every choice that the rules ask for; the same one may come twice. For sectors and sizes each: all combinations of lost, kept and
-   * torn where at most 3 are pending; else every prefix, every single one lost or torn (and alone kept), every pair lost, and
-   * `samples` drawn ones. For names: every subset up to 6, else as above. Each of the one with each of the other.
+   * Yields every choice that the rules require; one may come twice. For sectors and sizes each: all combinations of
+   * lost, kept and torn if at most 3 are pending; else every prefix, every single one lost or torn (and alone kept),
+   * every pair lost, and `samples` drawn ones. For names: every subset up to 6, else as above. Each of the one with
+   * each of the other.
    */
   *choices(random: (n: number) => number, samples: number): Generator<Choice> {
     const names = [
@@ -173,7 +175,7 @@ export class PowerCut {
     return changed === undefined ? (this.#untouched.get(node) as FileImage) : cutToSize(changed.size, changed.sectors);
   }
 
-  /** A choice in words, for whoever must understand a failure: what was lost or torn; the rest was kept. */
+  /** Describes a choice, to explain a failure: what was lost or torn; the rest was kept. */
   describe(choice: Choice): string {
     const words = ['lost', 'kept', 'torn'];
     const names = this.#names.map(
@@ -194,7 +196,7 @@ interface ImageState {
   readonly changed: ReadonlyMap<FileNode, { size: number; sectors: Sector[] }>;
 }
 
-/** What a file of this size shows of these sectors: nothing beyond it, zeros where there is nothing. */
+/** Returns the sectors of a file of this size: none beyond it, and zeros for missing ones. */
 function cutToSize(size: number, sectors: readonly Sector[]): FileImage {
   const count = Math.ceil(size / SECTOR_SIZE);
   const shown = sectors.slice(0, count);
@@ -238,7 +240,10 @@ function* product(options: readonly number[]): Generator<readonly number[]> {
   for (let option = 0; option < first; option++) for (const others of product(rest)) yield [option, ...others];
 }
 
-/** Of names, sizes and contents. Equal images have equal hashes; 53 bits keep different ones apart well beyond 10^6 of them. */
+/**
+ * A hash of names, sizes and contents. Equal images have equal hashes; 53 bits keep different ones apart well beyond
+ * 10^6 of them.
+ */
 export function hashImage(image: NodeImage): number {
   const hash = new Hash();
   if (image instanceof FileImage) {

@@ -1,6 +1,6 @@
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
 
-/** What one sector holds. Never changed once made, so that disks, images and traces share it. */
+/** The contents of one sector. It is immutable, so that disks, images and traces can share it. */
 export class Sector {
   readonly bytes: Uint8Array;
   #hash: number | undefined;
@@ -9,7 +9,7 @@ export class Sector {
     this.bytes = bytes;
   }
 
-  /** Of the contents, 53 bits. */
+  /** A hash of the contents, of 53 bits. */
   get hash(): number {
     this.#hash ??= hashWords(new Uint32Array(this.bytes.buffer, this.bytes.byteOffset, SECTOR_SIZE / 4));
     return this.#hash;
@@ -38,8 +38,8 @@ export class Sector {
 export const ZERO_SECTOR: Sector = new Sector(new Uint8Array(SECTOR_SIZE));
 
 /**
- * A sector that the power cut hit while `next` was going over `previous`: one of them up to some byte, the other from there. The cut lies
- * between bytes that differ, so the result is neither. Undefined where no such byte exists.
+ * A sector that the power cut hit while `next` was going over `previous`: one of them up to some byte, the other from
+ * there. The cut lies between bytes that differ, so the result is neither. Undefined if there is no such byte.
  */
 export function tear(previous: Sector, next: Sector, random: (n: number) => number): Sector | undefined {
   const differs = (byte: number, i: number): boolean => byte !== previous.bytes[i];

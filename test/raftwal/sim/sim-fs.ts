@@ -7,15 +7,15 @@ import type { Sector } from './sector.js';
 export interface Call {
   readonly op: keyof Fs | keyof FsFile;
   readonly path: string;
-  /** Of `rename`: the old name; `path` is the new one. */
+  /** For `rename`: the old name; `path` is the new one. */
   readonly from?: string;
   readonly position?: number;
-  /** Of `read` and `write`: bytes asked for. */
+  /** For `read` and `write`: number of bytes requested. */
   readonly length?: number;
 }
 
 /**
- * What goes wrong with a call. `short` reads or writes that many bytes only. `code` fails it, a write after `written` bytes have
+ * A fault of a call. `short` reads or writes only that many bytes. `code` fails it, a write after `written` bytes have
  * reached the file. `drops` makes a failed sync mark what it should have written as clean, as Linux does.
  */
 export type Fault =
@@ -27,7 +27,9 @@ export interface SimFsOptions {
   readonly fault?: (call: Call) => Fault | undefined;
   /** Awaited between a call and its effect, so that calls overlap. */
   readonly pace?: (call: Call) => Promise<void>;
-  /** How many bytes the files may take together; beyond that `ENOSPC`, after what still fits. */
+  /**
+   * Total number of bytes that the files may take. Beyond that, a write fails with `ENOSPC` after the part that fits.
+   */
   readonly capacity?: number;
   /** Sees each call when it is made. */
   readonly onCall?: (call: Call) => void;
@@ -35,7 +37,10 @@ export interface SimFsOptions {
   readonly onEffect?: (effect: Effect, call: Call) => void;
 }
 
-/** `Fs` on a `Disk`: the file system of one process, which may be killed. Others may use the same disk through their own. */
+/**
+ * `Fs` on a `Disk`: the file system of one process, which may be killed. Others may use the same disk through their
+ * own.
+ */
 export class SimFs implements Fs {
   readonly disk: Disk;
   readonly #options: SimFsOptions;
@@ -47,7 +52,10 @@ export class SimFs implements Fs {
     this.#options = options;
   }
 
-  /** The process is gone: no call comes back or does anything any more, and its locks are free. What it wrote stays cached. */
+  /**
+   * The process is gone: no call comes back or does anything any more, and its locks are free. What it wrote stays
+   * cached.
+   */
   kill(): void {
     this.#killed = true;
     for (const handle of this.#handles) handle.release();
@@ -161,7 +169,7 @@ export class SimFs implements Fs {
     this.#handles.delete(handle);
   }
 
-  /** How many more bytes the files may grow by. */
+  /** Number of bytes by which the files may still grow. */
   get free(): number {
     return (this.#options.capacity ?? Number.POSITIVE_INFINITY) - bytesIn(this.disk.root);
   }
@@ -208,7 +216,10 @@ export class SimFs implements Fs {
   }
 }
 
-/** Which handle holds the lock of a file. Locks are the running kernel's: a disk that comes up again is made of new nodes. */
+/**
+ * Which handle holds the lock of a file. Locks are the running kernel's: a disk that comes up again is made of new
+ * nodes.
+ */
 const locks = new WeakMap<FileNode, SimFile>();
 
 class SimFile implements FsFile {
@@ -236,7 +247,8 @@ class SimFile implements FsFile {
   }
 
   async write(from: Uint8Array, position: number): Promise<number> {
-    // The kernel copies the bytes when the call is made as far as the caller can tell: a buffer that is used again shows up as damage.
+    // The kernel copies the bytes when the call is made as far as the caller can tell: a buffer that is used again
+    // shows up as damage.
     const bytes = from.slice();
     const count = await this.#fs.call(
       { op: 'write', path: this.#path, position, length: bytes.length },
