@@ -100,7 +100,7 @@ function transportCases(): Case[] {
   const awake = messages.flatMap((message) =>
     figures.slice(0, 2).map((figure) => ({
       ...caseOf(message, 1, figure),
-      name: `${message}, 1, busyPollMs 0.2`,
+      name: `${message}, 1 with busyPollMs 0.2`,
       ours: ['--busy-poll', '0.2', '--window', '1'],
     })),
   );
@@ -295,6 +295,34 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
   return rows;
 }
 
+/** Ours against Go's in one cell: best against best, and the lowest and highest that a round gave. */
+function ratioCell({ figure, higherIsBetter }: Case, { ours, anchor }: Samples): string {
+  const ratio = (mine: number, theirs: number): number => (higherIsBetter ? mine / theirs : theirs / mine);
+  const rounds = ours.map((mine, i) => ratio(mine, anchor[i] ?? Number.NaN));
+  if (figure === 'share_of_bare' || rounds.some(Number.isNaN)) return '';
+  const [all, ...each] = [ratio(best(ours, higherIsBetter), best(anchor, higherIsBetter)), ...rounds];
+  return `**${all.toFixed(2)}** (${Math.min(...each).toFixed(2)} – ${Math.max(...each).toFixed(2)})`;
+}
+
+/** Prints the table of docs/performance.md: what a case's name says before its last comma down, the rest across. */
+function summarize(cases: readonly Case[], samples: readonly Samples[]): void {
+  const cells = new Map<string, Map<string, string>>();
+  const columns = new Set<string>();
+  for (const [i, measured] of cases.entries()) {
+    const cell = ratioCell(measured, samples[i] as Samples);
+    if (cell === '') continue;
+    const [, row, column] = /^(?:(.*), )?(.*)$/.exec(measured.name) as unknown as [string, string | undefined, string];
+    const label = [row, measured.figure].filter(Boolean).join(', ');
+    cells.set(label, (cells.get(label) ?? new Map<string, string>()).set(column, cell));
+    columns.add(column);
+  }
+  if (cells.size === 0) return;
+  console.log(`\n| ours ÷ Go | ${[...columns].join(' | ')} |\n|---|${'--:|'.repeat(columns.size)}`);
+  for (const [label, row] of cells) {
+    console.log(`| ${label} | ${[...columns].map((column) => row.get(column) ?? '').join(' | ')} |`);
+  }
+}
+
 const usage = `usage: npm run bench -- [WORKLOAD]… [--rounds N] [--json]
 
   WORKLOAD    ${[...Object.keys(workloads), ...alone].join(', ')}
@@ -332,7 +360,10 @@ function main(): void {
     const rows = wanted.flatMap((name) => {
       const cases = (workloads[name] as () => Case[])();
       const anchor = withoutAnchor.includes(name) ? undefined : buildAnchor(name, folder);
-      return report(name, cases, collect(name, cases, rounds, anchor));
+      const samples = collect(name, cases, rounds, anchor);
+      const reported = report(name, cases, samples);
+      summarize(cases, samples);
+      return reported;
     });
     if (values.json) console.log(JSON.stringify({ rows }));
   } finally {

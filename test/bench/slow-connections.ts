@@ -96,7 +96,10 @@ const attacks: readonly Attack[] = [
   { name: 'as many as open files allow', maxConnections: 20_000, readTimeoutMs: 600_000, againMs: 500 },
   { name: 'more than places', maxConnections: 1000, readTimeoutMs: 5000, againMs: 5000 },
 ];
-const rows = [];
+console.log(
+  '| idle connections | number | ms before | ms meanwhile | meanwhile ÷ before | ms for another member to join |',
+);
+console.log('|---|--:|--:|--:|--:|--:|');
 for (const { name, maxConnections, readTimeoutMs, againMs } of attacks) {
   const snapshots = new SnapshotFolder(scratchFolder());
   const [a, b] = (await startCluster(2, { snapshots, maxConnections, timings: { readTimeoutMs } })) as [Member, Member];
@@ -106,14 +109,7 @@ for (const { name, maxConnections, readTimeoutMs, againMs } of attacks) {
   await startAttack(a.listener.address.port, connections, againMs);
   const under = await leastOf(a, b);
   const join = await timeToJoin(a);
-  rows.push({
-    attack: name,
-    connections,
-    'ms before': before.toFixed(3),
-    'ms under attack': under.toFixed(3),
-    ratio: (under / before).toFixed(2),
-    'ms to join': join.toFixed(0),
-  });
+  const figures = [before.toFixed(3), under.toFixed(3), `**${(under / before).toFixed(2)}**`, join.toFixed(0)];
+  console.log(`| ${[name, connections, ...figures].join(' | ')} |`);
   await stopAll();
 }
-console.table(rows);
