@@ -1,4 +1,4 @@
-import { type Message, MessageType, NONE, type NodeId, RaftError } from '@raft-ts/proto';
+import { type Message, MessageType, NONE, type NodeId, RaftError, type Snapshot } from '@raft-ts/proto';
 import { checkId, checkList, checkMessages, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
@@ -42,7 +42,7 @@ import { PostedMessages } from './serve/posted.js';
 import { createRouter } from './serve/routes.js';
 import { listen } from './serve/server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
-import type { SnapshotBody, SnapshotProgress } from './snapshot/store.js';
+import type { ReceivedBody, SnapshotBody, SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import { guardedMetrics } from './stats/guarded-metrics.js';
 import { LeaderStats, type LeaderStatsJson } from './stats/leader-stats.js';
 import { ServerStats, type ServerStatsJson } from './stats/server-stats.js';
@@ -64,6 +64,7 @@ export class HttpTransport implements Transport {
   private readonly log: LogBudget;
   private readonly connections: Connections;
   private readonly router: Router;
+  private readonly store: SnapshotStore | undefined;
   private readonly snapshots: IncomingSnapshots | undefined;
   private readonly peers = new Map<NodeId, Peer>();
   private readonly remotes = new Map<NodeId, Remote>();
@@ -128,6 +129,7 @@ export class HttpTransport implements Transport {
       isWanted: (member) => member !== NONE && member !== id && this.peers.size === 0 && !this.remotes.has(member),
       ownUrls: () => [...(urls ?? []), ...[...this.listeners].map((listener) => listener.url)],
     });
+    this.store = options.snapshots;
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
@@ -180,6 +182,28 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * Returns the body that came with this snapshot, as long as raft has not taken it; undefined if none came.
+   *
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY` (reason `store`) if the option `snapshots` has no function `peek`
+   */
+  async peekSnapshot(snapshot: Snapshot): Promise<SnapshotBody | undefined> {
+    if (this.store === undefined) return undefined;
+    if (this.store.peek === undefined) throw storeCannot('peek');
+    return this.store.peek(snapshot);
+  }
+
+  /**
+   * Opens the body that came with this snapshot, once raft has taken it: before `rd.snapshot` is saved.
+   *
+   * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`: reason `store` if the option `snapshots` is missing or has no function
+   * `open`; otherwise what that function throws
+   */
+  async openSnapshot(snapshot: Snapshot): Promise<ReceivedBody> {
+    if (this.store?.open === undefined) throw storeCannot('open');
+    return this.store.open(snapshot);
+  }
+
+  /**
    * Exchanges messages with this member: opens streams at once, and again and again for as long as it is a peer. Does
    * nothing if the member is already a peer, is this member itself, or the transport has stopped.
    *
@@ -192,16 +216,6 @@ export class HttpTransport implements Transport {
     this.peers.set(id, new Peer(this.ctx, id, urls));
     this.learned.forget(id);
     this.ctx.logger.info('added remote peer', this.fields(id));
-  }
-
-  /**
-   * Checks addresses as `addPeer` would, and does nothing else.
-   *
-   * @throws RaftError `ERR_RAFT_PEER_URL`
-   */
-  checkPeer(urls: readonly string[]): void {
-    checkList('urls', urls);
-    parsePeerUrls(urls, this.ctx.tls !== undefined);
   }
 
   /**
@@ -387,6 +401,11 @@ function checkSnapshotMessage(message: Message): void {
   refuseFault('message', messageFault(message));
   if (message.type === MessageType.MsgSnap && message.snapshot !== undefined) return;
   throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap can be sent with a body', { reason: 'message' });
+}
+
+function storeCannot(call: 'open' | 'peek'): RaftError {
+  const text = `the option snapshots has no function ${call}: pass a SnapshotFolder, or a store of your own that has it`;
+  return new RaftError(ERR_SNAPSHOT_BODY, text, { reason: 'store' });
 }
 
 function checkOptionId(name: string, id: bigint, min: bigint): void {

@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Message } from '@raft-ts/proto';
-import { SnapshotFolder } from '@raft-ts/rafthttp';
+import type { Message, Snapshot } from '@raft-ts/proto';
+import { HttpTransport, type SnapshotBody, SnapshotFolder, type SnapshotStore } from '@raft-ts/rafthttp';
 import { expect } from 'chai';
 import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
 import { snapshot } from './members.js';
@@ -13,6 +13,64 @@ function messageAt(index: number): Message {
   const metadata = { ...(one.snapshot as NonNullable<Message['snapshot']>).metadata, index };
   return { ...one, snapshot: { data: undefined, metadata } };
 }
+
+describe('The transport of a member that gets streamed snapshots', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'raft-ts-bodies-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const textOf = async (body: SnapshotBody | undefined): Promise<string> => {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of body?.chunks ?? []) parts.push(chunk);
+    return Buffer.concat(parts).toString();
+  };
+  const transportWith = (snapshots?: SnapshotStore): HttpTransport => {
+    const receiver = { process() {}, isIdRemoved: () => false, reportUnreachable() {}, reportSnapshot() {} };
+    return new HttpTransport({ id: 2n, clusterId: 1n, receiver, ...(snapshots && { snapshots }) });
+  };
+  const rejected = (promise: Promise<unknown>): Promise<unknown> => promise.catch((error: unknown) => error);
+
+  it('shows a body before raft takes its snapshot, then opens it, and lets go of it once it is kept elsewhere', async () => {
+    const bodies = new SnapshotFolder(folder);
+    const transport = transportWith(bodies);
+    const message = messageAt(9);
+    const which = message.snapshot as Snapshot;
+    expect(await transport.peekSnapshot(which)).to.equal(undefined);
+    const sink = await bodies.create(message);
+    await sink.write(Buffer.from('body'));
+    await sink.commit();
+    expect(await textOf(await transport.peekSnapshot(which))).to.equal('body');
+    expect(await transport.peekSnapshot(messageAt(8).snapshot as Snapshot)).to.equal(undefined);
+    // Looking at it has not made it the one of its index.
+    expect(readdirSync(folder)).to.not.include('0000000000000009.snap.db');
+    const opened = await transport.openSnapshot(which);
+    expect(opened).to.include({ size: 4, file: join(folder, '0000000000000009.snap.db') });
+    expect(await textOf(opened)).to.equal('body');
+    await opened.release?.();
+    expect(readdirSync(folder)).to.deep.equal([]);
+    await transport.stop();
+  });
+
+  it('says by a code that it has no store, or one that cannot open bodies', async () => {
+    const which = messageAt(9).snapshot as Snapshot;
+    const none = transportWith();
+    expect(await none.peekSnapshot(which)).to.equal(undefined);
+    expect(await rejected(none.openSnapshot(which))).to.include({ code: 'ERR_RAFT_SNAPSHOT_BODY', reason: 'store' });
+    const bodies = new SnapshotFolder(folder);
+    const sinksOnly: SnapshotStore = {
+      removeRemains: () => bodies.removeRemains(),
+      create: (message) => bodies.create(message),
+      freeBytes: () => bodies.freeBytes(),
+    };
+    const other = transportWith(sinksOnly);
+    for (const call of [other.peekSnapshot(which), other.openSnapshot(which)]) {
+      expect(await rejected(call)).to.include({ code: 'ERR_RAFT_SNAPSHOT_BODY', reason: 'store' });
+    }
+    await Promise.all([none.stop(), other.stop()]);
+  });
+});
 
 describe('SnapshotFolder, call by call', () => {
   let folder: string;

@@ -98,6 +98,53 @@ describe('snapshot files', () => {
     }
     expect(length).to.equal(4_000_000);
     await refused(files.loadStream(8).next(), 'ERR_RAFT_SNAP_NONE');
+    expect(await files.streamSize(7)).to.equal(4_000_000);
+    await refused(files.streamSize(8), 'ERR_RAFT_SNAP_NONE');
+  });
+
+  it('take over a stream that lies in a file already, without copying it', async () => {
+    const scratch = scratchFolder();
+    const dir = join(scratch, 'snap');
+    const files = await SnapshotFiles.open(dir);
+    const body = join(scratch, 'body');
+    writeFileSync(body, 'of another member');
+    await files.saveStream([Buffer.from('an older one')], 7);
+    const { ino } = statSync(body);
+    expect(await files.adoptStream(body, 7)).to.equal(true);
+    const stream = join(dir, '0000000000000007.snap.db');
+    expect(statSync(stream).ino).to.equal(ino);
+    // Once more, now that it is where it belongs: the transport may have put it there.
+    expect(await files.adoptStream(stream, 7)).to.equal(true);
+    expect(readFileSync(stream).toString()).to.equal('of another member');
+    expect(readdirSync(scratch)).to.deep.equal(['snap']);
+  });
+
+  it('leave a file alone that lies on another file system, and report any other failure', async () => {
+    const scratch = scratchFolder();
+    const dir = join(scratch, 'snap');
+    const body = join(scratch, 'body');
+    writeFileSync(body, 'of another member');
+    const fs = new FaultyFs();
+    const files = await SnapshotFiles.open(dir, { fs });
+    let code = 'EXDEV';
+    fs.hook = (operation) => {
+      if (operation === 'rename') throw fileError(code);
+    };
+    expect(await files.adoptStream(body, 7)).to.equal(false);
+    code = 'EIO';
+    await refusedBySystem(files.adoptStream(body, 7), 'EIO', 'rename');
+    expect(readdirSync(dir)).to.deep.equal([]);
+    expect(readFileSync(body).toString()).to.equal('of another member');
+  });
+
+  it('say nothing of files that a transport is writing beside them', async () => {
+    const dir = join(scratchFolder(), 'snap');
+    const said: string[] = [];
+    const files = await SnapshotFiles.open(dir, { logger: { warn: (line) => said.push(line) } });
+    writeFileSync(join(dir, 'tmp0b5e1a52-9c1f-4a8e-8f0e-1f2d3c4b5a69'), '');
+    writeFileSync(join(dir, 'strange'), '');
+    await files.names();
+    expect(said.map((line) => line.split(':')[0])).to.deep.equal(['ignored strange']);
   });
 
   it('replace a stream of their index, each with all of its own bytes, though two come at the same time', async () => {

@@ -6,7 +6,7 @@ import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
 import { ERR_SNAPSHOT_BODY } from '../base/errors.js';
 import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
 import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
-import type { SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
+import type { ReceivedBody as OpenedBody, SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
 
 const complete = /^([0-9a-f]{16})\.snap\.db$/u;
 const remains = /^(?:tmp[0-9a-f-]+|db\.tmp.*)$/u;
@@ -93,14 +93,21 @@ export class SnapshotFolder implements SnapshotStore {
    * @throws RaftError `ERR_RAFT_SNAPSHOT_BODY`, reason `missing`; `ambiguous` if bodies of different snapshots have
    * arrived
    */
-  async open(which: Snapshot | number): Promise<SnapshotBody> {
+  async open(which: Snapshot | number): Promise<OpenedBody> {
     const index = typeof which === 'number' ? which : which.metadata.index;
     const path = this.path(index);
     const present = typeof which === 'number' ? await sizeOf(path) : undefined;
     if (present === undefined) await this.take(which, index);
     const size = present ?? (await sizeOf(path));
     if (size === undefined) throw bodyError('missing', `no body of the snapshot at index ${index}`);
-    return { size, chunks: readFile(path) };
+    return { size, chunks: readFile(path), file: path, release: () => this.forgetTaken(index) };
+  }
+
+  /** The body that came with this snapshot and was not opened yet. @throws as `open`, reason `ambiguous` */
+  async peek(snapshot: Snapshot): Promise<SnapshotBody | undefined> {
+    const body = this.find(snapshot, snapshot.metadata.index);
+    const size = body === undefined ? undefined : await sizeOf(body.path);
+    return body === undefined || size === undefined ? undefined : { size, chunks: readFile(body.path) };
   }
 
   /** Removes the bodies of snapshots below this index. */
@@ -116,19 +123,25 @@ export class SnapshotFolder implements SnapshotStore {
   private async forget(body: ReceivedBody): Promise<void> {
     const { index } = body.snapshot.metadata;
     if (this.untaken.delete(body)) return rm(body.path, { force: true });
-    if (this.taken.get(index) !== body) return;
+    if (this.taken.get(index) === body) await this.forgetTaken(index);
+  }
+
+  private async forgetTaken(index: number): Promise<void> {
     this.taken.delete(index);
     await rm(this.path(index), { force: true });
   }
 
-  private async take(which: Snapshot | number, index: number): Promise<void> {
+  private find(which: Snapshot | number, index: number): ReceivedBody | undefined {
     const body = bodyOf([...this.untaken], which);
-    if (body === 'ambiguous') {
-      throw bodyError(
-        'ambiguous',
-        `bodies of different snapshots at index ${index} have arrived: pass the snapshot instead of its index`,
-      );
-    }
+    if (body !== 'ambiguous') return body;
+    throw bodyError(
+      'ambiguous',
+      `bodies of different snapshots at index ${index} have arrived: pass the snapshot instead of its index`,
+    );
+  }
+
+  private async take(which: Snapshot | number, index: number): Promise<void> {
+    const body = this.find(which, index);
     // It may have been opened already.
     if (body === undefined) return;
     this.untaken.delete(body);

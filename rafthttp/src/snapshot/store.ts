@@ -1,4 +1,4 @@
-import type { Message, NodeId } from '@raft-ts/proto';
+import type { Message, NodeId, Snapshot } from '@raft-ts/proto';
 
 /** The body of a streamed snapshot on its way out. */
 export interface SnapshotBody {
@@ -6,6 +6,14 @@ export interface SnapshotBody {
   readonly size: number;
   /** The bytes, read as fast as the other side accepts them. A chunk must not be changed after it was yielded. */
   readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** The body of a streamed snapshot that has arrived. */
+export interface ReceivedBody extends SnapshotBody {
+  /** The path of the file that holds it, for a caller that can take it over without reading it. */
+  readonly file?: string;
+  /** Removes what is left of it here, because it is kept elsewhere now. */
+  release?(): Promise<void>;
 }
 
 /** A body that is being stored. Calls come one after the other. */
@@ -36,6 +44,10 @@ export interface SnapshotStore {
   create(message: Message): Promise<SnapshotSink>;
   /** Free space in bytes; undefined if unknown. */
   freeBytes(): Promise<number | undefined>;
+  /** The body that came with this snapshot and was not opened yet, to look at; undefined if there is none. */
+  peek?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;
+  /** Opens the body that came with this snapshot, which raft has taken. Rejects if there is none. */
+  open?(snapshot: Snapshot): Promise<ReceivedBody>;
 }
 
 /** The progress of a streamed snapshot. */

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Snapshot } from '@raft-ts/proto';
 import type { Logger } from '@raft-ts/raft';
 import { codedFs } from '../base/coded-fs.js';
@@ -135,12 +135,12 @@ export class SnapshotFiles {
     }
   }
 
-  /** Returns the names of the snapshot files, newest first. */
+  /** Returns the names of the snapshot files, newest first. A transport may be writing `tmp…` files of its own here. */
   async names(): Promise<string[]> {
     const snapshots: string[] = [];
     for (const name of await this.present()) {
       if (name.endsWith('.snap')) snapshots.push(name);
-      else if (name !== 'db' && !/\.snap\.(db|broken|tmp|db\.tmp)$/.test(name))
+      else if (name !== 'db' && !/\.snap\.(db|broken|tmp|db\.tmp)$|^tmp[0-9a-f-]+$/.test(name))
         this.logger?.warn(`ignored ${name}: not a snapshot`);
     }
     return snapshots.sort().reverse();
@@ -206,6 +206,33 @@ export class SnapshotFiles {
     } finally {
       await file.close();
     }
+  }
+
+  /** Length of the stream that was saved for `index`, in bytes. @throws WalError `ERR_RAFT_SNAP_NONE` */
+  async streamSize(index: number): Promise<number> {
+    const file = await this.openStream(index);
+    return withCleanup(
+      () => file.size(),
+      () => file.close(),
+    );
+  }
+
+  /**
+   * Makes a file, whose content is durable, the stream of `index` without copying it; it replaces one that is there.
+   * Does nothing if the file is that stream already. Returns false if it lies on another file system: then nothing has
+   * changed.
+   */
+  async adoptStream(path: string, index: number): Promise<boolean> {
+    const target = join(this.dir, `${hex16(index)}.snap.db`);
+    if (resolve(path) === resolve(target)) return true;
+    try {
+      await this.fs.rename(path, target);
+    } catch (error) {
+      if (hasCode(error, 'EXDEV')) return false;
+      throw error;
+    }
+    await this.fs.syncDirectory(this.dir);
+    return true;
   }
 
   private async openStream(index: number): Promise<FsFile> {
