@@ -17,24 +17,25 @@ export * from './base/contracts.js';
 export * from './base/errors.js';
 export type { Listener } from './base/events.js';
 export { defaultFormat } from './format/default-format.js';
-export type { DecodedEntry, EntryContent, Format, RequestId } from './format/format.js';
+export type { DecodedEntry, EntryContent, Format, RequestId, UnwrappedSnapshot } from './format/format.js';
 export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
 export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
 export {
+  type CallOptions,
   type Consistency,
   type Done,
   type Ended,
   type Leadership,
+  type MemberInfo,
   type Outcome,
   type ProposeOptions,
   type ReadOptions,
   Replica,
   type ReplicaEvents,
 } from './member/replica.js';
-export { Session } from './member/session.js';
-export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './members/membership.js';
+export { Session, type SessionHost, type SessionState } from './member/session.js';
 export { MemoryLog } from './memory/memory-log.js';
 export type { Explanation, ExplanationCode, Question } from './observe/explain.js';
 export type { MetricsRegistry } from './observe/metrics.js';
-export type { SnapshotEvent, SnapshotPolicy } from './snapshots/snapshots.js';
+export type { SnapshotEvent, SnapshotPolicy } from './snapshots/policy.js';

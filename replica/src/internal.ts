@@ -6,9 +6,19 @@ export { Reads } from './drive/reads.js';
 export { Ticker } from './drive/ticker.js';
 export { ChunkReader, collect } from './format/chunks.js';
 export { Group } from './group/group.js';
-export { MAX_ANSWERS, MAX_SESSIONS, SESSION_ENTRIES, Sessions } from './group/sessions.js';
+export {
+  MAX_ALL_ANSWERS,
+  MAX_ANSWER_BYTES,
+  MAX_ANSWERS,
+  MAX_ANSWERS_BYTES,
+  MAX_SESSIONS,
+  SESSION_ENTRIES,
+  Sessions,
+} from './group/sessions.js';
 export { Connections } from './members/connections.js';
 export { Contacts } from './observe/contacts.js';
 export { explain } from './observe/explain.js';
 export { SlowReads } from './observe/slow-reads.js';
+export { Interrupt } from './snapshots/interrupt.js';
+export { AppliedBytes } from './snapshots/policy.js';
 export { Snapshots } from './snapshots/snapshots.js';

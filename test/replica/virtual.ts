@@ -1,15 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Message, MessageType, type NodeId, silentLogger } from '@raft-ts/raft';
 import { seededRandom } from '@raft-ts/raft/internal';
-import type { Transport } from '@raft-ts/raft/transport';
-import {
-  type Clock,
-  Replica,
-  type ReplicaLog,
-  type ReplicaOptions,
-  type ReplicaReceiver,
-  type StateMachine,
-} from '@raft-ts/replica';
+import type { Transport, TransportReceiver } from '@raft-ts/raft/transport';
+import { type Clock, Replica, type ReplicaLog, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
 import { MemoryLog } from '@raft-ts/replica/memory';
 
 interface Event {
@@ -100,13 +93,9 @@ export class VirtualNetwork {
   faults: Faults = {};
   /** What was sent, for tests that look. */
   onSend: (message: Message) => void = () => {};
-  /** Loses messages of a test's choice. */
-  loses: (message: Message) => boolean = () => false;
-  /** Addresses that each member was told to dial, by the member that dials. */
-  readonly dialled = new Map<NodeId, Map<NodeId, readonly string[]>>();
   private readonly time: VirtualTime;
   private readonly random: (n: number) => number;
-  private readonly receivers = new Map<NodeId, ReplicaReceiver>();
+  private readonly receivers = new Map<NodeId, TransportReceiver>();
   private readonly cuts = new Set<string>();
 
   constructor(time: VirtualTime, seed = 1) {
@@ -114,19 +103,15 @@ export class VirtualNetwork {
     this.random = seededRandom(seed);
   }
 
-  connect(id: NodeId, receiver: ReplicaReceiver): Transport {
+  connect(id: NodeId, receiver: TransportReceiver): Transport {
     this.receivers.set(id, receiver);
-    const peers = new Map<NodeId, readonly string[]>();
-    this.dialled.set(id, peers);
+    const peers = new Set<NodeId>();
     return {
       send: (messages) => {
-        for (const message of messages) {
-          // One that joins answers whoever writes to it, until it knows the others.
-          if (peers.has(message.to) || peers.size === 0) this.send(id, receiver, message);
-        }
+        for (const message of messages) if (peers.has(message.to)) this.send(id, receiver, message);
       },
-      addPeer: (peer, urls) => void peers.set(peer, urls),
-      updatePeer: (peer, urls) => void peers.set(peer, urls),
+      addPeer: (peer) => void peers.add(peer),
+      updatePeer: () => {},
       removePeer: (peer) => void peers.delete(peer),
       stop: () => {
         if (this.receivers.get(id) === receiver) this.receivers.delete(id);
@@ -152,15 +137,10 @@ export class VirtualNetwork {
     this.cuts.clear();
   }
 
-  /** Delivers a message once more, as a network may, after any time. */
-  repeat(message: Message): void {
-    this.deliver(message, () => {});
-  }
-
-  private send(from: NodeId, sender: ReplicaReceiver, message: Message): void {
+  private send(from: NodeId, sender: TransportReceiver, message: Message): void {
     this.onSend(message);
     const { drop = 0, duplicate = 0 } = this.faults;
-    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop) || this.loses(message)) {
+    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop)) {
       this.time.soon(() => {
         sender.reportUnreachable(message.to);
         if (message.type === MessageType.MsgSnap) sender.reportSnapshot(message.to, 'failure');
@@ -170,9 +150,6 @@ export class VirtualNetwork {
     const isSnapshot = message.type === MessageType.MsgSnap;
     this.deliver(message, (taken) => {
       if (!taken) sender.reportUnreachable(message.to);
-      // Transports tell a member that was removed when it comes again.
-      const removed = !taken && this.receivers.get(message.to)?.isIdRemoved(from) === true;
-      if (removed) sender.onRemoved({ reason: 'removed', by: [message.to] });
       if (isSnapshot) sender.reportSnapshot(message.to, taken ? 'finish' : 'failure');
     });
     if (!isSnapshot && this.chance(duplicate)) this.deliver(message, () => {});

@@ -7,8 +7,14 @@ export interface Position {
   readonly term: number;
 }
 
-/** Bytes of a snapshot: at once, or piece by piece. */
-export type SnapshotData = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+/** A view of a state that goes on changing while the view is read: what a command overwrites is kept for it. */
+export interface SnapshotView extends AsyncIterable<Uint8Array> {
+  /** Asked before each command while the view is read: the command waits for the promise, if there is one. */
+  room(): Promise<void> | undefined;
+}
+
+/** Bytes of a snapshot: at once, or piece by piece. Of a `SnapshotView`, commands wait when it asks them to. */
+export type SnapshotData = Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array> | SnapshotView;
 
 /**
  * What is replicated. Every member calls `apply` with the same commands in the same order, one at a time, so `apply`
@@ -47,6 +53,11 @@ export interface SnapshotStreams {
   loadStream(index: number): AsyncIterable<Uint8Array>;
   /** In bytes. */
   streamSize(index: number): Promise<number>;
+  /**
+   * Makes a file, whose content is durable, the stream of this index without copying it. Does nothing if it is that
+   * already. @returns false if that cannot be done, and nothing has changed: it lies on another file system
+   */
+  adoptStream?(file: string, index: number): Promise<boolean>;
 }
 
 /** The log of a member. `DurableStorage` of `@raft-ts/raftwal` is one; `MemoryLog` forgets. */
@@ -71,51 +82,29 @@ export interface SnapshotBody {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** A snapshot's body that came from another member. */
+export interface ReceivedBody extends SnapshotBody {
+  /** The path of the file that holds it, for a log that can take it over without reading it. */
+  readonly file?: string;
+  /** It is kept elsewhere now: lets go of what is left of it here. */
+  release?(): Promise<void>;
+}
+
 /** A transport that can also carry the body of a snapshot beside its message, which then has no data. */
 export interface ReplicaTransport extends Transport {
   /** Sends a MsgSnap and its body, and tells the receiver of this transport how it ended. */
   sendSnapshot?(message: Message, body: SnapshotBody): Promise<SnapshotStatus>;
+  /** The body that came with this snapshot, while raft has not taken it yet; `undefined` if none came. */
+  peekSnapshot?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;
   /** The body that came with this snapshot, which raft has taken. */
-  openSnapshot?(snapshot: Snapshot): Promise<SnapshotBody>;
-  /** Throws what `addPeer` would throw for these addresses. Asked before a member is added. */
-  checkPeer?(urls: readonly string[]): void;
-}
-
-/** The other members refuse this one for good. `HttpTransport` tells when and why. */
-export interface Removal {
-  /**
-   * `removed`: from the cluster. `incarnation`: it ran with another log before, which is lost. `twin`: a copy of it
-   * runs. `founders`: it belongs to another cluster.
-   */
-  readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
-  /** The members that say so. */
-  readonly by: readonly NodeId[];
-}
-
-/** What a transport calls: this member. */
-export interface ReplicaReceiver extends TransportReceiver {
-  /** Ends this member. May be handed on as it is: `new HttpTransport({ …, onRemoved: receiver.onRemoved })`. */
-  readonly onRemoved: (removal: Removal) => void;
+  openSnapshot?(snapshot: Snapshot): Promise<ReceivedBody>;
 }
 
 /** Builds the transport of a member around the receiver that it is to call, and lets it listen. */
-export type TransportFactory = (receiver: ReplicaReceiver) => ReplicaTransport | Promise<ReplicaTransport>;
+export type TransportFactory = (receiver: TransportReceiver) => ReplicaTransport | Promise<ReplicaTransport>;
 
 /** A member, and where it can be reached. */
 export interface MemberAddress {
   readonly id: NodeId;
   readonly url: string;
-}
-
-/** A member, as the cluster knows it. */
-export interface MemberInfo extends MemberAddress {
-  readonly role: 'voter' | 'learner';
-}
-
-/** How long a call may take. */
-export interface CallOptions {
-  /** Gives the call up. */
-  readonly signal?: AbortSignal | undefined;
-  /** Default: that of the replica, unless the call says otherwise. In milliseconds. */
-  readonly timeoutMs?: number;
 }

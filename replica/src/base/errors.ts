@@ -1,4 +1,4 @@
-import { type NodeId, RaftError } from '@raft-ts/raft';
+import { RaftError } from '@raft-ts/raft';
 
 /** Options of `Replica.start` are missing, contradict each other, or are out of range; `reason` names the option. */
 export const ERR_OPTIONS = 'ERR_RAFT_REPLICA_OPTIONS';
@@ -17,14 +17,12 @@ export const ERR_READ_FAILED = 'ERR_RAFT_READ_FAILED';
 export const ERR_REPLICA_STOPPED = 'ERR_RAFT_REPLICA_STOPPED';
 /** The replica does not take part yet: it still reads its snapshot. The sender will try again. */
 export const ERR_REPLICA_STARTING = 'ERR_RAFT_REPLICA_STARTING';
-/** The membership was not changed, or leadership not handed over; `reason` is a `MembershipRefusal`. */
-export const ERR_MEMBERSHIP = 'ERR_RAFT_MEMBERSHIP';
-/** The other members refuse this one for good, so it ends; `reason` is that of a `Removal`. */
-export const ERR_REFUSED = 'ERR_RAFT_REFUSED';
 /** The state machine threw where it may not, or gave something that cannot be used: this member ends. */
 export const ERR_STATE_MACHINE = 'ERR_RAFT_STATE_MACHINE';
-/** A snapshot's bytes cannot be read by this format. */
+/** A snapshot's bytes cannot be read by this format, or were cut short. */
 export const ERR_SNAPSHOT_FORMAT = 'ERR_RAFT_SNAPSHOT_FORMAT';
+/** An entry's bytes cannot be read by this format, or it has none for what is to be written. */
+export const ERR_ENTRY_FORMAT = 'ERR_RAFT_ENTRY_FORMAT';
 
 /**
  * Why a command was dropped:
@@ -36,7 +34,7 @@ export const ERR_SNAPSHOT_FORMAT = 'ERR_RAFT_SNAPSHOT_FORMAT';
  * - `not-leading`: only the leader can do this
  * - `removed`: this member is no longer in the configuration
  * - `replaced`: another leader's entry was committed in the command's place
- * - `session-expired`: the session is unknown, or has moved past this sequence number; nothing was applied
+ * - `session-expired`: the session is unknown, so nothing was applied: open another one
  * - `aborted`: its signal aborted before it was handed to the leader
  * - `stopped`: this member stopped before it handed the command over
  */
@@ -60,8 +58,18 @@ export type DroppedReason =
  * - `aborted`: its signal aborted after it had been handed over
  * - `stopped`: this member stopped meanwhile
  * - `snapshot-skipped`: a snapshot of the leader's replaced the entries among which the command's fate stood
+ * - `result-forgotten`: it was applied, once, but what it gave is not kept any more: it was too large, too long ago, or
+ *   the state machine, which is durable by itself, applied it before this member started
+ * - `session-expired`: its session, or its number, is not known any more, and an earlier attempt may have been applied
  */
-export type UnknownReason = 'deadline' | 'leadership-lost' | 'aborted' | 'stopped' | 'snapshot-skipped';
+export type UnknownReason =
+  | 'deadline'
+  | 'leadership-lost'
+  | 'aborted'
+  | 'stopped'
+  | 'snapshot-skipped'
+  | 'result-forgotten'
+  | 'session-expired';
 
 /**
  * Why a read was not served:
@@ -72,44 +80,6 @@ export type UnknownReason = 'deadline' | 'leadership-lost' | 'aborted' | 'stoppe
  * - `aborted`, `stopped`: as for commands
  */
 export type ReadFailure = 'busy' | 'no-leader' | 'unconfirmed' | 'not-applied' | 'aborted' | 'stopped';
-
-/**
- * Why the membership was not changed, or leadership not handed over.
- *
- * At once, because it makes no sense:
- * - `unknown-id`: the cluster has no member of this id
- * - `id-used`: the id belongs to another member, or to one that was removed; ids are never used twice
- * - `url-used`: another member has this address; `replaceMember` is what puts a new member in its place
- * - `last-voter`: it is the only one that votes
- * - `not-a-voter`: a learner cannot lead
- *
- * At the deadline, for what stood in the way until then:
- * - `no-leader`: no leader was known, or a quorum did not confirm it
- * - `refused`: the leader refuses it, for the reason that the message gives; most often another change is under way
- * - `unhealthy`: too few of the voters that would remain answer the leader: the cluster would stand still
- * - `not-caught-up`: the new member does not answer, or is too far behind to vote
- * - `needs-both`: one of two voters is to go, and both must confirm that, but no quorum answers
- * - `not-connected`: the leader does not hear from the member that is to lead
- * - `unseen`: it was handed over, and has not been carried out yet as far as this member has seen
- *
- * Any time: `busy` (too much waits on this member), `aborted` (by the signal), `stopped` (this member ends)
- */
-export type MembershipRefusal =
-  | 'unknown-id'
-  | 'id-used'
-  | 'url-used'
-  | 'last-voter'
-  | 'not-a-voter'
-  | 'no-leader'
-  | 'refused'
-  | 'unhealthy'
-  | 'not-caught-up'
-  | 'needs-both'
-  | 'not-connected'
-  | 'unseen'
-  | 'busy'
-  | 'aborted'
-  | 'stopped';
 
 /** The command is certainly not in the log: a retry is safe. */
 export class ProposalDropped extends RaftError {
@@ -129,10 +99,15 @@ export class ProposalDropped extends RaftError {
 export class ProposalUnknown extends RaftError {
   readonly outcome = 'unknown';
   declare readonly reason: UnknownReason;
+  /** The command's number, if it was proposed in a session: `Session.retry` takes it. */
+  readonly sequence: number | undefined;
 
-  constructor(reason: UnknownReason, detail?: string, cause?: unknown) {
-    super(ERR_UNKNOWN, `the command may or may not be applied (${reason})${suffix(detail)}`, { reason, cause });
+  constructor(reason: UnknownReason, detail?: string, cause?: unknown, sequence?: number) {
+    const what =
+      reason === 'result-forgotten' ? 'was applied, but its result is not kept' : 'may or may not be applied';
+    super(ERR_UNKNOWN, `the command ${what} (${reason})${suffix(detail)}`, { reason, cause });
     this.name = 'ProposalUnknown';
+    this.sequence = sequence;
   }
 }
 
@@ -160,26 +135,6 @@ export class ReadFailed extends RaftError {
   }
 }
 
-/** The membership was not changed, or leadership not handed over, or it is not known yet. Calling again is safe. */
-export class MembershipError extends RaftError {
-  declare readonly reason: MembershipRefusal;
-  /** The member in question. Of `addMember` and `replaceMember` the new one, once it has an id: pass it to go on. */
-  readonly id: NodeId | undefined;
-  /** Something was handed over that may still be carried out. */
-  readonly mayStillHappen: boolean;
-
-  constructor(
-    reason: MembershipRefusal,
-    message: string,
-    { id, mayStillHappen = false, cause }: { id?: NodeId | undefined; mayStillHappen?: boolean; cause?: unknown } = {},
-  ) {
-    super(ERR_MEMBERSHIP, message, { reason, cause });
-    this.name = 'MembershipError';
-    this.id = id;
-    this.mayStillHappen = mayStillHappen;
-  }
-}
-
 function suffix(detail: string | undefined): string {
   return detail === undefined ? '' : `: ${detail}`;
 }
@@ -188,13 +143,6 @@ function suffix(detail: string | undefined): string {
 export function replicaStopped(cause: unknown): RaftError {
   const why = cause === undefined ? 'it was stopped' : describe(cause);
   return new RaftError(ERR_REPLICA_STOPPED, `this replica takes nothing any more: ${why}`, { cause });
-}
-
-/** What a member gets that was removed, and sends something. */
-export function removedSender(id: NodeId): RaftError {
-  return new RaftError(ERR_REFUSED, `member ${id} was removed from the cluster: nothing is taken from it any more`, {
-    reason: 'removed',
-  });
 }
 
 /** The text of anything that was thrown. */

@@ -1,3 +1,4 @@
+import { isCoded } from '@raft-ts/proto/internal';
 import {
   type AnyConfChange,
   type ConfState,
@@ -11,10 +12,17 @@ import {
 import type { Clock } from '../base/clock.js';
 import type { Codec } from '../base/codec.js';
 import type { Position, StateMachine } from '../base/contracts.js';
-import { CommandFailed, describe, ERR_STATE_MACHINE, ProposalDropped, replicaStopped } from '../base/errors.js';
+import {
+  CommandFailed,
+  describe,
+  ERR_STATE_MACHINE,
+  ProposalDropped,
+  ProposalUnknown,
+  replicaStopped,
+} from '../base/errors.js';
 import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
-import type { Answer, SessionPlace } from '../group/sessions.js';
+import type { SessionPlace, SessionVerdict } from '../group/sessions.js';
 import type { Applied, Pending, Proposals } from './proposals.js';
 
 /**
@@ -86,6 +94,8 @@ export class Applier<Command, Result> {
   confState: ConfState;
   /** Commands up to here are in the state already. */
   private readonly durableIndex: number;
+  /** Commands wait for this, if there is something to wait for. */
+  private room: (() => Promise<void> | undefined) | undefined = undefined;
 
   constructor(
     options: ApplierOptions<Command, Result>,
@@ -136,6 +146,11 @@ export class Applier<Command, Result> {
     else this.waiting.push({ index, run });
   }
 
+  /** Asks this before each entry from now on, and waits for its promise, if there is one; `undefined` ends that. */
+  holdUp(room: (() => Promise<void> | undefined) | undefined): void {
+    this.room = room;
+  }
+
   /** Applies nothing any more, and waits for nothing: what the state machine is busy with may never end. */
   stop(): void {
     this.stopped = true;
@@ -174,6 +189,8 @@ export class Applier<Command, Result> {
     for (this.cursor = 0; this.cursor < entries.length; this.cursor++) {
       const entry = entries[this.cursor] as Entry;
       bytes += entry.data?.length ?? 0;
+      for (let room = this.room?.(); room !== undefined && !this.stopped; room = this.room?.()) await room;
+      if (this.stopped) return;
       const pending = this.apply(entry);
       if (pending !== undefined) await pending;
       if (this.stopped) return;
@@ -293,12 +310,8 @@ export class Applier<Command, Result> {
       if (asked !== undefined) proposals.answer(asked, applied);
     };
     const verdict = group.sessions.judge(place, at.index);
-    if (verdict === 'expired') {
-      answer({ error: new ProposalDropped('session-expired', `session ${place.session}, command ${place.sequence}`) });
-      return undefined;
-    }
     if (verdict !== 'apply') {
-      answer(this.remembered(verdict));
+      answer(this.remembered(verdict, place));
       return undefined;
     }
     return this.run(command, at, (applied) => {
@@ -309,6 +322,11 @@ export class Applier<Command, Result> {
   private keep(place: SessionPlace, applied: Applied, at: Position, answer: (applied: Applied) => void): void {
     const { index, term } = at;
     const { sessions } = this.options.group;
+    if (index <= this.durableIndex) {
+      sessions.keep(place, { index, term, forgotten: true });
+      answer(applied);
+      return;
+    }
     if ('error' in applied) {
       sessions.keep(place, { index, term, failure: describe((applied.error as CommandFailed).cause) });
       answer(applied);
@@ -327,10 +345,19 @@ export class Applier<Command, Result> {
     answer(applied);
   }
 
-  private remembered({ index, term, result, failure }: Answer): Applied {
+  private remembered(verdict: Exclude<SessionVerdict, 'apply'>, { session, sequence }: SessionPlace): Applied {
+    const detail = `session ${session}, command ${sequence}`;
+    if (verdict === 'expired') return { error: new ProposalDropped('session-expired', detail) };
+    if (verdict === 'passed') return { error: new ProposalUnknown('session-expired', detail) };
+    const { index, term, result, failure, forgotten } = verdict;
+    if (forgotten === true) return { error: new ProposalUnknown('result-forgotten', `at index ${index}, ${detail}`) };
     if (failure !== undefined) return { error: new CommandFailed({ index, term }, failure) };
-    const value = result === undefined ? undefined : this.options.results.decode(result);
-    return { value: { index, term, result: value } };
+    try {
+      const value = result === undefined ? undefined : this.options.results.decode(result);
+      return { value: { index, term, result: value } };
+    } catch (cause) {
+      return { error: new ProposalUnknown('result-forgotten', `${detail}: the codec cannot read it`, cause) };
+    }
   }
 
   /** Hands a command to the state machine. */
@@ -338,7 +365,7 @@ export class Applier<Command, Result> {
     const { stateMachine } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
-      done({ value: { index, term, result: undefined } });
+      done({ error: new ProposalUnknown('result-forgotten', `at index ${index}, before this member started`) });
       return undefined;
     }
     let result: Result | Promise<Result>;
@@ -381,7 +408,7 @@ export class Applier<Command, Result> {
   private changeMembership(entry: Entry): void {
     const { confState, change } = this.options.applyConfChange(entry);
     if (change === undefined) return;
-    this.options.group.applyChange(change, confState);
+    this.options.group.applyChange(change);
     this.confState = confState;
     this.options.onMembership(confState);
   }
@@ -391,7 +418,13 @@ export class Applier<Command, Result> {
     const { format, group, stateMachine, proposals, onMembership, onRestored } = this.options;
     const { index, term, confState } = metadata;
     const { head, state } = await format.unwrap(chunks);
-    if (index > this.durableIndex) await stateMachine.restore(state, { index, term });
+    if (index > this.durableIndex) {
+      try {
+        await stateMachine.restore(state, { index, term });
+      } catch (error) {
+        throw this.failedRestore(error, index);
+      }
+    }
     group.restore(head);
     this.index = index;
     this.term = term;
@@ -399,6 +432,16 @@ export class Applier<Command, Result> {
     proposals.skippedTo({ index, term });
     onRestored({ index, term });
     onMembership(confState);
+  }
+
+  /** What is wrong with the snapshot keeps its code; anything else is the state machine's. */
+  private failedRestore(error: unknown, index: number): unknown {
+    if (isCoded(error)) return error;
+    return new RaftError(
+      ERR_STATE_MACHINE,
+      `restore() of the state machine failed for the snapshot at index ${index}: ${describe(error)}. Mend it, and start again`,
+      { reason: 'restore', cause: error },
+    );
   }
 }
 

@@ -1,25 +1,31 @@
 import type { SnapshotData } from '../base/contracts.js';
 
-/** The same bytes, piece by piece. */
-export async function* chunksOf(data: SnapshotData): AsyncGenerator<Uint8Array, void> {
-  if (data instanceof Uint8Array) {
-    if (data.length > 0) yield data;
-  } else {
-    yield* data;
-  }
+/** The same bytes, piece by piece. The source's own iterator is used, so that whoever lets go of it lets go of both. */
+export function chunksOf(data: SnapshotData): AsyncIterable<Uint8Array> {
+  if (data instanceof Uint8Array) return chunksOf(data.length > 0 ? [data] : []);
+  if (Symbol.asyncIterator in data) return data;
+  return { [Symbol.asyncIterator]: () => asyncIterator(data[Symbol.iterator]()) };
+}
+
+function asyncIterator(source: Iterator<Uint8Array, unknown>): AsyncIterator<Uint8Array, unknown> {
+  return {
+    next: async () => source.next(),
+    return: async () => source.return?.() ?? { done: true, value: undefined },
+  };
 }
 
 /** All bytes as one piece, which is held in memory. */
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of chunks) {
-    pieces.push(piece);
-    length += piece.length;
-  }
+  for await (const piece of chunks) pieces.push(piece);
+  return join(pieces);
+}
+
+/** These pieces as one; a single one is not copied. */
+export function join(pieces: readonly Uint8Array[]): Uint8Array {
   const [only] = pieces;
   if (only !== undefined && pieces.length === 1) return only;
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);
@@ -28,40 +34,42 @@ export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8A
   return bytes;
 }
 
-/** Reads so many bytes from the front of a stream, and then the rest of it as it comes. */
+/** Reads a stream by lengths, whatever pieces it comes in. Each byte is copied once at most. */
 export class ChunkReader {
   private readonly source: AsyncIterator<Uint8Array, unknown>;
-  private held: Uint8Array = new Uint8Array(0);
+  /** What has come and was not taken: the end of a piece. */
+  private rest: Uint8Array = new Uint8Array(0);
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.source = chunks[Symbol.asyncIterator]();
   }
 
-  /** Exactly `size` bytes; `undefined` if the stream ends before. */
+  /** Exactly `size` bytes; `undefined` if the stream ends before. Holds what has come of them, and no more. */
   async take(size: number): Promise<Uint8Array | undefined> {
-    while (this.held.length < size) {
-      const { done, value } = await this.source.next();
-      if (done === true) return undefined;
-      const joined = new Uint8Array(this.held.length + value.length);
-      joined.set(this.held);
-      joined.set(value, this.held.length);
-      this.held = joined;
+    const pieces: Uint8Array[] = [];
+    for (let missing = size; missing > 0; ) {
+      const piece = await this.some(missing);
+      if (piece === undefined) return undefined;
+      pieces.push(piece);
+      missing -= piece.length;
     }
-    const taken = this.held.subarray(0, size);
-    this.held = this.held.subarray(size);
-    return taken;
+    return join(pieces);
   }
 
-  async *rest(): AsyncGenerator<Uint8Array, void> {
-    try {
-      if (this.held.length > 0) yield this.held;
-      for (;;) {
-        const { done, value } = await this.source.next();
-        if (done === true) return;
-        yield value;
-      }
-    } finally {
-      await this.source.return?.();
+  /** The next bytes, at least one and at most `most`, as they come; `undefined` at the end of the stream. */
+  async some(most: number): Promise<Uint8Array | undefined> {
+    while (this.rest.length === 0) {
+      const { done, value } = await this.source.next();
+      if (done === true) return undefined;
+      this.rest = value;
     }
+    const piece = this.rest.subarray(0, most);
+    this.rest = this.rest.subarray(piece.length);
+    return piece;
+  }
+
+  /** Reads no further. */
+  async close(): Promise<void> {
+    await this.source.return?.();
   }
 }

@@ -32,14 +32,18 @@ export interface DecodedEntry<Command> {
  * another implementation. Every member must read the same out of the same bytes.
  */
 export interface Format<Command> {
+  /** @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it */
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;
-  /** `undefined` for bytes that are no entry of this format: every member skips them alike, and warns. */
+  /** `undefined`, or a throw, for bytes that are no entry of this format: every member skips them alike, and warns. */
   decode(data: Uint8Array): DecodedEntry<Command> | undefined;
   /** The bytes of a snapshot. */
   wrap(head: SnapshotHead, state: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** Reads them again. @throws ERR_RAFT_SNAPSHOT_FORMAT */
-  unwrap(chunks: AsyncIterable<Uint8Array>): Promise<{
-    readonly head: SnapshotHead;
-    readonly state: AsyncIterable<Uint8Array>;
-  }>;
+  /** Reads them again. @throws ERR_RAFT_SNAPSHOT_FORMAT, here or while the state is read */
+  unwrap(chunks: AsyncIterable<Uint8Array>): Promise<UnwrappedSnapshot>;
+}
+
+/** A snapshot's two parts. Its head was read; its state is read by whoever restores it. */
+export interface UnwrappedSnapshot {
+  readonly head: SnapshotHead;
+  readonly state: AsyncIterable<Uint8Array>;
 }

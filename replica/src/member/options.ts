@@ -6,7 +6,7 @@ import { ERR_OPTIONS } from '../base/errors.js';
 import { defaultFormat } from '../format/default-format.js';
 import type { Format } from '../format/format.js';
 import type { MetricsRegistry } from '../observe/metrics.js';
-import type { SnapshotPolicy } from '../snapshots/snapshots.js';
+import type { SnapshotPolicy } from '../snapshots/policy.js';
 
 /** How much may wait, so that whoever is slow slows down whoever asks, and memory stays bounded. */
 export interface ReplicaLimits {
@@ -95,6 +95,7 @@ const defaultSnapshots: SnapshotPolicy = {
   everyBytes: 64 * 2 ** 20,
   keepEntries: 5_000,
   keepEntriesForSlow: 50_000,
+  keepBytes: 128 * 2 ** 20,
   inlineBytes: 2 ** 20,
 };
 
@@ -149,6 +150,15 @@ export function resolveOptions<Command, Result>(
   if (typeof transport !== 'function') refuse('transport', 'it must be a function that builds one');
   for (const call of ['apply', 'snapshot', 'restore'] as const) {
     if (typeof stateMachine?.[call] !== 'function') refuse('stateMachine', `it has no function ${call}`);
+  }
+  const { appliedIndex = 0 } = stateMachine;
+  if (!Number.isSafeInteger(appliedIndex) || appliedIndex < 0)
+    refuse('stateMachine', `its appliedIndex is ${String(appliedIndex)}, which is no index`);
+  if (appliedIndex > log.lastIndex()) {
+    refuse(
+      'stateMachine',
+      `it holds commands up to index ${appliedIndex}, but the log ends at ${log.lastIndex()}: one of them is another member's, or the log was lost. Remove this member, and add it anew with an empty state`,
+    );
   }
   if (format !== undefined && codec !== undefined)
     refuse('codec', 'a format of your own says how commands are written');

@@ -4,21 +4,21 @@ import {
   LimitedLogger,
   type Logger,
   type Message,
+  MessageType,
   type NodeId,
   RaftError,
   RawNode,
   type SoftState,
   type Status,
 } from '@raft-ts/raft';
-import type { CallOptions, MemberInfo, Position, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
+import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
+import type { Position, ReplicaTransport } from '../base/contracts.js';
 import {
   CommandFailed,
   describe,
   ERR_REPLICA_STARTING,
   ProposalDropped,
   ProposalUnknown,
-  ReadFailed,
-  removedSender,
   replicaStopped,
 } from '../base/errors.js';
 import { type Listener, Observable } from '../base/events.js';
@@ -33,14 +33,13 @@ import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import { Connections } from '../members/connections.js';
-import type { AddMemberOptions, AddOptions, NewMember } from '../members/membership.js';
-import { Roster } from '../members/roster.js';
 import type { Explanation, Question } from '../observe/explain.js';
 import { Observer } from '../observe/observer.js';
-import { type SnapshotEvent, Snapshots } from '../snapshots/snapshots.js';
+import type { SnapshotEvent } from '../snapshots/policy.js';
+import { Snapshots } from '../snapshots/snapshots.js';
 import { closeAll } from './closing.js';
 import { type ReplicaOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { Session } from './session.js';
+import { Session, type SessionState } from './session.js';
 
 /** How long the end waits for a transport, and for a state machine that is giving its snapshot, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -56,6 +55,13 @@ export type Outcome<Result> =
   | ProposalDropped
   | ProposalUnknown
   | CommandFailed;
+
+export interface CallOptions {
+  /** Gives the call up. */
+  readonly signal?: AbortSignal;
+  /** Default: that of the replica. In milliseconds. */
+  readonly timeoutMs?: number;
+}
 
 export interface ProposeOptions extends CallOptions {
   /** The command's place in a session: `Session` fills it in. */
@@ -82,10 +88,17 @@ export interface Leadership {
   readonly term: number;
 }
 
+/** A member, as the cluster knows it. */
+export interface MemberInfo {
+  readonly id: NodeId;
+  readonly url: string;
+  readonly role: 'voter' | 'learner';
+}
+
 /** Why a replica has ended. */
 export interface Ended {
   readonly reason: 'stopped' | 'removed' | 'failed';
-  /** What it failed of, or by whom it was removed. */
+  /** What it failed of. */
   readonly error?: unknown;
 }
 
@@ -118,7 +131,6 @@ export class Replica<Command, Result> {
   private readonly driver: Driver;
   private readonly ticker: Ticker;
   private readonly observer: Observer;
-  private readonly roster: Roster;
   private transport!: ReplicaTransport;
   private connections!: Connections;
   private snapshots!: Snapshots;
@@ -126,7 +138,6 @@ export class Replica<Command, Result> {
   private resolveEnded!: (ended: Ended) => void;
   /** It takes part: its state is that of its newest snapshot, and its transport is at hand. */
   private begun = false;
-  private stopping: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
 
   private constructor(options: ResolvedOptions<Command, Result>) {
@@ -154,14 +165,7 @@ export class Replica<Command, Result> {
     this.proposals = new Proposals({
       ...limits,
       maxBatchBytes: limits.maxMessageBytes,
-      target: {
-        basicStatus: () => this.raw.basicStatus(),
-        proposeBatch: (payloads) => this.raw.proposeBatch(payloads),
-        proposeConfChange: (change) => {
-          this.roster.guard.check(change);
-          return this.raw.proposeConfChange(change);
-        },
-      },
+      target: this.raw,
       clock,
       wake,
       hasRoom: () => this.backlog.hasRoom,
@@ -189,7 +193,6 @@ export class Replica<Command, Result> {
       maxBytes: limits.maxUncommittedBytes,
     });
     this.driver = this.createDriver();
-    this.roster = this.createRoster();
     this.ticker = new Ticker({ clock, tickMs, tick: () => this.tick() });
   }
 
@@ -209,8 +212,8 @@ export class Replica<Command, Result> {
   }
 
   private async begin(): Promise<void> {
-    const { options, group, raw } = this;
-    const { log, founders } = options;
+    const { options, group } = this;
+    const { founders } = options;
     this.transport = await options.transport(this.receiver());
     this.connections = new Connections({
       self: this.id,
@@ -218,28 +221,10 @@ export class Replica<Command, Result> {
       clock: options.clock,
       dial: options.dial,
       farewellMs: options.tickMs * options.electionTicks,
-      warn: (text) => this.logger.warn(text),
     });
-    this.snapshots = new Snapshots({
-      log,
-      transport: this.transport,
-      format: options.format,
-      stateMachine: options.stateMachine,
-      group,
-      policy: options.snapshots,
-      position: () => ({ applied: this.applier.applied, confState: this.applier.confState }),
-      neededFrom: () => this.neededFrom(),
-      onEvent: (event) => {
-        if (event.phase !== 'saving') this.observer.snapshots.add(event.phase);
-        this.events.snapshot.set(event);
-      },
-      onFatal: (error) => this.fail(error),
-      reportSnapshot: (to, status) => this.feed(() => raw.reportSnapshot(to, status)),
-    });
+    this.snapshots = this.createSnapshots();
     this.observe();
-    const snapshot = log.snapshot();
-    const state = this.snapshots.stateOf(snapshot);
-    if (state !== undefined) await this.applier.exclusive(() => this.applier.restore(snapshot, state));
+    await this.snapshots.restoreNewest();
     for (const { id, url } of founders ?? []) group.members.set(id, url);
     this.connections.update(group.members);
     this.begun = true;
@@ -274,11 +259,21 @@ export class Replica<Command, Result> {
    */
   async openSession(options: CallOptions = {}): Promise<Session<Command, Result>> {
     const { index } = (await this.submit({ kind: 'open-session' }, options)) as Position;
-    return new Session(this, index);
+    return this.resumeSession({ id: index, next: 1 });
+  }
+
+  /**
+   * Goes on with a session that was opened on this member or another one, as its `state` told.
+   * @throws RaftError ERR_RAFT_ARGUMENT for numbers that no session can have
+   */
+  resumeSession(state: SessionState): Session<Command, Result> {
+    const { clock, timeoutMs, tickMs, electionTicks } = this.options;
+    const propose = (command: Command, options: ProposeOptions): Promise<Done<Result>> =>
+      this.propose(command, options);
+    return new Session({ propose, clock, timeoutMs, attemptMs: 2 * tickMs * electionTicks, pauseMs: tickMs }, state);
   }
 
   private submit(content: EntryContent<Command>, { signal, timeoutMs }: CallOptions): Promise<unknown> {
-    if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
     const { id: member, boot, options } = this;
     const encode = (sequence: number): Uint8Array => options.format.encode(content, { member, boot, sequence });
     return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs });
@@ -290,7 +285,6 @@ export class Replica<Command, Result> {
    */
   read<T>(fn: () => T | Promise<T>, options: ReadOptions = {}): Promise<T> {
     const { consistency = 'linearizable', signal, timeoutMs = this.options.timeoutMs } = options;
-    if (this.stopping !== undefined) return Promise.reject(new ReadFailed('stopped'));
     if (consistency === 'stale') return this.reads.submitStale(fn, signal, timeoutMs);
     return this.reads.submit(fn, signal, timeoutMs);
   }
@@ -304,45 +298,10 @@ export class Replica<Command, Result> {
 
   /** Who is in the cluster, ascending by id, as far as this member has applied. */
   members(): readonly MemberInfo[] {
-    return this.roster.list();
-  }
-
-  /**
-   * Adds a member: hands out an id that was never used, adds it as a learner (`onProgress` tells its id: start it then,
-   * with `join: true`), and makes it a voter once it has caught up. It may be called on any member, and again: with the
-   * `id` that the error or `onProgress` named it goes on where a former call gave up. Default of `timeoutMs`: 600,000.
-   * @throws MembershipError; ERR_RAFT_REPLICA_OPTIONS for an address or an id that is none
-   */
-  addMember(member: NewMember, options: AddMemberOptions = {}): Promise<MemberInfo> {
-    return this.roster.membership.add(member, options);
-  }
-
-  /**
-   * Removes a member, for good: its id is never used again. It may be called on any member; a leader first hands
-   * leadership over. Resolves once it is removed, as this member sees it, also if it was before.
-   * @throws MembershipError
-   */
-  removeMember(id: NodeId, options: CallOptions = {}): Promise<void> {
-    return this.roster.membership.remove(id, options);
-  }
-
-  /**
-   * Puts a new member in the place of one that is lost, or is to go: adds it as `addMember` does, and exchanges the two
-   * in one step once it has caught up, so that there is never a voter less. The new one may have the address of the old
-   * one. With the `id` of the new one it goes on where a former call gave up. Default of `timeoutMs`: 600,000.
-   * @throws as `addMember`
-   */
-  replaceMember(old: NodeId, member: NewMember, options: AddOptions = {}): Promise<MemberInfo> {
-    return this.roster.membership.replace(old, member, options);
-  }
-
-  /**
-   * Hands leadership to this member, and resolves with its id once it leads. Without an id: to the voter with the
-   * longest log that answers the leader or, called on a voter that does not lead, to that one.
-   * @throws MembershipError
-   */
-  transferLeadership(id?: NodeId, options: CallOptions = {}): Promise<NodeId> {
-    return this.roster.transfers.transfer(id, options);
+    const { learners } = this.applier.confState;
+    return this.group
+      .head()
+      .members.map(([id, url]) => ({ id, url, role: learners.includes(id) ? 'learner' : 'voter' }));
   }
 
   /** What was applied last on this member. */
@@ -366,21 +325,11 @@ export class Replica<Command, Result> {
   }
 
   /**
-   * Stops taking part. Takes no calls any more, hands leadership over if this member leads, and lets the calls that
-   * wait come to their ends, each for an election timeout at most; settles what still waits, and closes log and
-   * transport. It waits for what is being written to the log, but not for a state machine that is busy. May be called
-   * again.
+   * Stops taking part, settles every call that waits, and closes log and transport. It waits for what is being written
+   * to the log, but not for a state machine that is busy. May be called again.
    */
   stop(): Promise<void> {
-    this.stopping ??= this.leave();
-    return this.stopping;
-  }
-
-  private async leave(): Promise<void> {
-    if (this.ending === undefined) {
-      await this.roster.leave(() => this.proposals.waiting === 0 && this.reads.waiting === 0);
-    }
-    await this.end({ reason: 'stopped' });
+    return this.end({ reason: 'stopped' });
   }
 
   /** Stops at once, as a crash would: without handing anything over. */
@@ -410,7 +359,7 @@ export class Replica<Command, Result> {
     });
   }
 
-  private receiver(): ReplicaReceiver {
+  private receiver(): TransportReceiver {
     const { raw } = this;
     return {
       process: (message) => this.process(message),
@@ -419,16 +368,38 @@ export class Replica<Command, Result> {
         this.observer.contacts.lose(id);
         this.feed(() => raw.reportUnreachable(id));
       },
-      reportSnapshot: (id, status) => this.feed(() => raw.reportSnapshot(id, status)),
-      onRemoved: (removal) => this.roster.refused(removal),
+      reportSnapshot: (id, status) => this.reportSnapshot(id, status),
     };
   }
 
-  private process(message: Message): void {
+  private reportSnapshot(to: NodeId, status: SnapshotStatus): void {
+    this.feed(() => this.raw.reportSnapshot(to, status));
+    this.snapshots?.sent(to, status);
+  }
+
+  private process(message: Message): void | Promise<void> {
     if (this.ending !== undefined) throw replicaStopped(undefined);
     if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
-    if (this.group.removed.has(message.from)) throw removedSender(message.from);
     this.observer.contacts.hear(message.from);
+    if (message.type === MessageType.MsgSnap) return this.processSnapshot(message);
+    this.step(message);
+  }
+
+  /** What raft has taken cannot be refused any more, so a snapshot is looked at before. */
+  private async processSnapshot(message: Message): Promise<void> {
+    try {
+      if (message.snapshot !== undefined) await this.snapshots.admit(message.snapshot);
+    } catch (error) {
+      this.logger.warn(
+        `refused the snapshot that member ${message.from} sent, which sends it again: ${describe(error)}`,
+      );
+      throw error;
+    }
+    if (this.ending !== undefined) throw replicaStopped(undefined);
+    this.step(message);
+  }
+
+  private step(message: Message): void {
     try {
       this.driver.step(message);
     } catch (error) {
@@ -444,7 +415,6 @@ export class Replica<Command, Result> {
       this.logger.tick();
       this.proposals.expire();
       this.reads.expire();
-      this.roster.tick();
     });
   }
 
@@ -486,25 +456,30 @@ export class Replica<Command, Result> {
     );
   }
 
-  private createRoster(): Roster {
-    const { id, raw, group, proposals, reads, options } = this;
-    const { clock, timeoutMs, tickMs, electionTicks } = options;
-    return new Roster({
-      self: id,
-      raw,
-      clock,
+  private createSnapshots(): Snapshots {
+    const { options, applier, group } = this;
+    const { log, format, stateMachine, clock } = options;
+    return new Snapshots({
+      log,
+      transport: this.transport,
+      format,
+      stateMachine,
       group,
-      confState: () => this.applier.confState,
-      proposals,
-      reads,
-      reserveId: async (call) => ((await this.submit({ kind: 'reserve-id' }, call)) as { result: NodeId }).result,
-      wake: () => this.driver.wake(),
-      checkAddress: (member) => this.transport.checkPeer?.(options.dial(member)),
+      policy: options.snapshots,
+      position: () => ({ applied: applier.applied, confState: applier.confState }),
+      neededFrom: () => this.neededFrom(),
+      // It is given up if this member stops first.
+      betweenCommands: (run) => void applier.exclusive(run).catch(() => {}),
+      holdUp: (room) => applier.holdUp(room),
+      restore: (snapshot, chunks) => applier.exclusive(() => applier.restore(snapshot, chunks)),
+      turn: () => new Promise((resolve) => clock.soon(resolve)),
+      onEvent: (event) => {
+        if (!isProgress(event)) this.observer.snapshots.add(event.phase);
+        this.events.snapshot.set(event);
+      },
       warn: (text) => this.logger.warn(text),
-      end: (reason, error) => this.endBecause(reason, error),
-      timeoutMs,
-      tickMs,
-      electionTicks,
+      onFatal: (error) => this.fail(error),
+      reportSnapshot: (to, status) => this.reportSnapshot(to, status),
     });
   }
 
@@ -517,18 +492,12 @@ export class Replica<Command, Result> {
       clock: this.options.clock,
       proposals: this.proposals,
       reads: this.reads,
-      checkProposal: (message) => this.roster.guard.checkForwarded(message),
       applier: this.applier,
       backlog: this.backlog,
       onSoftState: (state) => this.onSoftState(state),
       sendSnapshot: (message) => this.snapshots.send(message),
       takeSnapshot: (snapshot) => this.snapshots.takeBody(snapshot),
-      installSnapshot: async (snapshot) => {
-        const state = this.snapshots.stateOf(snapshot);
-        if (state === undefined) return;
-        await this.applier.exclusive(() => this.applier.restore(snapshot, state));
-        this.snapshots.installed(snapshot);
-      },
+      installSnapshot: (snapshot) => this.snapshots.install(snapshot),
       beforeTransfer: () => {},
       warn: (text) => this.logger.warn(text),
       onFatal: (error) => this.fail(error),
@@ -541,7 +510,6 @@ export class Replica<Command, Result> {
     const { leadership } = this;
     if (leadership.leader !== 0n && leadership.leader !== before?.leader) this.observer.leaderChanges++;
     this.events.leadership.set(leadership);
-    this.roster.leadershipChanged();
   }
 
   private onMembership(): void {
@@ -549,27 +517,23 @@ export class Replica<Command, Result> {
     this.observer.contacts.keep(this.group.members);
     this.snapshots.membershipChanged();
     this.events.membership.set(this.members());
-    this.roster.membershipChanged();
   }
 
   /** The lowest index that a member which answers may still ask for. */
   private neededFrom(): number {
     let lowest = Number.POSITIVE_INFINITY;
     if (!this.leadership.leading) return lowest;
-    this.raw.withProgress((id, _type, { match, recentActive }) => {
-      if (id !== this.id && recentActive) lowest = Math.min(lowest, match + 1);
+    this.raw.withProgress((id, _type, { match, pendingSnapshot, recentActive }) => {
+      // Whoever takes over a snapshot needs what comes after it, or it needs the next snapshot too.
+      if (id !== this.id && recentActive) lowest = Math.min(lowest, Math.max(match, pendingSnapshot) + 1);
     });
     return lowest;
   }
 
   /** This member may not go on. */
   private fail(error: unknown): void {
-    this.endBecause('failed', error);
-  }
-
-  private endBecause(reason: 'removed' | 'failed', error: unknown): void {
     if (this.ending !== undefined) return;
-    void this.end({ reason, error });
+    void this.end({ reason: 'failed', error });
     this.logger.error(`member ${this.id} ends: ${describe(error)}`);
   }
 
@@ -582,10 +546,9 @@ export class Replica<Command, Result> {
     this.ticker.stop();
     this.driver.stop();
     this.applier.stop();
-    const cause = ended.reason === 'stopped' ? replicaStopped(undefined) : ended.error;
+    const cause = ended.reason === 'failed' ? ended.error : replicaStopped(undefined);
     this.proposals.end(cause);
     this.reads.end(cause);
-    this.roster.end(cause);
     this.observer.end();
     this.connections?.stop();
     const parts = [
@@ -601,6 +564,11 @@ export class Replica<Command, Result> {
     this.events.ended.set(ended);
     this.resolveEnded(ended);
   }
+}
+
+/** Is this only about how far a snapshot has come? */
+function isProgress({ phase, bytes }: SnapshotEvent): boolean {
+  return bytes > 0 && (phase === 'saving' || phase === 'sending' || phase === 'installing');
 }
 
 function rawConfig<Command, Result>(

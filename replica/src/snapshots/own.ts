@@ -1,0 +1,269 @@
+import { type ConfState, ERR_COMPACTED, ERR_SNAP_OUT_OF_DATE, RaftError, type Snapshot } from '@raft-ts/raft';
+import type { Position, ReplicaLog, ReplicaTransport, SnapshotData, StateMachine } from '../base/contracts.js';
+import { describe, ERR_STATE_MACHINE } from '../base/errors.js';
+import { chunksOf, join } from '../format/chunks.js';
+import type { Format } from '../format/format.js';
+import type { Group } from '../group/group.js';
+import type { Interrupt } from './interrupt.js';
+import { AppliedBytes, type SnapshotEvent, type SnapshotPolicy } from './policy.js';
+
+export interface OwnSnapshotsHost {
+  readonly log: ReplicaLog;
+  readonly transport: Pick<ReplicaTransport, 'sendSnapshot'>;
+  readonly format: Pick<Format<unknown>, 'wrap'>;
+  readonly stateMachine: Pick<StateMachine<unknown, unknown>, 'snapshot'>;
+  readonly group: Pick<Group, 'head'>;
+  readonly policy: SnapshotPolicy;
+  readonly interrupt: Interrupt;
+  /** What is applied, and the membership there. */
+  readonly position: () => { readonly applied: Position; readonly confState: ConfState };
+  /** The lowest index that a member which answers still needs. */
+  readonly neededFrom: () => number;
+  /** Calls this when no command is being applied. */
+  readonly betweenCommands: (run: () => void) => void;
+  /** Commands ask this before they are applied, and wait for its promise if there is one. */
+  readonly holdUp: (room: (() => Promise<void> | undefined) | undefined) => void;
+  /** Lets the event loop turn. */
+  readonly turn: () => Promise<void>;
+  readonly onEvent: (event: SnapshotEvent) => void;
+  readonly warn: (text: string) => void;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Progress is told, and the event loop turns, after so many bytes. */
+const BYTES_PER_TURN = 2 ** 20;
+const TURNS_PER_EVENT = 4;
+/** So many snapshots in a row may fail: without one the log grows. */
+const MOST_FAILURES = 5;
+/** After a failure the next attempt comes after this share of what a snapshot is usually taken after. */
+const RETRY_SHARE = 0.1;
+
+/** Takes snapshots of the own state, and drops what they cover from the log. */
+export class OwnSnapshots {
+  private readonly host: OwnSnapshotsHost;
+  private readonly applied = new AppliedBytes();
+  private entries = 0;
+  private bytes = 0;
+  private due = false;
+  private failures = 0;
+  private running: Promise<void> | undefined = undefined;
+  /** Index of the newest one. */
+  index: number;
+
+  constructor(host: OwnSnapshotsHost) {
+    this.host = host;
+    this.index = host.log.snapshot().metadata.index;
+  }
+
+  /** A new member can use only a snapshot whose membership names it, so one is taken after each change. */
+  membershipChanged(): void {
+    this.due = true;
+  }
+
+  /** Entries were applied, and nothing is being applied now: takes a snapshot if one is due. */
+  progress(entries: number, bytes: number): void {
+    this.entries += entries;
+    this.bytes += bytes;
+    this.applied.add(this.host.position().applied.index, bytes);
+    if (this.isDue()) this.take();
+  }
+
+  private isDue(): boolean {
+    const { everyEntries, everyBytes } = this.host.policy;
+    const share = this.failures > 0 ? RETRY_SHARE : 1;
+    const enough = this.entries >= everyEntries * share || this.bytes >= everyBytes * share;
+    return enough || (this.due && this.failures === 0);
+  }
+
+  /** Takes one now, unless one is being taken. To be called between two commands. */
+  private take(): void {
+    const { host } = this;
+    if (this.running !== undefined || host.interrupt.stopped) return;
+    const { applied, confState } = host.position();
+    if (applied.index <= this.index) return;
+    const { due } = this;
+    this.due = false;
+    this.entries = 0;
+    this.bytes = 0;
+    this.running = this.run(applied.index, confState, due);
+  }
+
+  private async run(index: number, confState: ConfState, wasDue: boolean): Promise<void> {
+    try {
+      await this.attempt(index, confState);
+      this.failures = 0;
+    } catch (error) {
+      this.failed(error, index, wasDue);
+    }
+    this.running = undefined;
+    // What became due meanwhile does not wait for another command.
+    if (this.isDue()) this.host.betweenCommands(() => this.take());
+  }
+
+  private attempt(index: number, confState: ConfState): Promise<void> {
+    const { host } = this;
+    let data: SnapshotData;
+    let head: ReturnType<Group['head']>;
+    try {
+      data = host.stateMachine.snapshot();
+      checkData(data);
+      head = host.group.head();
+    } catch (error) {
+      return Promise.reject(failedStream('snapshot() of the state machine failed', error));
+    }
+    if (!(data instanceof Uint8Array) && 'room' in data) {
+      const view = data;
+      host.holdUp(() => view.room());
+    }
+    return this.save(index, confState, head, chunksOf(data)[Symbol.asyncIterator]());
+  }
+
+  private async save(
+    index: number,
+    confState: ConfState,
+    head: ReturnType<Group['head']>,
+    source: AsyncIterator<Uint8Array, unknown>,
+  ): Promise<void> {
+    const { log, format, interrupt, holdUp, onEvent } = this.host;
+    onEvent({ phase: 'saving', index, bytes: 0 });
+    try {
+      const state = this.checked(interrupt.read(source));
+      const { data, size } = await this.keep(this.counting(format.wrap(head, state), index), index);
+      interrupt.check();
+      await log.createSnapshot(index, confState, data);
+      this.index = Math.max(this.index, index);
+      this.compact(index);
+      onEvent({ phase: 'saved', index, bytes: size, size });
+    } finally {
+      holdUp(undefined);
+      await interrupt.letGo(source);
+    }
+  }
+
+  /** What the state machine gives, and throws, is told apart from what the log throws. */
+  private async *checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    try {
+      for await (const chunk of chunks) {
+        if (!(chunk instanceof Uint8Array)) throw new TypeError(`it gave ${typeof chunk}, not a Uint8Array`);
+        yield chunk;
+      }
+    } catch (error) {
+      this.host.interrupt.check();
+      throw failedStream('the stream of snapshot() of the state machine failed', error);
+    }
+  }
+
+  private async *counting(chunks: AsyncIterable<Uint8Array>, index: number): AsyncGenerator<Uint8Array, void> {
+    let bytes = 0;
+    let turns = 0;
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      if (bytes >= (turns + 1) * BYTES_PER_TURN) {
+        turns = Math.floor(bytes / BYTES_PER_TURN);
+        if (turns % TURNS_PER_EVENT === 0) this.host.onEvent({ phase: 'saving', index, bytes });
+        await this.host.turn();
+        this.host.interrupt.check();
+      }
+      yield chunk;
+    }
+  }
+
+  /** Keeps a state beside the log if it is large, and otherwise gives it back whole. */
+  private async keep(
+    chunks: AsyncGenerator<Uint8Array, void>,
+    index: number,
+  ): Promise<{ readonly data: Uint8Array | undefined; readonly size: number }> {
+    const { log, transport, policy } = this.host;
+    const streams = transport.sendSnapshot === undefined ? undefined : log.snapshots;
+    const most = streams === undefined ? Number.POSITIVE_INFINITY : policy.inlineBytes;
+    const start: Uint8Array[] = [];
+    let size = 0;
+    try {
+      while (size <= most) {
+        const { done, value } = await chunks.next();
+        if (done === true) return { data: join(start), size };
+        start.push(value);
+        size += value.length;
+      }
+      const whole = async function* (): AsyncGenerator<Uint8Array, void> {
+        yield* start.splice(0);
+        yield* chunks;
+      };
+      return { data: undefined, size: await (streams as NonNullable<typeof streams>).saveStream(whole(), index) };
+    } finally {
+      await this.host.interrupt.letGo(chunks);
+    }
+  }
+
+  private failed(error: unknown, index: number, wasDue: boolean): void {
+    const { interrupt, warn, onEvent, onFatal } = this.host;
+    // A snapshot of the leader's has overtaken this one.
+    if (interrupt.stopped || isOutOfDate(error)) return;
+    this.due ||= wasDue;
+    this.failures++;
+    onEvent({ phase: 'save-failed', index, bytes: 0, error });
+    const what = `the snapshot at index ${index} failed, ${this.failures} in a row: ${describe(error)}`;
+    if (this.failures < MOST_FAILURES) {
+      warn(`${what}. The log grows until one succeeds; after ${MOST_FAILURES} failures in a row this member ends`);
+      return;
+    }
+    onFatal(
+      new RaftError(ERR_STATE_MACHINE, `${what}. Mend its cause, and start again`, {
+        reason: 'snapshot',
+        cause: error,
+      }),
+    );
+  }
+
+  /** Drops entries that a snapshot covers and that nobody is likely to need. */
+  private compact(index: number): void {
+    const { log, policy, neededFrom, warn } = this.host;
+    const needed = neededFrom();
+    const wanted = Math.min(index - policy.keepEntries, needed - 1);
+    const most = Math.max(index - policy.keepEntriesForSlow, Math.min(index, this.applied.excess(policy.keepBytes)));
+    const upTo = Math.max(wanted, most);
+    if (upTo < log.firstIndex()) return;
+    if (upTo >= needed && log.firstIndex() <= needed) {
+      warn(
+        `entries from ${needed} on were dropped up to ${upTo}, although a member still needs them: it gets a snapshot. If it never catches up, raise snapshots.keepEntriesForSlow or keepBytes`,
+      );
+    }
+    try {
+      log.compact(upTo);
+    } catch (error) {
+      if ((error as Partial<RaftError>).code !== ERR_COMPACTED) throw error;
+    }
+  }
+
+  /** The leader's snapshot is in the place of the state. */
+  installed({ metadata: { index } }: Snapshot): void {
+    this.index = Math.max(this.index, index);
+    this.restored();
+  }
+
+  /** The state is that of the newest snapshot, which names the members that it brought: nothing is due. */
+  restored(): void {
+    this.entries = 0;
+    this.bytes = 0;
+    this.due = false;
+  }
+
+  /** Resolves when none is being taken any more. The interrupt must have stopped. */
+  async stop(): Promise<void> {
+    await this.running;
+  }
+}
+
+export function isOutOfDate(error: unknown): boolean {
+  return (error as Partial<RaftError>).code === ERR_SNAP_OUT_OF_DATE;
+}
+
+function checkData(data: SnapshotData | Promise<unknown>): void {
+  if (data instanceof Uint8Array || Symbol.asyncIterator in data || Symbol.iterator in data) return;
+  const hint = 'then' in data ? ': it must fix its view, and return, before the next command is applied' : '';
+  throw new TypeError(`it returned neither bytes nor an iterable of them${hint}`);
+}
+
+function failedStream(what: string, cause: unknown): RaftError {
+  return new RaftError(ERR_STATE_MACHINE, `${what}: ${describe(cause)}`, { reason: 'snapshot', cause });
+}

@@ -1,0 +1,208 @@
+import { type Message, RaftError, type Snapshot } from '@raft-ts/raft';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
+import type { ReceivedBody, ReplicaLog, ReplicaTransport, SnapshotBody } from '../base/contracts.js';
+import { describe, ERR_SNAPSHOT_FORMAT } from '../base/errors.js';
+import { chunksOf, collect } from '../format/chunks.js';
+import type { Format } from '../format/format.js';
+import type { Interrupt } from './interrupt.js';
+import type { SnapshotEvent } from './policy.js';
+
+export interface SnapshotTransferHost {
+  readonly log: Pick<ReplicaLog, 'snapshots' | 'snapshot'>;
+  readonly transport: ReplicaTransport;
+  readonly format: Pick<Format<unknown>, 'unwrap'>;
+  readonly interrupt: Interrupt;
+  /** Puts a snapshot in the place of the state. */
+  readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
+  readonly onInstalled: (snapshot: Snapshot) => void;
+  readonly onEvent: (event: SnapshotEvent) => void;
+  readonly warn: (text: string) => void;
+  readonly reportSnapshot: (to: bigint, status: SnapshotStatus) => void;
+}
+
+/** Progress is told after so many bytes. */
+const BYTES_PER_EVENT = 4 * 2 ** 20;
+
+/** Sends snapshots to other members, and takes over those of the leader. */
+export class SnapshotTransfer {
+  private readonly host: SnapshotTransferHost;
+  /** The last body that was taken over; the driver takes one at a time. */
+  private keeping: Promise<void> = Promise.resolve();
+
+  constructor(host: SnapshotTransferHost) {
+    this.host = host;
+  }
+
+  /**
+   * Looks at a snapshot that came, before raft takes it: what raft has taken cannot be refused any more.
+   * @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT if its body is missing or is not of this format; what reading it throws
+   */
+  async admit(snapshot: Snapshot): Promise<void> {
+    const { log, transport, format, interrupt } = this.host;
+    let chunks: AsyncIterable<Uint8Array>;
+    if (isInline(snapshot)) {
+      chunks = chunksOf(snapshot.data);
+    } else {
+      if (transport.openSnapshot === undefined || log.snapshots === undefined)
+        throw refuse(snapshot, 'it came without its state, and this member keeps no streams');
+      if (transport.peekSnapshot === undefined) return;
+      const body = await interrupt.race(transport.peekSnapshot(snapshot));
+      if (body === undefined) throw refuse(snapshot, 'it came without its state');
+      ({ chunks } = body);
+    }
+    const reader = interrupt.read(chunks[Symbol.asyncIterator]());
+    try {
+      await format.unwrap(reader);
+    } finally {
+      await interrupt.letGo(reader);
+    }
+  }
+
+  /** A leader's snapshot is about to be saved: its body, if it came beside its message, must be kept first. */
+  takeBody(snapshot: Snapshot): Promise<void> {
+    const { log, transport } = this.host;
+    if (isInline(snapshot) || log.snapshots === undefined || transport.openSnapshot === undefined) {
+      return Promise.resolve();
+    }
+    this.keeping = this.keepBody(snapshot, log.snapshots, transport.openSnapshot(snapshot));
+    return this.keeping;
+  }
+
+  private async keepBody(
+    { metadata: { index } }: Snapshot,
+    streams: NonNullable<ReplicaLog['snapshots']>,
+    opening: Promise<ReceivedBody>,
+  ): Promise<void> {
+    const { interrupt } = this.host;
+    const body = await interrupt.race(opening);
+    const { file, size } = body;
+    if (file !== undefined && streams.adoptStream !== undefined) {
+      if (await streams.adoptStream(file, index)) return;
+    }
+    const chunks = interrupt.read(body.chunks[Symbol.asyncIterator]());
+    const saved = await streams.saveStream(this.counting(chunks, { phase: 'installing', index, size }), index);
+    if (saved !== size) {
+      throw new RaftError(
+        ERR_SNAPSHOT_FORMAT,
+        `the body of the leader's snapshot at index ${index} has ${saved} bytes in place of ${size}`,
+        { reason: 'size' },
+      );
+    }
+    // A log that cannot take files over may keep them in the same place.
+    if (file === undefined || streams.adoptStream !== undefined) await body.release?.();
+  }
+
+  /** Restores the state from the log's newest snapshot, if there is one: at the start. */
+  async restoreNewest(): Promise<void> {
+    const snapshot = this.host.log.snapshot();
+    if (snapshot.metadata.index > 0) await this.restoreFrom(snapshot);
+  }
+
+  /** Puts a snapshot of the leader's, which is saved, in the place of the state. */
+  async install(snapshot: Snapshot): Promise<void> {
+    const { onEvent, onInstalled } = this.host;
+    const { index } = snapshot.metadata;
+    const bytes = await this.restoreFrom(snapshot);
+    onInstalled(snapshot);
+    onEvent({ phase: 'installed', index, bytes, size: bytes });
+  }
+
+  /** @returns how many bytes were read */
+  private async restoreFrom(snapshot: Snapshot): Promise<number> {
+    const { log, interrupt, restore, onEvent } = this.host;
+    const { index } = snapshot.metadata;
+    const chunks =
+      isInline(snapshot) || log.snapshots === undefined
+        ? chunksOf(snapshot.data ?? new Uint8Array(0))
+        : log.snapshots.loadStream(index);
+    onEvent({ phase: 'installing', index, bytes: 0 });
+    let bytes = 0;
+    const reader = this.counting(
+      interrupt.read(chunks[Symbol.asyncIterator]()),
+      { phase: 'installing', index },
+      (n) => {
+        bytes = n;
+      },
+    );
+    try {
+      await restore(snapshot, reader);
+    } finally {
+      await interrupt.letGo(reader);
+    }
+    return bytes;
+  }
+
+  /** Sends a MsgSnap; the state travels beside it if it is not within it. */
+  send(message: Message): void {
+    const { transport, interrupt, reportSnapshot, onEvent, warn } = this.host;
+    const { snapshot, to } = message;
+    if (snapshot === undefined) return;
+    const { index } = snapshot.metadata;
+    onEvent({ phase: 'sending', index, bytes: 0, to });
+    if (isInline(snapshot)) {
+      transport.send([message]);
+      return;
+    }
+    this.sendBody(message, snapshot).catch((error: unknown) => {
+      if (interrupt.stopped) return;
+      // The body could not even be opened, so the transport has told raft nothing. Raft sends the newest one later.
+      reportSnapshot(to, 'failure');
+      warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. It is tried again`);
+    });
+  }
+
+  /** The transport has told raft how a snapshot that was sent has ended. */
+  sent(to: bigint, status: SnapshotStatus): void {
+    const phase = status === 'finish' ? 'sent' : 'send-failed';
+    this.host.onEvent({ phase, index: this.host.log.snapshot().metadata.index, bytes: 0, to });
+  }
+
+  private async sendBody(message: Message, snapshot: Snapshot): Promise<void> {
+    const { transport, log, interrupt } = this.host;
+    const { index } = snapshot.metadata;
+    const streams = log.snapshots;
+    if (streams === undefined) throw refuse(snapshot, 'its state is gone: the log keeps no streams');
+    const size = await streams.streamSize(index);
+    const chunks = interrupt.read(streams.loadStream(index)[Symbol.asyncIterator]());
+    if (transport.sendSnapshot === undefined) {
+      transport.send([{ ...message, snapshot: { ...snapshot, data: await collect(chunks) } }]);
+      return;
+    }
+    const progress = { phase: 'sending', index, size, to: message.to } as const;
+    const body: SnapshotBody = { size, chunks: this.counting(chunks, progress) };
+    await transport.sendSnapshot(message, body);
+  }
+
+  private async *counting(
+    chunks: AsyncIterable<Uint8Array>,
+    event: Omit<SnapshotEvent, 'bytes'>,
+    count: (bytes: number) => void = () => {},
+  ): AsyncGenerator<Uint8Array, void> {
+    let bytes = 0;
+    let told = 0;
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      count(bytes);
+      if (bytes - told >= BYTES_PER_EVENT) {
+        told = bytes;
+        this.host.onEvent({ ...event, bytes });
+      }
+      yield chunk;
+    }
+  }
+
+  /** Resolves when the log is not written any more. The interrupt must have stopped. */
+  async stop(): Promise<void> {
+    await this.keeping.catch(() => {});
+  }
+}
+
+function isInline(snapshot: Snapshot): snapshot is Snapshot & { readonly data: Uint8Array } {
+  return snapshot.data !== undefined && snapshot.data.length > 0;
+}
+
+function refuse({ metadata: { index } }: Snapshot, why: string): RaftError {
+  return new RaftError(ERR_SNAPSHOT_FORMAT, `the snapshot at index ${index} cannot be used: ${why}`, {
+    reason: 'body',
+  });
+}
