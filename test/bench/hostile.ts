@@ -1,6 +1,7 @@
 /**
- * What strangers cost a member: a process with a transport alone is sent one class of hostile input after the other, and
- * prints processor time, longest turn of the event loop and peak memory beside the bounds that docs/performance.md names.
+ * What strangers cost a member: a process with a transport alone is sent one class of hostile input after the other,
+ * and prints processor time, longest turn of the event loop and peak memory beside the bounds that docs/performance.md
+ * names.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -195,7 +195,10 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
 /** Programs that print a table of their own. */
 const alone: readonly string[] = ['hostile', 'slow-connections'];
 
-/** Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are named. */
+/**
+ * Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are
+ * named.
+ */
 const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));

@@ -140,7 +140,10 @@ function slowest(cluster: readonly Member[]): number {
   return Math.min(...cluster.map(({ applied }) => applied));
 }
 
-/** Proposes one after the other at member 1, each waiting only until the core took it, then waits for the last commit everywhere. */
+/**
+ * Proposes one after the other at member 1, each waiting only until the core took it, then waits for the last commit
+ * everywhere.
+ */
 async function accepted(scenario: Scenario, n: number, size: number): Promise<object> {
   const cluster = await start(scenario);
   const { node } = cluster[0] as Member;

@@ -1,8 +1,8 @@
 /**
- * A program that holds connections open at a port and hardly uses them: slow-attacker.js PORT COUNT AGAIN_MS. A fifth each: says
- * nothing, sends a head byte by byte, sends a body byte by byte, opens a stream and never reads it, asks for a snapshot
- * to be taken and sends nothing of it. One that is closed comes back AGAIN_MS later as the next kind. Prints a line when
- * all were tried.
+ * A program that holds connections open at a port and hardly uses them: slow-attacker.js PORT COUNT AGAIN_MS. A fifth
+ * each: says nothing, sends a head byte by byte, sends a body byte by byte, opens a stream and never reads it, asks for
+ * a snapshot to be taken and sends nothing of it. One that is closed comes back AGAIN_MS later as the next kind. Prints
+ * a line when all were tried.
  */
 import { createConnection, type Socket } from 'node:net';
 import { requestHead } from '../rafthttp/members.js';

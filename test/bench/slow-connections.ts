@@ -1,7 +1,7 @@
 /**
- * What connections that are hardly used cost a healthy pair of members: the median round trip of an append and its answer, before
- * and while a program holds as many of them open at one member as the limit of open files allows, and where they are more than
- * its places. The least disturbed of eight runs each counts, because machines are shared.
+ * What connections that are hardly used cost a healthy pair of members: the median round trip of an append and its
+ * answer, before and while a program holds as many of them open at one member as the limit of open files allows, and
+ * where they are more than its places. The least disturbed of eight runs each counts, because machines are shared.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

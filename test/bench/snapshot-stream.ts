@@ -1,4 +1,7 @@
-/** Snapshots of growing length, streamed from one member to another that keeps nothing of them: what that takes of memory. */
+/**
+ * Snapshots of growing length, streamed from one member to another that keeps nothing of them: what that takes of
+ * memory.
+ */
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,7 @@
 /**
- * What a peer that stops reading costs the others: one member sends appends to two peers in processes of their own, first while
- * both read, then while one of them is stopped (SIGSTOP), then while both read again. Throughput to the other one, and memory, of both parts.
+ * What a peer that stops reading costs the others: one member sends appends to two peers in processes of their own,
+ * first while both read, then while one of them is stopped (SIGSTOP), then while both read again. Throughput to the
+ * other one, and memory, of both parts.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
- * The `transport` workload of test/reference/README.md: one member sends, another in a process of its own receives, with
- * a fixed number of messages under way. Beside it, in the same run, the same messages as bare frames over node:net.
+ * The `transport` workload of test/reference/README.md: one member sends, another in a process of its own receives,
+ * with a fixed number of messages under way. Beside it, in the same run, the same messages as bare frames over
+ * node:net.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

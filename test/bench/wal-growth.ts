@@ -1,6 +1,6 @@
 /**
- * What an entry costs as a log grows: logs of 10^3 to 10^7 small entries, with a snapshot and a compaction every so many, as a
- * member keeps them. Each length in a process of its own, whose resident memory is told.
+ * What an entry costs as a log grows: logs of 10^3 to 10^7 small entries, with a snapshot and a compaction every so
+ * many, as a member keeps them. Each length in a process of its own, whose resident memory is told.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';

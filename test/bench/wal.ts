@@ -1,6 +1,7 @@
 /**
- * The `wal` workload of test/reference/README.md: durable batches through the log, in blocks that alternate with the limit as Node's own
- * asynchronous calls see it, one write to a file that is set aside and opened with `O_DSYNC`; then reading back.
+ * The `wal` workload of test/reference/README.md: durable batches through the log, in blocks that alternate with the
+ * limit as Node's own asynchronous calls see it, one write to a file that is set aside and opened with `O_DSYNC`; then
+ * reading back.
  */
 import { close, constants, mkdtempSync, open, rmSync, write } from 'node:fs';
 import { tmpdir } from 'node:os';

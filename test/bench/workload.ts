@@ -39,7 +39,9 @@ export function perSecond(n: number, seconds: number): number {
   return Math.round(n / seconds);
 }
 
-/** Collects garbage if the process was started with --expose-gc, so that a timed part does not pay for the one before. */
+/**
+ * Collects garbage if the process was started with --expose-gc, so that a timed part does not pay for the one before.
+ */
 export function collectGarbage(): void {
   globalThis.gc?.();
 }

@@ -24,7 +24,9 @@ assertion, or where less was compared than test/expected-counts.json says; 2 whe
 const root = resolve(import.meta.dirname, '../../..');
 const reportFile = join(root, 'test/CONFORMANCE.md');
 
-/** The folders of tests that the rows may point to; of the log's tests, which take long, those with etcd's scenarios. */
+/**
+ * The folders of tests that the rows may point to; of the log's tests, which take long, those with etcd's scenarios.
+ */
 export const areas: readonly string[] = ['raft', 'interaction', 'proto', 'corpus', 'rafthttp'];
 
 /** Runs the compiled tests that match these patterns, seen from the root of the repository. */

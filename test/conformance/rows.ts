@@ -9,8 +9,8 @@ export interface GoTest {
   /** Why there is nothing in it that another implementation could do. */
   readonly goOnly?: string;
   /**
-   * The mocha test or suite that has its scenario, where that has those of several Go tests, or of a whole table of etcd's
-   * answers, and so bears no number.
+   * The mocha test or suite that has its scenario, where that has those of several Go tests, or of a whole table of
+   * etcd's answers, and so bears no number.
    */
   readonly title?: string;
   /** What of etcd's its mocha test reads, and may be skipped without. */
@@ -19,7 +19,10 @@ export interface GoTest {
 
 export type Result = 'pass' | 'FAIL' | 'skipped' | 'Go only' | 'MISSING';
 
-/** A Go test and the mocha tests whose title, or whose suite's title, begins with its number and name, or is its `title`. */
+/**
+ * A Go test and the mocha tests whose title, or whose suite's title, begins with its number and name, or is its
+ * `title`.
+ */
 export interface Row {
   readonly test: GoTest;
   /** What the titles say after number and name, each once. */

@@ -3,7 +3,9 @@ import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 
 const peers = [{ id: 1n }, { id: 2n }, { id: 3n }];
 
-/** A member as a program that uses only the core writes it, until its log holds `hello`. Returns the texts it applied. */
+/**
+ * A member as a program that uses only the core writes it, until its log holds `hello`. Returns the texts it applied.
+ */
 function member(id: NodeId, network: MemoryNetwork): { node: Node; applied: Promise<string[]> } {
   const storage = new MemoryStorage();
   const config = { id, electionTick: 10, heartbeatTick: 1, storage, maxSizePerMsg: 4096, maxInflightMsgs: 256 };

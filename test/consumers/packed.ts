@@ -24,8 +24,8 @@ export async function pack(folders: readonly string[], target: string): Promise<
 }
 
 /**
- * Gives `folder` what an installation would, without a registry: the packages as they are published, and links to what is
- * installed here.
+ * Gives `folder` what an installation would, without a registry: the packages as they are published, and links to what
+ * is installed here.
  */
 export async function putBesideInstalled(folder: string): Promise<void> {
   const modules = join(folder, 'node_modules');

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 
 /**
- * Runs a bundle of memory-cluster.ts, whose global is `cluster`, among what surrounds a module in Node and in browsers alike.
- * Returns what each member applied.
+ * Runs a bundle of memory-cluster.ts, whose global is `cluster`, among what surrounds a module in Node and in browsers
+ * alike. Returns what each member applied.
  */
 export async function commitInPage(bundle: string): Promise<unknown> {
   const page = createContext({

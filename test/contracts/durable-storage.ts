@@ -1,6 +1,6 @@
 /**
- * What any durable storage must do, as a suite of mocha tests: see docs/writing-a-storage.md. It depends on nothing of this project but
- * the types of raft.
+ * What any durable storage must do, as a suite of mocha tests: see docs/writing-a-storage.md. It depends on nothing of
+ * this project but the types of raft.
  */
 import { strict as assert } from 'node:assert';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,8 +11,8 @@ import type { ConfState, Entry, HardState, Snapshot, Storage } from '@raft-ts/ra
 /** A raft log that survives its process. */
 export interface DurableLog extends Storage {
   /**
-   * Raft sees everything at once. Resolves when it is durable, if there are entries or a snapshot, or the term or vote changed. With
-   * only a new commit it may resolve at once, and a crash may bring an older one back.
+   * Raft sees everything at once. Resolves when it is durable, if there are entries or a snapshot, or the term or vote
+   * changed. With only a new commit it may resolve at once, and a crash may bring an older one back.
    */
   save(unsaved: {
     readonly hardState?: HardState | undefined;
@@ -30,8 +30,8 @@ export interface DurableStorageContract {
   /** Opens what is in the folder, or starts there. The folder may not exist yet. */
   readonly open: (dir: string) => Promise<DurableLog>;
   /**
-   * Ends without closing, as a process does that is killed: whatever the process alone held is lost, and locks are free. Left out where
-   * that cannot be done in a test.
+   * Ends without closing, as a process does that is killed: whatever the process alone held is lost, and locks are
+   * free. Left out where that cannot be done in a test.
    */
   readonly kill?: (log: DurableLog) => Promise<void>;
 }

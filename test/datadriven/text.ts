@@ -69,7 +69,9 @@ export function byteLength(text: string): number {
   return encodeText(text).length;
 }
 
-/** Unicode's White_Space as Go knows it: with U+0085, without U+FEFF, where JavaScript's `trim` has it the other way. */
+/**
+ * Unicode's White_Space as Go knows it: with U+0085, without U+FEFF, where JavaScript's `trim` has it the other way.
+ */
 const space = '\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const leadingSpace = new RegExp(`^[${space}]+`);
 const trailingSpace = new RegExp(`[${space}]+$`);

@@ -115,7 +115,9 @@ export class Draws {
     return (mixed ^ (mixed >>> 14)) >>> 24;
   }
 
-  /** A whole number in [0, n), for n up to 256: one byte of which as many bits count as n - 1 has, until it is below n. */
+  /**
+   * A whole number in [0, n), for n up to 256: one byte of which as many bits count as n - 1 has, until it is below n.
+   */
   below(n: number): number {
     if (n > 256) {
       throw new RangeError(`${n} takes more than one byte`);

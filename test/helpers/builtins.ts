@@ -6,7 +6,8 @@ type Functions = Record<string, unknown>;
 const undo: (() => void)[] = [];
 
 /**
- * Puts functions in the place of those of a module of node, for whoever imports it by name too, until `restoreBuiltins`.
+ * Puts functions in the place of those of a module of node, for whoever imports it by name too, until
+ * `restoreBuiltins`.
  *
  * @param module its default export
  * @param make gets the real function, and returns what is called instead

@@ -7,7 +7,9 @@ import { readMessages, step } from './outbox.js';
 import { testRandom } from './random.js';
 import { newTestMemoryStorage, withPeers } from './storage.js';
 
-/** What stands at a place of a network: a new member, one that exists, or one that takes everything and says nothing. */
+/**
+ * What stands at a place of a network: a new member, one that exists, or one that takes everything and says nothing.
+ */
 export type NetworkPeer = 'fresh' | 'black hole' | Raft;
 
 /** Decides whether a message passes; may keep a copy. */
@@ -115,7 +117,9 @@ export class Network {
   }
 }
 
-/** Makes an existing member number `id` of these; its role, term and vote stay, everything else of a term starts anew. */
+/**
+ * Makes an existing member number `id` of these; its role, term and vote stay, everything else of a term starts anew.
+ */
 function adopt(r: Raft, id: NodeId, ids: readonly NodeId[]): void {
   const { learners } = r.trk.config;
   (r as { id: NodeId }).id = id;

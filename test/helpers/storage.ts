@@ -37,8 +37,8 @@ export function storageFromArray([compacted, ...entries]: readonly Entry[]): Mem
 }
 
 /**
- * Compacts as etcd's storage does, also what no snapshot covers, which `compact` refuses: etcd's tests compact a log that has none.
- * Other refusals are those of `compact`.
+ * Compacts as etcd's storage does, also what no snapshot covers, which `compact` refuses: etcd's tests compact a log
+ * that has none. Other refusals are those of `compact`.
  */
 export function compactAnyway(storage: MemoryStorage, index: number): void {
   try {

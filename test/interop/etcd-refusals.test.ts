@@ -1,4 +1,7 @@
-/** Real etcd servers whose third member is a transport of ours that refuses them. They must go on, and not stop themselves. */
+/**
+ * Real etcd servers whose third member is a transport of ours that refuses them. They must go on, and not stop
+ * themselves.
+ */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { join } from 'node:path';

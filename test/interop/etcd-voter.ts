@@ -1,6 +1,7 @@
 /**
- * A voter in a cluster of etcd servers: it votes, keeps the log and is half of a majority, and has no keys and values. Where it
- * comes to lead it hands leadership back, because leases end and versions are agreed on under a leading etcd alone.
+ * A voter in a cluster of etcd servers: it votes, keeps the log and is half of a majority, and has no keys and values.
+ * Where it comes to lead it hands leadership back, because leases end and versions are agreed on under a leading etcd
+ * alone.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

@@ -1,6 +1,6 @@
 /**
- * A member on our packages that takes the flags and commands of go/common: `log-member.js -id 1 -peers 1=URL,… -listen HOST:PORT -data DIR …`.
- * What it replicates is the list of all that was applied.
+ * A member on our packages that takes the flags and commands of go/common: `log-member.js -id 1 -peers 1=URL,… -listen
+ * HOST:PORT -data DIR …`. What it replicates is the list of all that was applied.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

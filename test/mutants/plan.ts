@@ -13,15 +13,17 @@ function belongsTo(spec: string, name: string): boolean {
   return path.startsWith(`${name}/`) && !/\/(interop|go)\.test\.js$/.test(path);
 }
 
-/** Those that start processes, sleep or try at random come last, and before them etcd's scripts, which a clone may lack. */
+/**
+ * Those that start processes, sleep or try at random come last, and before them etcd's scripts, which a clone may lack.
+ */
 function rank(spec: string): number {
   if (/propert|model|power-cuts|slow|fuzz|raftexample\/(cluster|durable|hello)/.test(spec)) return 2;
   return /etcd\.test/.test(spec) ? 1 : 0;
 }
 
 /**
- * The test files that could notice this broken rule: the one that noticed the last time, then those that noticed most of
- * the broken rules of the same area, then the others.
+ * The test files that could notice this broken rule: the one that noticed the last time, then those that noticed most
+ * of the broken rules of the same area, then the others.
  * @param specs all test files
  * @param verdicts what is known from earlier runs
  */

@@ -74,8 +74,8 @@ export async function judge(
 }
 
 /**
- * Runs the files: the likeliest alone, because it takes long to load all, then the others. If a test of one hangs or kills
- * the process, the files after it may still hold an assertion that fails.
+ * Runs the files: the likeliest alone, because it takes long to load all, then the others. If a test of one hangs or
+ * kills the process, the files after it may still hold an assertion that fails.
  */
 async function runOnAfterHangs({ root }: Copy, specs: readonly string[]): Promise<Run> {
   const deadline = Date.now() + LIMIT_MS;

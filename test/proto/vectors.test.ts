@@ -24,8 +24,8 @@ import {
 } from './vectors.js';
 
 /**
- * Where we differ from etcd v3.7 on a vector, each with a row in docs/differs-from-etcd.md. A line that is named here and
- * behaves as etcd's is an error too.
+ * Where we differ from etcd v3.7 on a vector, each with a row in docs/differs-from-etcd.md. A line that is named here
+ * and behaves as etcd's is an error too.
  */
 const deviations = {
   /** Messages and groups lie in each other at most MAX_NESTING deep; etcd takes 10,000. */

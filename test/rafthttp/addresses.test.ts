@@ -130,7 +130,8 @@ describe('addresses', () => {
   });
 
   it('a URL that cannot be dialled is refused, however often it is asked for', () => {
-    // The first names a path of host a, port 80. The second is no URL to `new URL`, but one to an optimized `URL.canParse`.
+    // The first names a path of host a, port 80. The second is no URL to `new URL`, but one to an optimized
+    // `URL.canParse`.
     for (const url of ['http://a\\b:1', 'http://127.0.0.\u00dc\u008b:2380']) {
       let refused = 0;
       for (let i = 0; i < 20_000; i++) {

@@ -119,7 +119,9 @@ export class Authority {
     return { certFile, keyFile, serial };
   }
 
-  /** A list of revoked serial numbers, as DER. Those that follow `of` are of certificates that this other one issued. */
+  /**
+   * A list of revoked serial numbers, as DER. Those that follow `of` are of certificates that this other one issued.
+   */
   revoke(serials: readonly string[], { of, string = utf8, days = 1 }: ListOptions = {}): Buffer {
     const now = new Date();
     const revoked = serials.map((serial, i) => {

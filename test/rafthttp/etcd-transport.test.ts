@@ -1,4 +1,6 @@
-/** Scenarios of etcd's tests of rafthttp that no other test here has. The rest stand in test/conformance/go-tests.json. */
+/**
+ * Scenarios of etcd's tests of rafthttp that no other test here has. The rest stand in test/conformance/go-tests.json.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { MessageType } from '@raft-ts/proto';

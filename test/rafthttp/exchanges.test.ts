@@ -140,7 +140,9 @@ function comparable(status: number, headers: readonly [string, string][], text: 
   };
 }
 
-/** The recorded request. Where etcd processed a message, the header names its real sender, which etcd does not check. */
+/**
+ * The recorded request. Where etcd processed a message, the header names its real sender, which etcd does not check.
+ */
 function requestOf({ name, request, processed }: Exchange): Buffer {
   const sender = name.startsWith('snapshot/') ? '1' : processed?.[0]?.from;
   const headers = request.headers.map(([key, value]): string => {

@@ -40,7 +40,10 @@ import {
   stopLater,
 } from './members.js';
 
-/** The classes of inputs that each network-facing part of a consensus system is tried with, numbered as in the catalogue. */
+/**
+ * The classes of inputs that each network-facing part of a consensus system is tried with, numbered as in the
+ * catalogue.
+ */
 
 interface RaftMember extends Member {
   /** All that raft knows, as text: what a refused input must leave alone. */

@@ -27,8 +27,8 @@ export interface InteropOptions {
 }
 
 /**
- * A member of the cluster of test/reference (`cmd/member`) as far as replication goes: its keys and values, its snapshots,
- * beside the message or streamed. It starts empty, and keeps its log in memory.
+ * A member of the cluster of test/reference (`cmd/member`) as far as replication goes: its keys and values, its
+ * snapshots, beside the message or streamed. It starts empty, and keeps its log in memory.
  */
 export class InteropMember implements TransportReceiver {
   readonly store = new Map<string, Stored>();

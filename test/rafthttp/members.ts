@@ -161,8 +161,8 @@ export function introduce(member: Member, others: readonly Member[]): void {
 }
 
 /**
- * How many streams peers hold open at this member. Its transport is asked itself: of the lines that it logs, those beyond
- * the budget of their cause are missing.
+ * How many streams peers hold open at this member. Its transport is asked itself: of the lines that it logs, those
+ * beyond the budget of their cause are missing.
  */
 export function openStreams({ transport }: Member): number {
   const peers = Reflect.get(transport, 'peers') as ReadonlyMap<NodeId, object>;

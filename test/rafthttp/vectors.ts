@@ -174,7 +174,9 @@ function toBytes(hex: string | null): Uint8Array | undefined {
   return hex === null ? undefined : new Uint8Array(Buffer.from(hex, 'hex'));
 }
 
-/** A message in a form that reads well when a test fails, and in which absent and empty bytes are one, as on the wire. */
+/**
+ * A message in a form that reads well when a test fails, and in which absent and empty bytes are one, as on the wire.
+ */
 export function show(message: Message): unknown {
   return JSON.parse(
     JSON.stringify(message, (key, value: unknown) => {

@@ -10,8 +10,8 @@ interface Timer {
 const real = { setTimeout, clearTimeout, setInterval, clearInterval };
 
 /**
- * The timers of this process by hand: time passes only when `advance` says so, and what is still pending can be counted.
- * Timers inside node itself, those of its sockets among them, are not touched.
+ * The timers of this process by hand: time passes only when `advance` says so, and what is still pending can be
+ * counted. Timers inside node itself, those of its sockets among them, are not touched.
  */
 export class VirtualTimers {
   private now = 0;

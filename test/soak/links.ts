@@ -53,7 +53,10 @@ export class Link {
     this.join(far, near);
   }
 
-  /** Bytes that arrive while the link is silent are lost, and with them the connection's sense: it is closed when the link opens again. */
+  /**
+   * Bytes that arrive while the link is silent are lost, and with them the connection's sense: it is closed when the
+   * link opens again.
+   */
   private join(from: Socket, to: Socket): void {
     this.sockets.add(from);
     let lost = false;

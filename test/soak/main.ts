@@ -45,7 +45,8 @@ async function start(programs: Programs, { members: count, memory }: Plan): Prom
   const launch = (member: number): Program => {
     const seen = peers.map((peer, k): Peer => ({ ...peer, port: links[member]?.[k]?.port ?? peer.port }));
     const { port } = peers[member] as Peer;
-    // Every member proposes, so that hello goes on whichever of them is away; each process shows all entries from the first on.
+    // Every member proposes, so that hello goes on whichever of them is away; each process shows all entries from the
+    // first on.
     const flags = ['--hello-after', '1000', '--hello-every', '500', '--snapshot-every', '1000000000'];
     const here = ['--listen', `127.0.0.1:${port}`, ...(memory ? ['--memory'] : [])];
     return programs.member(member + 1, seen, ...flags, ...here);

@@ -94,7 +94,9 @@ export class Member {
     this.rawNode = this.start();
   }
 
-  /** Takes one step of the work that is to be done: a whole Ready, half of one, or what a storage thread has waiting. */
+  /**
+   * Takes one step of the work that is to be done: a whole Ready, half of one, or what a storage thread has waiting.
+   */
   work(): void {
     if (this.asyncStorageWrites) this.workAsync();
     else if (this.outstanding !== undefined) this.finish(this.outstanding);

@@ -36,7 +36,8 @@ describe('TY-002 TestLogSlice: a slice is contiguous, its terms do not fall, and
   const entry = ([index, term]: Position): Entry => ({ type: undefined, term, index, data: undefined });
   const rows: [leaderTerm: number, prev: Position, entries: Position[], last: Position | string][] = [
     [0, [0, 0], [], [0, 0]],
-    // etcd's check refuses these two as well. They bring nothing, and the log is asked for the entry before them anyway.
+    // etcd's check refuses these two as well. They bring nothing, and the log is asked for the entry before them
+    // anyway.
     [0, [123, 10], [], [123, 10]],
     [9, [123, 10], [], [123, 10]],
     [10, [123, 10], [], [123, 10]],

@@ -133,7 +133,9 @@ export class NodeHarness {
     expect(leads(), `it leads and has nothing to do after ${MOST_CYCLES} Readys`).to.equal(true);
   }
 
-  /** Stores, applies and advances in the background until the node stops; returns the committed entries, as they come. */
+  /**
+   * Stores, applies and advances in the background until the node stops; returns the committed entries, as they come.
+   */
   drive(): { committed: Entry[]; done: Promise<void> } {
     const committed: Entry[] = [];
     const run = async (): Promise<void> => {
