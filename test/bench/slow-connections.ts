@@ -97,7 +97,7 @@ const attacks: readonly Attack[] = [
   { name: 'more than places', maxConnections: 1000, readTimeoutMs: 5000, againMs: 5000 },
 ];
 console.log(
-  '| idle connections | number | ms before | ms meanwhile | meanwhile ÷ before | ms for another member to join |',
+  '| hardly used connections | number | ms before | ms meanwhile | meanwhile ÷ before | ms for another member to join |',
 );
 console.log('|---|--:|--:|--:|--:|--:|');
 for (const { name, maxConnections, readTimeoutMs, againMs } of attacks) {
