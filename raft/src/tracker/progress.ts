@@ -150,7 +150,7 @@ export class Progress {
     return this.state === 'StateSnapshot' || this.msgAppFlowPaused;
   }
 
-  /** The same follower, with a copy of what is under way. */
+  /** A copy, including what is in flight. */
   clone(inflights: Inflights = this.inflights.clone()): Progress {
     const copy = new Progress({
       id: this.id,
