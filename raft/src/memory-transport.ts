@@ -52,6 +52,8 @@ class MemoryTransport implements Transport {
   private readonly id: NodeId;
   private readonly receiver: TransportReceiver;
   private readonly peers = new Set<NodeId>();
+  /** Who has written to this member while it knew no peer: one that joins must answer before it knows the others. */
+  private readonly learned = new Set<NodeId>();
   private inbox: { message: Message; sender: MemoryTransport }[] = [];
   private delivering = false;
   private deliveries = 0;
@@ -67,7 +69,7 @@ class MemoryTransport implements Transport {
     checkMessages(messages);
     if (this.stopped) return;
     for (const message of messages) {
-      if (message.to === NONE || !this.peers.has(message.to)) continue;
+      if (message.to === NONE || !(this.peers.has(message.to) || this.learned.has(message.to))) continue;
       const taken = this.network.route(this.id, message.to)?.accept(message, this) ?? false;
       if (!taken) this.lost(message);
     }
@@ -84,6 +86,7 @@ class MemoryTransport implements Transport {
   removePeer(id: NodeId): void {
     checkId('id', id);
     this.peers.delete(id);
+    this.learned.delete(id);
   }
 
   stop(): Promise<void> {
@@ -95,6 +98,7 @@ class MemoryTransport implements Transport {
 
   private accept(message: Message, sender: MemoryTransport): boolean {
     if (this.stopped || this.inbox.length >= INBOX_LIMIT) return false;
+    if (this.peers.size === 0) this.learned.add(sender.id);
     this.inbox.push({ message, sender });
     if (!this.delivering) {
       this.delivering = true;

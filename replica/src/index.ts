@@ -22,12 +22,10 @@ export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
 export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
 export {
-  type CallOptions,
   type Consistency,
   type Done,
   type Ended,
   type Leadership,
-  type MemberInfo,
   type Outcome,
   type ProposeOptions,
   type ReadOptions,
@@ -35,6 +33,7 @@ export {
   type ReplicaEvents,
 } from './member/replica.js';
 export { Session, type SessionHost, type SessionState } from './member/session.js';
+export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './members/membership.js';
 export { MemoryLog } from './memory/memory-log.js';
 export type { Explanation, ExplanationCode, Question } from './observe/explain.js';
 export type { MetricsRegistry } from './observe/metrics.js';

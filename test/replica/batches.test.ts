@@ -1,4 +1,4 @@
-import { ERR_PROPOSAL_DROPPED, RaftError } from '@raft-ts/raft';
+import { ConfChangeType, ERR_CONF_CHANGE_REFUSED, ERR_PROPOSAL_DROPPED, RaftError } from '@raft-ts/raft';
 import type { ProposalDropped, ProposalUnknown } from '@raft-ts/replica';
 import { MAX_BATCH, Proposals } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
@@ -22,6 +22,7 @@ class Bench {
   /** Bytes that may still be appended. */
   quota = Number.POSITIVE_INFINITY;
   refuses: string | undefined = undefined;
+  refusesChanges: Error | undefined = undefined;
   readonly proposals: Proposals;
 
   constructor(limits: { maxPending?: number; maxPendingBytes?: number; maxBatchBytes?: number } = {}) {
@@ -36,6 +37,11 @@ class Bench {
       hasRoom: () => this.hasRoom,
       target: {
         proposeBatch: (payloads) => this.take(payloads),
+        proposeConfChange: (change) => {
+          if (this.refusesChanges !== undefined) throw this.refusesChanges;
+          this.take([Uint8Array.of(Number('nodeId' in change ? change.nodeId : 0))]);
+          return { forwarded: !this.leads };
+        },
         basicStatus: () =>
           ({ softState: { lead: this.lead, raftState: this.leads ? 'StateLeader' : 'StateFollower' } }) as never,
       },
@@ -64,6 +70,12 @@ class Bench {
         this.proposals.submit(() => data, { timeoutMs: 1000, ...options }),
       );
     }
+  }
+
+  /** Proposes the removal of a member, 200 and up, to be told from commands. */
+  change(nodeId: bigint): Promise<unknown> {
+    const change = { id: 0n, type: ConfChangeType.ConfChangeRemoveNode, nodeId, context: undefined };
+    return this.proposals.submitChange(change, { timeoutMs: 1000 });
   }
 
   private async follow(at: number, proposal: Promise<unknown>): Promise<void> {
@@ -261,5 +273,44 @@ describe('replica: how much may wait', () => {
       return size ?? length ?? 0;
     });
     expect(Math.max(...held)).to.equal(1);
+  });
+});
+
+describe('replica: membership changes among proposals', () => {
+  it('a change travels alone, and keeps its place', async () => {
+    const bench = new Bench();
+    bench.propose(2);
+    const changes = [bench.change(200n), bench.change(201n)];
+    bench.propose(2);
+    bench.proposals.flush();
+    expect(bench.batches).to.deep.equal([[0, 1], [200], [201], [2, 3]]);
+    expect(await Promise.all(changes)).to.deep.equal([{ forwarded: false }, { forwarded: false }]);
+    expect(bench.proposals.waiting).to.equal(4);
+    await bench.apply(1, 6, 1);
+    expect(bench.outcomes).to.deep.equal([1, 2, 5, 6]);
+  });
+
+  it('keeps its place also while nobody can take it', async () => {
+    const bench = new Bench();
+    bench.refuses = 'transferring';
+    bench.propose(1);
+    const change = bench.change(200n);
+    bench.propose(1);
+    bench.proposals.flush();
+    bench.refuses = undefined;
+    bench.leads = false;
+    bench.proposals.flush();
+    expect(bench.batches).to.deep.equal([[0], [200], [1]]);
+    expect(await change).to.deep.equal({ forwarded: true });
+  });
+
+  it('one that is refused says why, and harms nothing else', async () => {
+    const bench = new Bench();
+    bench.refusesChanges = new RaftError(ERR_CONF_CHANGE_REFUSED, 'refused', { reason: 'another one' });
+    const change = bench.change(200n);
+    bench.propose(1);
+    bench.proposals.flush();
+    expect(await change.catch((error: unknown) => error)).to.equal(bench.refusesChanges);
+    expect(bench.batches).to.deep.equal([[0]]);
   });
 });

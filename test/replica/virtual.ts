@@ -1,8 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Message, MessageType, type NodeId, silentLogger } from '@raft-ts/raft';
 import { seededRandom } from '@raft-ts/raft/internal';
-import type { Transport, TransportReceiver } from '@raft-ts/raft/transport';
-import { type Clock, Replica, type ReplicaLog, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
+import type { Transport } from '@raft-ts/raft/transport';
+import {
+  type Clock,
+  Replica,
+  type ReplicaLog,
+  type ReplicaOptions,
+  type ReplicaReceiver,
+  type StateMachine,
+} from '@raft-ts/replica';
 import { MemoryLog } from '@raft-ts/replica/memory';
 
 interface Event {
@@ -93,9 +100,13 @@ export class VirtualNetwork {
   faults: Faults = {};
   /** What was sent, for tests that look. */
   onSend: (message: Message) => void = () => {};
+  /** Loses messages of a test's choice. */
+  loses: (message: Message) => boolean = () => false;
+  /** Addresses that each member was told to dial, by the member that dials. */
+  readonly dialled = new Map<NodeId, Map<NodeId, readonly string[]>>();
   private readonly time: VirtualTime;
   private readonly random: (n: number) => number;
-  private readonly receivers = new Map<NodeId, TransportReceiver>();
+  private readonly receivers = new Map<NodeId, ReplicaReceiver>();
   private readonly cuts = new Set<string>();
 
   constructor(time: VirtualTime, seed = 1) {
@@ -103,15 +114,19 @@ export class VirtualNetwork {
     this.random = seededRandom(seed);
   }
 
-  connect(id: NodeId, receiver: TransportReceiver): Transport {
+  connect(id: NodeId, receiver: ReplicaReceiver): Transport {
     this.receivers.set(id, receiver);
-    const peers = new Set<NodeId>();
+    const peers = new Map<NodeId, readonly string[]>();
+    this.dialled.set(id, peers);
     return {
       send: (messages) => {
-        for (const message of messages) if (peers.has(message.to)) this.send(id, receiver, message);
+        for (const message of messages) {
+          // One that joins answers whoever writes to it, until it knows the others.
+          if (peers.has(message.to) || peers.size === 0) this.send(id, receiver, message);
+        }
       },
-      addPeer: (peer) => void peers.add(peer),
-      updatePeer: () => {},
+      addPeer: (peer, urls) => void peers.set(peer, urls),
+      updatePeer: (peer, urls) => void peers.set(peer, urls),
       removePeer: (peer) => void peers.delete(peer),
       stop: () => {
         if (this.receivers.get(id) === receiver) this.receivers.delete(id);
@@ -137,10 +152,15 @@ export class VirtualNetwork {
     this.cuts.clear();
   }
 
-  private send(from: NodeId, sender: TransportReceiver, message: Message): void {
+  /** Delivers a message once more, as a network may, after any time. */
+  repeat(message: Message): void {
+    this.deliver(message, () => {});
+  }
+
+  private send(from: NodeId, sender: ReplicaReceiver, message: Message): void {
     this.onSend(message);
     const { drop = 0, duplicate = 0 } = this.faults;
-    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop)) {
+    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop) || this.loses(message)) {
       this.time.soon(() => {
         sender.reportUnreachable(message.to);
         if (message.type === MessageType.MsgSnap) sender.reportSnapshot(message.to, 'failure');
@@ -150,6 +170,9 @@ export class VirtualNetwork {
     const isSnapshot = message.type === MessageType.MsgSnap;
     this.deliver(message, (taken) => {
       if (!taken) sender.reportUnreachable(message.to);
+      // Transports tell a member that was removed when it comes again.
+      const removed = !taken && this.receivers.get(message.to)?.isIdRemoved(from) === true;
+      if (removed) sender.onRemoved({ reason: 'removed', by: [message.to] });
       if (isSnapshot) sender.reportSnapshot(message.to, taken ? 'finish' : 'failure');
     });
     if (!isSnapshot && this.chance(duplicate)) this.deliver(message, () => {});

@@ -98,13 +98,45 @@ export interface ReplicaTransport extends Transport {
   peekSnapshot?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;
   /** The body that came with this snapshot, which raft has taken. */
   openSnapshot?(snapshot: Snapshot): Promise<ReceivedBody>;
+  /** Throws what `addPeer` would throw for these addresses. Asked before a member is added. */
+  checkPeer?(urls: readonly string[]): void;
+}
+
+/** The other members refuse this one for good. `HttpTransport` tells when and why. */
+export interface Removal {
+  /**
+   * `removed`: from the cluster. `incarnation`: it ran with another log before, which is lost. `twin`: a copy of it
+   * runs. `founders`: it belongs to another cluster.
+   */
+  readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
+  /** The members that say so. */
+  readonly by: readonly NodeId[];
+}
+
+/** What a transport calls: this member. */
+export interface ReplicaReceiver extends TransportReceiver {
+  /** Ends this member. May be handed on as it is: `new HttpTransport({ …, onRemoved: receiver.onRemoved })`. */
+  readonly onRemoved: (removal: Removal) => void;
 }
 
 /** Builds the transport of a member around the receiver that it is to call, and lets it listen. */
-export type TransportFactory = (receiver: TransportReceiver) => ReplicaTransport | Promise<ReplicaTransport>;
+export type TransportFactory = (receiver: ReplicaReceiver) => ReplicaTransport | Promise<ReplicaTransport>;
 
 /** A member, and where it can be reached. */
 export interface MemberAddress {
   readonly id: NodeId;
   readonly url: string;
+}
+
+/** A member, as the cluster knows it. */
+export interface MemberInfo extends MemberAddress {
+  readonly role: 'voter' | 'learner';
+}
+
+/** How long a call may take. */
+export interface CallOptions {
+  /** Gives the call up. */
+  readonly signal?: AbortSignal | undefined;
+  /** Default: that of the replica, unless the call says otherwise. In milliseconds. */
+  readonly timeoutMs?: number;
 }

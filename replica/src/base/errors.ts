@@ -1,4 +1,4 @@
-import { RaftError } from '@raft-ts/raft';
+import { type NodeId, RaftError } from '@raft-ts/raft';
 
 /** Options of `Replica.start` are missing, contradict each other, or are out of range; `reason` names the option. */
 export const ERR_OPTIONS = 'ERR_RAFT_REPLICA_OPTIONS';
@@ -17,6 +17,10 @@ export const ERR_READ_FAILED = 'ERR_RAFT_READ_FAILED';
 export const ERR_REPLICA_STOPPED = 'ERR_RAFT_REPLICA_STOPPED';
 /** The replica does not take part yet: it still reads its snapshot. The sender will try again. */
 export const ERR_REPLICA_STARTING = 'ERR_RAFT_REPLICA_STARTING';
+/** The membership was not changed, or leadership not handed over; `reason` is a `MembershipRefusal`. */
+export const ERR_MEMBERSHIP = 'ERR_RAFT_MEMBERSHIP';
+/** The other members refuse this one for good, so it ends; `reason` is that of a `Removal`. */
+export const ERR_REFUSED = 'ERR_RAFT_REFUSED';
 /** The state machine threw where it may not, or gave something that cannot be used: this member ends. */
 export const ERR_STATE_MACHINE = 'ERR_RAFT_STATE_MACHINE';
 /** A snapshot's bytes cannot be read by this format, or were cut short. */
@@ -81,6 +85,44 @@ export type UnknownReason =
  */
 export type ReadFailure = 'busy' | 'no-leader' | 'unconfirmed' | 'not-applied' | 'aborted' | 'stopped';
 
+/**
+ * Why the membership was not changed, or leadership not handed over.
+ *
+ * At once, because it makes no sense:
+ * - `unknown-id`: the cluster has no member of this id
+ * - `id-used`: the id belongs to another member, or to one that was removed; ids are never used twice
+ * - `url-used`: another member has this address; `replaceMember` is what puts a new member in its place
+ * - `last-voter`: it is the only one that votes
+ * - `not-a-voter`: a learner cannot lead
+ *
+ * At the deadline, for what stood in the way until then:
+ * - `no-leader`: no leader was known, or a quorum did not confirm it
+ * - `refused`: the leader refuses it, for the reason that the message gives; most often another change is under way
+ * - `unhealthy`: too few of the voters that would remain answer the leader: the cluster would stand still
+ * - `not-caught-up`: the new member does not answer, or is too far behind to vote
+ * - `needs-both`: one of two voters is to go, and both must confirm that, but no quorum answers
+ * - `not-connected`: the leader does not hear from the member that is to lead
+ * - `unseen`: it was handed over, and has not been carried out yet as far as this member has seen
+ *
+ * Any time: `busy` (too much waits on this member), `aborted` (by the signal), `stopped` (this member ends)
+ */
+export type MembershipRefusal =
+  | 'unknown-id'
+  | 'id-used'
+  | 'url-used'
+  | 'last-voter'
+  | 'not-a-voter'
+  | 'no-leader'
+  | 'refused'
+  | 'unhealthy'
+  | 'not-caught-up'
+  | 'needs-both'
+  | 'not-connected'
+  | 'unseen'
+  | 'busy'
+  | 'aborted'
+  | 'stopped';
+
 /** The command is certainly not in the log: a retry is safe. */
 export class ProposalDropped extends RaftError {
   readonly outcome = 'dropped';
@@ -135,6 +177,26 @@ export class ReadFailed extends RaftError {
   }
 }
 
+/** The membership was not changed, or leadership not handed over, or it is not known yet. Calling again is safe. */
+export class MembershipError extends RaftError {
+  declare readonly reason: MembershipRefusal;
+  /** The member in question. Of `addMember` and `replaceMember` the new one, once it has an id: pass it to go on. */
+  readonly id: NodeId | undefined;
+  /** Something was handed over that may still be carried out. */
+  readonly mayStillHappen: boolean;
+
+  constructor(
+    reason: MembershipRefusal,
+    message: string,
+    { id, mayStillHappen = false, cause }: { id?: NodeId | undefined; mayStillHappen?: boolean; cause?: unknown } = {},
+  ) {
+    super(ERR_MEMBERSHIP, message, { reason, cause });
+    this.name = 'MembershipError';
+    this.id = id;
+    this.mayStillHappen = mayStillHappen;
+  }
+}
+
 function suffix(detail: string | undefined): string {
   return detail === undefined ? '' : `: ${detail}`;
 }
@@ -143,6 +205,13 @@ function suffix(detail: string | undefined): string {
 export function replicaStopped(cause: unknown): RaftError {
   const why = cause === undefined ? 'it was stopped' : describe(cause);
   return new RaftError(ERR_REPLICA_STOPPED, `this replica takes nothing any more: ${why}`, { cause });
+}
+
+/** What a member gets that was removed, and sends something. */
+export function removedSender(id: NodeId): RaftError {
+  return new RaftError(ERR_REFUSED, `member ${id} was removed from the cluster: nothing is taken from it any more`, {
+    reason: 'removed',
+  });
 }
 
 /** The text of anything that was thrown. */

@@ -408,7 +408,7 @@ export class Applier<Command, Result> {
   private changeMembership(entry: Entry): void {
     const { confState, change } = this.options.applyConfChange(entry);
     if (change === undefined) return;
-    this.options.group.applyChange(change);
+    this.options.group.applyChange(change, confState);
     this.confState = confState;
     this.options.onMembership(confState);
   }

@@ -32,6 +32,8 @@ export interface DriverHost {
   readonly clock: Clock;
   readonly proposals: Pick<Proposals, 'flush'>;
   readonly reads: Pick<Reads, 'flush' | 'confirmed'>;
+  /** Throws if a forwarded proposal must not be taken, although raft would take it. */
+  readonly checkProposal: (message: Message) => void;
   /** Entries to apply, in order. */
   readonly applier: { push(message: Message): void; start(): void };
   readonly backlog: Pick<Backlog, 'save' | 'hasRoom' | 'isBehind'>;
@@ -103,8 +105,10 @@ export class Driver {
 
   /** Takes a message of another member. @throws RaftError why it was not taken */
   step(message: Message): void {
-    if (message.type === MessageType.MsgProp) this.stepProposal(message);
-    else if (message.type !== MessageType.MsgApp || message.entries.length === 0 || this.takesEntries()) {
+    if (message.type === MessageType.MsgProp) {
+      this.host.checkProposal(message);
+      this.stepProposal(message);
+    } else if (message.type !== MessageType.MsgApp || message.entries.length === 0 || this.takesEntries()) {
       this.host.raw.step(message);
     }
     this.wake();

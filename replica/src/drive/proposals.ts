@@ -1,8 +1,10 @@
 import { SlidingList } from '@raft-ts/proto/internal';
 import {
+  type AnyConfChange,
   type BatchReceipt,
   ERR_CONF_CHANGE_REFUSED,
   ERR_PROPOSAL_DROPPED,
+  type ProposalReceipt,
   type RaftError,
   type RawNode,
 } from '@raft-ts/raft';
@@ -14,8 +16,8 @@ import { type DroppedReason, ProposalDropped, ProposalUnknown, type UnknownReaso
 /** Most entries that travel as one proposal. */
 export const MAX_BATCH = 4096;
 
-/** What a batch of proposals is handed to. */
-export type ProposalTarget = Pick<RawNode, 'proposeBatch' | 'basicStatus'>;
+/** What proposals are handed to. */
+export type ProposalTarget = Pick<RawNode, 'proposeBatch' | 'proposeConfChange' | 'basicStatus'>;
 
 export interface ProposalLimits {
   /** Proposals that may wait on this member for their answers. */
@@ -57,6 +59,8 @@ interface Pending {
   readonly sequence: number;
   /** Dropped once the proposal was handed over: raft has it then. `undefined` is an empty entry. */
   data: Uint8Array | undefined;
+  /** A membership change in place of data. */
+  readonly change: AnyConfChange | undefined;
   readonly bytes: number;
   readonly deadline: number;
   readonly leaderOnly: boolean;
@@ -132,7 +136,24 @@ export class Proposals {
     }
     const tooMuch = this.tooMuch(data?.length ?? 0);
     if (tooMuch !== undefined) return Promise.reject(tooMuch);
-    return new Promise((resolve, reject) => this.enqueue({ sequence, data, resolve, reject }, options));
+    return new Promise((resolve, reject) =>
+      this.enqueue({ sequence, data, change: undefined, resolve, reject }, options),
+    );
+  }
+
+  /**
+   * Hands over a membership change. It travels alone, after all that was submitted before it and ahead of all that is
+   * submitted later. Resolves once raft has taken it: what becomes of it shows in the membership.
+   * @throws ProposalDropped; ERR_RAFT_CONF_CHANGE_REFUSED and others with which a leader refuses it
+   */
+  submitChange(change: AnyConfChange, options: ProposalOptions): Promise<ProposalReceipt> {
+    const refused = this.refusal(options.signal);
+    if (refused !== undefined) return Promise.reject(refused);
+    const sequence = this.nextSequence++;
+    return new Promise<ProposalReceipt>((resolve, reject) => {
+      const taken = (receipt: unknown): void => resolve(receipt as ProposalReceipt);
+      this.enqueue({ sequence, data: undefined, change, resolve: taken, reject }, options);
+    });
   }
 
   private refusal(signal: AbortSignal | undefined): ProposalDropped | undefined {
@@ -155,12 +176,13 @@ export class Proposals {
   }
 
   private enqueue(
-    { sequence, data, resolve, reject }: Pick<Pending, 'sequence' | 'data' | 'resolve' | 'reject'>,
+    { sequence, data, change, resolve, reject }: Pick<Pending, 'sequence' | 'data' | 'change' | 'resolve' | 'reject'>,
     { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
   ): void {
     const pending: Pending = {
       sequence,
       data,
+      change,
       bytes: data?.length ?? 0,
       deadline: this.options.clock.monotonic() + timeoutMs,
       leaderOnly,
@@ -196,6 +218,13 @@ export class Proposals {
       }
       if (!hasRoom) {
         this.drop(pending, 'quota', undefined, 'too many entries wait to be applied');
+        continue;
+      }
+      if (pending.change !== undefined) {
+        if (batch.length > 0) this.propose(batch);
+        batch = [];
+        bytes = 0;
+        this.proposeChange(pending, pending.change);
         continue;
       }
       if (batch.length >= MAX_BATCH || (batch.length > 0 && bytes + pending.bytes > this.options.maxBatchBytes)) {
@@ -234,6 +263,18 @@ export class Proposals {
     batches.truncate(place);
     batches.push(batch);
     for (const one of above) batches.push(one);
+  }
+
+  private proposeChange(pending: Pending, change: AnyConfChange): void {
+    try {
+      const receipt = this.options.target.proposeConfChange(change);
+      if (this.settle(pending)) pending.resolve(receipt);
+    } catch (error) {
+      const { code } = error as Partial<RaftError>;
+      if (code === ERR_PROPOSAL_DROPPED) this.refused([pending], error);
+      else if (code === undefined) throw error;
+      else if (this.settle(pending)) pending.reject(error);
+    }
   }
 
   private refused(batch: Pending[], error: unknown): void {
@@ -379,7 +420,7 @@ export class Proposals {
 
 export type { Pending };
 
-/** Why raft did not take a proposal; `undefined` for an error of another kind. */
+/** Returns why raft did not take a proposal; `undefined` for an error of another kind. */
 export function reasonOf(error: unknown): string | undefined {
   const { code, reason } = error as Partial<RaftError>;
   return code === ERR_PROPOSAL_DROPPED || code === ERR_CONF_CHANGE_REFUSED ? reason : undefined;

@@ -1,4 +1,4 @@
-import { type ConfChange, ConfChangeType, type ConfChangeV2, type NodeId } from '@raft-ts/raft';
+import { type ConfChange, ConfChangeType, type ConfChangeV2, type ConfState, type NodeId } from '@raft-ts/raft';
 import { type SessionRecord, Sessions } from './sessions.js';
 
 /** What a snapshot carries beside the state machine's own bytes. */
@@ -28,24 +28,30 @@ export class Group {
   readonly sessions: Sessions = new Sessions();
   lastId: NodeId = 0n;
 
-  /** A committed membership change was carried out; its context is the address of whom it adds. */
-  applyChange(cc: ConfChange | ConfChangeV2): void {
+  /**
+   * Takes note of a committed membership change that led to this configuration; its context is the address of whom it
+   * adds. Who leaves by a joint change counts until that has been left: its votes are needed, so it must be reachable.
+   */
+  applyChange(cc: ConfChange | ConfChangeV2, confState: ConfState): void {
     const url = cc.context === undefined ? '' : decoder.decode(cc.context);
-    const singles = 'changes' in cc ? cc.changes : [cc];
-    for (const { type, nodeId } of singles) {
+    const present = membersOf(confState);
+    for (const { type, nodeId } of 'changes' in cc ? cc.changes : [cc]) {
       if (nodeId === 0n) continue;
       this.noteId(nodeId);
       if (type === ConfChangeType.ConfChangeRemoveNode) {
-        this.members.delete(nodeId);
-        this.promising.delete(nodeId);
-        this.removed.add(nodeId);
-      } else if (url !== '') {
+        if (!present.has(nodeId)) this.depart(nodeId);
+      } else if (present.has(nodeId) && (url !== '' || !this.members.has(nodeId))) {
         // A promotion carries no address and keeps the one that is known.
         this.members.set(nodeId, url);
-      } else if (!this.members.has(nodeId)) {
-        this.members.set(nodeId, '');
       }
     }
+    for (const id of this.members.keys()) if (!present.has(id)) this.depart(id);
+  }
+
+  private depart(id: NodeId): void {
+    this.members.delete(id);
+    this.promising.delete(id);
+    this.removed.add(id);
   }
 
   /** Takes the next id that nobody has, had, or was given. */
@@ -81,4 +87,9 @@ export class Group {
     for (const id of [...this.members.keys(), ...this.removed]) this.noteId(id);
     this.sessions.restore(sessions);
   }
+}
+
+/** Returns everyone whom a configuration names, also who joins or leaves by a joint change. */
+export function membersOf({ voters, votersOutgoing, learners, learnersNext }: ConfState): ReadonlySet<NodeId> {
+  return new Set([...voters, ...votersOutgoing, ...learners, ...learnersNext]);
 }

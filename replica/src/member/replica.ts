@@ -11,14 +11,16 @@ import {
   type SoftState,
   type Status,
 } from '@raft-ts/raft';
-import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
-import type { Position, ReplicaTransport } from '../base/contracts.js';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
+import type { CallOptions, MemberInfo, Position, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
 import {
   CommandFailed,
   describe,
   ERR_REPLICA_STARTING,
   ProposalDropped,
   ProposalUnknown,
+  ReadFailed,
+  removedSender,
   replicaStopped,
 } from '../base/errors.js';
 import { type Listener, Observable } from '../base/events.js';
@@ -33,6 +35,8 @@ import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import { Connections } from '../members/connections.js';
+import type { AddMemberOptions, AddOptions, NewMember } from '../members/membership.js';
+import { Roster } from '../members/roster.js';
 import type { Explanation, Question } from '../observe/explain.js';
 import { Observer } from '../observe/observer.js';
 import type { SnapshotEvent } from '../snapshots/policy.js';
@@ -55,13 +59,6 @@ export type Outcome<Result> =
   | ProposalDropped
   | ProposalUnknown
   | CommandFailed;
-
-export interface CallOptions {
-  /** Gives the call up. */
-  readonly signal?: AbortSignal;
-  /** Default: that of the replica. In milliseconds. */
-  readonly timeoutMs?: number;
-}
 
 export interface ProposeOptions extends CallOptions {
   /** The command's place in a session: `Session` fills it in. */
@@ -88,17 +85,10 @@ export interface Leadership {
   readonly term: number;
 }
 
-/** A member, as the cluster knows it. */
-export interface MemberInfo {
-  readonly id: NodeId;
-  readonly url: string;
-  readonly role: 'voter' | 'learner';
-}
-
 /** Why a replica has ended. */
 export interface Ended {
   readonly reason: 'stopped' | 'removed' | 'failed';
-  /** What it failed of. */
+  /** What it failed of, or by whom it was removed. */
   readonly error?: unknown;
 }
 
@@ -131,6 +121,7 @@ export class Replica<Command, Result> {
   private readonly driver: Driver;
   private readonly ticker: Ticker;
   private readonly observer: Observer;
+  private readonly roster: Roster;
   private transport!: ReplicaTransport;
   private connections!: Connections;
   private snapshots!: Snapshots;
@@ -138,6 +129,7 @@ export class Replica<Command, Result> {
   private resolveEnded!: (ended: Ended) => void;
   /** It takes part: its state is that of its newest snapshot, and its transport is at hand. */
   private begun = false;
+  private stopping: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
 
   private constructor(options: ResolvedOptions<Command, Result>) {
@@ -165,7 +157,14 @@ export class Replica<Command, Result> {
     this.proposals = new Proposals({
       ...limits,
       maxBatchBytes: limits.maxMessageBytes,
-      target: this.raw,
+      target: {
+        basicStatus: () => this.raw.basicStatus(),
+        proposeBatch: (payloads) => this.raw.proposeBatch(payloads),
+        proposeConfChange: (change) => {
+          this.roster.guard.check(change);
+          return this.raw.proposeConfChange(change);
+        },
+      },
       clock,
       wake,
       hasRoom: () => this.backlog.hasRoom,
@@ -193,6 +192,7 @@ export class Replica<Command, Result> {
       maxBytes: limits.maxUncommittedBytes,
     });
     this.driver = this.createDriver();
+    this.roster = this.createRoster();
     this.ticker = new Ticker({ clock, tickMs, tick: () => this.tick() });
   }
 
@@ -221,6 +221,7 @@ export class Replica<Command, Result> {
       clock: options.clock,
       dial: options.dial,
       farewellMs: options.tickMs * options.electionTicks,
+      warn: (text) => this.logger.warn(text),
     });
     this.snapshots = this.createSnapshots();
     this.observe();
@@ -274,6 +275,7 @@ export class Replica<Command, Result> {
   }
 
   private submit(content: EntryContent<Command>, { signal, timeoutMs }: CallOptions): Promise<unknown> {
+    if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
     const { id: member, boot, options } = this;
     const encode = (sequence: number): Uint8Array => options.format.encode(content, { member, boot, sequence });
     return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs });
@@ -285,6 +287,7 @@ export class Replica<Command, Result> {
    */
   read<T>(fn: () => T | Promise<T>, options: ReadOptions = {}): Promise<T> {
     const { consistency = 'linearizable', signal, timeoutMs = this.options.timeoutMs } = options;
+    if (this.stopping !== undefined) return Promise.reject(new ReadFailed('stopped'));
     if (consistency === 'stale') return this.reads.submitStale(fn, signal, timeoutMs);
     return this.reads.submit(fn, signal, timeoutMs);
   }
@@ -298,10 +301,45 @@ export class Replica<Command, Result> {
 
   /** Who is in the cluster, ascending by id, as far as this member has applied. */
   members(): readonly MemberInfo[] {
-    const { learners } = this.applier.confState;
-    return this.group
-      .head()
-      .members.map(([id, url]) => ({ id, url, role: learners.includes(id) ? 'learner' : 'voter' }));
+    return this.roster.list();
+  }
+
+  /**
+   * Adds a member: hands out an id that was never used, adds it as a learner (`onProgress` tells its id: start it then,
+   * with `join: true`), and makes it a voter once it has caught up. It may be called on any member, and again: with the
+   * `id` that the error or `onProgress` named it goes on where a former call gave up. Default of `timeoutMs`: 600,000.
+   * @throws MembershipError; ERR_RAFT_REPLICA_OPTIONS for an address or an id that is none
+   */
+  addMember(member: NewMember, options: AddMemberOptions = {}): Promise<MemberInfo> {
+    return this.roster.membership.add(member, options);
+  }
+
+  /**
+   * Removes a member, for good: its id is never used again. It may be called on any member; a leader first hands
+   * leadership over. Resolves once it is removed, as this member sees it, also if it was before.
+   * @throws MembershipError
+   */
+  removeMember(id: NodeId, options: CallOptions = {}): Promise<void> {
+    return this.roster.membership.remove(id, options);
+  }
+
+  /**
+   * Puts a new member in the place of one that is lost, or is to go: adds it as `addMember` does, and exchanges the two
+   * in one step once it has caught up, so that there is never a voter less. The new one may have the address of the old
+   * one. With the `id` of the new one it goes on where a former call gave up. Default of `timeoutMs`: 600,000.
+   * @throws as `addMember`
+   */
+  replaceMember(old: NodeId, member: NewMember, options: AddOptions = {}): Promise<MemberInfo> {
+    return this.roster.membership.replace(old, member, options);
+  }
+
+  /**
+   * Hands leadership to this member, and resolves with its id once it leads. Without an id: to the voter with the
+   * longest log that answers the leader or, called on a voter that does not lead, to that one.
+   * @throws MembershipError
+   */
+  transferLeadership(id?: NodeId, options: CallOptions = {}): Promise<NodeId> {
+    return this.roster.transfers.transfer(id, options);
   }
 
   /** What was applied last on this member. */
@@ -325,11 +363,21 @@ export class Replica<Command, Result> {
   }
 
   /**
-   * Stops taking part, settles every call that waits, and closes log and transport. It waits for what is being written
-   * to the log, but not for a state machine that is busy. May be called again.
+   * Stops taking part. Takes no calls any more, hands leadership over if this member leads, and lets the calls that
+   * wait come to their ends, each for an election timeout at most; settles what still waits, and closes log and
+   * transport. It waits for what is being written to the log, but not for a state machine that is busy. May be called
+   * again.
    */
   stop(): Promise<void> {
-    return this.end({ reason: 'stopped' });
+    this.stopping ??= this.leave();
+    return this.stopping;
+  }
+
+  private async leave(): Promise<void> {
+    if (this.ending === undefined) {
+      await this.roster.leave(() => this.proposals.waiting === 0 && this.reads.waiting === 0);
+    }
+    await this.end({ reason: 'stopped' });
   }
 
   /** Stops at once, as a crash would: without handing anything over. */
@@ -359,7 +407,7 @@ export class Replica<Command, Result> {
     });
   }
 
-  private receiver(): TransportReceiver {
+  private receiver(): ReplicaReceiver {
     const { raw } = this;
     return {
       process: (message) => this.process(message),
@@ -369,6 +417,7 @@ export class Replica<Command, Result> {
         this.feed(() => raw.reportUnreachable(id));
       },
       reportSnapshot: (id, status) => this.reportSnapshot(id, status),
+      onRemoved: (removal) => this.roster.refused(removal),
     };
   }
 
@@ -380,6 +429,7 @@ export class Replica<Command, Result> {
   private process(message: Message): void | Promise<void> {
     if (this.ending !== undefined) throw replicaStopped(undefined);
     if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
+    if (this.group.removed.has(message.from)) throw removedSender(message.from);
     this.observer.contacts.hear(message.from);
     if (message.type === MessageType.MsgSnap) return this.processSnapshot(message);
     this.step(message);
@@ -415,6 +465,7 @@ export class Replica<Command, Result> {
       this.logger.tick();
       this.proposals.expire();
       this.reads.expire();
+      this.roster.tick();
     });
   }
 
@@ -456,6 +507,28 @@ export class Replica<Command, Result> {
     );
   }
 
+  private createRoster(): Roster {
+    const { id, raw, group, proposals, reads, options } = this;
+    const { clock, timeoutMs, tickMs, electionTicks } = options;
+    return new Roster({
+      self: id,
+      raw,
+      clock,
+      group,
+      confState: () => this.applier.confState,
+      proposals,
+      reads,
+      reserveId: async (call) => ((await this.submit({ kind: 'reserve-id' }, call)) as { result: NodeId }).result,
+      wake: () => this.driver.wake(),
+      checkAddress: (member) => this.transport.checkPeer?.(options.dial(member)),
+      warn: (text) => this.logger.warn(text),
+      end: (reason, error) => this.endBecause(reason, error),
+      timeoutMs,
+      tickMs,
+      electionTicks,
+    });
+  }
+
   private createSnapshots(): Snapshots {
     const { options, applier, group } = this;
     const { log, format, stateMachine, clock } = options;
@@ -492,6 +565,7 @@ export class Replica<Command, Result> {
       clock: this.options.clock,
       proposals: this.proposals,
       reads: this.reads,
+      checkProposal: (message) => this.roster.guard.checkForwarded(message),
       applier: this.applier,
       backlog: this.backlog,
       onSoftState: (state) => this.onSoftState(state),
@@ -510,6 +584,7 @@ export class Replica<Command, Result> {
     const { leadership } = this;
     if (leadership.leader !== 0n && leadership.leader !== before?.leader) this.observer.leaderChanges++;
     this.events.leadership.set(leadership);
+    this.roster.leadershipChanged();
   }
 
   private onMembership(): void {
@@ -517,6 +592,7 @@ export class Replica<Command, Result> {
     this.observer.contacts.keep(this.group.members);
     this.snapshots.membershipChanged();
     this.events.membership.set(this.members());
+    this.roster.membershipChanged();
   }
 
   /** The lowest index that a member which answers may still ask for. */
@@ -532,8 +608,12 @@ export class Replica<Command, Result> {
 
   /** This member may not go on. */
   private fail(error: unknown): void {
+    this.endBecause('failed', error);
+  }
+
+  private endBecause(reason: 'removed' | 'failed', error: unknown): void {
     if (this.ending !== undefined) return;
-    void this.end({ reason: 'failed', error });
+    void this.end({ reason, error });
     this.logger.error(`member ${this.id} ends: ${describe(error)}`);
   }
 
@@ -546,9 +626,10 @@ export class Replica<Command, Result> {
     this.ticker.stop();
     this.driver.stop();
     this.applier.stop();
-    const cause = ended.reason === 'failed' ? ended.error : replicaStopped(undefined);
+    const cause = ended.reason === 'stopped' ? replicaStopped(undefined) : ended.error;
     this.proposals.end(cause);
     this.reads.end(cause);
+    this.roster.end(cause);
     this.observer.end();
     this.connections?.stop();
     const parts = [

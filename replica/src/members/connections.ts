@@ -1,6 +1,7 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
 import type { MemberAddress, ReplicaTransport } from '../base/contracts.js';
+import { describe } from '../base/errors.js';
 
 export interface ConnectionsHost {
   readonly self: NodeId;
@@ -9,6 +10,7 @@ export interface ConnectionsHost {
   readonly dial: (member: MemberAddress) => readonly string[];
   /** A member that was removed is spoken to for so long, so that it learns of it. */
   readonly farewellMs: number;
+  readonly warn: (text: string) => void;
 }
 
 /** Keeps the transport's peers those of the cluster. */
@@ -23,17 +25,29 @@ export class Connections {
 
   /** These are the members now. */
   update(members: ReadonlyMap<NodeId, string>): void {
-    const { self, transport, dial } = this.host;
+    const { self, transport } = this.host;
     for (const [id, url] of members) {
       if (id === self) continue;
       this.stay(id);
       const known = this.peers.get(id);
       if (known === url) continue;
       this.peers.set(id, url);
-      if (known === undefined) transport.addPeer(id, dial({ id, url }));
-      else transport.updatePeer(id, dial({ id, url }));
+      this.dial({ id, url }, (urls) =>
+        known === undefined ? transport.addPeer(id, urls) : transport.updatePeer(id, urls),
+      );
     }
     for (const id of this.peers.keys()) if (!members.has(id)) this.part(id);
+  }
+
+  /** An address is in the log for good: one that is none must not end whoever reads it there. */
+  private dial(member: MemberAddress, use: (urls: readonly string[]) => void): void {
+    try {
+      use(this.host.dial(member));
+    } catch (error) {
+      this.host.warn(
+        `member ${member.id} cannot be reached at ${member.url}: ${describe(error)}. Replace it by a member with another address: replaceMember(${member.id}n, { url })`,
+      );
+    }
   }
 
   private stay(id: NodeId): void {

@@ -1,7 +1,7 @@
 import { type NodeId, RaftError, silentLogger } from '@raft-ts/raft';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 import { systemClock } from '../base/clock.js';
-import type { MemberAddress, StateMachine } from '../base/contracts.js';
+import type { MemberAddress, ReplicaReceiver, StateMachine } from '../base/contracts.js';
 import { ERR_OPTIONS } from '../base/errors.js';
 import type { ReplicaOptions } from '../member/options.js';
 import { Replica, type ReplicaEvents } from '../member/replica.js';
@@ -19,6 +19,7 @@ interface Place<Command, Result> {
   readonly log: MemoryLog;
   readonly joined: boolean;
   pausable: Pausable;
+  receiver: ReplicaReceiver | undefined;
 }
 
 /**
@@ -51,7 +52,7 @@ export class MemoryCluster<Command, Result> {
 
   private place(id: NodeId, joined: boolean): void {
     const pausable = new Pausable(this.options.clock ?? systemClock());
-    this.places.set(id, { replica: undefined, log: new MemoryLog(), joined, pausable });
+    this.places.set(id, { replica: undefined, log: new MemoryLog(), joined, pausable, receiver: undefined });
   }
 
   /** The members that run, ascending by id. */
@@ -152,11 +153,25 @@ export class MemoryCluster<Command, Result> {
       log,
       clock: pausable.clock,
       stateMachine: this.create(id),
-      transport: (receiver) => this.network.connect(id, pausable.receiver(receiver)),
+      transport: (receiver) => {
+        place.receiver = pausable.receiver(receiver);
+        return this.network.connect(id, this.refusing(id, place.receiver));
+      },
       ...(joined ? { join: true } : { bootstrap: { peers: this.founders } }),
     });
     place.replica = replica;
     return replica;
+  }
+
+  /** As transports do, tells members that were removed that they were. */
+  private refusing(id: NodeId, receiver: ReplicaReceiver): ReplicaReceiver {
+    const process: ReplicaReceiver['process'] = (message, options) => {
+      if (receiver.isIdRemoved(message.from)) {
+        this.places.get(message.from)?.receiver?.onRemoved({ reason: 'removed', by: [id] });
+      }
+      return receiver.process(message, options);
+    };
+    return { ...receiver, process };
   }
 
   /** Stops all members. */

@@ -1,6 +1,7 @@
 import type { Message } from '@raft-ts/raft';
 import type { TransportReceiver } from '@raft-ts/raft/transport';
 import type { Clock } from '../base/clock.js';
+import type { ReplicaReceiver } from '../base/contracts.js';
 
 /** Messages that wait for a member that is paused; more are lost, as when the buffers of a frozen process are full. */
 const HELD_MESSAGES = 4096;
@@ -42,12 +43,13 @@ export class Pausable {
   }
 
   /** A receiver that freezes with the member. */
-  receiver(receiver: TransportReceiver): TransportReceiver {
+  receiver(receiver: ReplicaReceiver): ReplicaReceiver {
     return {
       process: (message, options) => (this.paused ? this.hold(receiver, message) : receiver.process(message, options)),
       isIdRemoved: (id) => receiver.isIdRemoved(id),
       reportUnreachable: (id) => this.run(() => receiver.reportUnreachable(id)),
       reportSnapshot: (id, status) => this.run(() => receiver.reportSnapshot(id, status)),
+      onRemoved: (removal) => this.run(() => receiver.onRemoved(removal)),
     };
   }
 

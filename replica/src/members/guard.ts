@@ -1,0 +1,118 @@
+import {
+  type AnyConfChange,
+  type ConfChangeSingle,
+  ConfChangeType,
+  type ConfState,
+  decodeConfChangeEntry,
+  isConfChangeEntry,
+  type Message,
+  type NodeId,
+} from '@raft-ts/raft';
+import { MembershipError } from '../base/errors.js';
+import type { Group } from '../group/group.js';
+import type { Followers } from './followers.js';
+
+export interface GuardHost {
+  readonly group: Group;
+  readonly confState: () => ConfState;
+  readonly leads: () => boolean;
+  readonly followers: Followers;
+  readonly warn: (text: string) => void;
+}
+
+/**
+ * What a leader must know before it takes a membership change, its own or one that was forwarded. Raft lets one in only
+ * when all earlier ones are applied, so the membership that the guard looks at is the one that will be changed.
+ *
+ * Only a leader knows who has caught up and who answers, so this is where a promotion that comes too early is refused,
+ * on whichever member it was asked for; whoever asked tries again. And a change may come late: a forwarded one can be
+ * delayed, or arrive twice, when its member has long been promoted, or removed for good.
+ */
+export class ChangeGuard {
+  private readonly host: GuardHost;
+
+  constructor(host: GuardHost) {
+    this.host = host;
+  }
+
+  /** @throws MembershipError if this member leads, and the change must not be taken */
+  check(cc: AnyConfChange): void {
+    if (!this.host.leads()) return;
+    const changes = 'changes' in cc ? cc.changes : [cc];
+    const carriesAddress = cc.context !== undefined && cc.context.length > 0;
+    for (const change of changes) this.checkSingle(change, carriesAddress);
+    if (changes.some(({ type }) => type === ConfChangeType.ConfChangeRemoveNode)) this.checkHealth(changes);
+  }
+
+  /** @throws MembershipError if a forwarded proposal holds a change that must not be taken */
+  checkForwarded({ entries, from }: Message): void {
+    if (!this.host.leads()) return;
+    for (const entry of entries) {
+      if (!isConfChangeEntry(entry)) continue;
+      let cc: AnyConfChange;
+      try {
+        cc = decodeConfChangeEntry(entry);
+      } catch {
+        // Raft says what it makes of it.
+        continue;
+      }
+      try {
+        this.check(cc);
+      } catch (error) {
+        const { reason, message } = error as MembershipError;
+        // This one is asked for until it is so.
+        if (reason !== 'not-caught-up') this.host.warn(`refused a membership change of member ${from}: ${message}`);
+        throw error;
+      }
+    }
+  }
+
+  private checkSingle({ type, nodeId }: ConfChangeSingle, carriesAddress: boolean): void {
+    const { group, confState, followers } = this.host;
+    if (type !== ConfChangeType.ConfChangeAddNode && type !== ConfChangeType.ConfChangeAddLearnerNode) return;
+    if (group.removed.has(nodeId)) {
+      throw new MembershipError('id-used', `member ${nodeId} was removed, and its id is never used again`, {
+        id: nodeId,
+      });
+    }
+    const { voters, learners } = confState();
+    if (type === ConfChangeType.ConfChangeAddLearnerNode) {
+      if (carriesAddress && voters.includes(nodeId)) {
+        throw new MembershipError('id-used', `member ${nodeId} votes already: adding it would take its vote away`, {
+          id: nodeId,
+        });
+      }
+    } else if (learners.includes(nodeId)) {
+      const lag = followers.lag(nodeId);
+      if (lag?.caughtUp !== true) throw notCaughtUp(nodeId, lag);
+    }
+  }
+
+  /** Would a quorum of the voters that remain answer? */
+  private checkHealth(changes: readonly ConfChangeSingle[]): void {
+    const voters = new Set(this.host.confState().voters);
+    for (const { type, nodeId } of changes) {
+      if (type === ConfChangeType.ConfChangeAddNode) voters.add(nodeId);
+      else if (type !== ConfChangeType.ConfChangeUpdateNode) voters.delete(nodeId);
+    }
+    const silent = [...voters].filter((id) => !this.host.followers.answers(id));
+    if (voters.size === 0 || voters.size - silent.length > voters.size / 2) return;
+    throw new MembershipError(
+      'unhealthy',
+      `of the ${voters.size} voters that would remain, ${named(silent)} ${silent.length === 1 ? 'does' : 'do'} not answer the leader, so that nothing could be committed: bring them back, or remove them first`,
+    );
+  }
+}
+
+/** Returns what is said of a learner that cannot vote yet. */
+export function notCaughtUp(id: NodeId, lag: { readonly match: number; readonly target: number } | undefined): Error {
+  const how =
+    lag === undefined || lag.match === 0
+      ? 'it has not answered the leader: is it started, with join: true, and can the leader reach its address?'
+      : `it has the log up to index ${lag.match} of ${lag.target}`;
+  return new MembershipError('not-caught-up', `member ${id} has not caught up: ${how}`, { id });
+}
+
+function named(ids: readonly NodeId[]): string {
+  return ids.length === 1 ? `member ${ids[0]}` : `members ${ids.join(', ')}`;
+}

@@ -1,0 +1,386 @@
+import {
+  type AnyConfChange,
+  ConfChangeTransition,
+  ConfChangeType,
+  type ConfState,
+  ERR_CONF_CHANGE_REFUSED,
+  type NodeId,
+  type ProposalReceipt,
+  RaftError,
+} from '@raft-ts/raft';
+import type { Clock } from '../base/clock.js';
+import type { CallOptions, MemberAddress, MemberInfo } from '../base/contracts.js';
+import {
+  describe,
+  ERR_OPTIONS,
+  MembershipError,
+  type MembershipRefusal,
+  ProposalDropped,
+  ProposalUnknown,
+} from '../base/errors.js';
+import type { Group } from '../group/group.js';
+import { membersOf } from '../group/group.js';
+import { Call } from './call.js';
+import type { Conditions } from './conditions.js';
+import type { Followers } from './followers.js';
+import type { Transfers } from './transfers.js';
+
+/** A new member must be started and be sent everything: adding one may take so long, unless the call says otherwise. */
+const CATCH_UP_MS = 600_000;
+
+/** A member to be added. */
+export interface NewMember {
+  /** Where the others reach it. */
+  readonly url: string;
+  /**
+   * Its id, one that no member has or had. Default: the next free one. Passing the id of a member that is being added
+   * already goes on from there.
+   */
+  readonly id?: NodeId | undefined;
+}
+
+/** How far a new member has come. */
+export interface MemberProgress {
+  /**
+   * - `added`: it is a learner: start it now, under this id, with `join: true`
+   * - `catching-up`: it is being sent the log, or a snapshot
+   * - `promoted`: it votes
+   */
+  readonly phase: 'added' | 'catching-up' | 'promoted';
+  readonly id: NodeId;
+  /** It has the log up to this index. Only the leader knows. */
+  readonly match?: number;
+  /** It may vote once it has the log up to this index, which rises with what is committed. Only the leader knows. */
+  readonly target?: number;
+}
+
+export interface AddOptions extends CallOptions {
+  /** Hears how far the new member has come. What it throws ends the call. */
+  readonly onProgress?: (progress: MemberProgress) => void;
+}
+
+export interface AddMemberOptions extends AddOptions {
+  /** `learner`: it gets everything and never votes. Calling again without this makes it a voter. Default `voter`. */
+  readonly role?: MemberInfo['role'];
+}
+
+export interface MembershipHost {
+  readonly self: NodeId;
+  readonly clock: Clock;
+  readonly group: Group;
+  readonly confState: () => ConfState;
+  readonly conditions: Conditions;
+  readonly followers: Followers;
+  readonly transfers: Transfers;
+  readonly leads: () => boolean;
+  /** Resolves once this member has applied what was committed when this was called. */
+  readonly barrier: (call: Call) => Promise<void>;
+  /** Throws if the transport could not dial it. */
+  readonly checkAddress: (member: MemberAddress) => void;
+  readonly reserveId: (options: CallOptions) => Promise<NodeId>;
+  readonly propose: (change: AnyConfChange, options: CallOptions & { timeoutMs: number }) => Promise<ProposalReceipt>;
+  readonly warn: (text: string) => void;
+  /** How long a call may take that does not wait for a new member. */
+  readonly timeoutMs: number;
+  readonly electionMs: number;
+}
+
+/** One step on the way to a membership. */
+interface Step {
+  readonly change: AnyConfChange;
+  /** Is it done, as far as this member has applied? May throw: then it never will be. */
+  readonly done: () => boolean;
+  /** What it most likely waits for if it was forwarded and nothing has come of it. */
+  readonly unseen?: { readonly reason: MembershipRefusal; readonly text: string };
+}
+
+/**
+ * Changes the membership, on whichever member it is asked for. Each call has a goal, and steps towards it: a change is
+ * proposed, and proposed again, until the membership that this member has applied shows what it was for. So it does not
+ * matter whether a change got lost, or the leader with it, or somebody else made it; all of them can be made twice.
+ */
+export class Membership {
+  private readonly host: MembershipHost;
+
+  constructor(host: MembershipHost) {
+    this.host = host;
+  }
+
+  async add({ url, id }: NewMember, { role = 'voter', onProgress, ...options }: AddMemberOptions): Promise<MemberInfo> {
+    const call = new Call('addMember', options, this.host.clock, CATCH_UP_MS);
+    checkUrl(url);
+    await this.host.barrier(call);
+    this.checkNewcomer(call, { url, id }, undefined);
+    const member = await this.addLearner(call, { url, id }, onProgress);
+    if (role === 'learner') return { id: member, url, role };
+    await this.promote(
+      call,
+      { change: addVoter(member), done: () => this.votes(call, member) },
+      { member, onProgress },
+    );
+    return { id: member, url, role: 'voter' };
+  }
+
+  async remove(id: NodeId, options: CallOptions): Promise<void> {
+    const call = new Call('removeMember', options, this.host.clock, this.host.timeoutMs);
+    call.id = id;
+    // Without the other one there may be no quorum to ask.
+    this.noteTwoVoters(call, id);
+    await this.host.barrier(call);
+    if (this.host.group.removed.has(id)) return;
+    this.checkPresent(call, id);
+    this.noteTwoVoters(call, id);
+    const { voters } = this.host.confState();
+    if (voters.length === 1 && voters.includes(id)) {
+      throw call.refuse(
+        'last-voter',
+        `member ${id} is the only voter, and without one there is no cluster: add another member first, or stop this one for good`,
+      );
+    }
+    if (call.needsBoth) {
+      this.host.warn(
+        `removing member ${id}, one of two voters: both must confirm it, and after that the other one is alone`,
+      );
+    }
+    await this.leadElsewhere(call, id);
+    await this.carryOut(call, { change: removal(id), done: () => this.isGone(id) });
+  }
+
+  async replace(old: NodeId, { url, id }: NewMember, { onProgress, ...options }: AddOptions): Promise<MemberInfo> {
+    const call = new Call('replaceMember', options, this.host.clock, CATCH_UP_MS);
+    checkUrl(url);
+    call.id = old;
+    await this.host.barrier(call);
+    // A call that goes on may find that the old one has left meanwhile.
+    if (!this.host.group.removed.has(old) || id === undefined) this.checkPresent(call, old);
+    this.checkNewcomer(call, { url, id }, old);
+    const learns = this.host.confState().learners.includes(old);
+    const member = await this.addLearner(call, { url, id }, onProgress);
+    if (learns) {
+      await this.carryOut(call, { change: removal(old), done: () => this.isGone(old) });
+      return { id: member, url, role: 'learner' };
+    }
+    await this.leadElsewhere(call, old);
+    const done = (): boolean => this.votes(call, member) && this.isGone(old);
+    await this.promote(call, { change: exchange(old, member), done }, { member, onProgress });
+    return { id: member, url, role: 'voter' };
+  }
+
+  private checkPresent(call: Call, id: NodeId): void {
+    if (!membersOf(this.host.confState()).has(id)) throw call.refuse('unknown-id', `the cluster has no member ${id}`);
+  }
+
+  /** @param replaced a member whose address the new one may take over */
+  private checkNewcomer(call: Call, { url, id }: NewMember, replaced: NodeId | undefined): void {
+    const { members, removed } = this.host.group;
+    for (const [other, address] of members) {
+      if (address !== url || other === id || other === replaced) continue;
+      throw call.refuse(
+        'url-used',
+        `member ${other} has the address ${url}: replaceMember(${other}n, …) puts a new member in its place, and addMember({ url, id: ${other}n }) goes on if it is being added`,
+      );
+    }
+    if (id === undefined) return;
+    if (typeof id !== 'bigint' || id <= 0n) {
+      throw new RaftError(ERR_OPTIONS, `id: it must be a bigint above 0, not ${String(id)}`, { reason: 'id' });
+    }
+    if (removed.has(id)) throw call.refuse('id-used', `member ${id} was removed, and its id is never used again`);
+    const address = members.get(id);
+    if (address !== undefined && address !== url) {
+      throw call.refuse('id-used', `member ${id} is there already, at ${address}`);
+    }
+  }
+
+  private noteTwoVoters(call: Call, id: NodeId): void {
+    const { voters } = this.host.confState();
+    call.needsBoth = voters.length === 2 && voters.includes(id);
+  }
+
+  private async addLearner(call: Call, { url, id }: NewMember, onProgress: AddOptions['onProgress']): Promise<NodeId> {
+    const { group } = this.host;
+    // Once it is in the log it cannot be taken back.
+    this.host.checkAddress({ id: id ?? group.lastId + 1n, url });
+    const member = id ?? (await this.reserveId(call));
+    call.id = member;
+    const change = {
+      id: 0n,
+      type: ConfChangeType.ConfChangeAddLearnerNode,
+      nodeId: member,
+      context: new TextEncoder().encode(url),
+    };
+    const done = (): boolean => {
+      this.checkNotRemoved(call, member);
+      const address = group.members.get(member);
+      if (address !== undefined && address !== url) {
+        throw call.refuse('id-used', `somebody else has added member ${member} meanwhile, at ${address}`);
+      }
+      return address === url;
+    };
+    await this.carryOut(call, { change, done });
+    onProgress?.({ phase: 'added', id: member });
+    return member;
+  }
+
+  /** A reservation that is lost, or whose answer is, costs an id and nothing else. */
+  private async reserveId(call: Call): Promise<NodeId> {
+    const { reserveId, electionMs } = this.host;
+    for (;;) {
+      try {
+        return await reserveId({ timeoutMs: call.remaining(2 * electionMs), signal: call.signal });
+      } catch (error) {
+        await this.rest(call, this.holdUp(call, error));
+      }
+    }
+  }
+
+  private async rest(call: Call, elections: number): Promise<void> {
+    const { clock, conditions, electionMs } = this.host;
+    await conditions.when(call, () => undefined, clock.monotonic() + elections * electionMs);
+  }
+
+  /** Makes a learner vote once it has caught up; the leader refuses it before, whoever asks. */
+  private async promote(
+    call: Call,
+    { change, done }: Step,
+    { member, onProgress }: { readonly member: NodeId; readonly onProgress: AddOptions['onProgress'] },
+  ): Promise<void> {
+    let told = '';
+    const watched = (): boolean => {
+      if (done()) return true;
+      const lag = this.host.leads() ? this.host.followers.lag(member) : undefined;
+      const { match, target } = lag ?? {};
+      if (onProgress === undefined || told === `${match} ${target}`) return false;
+      told = `${match} ${target}`;
+      onProgress({
+        phase: 'catching-up',
+        id: member,
+        ...(match === undefined || target === undefined ? {} : { match, target }),
+      });
+      return false;
+    };
+    const text = `member ${member} does not vote yet: the leader, member ${this.host.transfers.leader}, sees to that once it has caught up`;
+    await this.carryOut(call, { change, done: watched, unseen: { reason: 'not-caught-up', text } });
+    onProgress?.({ phase: 'promoted', id: member });
+  }
+
+  /** Proposes the change until what it is for can be seen. */
+  private async carryOut(call: Call, step: Step): Promise<void> {
+    const { clock, conditions, electionMs } = this.host;
+    const seen = (): true | undefined => (step.done() ? true : undefined);
+    let attempt = await conditions.when(call, seen, clock.monotonic());
+    while (attempt !== true) {
+      // Lost, or refused: a change that was forwarded has no answer but its effect.
+      const elections = await this.handOver(call, step);
+      attempt = await conditions.when(call, seen, clock.monotonic() + elections * electionMs);
+    }
+    call.handedOver = false;
+  }
+
+  /** @returns after how many election timeouts to try again */
+  private async handOver(call: Call, { change, unseen }: Step): Promise<number> {
+    const { propose, electionMs, transfers } = this.host;
+    try {
+      const { forwarded } = await propose(change, { timeoutMs: call.remaining(electionMs), signal: call.signal });
+      call.handedOver = true;
+      if (!forwarded) {
+        call.heldUp('unseen', 'this member, which leads, has it in its log, and a quorum has not confirmed it');
+      } else if (unseen === undefined) {
+        call.heldUp(
+          'unseen',
+          `it was sent to member ${transfers.leader}, which leads, and was not carried out: it may have been lost, or refused, which the log of that member says`,
+        );
+      } else call.heldUp(unseen.reason, unseen.text);
+      return 1;
+    } catch (error) {
+      return this.holdUp(call, error);
+    }
+  }
+
+  /** Takes note of what stands in the way. @throws it, if it will not pass. @returns as `handOver` */
+  private holdUp(call: Call, error: unknown): number {
+    if (error instanceof MembershipError) {
+      if (error.reason !== 'not-caught-up' && error.reason !== 'unhealthy')
+        throw call.refuse(error.reason, error.message);
+      call.heldUp(error.reason, error.message);
+      return 0.3;
+    }
+    if ((error as Partial<RaftError>).code === ERR_CONF_CHANGE_REFUSED) {
+      call.heldUp('refused', `the leader refuses it: ${(error as RaftError).reason}`);
+      return 1;
+    }
+    if (error instanceof ProposalUnknown && error.reason !== 'aborted' && error.reason !== 'stopped') return 0;
+    if (!(error instanceof ProposalDropped) && !(error instanceof ProposalUnknown)) throw error;
+    switch (error.reason) {
+      case 'aborted':
+        throw call.fail('aborted', error.cause);
+      case 'stopped':
+        throw call.fail('stopped', error.cause);
+      case 'removed':
+        throw call.refuse('stopped', 'this member was removed from the cluster: ask another one');
+      case 'no-leader':
+      case 'transferring':
+      case 'not-leading':
+        call.heldUp('no-leader', 'no leader is known, or it is handing leadership over');
+        return 0;
+      default:
+        call.heldUp('busy', describe(error));
+        return 0.3;
+    }
+  }
+
+  /** Leadership is handed over before its holder goes, which spares the others an election timeout. */
+  private async leadElsewhere(call: Call, id: NodeId): Promise<void> {
+    const { transfers, electionMs, confState } = this.host;
+    if (transfers.leader !== id || confState().voters.length < 2) return;
+    try {
+      await transfers.transfer(undefined, { timeoutMs: call.remaining(2 * electionMs), signal: call.signal });
+    } catch {
+      // It goes all the same, and steps down when it does.
+    }
+  }
+
+  private checkNotRemoved(call: Call, id: NodeId): void {
+    if (this.host.group.removed.has(id))
+      throw call.refuse('id-used', `somebody else has removed member ${id} meanwhile`);
+  }
+
+  private votes(call: Call, id: NodeId): boolean {
+    this.checkNotRemoved(call, id);
+    return this.host.confState().voters.includes(id);
+  }
+
+  private isGone(id: NodeId): boolean {
+    return !membersOf(this.host.confState()).has(id);
+  }
+}
+
+function checkUrl(url: unknown): void {
+  if (typeof url === 'string' && url !== '') return;
+  throw new RaftError(
+    ERR_OPTIONS,
+    `url: it must be an address at which the others reach the member, not ${String(url)}`,
+    {
+      reason: 'url',
+    },
+  );
+}
+
+function addVoter(nodeId: NodeId): AnyConfChange {
+  return { id: 0n, type: ConfChangeType.ConfChangeAddNode, nodeId, context: undefined };
+}
+
+function removal(nodeId: NodeId): AnyConfChange {
+  return { id: 0n, type: ConfChangeType.ConfChangeRemoveNode, nodeId, context: undefined };
+}
+
+/** One joint change, which the leader leaves by itself: at no time does the cluster have a voter less. */
+function exchange(old: NodeId, young: NodeId): AnyConfChange {
+  return {
+    transition: ConfChangeTransition.ConfChangeTransitionAuto,
+    changes: [
+      { type: ConfChangeType.ConfChangeAddNode, nodeId: young },
+      { type: ConfChangeType.ConfChangeRemoveNode, nodeId: old },
+    ],
+    context: undefined,
+  };
+}
