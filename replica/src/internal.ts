@@ -16,6 +16,7 @@ export {
   Sessions,
 } from './group/sessions.js';
 export { Connections } from './members/connections.js';
+export { Pausable } from './memory/pausable.js';
 export { Contacts } from './observe/contacts.js';
 export { explain } from './observe/explain.js';
 export { SlowReads } from './observe/slow-reads.js';

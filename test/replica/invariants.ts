@@ -220,6 +220,7 @@ class WatchedLog implements ReplicaLog {
   readonly snapshots?: SnapshotStreams;
   private readonly log: ReplicaLog;
   private readonly told: Told;
+  private last: Promise<void> = Promise.resolve();
 
   constructor(log: ReplicaLog, told: Told) {
     this.log = log;
@@ -255,11 +256,19 @@ class WatchedLog implements ReplicaLog {
     return this.log.snapshot();
   }
 
-  async save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
+  save({ hardState, entries = [], snapshot }: Unsaved): Promise<void> {
     // A copy: what the Ready holds may be used again by then.
     const unsaved = { hardState, entries: entries.slice(), snapshot };
-    await this.log.save(unsaved);
-    this.told.onDurable(unsaved);
+    const saving = this.log.save(unsaved);
+    const { last } = this;
+    const saved = (async () => {
+      await saving;
+      // Writes become durable in their order, also if one that is quicker says so first.
+      await last;
+      this.told.onDurable(unsaved);
+    })();
+    this.last = saved;
+    return saved;
   }
 
   async createSnapshot(

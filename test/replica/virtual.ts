@@ -91,6 +91,8 @@ export class VirtualTime implements Clock {
 export interface Faults {
   readonly drop?: number;
   readonly duplicate?: number;
+  /** Are proposals repeated too? One that was forwarded may then be applied twice. Default true. */
+  readonly duplicateProposals?: boolean;
   /** Milliseconds, drawn evenly; a wide range reorders. */
   readonly delay?: readonly [least: number, most: number];
 }
@@ -159,7 +161,7 @@ export class VirtualNetwork {
 
   private send(from: NodeId, sender: ReplicaReceiver, message: Message): void {
     this.onSend(message);
-    const { drop = 0, duplicate = 0 } = this.faults;
+    const { drop = 0, duplicate = 0, duplicateProposals = true } = this.faults;
     if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop) || this.loses(message)) {
       this.time.soon(() => {
         sender.reportUnreachable(message.to);
@@ -175,7 +177,8 @@ export class VirtualNetwork {
       if (removed) sender.onRemoved({ reason: 'removed', by: [message.to] });
       if (isSnapshot) sender.reportSnapshot(message.to, taken ? 'finish' : 'failure');
     });
-    if (!isSnapshot && this.chance(duplicate)) this.deliver(message, () => {});
+    const repeats = !isSnapshot && (duplicateProposals || message.type !== MessageType.MsgProp);
+    if (repeats && this.chance(duplicate)) this.deliver(message, () => {});
   }
 
   private deliver(message: Message, done: (taken: boolean) => void): void {
