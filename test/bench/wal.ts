@@ -3,18 +3,16 @@
  * limit as Node's own asynchronous calls see it, one write to a file that is set aside and opened with `O_DSYNC`; then
  * reading back.
  */
-import { close, constants, mkdtempSync, open, rmSync, write } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Entry, HardState } from '@raft-ts/proto';
 import { Wal } from '@raft-ts/raftwal';
-import { defaultFs, preallocate, RecordBuffer, RecordEncoder } from '@raft-ts/raftwal/internal';
+import { bytesOf, entriesFrom, RawFile, stateAt } from './raw-file.js';
 import { collectGarbage, perSecond, print } from './workload.js';
 
 /** Batches through the log, then as many through the raw file, in turn, so that both meet the same disk. */
 const BLOCK = 50;
-const RAW_SIZE = 64_000_000;
 
 interface Latency {
   p50_us: number;
@@ -31,54 +29,6 @@ function summarize(samples: readonly number[]): Latency {
 }
 
 const total = (samples: readonly number[]): number => samples.reduce((sum, one) => sum + one, 0) / 1000;
-
-function entriesFrom(next: number, count: number, data: Uint8Array): Entry[] {
-  return Array.from({ length: count }, (_, i) => ({ type: 0, term: 1, index: next + i, data }));
-}
-
-const stateAt = (commit: number): HardState => ({ term: 1, vote: 1n, commit });
-
-/** A file that is set aside, and written as Node writes it when nothing else is to be done. */
-class RawFile {
-  private readonly fd: number;
-  private offset = 0;
-
-  private constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  static async make(path: string): Promise<RawFile> {
-    await preallocate(defaultFs(), path, RAW_SIZE);
-    const fd = await new Promise<number>((resolve, reject) => {
-      open(path, constants.O_RDWR | constants.O_DSYNC, (error, opened) =>
-        error === null ? resolve(opened) : reject(error),
-      );
-    });
-    return new RawFile(fd);
-  }
-
-  append(data: Uint8Array): Promise<void> {
-    if (this.offset + data.length > RAW_SIZE) this.offset = 0;
-    const { offset } = this;
-    this.offset += data.length;
-    return new Promise((resolve, reject) => {
-      write(this.fd, data, 0, data.length, offset, (error) => (error === null ? resolve() : reject(error)));
-    });
-  }
-
-  end(): Promise<void> {
-    return new Promise((resolve) => close(this.fd, () => resolve()));
-  }
-}
-
-/** Bytes on disk of one batch. */
-function bytesOf(entries: readonly Entry[]): number {
-  const encoder = new RecordEncoder(0);
-  const out = new RecordBuffer();
-  for (const one of entries) encoder.entry(out, one);
-  encoder.state(out, stateAt(1000));
-  return out.length;
-}
 
 async function appendCase(dir: string, batch: number, batches: number, size: number): Promise<object> {
   const wal = await Wal.create(join(dir, 'wal'), { metadata: new TextEncoder().encode('reference') });

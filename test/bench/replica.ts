@@ -1,0 +1,200 @@
+/**
+ * The `replica` workload: three replicas in one process, with so many commands or reads under way at a time. With logs
+ * in memory it is set beside the bare core, which proposes one by one (`raw-cluster.ts`); with logs on disk beside bare
+ * writes of the same bytes into three files at once. Both sides take turns, so that both meet the same machine.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type NodeId, silentLogger } from '@raft-ts/raft';
+import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
+import { bytesCodec, Replica, type ReplicaLog, type StateMachine } from '@raft-ts/replica';
+import { MemoryLog } from '@raft-ts/replica/memory';
+import { DurableStorage } from '@raft-ts/raftwal';
+import { RawCluster } from './raw-cluster.js';
+import { bytesOf, entriesFrom, RawFile } from './raw-file.js';
+import { collectGarbage, perSecond, print } from './workload.js';
+
+const ids: readonly NodeId[] = [1n, 2n, 3n];
+/** Blocks of each side. */
+const BLOCKS = 5;
+
+/** Counts commands. */
+class Count implements StateMachine<Uint8Array, number> {
+  value = 0;
+
+  apply(): number {
+    return ++this.value;
+  }
+
+  snapshot(): Uint8Array {
+    return new TextEncoder().encode(String(this.value));
+  }
+
+  async restore(): Promise<void> {
+    throw new Error('nobody falls behind here');
+  }
+}
+
+interface Group {
+  readonly leader: Replica<Uint8Array, number>;
+  readonly follower: Replica<Uint8Array, number>;
+  readonly stop: () => Promise<void>;
+}
+
+async function start(logOf: (id: NodeId) => Promise<ReplicaLog>): Promise<Group> {
+  const network = new MemoryNetwork();
+  const peers = ids.map((id) => ({ id, url: `memory:${id}` }));
+  const replicas = await Promise.all(
+    ids.map(async (id) =>
+      Replica.start<Uint8Array, number>({
+        id,
+        log: await logOf(id),
+        transport: (receiver) => network.connect(id, receiver),
+        stateMachine: new Count(),
+        codec: bytesCodec,
+        bootstrap: { peers },
+        logger: silentLogger,
+      }),
+    ),
+  );
+  const leader = await Promise.race(
+    replicas.map(
+      (replica) =>
+        new Promise<Replica<Uint8Array, number>>((resolve) => {
+          replica.watch('leadership', ({ leading }) => {
+            if (leading) resolve(replica);
+          });
+        }),
+    ),
+  );
+  const follower = replicas.find((replica) => replica !== leader) as Replica<Uint8Array, number>;
+  await leader.propose(new Uint8Array(1));
+  const stop = async (): Promise<void> => {
+    await Promise.all(replicas.map((replica) => replica.stop()));
+  };
+  return { leader, follower, stop };
+}
+
+/** Makes `count` calls, `inFlight` at a time. @returns seconds */
+async function timed(count: number, inFlight: number, call: () => Promise<unknown>): Promise<number> {
+  let left = count;
+  const client = async (): Promise<void> => {
+    while (left-- > 0) await call();
+  };
+  collectGarbage();
+  const began = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, client));
+  return (performance.now() - began) / 1000;
+}
+
+const best = (seconds: readonly number[]): number => Math.min(...seconds);
+
+interface Case {
+  readonly inFlight: number;
+  readonly n: number;
+  readonly data: Uint8Array;
+}
+
+const inMemory = (): Promise<ReplicaLog> => Promise.resolve(new MemoryLog());
+
+async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
+  const group = await start(inMemory);
+  const core = new RawCluster('plain');
+  core.elect();
+  const propose = (): Promise<unknown> => group.leader.propose(data);
+  const read = (replica: Replica<Uint8Array, number>) => () => replica.read(() => 0);
+  const took = { core: [] as number[], replica: [] as number[], reads: [] as number[], elsewhere: [] as number[] };
+  let target = 0;
+  for (let block = 0; block <= BLOCKS; block++) {
+    const replica = await timed(n, inFlight, propose);
+    const reads = await timed(n, inFlight, read(group.leader));
+    const elsewhere = await timed(n, inFlight, read(group.follower));
+    collectGarbage();
+    const began = performance.now();
+    target += n;
+    core.propose(target, inFlight, data);
+    const bare = (performance.now() - began) / 1000;
+    // The first block warms both up.
+    if (block === 0) continue;
+    took.core.push(bare);
+    took.replica.push(replica);
+    took.reads.push(reads);
+    took.elsewhere.push(elsewhere);
+  }
+  await group.stop();
+  return {
+    log: 'memory',
+    in_flight: inFlight,
+    size_bytes: data.length,
+    calls: n * BLOCKS,
+    proposals_per_s: perSecond(n, best(took.replica)),
+    core_one_by_one_per_s: perSecond(n, best(took.core)),
+    times_the_core: round(best(took.core) / best(took.replica)),
+    reads_per_s: perSecond(n, best(took.reads)),
+    reads_on_a_follower_per_s: perSecond(n, best(took.elsewhere)),
+  };
+}
+
+async function durableCase(dir: string, { inFlight, n, data }: Case): Promise<object> {
+  const group = await start(async (id) => {
+    const place = join(dir, String(id));
+    mkdirSync(place);
+    // Its streams are for large states.
+    return (await DurableStorage.open(place, { nodeId: id, clusterId: 1n })) as unknown as ReplicaLog;
+  });
+  const files = await Promise.all(ids.map((id) => RawFile.make(join(dir, `raw-${id}`))));
+  // As the default format writes them.
+  const batch = new Uint8Array(bytesOf(entriesFrom(1000, inFlight, new Uint8Array(data.length + 13)))).fill(7);
+  const took = { raw: [] as number[], replica: [] as number[] };
+  for (let block = 0; block <= BLOCKS; block++) {
+    const replica = await timed(n, inFlight, () => group.leader.propose(data));
+    const raw = await timed(Math.ceil(n / inFlight), 1, () => Promise.all(files.map((file) => file.append(batch))));
+    if (block === 0) continue;
+    took.replica.push(replica);
+    took.raw.push(raw);
+  }
+  const sum = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
+  const calls = n * BLOCKS;
+  await group.stop();
+  await Promise.all(files.map((file) => file.end()));
+  return {
+    log: 'disk',
+    in_flight: inFlight,
+    size_bytes: data.length,
+    calls,
+    proposals_per_s: perSecond(calls, sum(took.replica)),
+    raw_group_commit_per_s: perSecond(calls, sum(took.raw)),
+    over_raw_percent: Math.round((sum(took.replica) / sum(took.raw) - 1) * 100),
+  };
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string', default: tmpdir() },
+    k: { type: 'string', default: '1,64,1024' },
+    size: { type: 'string', default: '256' },
+    only: { type: 'string' },
+  },
+});
+
+const results: object[] = [];
+const data = new Uint8Array(Number(values.size)).fill(0x78);
+for (const inFlight of values.k.split(',').map(Number)) {
+  if (values.only !== 'disk') {
+    results.push(await memoryCase({ inFlight, n: inFlight === 1 ? 10_000 : 200_000, data }));
+  }
+  if (values.only === 'memory') continue;
+  const dir = mkdtempSync(join(values.dir, 'bench-replica-'));
+  try {
+    results.push(await durableCase(dir, { inFlight, n: Math.max(200, inFlight * 100), data }));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+print('replica', results);
