@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
+import { DurableStorage } from '@raft-ts/raftwal';
 import { bytesCodec, Replica, type ReplicaLog, type StateMachine } from '@raft-ts/replica';
 import { MemoryLog } from '@raft-ts/replica/memory';
-import { DurableStorage } from '@raft-ts/raftwal';
 import { RawCluster } from './raw-cluster.js';
 import { bytesOf, entriesFrom, RawFile } from './raw-file.js';
 import { collectGarbage, perSecond, print } from './workload.js';
@@ -141,8 +141,7 @@ async function durableCase(dir: string, { inFlight, n, data }: Case): Promise<ob
   const group = await start(async (id) => {
     const place = join(dir, String(id));
     mkdirSync(place);
-    // Its streams are for large states.
-    return (await DurableStorage.open(place, { nodeId: id, clusterId: 1n })) as unknown as ReplicaLog;
+    return DurableStorage.open(place, { nodeId: id, clusterId: 1n });
   });
   const files = await Promise.all(ids.map((id) => RawFile.make(join(dir, `raw-${id}`))));
   // As the default format writes them.

@@ -3,7 +3,8 @@ import { type Codec } from '../base/codec.js';
 import { describe, ERR_ENTRY_FORMAT } from '../base/errors.js';
 import type { SessionPlace } from '../group/sessions.js';
 import type { DecodedEntry, EntryContent, Format, RequestId } from './format.js';
-import { readNumber as readBytes, writeNumber as writeBytes } from './numbers.js';
+import { readNumber48, writeNumber48 } from './numbers.js';
+import { allocate } from './slab.js';
 import { unwrap, wrap } from './snapshot-format.js';
 
 // An entry: one byte for its kind, six for the boot, six for the sequence, then
@@ -22,9 +23,6 @@ const NUMBER = 6;
 const HEADER = 1 + 2 * NUMBER;
 const PLACE = 3 * NUMBER;
 const ID = 8;
-
-const writeNumber = (bytes: Uint8Array, at: number, value: number): void => writeBytes(bytes, at, value, NUMBER);
-const readNumber = (bytes: Uint8Array, at: number): number => readBytes(bytes, at, NUMBER);
 
 /** The format that replicas speak among themselves, with commands as this codec writes them. */
 export function defaultFormat<Command>(codec: Codec<Command>): Format<Command> {
@@ -45,9 +43,9 @@ function encodeEntry<Command>(codec: Codec<Command>, content: EntryContent<Comma
       const bytes = entry(place === undefined ? COMMAND : SESSION, request, start + payload.length);
       if (place !== undefined) {
         checkPlace(place);
-        writeNumber(bytes, HEADER, place.session);
-        writeNumber(bytes, HEADER + NUMBER, place.sequence);
-        writeNumber(bytes, HEADER + 2 * NUMBER, place.acknowledged);
+        writeNumber48(bytes, HEADER, place.session);
+        writeNumber48(bytes, HEADER + NUMBER, place.sequence);
+        writeNumber48(bytes, HEADER + 2 * NUMBER, place.acknowledged);
       }
       bytes.set(payload, start);
       return bytes;
@@ -58,7 +56,7 @@ function encodeEntry<Command>(codec: Codec<Command>, content: EntryContent<Comma
       return entry(RESERVE, request, HEADER);
     case 'promise': {
       const bytes = entry(PROMISE, request, HEADER + ID);
-      new DataView(bytes.buffer).setBigUint64(HEADER, content.member, true);
+      new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(HEADER, content.member, true);
       return bytes;
     }
   }
@@ -75,25 +73,25 @@ function checkPlace(place: SessionPlace): void {
 }
 
 function entry(kind: number, { boot, sequence }: RequestId, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
+  const bytes = allocate(length);
   bytes[0] = kind;
-  writeNumber(bytes, 1, boot);
-  writeNumber(bytes, 1 + NUMBER, sequence);
+  writeNumber48(bytes, 1, boot);
+  writeNumber48(bytes, 1 + NUMBER, sequence);
   return bytes;
 }
 
 function decodeEntry<Command>(codec: Codec<Command>, data: Uint8Array): DecodedEntry<Command> | undefined {
   if (data.length < HEADER) return undefined;
-  const request = { boot: readNumber(data, 1), sequence: readNumber(data, 1 + NUMBER) };
+  const request = { boot: readNumber48(data, 1), sequence: readNumber48(data, 1 + NUMBER) };
   switch (data[0]) {
     case COMMAND:
       return { content: { kind: 'command', command: decodeCommand(codec, data.subarray(HEADER)) }, request };
     case SESSION: {
       if (data.length < HEADER + PLACE) return undefined;
       const place = {
-        session: readNumber(data, HEADER),
-        sequence: readNumber(data, HEADER + NUMBER),
-        acknowledged: readNumber(data, HEADER + 2 * NUMBER),
+        session: readNumber48(data, HEADER),
+        sequence: readNumber48(data, HEADER + NUMBER),
+        acknowledged: readNumber48(data, HEADER + 2 * NUMBER),
       };
       const command = decodeCommand(codec, data.subarray(HEADER + PLACE));
       return { content: { kind: 'command', command, place }, request };

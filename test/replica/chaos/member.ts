@@ -1,6 +1,6 @@
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
-import { type Position, Replica, type ReplicaLog, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
+import { type Position, Replica, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
 import { Pausable } from '@raft-ts/replica/internal';
 import { Disk } from '../../raftwal/sim/disk.js';
 import { type Choice, KEPT, LOST, PowerCut } from '../../raftwal/sim/power-cut.js';
@@ -103,15 +103,13 @@ export class ChaosMember {
     const pausable = new Pausable(time);
     this.pausable = pausable;
     try {
-      const storage = await DurableStorage.open('/member', {
+      const log = await DurableStorage.open('/member', {
         nodeId: this.id,
         clusterId: 1n,
         fs,
         segmentSize: 1 << 16,
         later: (run) => void time.after(5, run),
       });
-      // States that are streamed beside the log are another test's.
-      const log = storage as unknown as ReplicaLog;
       if (life !== this.lives) return;
       invariants.reopened(this.id, log);
       const machine = new ListMachine(this);
