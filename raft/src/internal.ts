@@ -6,7 +6,7 @@ export { asV2, entersJoint, isV2, leavesJoint, marshalConfChange } from './confc
 export { checkConfStatesEquivalent } from './confchange/conf-state.js';
 export { restoreConfig } from './confchange/restore.js';
 export { resolveConfig, seededRandom } from './config.js';
-export { campaign, hup, poll, TRANSFER_CONTEXT, voteRespType } from './election.js';
+export { campaign, hup, isTransferVote, poll, TRANSFER_CONTEXT, voteRespType } from './election.js';
 export { RaftPanic } from './errors.js';
 export { InputQueue } from './input-queue.js';
 export { assertInvariants } from './invariants.js';

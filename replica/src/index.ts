@@ -20,6 +20,7 @@ export { defaultFormat } from './format/default-format.js';
 export type { DecodedEntry, EntryContent, Format, RequestId, UnwrappedSnapshot } from './format/format.js';
 export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
+export type { LeadingRun, LeadingTask } from './lead/leading.js';
 export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
 export {
   type Consistency,
@@ -31,6 +32,7 @@ export {
   type ReadOptions,
   Replica,
   type ReplicaEvents,
+  type Stall,
 } from './member/replica.js';
 export { Session, type SessionHost, type SessionState } from './member/session.js';
 export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './members/membership.js';

@@ -15,6 +15,9 @@ export {
   SESSION_ENTRIES,
   Sessions,
 } from './group/sessions.js';
+export { Leading } from './lead/leading.js';
+export { Lease, type LeaseHost, type LeaseObstacle } from './lead/lease.js';
+export { Announcer, VotePromise } from './lead/vote-promise.js';
 export { Connections } from './members/connections.js';
 export { Pausable } from './memory/pausable.js';
 export { Contacts } from './observe/contacts.js';

@@ -102,6 +102,8 @@ describe('replica: explain', () => {
     it('applying: the state machine is behind', async () => {
       await begin(3, [1n, 2n, 3n]);
       const leader = await group.leader();
+      // Every member has announced its promise.
+      await group.time.advance(100);
       const { index } = await group.time.settled(leader.propose(1));
       let release = (): void => {};
       (machines.get(leader.id) as Held).hold = new Promise((resolve) => {

@@ -35,11 +35,12 @@ describe('replica: a format of one’s own, that of the Go member of the referen
   const machines = new Map<NodeId, Kv>();
   const warnings = new Map<NodeId, string[]>();
   let members: VirtualCluster<KvCommand, number>;
-  /** What members write in place of entries, if it is set. */
+  /** What members write in place of commands, if it is set. */
   let garbage: string | undefined;
   const format: Format<KvCommand> = {
     ...goFormat,
-    encode: (content, request) => (garbage === undefined ? goFormat.encode(content, request) : bytes(garbage)),
+    encode: (content, request) =>
+      garbage === undefined || content.kind !== 'command' ? goFormat.encode(content, request) : bytes(garbage),
   };
 
   const loggerOf = (id: NodeId): Logger => {

@@ -9,6 +9,8 @@ describe('replica: metrics', () => {
     const group = new VirtualCluster<number, number>(3, () => new Counter(), { metrics: registry });
     await group.start();
     const leader = await group.leader();
+    // Every member has announced its promise, which is a proposal too.
+    await group.time.advance(100);
     const { index } = await group.time.settled(leader.propose(1));
     await group.time.settled(leader.read(() => {}));
     const text = await registry.metrics();
@@ -17,7 +19,7 @@ describe('replica: metrics', () => {
     const own = `member="${leader.id}"`;
     expect(series('leading', own)).to.equal(`raft_replica_leading{${own}} 1`);
     expect(series('applied_index', own)).to.equal(`raft_replica_applied_index{${own}} ${index}`);
-    expect(series('proposals_total', own)).to.equal(`raft_replica_proposals_total{${own},outcome="applied"} 1`);
+    expect(series('proposals_total', own)).to.equal(`raft_replica_proposals_total{${own},outcome="applied"} 2`);
     expect(series('reads_total', own)).to.equal(`raft_replica_reads_total{${own},outcome="served"} 1`);
     expect(text.match(/^raft_replica_term\{/gm)).to.have.length(3);
     await group.stop();

@@ -10,6 +10,7 @@ import {
   type ReplicaReceiver,
   type StateMachine,
 } from '@raft-ts/replica';
+import { type Group, Pausable } from '@raft-ts/replica/internal';
 import { MemoryLog } from '@raft-ts/replica/memory';
 
 interface Event {
@@ -212,10 +213,12 @@ export class VirtualCluster<Command, Result> {
   readonly network: VirtualNetwork;
   readonly replicas = new Map<NodeId, Replica<Command, Result>>();
   readonly logs = new Map<NodeId, ReplicaLog>();
+  private readonly pausables = new Map<NodeId, Pausable>();
   private readonly founders: readonly { id: NodeId; url: string }[];
   private readonly create: (id: NodeId) => StateMachine<Command, Result>;
   private readonly options: VirtualOptions<Command, Result>;
   private readonly seed: number;
+  private starts = 0;
 
   constructor(
     size: number,
@@ -233,9 +236,19 @@ export class VirtualCluster<Command, Result> {
     return this.founders.map(({ id }) => id);
   }
 
-  /** Starts all founders. */
+  /** Starts all founders, and waits until they propose nothing by themselves any more. */
   async start(): Promise<void> {
     for (const id of this.ids) await this.startMember(id);
+    await this.promised();
+  }
+
+  /** Every member has announced the promise on which leases rest. */
+  async promised(): Promise<void> {
+    const knows = (replica: Replica<Command, Result>): boolean => {
+      const { promising } = (replica as unknown as { readonly group: Group }).group;
+      return [...this.replicas.keys()].every((id) => promising.has(id));
+    };
+    await this.time.until(() => [...this.replicas.values()].every(knows), 'every member has announced its promise');
   }
 
   /** Starts a member, with the log that it had if it was there before. */
@@ -243,18 +256,21 @@ export class VirtualCluster<Command, Result> {
     const log = this.logs.get(id) ?? this.options.log ?? new MemoryLog();
     this.logs.set(id, log);
     const founder = this.ids.includes(id);
+    const pausable = new Pausable(more.clock ?? this.options.clock ?? this.time);
+    this.pausables.set(id, pausable);
     const starting = Replica.start<Command, Result>({
       id,
       log,
-      transport: (receiver) => this.network.connect(id, receiver),
+      transport: (receiver) => this.network.connect(id, pausable.receiver(receiver)),
       stateMachine: this.create(id),
-      clock: this.time,
-      random: seededRandom(this.seed * 1000 + Number(id)),
+      // Of its own for each start: by what it draws a member knows its requests from those of its former life.
+      random: seededRandom(this.seed * 1000 + this.starts++),
       tickMs: 10,
       logger: silentLogger,
       ...(founder ? { bootstrap: { peers: this.founders } } : { join: true }),
       ...this.options,
       ...more,
+      clock: pausable.clock,
     });
     const replica = await this.time.settled(starting);
     this.replicas.set(id, replica);
@@ -277,14 +293,24 @@ export class VirtualCluster<Command, Result> {
     return replica;
   }
 
+  /** Freezes a member, as SIGSTOP does: nothing of it runs, and what arrives waits. */
+  pause(id: NodeId): void {
+    this.pausables.get(id)?.pause();
+  }
+
+  /** Lets it go on. */
+  resume(id: NodeId): void {
+    this.pausables.get(id)?.resume();
+  }
+
   async kill(id: NodeId): Promise<void> {
     const replica = this.replica(id);
     this.replicas.delete(id);
+    this.resume(id);
     await this.time.settled(replica.kill());
   }
 
   async stop(): Promise<void> {
-    for (const replica of this.replicas.values()) await this.time.settled(replica.kill());
-    this.replicas.clear();
+    for (const id of [...this.replicas.keys()]) await this.kill(id);
   }
 }

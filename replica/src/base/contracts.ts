@@ -100,6 +100,11 @@ export interface ReplicaTransport extends Transport {
   openSnapshot?(snapshot: Snapshot): Promise<ReceivedBody>;
   /** Throws what `addPeer` would throw for these addresses. Asked before a member is added. */
   checkPeer?(urls: readonly string[]): void;
+  /**
+   * Is this member known to be of another implementation, which does not keep its votes back as this package does? Then
+   * there are no leases while it is a voter, whatever the log says of it.
+   */
+  isForeign?(id: NodeId): boolean;
 }
 
 /** The other members refuse this one for good. `HttpTransport` tells when and why. */

@@ -13,6 +13,8 @@ export const ERR_UNKNOWN = 'ERR_RAFT_UNKNOWN';
 export const ERR_COMMAND_FAILED = 'ERR_RAFT_COMMAND_FAILED';
 /** The read was not served; `reason` is a `ReadFailure`. Reading again is always safe. */
 export const ERR_READ_FAILED = 'ERR_RAFT_READ_FAILED';
+/** Why the signal of a task of `whileLeading` has aborted; `reason` is what the lease was lost to. */
+export const ERR_LEADERSHIP_LOST = 'ERR_RAFT_LEADERSHIP_LOST';
 /** The replica is stopped, or was ended by an error, which is then the `cause`. */
 export const ERR_REPLICA_STOPPED = 'ERR_RAFT_REPLICA_STOPPED';
 /** The replica does not take part yet: it still reads its snapshot. The sender will try again. */

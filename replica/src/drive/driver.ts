@@ -45,8 +45,11 @@ export interface DriverHost {
   readonly takeSnapshot: (snapshot: Snapshot) => Promise<void>;
   /** It is saved: puts it in the place of the state. */
   readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
-  /** A MsgTimeoutNow is about to leave: whoever gets it may win an election at once. */
-  readonly beforeTransfer: () => void;
+  /**
+   * A MsgTimeoutNow is about to leave: whoever gets it may win an election at once. It may be changed: raft reads
+   * nothing of it but the term.
+   */
+  readonly beforeTransfer: (message: Message) => void;
   readonly warn: (text: string) => void;
   readonly onFatal: (error: unknown) => void;
 }
@@ -189,7 +192,7 @@ export class Driver {
       this.host.sendSnapshot(message);
       return;
     }
-    if (message.type === MessageType.MsgTimeoutNow) this.host.beforeTransfer();
+    if (message.type === MessageType.MsgTimeoutNow) this.host.beforeTransfer(message);
     out.push(message);
   }
 

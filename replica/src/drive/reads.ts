@@ -19,8 +19,8 @@ export interface ReadsOptions {
   readonly wake: () => void;
   /** Runs this once everything up to `index` is applied, between two commands. */
   readonly whenApplied: (index: number, run: () => void) => void;
-  /** A quorum confirmed the leader for a round that began at this time of the monotonic clock. */
-  readonly onConfirmed: (began: number) => void;
+  /** A round begins. What is returned is called if a quorum confirms the leader for it. */
+  readonly onRound: () => () => void;
   /** For counting and explaining: a read was served, and where its time went; or why it was not. */
   readonly onServed?: (timing: ReadTiming) => void;
   readonly onFailed?: (reason: ReadFailure) => void;
@@ -53,6 +53,7 @@ interface Waiting {
 interface Round {
   readonly reads: readonly Waiting[];
   readonly began: number;
+  readonly onConfirmed: () => void;
   /** When it was last asked for, and how often. */
   askedAt: number;
   readonly contexts: number[];
@@ -89,6 +90,14 @@ export class Reads {
       this.queue.push(waiting);
       this.options.wake();
     });
+  }
+
+  /**
+   * Runs `fn` once everything up to `index` is applied, which is known to be all that it has to see: no round is
+   * needed.
+   */
+  submitAt<T>(fn: () => T | Promise<T>, index: number, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
+    return this.admit(fn, { signal, timeoutMs }, (waiting) => this.serveAt(index, waiting, waiting.submitted));
   }
 
   /** Runs `fn` between two commands, as soon as that can be: what it sees may be old. */
@@ -151,7 +160,7 @@ export class Reads {
   private begin(reads: readonly Waiting[]): void {
     const now = this.options.clock.monotonic();
     this.active++;
-    this.ask({ reads, began: now, askedAt: now, contexts: [] });
+    this.ask({ reads, began: now, onConfirmed: this.options.onRound(), askedAt: now, contexts: [] });
   }
 
   private hasLeader(): boolean {
@@ -176,22 +185,25 @@ export class Reads {
     const round = this.rounds.get(view.getFloat64(8, true));
     if (round === undefined || view.getFloat64(0, true) !== this.options.boot) return;
     this.close(round);
-    this.options.onConfirmed(round.began);
-    const confirmed = this.options.clock.monotonic();
-    for (const read of round.reads) {
-      if (read.settled) continue;
-      read.confirmed = true;
-      this.options.whenApplied(index, () => {
-        if (!this.settle(read)) return;
-        this.options.onServed?.({
-          queuedMs: round.began - read.submitted,
-          confirmingMs: confirmed - round.began,
-          applyingMs: this.options.clock.monotonic() - confirmed,
-        });
-        read.run();
-      });
-    }
+    round.onConfirmed();
+    for (const read of round.reads) if (!read.settled) this.serveAt(index, read, round.began);
     if (this.queue.length > 0) this.options.wake();
+  }
+
+  /** Serves a read once everything up to `index` is applied; the round that confirmed it began at `began`. */
+  private serveAt(index: number, read: Waiting, began: number): void {
+    const { clock, whenApplied, onServed } = this.options;
+    const confirmed = clock.monotonic();
+    read.confirmed = true;
+    whenApplied(index, () => {
+      if (!this.settle(read)) return;
+      onServed?.({
+        queuedMs: began - read.submitted,
+        confirmingMs: confirmed - began,
+        applyingMs: clock.monotonic() - confirmed,
+      });
+      read.run();
+    });
   }
 
   private close(round: Round): void {

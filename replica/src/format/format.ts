@@ -32,7 +32,11 @@ export interface DecodedEntry<Command> {
  * another implementation. Every member must read the same out of the same bytes.
  */
 export interface Format<Command> {
-  /** @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it */
+  /**
+   * The bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one are served
+   * as linearizable ones, and `whileLeading` runs nothing.
+   * @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it
+   */
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;
   /** `undefined`, or a throw, for bytes that are no entry of this format: every member skips them alike, and warns. */
   decode(data: Uint8Array): DecodedEntry<Command> | undefined;

@@ -34,6 +34,8 @@ import { Ticker } from '../drive/ticker.js';
 import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
+import { Lead } from '../lead/lead.js';
+import type { LeadingTask } from '../lead/leading.js';
 import { Connections } from '../members/connections.js';
 import type { AddMemberOptions, AddOptions, NewMember } from '../members/membership.js';
 import { Roster } from '../members/roster.js';
@@ -65,15 +67,29 @@ export interface ProposeOptions extends CallOptions {
   readonly place?: SessionPlace;
 }
 
-/** How fresh what a read sees must be. */
-export type Consistency = 'linearizable' | 'stale';
+/**
+ * How fresh what a read sees must be:
+ * - `linearizable`: the read sees every command that was acknowledged, anywhere, before it began. Members of a quorum
+ *   are asked once for all reads of a turn, so it takes a round trip.
+ * - `lease`: it sees the same, and takes no round trip on a leader that has a lease: one that a quorum has confirmed
+ *   within 0.9 of an election timeout, renewed with each heartbeat while it is used. It relies on the members'
+ *   monotonic clocks running at speeds that differ by less than a tenth, and `linearizable` relies on no clock. Where
+ *   there is no lease, it is served as a linearizable one: on a follower, after a freeze or a change of the membership,
+ *   while a voter has not announced that it keeps its votes back. If the lease ends while the function runs, the
+ *   function is run again.
+ * - `stale`: it sees what this member has applied, which may be old; no message is sent.
+ */
+export type Consistency = 'linearizable' | 'lease' | 'stale';
 
 export interface ReadOptions extends CallOptions {
-  /**
-   * - `linearizable`, the default: the read sees every command that was acknowledged, anywhere, before it began
-   * - `stale`: it sees what this member has applied, which may be old; no message is sent
-   */
+  /** Default: `linearizable`. */
   readonly consistency?: Consistency;
+}
+
+/** The process stood still, or was too busy to tick. */
+export interface Stall {
+  /** By how much a tick was late, in milliseconds. */
+  readonly lateMs: number;
 }
 
 /** Who leads, as this member knows it. */
@@ -97,6 +113,7 @@ export interface ReplicaEvents {
   readonly leadership: Leadership;
   readonly membership: readonly MemberInfo[];
   readonly snapshot: SnapshotEvent;
+  readonly stall: Stall;
   readonly ended: Ended;
 }
 
@@ -120,6 +137,8 @@ export class Replica<Command, Result> {
   private readonly backlog: Backlog;
   private readonly driver: Driver;
   private readonly ticker: Ticker;
+  private readonly lead: Lead;
+  private received = 0;
   private readonly observer: Observer;
   private readonly roster: Roster;
   private transport!: ReplicaTransport;
@@ -144,7 +163,13 @@ export class Replica<Command, Result> {
     this.boot = draw(2 ** 16) * 2 ** 32 + draw(2 ** 32);
     const observe = <T>(): Observable<T> =>
       new Observable<T>(undefined, (error) => this.logger.error(`an event listener threw: ${describe(error)}`));
-    this.events = { leadership: observe(), membership: observe(), snapshot: observe(), ended: observe() };
+    this.events = {
+      leadership: observe(),
+      membership: observe(),
+      snapshot: observe(),
+      stall: observe(),
+      ended: observe(),
+    };
     this.raw = new RawNode(rawConfig(options, this.logger));
     if (options.founders !== undefined) {
       const encoder = new TextEncoder();
@@ -178,7 +203,7 @@ export class Replica<Command, Result> {
       retryMs: (tickMs * electionTicks) / 2,
       wake,
       whenApplied: (index, run) => this.applier.whenApplied(index, run),
-      onConfirmed: () => {},
+      onRound: () => this.lead.lease.begin(),
       onServed: (timing) => observer.readServed(timing),
       onFailed: (reason) => observer.readsSettled.add('failed', reason),
     });
@@ -193,7 +218,8 @@ export class Replica<Command, Result> {
     });
     this.driver = this.createDriver();
     this.roster = this.createRoster();
-    this.ticker = new Ticker({ clock, tickMs, tick: () => this.tick() });
+    this.ticker = this.createTicker();
+    this.lead = this.createLead();
   }
 
   /**
@@ -289,7 +315,24 @@ export class Replica<Command, Result> {
     const { consistency = 'linearizable', signal, timeoutMs = this.options.timeoutMs } = options;
     if (this.stopping !== undefined) return Promise.reject(new ReadFailed('stopped'));
     if (consistency === 'stale') return this.reads.submitStale(fn, signal, timeoutMs);
+    if (consistency === 'lease') return this.lead.read(fn, signal, timeoutMs);
     return this.reads.submit(fn, signal, timeoutMs);
+  }
+
+  /**
+   * Runs a task on one member of the cluster at a time: whenever this member leads, has applied everything that was
+   * committed before, and has a lease (see `Consistency`). The task's `signal` aborts when the lease is lost,
+   * leadership is handed over, or the member stops; once the task has ended, it is run again when this member leads
+   * again. Each run has a higher `fence`; a process that is frozen does not see its signal abort, and only a resource
+   * that checks the fence is safe from it (docs/leading.md).
+   *
+   * Resolves with the task's own value if it ends before its signal aborts, and rejects with what it throws; with
+   * `undefined`, after the task has ended, when the signal that is passed here aborts or the member is stopped. Each
+   * call runs its task by itself, and nothing runs while a voter is of another implementation.
+   * @throws what the task throws; ERR_RAFT_REPLICA_STOPPED if the member has ended, or fails
+   */
+  whileLeading<T>(task: LeadingTask<T>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<T | undefined> {
+    return this.lead.run(task, signal);
   }
 
   /** Who leads, as far as this member knows. */
@@ -375,6 +418,7 @@ export class Replica<Command, Result> {
 
   private async leave(): Promise<void> {
     if (this.ending === undefined) {
+      await this.lead.leave();
       await this.roster.leave(() => this.proposals.waiting === 0 && this.reads.waiting === 0);
     }
     await this.end({ reason: 'stopped' });
@@ -431,6 +475,7 @@ export class Replica<Command, Result> {
     if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
     if (this.group.removed.has(message.from)) throw removedSender(message.from);
     this.observer.contacts.hear(message.from);
+    this.received++;
     if (message.type === MessageType.MsgSnap) return this.processSnapshot(message);
     this.step(message);
   }
@@ -451,7 +496,7 @@ export class Replica<Command, Result> {
 
   private step(message: Message): void {
     try {
-      this.driver.step(message);
+      this.lead.process(message, (admitted) => this.driver.step(admitted));
     } catch (error) {
       // A refusal is the sender's to hear of; anything else means that this member's state cannot be trusted.
       if (typeof (error as Partial<RaftError>).code !== 'string') this.fail(error);
@@ -461,11 +506,13 @@ export class Replica<Command, Result> {
 
   private tick(): void {
     this.feed(() => {
-      this.raw.tick();
+      if (this.lead.mayAct) this.raw.tick();
+      else this.raw.tickQuiesced();
       this.logger.tick();
       this.proposals.expire();
       this.reads.expire();
       this.roster.tick();
+      this.lead.tick();
     });
   }
 
@@ -478,6 +525,49 @@ export class Replica<Command, Result> {
       this.fail(error);
     }
     this.driver.wake();
+  }
+
+  private onStall(lateMs: number, again: boolean): void {
+    this.observer.stalls++;
+    this.lead.voidLease();
+    this.events.stall.set({ lateMs });
+    if (again) return;
+    this.logger.warn(
+      `member ${this.id} stood still for ${Math.round(lateMs)} ms: it gives up its lease, and reads what has arrived before it does anything else. If this goes on, look for what blocks the event loop, or give the process more of the machine`,
+    );
+  }
+
+  private createTicker(): Ticker {
+    const { clock, tickMs } = this.options;
+    return new Ticker({
+      clock,
+      tickMs,
+      tick: () => this.tick(),
+      received: () => this.received,
+      onStall: (lateMs, again) => this.onStall(lateMs, again),
+      onCaughtUp: () => this.lead.check(),
+    });
+  }
+
+  private createLead(): Lead {
+    const { id, raw, group, reads, proposals, options, logger } = this;
+    const { clock, tickMs, electionTicks, heartbeatTicks, timeoutMs } = options;
+    return new Lead({
+      id,
+      raft: raw.raft,
+      clock,
+      tickMs,
+      electionTicks,
+      heartbeatTicks,
+      group,
+      reads,
+      isForeign: (member) => this.transport.isForeign?.(member) ?? false,
+      isStalled: () => this.ticker.isStalled,
+      commitEmpty: (signal) =>
+        proposals.submit(() => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
+      announce: () => this.submit({ kind: 'promise', member: id }, {}),
+      logger,
+    });
   }
 
   private createApplier(from: { readonly applied: Position; readonly confState: ConfState }): Applier<Command, Result> {
@@ -572,7 +662,7 @@ export class Replica<Command, Result> {
       sendSnapshot: (message) => this.snapshots.send(message),
       takeSnapshot: (snapshot) => this.snapshots.takeBody(snapshot),
       installSnapshot: (snapshot) => this.snapshots.install(snapshot),
-      beforeTransfer: () => {},
+      beforeTransfer: (message) => this.lead.beforeTransfer(message),
       warn: (text) => this.logger.warn(text),
       onFatal: (error) => this.fail(error),
     });
@@ -584,6 +674,7 @@ export class Replica<Command, Result> {
     const { leadership } = this;
     if (leadership.leader !== 0n && leadership.leader !== before?.leader) this.observer.leaderChanges++;
     this.events.leadership.set(leadership);
+    this.lead.check();
     this.roster.leadershipChanged();
   }
 
@@ -591,6 +682,7 @@ export class Replica<Command, Result> {
     this.connections.update(this.group.members);
     this.observer.contacts.keep(this.group.members);
     this.snapshots.membershipChanged();
+    this.lead.voidLease();
     this.events.membership.set(this.members());
     this.roster.membershipChanged();
   }
@@ -624,6 +716,7 @@ export class Replica<Command, Result> {
 
   private async shutDown(ended: Ended): Promise<void> {
     this.ticker.stop();
+    this.lead.end(ended.error);
     this.driver.stop();
     this.applier.stop();
     const cause = ended.reason === 'stopped' ? replicaStopped(undefined) : ended.error;

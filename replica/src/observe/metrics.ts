@@ -50,7 +50,7 @@ const series: Readonly<Record<SeriesName, readonly [type: 'gauge' | 'counter', h
   pending_proposal_bytes: ['gauge', 'Bytes of those commands.'],
   pending_reads: ['gauge', 'Reads that wait on this member.'],
   writes_under_way: ['gauge', 'Writes of the log that are not durable yet.'],
-  proposals_total: ['counter', 'Commands of this member by what came of them.'],
+  proposals_total: ['counter', 'Proposals of this member, its own of housekeeping included, by what came of them.'],
   reads_total: ['counter', 'Linearizable reads of this member by what came of them.'],
   leader_changes_total: ['counter', 'How often this member saw a new leader.'],
   snapshots_total: ['counter', 'Snapshots by what was done with them.'],
