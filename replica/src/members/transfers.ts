@@ -57,12 +57,18 @@ export class Transfers {
     }
   }
 
-  /** Hands leadership over, if this member leads and another can take it; gives up after an election timeout. */
+  /**
+   * Hands leadership over, if this member leads and another can take it; gives up after an election timeout. A leader
+   * that was elected a moment ago has heard of nobody yet, so it first waits until somebody answers.
+   */
   async handOver(): Promise<void> {
-    const { clock, conditions, electionMs, self } = this.host;
-    if (!this.leads || this.target() === undefined) return;
+    const { clock, conditions, electionMs, self, confState } = this.host;
+    const { voters } = confState();
+    if (!this.leads || voters.every((id) => id === self)) return;
     const call = new Call('stop', { timeoutMs: electionMs }, clock, electionMs);
     try {
+      await conditions.when(call, () => (!this.leads || this.target() !== undefined ? true : undefined));
+      if (!this.leads) return;
       this.ask(call, undefined);
       await conditions.when(call, () => (this.leader !== 0n && this.leader !== self ? true : undefined));
     } catch {
