@@ -170,8 +170,13 @@ const rooms = {
         throw new Error(`${folder}: room '${name}' uses '${stranger}', which is not listed before it`);
     }
     const roomOf = (path) => {
-      const inside = relative(resolve(context.cwd, folder), path).split(sep);
-      return inside.length === 1 ? '.' : inside[0];
+      const inside = relative(resolve(context.cwd, folder), path).split(sep).slice(0, -1);
+      // The innermost folder that is listed; a room may lie within another one.
+      for (let depth = inside.length; depth > 0; depth--) {
+        const name = inside.slice(0, depth).join('/');
+        if (names.includes(name)) return name;
+      }
+      return inside[0] ?? '.';
     };
     const own = roomOf(context.filename);
     const check = (node, source) => {

@@ -12,7 +12,7 @@ export async function run(file) {
     process.exitCode = 1;
     return;
   }
-  const { stopRequested } = await import('../dist/stop.js');
+  const { stopRequested } = await import('../dist/common/stop.js');
   const stopping = stopRequested();
   const { main } = await import(url.href);
   process.exitCode = await main(process.argv.slice(2), stopping);

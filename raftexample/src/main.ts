@@ -1,15 +1,20 @@
 import process from 'node:process';
-import { ExitCode } from './exit-codes.js';
-import { type MemberOptions, parseMemberFlags } from './flags.js';
-import { memberLog } from './log.js';
-import { runMember } from './member.js';
-import { carryOut } from './usage.js';
+import { ExitCode } from './common/exit-codes.js';
+import { memberLog } from './common/log.js';
+import { carryOut } from './common/usage.js';
+import { type MemberOptions, parseMemberFlags } from './hello/flags.js';
+import { runMember } from './hello/member.js';
 
 /** A member that has not stopped after this time is ended. */
 const STOP_MS = 900;
 
-/** Runs the `raftexample` command: one member, until `stopping` aborts. Resolves to the exit code. */
-export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+/** The `raftexample` command: one member, until `stopping` aborts. Resolves to the exit code. */
+export async function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+  if (argv[0] === 'kv') {
+    // A member of hello starts without what only the store needs.
+    const { kvMain } = await import('./kv/main.js');
+    return kvMain(argv.slice(1), stopping);
+  }
   return carryOut('raftexample', parseMemberFlags(argv), (options) => run(options, stopping));
 }
 

@@ -18,7 +18,17 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   // Types of express appear in the package's own declarations.
   rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
   raftwal: ['@node-rs/crc32', '@raft-ts/proto', '@raft-ts/raft', 'fs-native-extensions'],
-  raftexample: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/rafthttp', '@raft-ts/raftwal', 'winston'],
+  replica: ['@raft-ts/proto', '@raft-ts/raft'],
+  raftexample: [
+    '@raft-ts/proto',
+    '@raft-ts/raft',
+    '@raft-ts/rafthttp',
+    '@raft-ts/raftwal',
+    '@raft-ts/replica',
+    'express',
+    'sorted-btree',
+    'winston',
+  ],
 };
 
 const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -5,12 +5,9 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { printableLine } from '@raft-ts/proto';
 import type { NodeId } from '@raft-ts/raft';
-import { type ClusterOptions, parseClusterFlags } from './cluster-flags.js';
 import { ExitCode } from './exit-codes.js';
-import { defaultData } from './flags.js';
 import { linesOf } from './lines.js';
-import { formatPeers } from './peers.js';
-import { carryOut, LINE_LENGTH } from './usage.js';
+import { LINE_LENGTH } from './usage.js';
 
 /** A member stops within a second; one that has not after this time is killed. */
 const GRACE_MS = 2000;
@@ -19,31 +16,42 @@ const colours = [36, 33, 35, 32, 34, 96, 93, 95, 92];
 
 type Member = ChildProcessByStdio<null, Readable, Readable>;
 
-/** Runs the launcher: one process per member, until `stopping` aborts. Resolves to the exit code. */
-export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
-  return carryOut('cluster', parseClusterFlags(argv), (options) => runCluster(options, stopping));
+/** The members to start, each as a process of its own. */
+export interface Launch {
+  /** What the launcher's own lines begin with. */
+  readonly name: string;
+  /** The command line of each member, in ascending order of ids. */
+  readonly members: readonly { readonly id: NodeId; readonly args: readonly string[] }[];
+  /** How long a member may take to stop, in milliseconds. Default 2000. */
+  readonly graceMs?: number;
+  /** Called with each line of a member; false keeps it from being printed. */
+  readonly onLine?: (line: string) => boolean;
 }
 
-async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promise<number> {
+/** Runs one process per member, until `stopping` aborts. Resolves to the exit code. */
+export async function launch(
+  { name, members, graceMs = GRACE_MS, onLine }: Launch,
+  stopping: AbortSignal,
+): Promise<number> {
   if (stopping.aborted) return ExitCode.Done;
-  const { peers } = options;
+  const say = (text: string): void => void process.stdout.write(`[${name}] ${text}\n`);
   const running = new Set<ChildProcess>();
   let killed = false;
   stopping.addEventListener('abort', () => {
     for (const child of running) child.kill('SIGTERM');
     setTimeout(() => {
       for (const child of running) killed = child.kill('SIGKILL') || killed;
-    }, GRACE_MS).unref();
+    }, graceMs).unref();
   });
 
-  say(`members ${peers.map((peer) => peer.id).join(', ')}; Ctrl-C stops all of them`);
+  say(`members ${members.map(({ id }) => id).join(', ')}; Ctrl-C stops all of them`);
   await Promise.all(
-    peers.map(async ({ id }, i) => {
-      const child = startMember(id, options);
+    members.map(async ({ id, args }, i) => {
+      const child = startMember(args);
       running.add(child);
       say(`member ${id} is process ${child.pid}`);
       const output = [child.stdout, child.stderr].map((stream) =>
-        relay(stream, `[${id}] `, colours[i % colours.length]),
+        relay(stream, { prefix: `[${id}] `, colour: colours[i % colours.length], onLine }),
       );
       const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
       running.delete(child);
@@ -59,25 +67,26 @@ async function runCluster(options: ClusterOptions, stopping: AbortSignal): Promi
 }
 
 /** Starts a member with a channel that is never used: the member ends when it closes, however this process ends. */
-function startMember(id: NodeId, { peers, data, memberFlags }: ClusterOptions): Member {
-  const program = fileURLToPath(new URL('../bin/raftexample.js', import.meta.url));
-  const log = data === undefined ? ['--memory'] : ['--data', defaultData(data, id)];
-  const args = [program, '--id', String(id), '--peers', formatPeers(peers), ...log, ...memberFlags];
-  return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+function startMember(args: readonly string[]): Member {
+  const program = fileURLToPath(new URL('../../bin/raftexample.js', import.meta.url));
+  return spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+}
+
+interface Relay {
+  readonly prefix: string;
+  readonly colour: number | undefined;
+  readonly onLine: ((line: string) => boolean) | undefined;
 }
 
 /**
- * Prints what a member prints, line by line. A member starts its own lines with its prefix and bounds them; a crash of
- * node, or anything else that writes there, does not.
+ * Prints what a member prints, line by line. A member begins its own lines with its prefix and bounds them; a crash of
+ * node, or whatever else writes there, does not.
  */
-async function relay(stream: Readable, prefix: string, colour: number | undefined): Promise<void> {
+async function relay(stream: Readable, { prefix, colour, onLine }: Relay): Promise<void> {
   const painted = process.stdout.isTTY && !process.env['NO_COLOR'];
   for await (const line of linesOf(stream, 2 * LINE_LENGTH)) {
+    if (onLine?.(line) === false) continue;
     const text = printableLine(line.startsWith(prefix) ? line : prefix + line);
     process.stdout.write(painted ? `\u001B[${colour}m${text}\u001B[39m\n` : `${text}\n`);
   }
-}
-
-function say(text: string): void {
-  process.stdout.write(`[cluster] ${text}\n`);
 }

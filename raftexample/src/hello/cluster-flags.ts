@@ -1,6 +1,6 @@
+import { formatPeers, localPeers, type Peer, parsePeers } from '../common/peers.js';
+import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
 import { parseMemberFlags, sharedFlags } from './flags.js';
-import { formatPeers, localPeers, type Peer, parsePeers } from './peers.js';
-import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
 
 /** What the launcher needs to know. */
 export interface ClusterOptions {

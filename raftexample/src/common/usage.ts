@@ -88,6 +88,6 @@ export function parseWhole(flag: string, text: string, min: number, max: number)
 
 /** The version of this package. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
-import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers } from './peers.js';
-import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from './usage.js';
+import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers } from '../common/peers.js';
+import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
 
 /** When a member proposes hello, in milliseconds. */
 export interface HelloPlan {

@@ -4,8 +4,8 @@ import type { NodeId } from '@raft-ts/raft';
 import { MAX_FOUNDERS } from '@raft-ts/rafthttp/internal';
 import { systemError } from '@raft-ts/raftwal';
 import { codedFs, placeFile, writeFully } from '@raft-ts/raftwal/internal';
-import { parseId } from './peers.js';
-import { UsageError } from './usage.js';
+import { parseId } from '../common/peers.js';
+import { UsageError } from '../common/usage.js';
 
 const NAME = 'founders';
 

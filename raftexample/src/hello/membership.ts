@@ -1,6 +1,6 @@
 import type { ConfState, NodeId } from '@raft-ts/raft';
 import type { HttpTransport } from '@raft-ts/rafthttp';
-import { type Peer, peerUrl } from './peers.js';
+import { type Peer, peerUrl } from '../common/peers.js';
 
 export interface MembershipOptions {
   /** This member. */

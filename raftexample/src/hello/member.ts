@@ -12,26 +12,18 @@ import {
 import type { Transport } from '@raft-ts/raft/transport';
 import { ERR_LISTEN, HttpTransport, type Removal } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
+import { ExitCode } from '../common/exit-codes.js';
+import { listenAddress } from '../common/listen.js';
+import { describeInsecure, describeRemoval, raftLogger, transportLogger } from '../common/log.js';
+import { type Address, formatAddress } from '../common/peers.js';
+import { asCoded } from '../common/raft-code.js';
+import { CommandError, UsageError } from '../common/usage.js';
 import { raftConfig } from './config.js';
-import { ExitCode } from './exit-codes.js';
+import { describeCommitted, describeLog, describeOtherPeers, describeSnapshot } from './describe.js';
 import type { MemberOptions } from './flags.js';
 import { sayHello } from './hello.js';
-import { listenAddress } from './listen.js';
-import {
-  describeCommitted,
-  describeInsecure,
-  describeLog,
-  describeOtherPeers,
-  describeRemoval,
-  describeSnapshot,
-  raftLogger,
-  transportLogger,
-} from './log.js';
 import { Membership } from './membership.js';
-import { type Address, formatAddress } from './peers.js';
-import { asCoded } from './raft-code.js';
 import { type MemberStorage, openStorage } from './storage.js';
-import { CommandError, UsageError } from './usage.js';
 
 /** The same for all members of a cluster; a transport refuses messages from others. */
 const CLUSTER_ID = 0x1000n;

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Consistency, Replica } from '@raft-ts/replica';
+import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
+import { answer, HttpError } from './answers.js';
+import { readText } from './body.js';
+import { parseQuery } from './query.js';
+
+export interface KeysHost {
+  readonly replica: Replica<KvCommand, KvResult>;
+  readonly machine: KvMachine;
+  /** Longest value in bytes. */
+  readonly maxValue: number;
+}
+
+/** The path of one key: everything after it is the key. */
+export const KEY_PATH = '/kv/';
+
+/** Answers a request for one key. */
+export async function answerKey(host: KeysHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { key, query } = splitUrl(request.url ?? '');
+  switch (request.method) {
+    case 'GET':
+      return get(host, key, query, response);
+    case 'PUT': {
+      const ifIndex = condition(request);
+      const value = await readText(request, host.maxValue, 'the value');
+      return write(host, { op: 'put', key, value, ifIndex }, response);
+    }
+    case 'DELETE': {
+      const ifIndex = condition(request);
+      request.resume();
+      return write(host, { op: 'delete', key, value: '', ifIndex }, response);
+    }
+    default:
+      response.setHeader('Allow', 'GET, PUT, DELETE');
+      throw new HttpError(405, 'only GET, PUT and DELETE here');
+  }
+}
+
+/** No URL parser: it would resolve `..`, even as `%2E%2E`, and change the key. */
+function splitUrl(url: string): { readonly key: string; readonly query: string } {
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  let key: string;
+  try {
+    key = decodeURIComponent(path.slice(KEY_PATH.length));
+  } catch {
+    key = '';
+  }
+  if (key === '') throw new HttpError(400, 'the path must be /kv/KEY, the key UTF-8 and not empty');
+  return { key, query: mark < 0 ? '' : url.slice(mark + 1) };
+}
+
+async function get(
+  { replica, machine }: KeysHost,
+  key: string,
+  query: string,
+  response: ServerResponse,
+): Promise<void> {
+  const item = await replica.read(() => machine.get(key), { consistency: consistencyOf(query) });
+  if (item === undefined) throw new HttpError(404, 'no such key');
+  const bytes = Buffer.from(item.value);
+  response.writeHead(200, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': bytes.length,
+    ETag: `"${item.index}"`,
+  });
+  response.end(bytes);
+}
+
+export function consistencyOf(query: string): Consistency {
+  const text = parseQuery(query).get('consistency') ?? 'linearizable';
+  if (text !== 'linearizable' && text !== 'stale')
+    throw new HttpError(400, 'consistency must be linearizable or stale');
+  return text;
+}
+
+async function write({ replica }: KeysHost, command: KvCommand, response: ServerResponse): Promise<void> {
+  const { index, result } = await replica.propose(command);
+  if (result.done) return answer(response, 200, { index });
+  throw new HttpError(412, `the condition failed: the key's index is ${result.current}`, {
+    index,
+    current: result.current,
+  });
+}
+
+/** The header that makes a write depend on the key's index: 0 if the key must be absent, `undefined` for none. */
+function condition({ method, headersDistinct }: IncomingMessage): number | undefined {
+  const match = headersDistinct['if-match'] ?? [];
+  const noneMatch = headersDistinct['if-none-match'] ?? [];
+  if (match.length + noneMatch.length === 0) return undefined;
+  if (match.length + noneMatch.length > 1) throw new HttpError(400, 'one condition at most');
+  if (noneMatch.length === 1) {
+    if (method !== 'PUT' || noneMatch[0] !== '*')
+      throw new HttpError(400, 'If-None-Match must be * and is for PUT only');
+    return 0;
+  }
+  const [, digits] = /^"([1-9]\d*)"$/u.exec(match[0] ?? '') ?? [];
+  // An index beyond 2^53 is no key's, so the condition fails, as it should.
+  if (digits === undefined || BigInt(digits) >= 2n ** 64n)
+    throw new HttpError(400, 'If-Match must be "INDEX", with its quotes');
+  return Number(digits);
+}

@@ -1,0 +1,133 @@
+import type { NodeId } from '@raft-ts/raft';
+import { parseAddress, parseId } from '../common/peers.js';
+import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
+import { hostOf, type KvOptions } from './member/options.js';
+
+const help = `Usage: raftexample kv --id ID --peers LIST --client-addr HOST:PORT [options]
+
+Runs one member of a replicated key-value store. Clients speak HTTP to any member:
+  curl -X PUT -d VALUE http://HOST:PORT/kv/KEY        writes
+  curl http://HOST:PORT/kv/KEY                        reads what was acknowledged last, on any member
+
+  --id ID             this member's number (default 1)
+  --peers LIST        the founders: 1=http://HOST:PORT,2=http://HOST:PORT,… With --join, this member and
+                      those whom it reaches at first (default 1=http://127.0.0.1:23801)
+  --client-addr ADDR  HOST:PORT for clients (default 127.0.0.1:23791)
+  --data DIR          folder of log and snapshots (default data)
+  --join              wait until a running cluster, told of this member by POST /members, contacts it
+  --dial ID=URL       dial member ID there, whatever the cluster calls its URL: for proxies. May be repeated
+  --insecure          listen where other machines reach this one. There is no TLS: whoever reaches the
+                      port of the peers can erase committed entries
+  --cluster-id N      the same on every member (default 4096)
+  --tick DURATION     length of a tick, such as 100ms (default); a heartbeat is one
+  --election-ticks N  ticks without a leader before an election (default 10)
+  --prevote=false     start an election without asking whether it can be won
+  --checkquorum=false a leader that reaches no majority stays leader
+  --snapshot-every N  entries between two snapshots (default 10000)
+  --catch-up N        entries kept below a snapshot, for members that are a little behind (default 5000)
+  --snapshots HOW     inline (in the message, default) or stream (beside it)
+  --timeout DURATION  longest time that a request takes (default 5s)
+  --max-value BYTES   longest value (default 1048576)
+  -v, --verbose       print what raft and the transport do
+  --help              print this text
+  --version           print the version
+
+Exit codes: 0 stopped, or removed from the cluster; 2 bad flags, or an address or the folder cannot be used; 3 refused by
+the others: it lost its log, or belongs to another cluster; 4 the log is damaged or cannot be written; 5 another process
+with this log is at this member's address.
+`;
+
+/** The command line of `raftexample kv`. Reads nothing but its argument. */
+export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
+  return asCommand(() => {
+    const { values } = parseFlags({
+      args: [...argv],
+      options: {
+        id: { type: 'string' },
+        'cluster-id': { type: 'string' },
+        peers: { type: 'string' },
+        dial: { type: 'string', multiple: true },
+        'client-addr': { type: 'string' },
+        data: { type: 'string' },
+        join: { type: 'boolean' },
+        tick: { type: 'string' },
+        'election-ticks': { type: 'string' },
+        prevote: { type: 'string' },
+        checkquorum: { type: 'string' },
+        'snapshot-every': { type: 'string' },
+        'catch-up': { type: 'string' },
+        snapshots: { type: 'string' },
+        timeout: { type: 'string' },
+        'max-value': { type: 'string' },
+        insecure: { type: 'boolean' },
+        verbose: { type: 'boolean', short: 'v' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    });
+    if (values.help === true) return { kind: 'print', text: help };
+    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const id = parseId('--id', values.id ?? '1');
+    const peers = parseUrls('--peers', (values.peers ?? '1=http://127.0.0.1:23801').split(','));
+    if (!peers.has(id)) throw new UsageError(`--peers does not name member ${id} itself`);
+    if (values.data === '') throw new UsageError("--data wants a folder, not ''");
+    const whole = (flag: string, text: string | undefined, otherwise: number, min = 1): number =>
+      parseWhole(flag, text ?? String(otherwise), min, 1_000_000_000);
+    return {
+      kind: 'run',
+      options: {
+        id,
+        clusterId: BigInt(whole('--cluster-id', values['cluster-id'], 0x1000, 0)),
+        peers,
+        dial: parseUrls('--dial', values.dial ?? []),
+        clientAddress: parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791'),
+        data: values.data ?? 'data',
+        join: values.join ?? false,
+        tickMs: parseDuration('--tick', values.tick ?? '100ms'),
+        electionTicks: whole('--election-ticks', values['election-ticks'], 10, 2),
+        preVote: parseSwitch('--prevote', values.prevote),
+        checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
+        snapshotEvery: whole('--snapshot-every', values['snapshot-every'], 10_000),
+        catchUp: whole('--catch-up', values['catch-up'], 5000),
+        snapshots: parseSnapshots(values.snapshots ?? 'inline'),
+        timeoutMs: parseDuration('--timeout', values.timeout ?? '5s'),
+        maxValue: whole('--max-value', values['max-value'], 2 ** 20),
+        insecure: values.insecure ?? false,
+        verbose: values.verbose ?? false,
+      },
+    };
+  });
+}
+
+function parseUrls(flag: string, parts: readonly string[]): Map<NodeId, string> {
+  const urls = new Map<NodeId, string>();
+  for (const part of parts) {
+    const [, id, url] = /^([^=]*)=(.*)$/u.exec(part.trim()) ?? [];
+    if (id === undefined || url === undefined) throw new UsageError(`${flag} wants ID=URL, not '${part}'`);
+    hostOf(flag, url);
+    const member = parseId(flag, id);
+    if (urls.has(member)) throw new UsageError(`${flag} names member ${member} twice`);
+    urls.set(member, url);
+  }
+  return urls;
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** A time such as 100ms, 5s or 2m, in milliseconds. */
+function parseDuration(flag: string, text: string): number {
+  const [, digits, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/u.exec(text) ?? [];
+  const ms = Number(digits) * (units[unit ?? ''] ?? Number.NaN);
+  if (ms >= 1 && ms <= 3_600_000) return Math.round(ms);
+  throw new UsageError(`${flag} wants a time from 1ms to 60m, such as 100ms or 5s, not '${text}'`);
+}
+
+function parseSwitch(flag: string, text = 'true'): boolean {
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new UsageError(`${flag} wants true or false, not '${text}'`);
+}
+
+function parseSnapshots(text: string): 'inline' | 'stream' {
+  if (text === 'inline' || text === 'stream') return text;
+  throw new UsageError(`--snapshots wants inline or stream, not '${text}'`);
+}

@@ -1,0 +1,107 @@
+import type { Position, StateMachine } from '@raft-ts/replica';
+import { compareKeys } from './key-order.js';
+import { newSortedMap, type SortedMap } from './sorted-map.js';
+
+/** A write. `ifIndex`: only if the key's index is this when it is applied; 0: only if the key is absent. */
+export interface KvWrite {
+  readonly op: 'put' | 'delete';
+  readonly key: string;
+  /** Of a put. */
+  readonly value: string;
+  readonly ifIndex: number | undefined;
+}
+
+/** A command; one of an unknown kind does nothing, on every member alike. */
+export type KvCommand = KvWrite | { readonly op: 'nothing' };
+
+/** What a write came to. */
+export interface KvResult {
+  /** Its condition held, or it had none. */
+  readonly done: boolean;
+  /** The key's index before; 0 if the key was absent. */
+  readonly current: number;
+}
+
+/** A value, and the index of the entry that wrote it. */
+export interface Item {
+  readonly value: string;
+  readonly index: number;
+}
+
+/** One key of a listing. */
+export interface Listed extends Item {
+  readonly key: string;
+}
+
+/** Pieces of a snapshot have about so many characters. */
+const PIECE = 64 * 1024;
+
+/** A map of keys to values, in the order of the keys' UTF-8 bytes. It knows no clock and does no I/O. */
+export class KvMachine implements StateMachine<KvCommand, KvResult> {
+  private items: SortedMap<Item> = newSortedMap();
+
+  apply(command: KvCommand, { index }: Position): KvResult {
+    if (command.op === 'nothing') return { done: true, current: 0 };
+    const { op, key, value, ifIndex } = command;
+    const current = this.items.get(key)?.index ?? 0;
+    if (ifIndex !== undefined && ifIndex !== current) return { done: false, current };
+    if (op === 'put') this.items.set(key, { value, index });
+    else this.items.delete(key);
+    return { done: true, current };
+  }
+
+  get(key: string): Item | undefined {
+    return this.items.get(key);
+  }
+
+  /** The first `limit` keys that begin with `prefix` and come after `after`, and whether there are more. */
+  list(prefix: string, after: string, limit: number): { readonly items: readonly Listed[]; readonly more: boolean } {
+    const items: Listed[] = [];
+    const from = compareKeys(after, prefix) > 0 ? after : prefix;
+    for (const [key, { value, index }] of this.items.entries(from)) {
+      if (!key.startsWith(prefix)) break;
+      if (key === after) continue;
+      if (items.length === limit) return { items, more: true };
+      items.push({ key, value, index });
+    }
+    return { items, more: false };
+  }
+
+  get size(): number {
+    return this.items.size;
+  }
+
+  /** In the order of the keys. */
+  entries(): IterableIterator<[string, Item]> {
+    return this.items.entries();
+  }
+
+  /** `{KEY:[VALUE,INDEX],…}` as JSON. The tree is shared with the copy, node by node, until it is written to. */
+  snapshot(): Iterable<Uint8Array> {
+    return piecesOf(this.items.clone());
+  }
+
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    let text = '';
+    for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
+    const pairs = Object.entries(JSON.parse(text + decoder.decode()) as Record<string, readonly [string, number]>);
+    const items = newSortedMap<Item>();
+    for (const [key, [value, index]] of pairs) items.set(key, { value, index });
+    this.items = items;
+  }
+}
+
+function* piecesOf(items: SortedMap<Item>): Generator<Uint8Array, void> {
+  const encoder = new TextEncoder();
+  let text = '{';
+  let first = true;
+  for (const [key, { value, index }] of items.entries()) {
+    text += `${first ? '' : ','}${JSON.stringify(key)}:[${JSON.stringify(value)},${index}]`;
+    first = false;
+    if (text.length < PIECE) continue;
+    yield encoder.encode(text);
+    text = '';
+  }
+  yield encoder.encode(`${text}}`);
+}

@@ -1,0 +1,60 @@
+import type { MembershipError, Replica } from '@raft-ts/replica';
+import { HttpError } from '../face/answers.js';
+import type { AdminHost } from '../face/server.js';
+import type { KvCommand, KvResult } from '../machine/kv-machine.js';
+
+/** Changes the cluster as the HTTP face asks. `tell` hears how a member that was added goes on. */
+export function adminOf(
+  replica: Replica<KvCommand, KvResult>,
+  timeoutMs: number,
+  tell: (text: string) => void,
+): AdminHost {
+  const promote = async (id: bigint, url: string): Promise<void> => {
+    try {
+      await replica.addMember({ id, url });
+      tell(`member ${id} has caught up, and votes`);
+    } catch (error) {
+      tell(`member ${id} was added, and does not vote yet: ${String(error)}. POST it to /members again to go on`);
+    }
+  };
+  return {
+    async addMember(id, url, learner) {
+      await translated(() => replica.addMember({ id, url }, { role: 'learner', timeoutMs }));
+      const { index } = replica.applied;
+      // It is to be started only now, and votes once it has caught up: until then it would be a voter that is missing.
+      if (!learner) void promote(id, url);
+      return index;
+    },
+    async removeMember(id) {
+      await translated(() => replica.removeMember(id, { timeoutMs }));
+      return replica.applied.index;
+    },
+    async transfer(id) {
+      await translated(() => replica.transferLeadership(id, { timeoutMs }));
+    },
+  };
+}
+
+async function translated<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw meaning(error as Partial<MembershipError>) ?? error;
+  }
+}
+
+function meaning({ code, reason, message }: Partial<MembershipError>): HttpError | undefined {
+  if (code !== 'ERR_RAFT_MEMBERSHIP') return undefined;
+  switch (reason) {
+    case 'unknown-id':
+      return new HttpError(404, 'no such member');
+    case 'id-used':
+    case 'url-used':
+    case 'last-voter':
+      return new HttpError(409, String(message));
+    case 'unseen':
+      return new HttpError(504, String(message));
+    default:
+      return new HttpError(503, String(message));
+  }
+}

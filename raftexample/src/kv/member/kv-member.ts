@@ -1,0 +1,191 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { HttpTransport, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
+import { DurableStorage } from '@raft-ts/raftwal';
+import { type Ended, Replica, type ReplicaReceiver } from '@raft-ts/replica';
+import type { Logger } from 'winston';
+import { cannotOpen } from '../../common/bad-log.js';
+import { ExitCode } from '../../common/exit-codes.js';
+import { listenAddress } from '../../common/listen.js';
+import { describeInsecure, describeRemoval, raftLogger, transportLogger } from '../../common/log.js';
+import { type Address, formatAddress } from '../../common/peers.js';
+import { UsageError } from '../../common/usage.js';
+import { createFace } from '../face/server.js';
+import { kvFormat } from '../machine/kv-format.js';
+import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
+import { adminOf } from './admin.js';
+import { hostOf, type KvOptions } from './options.js';
+import { statusOf } from './status.js';
+
+/** Running requests may take so long to end. */
+const FAREWELL_MS = 1000;
+
+/** Runs one member of the store until `stopping` aborts, or it may not go on. Resolves to the exit code. */
+export async function runKvMember(options: KvOptions, stopping: AbortSignal, log: Logger): Promise<number> {
+  const { id, data, clusterId, insecure, clientAddress } = options;
+  // Before anything is written: a member that is refused leaves nothing in its folder.
+  const peerAddress = await listenAddress(hostOf('--peers', options.peers.get(id) as string), insecure);
+  const clients = await listenAddress(clientAddress, insecure);
+  const storage = await openLog(data, { id, clusterId }, log);
+  const machine = new KvMachine();
+  let removal: Removal | undefined;
+  const replica = await startReplica(options, {
+    storage,
+    machine,
+    log,
+    createTransport: async (receiver) => {
+      const transport = createTransport(options, { storage, receiver, log, onRemoved: (first) => (removal ??= first) });
+      await serve(transport, peerAddress);
+      return transport;
+    },
+  });
+  const face = createFace({
+    replica,
+    machine,
+    maxValue: options.maxValue,
+    status: () => statusOf(replica, storage, clusterId),
+    admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text)),
+    tell: (text) => void log.error(text),
+  });
+  try {
+    await listen(face, clients);
+    if (insecure) log.warn(describeInsecure(peerAddress));
+    log.info(`member ${id}: clients at ${formatAddress(clients)}, peers at ${formatAddress(peerAddress)}`);
+    const ended = await untilEnded(replica, stopping);
+    if (ended !== undefined) return verdict(options, ended, removal, log);
+  } finally {
+    await Promise.all([replica.stop(), close(face)]);
+  }
+  return ExitCode.Done;
+}
+
+interface Parts {
+  readonly storage: DurableStorage;
+  readonly machine: KvMachine;
+  readonly log: Logger;
+  readonly createTransport: (receiver: ReplicaReceiver) => Promise<HttpTransport>;
+}
+
+async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<KvCommand, KvResult>> {
+  const { id, peers, dial, join: joins, snapshotEvery, catchUp, snapshots } = options;
+  const { storage, machine, log, createTransport: build } = parts;
+  const replica = await Replica.start<KvCommand, KvResult>({
+    id,
+    log: storage,
+    transport: build,
+    stateMachine: machine,
+    format: kvFormat,
+    ...(joins ? { join: true } : { bootstrap: { peers: [...peers].map(([peer, url]) => ({ id: peer, url })) } }),
+    tickMs: options.tickMs,
+    electionTicks: options.electionTicks,
+    preVote: options.preVote,
+    checkQuorum: options.checkQuorum,
+    timeoutMs: options.timeoutMs,
+    snapshots: {
+      everyEntries: snapshotEvery,
+      keepEntries: catchUp,
+      inlineBytes: snapshots === 'inline' ? Number.POSITIVE_INFINITY : 1,
+    },
+    dial: (member) => [dial.get(member.id) ?? member.url],
+    // What raft does from tick to tick is for who asks for it; who leads is said below.
+    logger: { ...raftLogger(log), info: (message) => void log.verbose(`raft: ${message}`) },
+  });
+  replica.watch('leadership', ({ leader, term }) => {
+    log.info(leader === 0n ? `no leader in term ${term}` : `member ${leader} leads in term ${term}`);
+  });
+  return replica;
+}
+
+interface TransportParts {
+  readonly storage: DurableStorage;
+  readonly receiver: ReplicaReceiver;
+  readonly log: Logger;
+  readonly onRemoved: (removal: Removal) => void;
+}
+
+function createTransport(
+  { id, clusterId, peers, data }: KvOptions,
+  { storage, receiver, log, onRemoved }: TransportParts,
+): HttpTransport {
+  return new HttpTransport({
+    id,
+    clusterId,
+    receiver,
+    urls: [peers.get(id) as string],
+    incarnation: storage.incarnation,
+    newLog: storage.isNew,
+    snapshots: new SnapshotFolder(join(data, 'snap')),
+    logger: transportLogger(log),
+    onRemoved: (removal) => {
+      onRemoved(removal);
+      receiver.onRemoved(removal);
+    },
+  });
+}
+
+async function openLog(
+  data: string,
+  owner: { readonly id: bigint; readonly clusterId: bigint },
+  log: Logger,
+): Promise<DurableStorage> {
+  try {
+    return await DurableStorage.open(data, {
+      nodeId: owner.id,
+      clusterId: owner.clusterId,
+      logger: {
+        info: (message) => void log.info(`wal: ${message}`),
+        warn: (message) => void log.warn(`wal: ${message}`),
+      },
+    });
+  } catch (error) {
+    throw cannotOpen(data, error);
+  }
+}
+
+async function serve(transport: HttpTransport, address: Address): Promise<void> {
+  try {
+    await transport.serve(address);
+  } catch (error) {
+    throw new UsageError(`cannot listen at ${formatAddress(address)}: ${(error as Error).message}`);
+  }
+}
+
+async function listen(face: Server, address: Address): Promise<void> {
+  face.listen(address.port, address.host);
+  try {
+    await once(face, 'listening');
+  } catch (error) {
+    throw new UsageError(`cannot listen at ${formatAddress(address)}: ${(error as Error).message}`);
+  }
+}
+
+/** Resolves with why the replica ended by itself; `undefined` if it is asked to stop. */
+async function untilEnded(replica: Replica<KvCommand, KvResult>, stopping: AbortSignal): Promise<Ended | undefined> {
+  const stopped = new Promise<undefined>((resolve) => {
+    if (stopping.aborted) resolve(undefined);
+    stopping.addEventListener('abort', () => resolve(undefined));
+  });
+  return Promise.race([replica.ended, stopped]);
+}
+
+function verdict({ id, data }: KvOptions, { reason, error }: Ended, removal: Removal | undefined, log: Logger): number {
+  if (removal !== undefined && removal.reason !== 'removed') {
+    log.error(describeRemoval(id, removal));
+    return removal.reason === 'twin' ? ExitCode.Twin : ExitCode.Refused;
+  }
+  if (reason === 'failed') throw cannotOpen(data, error);
+  log.info(`member ${id} was removed from the cluster, so this one ends`);
+  return ExitCode.Done;
+}
+
+/** Lets running requests end, and then closes what is left. */
+async function close(face: Server): Promise<void> {
+  if (!face.listening) return;
+  const closed = once(face, 'close');
+  face.close();
+  face.closeIdleConnections();
+  const timer = setTimeout(() => face.closeAllConnections(), FAREWELL_MS);
+  await closed;
+  clearTimeout(timer);
+}

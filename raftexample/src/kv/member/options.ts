@@ -1,0 +1,34 @@
+import type { NodeId } from '@raft-ts/raft';
+import { type Address, parseAddress } from '../../common/peers.js';
+import { UsageError } from '../../common/usage.js';
+
+/** What one member of the store needs to know. */
+export interface KvOptions {
+  readonly id: NodeId;
+  readonly clusterId: bigint;
+  /** Members and their URLs, this one among them. */
+  readonly peers: ReadonlyMap<NodeId, string>;
+  /** Where to dial a member, if not at its URL. */
+  readonly dial: ReadonlyMap<NodeId, string>;
+  readonly clientAddress: Address;
+  readonly data: string;
+  readonly join: boolean;
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  readonly snapshotEvery: number;
+  readonly catchUp: number;
+  readonly snapshots: 'inline' | 'stream';
+  readonly timeoutMs: number;
+  readonly maxValue: number;
+  readonly insecure: boolean;
+  readonly verbose: boolean;
+}
+
+/** Where a member with this URL listens. @throws UsageError if it is no http://HOST:PORT */
+export function hostOf(flag: string, url: string): Address {
+  const [, authority] = /^http:\/\/([^/]+)\/?$/u.exec(url) ?? [];
+  if (authority === undefined) throw new UsageError(`${flag} wants http://HOST:PORT, not '${url}'`);
+  return parseAddress(flag, authority);
+}

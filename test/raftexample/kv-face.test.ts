@@ -1,0 +1,270 @@
+import { once } from 'node:events';
+import { request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { NodeId } from '@raft-ts/raft';
+import { adminOf, createFace, type KvCommand, KvMachine, type KvResult, kvFormat } from '@raft-ts/raftexample/internal';
+import { cluster, type MemoryCluster } from '@raft-ts/replica/memory';
+import { expect } from 'chai';
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** A request whose path is sent as it is: no URL parser looks at it. */
+function ask(
+  port: number,
+  method: string,
+  path: string,
+  { body, headers = {} }: { body?: string | Uint8Array; headers?: Record<string, string | string[]> } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode: status = 0, headers: received } = response;
+        resolve({ status, headers: received, text: Buffer.concat(chunks).toString() });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+describe('the store: its HTTP face', () => {
+  const MAX_VALUE = 1000;
+  let group: MemoryCluster<KvCommand, KvResult>;
+  let machines: Map<NodeId, KvMachine>;
+  let faces: Server[];
+  let ports: number[];
+
+  const json = (answer: Answer): unknown => JSON.parse(answer.text);
+  const one = (method: string, path: string, more?: Parameters<typeof ask>[3]): Promise<Answer> =>
+    ask(ports[0] as number, method, path, more);
+
+  before(async () => {
+    machines = new Map();
+    group = await cluster(
+      3,
+      (id) => {
+        const machine = new KvMachine();
+        machines.set(id, machine);
+        return machine;
+      },
+      { format: kvFormat, timeoutMs: 1000 },
+    );
+    await group.leader();
+    faces = [];
+    ports = [];
+    for (const replica of group.replicas) {
+      const machine = machines.get(replica.id) as KvMachine;
+      const face = createFace({
+        replica,
+        machine,
+        maxValue: MAX_VALUE,
+        status: () => ({
+          id: replica.id,
+          clusterId: 2n ** 64n - 1n,
+          leader: replica.leadership.leader,
+          state: replica.leadership.leading ? 'leader' : 'follower',
+          term: replica.leadership.term,
+          commit: replica.status().hardState.commit,
+          applied: replica.applied.index,
+          firstIndex: 1,
+          lastIndex: 1,
+          snapshotIndex: 0,
+          voters: [1n, 2n, 3n],
+          learners: [],
+          members: { '1': 'memory:1' },
+          pid: 1,
+        }),
+        admin: adminOf(replica, 1000, () => {}),
+        tell: () => {},
+      });
+      face.listen(0, '127.0.0.1');
+      await once(face, 'listening');
+      faces.push(face);
+      ports.push((face.address() as AddressInfo).port);
+    }
+  });
+
+  after(async () => {
+    for (const face of faces) face.close();
+    await group.stop();
+  });
+
+  it('a value is written on one member and read on the others, with its index as ETag', async () => {
+    const written = await one('PUT', '/kv/hello', { body: 'world' });
+    expect(written.status).to.equal(200);
+    const { index } = json(written) as { index: number };
+    for (const port of ports) {
+      const read = await ask(port, 'GET', '/kv/hello');
+      expect([read.status, read.text]).to.deep.equal([200, 'world']);
+      expect(read.headers).to.include({ etag: `"${index}"`, 'content-type': 'text/plain; charset=utf-8' });
+    }
+    expect((await one('DELETE', '/kv/hello')).status).to.equal(200);
+    expect((await one('GET', '/kv/hello')).status).to.equal(404);
+  });
+
+  it('every key can be used', async () => {
+    const awkward = [
+      'a/b',
+      '..',
+      '%2E%2E',
+      '../x',
+      'a+b',
+      'a b',
+      'é',
+      '😀',
+      '?',
+      '#',
+      '//',
+      'kv/',
+      '\u0000',
+      '__proto__',
+      'a%',
+    ];
+    for (const key of awkward) {
+      const path = `/kv/${encodeURIComponent(key)}`;
+      expect((await one('PUT', path, { body: `v${key}` })).status, key).to.equal(200);
+      expect((await one('GET', path)).text, key).to.equal(`v${key}`);
+    }
+    // Not encoded at all, these are keys like any other.
+    await one('PUT', '/kv/x/../y', { body: 'dots' });
+    expect((await one('GET', '/kv/x/../y')).text).to.equal('dots');
+    expect((await one('GET', '/kv/a+b')).text).to.equal('va+b');
+    for (const path of ['/kv/', '/kv/%ff', '/kv/%']) expect((await one('GET', path)).status, path).to.equal(400);
+  });
+
+  it('values are UTF-8 of a bounded length', async () => {
+    expect((await one('PUT', '/kv/v', { body: '\ufeffwith a mark' })).status).to.equal(200);
+    expect((await one('GET', '/kv/v')).text).to.equal('\ufeffwith a mark');
+    expect((await one('PUT', '/kv/v', { body: 'x'.repeat(MAX_VALUE) })).status).to.equal(200);
+    expect((await one('PUT', '/kv/v', { body: 'x'.repeat(MAX_VALUE + 1) })).status).to.equal(413);
+    expect((await one('PUT', '/kv/v', { body: Uint8Array.of(0xff) })).status).to.equal(400);
+    expect((await one('PUT', '/kv/v', { body: '' })).status).to.equal(200);
+    expect((await one('GET', '/kv/v')).text).to.equal('');
+  });
+
+  it('conditions hold or fail by the index of the key', async () => {
+    const first = json(await one('PUT', '/kv/c', { body: '1', headers: { 'If-None-Match': '*' } })) as {
+      index: number;
+    };
+    const again = await one('PUT', '/kv/c', { body: '2', headers: { 'If-None-Match': '*' } });
+    expect(again.status).to.equal(412);
+    expect(json(again)).to.include({ current: first.index });
+    expect(json(again)).to.have.keys('error', 'index', 'current');
+    expect((await one('PUT', '/kv/c', { body: '2', headers: { 'If-Match': `"${first.index}"` } })).status).to.equal(
+      200,
+    );
+    expect((await one('DELETE', '/kv/c', { headers: { 'If-Match': `"${first.index}"` } })).status).to.equal(412);
+    expect((await one('PUT', '/kv/c', { body: '3', headers: { 'If-Match': '"9007199254740993"' } })).status).to.equal(
+      412,
+    );
+  });
+
+  it('any other condition is refused', async () => {
+    for (const headers of [
+      { 'If-Match': '7' },
+      { 'If-Match': '"0"' },
+      { 'If-Match': '"x"' },
+      { 'If-Match': '*' },
+      { 'If-Match': '"18446744073709551616"' },
+      { 'If-None-Match': '"7"' },
+      { 'If-Match': ['"1"', '"2"'] },
+      { 'If-Match': '"1"', 'If-None-Match': '*' },
+    ]) {
+      expect((await one('PUT', '/kv/c', { body: 'x', headers })).status, JSON.stringify(headers)).to.equal(400);
+    }
+    expect((await one('DELETE', '/kv/c', { headers: { 'If-None-Match': '*' } })).status).to.equal(400);
+    expect((await one('GET', '/kv/c', { headers: { 'If-Match': 'nonsense' } })).status).to.equal(200);
+  });
+
+  it('lists by prefix, in pages, in the order of bytes', async () => {
+    for (const key of ['p/\uffff', 'p/😀', 'p/a', 'p/b', 'q']) {
+      await one('PUT', `/kv/${encodeURIComponent(key)}`, { body: key });
+    }
+    const page = async (query: string): Promise<{ items: { key: string; value: string }[]; more: boolean }> =>
+      json(await one('GET', `/kv?${query}`)) as never;
+    const first = await page('prefix=p/&limit=2');
+    expect([first.items.map(({ key }) => key), first.more]).to.deep.equal([['p/a', 'p/b'], true]);
+    const second = await page('prefix=p%2F&after=p/b&limit=2');
+    expect([second.items.map(({ key }) => key), second.more]).to.deep.equal([['p/\uffff', 'p/😀'], false]);
+    for (const query of ['limit=0', 'limit=1001', 'limit=x', 'limit=1&limit=2', 'prefix=%ff']) {
+      expect((await one('GET', `/kv?${query}`)).status, query).to.equal(400);
+    }
+  });
+
+  it('refuses what is no request of its own, and says which methods there are', async () => {
+    for (const [method, path, allow] of [
+      ['POST', '/kv/k', 'GET, PUT, DELETE'],
+      ['PUT', '/kv', 'GET'],
+      ['POST', '/status', 'GET'],
+      ['DELETE', '/digest', 'GET'],
+      ['GET', '/leader', 'POST'],
+      ['PUT', '/members', 'GET, POST'],
+      ['GET', '/members/1', 'DELETE'],
+    ] as const) {
+      const answer = await one(method, path);
+      expect([answer.status, answer.headers['allow']], `${method} ${path}`).to.deep.equal([405, allow]);
+    }
+    expect((await one('GET', '/nothing')).status).to.equal(404);
+    expect((await one('GET', '/%ff')).status).to.be.oneOf([400, 404]);
+    for (const consistency of ['strong', '']) {
+      expect((await one('GET', `/kv/k?consistency=${consistency}`)).status).to.equal(400);
+    }
+  });
+
+  it('ids of 64 bits are numbers of JSON', async () => {
+    expect((await one('GET', '/status')).text).to.include('"clusterId":18446744073709551615,');
+  });
+
+  it('digests agree once all have applied the same', async () => {
+    await one('PUT', '/kv/last', { body: 'x' });
+    // A linearizable read on each member: it has applied the write then.
+    for (const port of ports) await ask(port, 'GET', '/kv/last');
+    const digests = await Promise.all(
+      ports.map(async (port) => json(await ask(port, 'GET', '/digest')) as { sha256: string }),
+    );
+    expect(new Set(digests.map(({ sha256 }) => sha256)).size).to.equal(1);
+  });
+
+  it('refuses members and leaders that make no sense', async () => {
+    for (const body of [
+      '',
+      'x',
+      '[]',
+      '{"id":0,"url":"http://h:1"}',
+      '{"id":4}',
+      '{"id":4,"url":"ftp://h:1"}',
+      '{"id":"4","url":"http://h:1"}',
+    ]) {
+      expect((await one('POST', '/members', { body })).status, body).to.equal(400);
+    }
+    expect((await one('POST', '/members', { body: `{"id":4,"url":"${'x'.repeat(5000)}"}` })).status).to.equal(413);
+    expect((await one('DELETE', '/members/9')).status).to.equal(404);
+    expect((await one('DELETE', '/members/x')).status).to.equal(400);
+    expect((await one('POST', '/leader', { body: '{}' })).status).to.equal(400);
+  });
+
+  it('a member that is cut off answers in time, and never with what is old', async () => {
+    await one('PUT', '/kv/fresh', { body: 'old' });
+    const leader = await group.leader();
+    const away = group.replicas.find(({ id }) => id !== leader.id)?.id as NodeId;
+    const port = ports[Number(away) - 1] as number;
+    group.isolate(away);
+    const other = ports[Number(leader.id) - 1] as number;
+    expect((await ask(other, 'PUT', '/kv/fresh', { body: 'new' })).status).to.equal(200);
+    const [read, write, stale] = await Promise.all([
+      ask(port, 'GET', '/kv/fresh'),
+      ask(port, 'PUT', '/kv/fresh', { body: 'x' }),
+      ask(port, 'GET', '/kv/fresh?consistency=stale'),
+    ]);
+    expect(read.status).to.be.oneOf([503, 504]);
+    expect(write.status).to.be.oneOf([503, 504]);
+    expect([stale.status, stale.text]).to.deep.equal([200, 'old']);
+    group.mend();
+  });
+});

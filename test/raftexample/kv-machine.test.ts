@@ -1,0 +1,177 @@
+import { compareKeys, type KvCommand, KvMachine, kvFormat } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+const text = (bytes: Uint8Array): string => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+const bytes = (json: string): Uint8Array => new TextEncoder().encode(json);
+
+async function whole(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of chunks) pieces.push(piece);
+  return text(Buffer.concat(pieces));
+}
+
+async function* pieces(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
+  yield* parts;
+}
+
+const put = (key: string, value: string, ifIndex?: number): KvCommand => ({ op: 'put', key, value, ifIndex });
+const del = (key: string, ifIndex?: number): KvCommand => ({ op: 'delete', key, value: '', ifIndex });
+
+/** Keys of which many share beginnings, with characters from every plane. */
+const keys = fc.string({
+  unit: fc.constantFrom('a', 'b', '/', '.', 'é', '\ud7ff', '\ue000', '\uffff', '😀', '\u{10ffff}'),
+  minLength: 1,
+  maxLength: 4,
+});
+
+describe('the store: keys and values', () => {
+  it('keys are in the order of their UTF-8 bytes', () => {
+    fc.assert(
+      fc.property(keys, keys, (a, b) => {
+        expect(Math.sign(compareKeys(a, b))).to.equal(Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('a condition is judged when the entry is applied', () => {
+    const machine = new KvMachine();
+    const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
+    expect(machine.apply(put('k', 'one', 0), at(5))).to.deep.equal({ done: true, current: 0 });
+    expect(machine.apply(put('k', 'two', 0), at(6))).to.deep.equal({ done: false, current: 5 });
+    expect(machine.apply(put('k', 'two', 5), at(7))).to.deep.equal({ done: true, current: 5 });
+    expect(machine.apply(del('k', 5), at(8))).to.deep.equal({ done: false, current: 7 });
+    expect(machine.get('k')).to.deep.equal({ value: 'two', index: 7 });
+    expect(machine.apply(del('k', 7), at(9))).to.deep.equal({ done: true, current: 7 });
+    expect(machine.get('k')).to.equal(undefined);
+  });
+
+  it('lists pages as a sorted copy would', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(keys, { maxLength: 30 }),
+        keys,
+        keys,
+        fc.integer({ min: 1, max: 8 }),
+        (all, prefix, after, limit) => {
+          const machine = new KvMachine();
+          for (const [i, key] of all.entries()) machine.apply(put(key, `v${i}`), { index: i + 1, term: 1 });
+          for (const [p, a] of [
+            [prefix, after],
+            ['', after],
+            [prefix, ''],
+            [prefix.slice(0, 1), prefix],
+          ] as const) {
+            const expected = all
+              .filter((key) => key.startsWith(p) && compareKeys(key, a) > 0)
+              .sort((x, y) => Buffer.compare(Buffer.from(x), Buffer.from(y)));
+            const { items, more } = machine.list(p, a, limit);
+            expect(items.map(({ key }) => key)).to.deep.equal(expected.slice(0, limit));
+            expect(more).to.equal(expected.length > limit);
+          }
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('a snapshot is that of its moment, whatever is written while it is read', async () => {
+    const machine = new KvMachine();
+    for (let i = 1; i <= 5000; i++) machine.apply(put(`k${i}`, 'x'.repeat(100)), { index: i, term: 1 });
+    const snapshot = machine.snapshot()[Symbol.iterator]();
+    const read: Uint8Array[] = [];
+    for (let i = 1; i <= 5000; i++) {
+      machine.apply(i % 2 === 0 ? del(`k${i}`) : put(`k${i}`, 'new'), { index: 5000 + i, term: 1 });
+      const { done, value } = i % 100 === 0 ? snapshot.next() : { done: true, value: undefined };
+      if (done !== true) read.push(value as Uint8Array);
+    }
+    for (let next = snapshot.next(); next.done !== true; next = snapshot.next()) read.push(next.value);
+    const restored = new KvMachine();
+    await restored.restore(pieces(...read));
+    expect(restored.size).to.equal(5000);
+    expect(restored.get('k17')).to.deep.equal({ value: 'x'.repeat(100), index: 17 });
+    expect(restored.get('k18')).to.deep.equal({ value: 'x'.repeat(100), index: 18 });
+  });
+});
+
+describe('the store: the bytes that it shares with members written in Go', () => {
+  const request = { member: 3n, boot: 35, sequence: 7 };
+
+  it('an entry is a JSON object with an id of member, boot and counter', () => {
+    expect(text(kvFormat.encode({ kind: 'command', command: put('k', 'v', 4) }, request))).to.equal(
+      '{"op":"put","key":"k","value":"v","ifIndex":4,"id":"3-z-7"}',
+    );
+    const read = kvFormat.decode(bytes('{ "id":"2-mi4xyz-12","value":"v","key":"k","op":"put" }'));
+    expect(read).to.deep.equal({
+      content: { kind: 'command', command: put('k', 'v') },
+      request: { boot: Number.parseInt('mi4xyz', 36), sequence: 12 },
+    });
+  });
+
+  it('an empty value may be left out, and an unknown operation does nothing', () => {
+    expect(kvFormat.decode(bytes('{"op":"put","key":"k","id":"1-a-1"}'))?.content).to.deep.equal({
+      kind: 'command',
+      command: put('k', ''),
+    });
+    expect(kvFormat.decode(bytes('{"op":"frobnicate","id":"1-a-1"}'))?.content).to.deep.equal({
+      kind: 'command',
+      command: { op: 'nothing' },
+    });
+  });
+
+  it('what is no such object is skipped', () => {
+    for (const garbage of [
+      '',
+      'hello',
+      '[]',
+      'null',
+      '7',
+      '{"op":7}',
+      '{"op":"put","key":1}',
+      '{"op":"put","key":"k","ifIndex":-1}',
+      '{"op":"put","key":"k","ifIndex":"1"}',
+    ]) {
+      expect(kvFormat.decode(bytes(garbage)), garbage).to.equal(undefined);
+    }
+    expect(kvFormat.decode(Uint8Array.of(0x7b, 0xff, 0x7d))).to.equal(undefined);
+  });
+
+  it('a snapshot is read whoever wrote it', async () => {
+    const go =
+      '{"kv":{"a\\nb":["1",5],"k":["v",7]},"members":{"1":"http://h:1","18446744073709551610":"http://h:2"},"removed":[3,9007199254740995]}';
+    for (const cut of [1, 7, 1000]) {
+      const parts: Uint8Array[] = [];
+      for (let i = 0; i < go.length; i += cut) parts.push(bytes(go.slice(i, i + cut)));
+      const { head, state } = await kvFormat.unwrap(pieces(...parts));
+      expect(head.members).to.deep.equal([
+        [1n, 'http://h:1'],
+        [18446744073709551610n, 'http://h:2'],
+      ]);
+      expect(head.removed).to.deep.equal([3n, 9007199254740995n]);
+      const machine = new KvMachine();
+      await machine.restore(state);
+      expect([...machine.entries()]).to.deep.equal([
+        ['a\nb', { value: '1', index: 5 }],
+        ['k', { value: 'v', index: 7 }],
+      ]);
+    }
+  });
+
+  it('a snapshot of its own is one JSON object, and comes back however it is cut', async () => {
+    const machine = new KvMachine();
+    for (let i = 1; i <= 3000; i++) machine.apply(put(`k${i}\n"é😀`, `v${i}`), { index: i, term: 1 });
+    const head = { members: [[1n, 'http://h:1']], removed: [2n], lastId: 4n, promising: [1n], sessions: [] } as const;
+    const json = await whole(kvFormat.wrap(head, pieces(...machine.snapshot())));
+    expect(JSON.parse(json)).to.include.keys('kv', 'members', 'removed');
+    const all = bytes(json);
+    for (const cut of [1, 100, 4096, all.length]) {
+      const parts = Array.from({ length: Math.ceil(all.length / cut) }, (_, i) => all.subarray(i * cut, (i + 1) * cut));
+      const { head: read, state } = await kvFormat.unwrap(pieces(...parts));
+      expect(read).to.deep.equal(head);
+      const restored = new KvMachine();
+      await restored.restore(state);
+      expect([...restored.entries()]).to.deep.equal([...machine.entries()]);
+    }
+  });
+});

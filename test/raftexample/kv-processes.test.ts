@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { freePeers, type Program, Programs } from './processes.js';
+
+describe('the store: three members as processes', function store() {
+  this.timeout(180_000);
+  const programs = new Programs();
+  after(() => programs.endAll());
+
+  const put = async (port: number, key: string, value: string): Promise<number> => {
+    const { status } = await fetch(`http://127.0.0.1:${port}/kv/${key}`, { method: 'PUT', body: value });
+    return status;
+  };
+  const get = async (port: number, key: string): Promise<string> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/kv/${key}`);
+    return `${answer.status} ${await answer.text()}`;
+  };
+
+  it('keep what was acknowledged through kill -9, hand leadership over on SIGTERM, and end with 0', async () => {
+    const peers = await freePeers(3);
+    const clients = (await freePeers(3)).map(({ port }) => port);
+    const urls = peers.map(({ id, host, port }) => `${id}=http://${host}:${port}`).join(',');
+    const start = (i: number): Program =>
+      programs.start('raftexample.js', [
+        ...['kv', '--id', String(i + 1), '--peers', urls, '--client-addr', `127.0.0.1:${clients[i]}`],
+        ...[
+          '--data',
+          join(programs.folder, `kv-${i + 1}`),
+          '--tick',
+          '50ms',
+          '--snapshot-every',
+          '50',
+          '--catch-up',
+          '10',
+        ],
+      ]);
+    const members = [0, 1, 2].map(start);
+    await Promise.all(members.map((member) => member.sees(/member \d leads in term \d+$/u)));
+
+    // Enough for some snapshots.
+    for (let i = 0; i < 120; i++) expect(await put(clients[i % 3] as number, `k${i}`, `v${i}`)).to.equal(200);
+    await members[0]?.kill('SIGKILL');
+    expect(await put(clients[1] as number, 'while-one-is-dead', 'yes')).to.be.oneOf([200, 503, 504]);
+    members[0] = start(0);
+    await members[0].sees(/leads in term/u);
+    for (const port of clients) {
+      expect(await get(port, 'k0')).to.equal('200 v0');
+      expect(await get(port, 'k119')).to.equal('200 v119');
+    }
+
+    for (const [i, member] of members.entries()) {
+      const { code } = await member.kill('SIGTERM');
+      expect(code, `member ${i + 1}: ${member.errors.join('\n')}`).to.equal(0);
+      if (i === 1) break;
+      members[i] = start(i);
+      await members[i]?.sees(/leads in term/u);
+      expect(await get(clients[2] as number, 'k60')).to.equal('200 v60');
+    }
+    expect((await members[2]?.kill('SIGTERM'))?.code).to.equal(0);
+  });
+});
