@@ -219,6 +219,16 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * Checks addresses as `addPeer` would, and does nothing else.
+   *
+   * @throws RaftError `ERR_RAFT_PEER_URL`
+   */
+  checkPeer(urls: readonly string[]): void {
+    checkList('urls', urls);
+    parsePeerUrls(urls, this.ctx.tls !== undefined);
+  }
+
+  /**
    * Sends to this member by POST, without making it a peer: for members that this one must answer before its own
    * configuration names them. Does nothing if the member is already known or the transport has stopped.
    *

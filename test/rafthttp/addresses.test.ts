@@ -96,12 +96,14 @@ describe('addresses', () => {
     const notDialled = `at most ${MAX_SOCKET_PATH_BYTES} bytes, not ${MAX_SOCKET_PATH_BYTES + 1}`;
     for (const call of [
       () => a.transport.addPeer(9n, [`unix://${beyond}`]),
+      () => a.transport.checkPeer([`unix://${beyond}`]),
       () => a.transport.addRemote(9n, [`unix://${beyond}`]),
       () => a.transport.updatePeer(2n, [`unix://${beyond}`]),
       () => newTransport(4n, new Recorder(), { urls: [`unix://${beyond}`] }),
     ]) {
       expect(call).to.throw(RaftError, notDialled).with.property('code', 'ERR_RAFT_PEER_URL');
     }
+    expect(() => a.transport.checkPeer([`unix://${longest}`, 'http://b:1'])).not.to.throw();
     expect(readdirSync(folder)).to.have.length(2);
   });
 

@@ -1,0 +1,458 @@
+import { createHash } from 'node:crypto';
+import { type Logger, MessageType, type NodeId, silentLogger } from '@raft-ts/raft';
+import {
+  defaultFormat,
+  type Ended,
+  jsonCodec,
+  type Position,
+  type Replica,
+  type SnapshotData,
+  type SnapshotEvent,
+  SnapshotMap,
+  type SnapshotPolicy,
+  type StateMachine,
+} from '@raft-ts/replica';
+import { expect } from 'chai';
+import { StreamLog, VirtualBodies } from './streams.js';
+import { VirtualCluster, type VirtualOptions } from './virtual.js';
+
+type Set = readonly [key: string, value: number];
+
+/** A map, with a digest of what it held at each index. Tests put what goes wrong into its hooks. */
+class Kv implements StateMachine<Set, number> {
+  readonly map = new SnapshotMap<string, number>({ pieceBytes: 100, maxHeldBytes: 2000 });
+  readonly digests = new Map<number, string>();
+  most = 0;
+  /** Stands in for the snapshot, or changes it. */
+  onSnapshot: (data: SnapshotData) => SnapshotData = (data) => data;
+  onRestore: () => void | Promise<void> = () => {};
+
+  apply([key, value]: Set, { index }: Position): number {
+    this.map.set(key, value);
+    this.most = Math.max(this.most, this.map.heldBytes);
+    this.digests.set(index, digest(this.map));
+    return value;
+  }
+
+  snapshot(): SnapshotData {
+    return this.onSnapshot(this.map.snapshot());
+  }
+
+  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.onRestore();
+    await this.map.restore(chunks);
+  }
+}
+
+function digest(entries: Iterable<readonly [string, number]>): string {
+  const hash = createHash('sha256');
+  for (const [key, value] of entries) hash.update(`${key}\0${value}\n`);
+  return hash.digest('hex');
+}
+
+const format = defaultFormat(jsonCodec<Set>());
+const policy: SnapshotPolicy = {
+  everyEntries: 20,
+  everyBytes: 2 ** 30,
+  keepEntries: 1,
+  keepEntriesForSlow: 1,
+  keepBytes: 2 ** 30,
+  inlineBytes: 10,
+};
+
+describe('replica: snapshots', () => {
+  let members: VirtualCluster<Set, number>;
+  let bodies: VirtualBodies;
+  const machines = new Map<NodeId, Kv>();
+  const logs = new Map<NodeId, StreamLog>();
+  const warnings: string[] = [];
+  const events: (SnapshotEvent & { readonly member: NodeId })[] = [];
+  const logger: Logger = { ...silentLogger, warn: (line) => warnings.push(line) };
+
+  const startMember = async (id: NodeId, options: VirtualOptions<Set, number> = {}): Promise<Replica<Set, number>> => {
+    const log = logs.get(id) ?? new StreamLog(members.time);
+    logs.set(id, log);
+    members.logs.set(id, log);
+    const replica = await members.startMember(id, {
+      logger,
+      transport: (receiver) => bodies.connect(id, receiver),
+      snapshots: policy,
+      ...options,
+    });
+    replica.watch('snapshot', (event) => events.push({ ...event, member: id }));
+    return replica;
+  };
+
+  const begin = async (size: number, options: VirtualOptions<Set, number> = {}): Promise<Replica<Set, number>> => {
+    for (const kept of [machines, logs]) kept.clear();
+    for (const kept of [warnings, events]) kept.length = 0;
+    members = new VirtualCluster<Set, number>(size, (id) => {
+      const machine = new Kv();
+      machines.set(id, machine);
+      return machine;
+    });
+    bodies = new VirtualBodies(members.network);
+    for (const id of members.ids) await startMember(id, options);
+    return members.leader();
+  };
+
+  afterEach(() => members.stop());
+
+  const machine = (id: NodeId): Kv => machines.get(id) as Kv;
+  const log = (id: NodeId): StreamLog => logs.get(id) as StreamLog;
+  const phases = (id: NodeId): string[] => events.filter(({ member }) => member === id).map(({ phase }) => phase);
+  /** Sets so many keys, all of them at once. */
+  const write = async (replica: Replica<Set, number>, count: number, value = 0): Promise<void> => {
+    const sets = Array.from({ length: count }, (_, i) =>
+      replica.propose([`k${i % 100}`, value], { timeoutMs: 60_000 }),
+    );
+    await members.time.settled(Promise.all(sets));
+  };
+  const until = (holds: () => boolean, what: string): Promise<void> => members.time.until(holds, what);
+  const saved = (id: NodeId, after = 0): boolean =>
+    events.some(({ member, phase, index }) => member === id && phase === 'saved' && index > after);
+  const endOf = (replica: Replica<Set, number>): Promise<Ended> => members.time.settled(replica.ended);
+  const othersOf = ({ id }: Replica<Set, number>): NodeId[] => members.ids.filter((other) => other !== id);
+  /** Keeps a follower away until it needs a snapshot. */
+  const leaveBehind = async (leader: Replica<Set, number>, id: NodeId): Promise<void> => {
+    members.network.isolate(id, othersOf({ id } as Replica<Set, number>));
+    await write(leader, 60, 1);
+    await until(() => log(leader.id).firstIndex() > log(id).lastIndex() + 1, 'the leader has dropped what it needs');
+  };
+
+  describe('of a map', () => {
+    it('hold what it was at their index, though every key is rewritten while they are written', async () => {
+      const leader = await begin(1, { snapshots: { ...policy, everyEntries: 100 } });
+      log(1n).pieceMs = 5;
+      await write(leader, 100);
+      await until(() => log(1n).writing === 1, 'it is written');
+      // All of them are answered while it is written; some had to wait for it.
+      await write(leader, 100, 7);
+      await until(() => saved(1n, 50), 'it is saved');
+      const index = log(1n).snapshot().metadata.index;
+      const map = new SnapshotMap<string, number>();
+      const { state } = await format.unwrap(
+        (async function* () {
+          yield log(1n).streams.get(index) as Uint8Array;
+        })(),
+      );
+      await map.restore(state);
+      expect(digest(map)).to.equal(machine(1n).digests.get(index));
+      expect([...machine(1n).map.values()]).to.deep.equal(Array.from({ length: 100 }, () => 7));
+      expect(machine(1n).most).to.be.within(1, 2000 + 200);
+      expect(machine(1n).map.heldBytes).to.equal(0);
+    });
+
+    it('are restored at a start, from the stream', async () => {
+      const leader = await begin(1);
+      await write(leader, 50, 3);
+      await until(() => saved(1n, 20), 'one is saved');
+      await members.kill(1n);
+      await startMember(1n);
+      await members.leader();
+      await write(members.replica(1n), 1, 3);
+      expect([...machine(1n).map.values()]).to.deep.equal(Array.from({ length: 50 }, () => 3));
+      expect(machine(1n).digests.size).to.be.below(50);
+    });
+  });
+
+  describe('that fail', () => {
+    const failing: readonly (readonly [string, (data: SnapshotData) => SnapshotData])[] = [
+      [
+        'whose stream breaks off',
+        () =>
+          (async function* () {
+            yield new Uint8Array(50);
+            throw new Error('out of tea');
+          })(),
+      ],
+      [
+        'that throw at once',
+        () => {
+          throw new Error('out of tea');
+        },
+      ],
+      ['that are a promise', (data) => Promise.resolve(data) as unknown as SnapshotData],
+      ['that give text', () => ['text'] as unknown as SnapshotData],
+    ];
+    for (const [what, onSnapshot] of failing) {
+      it(`${what} are taken again; the member goes on`, async () => {
+        const leader = await begin(1);
+        await until(() => saved(1n), 'the first one is saved');
+        machine(1n).onSnapshot = (data) => {
+          void (data as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]().return?.();
+          return onSnapshot(data);
+        };
+        await write(leader, 25);
+        await until(() => phases(1n).includes('save-failed'), 'it has failed');
+        const { error } = events.find(({ phase }) => phase === 'save-failed') as SnapshotEvent;
+        expect(error).to.include({ code: 'ERR_RAFT_STATE_MACHINE', reason: 'snapshot' });
+        expect(warnings.some((line) => line.includes('1 in a row'))).to.equal(true);
+        machine(1n).onSnapshot = (data) => data;
+        const { index } = leader.applied;
+        await write(leader, 5);
+        await until(() => saved(1n, index), 'the next one is saved');
+      });
+    }
+
+    it('five times in a row end the member, because its log grows', async () => {
+      const leader = await begin(1);
+      machine(1n).onSnapshot = () => {
+        throw new Error('out of tea');
+      };
+      for (let i = 0; i < 60 && leader.applied.index < 1000; i++) {
+        await write(leader, 5).catch(() => {});
+        if (phases(1n).filter((phase) => phase === 'save-failed').length === 5) break;
+      }
+      const { reason, error } = await endOf(leader);
+      expect(reason).to.equal('failed');
+      expect(error).to.include({ code: 'ERR_RAFT_STATE_MACHINE', reason: 'snapshot' });
+      expect(String(error)).to.contain('5 in a row');
+    });
+
+    it('in the log leave the older one, and are taken again', async () => {
+      const leader = await begin(1);
+      await until(() => saved(1n), 'the first one is saved');
+      const before = log(1n).snapshot().metadata.index;
+      log(1n).failure = new Error('no space left');
+      await write(leader, 25);
+      await until(() => phases(1n).includes('save-failed'), 'it has failed');
+      expect(log(1n).snapshot().metadata.index).to.equal(before);
+      log(1n).failure = undefined;
+      await write(leader, 5);
+      await until(() => saved(1n, before), 'the next one is saved');
+    });
+
+    it('are not taken in the place of one that becomes due meanwhile', async () => {
+      const leader = await begin(1);
+      log(1n).pieceMs = 50;
+      await write(leader, 25);
+      await until(() => log(1n).writing === 1, 'one is written');
+      await write(leader, 60);
+      const { index } = leader.applied;
+      log(1n).pieceMs = 0;
+      // No further command comes.
+      await until(() => saved(1n, index - 1), 'one of the last index is saved');
+    });
+  });
+
+  describe('of the leader', () => {
+    it('replace a state that was left behind, and one of its own that is being saved gives way', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await until(() => saved(slow), 'the first one is saved');
+      log(slow).pieceMs = 500;
+      await write(leader, 30);
+      await until(() => log(slow).writing === 1, 'its own is being saved');
+      await leaveBehind(leader, slow);
+      members.network.mend();
+      await until(() => log(slow).writing === 2, 'the leader’s is being saved too');
+      log(slow).pieceMs = 0;
+      await until(() => members.replica(slow).applied.index === leader.applied.index, 'it has caught up');
+      await members.time.advance(2000);
+      expect(log(slow).writing).to.equal(0);
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      expect(phases(slow)).to.include('installed').and.not.to.include('save-failed');
+      await write(leader, 25, 9);
+      expect((await members.time.settled(members.replica(slow).propose(['x', 1]))).result).to.equal(1);
+    });
+
+    const changes: readonly (readonly [string, (body: Uint8Array) => Uint8Array | undefined])[] = [
+      ['come without their body', () => undefined],
+      ['are cut within their head', (body) => body.subarray(0, 20)],
+      ['are of another format', () => new TextEncoder().encode('{"kv":{},"members":{},"removed":[]}')],
+    ];
+    for (const [what, change] of changes) {
+      it(`that ${what} are refused before raft takes them, and come again`, async () => {
+        const leader = await begin(3);
+        const [slow] = othersOf(leader) as [NodeId];
+        await leaveBehind(leader, slow);
+        bodies.change = change;
+        members.network.mend();
+        await until(() => warnings.some((line) => line.includes('refused the snapshot')), 'it is refused');
+        await until(
+          () => events.some(({ member, phase }) => member === leader.id && phase === 'send-failed'),
+          'the leader hears of it',
+        );
+        bodies.change = (body) => body;
+        await until(() => members.replica(slow).applied.index >= leader.applied.index, 'it has caught up');
+        expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      });
+    }
+
+    it('whose body is cut short within the state end the member with a code; it starts again from what it had', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await leaveBehind(leader, slow);
+      const replica = members.replica(slow);
+      bodies.change = (body) => body.subarray(0, body.length - 1);
+      members.network.mend();
+      const { reason, error } = await endOf(replica);
+      expect(reason).to.equal('failed');
+      expect(error).to.have.property('code', 'ERR_RAFT_SNAPSHOT_FORMAT');
+    });
+
+    it('that restore() refuses end the member with a code, and so does a start', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await leaveBehind(leader, slow);
+      const replica = members.replica(slow);
+      machine(slow).onRestore = () => {
+        throw new Error('out of tea');
+      };
+      members.network.mend();
+      const { error } = await endOf(replica);
+      expect(error).to.include({ code: 'ERR_RAFT_STATE_MACHINE', reason: 'restore' });
+      members.replicas.delete(slow);
+      const stateMachine = new Kv();
+      stateMachine.onRestore = () => Promise.reject(new Error('out of tea'));
+      const start: unknown = await startMember(slow, { stateMachine }).catch((caught: unknown) => caught);
+      expect(start).to.include({ code: 'ERR_RAFT_STATE_MACHINE', reason: 'restore' });
+      await startMember(slow);
+      await until(() => members.replica(slow).applied.index >= leader.applied.index, 'it has caught up');
+    });
+  });
+
+  describe('do not hold up a stop', () => {
+    const never = new Promise<never>(() => {});
+    const stuck: SnapshotData = {
+      [Symbol.asyncIterator]: () => ({ next: () => never, return: () => never }),
+    };
+
+    it('while the state machine’s stream is stuck', async () => {
+      const leader = await begin(1);
+      await until(() => saved(1n), 'the first one is saved');
+      machine(1n).onSnapshot = () => stuck;
+      await write(leader, 25);
+      await until(() => phases(1n).at(-1) === 'saving', 'one is being taken');
+      const before = members.time.monotonic();
+      await members.time.settled(leader.stop());
+      expect(members.time.monotonic() - before).to.be.below(100);
+      expect(phases(1n)).not.to.include('save-failed');
+      members.replicas.delete(1n);
+    });
+
+    it('while commands wait for a view that is stuck', async () => {
+      const leader = await begin(1);
+      await write(leader, 100);
+      await until(() => saved(1n, 80), 'one is saved');
+      log(1n).pieceMs = 1e9;
+      await write(leader, 25);
+      await until(() => log(1n).writing === 1, 'the next one is written');
+      const asked = Array.from({ length: 100 }, (_, i) => leader.propose([`k${i}`, 5], { timeoutMs: 1e9 }));
+      const outcomes = Promise.allSettled(asked);
+      await until(() => machine(1n).map.heldBytes > 2000, 'commands wait');
+      const applied = leader.applied.index;
+      await members.time.advance(1000);
+      expect(leader.applied.index).to.equal(applied);
+      await members.time.settled(leader.stop(), 1e10);
+      const rejected = (await members.time.settled(outcomes)).filter(({ status }) => status === 'rejected');
+      expect(rejected).to.have.length.above(0);
+      members.replicas.delete(1n);
+    });
+
+    for (const where of ['restore() of the state machine', 'the body is taken over']) {
+      it(`while ${where} is stuck`, async () => {
+        const leader = await begin(3);
+        const [slow] = othersOf(leader) as [NodeId];
+        await leaveBehind(leader, slow);
+        const replica = members.replica(slow);
+        let reached = false;
+        if (where.startsWith('restore')) {
+          machine(slow).onRestore = () => {
+            reached = true;
+            return never;
+          };
+        } else {
+          const { snapshots } = log(slow);
+          Object.assign(snapshots, {
+            saveStream: async (source: AsyncIterable<Uint8Array>) => {
+              reached = true;
+              for await (const _ of source) await new Promise<void>((resolve) => void members.time.after(10, resolve));
+              return 0;
+            },
+          });
+          bodies.stuck = true;
+        }
+        members.network.mend();
+        await until(() => reached, 'it is reached');
+        const before = members.time.monotonic();
+        await members.time.settled(replica.stop());
+        expect(members.time.monotonic() - before).to.be.below(200);
+        members.replicas.delete(slow);
+      });
+    }
+
+    it('while one is being sent', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await leaveBehind(leader, slow);
+      log(leader.id).pieceMs = 100;
+      members.network.mend();
+      await until(() => bodies.sent.length > 0, 'it is being sent');
+      await members.time.settled(leader.stop());
+      members.replicas.delete(leader.id);
+      await members.time.advance(10_000);
+    });
+  });
+
+  describe('and the log', () => {
+    it('keep what a slow follower still needs, up to a number of entries', async () => {
+      const leader = await begin(3, { snapshots: { ...policy, keepEntriesForSlow: 100 } });
+      const [slow] = othersOf(leader) as [NodeId];
+      await until(() => saved(leader.id), 'the first one is saved');
+      const delays = members.network;
+      // It answers, late: so it is active, and behind.
+      delays.faults = { delay: [1, 1] };
+      const before = log(slow).lastIndex();
+      delays.cut(slow, leader.id);
+      await write(leader, 40);
+      await until(() => saved(leader.id, before + 20), 'one is saved');
+      expect(log(leader.id).firstIndex()).to.be.at.most(before + 1);
+      await write(leader, 200);
+      await until(() => saved(leader.id, before + 200), 'one is saved');
+      const { index } = log(leader.id).snapshot().metadata;
+      expect(log(leader.id).firstIndex())
+        .to.be.above(before + 1)
+        .and.at.most(index - 100 + 1);
+      expect(warnings.some((line) => line.includes('although a member still needs them'))).to.equal(true);
+    });
+
+    it('keep no more bytes than they may, whoever needs them', async () => {
+      const leader = await begin(1, {
+        snapshots: { ...policy, keepEntries: 1000, keepEntriesForSlow: 1000, keepBytes: 300_000 },
+      });
+      const key = 'x'.repeat(10_000);
+      for (let i = 0; i < 100; i++) await members.time.settled(leader.propose([key, i]));
+      await until(() => saved(1n, 95), 'one is saved');
+      const { index } = log(1n).snapshot().metadata;
+      const kept = index - log(1n).firstIndex() + 1;
+      expect(kept * 10_000).to.be.within(100_000, 300_000);
+    });
+
+    it('bring a slow follower up to date under load with one snapshot, not with one after the other', async () => {
+      const leader = await begin(3, { snapshots: { ...policy, keepEntriesForSlow: 2000 } });
+      const [slow] = othersOf(leader) as [NodeId];
+      members.network.isolate(slow, othersOf({ id: slow } as Replica<Set, number>));
+      const limit = leader.applied.index + 2500;
+      // So long that even the limit for slow members is passed.
+      while (log(leader.id).firstIndex() <= log(slow).lastIndex() + 1 || leader.applied.index < limit)
+        await write(leader, 100);
+      // The snapshot takes long, and load goes on: several snapshots are taken meanwhile.
+      log(slow).pieceMs = 40;
+      members.network.mend();
+      let sends = 0;
+      members.network.onSend = ({ type, to }) => {
+        if (type === MessageType.MsgSnap && to === slow) sends++;
+      };
+      const began = leader.applied.index;
+      let rounds = 0;
+      while (!phases(slow).includes('installed') && ++rounds < 500) await write(leader, 20, rounds);
+      expect(phases(slow)).to.include('installed');
+      expect(leader.applied.index - began).to.be.above(2 * policy.everyEntries);
+      for (let i = 0; i < 50; i++) await write(leader, 20, i);
+      await until(() => members.replica(slow).applied.index >= leader.applied.index, 'it has caught up');
+      expect(sends).to.equal(1);
+    });
+  });
+});
