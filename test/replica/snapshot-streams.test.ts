@@ -44,7 +44,8 @@ describe('replica: streamed snapshots over HTTP and disk', function () {
       const { index } = await members.event(3n, 'snapshot', ({ phase }) => phase === 'installed');
       await late.propose(1);
       expect(machine(3n).count).to.equal(31);
-      expect(machine(3n).restored).to.deep.equal([SIZE]);
+      // Twice if the log moved on meanwhile by more than the leader keeps.
+      expect([...new Set(machine(3n).restored)]).to.deep.equal([SIZE]);
       // It was moved, not copied: nothing of it is left where it came, and the log has it.
       expect(streamsOf(3n).map((name) => Number.parseInt(name, 16))).to.include(index);
       if (bodies !== 'snap') expect(readdirSync(join(members.dir(3n), bodies))).to.deep.equal([]);
