@@ -1,8 +1,9 @@
 import { MessageType, type NodeId, type RawNode } from '@raft-ts/raft';
 import type { Replica } from '@raft-ts/replica';
+import { Leading } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { Counter } from './machines.js';
-import { VirtualCluster, type VirtualOptions } from './virtual.js';
+import { VirtualCluster, type VirtualOptions, VirtualTime } from './virtual.js';
 
 const ELECTION_MS = 100;
 
@@ -307,5 +308,40 @@ describe('replica: whileLeading', () => {
     expect(said[0]).to.contain('keep their votes back: 3.');
     await group.startMember(3n);
     await next(1);
+  });
+
+  it('begins nothing if the lease is lost, or of another term, while the entry for the fence is being committed', async () => {
+    let obstacle: 'unconfirmed' | undefined;
+    let term = 3;
+    const commits: (() => void)[] = [];
+    const fences: number[] = [];
+    const time = new VirtualTime();
+    const leading = new Leading({
+      clock: time,
+      lease: { obstacle: () => obstacle, remainingMs: 50, hold: () => () => {}, withoutPromise: () => [] },
+      term: () => term,
+      commitEmpty: () => new Promise((resolve) => commits.push(() => resolve({ index: commits.length, term: 3 }))),
+      patienceMs: 1000,
+      retryMs: 10,
+      warn: () => {},
+    });
+    const running = leading.run(({ fence }) => void fences.push(fence), undefined);
+    await time.advance(0);
+    obstacle = 'unconfirmed';
+    commits[0]?.();
+    await time.advance(100);
+    expect([fences, commits.length]).to.deep.equal([[], 1]);
+    obstacle = undefined;
+    leading.check();
+    await time.advance(0);
+    term = 5;
+    commits[1]?.();
+    await time.advance(0);
+    term = 3;
+    commits[2]?.();
+    await running;
+    expect(fences).to.deep.equal([3]);
+    // `afterEach` stops it.
+    group = new VirtualCluster(1, () => new Counter());
   });
 });

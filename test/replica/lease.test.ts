@@ -105,22 +105,22 @@ describe('replica: the lease of a leader', () => {
       expect(await isServedAlone(leader)).to.equal(false);
     });
 
-    it('wait until the leader itself has applied what is committed', async () => {
+    it('wait until the leader itself has applied what is committed, in the middle of a long batch too', async () => {
       await warm();
       const machine = machines.get(leader.id) as Counter;
       const apply = machine.apply.bind(machine);
-      let open = (): void => {};
-      const gate = new Promise<void>((resolve) => {
-        open = resolve;
-      });
-      machine.apply = ((n: number, at: { index: number; term: number }) => gate.then(() => apply(n, at))) as never;
-      // Acknowledged by a follower, which has applied it.
-      await group.time.settled(group.replica(others[0]).propose(3));
-      const reading = watch(read(leader));
-      await group.time.advance(5);
-      expect(reading.settled).to.equal(false);
-      open();
-      expect(await group.time.settled(reading.promise)).to.equal(3);
+      const slowly = async (n: number, at: { index: number; term: number }): Promise<number> => {
+        await new Promise<void>((resolve) => group.time.after(1, resolve));
+        return apply(n, at);
+      };
+      machine.apply = slowly as never;
+      const follower = group.replica(others[0]);
+      const added = Array.from({ length: 100 }, () => follower.propose(1));
+      // Acknowledged by a follower, which has applied them all.
+      await group.time.until(() => valueAt(follower) === 100, 'the follower has applied them');
+      expect(valueAt(leader)).to.be.below(50);
+      expect(await group.time.settled(read(leader))).to.equal(100);
+      await group.time.settled(Promise.all(added));
     });
 
     it('are linearizable on a follower', async () => {
