@@ -272,7 +272,8 @@ describe('replica: how much may wait', () => {
       const { size, length } = Object(value) as { size?: number; length?: number };
       return size ?? length ?? 0;
     });
-    expect(Math.max(...held)).to.equal(1);
+    // 5,000 were proposed, 100 at a time.
+    expect(Math.max(...held)).to.be.below(300);
   });
 });
 

@@ -133,7 +133,10 @@ export class Invariants {
   sent(message: Message): void {
     const { type, from, to, term, index, reject } = message;
     const durable = this.durable(from);
-    if (type === MessageType.MsgAppResp && !reject && index > durable.last) {
+    // What the leader of a later term has cut off meanwhile, in the same write, was accepted before that, and cannot
+    // have been committed.
+    const superseded = term < durable.hardState.term;
+    if (type === MessageType.MsgAppResp && !reject && !superseded && index > durable.last) {
       this.fault(`PS: member ${from} acknowledged ${index} to ${to}; only ${durable.last} is durable`);
     }
     if (type !== MessageType.MsgVoteResp || reject) return;

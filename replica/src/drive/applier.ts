@@ -69,6 +69,9 @@ type Task =
   | { readonly kind: 'entries'; readonly message: Message }
   | { readonly kind: 'call'; readonly run: () => Promise<void>; readonly reject: (error: unknown) => void };
 
+/** Tells whoever asked. */
+type Done = (applied: Applied) => void;
+
 interface WaitingForIndex {
   readonly index: number;
   readonly run: () => void;
@@ -269,34 +272,35 @@ export class Applier<Command, Result> {
     at: Position,
     asked: Pending | undefined,
   ): Promise<void> | undefined {
-    const { group, proposals } = this.options;
-    const { index, term } = at;
-    const done = (value: unknown): void => {
-      if (asked !== undefined) proposals.answer(asked, { value: { index, term, result: value } });
-    };
-    switch (content.kind) {
-      case 'command':
-        return content.place === undefined
-          ? this.command(content.command, at, asked)
-          : this.commandInSession(content.command, content.place, at, asked);
-      case 'open-session':
-        group.sessions.open(index);
-        done(index);
-        return undefined;
-      case 'reserve-id':
-        done(group.reserveId());
-        return undefined;
-      case 'promise':
-        group.promising.add(content.member);
-        done(undefined);
-        return undefined;
+    if (content.kind !== 'command') {
+      const result = this.changeGroup(content, at);
+      if (asked !== undefined) {
+        this.options.proposals.answer(asked, { value: { index: at.index, term: at.term, result } });
+      }
+      return undefined;
     }
+    const { command, place } = content;
+    if (place !== undefined) return this.commandInSession(command, place, at, asked);
+    // On most members nobody asked: they need nothing of what would make an answer.
+    return this.run(
+      command,
+      at,
+      asked === undefined ? undefined : (applied) => this.options.proposals.answer(asked, applied),
+    );
   }
 
-  private command(command: Command, at: Position, asked: Pending | undefined): Promise<void> | undefined {
-    return this.run(command, at, (applied) => {
-      if (asked !== undefined) this.options.proposals.answer(asked, applied);
-    });
+  private changeGroup(content: Exclude<EntryContent<Command>, { kind: 'command' }>, { index }: Position): unknown {
+    const { group } = this.options;
+    switch (content.kind) {
+      case 'open-session':
+        group.sessions.open(index);
+        return index;
+      case 'reserve-id':
+        return group.reserveId();
+      case 'promise':
+        group.promising.add(content.member);
+        return undefined;
+    }
   }
 
   private commandInSession(
@@ -361,11 +365,11 @@ export class Applier<Command, Result> {
   }
 
   /** Hands a command to the state machine. */
-  private run(command: Command, at: Position, done: (applied: Applied) => void): Promise<void> | undefined {
+  private run(command: Command, at: Position, done: Done | undefined): Promise<void> | undefined {
     const { stateMachine } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
-      done({ error: new ProposalUnknown('result-forgotten', `at index ${index}, before this member started`) });
+      done?.({ error: new ProposalUnknown('result-forgotten', `at index ${index}, before this member started`) });
       return undefined;
     }
     let result: Result | Promise<Result>;
@@ -376,13 +380,13 @@ export class Applier<Command, Result> {
       return undefined;
     }
     if (!isPromise(result)) {
-      done({ value: { index, term, result } });
+      done?.({ value: { index, term, result } });
       return undefined;
     }
     return this.awaitResult(result, at, done);
   }
 
-  private async awaitResult(promise: Promise<Result>, at: Position, done: (applied: Applied) => void): Promise<void> {
+  private async awaitResult(promise: Promise<Result>, at: Position, done: Done | undefined): Promise<void> {
     const { index, term } = at;
     let result: Result;
     try {
@@ -391,10 +395,10 @@ export class Applier<Command, Result> {
       this.failed(error, at, done);
       return;
     }
-    done({ value: { index, term, result } });
+    done?.({ value: { index, term, result } });
   }
 
-  private failed(error: unknown, at: Position, done: (applied: Applied) => void): void {
+  private failed(error: unknown, at: Position, done: Done | undefined): void {
     if (this.options.applyErrors === 'stop') {
       throw new RaftError(
         ERR_STATE_MACHINE,
@@ -402,7 +406,7 @@ export class Applier<Command, Result> {
         { reason: 'apply', cause: error },
       );
     }
-    done({ error: new CommandFailed(at, describe(error), error) });
+    done?.({ error: new CommandFailed(at, describe(error), error) });
   }
 
   private changeMembership(entry: Entry): void {

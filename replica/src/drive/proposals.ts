@@ -53,6 +53,9 @@ export interface ProposalOptions {
   readonly leaderOnly?: boolean;
 }
 
+/** So many settled proposals are kept in the list of those that wait, beside as many as do wait. */
+const SPARE = 64;
+
 type State = 'queued' | 'appended' | 'forwarded' | 'settled';
 
 interface Pending {
@@ -90,8 +93,11 @@ interface Batch {
  */
 export class Proposals {
   private readonly options: ProposalsOptions;
-  /** All that wait, oldest first. */
-  private readonly all = new Set<Pending>();
+  /** All that wait, oldest first, among those that do not any more. */
+  private all: Pending[] = [];
+  private count = 0;
+  /** When the first of those was proposed that the next flush hands over: what comes in one turn comes at one time. */
+  private turn: number | undefined = undefined;
   /** Those that were sent to the leader, by sequence number. */
   private readonly forwarded = new Map<number, Pending>();
   private nextSequence = 1;
@@ -111,7 +117,7 @@ export class Proposals {
 
   /** Proposals that wait for their answers. */
   get waiting(): number {
-    return this.all.size;
+    return this.count;
   }
 
   /** Bytes that they hold. */
@@ -160,10 +166,8 @@ export class Proposals {
     if (this.ended !== undefined) return new ProposalDropped('stopped', undefined, this.ended);
     const aborted = whyAborted(signal);
     if (aborted !== undefined) return new ProposalDropped('aborted', undefined, aborted.reason);
-    const { size } = this.all;
-    return size < this.options.maxPending
-      ? undefined
-      : new ProposalDropped('busy', `${size} commands wait on this member`);
+    if (this.count < this.options.maxPending) return undefined;
+    return new ProposalDropped('busy', `${this.count} commands wait on this member`);
   }
 
   private tooMuch(bytes: number): ProposalDropped | undefined {
@@ -171,7 +175,7 @@ export class Proposals {
     if (bytes > maxCommandBytes) {
       return new ProposalDropped('too-large', `it takes ${bytes} bytes; limits.maxCommandBytes is ${maxCommandBytes}`);
     }
-    if (this.all.size === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
+    if (this.count === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
     return new ProposalDropped('busy', `commands of ${this.bytes} bytes wait on this member`);
   }
 
@@ -179,12 +183,13 @@ export class Proposals {
     { sequence, data, change, resolve, reject }: Pick<Pending, 'sequence' | 'data' | 'change' | 'resolve' | 'reject'>,
     { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
   ): void {
+    this.turn ??= this.options.clock.monotonic();
     const pending: Pending = {
       sequence,
       data,
       change,
       bytes: data?.length ?? 0,
-      deadline: this.options.clock.monotonic() + timeoutMs,
+      deadline: this.turn + timeoutMs,
       leaderOnly,
       state: 'queued',
       waitsFor: 'no-leader',
@@ -193,7 +198,9 @@ export class Proposals {
       reject,
       forget: signal === undefined ? undefined : onAbort(signal, () => this.abort(pending, signal)),
     };
-    this.all.add(pending);
+    if (this.all.length >= 2 * this.count + SPARE) this.all = this.all.filter(({ state }) => state !== 'settled');
+    this.all.push(pending);
+    this.count++;
     this.queue.push(pending);
     this.bytes += pending.bytes;
     this.options.wake();
@@ -201,6 +208,7 @@ export class Proposals {
 
   /** Hands over what waits, in batches, if there is a leader. */
   flush(): void {
+    this.turn = undefined;
     if (this.queue.length === 0) return;
     const { softState } = this.options.target.basicStatus();
     if (softState.lead === 0n) return;
@@ -370,7 +378,7 @@ export class Proposals {
   expire(): void {
     const now = this.options.clock.monotonic();
     for (const pending of this.all) {
-      if (pending.deadline > now) continue;
+      if (pending.state === 'settled' || pending.deadline > now) continue;
       if (pending.state === 'queued') this.drop(pending, pending.waitsFor);
       else this.giveUp(pending, pending.leadershipLost ? 'leadership-lost' : 'deadline');
     }
@@ -412,7 +420,7 @@ export class Proposals {
     pending.state = 'settled';
     pending.data = undefined;
     pending.forget?.();
-    this.all.delete(pending);
+    this.count--;
     this.bytes -= pending.bytes;
     return true;
   }
