@@ -123,6 +123,8 @@ export class Roster {
     } catch {
       // What still waits is told that this member stops.
     }
+    // Another one that stops may have handed leadership to this one meanwhile.
+    await this.transfers.handOver();
   }
 
   /** Ends all calls: this member stops. */
