@@ -126,7 +126,8 @@ export class Wal {
       owner === undefined
         ? `the log does not say whose it is, and is opened as that of ${wanted}`
         : `the log belongs to ${identityText(owner)}, not to ${wanted}`;
-    throw new WalError(ERR_WAL_IDENTITY, `${what}: check the folder and the ids`, { file: name });
+    const todo = `check the folder and the ids. ${LOST_LOG}`;
+    throw new WalError(ERR_WAL_IDENTITY, `${what}: ${todo}`, { file: name });
   }
 
   /** Index of the last entry or snapshot in the log; 0 before `readAll`, or if there is none. */
@@ -326,9 +327,12 @@ export function reachOf(mark: MarkPlace | undefined): number {
 /** Returns the error for a log that is missing although there is a mark. */
 export function logIsGone(dir: string): WalError {
   const what = `there is no log in ${dir}, and ${markPath(dir)} shows that there was one`;
-  const todo = 'Put it back; a member that lost its log must be removed and added anew';
-  return new WalError(ERR_WAL_NOT_FOUND, `${what}. ${todo}`);
+  return new WalError(ERR_WAL_NOT_FOUND, `${what}. Put it back. ${LOST_LOG}`);
 }
+
+/** It must not come back under its id: it may have voted in the log that it lost. */
+const LOST_LOG =
+  'A member that lost its log must be replaced by one with a new id (replaceMember of @raft-ts/replica does that), or removed and added anew';
 
 /**
  * Makes the records of the last file durable, so that raft can build on them. A killed process may have left some that

@@ -54,6 +54,17 @@ describe('addresses', () => {
     await expectTalking(a, b);
   });
 
+  it('can be checked without dialling them', () => {
+    const transport = newTransport(1n, new Recorder());
+    transport.checkPeer(['http://127.0.0.1:1', 'unix:///tmp/raft.sock']);
+    for (const url of ['nonsense', 'http://127.0.0.1', 'https://127.0.0.1:1']) {
+      expect(() => transport.checkPeer([url]), url)
+        .to.throw(RaftError)
+        .with.property('code', 'ERR_RAFT_PEER_URL');
+    }
+    expect(() => transport.checkPeer([])).to.throw(RaftError);
+  });
+
   it('Unix sockets', async () => {
     const folder = scratchFolder();
     const [a, b] = [

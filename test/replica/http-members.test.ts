@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { HttpTransport } from '@raft-ts/rafthttp';
 import { DurableStorage } from '@raft-ts/raftwal';
-import { type MemberAddress, Replica, type ReplicaLog } from '@raft-ts/replica';
+import { type MemberAddress, Replica } from '@raft-ts/replica';
 import { expect } from 'chai';
 import express from 'express';
 import { Counter } from './machines.js';
@@ -47,7 +47,7 @@ class Machine {
     this.counter = new Counter();
     this.replica = await Replica.start<number, number>({
       id,
-      log: log as unknown as ReplicaLog,
+      log,
       ...begin,
       transport: (receiver) => {
         this.transport = new HttpTransport({
@@ -183,11 +183,21 @@ describe('replica: members over HTTP, with logs on disk', function () {
     const one = await machine();
     const open = (nodeId: bigint, clusterId: bigint): Promise<DurableStorage> =>
       DurableStorage.open(one.folder, { nodeId, clusterId });
-    await (await open(7n, CLUSTER)).close();
-    for (const opening of [open(8n, CLUSTER), open(7n, CLUSTER + 1n)]) {
-      const error = await opening.catch((failure: unknown) => failure);
+    const storage = await open(7n, CLUSTER);
+    await storage.save({ hardState: { term: 1, vote: 7n, commit: 0 } });
+    await storage.close();
+    const lost = join(one.folder, 'wal');
+    for (const [nodeId, clusterId] of [
+      [8n, CLUSTER],
+      [7n, CLUSTER + 1n],
+    ] as const) {
+      const error = await open(nodeId, clusterId).catch((failure: unknown) => failure);
       expect(error).to.include({ code: 'ERR_RAFT_WAL_IDENTITY' });
       expect((error as Error).message).to.include('replaceMember');
     }
+    for (const name of readdirSync(lost)) if (name.endsWith('.wal')) rmSync(join(lost, name));
+    const error = await open(7n, CLUSTER).catch((failure: unknown) => failure);
+    expect(error).to.include({ code: 'ERR_RAFT_WAL_NOT_FOUND' });
+    expect((error as Error).message).to.include('replaceMember');
   });
 });
