@@ -116,6 +116,7 @@ export class Roster {
   /** Hands leadership over, and waits for what is under way: each for an election timeout at most. */
   async leave(isIdle: () => boolean): Promise<void> {
     const { clock, electionTicks, tickMs } = this.host;
+    const led = this.transfers.leads;
     await this.transfers.handOver();
     const call = new Call('stop', {}, clock, electionTicks * tickMs);
     try {
@@ -124,7 +125,7 @@ export class Roster {
       // What still waits is told that this member stops.
     }
     // Another one that stops may have handed leadership to this one meanwhile.
-    await this.transfers.handOver();
+    if (!led) await this.transfers.handOver();
   }
 
   /** Ends all calls: this member stops. */

@@ -32,7 +32,7 @@ export class Transfers {
     return this.host.raw.basicStatus().softState.lead;
   }
 
-  private get leads(): boolean {
+  get leads(): boolean {
     return this.host.raw.basicStatus().softState.raftState === 'StateLeader';
   }
 
