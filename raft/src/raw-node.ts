@@ -4,15 +4,12 @@ import {
   type HardState,
   isLocalMessage,
   isResponseMessage,
-  LOCAL_APPEND_THREAD,
-  LOCAL_APPLY_THREAD,
   type Message,
   MessageType,
   NONE,
   type NodeId,
   newMessage,
   RaftError,
-  type Snapshot,
 } from '@raft-ts/proto';
 import {
   badArgument,
@@ -45,6 +42,7 @@ import { mustSync, type Ready } from './ready.js';
 import { entriesSize, messageHeldSize } from './sizes.js';
 import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
+import { asyncMessages, needsStorageAppendResp, storageAppendResp, storageApplyResp } from './storage-messages.js';
 import type { Progress } from './tracker/progress.js';
 import { isStorageThread, validateIncoming } from './validate-incoming.js';
 
@@ -382,7 +380,7 @@ export class RawNode {
       messages: noMessages,
       mustSync: mustSync(hardState ?? prevHardState, prevHardState, entries.length),
     };
-    rd.messages = this.asyncStorageWrites ? this.asyncMessages(rd) : this.syncMessages();
+    rd.messages = this.asyncStorageWrites ? asyncMessages(this.raft, rd) : this.syncMessages();
     return rd;
   }
 
@@ -391,72 +389,6 @@ export class RawNode {
     const others = msgsAfterAppend.length === 0 ? noMessages : msgsAfterAppend.filter((m) => m.to !== id);
     if (msgs.length === 0) return others;
     return others.length === 0 ? msgs : msgs.concat(others);
-  }
-
-  private asyncMessages(rd: Ready): readonly Message[] {
-    const { msgs, msgsAfterAppend } = this.raft;
-    const { hardState, entries, snapshot, committedEntries } = rd;
-    const writes =
-      entries.length > 0 || hardState !== undefined || snapshot !== undefined || msgsAfterAppend.length > 0;
-    const messages = writes ? withLast(msgs, this.storageAppend(rd)) : msgs.slice();
-    return committedEntries.length > 0 ? withLast(messages, this.storageApply(committedEntries)) : messages;
-  }
-
-  private storageAppend({ entries, hardState, snapshot }: Ready): Message {
-    const m = newMessage(MessageType.MsgStorageAppend, LOCAL_APPEND_THREAD);
-    m.from = this.raft.id;
-    m.entries = entries;
-    if (hardState !== undefined) {
-      m.term = hardState.term;
-      m.vote = hardState.vote;
-      m.commit = hardState.commit;
-    }
-    m.snapshot = snapshot;
-    const { msgsAfterAppend } = this.raft;
-    m.responses = this.needsStorageAppendResp(snapshot)
-      ? withLast(msgsAfterAppend, this.storageAppendResp(snapshot))
-      : msgsAfterAppend.slice();
-    return m;
-  }
-
-  /** Is there anything unstable that the write will make stable? */
-  private needsStorageAppendResp(snapshot: Snapshot | undefined): boolean {
-    return this.raft.raftLog.unstable.length > 0 || snapshot !== undefined;
-  }
-
-  /**
-   * Acknowledges the whole log up to its current end, whether or not this write holds the entries: writes are done in
-   * order. The term is the member's own, so that an acknowledgement that outlives the term is not believed: entries may
-   * have been replaced and replaced again by ones of the same term and index that are not written yet. The next term's
-   * first write, its hard state at least, acknowledges them anew.
-   */
-  private storageAppendResp(snapshot: Snapshot | undefined): Message {
-    const { raft } = this;
-    const m = newMessage(MessageType.MsgStorageAppendResp, raft.id);
-    m.from = LOCAL_APPEND_THREAD;
-    m.term = raft.term;
-    if (raft.raftLog.unstable.length > 0) {
-      const last = raft.raftLog.lastEntryId();
-      m.index = last.index;
-      m.logTerm = last.term;
-    }
-    m.snapshot = snapshot;
-    return m;
-  }
-
-  private storageApply(entries: readonly Entry[]): Message {
-    const m = newMessage(MessageType.MsgStorageApply, LOCAL_APPLY_THREAD);
-    m.from = this.raft.id;
-    m.entries = entries;
-    m.responses = [this.storageApplyResp(entries)];
-    return m;
-  }
-
-  private storageApplyResp(entries: readonly Entry[]): Message {
-    const m = newMessage(MessageType.MsgStorageApplyResp, this.raft.id);
-    m.from = LOCAL_APPLY_THREAD;
-    m.entries = entries;
-    return m;
   }
 
   /** Notes that this Ready, which was just built, was handed out. */
@@ -485,8 +417,8 @@ export class RawNode {
       throw new RaftPanic('advance-before-ready', 'two accepted Ready structs without call to Advance');
     }
     for (const m of raft.msgsAfterAppend) if (m.to === raft.id) stepsOnAdvance.push(m);
-    if (this.needsStorageAppendResp(snapshot)) stepsOnAdvance.push(this.storageAppendResp(snapshot));
-    if (committedEntries.length > 0) stepsOnAdvance.push(this.storageApplyResp(committedEntries));
+    if (needsStorageAppendResp(raft, snapshot)) stepsOnAdvance.push(storageAppendResp(raft, snapshot));
+    if (committedEntries.length > 0) stepsOnAdvance.push(storageApplyResp(raft, committedEntries));
   }
 
   /** Reports that the work of the last Ready is done. Harmless if nothing was outstanding. */
@@ -517,13 +449,6 @@ export class RawNode {
       visit(pr.id, pr.isLearner ? 'ProgressTypeLearner' : 'ProgressTypePeer', pr.withoutInflights());
     }
   }
-}
-
-/** Returns a new list. The usual short ones are written out, because a push would allocate room for seventeen. */
-function withLast(messages: readonly Message[], last: Message): readonly Message[] {
-  if (messages.length === 0) return [last];
-  if (messages.length === 1) return [messages[0] as Message, last];
-  return [...messages, last];
 }
 
 /** Returns the receipt of an accepted proposal; throws if it was not accepted. */
