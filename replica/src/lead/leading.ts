@@ -41,13 +41,13 @@ interface Active {
 /**
  * Runs tasks while this member has the lease of a leader.
  *
- * No two members run one at a time, while their event loops turn. A run begins after an entry was committed for it and
- * while the lease holds in the entry's term; it is told to end when the lease ends, 0.9 of an election timeout after
- * the round that renewed it last began, or before, whenever the lease is void. Another member's run needs an election,
- * and whoever can decide one stays out of it for a whole election timeout after that round began (see `Lease`), or has
- * a MsgTimeoutNow, which leaves only after the lease is void. What lies between, a tenth of an election timeout, is how
- * late this event loop's timer may be. A process that stands still for longer goes on with its task until its first
- * turn: nothing in the process can prevent that, and it is what `fence` is for.
+ * No two members run a task at the same time, while their event loops turn. A run begins after an entry was committed
+ * for it and while the lease holds in the entry's term; it is told to end when the lease ends, 0.9 of an election
+ * timeout after the round that renewed it last began, or before, whenever the lease is void. Another member's run needs
+ * an election, and whoever can decide one stays out of it for a whole election timeout after that round began (see
+ * `Lease`), or has a MsgTimeoutNow, which leaves only after the lease is void. What lies between, a tenth of an
+ * election timeout, is how late this event loop's timer may be. A process that stands still for longer goes on with its
+ * task until its first turn: nothing in the process can prevent that, and it is what `fence` is for.
  */
 export class Leading {
   private readonly host: LeadingHost;
