@@ -35,19 +35,22 @@ describe('replica: what a lease counts on', () => {
     probes = 0;
     changes = 0;
     commits = [];
-    lease = new Lease({
-      raft: raft as unknown as LeaseHost['raft'],
-      clock: time,
-      tickMs: TICK_MS,
-      electionTicks: 10,
-      heartbeatTicks: 2,
-      promising,
-      isForeign: () => false,
-      isStalled: () => stalled,
-      probe: () => probes++,
-      commitEmpty: () => new Promise((resolve) => commits.push(() => resolve(undefined))),
-      onChange: () => changes++,
-    });
+    lease = new Lease(host());
+  });
+
+  const host = (more: Partial<LeaseHost> = {}): LeaseHost => ({
+    raft: raft as unknown as LeaseHost['raft'],
+    clock: time,
+    tickMs: TICK_MS,
+    electionTicks: 10,
+    heartbeatTicks: 2,
+    promising,
+    isForeign: () => false,
+    isStalled: () => stalled,
+    probe: () => probes++,
+    commitEmpty: () => new Promise((resolve) => commits.push(() => resolve(undefined))),
+    onChange: () => changes++,
+    ...more,
   });
 
   it('a round, from its beginning', async () => {
@@ -166,6 +169,13 @@ describe('replica: what a lease counts on', () => {
       for (let i = 0; i < 2; i++) lease.tick();
       expect([commits.length, probes]).to.deep.equal([1, 1]);
     });
+  });
+
+  it('is renewed three times before it ends, however far apart heartbeats are', () => {
+    lease = new Lease(host({ heartbeatTicks: 9 }));
+    lease.use();
+    for (let i = 0; i < 9; i++) lease.tick();
+    expect(probes).to.equal(3);
   });
 
   it('is renewed with each heartbeat while it is used, or held', async () => {

@@ -199,7 +199,7 @@ describe('replica: the lease of a leader', () => {
       const alone = await servesFor();
       const lost = group.time.monotonic();
       await next;
-      expect(alone).to.be.above(0.7 * ELECTION_MS);
+      expect(alone).to.be.above(0.6 * ELECTION_MS);
       expect(group.time.monotonic() - lost).to.be.above(0.1 * ELECTION_MS - 2);
     });
 

@@ -152,9 +152,9 @@ export class Reads {
     this.begin(reads);
   }
 
-  /** Begins a round that no read waits for: to renew a lease. */
+  /** Begins a round that no read waits for, to renew a lease, and leaves room for those of reads. */
   probe(): void {
-    if (this.active < MAX_ROUNDS && this.hasLeader()) this.begin([]);
+    if (this.active < MAX_ROUNDS / 2 && this.hasLeader()) this.begin([]);
   }
 
   private begin(reads: readonly Waiting[]): void {

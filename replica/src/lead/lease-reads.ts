@@ -1,5 +1,6 @@
 import type { RawNode } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
+import { isPromise } from '../drive/applier.js';
 import type { Reads } from '../drive/reads.js';
 import type { Lease } from './lease.js';
 
@@ -26,21 +27,32 @@ export async function readByLease<T>(
   const deadline = clock.monotonic() + timeoutMs;
   lease.use();
   if (lease.obstacle() === undefined) {
-    let settled: Settled<T> | undefined;
-    const run = async (): Promise<void> => {
-      try {
-        settled = { value: await fn() };
-      } catch (error) {
-        settled = { error };
-      }
-    };
-    await reads.submitAt(run, raft.raftLog.committed, signal, timeoutMs);
-    if (settled !== undefined && lease.obstacle() === undefined) return unwrap(settled);
+    const settle = (): Settled<T> | Promise<Settled<T>> => settled(fn);
+    const result = await reads.submitAt(settle, raft.raftLog.committed, signal, timeoutMs);
+    if (lease.obstacle() === undefined) return unwrap(result);
   }
   return reads.submit(fn, signal, Math.max(1, deadline - clock.monotonic()));
 }
 
-function unwrap<T>(settled: Settled<T>): T {
-  if ('error' in settled) throw settled.error;
-  return settled.value;
+/** What a function came to: a read is served, whatever the function does. */
+function settled<T>(fn: () => T | Promise<T>): Settled<T> | Promise<Settled<T>> {
+  try {
+    const value = fn();
+    return isPromise(value) ? settledLater(value) : { value };
+  } catch (error) {
+    return { error };
+  }
+}
+
+async function settledLater<T>(promise: Promise<T>): Promise<Settled<T>> {
+  try {
+    return { value: await promise };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function unwrap<T>(result: Settled<T>): T {
+  if ('error' in result) throw result.error;
+  return result.value;
 }

@@ -4,6 +4,9 @@ import type { Clock } from '../base/clock.js';
 /** The share of an election timeout for which a lease lasts; the rest is for clocks that run at different speeds. */
 const SHARE = 0.9;
 
+/** However far apart heartbeats are, a lease is renewed so often before it ends: rounds take time, and may be lost. */
+const RENEWALS = 3;
+
 /** A lease is renewed for so long after its last use, in milliseconds. */
 const USE_MS = 5000;
 
@@ -66,6 +69,8 @@ interface Round {
 export class Lease {
   private readonly host: LeaseHost;
   private readonly lengthMs: number;
+  /** Between two renewals. */
+  private readonly renewTicks: number;
   /** Rounds of earlier epochs count for nothing. */
   private epoch = 0;
   private held: Round | undefined;
@@ -79,8 +84,9 @@ export class Lease {
 
   constructor(host: LeaseHost) {
     this.host = host;
-    const { electionTicks, tickMs } = host;
+    const { electionTicks, heartbeatTicks, tickMs } = host;
     this.lengthMs = Math.min(SHARE * electionTicks, electionTicks - 1) * tickMs;
+    this.renewTicks = Math.max(1, Math.min(heartbeatTicks, Math.floor(electionTicks / RENEWALS)));
   }
 
   /** A round begins. @returns to be called when a quorum has confirmed it */
@@ -125,7 +131,7 @@ export class Lease {
     const { raft, clock, isStalled, tickMs } = this.host;
     if (raft.state !== 'StateLeader') return 'not-leading';
     if (isStalled()) return 'stalled';
-    if (this.withoutPromise().length > 0) return 'not-promised';
+    if (!raft.trk.voterNodes().every((id) => this.keepsItsVote(id))) return 'not-promised';
     if (this.isHandedOver()) return 'transferring';
     const { held } = this;
     if (held === undefined || held.term !== raft.term) return 'unconfirmed';
@@ -136,8 +142,11 @@ export class Lease {
 
   /** Voters of either half of the membership that may give their votes at any time. */
   withoutPromise(): readonly NodeId[] {
-    const { raft, promising, isForeign } = this.host;
-    return raft.trk.voterNodes().filter((id) => !promising.has(id) || isForeign(id));
+    return this.host.raft.trk.voterNodes().filter((id) => !this.keepsItsVote(id));
+  }
+
+  private keepsItsVote(id: NodeId): boolean {
+    return this.host.promising.has(id) && !this.host.isForeign(id);
   }
 
   /** Milliseconds until it ends, unless it is renewed; not above 0 if there is none. */
@@ -163,12 +172,11 @@ export class Lease {
     };
   }
 
-  /** Renews it with each heartbeat, while somebody uses it. */
+  /** Renews it in time, while somebody uses it: with each heartbeat, unless those are far apart. */
   tick(): void {
-    const { raft, clock, heartbeatTicks } = this.host;
-    const { held } = this;
-    if (held !== undefined && this.obstacle() === 'clocks') this.void();
-    if (++this.ticks < heartbeatTicks) return;
+    const { raft, clock } = this.host;
+    if (this.held !== undefined && this.obstacle() === 'clocks') this.void();
+    if (++this.ticks < this.renewTicks) return;
     this.ticks = 0;
     if (raft.state !== 'StateLeader') return;
     if (this.holders === 0 && clock.monotonic() - this.usedAt >= USE_MS) return;
