@@ -9,16 +9,18 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
-import { DurableStorage } from '@raft-ts/raftwal';
+import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { bytesCodec, Replica, type ReplicaLog, type StateMachine } from '@raft-ts/replica';
 import { MemoryLog } from '@raft-ts/replica/memory';
 import { RawCluster } from './raw-cluster.js';
-import { bytesOf, entriesFrom, RawFile } from './raw-file.js';
+import { bytesOf, entriesFrom, RawFile, stateAt } from './raw-file.js';
 import { collectGarbage, perSecond, print } from './workload.js';
 
 const ids: readonly NodeId[] = [1n, 2n, 3n];
 /** Blocks of each side. */
 const BLOCKS = 5;
+/** Blocks that are not counted: compilers need some time. */
+const WARM_UP = 3;
 
 /** Counts commands. */
 class Count implements StateMachine<Uint8Array, number> {
@@ -107,7 +109,7 @@ async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
   const read = (replica: Replica<Uint8Array, number>) => () => replica.read(() => 0);
   const took = { core: [] as number[], replica: [] as number[], reads: [] as number[], elsewhere: [] as number[] };
   let target = 0;
-  for (let block = 0; block <= BLOCKS; block++) {
+  for (let block = -WARM_UP; block < BLOCKS; block++) {
     const replica = await timed(n, inFlight, propose);
     const reads = await timed(n, inFlight, read(group.leader));
     const elsewhere = await timed(n, inFlight, read(group.follower));
@@ -116,8 +118,7 @@ async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
     target += n;
     core.propose(target, inFlight, data);
     const bare = (performance.now() - began) / 1000;
-    // The first block warms both up.
-    if (block === 0) continue;
+    if (block < 0) continue;
     took.core.push(bare);
     took.replica.push(replica);
     took.reads.push(reads);
@@ -146,17 +147,22 @@ async function durableCase(dir: string, { inFlight, n, data }: Case): Promise<ob
   const files = await Promise.all(ids.map((id) => RawFile.make(join(dir, `raw-${id}`))));
   // As the default format writes them.
   const batch = new Uint8Array(bytesOf(entriesFrom(1000, inFlight, new Uint8Array(data.length + 13)))).fill(7);
-  const took = { raw: [] as number[], replica: [] as number[] };
-  for (let block = 0; block <= BLOCKS; block++) {
+  const rounds = Math.ceil(n / inFlight);
+  const logs = await bareLogs(dir);
+  const took = { raw: [] as number[], logs: [] as number[], replica: [] as number[] };
+  for (let block = -WARM_UP; block < BLOCKS; block++) {
     const replica = await timed(n, inFlight, () => group.leader.propose(data));
-    const raw = await timed(Math.ceil(n / inFlight), 1, () => Promise.all(files.map((file) => file.append(batch))));
-    if (block === 0) continue;
+    const bare = await timed(rounds, 1, () => logs.save(inFlight, data));
+    const raw = await timed(rounds, 1, () => Promise.all(files.map((file) => file.append(batch))));
+    if (block < 0) continue;
     took.replica.push(replica);
+    took.logs.push(bare);
     took.raw.push(raw);
   }
   const sum = (all: readonly number[]): number => all.reduce((a, b) => a + b, 0);
   const calls = n * BLOCKS;
   await group.stop();
+  await logs.close();
   await Promise.all(files.map((file) => file.end()));
   return {
     log: 'disk',
@@ -166,6 +172,24 @@ async function durableCase(dir: string, { inFlight, n, data }: Case): Promise<ob
     proposals_per_s: perSecond(calls, sum(took.replica)),
     raw_group_commit_per_s: perSecond(calls, sum(took.raw)),
     over_raw_percent: Math.round((sum(took.replica) / sum(took.raw) - 1) * 100),
+    logs_alone_per_s: perSecond(calls, sum(took.logs)),
+    over_logs_percent: Math.round((sum(took.replica) / sum(took.logs) - 1) * 100),
+  };
+}
+
+/** Three logs without raft, which save the same entries at once: what remains is the cost of raft and of the loop. */
+async function bareLogs(
+  dir: string,
+): Promise<{ save: (count: number, data: Uint8Array) => Promise<unknown>; close: () => Promise<unknown> }> {
+  const logs = await Promise.all(ids.map((id) => Wal.create(join(dir, `log-${id}`))));
+  let next = 1;
+  return {
+    save: (count, data) => {
+      const entries = entriesFrom(next, count, data);
+      next += count;
+      return Promise.all(logs.map((log) => log.save(stateAt(next - count - 1), entries)));
+    },
+    close: () => Promise.all(logs.map((log) => log.close())),
   };
 }
 
@@ -191,7 +215,7 @@ for (const inFlight of values.k.split(',').map(Number)) {
   if (values.only === 'memory') continue;
   const dir = mkdtempSync(join(values.dir, 'bench-replica-'));
   try {
-    results.push(await durableCase(dir, { inFlight, n: Math.max(200, inFlight * 100), data }));
+    results.push(await durableCase(dir, { inFlight, n: Math.max(300, inFlight * 200), data }));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

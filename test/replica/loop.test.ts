@@ -12,7 +12,7 @@ import { expect } from 'chai';
 import { Invariants } from './invariants.js';
 import { SlowLog } from './logs.js';
 import { Counter } from './machines.js';
-import { VirtualCluster, type VirtualOptions } from './virtual.js';
+import { VirtualCluster, type VirtualOptions, VirtualTime } from './virtual.js';
 
 type Group = VirtualCluster<number, number>;
 
@@ -126,6 +126,21 @@ describe('replica: the loop', () => {
       'applied',
       'applied',
     ]);
+  });
+
+  it('applies nothing twice when a member comes back, and nothing that its snapshot holds', async () => {
+    group = new VirtualCluster<number, number>(1, () => new Counter(), { snapshots: { everyEntries: 5 } });
+    await group.start();
+    const before = await group.leader();
+    for (let i = 0; i < 20; i++) await group.time.settled(before.propose(1));
+    await group.time.advance(50);
+    const log = group.logs.get(1n) as ReplicaLog;
+    // The log still holds entries that the snapshot covers.
+    expect(log.snapshot().metadata.index).to.be.above(log.firstIndex());
+    await group.kill(1n);
+    await group.startMember(1n);
+    const after = await group.leader();
+    expect((await group.time.settled(after.propose(1))).result).to.equal(21);
   });
 
   it('keeps what a member promises, and what it applies, in step with what is durable, whatever happens', async () => {
@@ -494,6 +509,22 @@ describe('replica: what throws, and what never ends', () => {
     });
     await group.time.settled(leader.stop());
     expect(closed).to.equal(true);
+  });
+
+  it('a transport that does not end being closed keeps neither stop nor the log waiting for long', async () => {
+    const transport = {
+      send: () => {},
+      addPeer: () => {},
+      updatePeer: () => {},
+      removePeer: () => {},
+      stop: () => never,
+    };
+    const log = new SlowLog(new VirtualTime());
+    const leader = await start({ log, transport: () => transport });
+    const began = group.time.monotonic();
+    await group.time.settled(leader.stop());
+    expect(group.time.monotonic() - began).to.be.below(6000);
+    expect(log.closed).to.equal(true);
   });
 
   it('messages that come before a member has read its snapshot are refused, and harm nobody', async () => {

@@ -28,9 +28,12 @@ class ListMachine implements StateMachine<number, number> {
   length = 0;
   private hash = 0;
   private readonly member: ChaosMember;
+  private readonly lives: () => boolean;
 
-  constructor(member: ChaosMember) {
+  /** @param lives whether the process still runs: a dead one applies nothing more */
+  constructor(member: ChaosMember, lives: () => boolean) {
     this.member = member;
+    this.lives = lives;
   }
 
   apply(id: number, at: Position): number | Promise<number> {
@@ -38,7 +41,7 @@ class ListMachine implements StateMachine<number, number> {
     if (applyDelay === 0 || place.random(4) > 0) return this.append(id, at);
     return (async () => {
       await new Promise<void>((resolve) => void place.time.after(1 + place.random(applyDelay), resolve));
-      return this.append(id, at);
+      return this.lives() ? this.append(id, at) : await new Promise<never>(() => {});
     })();
   }
 
@@ -112,7 +115,7 @@ export class ChaosMember {
       });
       if (life !== this.lives) return;
       invariants.reopened(this.id, log);
-      const machine = new ListMachine(this);
+      const machine = new ListMachine(this, () => life === this.lives);
       const replica = await Replica.start<number, number>({
         tickMs: 10,
         logger: silentLogger,
@@ -170,6 +173,8 @@ export class ChaosMember {
     this.paused = false;
     // A dead process does nothing, and its log is never closed: nobody waits for this.
     void replica?.kill();
+    // Whoever sent it something sees the connection break: a snapshot above all must be answered, or none follows.
+    this.pausable?.resume();
     const cut = new PowerCut(this.disk, random);
     const choice = [cut.all(LOST), cut.all(KEPT), cut.sample(random)][random(3)] as Choice;
     // A disk that tears within a sector leaves what only an operator can decide about.
