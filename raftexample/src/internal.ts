@@ -14,6 +14,8 @@ export { sayHello } from './hello/hello.js';
 export { handleReadys, runMember } from './hello/member.js';
 export { Membership } from './hello/membership.js';
 export { openStorage } from './hello/storage.js';
+export { HttpError, type Problem, problemOf } from './kv/face/answers.js';
+export { type FaceLimits } from './kv/face/limits.js';
 export { type AdminHost, createFace, type FaceHost } from './kv/face/server.js';
 export { parseKvFlags } from './kv/flags.js';
 export { compareKeys } from './kv/machine/key-order.js';

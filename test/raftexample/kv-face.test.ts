@@ -1,99 +1,23 @@
-import { once } from 'node:events';
-import { request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { NodeId } from '@raft-ts/raft';
-import { adminOf, createFace, type KvCommand, KvMachine, type KvResult, kvFormat } from '@raft-ts/raftexample/internal';
-import { cluster, type MemoryCluster } from '@raft-ts/replica/memory';
 import { expect } from 'chai';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly text: string;
-}
-
-/** A request whose path is sent as it is: no URL parser looks at it. */
-function ask(
-  port: number,
-  method: string,
-  path: string,
-  { body, headers = {} }: { body?: string | Uint8Array; headers?: Record<string, string | string[]> } = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => {
-        const { statusCode: status = 0, headers: received } = response;
-        resolve({ status, headers: received, text: Buffer.concat(chunks).toString() });
-      });
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
-}
+import { type Answer, type Asked, ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
 describe('the store: its HTTP face', () => {
   const MAX_VALUE = 1000;
-  let group: MemoryCluster<KvCommand, KvResult>;
-  let machines: Map<NodeId, KvMachine>;
-  let faces: Server[];
-  let ports: number[];
+  let store: KvCluster;
+  let group: KvCluster['group'];
+  let ports: readonly number[];
 
   const json = (answer: Answer): unknown => JSON.parse(answer.text);
-  const one = (method: string, path: string, more?: Parameters<typeof ask>[3]): Promise<Answer> =>
+  const one = (method: string, path: string, more?: Asked): Promise<Answer> =>
     ask(ports[0] as number, method, path, more);
 
   before(async () => {
-    machines = new Map();
-    group = await cluster(
-      3,
-      (id) => {
-        const machine = new KvMachine();
-        machines.set(id, machine);
-        return machine;
-      },
-      { format: kvFormat, timeoutMs: 1000 },
-    );
-    await group.leader();
-    faces = [];
-    ports = [];
-    for (const replica of group.replicas) {
-      const machine = machines.get(replica.id) as KvMachine;
-      const face = createFace({
-        replica,
-        machine,
-        maxValue: MAX_VALUE,
-        status: () => ({
-          id: replica.id,
-          clusterId: 2n ** 64n - 1n,
-          leader: replica.leadership.leader,
-          state: replica.leadership.leading ? 'leader' : 'follower',
-          term: replica.leadership.term,
-          commit: replica.status().hardState.commit,
-          applied: replica.applied.index,
-          firstIndex: 1,
-          lastIndex: 1,
-          snapshotIndex: 0,
-          voters: [1n, 2n, 3n],
-          learners: [],
-          members: { '1': 'memory:1' },
-          pid: 1,
-        }),
-        admin: adminOf(replica, 1000, () => {}),
-        tell: () => {},
-      });
-      face.listen(0, '127.0.0.1');
-      await once(face, 'listening');
-      faces.push(face);
-      ports.push((face.address() as AddressInfo).port);
-    }
+    store = await kvCluster(3, { maxValue: MAX_VALUE });
+    ({ group, ports } = store);
   });
 
-  after(async () => {
-    for (const face of faces) face.close();
-    await group.stop();
-  });
+  after(() => store.stop());
 
   it('a value is written on one member and read on the others, with its index as ETag', async () => {
     const written = await one('PUT', '/kv/hello', { body: 'world' });
@@ -155,7 +79,7 @@ describe('the store: its HTTP face', () => {
     const again = await one('PUT', '/kv/c', { body: '2', headers: { 'If-None-Match': '*' } });
     expect(again.status).to.equal(412);
     expect(json(again)).to.include({ current: first.index });
-    expect(json(again)).to.have.keys('error', 'index', 'current');
+    expect(json(again)).to.include.keys('error', 'index', 'current');
     expect((await one('PUT', '/kv/c', { body: '2', headers: { 'If-Match': `"${first.index}"` } })).status).to.equal(
       200,
     );

@@ -48,6 +48,11 @@ describe('the store: three members as processes', function store() {
       expect(await get(port, 'k119')).to.equal('200 v119');
     }
 
+    const page = await (await fetch(`http://127.0.0.1:${clients[1]}/metrics`)).text();
+    for (const series of ['raft_replica_term{', 'raft_store_requests_total{', 'etcd_network_', 'etcd_disk_wal_fsync']) {
+      expect(page).to.include(`\n${series}`);
+    }
+
     for (const [i, member] of members.entries()) {
       const { code } = await member.kill('SIGTERM');
       expect(code, `member ${i + 1}: ${member.errors.join('\n')}`).to.equal(0);

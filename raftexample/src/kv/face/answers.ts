@@ -1,56 +1,142 @@
-import type { ServerResponse } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import { toJson } from './json.js';
+
+/** May the same request be sent again? `unsafe`: it may then be carried out twice. `no`: it would fail again. */
+export type Retry = 'safe' | 'unsafe' | 'no';
+
+/** The store's own errors; those of raft keep their codes. */
+export type KvErrorCode =
+  | 'ERR_KV_REQUEST'
+  | 'ERR_KV_TOKEN'
+  | 'ERR_KV_NOT_FOUND'
+  | 'ERR_KV_METHOD'
+  | 'ERR_KV_SLOW_REQUEST'
+  | 'ERR_KV_CONFLICT'
+  | 'ERR_KV_HISTORY_GONE'
+  | 'ERR_KV_CONDITION'
+  | 'ERR_KV_TOO_LARGE'
+  | 'ERR_KV_URL_TOO_LONG'
+  | 'ERR_KV_HEADERS_TOO_LARGE'
+  | 'ERR_KV_INTERNAL'
+  | 'ERR_KV_BUSY'
+  | 'ERR_KV_NOT_READY'
+  | 'ERR_KV_UNKNOWN';
+
+const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry]>> = {
+  ERR_KV_REQUEST: [400, 'no'],
+  ERR_KV_TOKEN: [401, 'no'],
+  ERR_KV_NOT_FOUND: [404, 'no'],
+  ERR_KV_METHOD: [405, 'no'],
+  ERR_KV_SLOW_REQUEST: [408, 'safe'],
+  ERR_KV_CONFLICT: [409, 'no'],
+  ERR_KV_HISTORY_GONE: [410, 'no'],
+  ERR_KV_CONDITION: [412, 'no'],
+  ERR_KV_TOO_LARGE: [413, 'no'],
+  ERR_KV_URL_TOO_LONG: [414, 'no'],
+  ERR_KV_HEADERS_TOO_LARGE: [431, 'no'],
+  ERR_KV_INTERNAL: [500, 'unsafe'],
+  ERR_KV_BUSY: [503, 'safe'],
+  ERR_KV_NOT_READY: [503, 'safe'],
+  ERR_KV_UNKNOWN: [504, 'safe'],
+};
 
 /** What a request comes to, other than a value. */
 export class HttpError extends Error {
-  readonly status: number;
+  readonly code: KvErrorCode;
+  readonly reason: string;
   readonly fields: object;
 
-  constructor(status: number, message: string, fields: object = {}) {
+  /** @param reason tells apart what has the same code. @param fields stand in the answer beside those of all errors */
+  constructor(code: KvErrorCode, reason: string, message: string, fields: object = {}) {
     super(message);
-    this.status = status;
+    this.code = code;
+    this.reason = reason;
     this.fields = fields;
+  }
+
+  get status(): number {
+    return kinds[this.code][0];
   }
 }
 
-export function answer(response: ServerResponse, status: number, body: object): void {
+/** An error as it is answered (RFC 9457), with the field `error`, by which members written in Go tell theirs. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly retry: Retry;
+  readonly error: string;
+}
+
+export function answer(response: ServerResponse, status: number, body: object, type = 'application/json'): void {
   const bytes = Buffer.from(toJson(body));
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': bytes.length });
   response.end(bytes);
 }
 
-/** Answers with the status that an error stands for; whatever is not expected is the store's own fault. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** Answers with what an error stands for; what is not expected is the store's own fault, and `tell` hears of it. */
 export function answerError(response: ServerResponse, error: unknown, tell: (text: string) => void): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const { status, text, fields } = meaning(error, tell);
-  answer(response, status, { error: text, ...fields });
+  const found = problemOf(error, tell);
+  answer(response, found.status, found, PROBLEM_TYPE);
 }
 
-function meaning(
-  error: unknown,
-  tell: (text: string) => void,
-): { readonly status: number; readonly text: string; readonly fields?: object } {
-  if (error instanceof HttpError) return { status: error.status, text: error.message, fields: error.fields };
-  const { code, message, reason } = error as {
-    readonly code?: unknown;
-    readonly message?: unknown;
-    readonly reason?: unknown;
-  };
-  const text = String(message);
+/** @param tell hears of errors that nobody expected */
+export function problemOf(error: unknown, tell: (text: string) => void): Problem {
+  if (error instanceof HttpError) {
+    const { code, reason, message, fields } = error;
+    const [status, retry] = kinds[code];
+    return { ...problem(status, { code, reason, retry }, message), ...fields };
+  }
+  const { code, message, reason } = error as Partial<Readonly<Record<'code' | 'message' | 'reason', unknown>>>;
+  const known = meaningOf(code, reason);
+  if (known !== undefined) {
+    const [status, retry] = known;
+    return problem(
+      status,
+      { code: String(code), reason: typeof reason === 'string' ? reason : 'stopped', retry },
+      String(message),
+    );
+  }
+  tell(`a request failed: ${String((error as { readonly stack?: unknown }).stack ?? error)}`);
+  return problemOf(new HttpError('ERR_KV_INTERNAL', 'bug', 'the store failed to answer; its log says why'), tell);
+}
+
+/** Only what certainly did not happen, or may happen twice without harm, is safe to send again. */
+function meaningOf(code: unknown, reason: unknown): readonly [status: number, retry: Retry] | undefined {
   switch (code) {
     case 'ERR_RAFT_DROPPED':
-      return { status: 503, text };
+      return reason === 'too-large' ? [413, 'no'] : [503, 'safe'];
     case 'ERR_RAFT_UNKNOWN':
-      return { status: 504, text };
+      return [504, 'unsafe'];
     case 'ERR_RAFT_READ_FAILED':
-      return { status: reason === 'busy' || reason === 'no-leader' || reason === 'stopped' ? 503 : 504, text };
+      return [reason === 'busy' || reason === 'no-leader' || reason === 'stopped' ? 503 : 504, 'safe'];
     case 'ERR_RAFT_REPLICA_STOPPED':
-      return { status: 503, text };
+      return [503, 'safe'];
     default:
-      tell(`a request failed: ${String((error as { readonly stack?: unknown }).stack ?? error)}`);
-      return { status: 500, text: 'the store failed to answer; its log says why' };
+      return undefined;
   }
+}
+
+function problem(
+  status: number,
+  { code, reason, retry }: Pick<Problem, 'code' | 'reason' | 'retry'>,
+  detail: string,
+): Problem {
+  const title = STATUS_CODES[status] ?? 'Error';
+  return { type: `urn:raft-ts:problem:${code}`, title, status, detail, code, reason, retry, error: detail };
+}
+
+/** What a route says to other methods than its own. */
+export function wrongMethod(response: ServerResponse, methods: readonly string[]): HttpError {
+  response.setHeader('Allow', methods.join(', '));
+  return new HttpError('ERR_KV_METHOD', 'method', `only ${methods.join(' and ')} here`);
 }

@@ -3,25 +3,45 @@ import { HttpError } from './answers.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** The body as text. @throws HttpError 413 for one that is too long or cut off, 400 for one that is no UTF-8 */
+/**
+ * The body as text.
+ * @throws HttpError 413 for one that is too long, before it is read if its length is declared; 400 for one that is no
+ * UTF-8
+ */
 export async function readText(request: IncomingMessage, limit: number, what: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
+  const bytes = await readBytes(request, limit, what);
   try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > limit) break;
-      chunks.push(chunk);
+    return decoder.decode(bytes);
+  } catch {
+    throw new HttpError('ERR_KV_REQUEST', 'not-utf-8', `${what} must be UTF-8`);
+  }
+}
+
+function readBytes(request: IncomingMessage, limit: number, what: string): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = Number(request.headers['content-length'] ?? 0);
+    const tooLong = (): void => {
+      // What still comes is thrown away as it comes: a client that has not finished sending would not see an answer
+      // on a connection that is closed under it.
+      request.removeAllListeners('data');
+      request.resume();
+      reject(new HttpError('ERR_KV_TOO_LARGE', 'body', `${what} is longer than ${limit} bytes`));
+    };
+    request.on('error', () => {});
+    if (length > limit) {
+      tooLong();
+      return;
     }
-  } catch {
-    length = limit + 1;
-  }
-  if (length > limit) throw new HttpError(413, `${what} is longer than ${limit} bytes or was cut off`);
-  try {
-    return decoder.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
-  } catch {
-    throw new HttpError(400, `${what} must be UTF-8`);
-  }
+    length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > limit) tooLong();
+      else chunks.push(chunk);
+    });
+    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.once('close', () => reject(new HttpError('ERR_KV_REQUEST', 'cut-off', `${what} was cut off`)));
+  });
 }
 
 /** Longest body of a request that is no value. */
@@ -36,5 +56,5 @@ export async function readObject(request: IncomingMessage, shape: string): Promi
   } catch {
     // Said below.
   }
-  throw new HttpError(400, `the body must be ${shape}`);
+  throw new HttpError('ERR_KV_REQUEST', 'body', `the body must be ${shape}`);
 }

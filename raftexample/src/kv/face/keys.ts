@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Consistency, Replica } from '@raft-ts/replica';
 import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
-import { answer, HttpError } from './answers.js';
+import { answer, HttpError, wrongMethod } from './answers.js';
 import { readText } from './body.js';
 import { parseQuery } from './query.js';
 
@@ -14,6 +14,7 @@ export interface KeysHost {
 
 /** The path of one key: everything after it is the key. */
 export const KEY_PATH = '/kv/';
+export const KEY_METHODS: readonly string[] = ['GET', 'PUT', 'DELETE'];
 
 /** Answers a request for one key. */
 export async function answerKey(host: KeysHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -32,8 +33,7 @@ export async function answerKey(host: KeysHost, request: IncomingMessage, respon
       return write(host, { op: 'delete', key, value: '', ifIndex }, response);
     }
     default:
-      response.setHeader('Allow', 'GET, PUT, DELETE');
-      throw new HttpError(405, 'only GET, PUT and DELETE here');
+      throw wrongMethod(response, KEY_METHODS);
   }
 }
 
@@ -47,7 +47,7 @@ function splitUrl(url: string): { readonly key: string; readonly query: string }
   } catch {
     key = '';
   }
-  if (key === '') throw new HttpError(400, 'the path must be /kv/KEY, the key UTF-8 and not empty');
+  if (key === '') throw new HttpError('ERR_KV_REQUEST', 'key', 'the path must be /kv/KEY, the key UTF-8 and not empty');
   return { key, query: mark < 0 ? '' : url.slice(mark + 1) };
 }
 
@@ -58,7 +58,7 @@ async function get(
   response: ServerResponse,
 ): Promise<void> {
   const item = await replica.read(() => machine.get(key), { consistency: consistencyOf(query) });
-  if (item === undefined) throw new HttpError(404, 'no such key');
+  if (item === undefined) throw new HttpError('ERR_KV_NOT_FOUND', 'key', 'no such key');
   const bytes = Buffer.from(item.value);
   response.writeHead(200, {
     'Content-Type': 'text/plain; charset=utf-8',
@@ -68,17 +68,16 @@ async function get(
   response.end(bytes);
 }
 
-export function consistencyOf(query: string): Consistency {
+function consistencyOf(query: string): Consistency {
   const text = parseQuery(query).get('consistency') ?? 'linearizable';
-  if (text !== 'linearizable' && text !== 'stale')
-    throw new HttpError(400, 'consistency must be linearizable or stale');
-  return text;
+  if (text === 'linearizable' || text === 'lease' || text === 'stale') return text;
+  throw new HttpError('ERR_KV_REQUEST', 'query', 'consistency must be linearizable, lease or stale');
 }
 
 async function write({ replica }: KeysHost, command: KvCommand, response: ServerResponse): Promise<void> {
   const { index, result } = await replica.propose(command);
   if (result.done) return answer(response, 200, { index });
-  throw new HttpError(412, `the condition failed: the key's index is ${result.current}`, {
+  throw new HttpError('ERR_KV_CONDITION', 'index', `the condition failed: the key's index is ${result.current}`, {
     index,
     current: result.current,
   });
@@ -89,15 +88,15 @@ function condition({ method, headersDistinct }: IncomingMessage): number | undef
   const match = headersDistinct['if-match'] ?? [];
   const noneMatch = headersDistinct['if-none-match'] ?? [];
   if (match.length + noneMatch.length === 0) return undefined;
-  if (match.length + noneMatch.length > 1) throw new HttpError(400, 'one condition at most');
+  if (match.length + noneMatch.length > 1) throw new HttpError('ERR_KV_REQUEST', 'condition', 'one condition at most');
   if (noneMatch.length === 1) {
     if (method !== 'PUT' || noneMatch[0] !== '*')
-      throw new HttpError(400, 'If-None-Match must be * and is for PUT only');
+      throw new HttpError('ERR_KV_REQUEST', 'condition', 'If-None-Match must be * and is for PUT only');
     return 0;
   }
   const [, digits] = /^"([1-9]\d*)"$/u.exec(match[0] ?? '') ?? [];
   // An index beyond 2^53 is no key's, so the condition fails, as it should.
   if (digits === undefined || BigInt(digits) >= 2n ** 64n)
-    throw new HttpError(400, 'If-Match must be "INDEX", with its quotes');
+    throw new HttpError('ERR_KV_REQUEST', 'condition', 'If-Match must be "INDEX", with its quotes');
   return Number(digits);
 }

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answer, HttpError } from './answers.js';
 import type { KeysHost } from './keys.js';
-import { parseQuery } from './query.js';
+import { parseQuery, queryOf } from './query.js';
 
 const DEFAULT_LIMIT = 100;
 const LARGEST_LIMIT = 1000;
@@ -9,10 +9,10 @@ const LARGEST_LIMIT = 1000;
 /** Answers with the first keys that begin with `prefix` and come after `after`: one page is one moment. */
 export async function answerList(
   { replica, machine }: KeysHost,
-  query: string,
+  request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const parameters = parseQuery(query);
+  const parameters = parseQuery(queryOf(request));
   const limit = limitOf(parameters.get('limit'));
   const prefix = parameters.get('prefix') ?? '';
   const after = parameters.get('after') ?? '';
@@ -23,5 +23,5 @@ function limitOf(text: string | undefined): number {
   if (text === undefined) return DEFAULT_LIMIT;
   const limit = /^\d{1,4}$/u.test(text) ? Number(text) : 0;
   if (limit >= 1 && limit <= LARGEST_LIMIT) return limit;
-  throw new HttpError(400, 'the query must be prefix, after and limit (1 to 1000), each at most once');
+  throw new HttpError('ERR_KV_REQUEST', 'query', 'limit must be a whole number from 1 to 1000');
 }

@@ -1,25 +1,27 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import { answer, answerError, HttpError } from './answers.js';
-import { readObject } from './body.js';
-import { answerKey, KEY_PATH, type KeysHost } from './keys.js';
-import { answerList } from './list.js';
-import { answerDigest, answerStatus, type StatusHost } from './status.js';
+import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
+import { answerKey, KEY_PATH } from './keys.js';
+import { defaultLimits, type FaceLimits } from './limits.js';
+import { RequestMetrics } from './metrics.js';
+import { KEY_ROUTE, type Route, type RoutesHost, routes } from './routes.js';
+import { TokenGuard } from './token.js';
 
-/** What changes who is in the cluster, and who leads it. */
-export interface AdminHost {
-  /** Resolves with the index of the change once it is applied here. @throws HttpError 409 for an id that was removed */
-  addMember(id: bigint, url: string, learner: boolean): Promise<number>;
-  /** @throws HttpError 404 for an id that is no member's */
-  removeMember(id: bigint): Promise<number>;
-  /** Resolves with the leader once it is this one. */
-  transfer(id: bigint): Promise<void>;
-}
+export type { AdminHost } from './members.js';
 
-export interface FaceHost extends KeysHost, StatusHost {
-  readonly admin: AdminHost;
+export interface FaceHost extends RoutesHost {
   /** For what the store itself got wrong. */
   readonly tell: (text: string) => void;
+  /** What clients must show. Default: nothing. */
+  readonly token?: string | undefined;
+  readonly limits?: Partial<FaceLimits>;
+}
+
+/** What is counted when a request is over. */
+interface Counted {
+  readonly route: string;
+  readonly streams: boolean;
 }
 
 /**
@@ -27,109 +29,156 @@ export interface FaceHost extends KeysHost, StatusHost {
  * than the rest of a request; everything else is routed by it.
  */
 export function createFace(host: FaceHost): Server {
-  const router = createRouter(host);
-  const server = createServer((request, response) => {
+  return new Face(host).server;
+}
+
+class Face {
+  readonly server: Server;
+  private readonly host: FaceHost;
+  private readonly limits: FaceLimits;
+  private readonly guard: TokenGuard;
+  private readonly metrics: RequestMetrics;
+  private readonly router: Express;
+  /** Requests that wait for their answers, by connection. */
+  private readonly waiting = new WeakMap<Socket, number>();
+
+  constructor(host: FaceHost) {
+    this.host = host;
+    this.limits = { ...defaultLimits, ...host.limits };
+    this.guard = new TokenGuard(host.token);
+    this.metrics = new RequestMetrics(host.registry);
+    this.router = this.createRouter();
+    const { maxHeader, maxConnections, headersMs, requestMs, idleMs, checkMs } = this.limits;
+    this.server = createServer(
+      {
+        maxHeaderSize: maxHeader,
+        headersTimeout: headersMs,
+        requestTimeout: requestMs,
+        connectionsCheckingInterval: checkMs,
+      },
+      (request, response) => this.receive(request, response),
+    );
+    this.server.maxConnections = maxConnections;
+    this.server.timeout = idleMs;
+    this.server.keepAliveTimeout = idleMs;
+    this.server.on('clientError', (error, socket) => this.refuse(error, socket as Socket));
+  }
+
+  private receive(request: IncomingMessage, response: ServerResponse): void {
+    const { socket, url = '' } = request;
+    const waiting = (this.waiting.get(socket) ?? 0) + 1;
+    this.waiting.set(socket, waiting);
+    response.once('close', () => this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1));
     // A client that has gone is nobody to answer.
     response.on('error', () => {});
-    if (request.url?.startsWith(KEY_PATH) === true)
-      void serve(host, response, () => answerKey(host, request, response));
-    else router(request, response);
-  });
-  server.headersTimeout = 10_000;
-  return server;
-}
-
-async function serve({ tell }: FaceHost, response: ServerResponse, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    answerError(response, error, tell);
+    const { maxUrl, maxPipelined } = this.limits;
+    if (url.length > maxUrl) {
+      const error = new HttpError(
+        'ERR_KV_URL_TOO_LONG',
+        'url',
+        `the path and the query take ${maxUrl} characters at most`,
+      );
+      answerError(response, error, this.host.tell);
+    } else if (waiting > maxPipelined) {
+      const error = new HttpError(
+        'ERR_KV_BUSY',
+        'pipelined',
+        `${maxPipelined} requests of this connection wait already`,
+      );
+      answerError(response, error, this.host.tell);
+    } else if (url.startsWith(KEY_PATH)) {
+      void this.serve({ route: KEY_ROUTE, streams: false }, request, response, () => {
+        this.guard.check(request, response);
+        return answerKey(this.host, request, response);
+      });
+    } else {
+      this.router(request, response);
+    }
   }
-}
 
-function createRouter(host: FaceHost): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  app.disable('etag');
-  app.set('query parser', false);
-  const route =
-    (work: (request: Request, response: Response) => Promise<void> | void) =>
-    (request: Request, response: Response): void => {
-      void serve(host, response, async () => work(request, response));
+  private async serve(
+    { route, streams }: Counted,
+    request: IncomingMessage,
+    response: ServerResponse,
+    work: () => Promise<void> | void,
+  ): Promise<void> {
+    const began = performance.now();
+    response.once('close', () => {
+      const status = response.headersSent ? response.statusCode : 0;
+      this.metrics.count(route, request.method ?? '', status, began, streams);
+    });
+    try {
+      await work();
+    } catch (error) {
+      answerError(response, error, this.host.tell);
+    }
+  }
+
+  private createRouter(): Express {
+    const app = express();
+    app.disable('x-powered-by');
+    app.disable('etag');
+    app.set('query parser', false);
+    for (const route of routes) app.all(route.path.replaceAll(/\{(\w+)\}/gu, ':$1'), this.routed(route));
+    app.use((request: Request, response: Response) => {
+      void this.serve({ route: 'none', streams: false }, request, response, () => {
+        throw new HttpError('ERR_KV_NOT_FOUND', 'path', 'no such path');
+      });
+    });
+    // Four parameters are how express knows a handler of errors.
+    app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
+      const error = new HttpError('ERR_KV_REQUEST', 'path', 'the path must be percent-encoded UTF-8');
+      answerError(response, error, this.host.tell);
+    });
+    return app;
+  }
+
+  private routed({
+    path,
+    methods,
+    open = false,
+    streams = false,
+  }: Route): (request: Request, response: Response) => void {
+    return (request, response) => {
+      void this.serve({ route: path, streams }, request, response, () => {
+        if (!open) this.guard.check(request, response);
+        const handler = methods[request.method];
+        if (handler === undefined) throw wrongMethod(response, Object.keys(methods));
+        return handler(this.host, request, response, request.params as Readonly<Record<string, string>>);
+      });
     };
-  const only =
-    (...methods: string[]) =>
-    (_request: Request, response: Response): void => {
-      response.setHeader('Allow', methods.join(', '));
-      answer(response, 405, { error: `only ${methods.join(' and ')} here` });
-    };
-  app
-    .route('/kv')
-    .get(route((request, response) => answerList(host, queryOf(request), response)))
-    .all(only('GET'));
-  app
-    .route('/status')
-    .get(route((_, response) => answerStatus(host, response)))
-    .all(only('GET'));
-  app
-    .route('/digest')
-    .get(route((_, response) => answerDigest(host, response)))
-    .all(only('GET'));
-  app
-    .route('/leader')
-    .post(route((request, response) => transfer(host, request, response)))
-    .all(only('POST'));
-  app
-    .route('/members')
-    .get(route((_, response) => answerMembers(host, response)))
-    .post(route((request, response) => addMember(host, request, response)))
-    .all(only('GET', 'POST'));
-  app
-    .route('/members/:id')
-    .delete(route((request, response) => removeMember(host, request, response)))
-    .all(only('DELETE'));
-  app.use((_: Request, response: Response) => answer(response, 404, { error: 'no such path' }));
-  // Four parameters are how express knows a handler of errors.
-  app.use((_error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    answer(response, 400, { error: 'the path must be percent-encoded UTF-8' });
-  });
-  return app;
-}
+  }
 
-function queryOf({ url }: IncomingMessage): string {
-  const mark = url?.indexOf('?') ?? -1;
-  return mark < 0 ? '' : (url as string).slice(mark + 1);
-}
+  /** Answers what is no request, or did not come in time, if the connection is not in the middle of an answer. */
+  private refuse(error: Error & { readonly code?: string }, socket: Socket): void {
+    if (!socket.writable || (this.waiting.get(socket) ?? 0) > 0) {
+      socket.destroy();
+      return;
+    }
+    const problem = problemOf(this.meaningOf(error.code), this.host.tell);
+    const body = JSON.stringify(problem);
+    const head = [
+      `HTTP/1.1 ${problem.status} ${problem.title}`,
+      `Content-Type: ${PROBLEM_TYPE}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+    socket.destroySoon();
+  }
 
-function answerMembers(host: FaceHost, response: Response): void {
-  const { members, voters, learners } = host.status();
-  answer(response, 200, { members, voters, learners });
-}
-
-async function addMember({ admin }: FaceHost, request: Request, response: Response): Promise<void> {
-  const shape = '{"id": MEMBER, "url": "http://HOST:PORT", "learner": false}';
-  const { id, url, learner = false } = await readObject(request, shape);
-  if (typeof url !== 'string' || typeof learner !== 'boolean') throw new HttpError(400, `the body must be ${shape}`);
-  if (!/^https?:\/\/[^/]+/u.test(url) || !URL.canParse(url))
-    throw new HttpError(400, 'the url must be http://HOST:PORT');
-  answer(response, 200, { index: await admin.addMember(idOf(id, `the body must be ${shape}`), url, learner) });
-}
-
-async function removeMember({ admin }: FaceHost, request: Request, response: Response): Promise<void> {
-  const { id } = request.params;
-  if (typeof id !== 'string' || !/^\d{1,20}$/u.test(id)) throw new HttpError(400, 'the path must be /members/ID');
-  answer(response, 200, { index: await admin.removeMember(BigInt(id)) });
-}
-
-async function transfer({ admin }: FaceHost, request: Request, response: Response): Promise<void> {
-  const shape = 'the body must be {"id": MEMBER}';
-  const { id } = await readObject(request, '{"id": MEMBER}');
-  const leader = idOf(id, shape);
-  await admin.transfer(leader);
-  answer(response, 200, { leader });
-}
-
-function idOf(value: unknown, shape: string): bigint {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) throw new HttpError(400, shape);
-  return BigInt(value);
+  private meaningOf(code: string | undefined): HttpError {
+    switch (code) {
+      case 'HPE_HEADER_OVERFLOW':
+        return new HttpError(
+          'ERR_KV_HEADERS_TOO_LARGE',
+          'headers',
+          `${this.limits.maxHeader} bytes of headers at most`,
+        );
+      case 'ERR_HTTP_REQUEST_TIMEOUT':
+        return new HttpError('ERR_KV_SLOW_REQUEST', 'timeout', 'the request did not arrive in time');
+      default:
+        return new HttpError('ERR_KV_REQUEST', 'http', 'this is no request of HTTP/1.1');
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KvMachine } from '../machine/kv-machine.js';
 import { answer } from './answers.js';
 
@@ -27,12 +27,16 @@ export interface StatusHost {
   readonly status: () => KvStatus;
 }
 
-export function answerStatus(host: StatusHost, response: ServerResponse): void {
+export function answerStatus(host: StatusHost, _request: IncomingMessage, response: ServerResponse): void {
   answer(response, 200, host.status());
 }
 
 /** The same on members that applied the same. */
-export function answerDigest({ machine, status }: StatusHost, response: ServerResponse): void {
+export function answerDigest(
+  { machine, status }: StatusHost,
+  _request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const hash = createHash('sha256');
   for (const [key, { value, index }] of machine.entries()) hash.update(`${key}\0${value}\0${index}\n`);
   answer(response, 200, { applied: status().applied, keys: machine.size, sha256: hash.digest('hex') });

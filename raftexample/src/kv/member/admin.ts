@@ -47,14 +47,14 @@ function meaning({ code, reason, message }: Partial<MembershipError>): HttpError
   if (code !== 'ERR_RAFT_MEMBERSHIP') return undefined;
   switch (reason) {
     case 'unknown-id':
-      return new HttpError(404, 'no such member');
+      return new HttpError('ERR_KV_NOT_FOUND', 'member', 'no such member');
     case 'id-used':
     case 'url-used':
     case 'last-voter':
-      return new HttpError(409, String(message));
+      return new HttpError('ERR_KV_CONFLICT', reason, String(message));
     case 'unseen':
-      return new HttpError(504, String(message));
+      return new HttpError('ERR_KV_UNKNOWN', reason, String(message));
     default:
-      return new HttpError(503, String(message));
+      return new HttpError('ERR_KV_BUSY', String(reason), String(message));
   }
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
-import { HttpTransport, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
-import { DurableStorage } from '@raft-ts/raftwal';
+import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
+import { DurableStorage, WalHistograms } from '@raft-ts/raftwal';
 import { type Ended, Replica, type ReplicaReceiver } from '@raft-ts/replica';
+import { Registry } from 'prom-client';
 import type { Logger } from 'winston';
 import { cannotOpen } from '../../common/bad-log.js';
 import { ExitCode } from '../../common/exit-codes.js';
@@ -20,6 +21,8 @@ import { statusOf } from './status.js';
 
 /** Running requests may take so long to end. */
 const FAREWELL_MS = 1000;
+/** A member that has not shown by then that it is ready is not, in milliseconds. */
+const READY_MS = 1000;
 
 /** Runs one member of the store until `stopping` aborts, or it may not go on. Resolves to the exit code. */
 export async function runKvMember(options: KvOptions, stopping: AbortSignal, log: Logger): Promise<number> {
@@ -27,15 +30,21 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
   // Before anything is written: a member that is refused leaves nothing in its folder.
   const peerAddress = await listenAddress(hostOf('--peers', options.peers.get(id) as string), insecure);
   const clients = await listenAddress(clientAddress, insecure);
-  const storage = await openLog(data, { id, clusterId }, log);
+  const disk = new WalHistograms();
+  const registry = new Registry();
+  const storage = await openLog(data, { id, clusterId, metrics: disk }, log);
   const machine = new KvMachine();
   let removal: Removal | undefined;
   const replica = await startReplica(options, {
     storage,
     machine,
     log,
+    registry,
     createTransport: async (receiver) => {
-      const transport = createTransport(options, { storage, receiver, log, onRemoved: (first) => (removal ??= first) });
+      const transport = createTransport(options, {
+        ...{ storage, receiver, log, registry },
+        onRemoved: (first) => (removal ??= first),
+      });
       await serve(transport, peerAddress);
       return transport;
     },
@@ -46,6 +55,9 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     maxValue: options.maxValue,
     status: () => statusOf(replica, storage, clusterId),
     admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text)),
+    registry,
+    moreMetrics: () => disk.text(),
+    readyMs: Math.min(options.timeoutMs, READY_MS),
     tell: (text) => void log.error(text),
   });
   try {
@@ -64,12 +76,13 @@ interface Parts {
   readonly storage: DurableStorage;
   readonly machine: KvMachine;
   readonly log: Logger;
+  readonly registry: Registry;
   readonly createTransport: (receiver: ReplicaReceiver) => Promise<HttpTransport>;
 }
 
 async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<KvCommand, KvResult>> {
   const { id, peers, dial, join: joins, snapshotEvery, catchUp, snapshots } = options;
-  const { storage, machine, log, createTransport: build } = parts;
+  const { storage, machine, log, registry, createTransport: build } = parts;
   const replica = await Replica.start<KvCommand, KvResult>({
     id,
     log: storage,
@@ -82,6 +95,7 @@ async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<K
     preVote: options.preVote,
     checkQuorum: options.checkQuorum,
     timeoutMs: options.timeoutMs,
+    metrics: registry,
     snapshots: {
       everyEntries: snapshotEvery,
       keepEntries: catchUp,
@@ -101,12 +115,13 @@ interface TransportParts {
   readonly storage: DurableStorage;
   readonly receiver: ReplicaReceiver;
   readonly log: Logger;
+  readonly registry: Registry;
   readonly onRemoved: (removal: Removal) => void;
 }
 
 function createTransport(
   { id, clusterId, peers, data }: KvOptions,
-  { storage, receiver, log, onRemoved }: TransportParts,
+  { storage, receiver, log, registry, onRemoved }: TransportParts,
 ): HttpTransport {
   return new HttpTransport({
     id,
@@ -117,6 +132,7 @@ function createTransport(
     newLog: storage.isNew,
     snapshots: new SnapshotFolder(join(data, 'snap')),
     logger: transportLogger(log),
+    metrics: prometheusMetrics(registry, id),
     onRemoved: (removal) => {
       onRemoved(removal);
       receiver.onRemoved(removal);
@@ -126,13 +142,14 @@ function createTransport(
 
 async function openLog(
   data: string,
-  owner: { readonly id: bigint; readonly clusterId: bigint },
+  owner: { readonly id: bigint; readonly clusterId: bigint; readonly metrics: WalHistograms },
   log: Logger,
 ): Promise<DurableStorage> {
   try {
     return await DurableStorage.open(data, {
       nodeId: owner.id,
       clusterId: owner.clusterId,
+      metrics: owner.metrics,
       logger: {
         info: (message) => void log.info(`wal: ${message}`),
         warn: (message) => void log.warn(`wal: ${message}`),

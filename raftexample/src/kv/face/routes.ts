@@ -1,0 +1,44 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerExplain, answerHealth, answerReady, type HealthHost } from './health.js';
+import type { KeysHost } from './keys.js';
+import { answerList } from './list.js';
+import { addMember, answerMembers, type MembersHost, removeMember, transfer } from './members.js';
+import { answerMetrics, type MetricsHost } from './metrics.js';
+import { answerDigest, answerStatus } from './status.js';
+
+export type RoutesHost = KeysHost & MembersHost & HealthHost & MetricsHost;
+
+/** @param parameters what stands in the path, percent-decoded */
+export type Handler = (
+  host: RoutesHost,
+  request: IncomingMessage,
+  response: ServerResponse,
+  parameters: Readonly<Record<string, string>>,
+) => Promise<void> | void;
+
+export interface Route {
+  /** As in openapi.yaml. */
+  readonly path: string;
+  readonly methods: Readonly<Record<string, Handler>>;
+  /** Answered without the clients' token: for whoever watches over processes. */
+  readonly open?: boolean;
+  /** An answer may last as long as its client wants. */
+  readonly streams?: boolean;
+}
+
+/** The path of one key. It is not among the routes below: everything after `/kv/` is the key, whatever stands there. */
+export const KEY_ROUTE = '/kv/{key}';
+
+/** What the face answers, other than requests for one key. */
+export const routes: readonly Route[] = [
+  { path: '/kv', methods: { GET: answerList } },
+  { path: '/status', methods: { GET: answerStatus } },
+  { path: '/digest', methods: { GET: answerDigest } },
+  { path: '/leader', methods: { POST: transfer } },
+  { path: '/members', methods: { GET: answerMembers, POST: addMember } },
+  { path: '/members/{id}', methods: { DELETE: removeMember } },
+  { path: '/explain', methods: { GET: answerExplain } },
+  { path: '/metrics', methods: { GET: answerMetrics } },
+  { path: '/healthz', methods: { GET: answerHealth }, open: true },
+  { path: '/readyz', methods: { GET: answerReady }, open: true },
+];

@@ -1,0 +1,134 @@
+import { once } from 'node:events';
+import { request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { NodeId } from '@raft-ts/raft';
+import {
+  adminOf,
+  createFace,
+  type FaceHost,
+  type KvCommand,
+  KvMachine,
+  type KvResult,
+  kvFormat,
+} from '@raft-ts/raftexample/internal';
+import type { Replica } from '@raft-ts/replica';
+import { cluster, type MemoryCluster, type MemoryClusterOptions } from '@raft-ts/replica/memory';
+import { Registry } from 'prom-client';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+export interface Asked {
+  readonly body?: string | Uint8Array;
+  readonly headers?: Record<string, string | string[]>;
+}
+
+/** A request whose path is sent as it is: no URL parser looks at it. */
+export function ask(port: number, method: string, path: string, { body, headers = {} }: Asked = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const { statusCode: status = 0, headers: received } = response;
+        resolve({ status, headers: received, text: Buffer.concat(chunks).toString() });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+export interface KvClusterOptions extends Partial<Pick<FaceHost, 'maxValue' | 'limits' | 'token' | 'readyMs'>> {
+  readonly replica?: MemoryClusterOptions<KvCommand, KvResult>;
+  readonly createMachine?: () => KvMachine;
+}
+
+/** Members of the store in this process, each with its HTTP face on a port of its own. */
+export class KvCluster {
+  readonly group: MemoryCluster<KvCommand, KvResult>;
+  readonly machines: Map<NodeId, KvMachine>;
+  /** Ports of the faces, that of member 1 first. */
+  readonly ports: number[] = [];
+  readonly faces: Server[] = [];
+  private readonly options: KvClusterOptions;
+
+  constructor(group: MemoryCluster<KvCommand, KvResult>, machines: Map<NodeId, KvMachine>, options: KvClusterOptions) {
+    this.group = group;
+    this.machines = machines;
+    this.options = options;
+  }
+
+  /** Opens the face of a member, in the place of that which it had. */
+  async open(replica: Replica<KvCommand, KvResult>): Promise<void> {
+    const at = Number(replica.id) - 1;
+    const machine = this.machines.get(replica.id) as KvMachine;
+    const { maxValue = 2 ** 20, readyMs = 500, limits = {}, token } = this.options;
+    const face = createFace({
+      replica,
+      machine,
+      maxValue,
+      readyMs,
+      limits,
+      token,
+      registry: new Registry(),
+      status: () => ({
+        id: replica.id,
+        clusterId: 2n ** 64n - 1n,
+        leader: replica.leadership.leader,
+        state: replica.leadership.leading ? 'leader' : 'follower',
+        term: replica.leadership.term,
+        commit: replica.status().hardState.commit,
+        applied: replica.applied.index,
+        firstIndex: 1,
+        lastIndex: 1,
+        snapshotIndex: 0,
+        voters: [1n, 2n, 3n],
+        learners: [],
+        members: { '1': 'memory:1' },
+        pid: 1,
+      }),
+      admin: adminOf(replica, 1000, () => {}),
+      tell: (text) => {
+        throw new Error(text);
+      },
+    });
+    this.closeFace(at);
+    face.listen(this.ports[at] ?? 0, '127.0.0.1');
+    await once(face, 'listening');
+    this.faces[at] = face;
+    this.ports[at] = (face.address() as AddressInfo).port;
+  }
+
+  closeFace(at: number): void {
+    this.faces[at]?.close();
+    this.faces[at]?.closeAllConnections();
+  }
+
+  async stop(): Promise<void> {
+    for (const at of this.faces.keys()) this.closeFace(at);
+    await this.group.stop();
+  }
+}
+
+/** Starts so many members, and waits until one of them leads. */
+export async function kvCluster(size: number, options: KvClusterOptions = {}): Promise<KvCluster> {
+  const machines = new Map<NodeId, KvMachine>();
+  const group = await cluster(
+    size,
+    (id) => {
+      const machine = options.createMachine?.() ?? new KvMachine();
+      machines.set(id, machine);
+      return machine;
+    },
+    { format: kvFormat, timeoutMs: 1000, ...options.replica },
+  );
+  await group.leader();
+  const made = new KvCluster(group, machines, options);
+  for (const replica of group.replicas) await made.open(replica);
+  return made;
+}
