@@ -180,6 +180,22 @@ function stalledCases(): Case[] {
   );
 }
 
+function replicaCases(): Case[] {
+  const caseOf = (log: string, inFlight: number, figure: string): Case => ({
+    name: `log ${log === 'memory' ? 'in memory' : 'on disk'}, ${inFlight}`,
+    figure,
+    higherIsBetter: !/^over|growth/.test(figure),
+    ours: [],
+    anchor: [],
+    matches: (result: Result) => result['log'] === log && result['in_flight'] === inFlight,
+  });
+  const inMemory = ['proposals_per_s', 'times_the_core', 'reads_per_s', 'reads_on_a_follower_per_s', 'heap_growth_mib'];
+  const onDisk = ['proposals_per_s', 'over_raw_percent', 'over_logs_percent'];
+  const cases = (log: string, figures: readonly string[]): Case[] =>
+    [1, 64, 1024].flatMap((inFlight) => figures.map((figure) => caseOf(log, inFlight, figure)));
+  return [...cases('memory', inMemory), ...cases('disk', onDisk)];
+}
+
 const workloads: Readonly<Record<string, () => Case[]>> = {
   rawnode: rawnodeCases,
   node: nodeCases,
@@ -190,6 +206,7 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
   'snapshot-files': snapshotCases,
   'snapshot-stream': streamCases,
   'stalled-peer': stalledCases,
+  replica: replicaCases,
 };
 
 /** Programs that print a table of their own. */
@@ -199,7 +216,7 @@ const alone: readonly string[] = ['hostile', 'slow-connections'];
  * Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are
  * named.
  */
-const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer'];
+const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer', 'replica'];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));

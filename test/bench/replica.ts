@@ -109,6 +109,7 @@ async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
   const read = (replica: Replica<Uint8Array, number>) => () => replica.read(() => 0);
   const took = { core: [] as number[], replica: [] as number[], reads: [] as number[], elsewhere: [] as number[] };
   let target = 0;
+  let heap = 0;
   for (let block = -WARM_UP; block < BLOCKS; block++) {
     const replica = await timed(n, inFlight, propose);
     const reads = await timed(n, inFlight, read(group.leader));
@@ -118,12 +119,18 @@ async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
     target += n;
     core.propose(target, inFlight, data);
     const bare = (performance.now() - began) / 1000;
-    if (block < 0) continue;
+    if (block < 0) {
+      collectGarbage();
+      heap = process.memoryUsage().heapUsed + process.memoryUsage().external;
+      continue;
+    }
     took.core.push(bare);
     took.replica.push(replica);
     took.reads.push(reads);
     took.elsewhere.push(elsewhere);
   }
+  collectGarbage();
+  const growth = process.memoryUsage().heapUsed + process.memoryUsage().external - heap;
   await group.stop();
   return {
     log: 'memory',
@@ -135,6 +142,7 @@ async function memoryCase({ inFlight, n, data }: Case): Promise<object> {
     times_the_core: round(best(took.core) / best(took.replica)),
     reads_per_s: perSecond(n, best(took.reads)),
     reads_on_a_follower_per_s: perSecond(n, best(took.elsewhere)),
+    heap_growth_mib: round(growth / 2 ** 20),
   };
 }
 
