@@ -56,7 +56,7 @@ class World {
       },
       { seed: random(2 ** 30) + 1 },
     );
-    this.group.network.faults = { drop: 0.01, duplicate: 0.02, delay: [1, 1 + random(12)] };
+    this.group.network.faults = { drop: 0.01, duplicate: 0.02, delay: [1, 1 + random(random(3) === 0 ? 40 : 8)] };
   }
 
   async play(): Promise<void> {
@@ -64,7 +64,8 @@ class World {
     for (const id of group.ids) await this.startMember(id);
     await group.leader();
     for (const end = group.time.monotonic() + WORLD_MS; group.time.monotonic() < end; ) {
-      await this.disturb();
+      if (random(6) === 0) await this.plot();
+      else await this.disturb();
       for (let i = random(6); i >= 0; i--) {
         this.work();
         await group.time.advance(1 + random(25));
@@ -150,16 +151,52 @@ class World {
       case 6:
       case 7:
         if (!group.replicas.has(one)) break;
-        frozen.delete(one);
-        await group.kill(one);
-        for (const run of this.running) if (run.member === one) this.running.delete(run);
-        await group.time.advance(random(60));
-        await this.startMember(one);
+        await this.restart(one, random(60));
         break;
       default:
         if (leading === undefined || frozen.has(leading.id)) break;
         (leading as unknown as { raw: RawNode }).raw.transferLeadership(any());
     }
+  }
+
+  /**
+   * What is unlikely to come about by chance: the leader does not hear that another one leads, which whoever follows it
+   * has helped to elect, after a restart or because the leader itself had asked for it.
+   */
+  private async plot(): Promise<void> {
+    const { group, random } = this;
+    const { network, time } = group;
+    const leader = [...group.replicas.values()].find((one) => one.leadership.leading && !this.frozen.has(one.id));
+    const [rival, ...voters] = group.ids.filter((id) => id !== leader?.id && group.replicas.has(id));
+    if (leader === undefined || rival === undefined) return;
+    const transfer = random(2) === 0;
+    network.mend();
+    // Everybody has the same log, so that the rival can win.
+    await time.advance(60);
+    if (!transfer) {
+      network.cut(leader.id, rival);
+      await time.advance(100 + random(150));
+    }
+    for (const id of [rival, ...voters]) {
+      network.cut(id, leader.id);
+      if (!transfer) network.cut(leader.id, id);
+    }
+    if (transfer) (leader as unknown as { raw: RawNode }).raw.transferLeadership(rival);
+    else for (const id of voters) if (!this.frozen.has(id)) await this.restart(id, random(5));
+    for (let i = 0; i < 40; i++) {
+      await time.advance(1 + random(4));
+      const other = group.replicas.get(rival);
+      if (other?.leadership.leading === true && !this.frozen.has(rival)) void this.add(other);
+      if (group.replicas.get(leader.id) === leader) this.readAt(leader);
+    }
+  }
+
+  private async restart(id: NodeId, ms: number): Promise<void> {
+    this.frozen.delete(id);
+    await this.group.kill(id);
+    for (const run of this.running) if (run.member === id) this.running.delete(run);
+    await this.group.time.advance(ms);
+    await this.startMember(id);
   }
 
   private work(): void {
