@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { request, type Server } from 'node:http';
+import { request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { NodeId } from '@raft-ts/raft';
 import {
   adminOf,
   createFace,
   type FaceHost,
+  type FaceServer,
   type KvCommand,
   KvMachine,
   type KvResult,
@@ -54,7 +55,7 @@ export class KvCluster {
   readonly machines: Map<NodeId, KvMachine>;
   /** Ports of the faces, that of member 1 first. */
   readonly ports: number[] = [];
-  readonly faces: Server[] = [];
+  readonly faces: FaceServer[] = [];
   private readonly options: KvClusterOptions;
 
   constructor(group: MemoryCluster<KvCommand, KvResult>, machines: Map<NodeId, KvMachine>, options: KvClusterOptions) {

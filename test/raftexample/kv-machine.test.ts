@@ -88,7 +88,7 @@ describe('the store: keys and values', () => {
     }
     for (let next = snapshot.next(); next.done !== true; next = snapshot.next()) read.push(next.value);
     const restored = new KvMachine();
-    await restored.restore(pieces(...read));
+    await restored.restore(pieces(...read), { index: 5000, term: 1 });
     expect(restored.size).to.equal(5000);
     expect(restored.get('k17')).to.deep.equal({ value: 'x'.repeat(100), index: 17 });
     expect(restored.get('k18')).to.deep.equal({ value: 'x'.repeat(100), index: 18 });
@@ -150,7 +150,7 @@ describe('the store: the bytes that it shares with members written in Go', () =>
       ]);
       expect(head.removed).to.deep.equal([3n, 9007199254740995n]);
       const machine = new KvMachine();
-      await machine.restore(state);
+      await machine.restore(state, { index: 9, term: 1 });
       expect([...machine.entries()]).to.deep.equal([
         ['a\nb', { value: '1', index: 5 }],
         ['k', { value: 'v', index: 7 }],
@@ -170,7 +170,7 @@ describe('the store: the bytes that it shares with members written in Go', () =>
       const { head: read, state } = await kvFormat.unwrap(pieces(...parts));
       expect(read).to.deep.equal(head);
       const restored = new KvMachine();
-      await restored.restore(state);
+      await restored.restore(state, { index: 3000, term: 1 });
       expect([...restored.entries()]).to.deep.equal([...machine.entries()]);
     }
   });

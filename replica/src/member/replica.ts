@@ -32,7 +32,7 @@ import { Proposals } from '../drive/proposals.js';
 import { Reads } from '../drive/reads.js';
 import { Ticker } from '../drive/ticker.js';
 import type { EntryContent } from '../format/format.js';
-import { Group } from '../group/group.js';
+import { Group, type SnapshotHead } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import { Lead } from '../lead/lead.js';
 import type { LeadingTask } from '../lead/leading.js';
@@ -388,6 +388,14 @@ export class Replica<Command, Result> {
   /** What was applied last on this member. */
   get applied(): Position {
     return this.applier.applied;
+  }
+
+  /**
+   * What a snapshot of this moment would hold beside the state machine's own bytes: with `Format.wrap` a copy of the
+   * state is written as snapshots are. To be called within `read`, together with the state machine's `snapshot`.
+   */
+  snapshotHead(): SnapshotHead {
+    return this.group.head();
   }
 
   /** Raft's own view: for tools. */

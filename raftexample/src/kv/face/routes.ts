@@ -4,13 +4,21 @@ import type { KeysHost } from './keys.js';
 import { answerList } from './list.js';
 import { addMember, answerMembers, type MembersHost, removeMember, transfer } from './members.js';
 import { answerMetrics, type MetricsHost } from './metrics.js';
+import type { SnapshotReader } from './snapshot.js';
 import { answerDigest, answerStatus } from './status.js';
+import type { Watchers } from './watch.js';
 
 export type RoutesHost = KeysHost & MembersHost & HealthHost & MetricsHost;
 
+/** What lasts longer than a request. */
+export interface Streams {
+  readonly watchers: Watchers;
+  readonly snapshots: SnapshotReader;
+}
+
 /** @param parameters what stands in the path, percent-decoded */
 export type Handler = (
-  host: RoutesHost,
+  host: RoutesHost & Streams,
   request: IncomingMessage,
   response: ServerResponse,
   parameters: Readonly<Record<string, string>>,
@@ -37,6 +45,16 @@ export const routes: readonly Route[] = [
   { path: '/leader', methods: { POST: transfer } },
   { path: '/members', methods: { GET: answerMembers, POST: addMember } },
   { path: '/members/{id}', methods: { DELETE: removeMember } },
+  {
+    path: '/watch',
+    methods: { GET: ({ watchers }, request, response) => watchers.open(request, response) },
+    streams: true,
+  },
+  {
+    path: '/snapshot',
+    methods: { GET: ({ snapshots }, request, response) => snapshots.answer(request, response) },
+    streams: true,
+  },
   { path: '/explain', methods: { GET: answerExplain } },
   { path: '/metrics', methods: { GET: answerMetrics } },
   { path: '/healthz', methods: { GET: answerHealth }, open: true },

@@ -5,8 +5,10 @@ import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './
 import { answerKey, KEY_PATH } from './keys.js';
 import { defaultLimits, type FaceLimits } from './limits.js';
 import { RequestMetrics } from './metrics.js';
-import { KEY_ROUTE, type Route, type RoutesHost, routes } from './routes.js';
+import { KEY_ROUTE, type Route, type RoutesHost, routes, type Streams } from './routes.js';
+import { SnapshotReader } from './snapshot.js';
 import { TokenGuard } from './token.js';
+import { Watchers } from './watch.js';
 
 export type { AdminHost } from './members.js';
 
@@ -28,12 +30,17 @@ interface Counted {
  * The store's HTTP face. Keys are answered without express, whose URL parser would change them, and which costs more
  * than the rest of a request; everything else is routed by it.
  */
-export function createFace(host: FaceHost): Server {
-  return new Face(host).server;
+export function createFace(host: FaceHost): FaceServer {
+  const { server, streams } = new Face(host);
+  return Object.assign(server, { endStreams: () => streams.watchers.end() });
 }
+
+/** The server; streams, which their clients do not end, are ended before it is closed. */
+export type FaceServer = Server & { readonly endStreams: () => void };
 
 class Face {
   readonly server: Server;
+  readonly streams: Streams;
   private readonly host: FaceHost;
   private readonly limits: FaceLimits;
   private readonly guard: TokenGuard;
@@ -47,6 +54,10 @@ class Face {
     this.limits = { ...defaultLimits, ...host.limits };
     this.guard = new TokenGuard(host.token);
     this.metrics = new RequestMetrics(host.registry);
+    this.streams = {
+      watchers: new Watchers(host, this.limits),
+      snapshots: new SnapshotReader(host, this.limits),
+    };
     this.router = this.createRouter();
     const { maxHeader, maxConnections, headersMs, requestMs, idleMs, checkMs } = this.limits;
     this.server = createServer(
@@ -61,6 +72,8 @@ class Face {
     this.server.maxConnections = maxConnections;
     this.server.timeout = idleMs;
     this.server.keepAliveTimeout = idleMs;
+    const heart = setInterval(() => this.streams.watchers.beat(), this.limits.heartbeatMs).unref();
+    this.server.once('close', () => clearInterval(heart));
     this.server.on('clientError', (error, socket) => this.refuse(error, socket as Socket));
   }
 
@@ -144,7 +157,12 @@ class Face {
         if (!open) this.guard.check(request, response);
         const handler = methods[request.method];
         if (handler === undefined) throw wrongMethod(response, Object.keys(methods));
-        return handler(this.host, request, response, request.params as Readonly<Record<string, string>>);
+        return handler(
+          { ...this.host, ...this.streams },
+          request,
+          response,
+          request.params as Readonly<Record<string, string>>,
+        );
       });
     };
   }

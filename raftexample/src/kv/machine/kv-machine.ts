@@ -1,4 +1,5 @@
 import type { Position, StateMachine } from '@raft-ts/replica';
+import { History, type HistoryLimits } from './history.js';
 import { compareKeys } from './key-order.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
 
@@ -38,7 +39,13 @@ const PIECE = 64 * 1024;
 
 /** A map of keys to values, in the order of the keys' UTF-8 bytes. It knows no clock and does no I/O. */
 export class KvMachine implements StateMachine<KvCommand, KvResult> {
+  /** What the last entries did, for those who watch. */
+  readonly history: History;
   private items: SortedMap<Item> = newSortedMap();
+
+  constructor(history: Partial<HistoryLimits> = {}) {
+    this.history = new History(history);
+  }
 
   apply(command: KvCommand, { index }: Position): KvResult {
     if (command.op === 'nothing') return { done: true, current: 0 };
@@ -47,6 +54,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     if (ifIndex !== undefined && ifIndex !== current) return { done: false, current };
     if (op === 'put') this.items.set(key, { value, index });
     else this.items.delete(key);
+    if (op === 'put' || current !== 0) this.history.record(index, [{ op, key, value }]);
     return { done: true, current };
   }
 
@@ -81,7 +89,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     return piecesOf(this.items.clone());
   }
 
-  async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  async restore(chunks: AsyncIterable<Uint8Array>, at: Position): Promise<void> {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
     let text = '';
     for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
@@ -89,6 +97,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     const items = newSortedMap<Item>();
     for (const [key, [value, index]] of pairs) items.set(key, { value, index });
     this.items = items;
+    this.history.restart(at.index);
   }
 }
 

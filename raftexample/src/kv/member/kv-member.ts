@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
 import { DurableStorage, WalHistograms } from '@raft-ts/raftwal';
@@ -12,7 +11,7 @@ import { listenAddress } from '../../common/listen.js';
 import { describeInsecure, describeRemoval, raftLogger, transportLogger } from '../../common/log.js';
 import { type Address, formatAddress } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
-import { createFace } from '../face/server.js';
+import { createFace, type FaceServer } from '../face/server.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
@@ -168,7 +167,7 @@ async function serve(transport: HttpTransport, address: Address): Promise<void> 
   }
 }
 
-async function listen(face: Server, address: Address): Promise<void> {
+async function listen(face: FaceServer, address: Address): Promise<void> {
   face.listen(address.port, address.host);
   try {
     await once(face, 'listening');
@@ -197,8 +196,9 @@ function verdict({ id, data }: KvOptions, { reason, error }: Ended, removal: Rem
 }
 
 /** Lets running requests end, and then closes what is left. */
-async function close(face: Server): Promise<void> {
+async function close(face: FaceServer): Promise<void> {
   if (!face.listening) return;
+  face.endStreams();
   const closed = once(face, 'close');
   face.close();
   face.closeIdleConnections();

@@ -1,0 +1,48 @@
+import { type Change, History } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+const change = (size: number): Change => ({ op: 'put', key: 'k', value: 'x'.repeat(size) });
+
+describe('the store: the history that watches read', () => {
+  it('is bounded in entries and in size, and holds everything after its floor', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ step: fc.integer({ min: 1, max: 3 }), size: fc.nat(500) }), { maxLength: 80 }),
+        fc.integer({ min: 1, max: 10 }),
+        (entries, maxEntries) => {
+          const history = new History({ maxEntries, maxSize: 2000 });
+          const all: number[] = [];
+          let index = 0;
+          for (const { step, size } of entries) {
+            index += step;
+            all.push(index);
+            history.record(index, [change(size)]);
+            const kept: number[] = [];
+            for (let place = history.begin; place < history.end; place++) kept.push(history.at(place)?.index as number);
+            expect(kept).to.deep.equal(all.filter((one) => one > history.floor));
+            expect(kept.length).to.be.within(1, maxEntries);
+            const sizes = all.slice(-kept.length).map((_, i) => entries[all.length - kept.length + i]?.size as number);
+            const total = sizes.reduce((sum, one) => sum + one + 101, 0);
+            expect(total <= 2000 || kept.length === 1).to.equal(true);
+            for (const after of [0, history.floor, index - 1, index]) {
+              expect(history.at(history.placeAfter(after))?.index).to.equal(kept.find((one) => one > after));
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('begins anew at a snapshot', () => {
+    const history = new History();
+    history.record(5, [change(1)]);
+    const place = history.end;
+    history.restart(40);
+    expect([history.floor, history.last, history.begin, history.end]).to.deep.equal([40, 40, place + 1, place + 1]);
+    expect(history.at(place)).to.equal(undefined);
+    history.record(41, [change(1)]);
+    expect(history.at(place + 1)?.index).to.equal(41);
+  });
+});

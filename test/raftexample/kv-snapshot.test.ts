@@ -1,0 +1,83 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { KvMachine, kvFormat } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
+}
+
+describe('the store: a copy of it', () => {
+  let store: KvCluster;
+  afterEach(() => store.stop());
+
+  it('restored into a fresh machine is the same store, and says at which index', async () => {
+    store = await kvCluster(3);
+    for (let i = 0; i < 40; i++) {
+      await ask(store.ports[i % 3] as number, 'PUT', `/kv/k${i % 30}%0A%22%F0%9F%98%80`, { body: `v${i}`.repeat(i) });
+    }
+    const { text: written } = await ask(store.ports[0] as number, 'PUT', '/kv/last', { body: 'x' });
+    for (const port of store.ports) {
+      const { status, headers, text } = await ask(port, 'GET', '/snapshot');
+      expect(status).to.equal(200);
+      expect(Number(headers['raft-index'])).to.be.at.least((JSON.parse(written) as { index: number }).index);
+      const { head, state } = await kvFormat.unwrap(one(Buffer.from(text)));
+      expect(head.members.map(([id]) => id)).to.deep.equal([1n, 2n, 3n]);
+      const machine = new KvMachine();
+      await machine.restore(state, { index: Number(headers['raft-index']), term: 1 });
+      expect(machine.history.floor).to.equal(Number(headers['raft-index']));
+      const own = store.machines.get(1n) as KvMachine;
+      expect([...machine.entries()]).to.deep.equal([...own.entries()]);
+      const fresh = await kvCluster(1, { createMachine: () => machine });
+      const digest = (await ask(fresh.ports[0] as number, 'GET', '/digest')).text;
+      await fresh.stop();
+      const expected = (await ask(port, 'GET', '/digest')).text;
+      expect((JSON.parse(digest) as { sha256: string }).sha256).to.equal(
+        (JSON.parse(expected) as { sha256: string }).sha256,
+      );
+    }
+  });
+
+  it('is that of one moment, however slowly it is read; there are few at a time', async () => {
+    store = await kvCluster(1, { limits: { maxSnapshots: 1 } });
+    const [port] = store.ports as [number];
+    const machine = store.machines.get(1n) as KvMachine;
+    const { index: begin } = store.group.replica(1n).applied;
+    // More than sockets hold, so that the rest is still unread when it is overwritten.
+    const value = 'x'.repeat(100_000);
+    for (let i = 0; i < 300; i++)
+      machine.apply({ op: 'put', key: `k${i}`, value, ifIndex: undefined }, { index: begin, term: 1 });
+    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    response.pause();
+    const refused = await ask(port, 'GET', '/snapshot');
+    expect(refused.status).to.equal(503);
+    expect(JSON.parse(refused.text)).to.include({ code: 'ERR_KV_BUSY', reason: 'snapshots', retry: 'safe' });
+    for (let i = 0; i < 300; i++)
+      machine.apply({ op: 'delete', key: `k${i}`, value: '', ifIndex: undefined }, { index: begin, term: 1 });
+    const chunks: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    const { state } = await kvFormat.unwrap(one(Buffer.concat(chunks)));
+    const restored = new KvMachine();
+    await restored.restore(state, { index: begin, term: 1 });
+    expect(restored.size).to.equal(300);
+    expect(restored.get('k299')).to.deep.equal({ value, index: begin });
+    expect((await ask(port, 'GET', '/snapshot')).status).to.equal(200);
+  });
+
+  it('a client that goes away in the middle frees its place', async () => {
+    store = await kvCluster(1, { limits: { maxSnapshots: 1 } });
+    const [port] = store.ports as [number];
+    const machine = store.machines.get(1n) as KvMachine;
+    for (let i = 0; i < 300; i++) {
+      machine.apply({ op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined }, { index: 5, term: 1 });
+    }
+    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    response.destroy();
+    let status = 503;
+    while (status === 503) ({ status } = await ask(port, 'GET', '/snapshot'));
+    expect(status).to.equal(200);
+  });
+});
