@@ -205,6 +205,13 @@ export class Programs {
     return program;
   }
 
+  /** Leaves the folder behind: `endAll` will not remove it. Returns where it is. */
+  keepFolder(): string {
+    const { folder } = this;
+    this.#folder = undefined;
+    return folder;
+  }
+
   async endAll(): Promise<void> {
     const left = this.#started.splice(0).filter((program) => program.running);
     await Promise.all(left.map((program) => program.kill('SIGKILL')));

@@ -4,12 +4,20 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 /** How a link treats what passes: carries it, refuses and closes connections, or swallows bytes and keeps them open. */
 export type LinkState = 'open' | 'cut' | 'silent';
 
+/** From who dialled to the target, or from the target back. */
+export type Way = 'there' | 'back';
+
+/** A connection of which more waits than this is read no further. */
+const MAX_WAITING = 1024 * 1024;
+
 /**
  * One direction of the network between two members: a port of its own that leads to the target's. The member at the
  * near end dials it instead of the target.
  */
 export class Link {
-  state: LinkState = 'open';
+  /** Each piece arrives so many milliseconds later. */
+  delayMs = 0;
+  private readonly states: Record<Way, LinkState> = { there: 'open', back: 'open' };
   private readonly target: number;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
@@ -32,9 +40,16 @@ export class Link {
     return address.port;
   }
 
+  /** Cuts, silences or opens both ways. */
   set(state: LinkState): void {
-    this.state = state;
+    this.states.there = state;
+    this.states.back = state;
     if (state === 'cut') this.dropAll();
+  }
+
+  /** Swallows what goes one way, whoever dialled; the other way is left as it is. */
+  silence(way: Way): void {
+    this.states[way] = 'silent';
   }
 
   async close(): Promise<void> {
@@ -44,32 +59,52 @@ export class Link {
   }
 
   private accept(near: Socket): void {
-    if (this.state === 'cut') {
+    if (this.states.there === 'cut') {
       near.destroy();
       return;
     }
     const far = connect(this.target, '127.0.0.1');
-    this.join(near, far);
-    this.join(far, near);
+    this.join(near, far, 'there');
+    this.join(far, near, 'back');
   }
 
   /**
    * Bytes that arrive while the link is silent are lost, and with them the connection's sense: it is closed when the
    * link opens again.
    */
-  private join(from: Socket, to: Socket): void {
+  private join(from: Socket, to: Socket, way: Way): void {
     this.sockets.add(from);
     let lost = false;
+    /** Late pieces, in their order: whichever timer fires first takes the first one. */
+    const late: Buffer[] = [];
+    let waiting = 0;
+    const pass = (chunk: Buffer): void => {
+      if (!to.destroyed && !to.write(chunk)) from.pause();
+    };
+    const passLate = (): void => {
+      const chunk = late.shift() as Buffer;
+      waiting -= chunk.length;
+      pass(chunk);
+      if (late.length === 0 && !to.writableNeedDrain) from.resume();
+    };
     from.on('data', (chunk) => {
-      if (this.state === 'silent') lost = true;
+      if (this.states[way] === 'silent') lost = true;
       else if (lost) from.destroy();
-      else if (!to.write(chunk)) from.pause();
+      else if (this.delayMs === 0 && late.length === 0) pass(chunk);
+      else {
+        late.push(chunk);
+        waiting += chunk.length;
+        if (waiting > MAX_WAITING) from.pause();
+        setTimeout(passLate, this.delayMs);
+      }
     });
     to.on('drain', () => from.resume());
     from.on('error', () => from.destroy());
     from.on('close', () => {
       this.sockets.delete(from);
-      to.destroy();
+      // What is late would have been on its way already.
+      if (late.length === 0) to.destroy();
+      else setTimeout(() => to.destroy(), this.delayMs);
     });
   }
 

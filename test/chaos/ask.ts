@@ -1,0 +1,61 @@
+/** One request to a member of the store. */
+import { type Agent, type IncomingMessage, request } from 'node:http';
+
+export interface Answer {
+  readonly status: number;
+  /** The version that it names, 0 if none. */
+  readonly etag: number;
+  readonly body: string;
+}
+
+/** `refused`: nobody listens, so nothing was sent. `undefined`: no answer came, or not all of it. */
+export type Answered = Answer | 'refused' | undefined;
+
+export interface Question {
+  readonly agent?: Agent | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: string | undefined;
+  readonly patienceMs?: number;
+}
+
+/** Longer than a member takes to say that it does not know. */
+const PATIENCE_MS = 2500;
+
+/** Keys are taken as they are, so everything but letters and digits is escaped. */
+export function pathOf(key: string): string {
+  return `/kv/${encodeURIComponent(key)}`;
+}
+
+/** For a version that the key must have; index 0: the key must be absent. */
+export function conditionHeaders(index: number | undefined): Record<string, string> {
+  if (index === undefined) return {};
+  return index === 0 ? { 'If-None-Match': '*' } : { 'If-Match': `"${index}"` };
+}
+
+/** Never sends anything twice. */
+export function ask(
+  port: number,
+  method: string,
+  path: string,
+  { agent, headers, body, patienceMs = PATIENCE_MS }: Question = {},
+): Promise<Answered> {
+  return new Promise((resolve) => {
+    const sent = request({ host: '127.0.0.1', port, method, path, agent, headers: { ...headers } });
+    const timer = setTimeout(() => sent.destroy(), patienceMs);
+    const settle = (answer: Answered): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    sent.on('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNREFUSED' ? 'refused' : undefined));
+    // The request counts as closed before all of the answer has been read.
+    sent.on('response', (response) => void collect(response).then(settle, () => settle(undefined)));
+    sent.end(body);
+  });
+}
+
+async function collect(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const [, etag = '0'] = /^"(\d+)"$/u.exec(response.headers.etag ?? '') ?? [];
+  return { status: response.statusCode ?? 0, etag: Number(etag), body: Buffer.concat(chunks).toString() };
+}

@@ -1,0 +1,201 @@
+/** The members as processes, with a proxy on every way between two of them. */
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Exit, Program, Programs } from '../raftexample/processes.js';
+import { Link, type LinkState } from '../soak/links.js';
+
+export interface ClusterPlan {
+  readonly founders: number;
+  /** Members that can be added later. */
+  readonly spares: number;
+  readonly tickMs: number;
+  readonly snapshotEvery: number;
+  readonly catchUp: number;
+  readonly snapshots: 'inline' | 'stream';
+}
+
+/** One member, from its first start until it has been removed. */
+export interface Member {
+  readonly id: number;
+  readonly peerPort: number;
+  readonly clientPort: number;
+  /** By the id of whom it dials. */
+  readonly links: Map<number, Link>;
+  readonly programs: Program[];
+  /** `spare`: not started yet; `leaving`: somebody asked for its removal, so that it may end by itself. */
+  phase: 'spare' | 'member' | 'leaving' | 'gone';
+  stopped: boolean;
+}
+
+/** Exit codes of a member that was removed. */
+const REMOVED = [0, 3];
+
+export class Cluster {
+  readonly plan: ClusterPlan;
+  readonly members: readonly Member[];
+  /** What no fault explains. */
+  readonly findings: string[] = [];
+  private readonly programs: Programs;
+  private readonly killed = new Set<Program>();
+
+  private constructor(plan: ClusterPlan, programs: Programs, ports: readonly number[]) {
+    this.plan = plan;
+    this.programs = programs;
+    this.members = Array.from({ length: plan.founders + plan.spares }, (_, i) => ({
+      id: i + 1,
+      peerPort: ports[2 * i] as number,
+      clientPort: ports[2 * i + 1] as number,
+      links: new Map<number, Link>(),
+      programs: [],
+      phase: i < plan.founders ? 'member' : 'spare',
+      stopped: false,
+    }));
+  }
+
+  static async start(plan: ClusterPlan, programs: Programs): Promise<Cluster> {
+    const ports = await stablePorts(2 * (plan.founders + plan.spares));
+    const cluster = new Cluster(plan, programs, ports);
+    for (const member of cluster.present) await cluster.launch(member);
+    return cluster;
+  }
+
+  /** Those that belong to the cluster, running or not. */
+  get present(): Member[] {
+    return this.members.filter(({ phase }) => phase === 'member' || phase === 'leaving');
+  }
+
+  runs({ programs }: Member): boolean {
+    return programs.at(-1)?.running === true;
+  }
+
+  urlOf({ peerPort }: Member): string {
+    return `http://127.0.0.1:${peerPort}`;
+  }
+
+  /** Starts the member, unless it runs. */
+  async launch(member: Member): Promise<void> {
+    if (this.runs(member) || member.phase === 'gone') return;
+    await this.connect(member);
+    // Its links were being opened.
+    if (this.runs(member)) return;
+    const { plan } = this;
+    const joins = member.id > plan.founders;
+    const peers = joins ? new Set([...this.present, member]) : this.members.slice(0, plan.founders);
+    const list = [...peers].map((peer) => `${peer.id}=${this.urlOf(peer)}`).join(',');
+    const dials = [...member.links].map(([id, link]) => `--dial=${id}=http://127.0.0.1:${link.port}`);
+    const flags = [
+      `--id=${member.id}`,
+      `--peers=${list}`,
+      `--client-addr=127.0.0.1:${member.clientPort}`,
+      `--data=${join(this.programs.folder, `data-${member.id}`)}`,
+      `--tick=${plan.tickMs}ms`,
+      `--snapshot-every=${plan.snapshotEvery}`,
+      `--catch-up=${plan.catchUp}`,
+      `--snapshots=${plan.snapshots}`,
+      '--timeout=1500ms',
+      ...(joins ? ['--join'] : []),
+    ];
+    const program = this.programs.start('raftexample.js', ['kv', ...flags, ...dials]);
+    member.programs.push(program);
+    member.stopped = false;
+    void program.ended.then((exit) => this.noteEnd(member, program, exit));
+  }
+
+  private noteEnd(member: Member, program: Program, { code, signal }: Exit): void {
+    if (this.killed.has(program)) return;
+    const isRemoved = member.phase === 'leaving' || member.phase === 'gone';
+    if (isRemoved && REMOVED.includes(code ?? -1)) return;
+    const last = [...program.lines.slice(-20), ...program.errors.slice(-10)].join('\n    ');
+    this.findings.push(`member ${member.id} ended by itself, with ${code ?? signal}:\n    ${last}`);
+  }
+
+  /** Ends its process, as the signal says. */
+  async kill(member: Member, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const program = member.programs.at(-1);
+    if (program?.running !== true) return;
+    this.killed.add(program);
+    const { code } = await program.kill(signal);
+    if (signal === 'SIGTERM' && code !== 0 && !(member.phase === 'leaving' && code === 3)) {
+      this.findings.push(
+        `member ${member.id} ended with ${code} at SIGTERM:\n    ${program.lines.slice(-20).join('\n    ')}`,
+      );
+    }
+  }
+
+  freeze(member: Member): void {
+    member.stopped = true;
+    member.programs.at(-1)?.process.kill('SIGSTOP');
+  }
+
+  thaw(member: Member): void {
+    member.stopped = false;
+    member.programs.at(-1)?.process.kill('SIGCONT');
+  }
+
+  /** Everything that goes from one member to another, whichever of them dialled. */
+  silenceWay(from: Member, to: Member): void {
+    from.links.get(to.id)?.silence('there');
+    to.links.get(from.id)?.silence('back');
+  }
+
+  setLinks(one: Member, other: Member, state: LinkState): void {
+    one.links.get(other.id)?.set(state);
+    other.links.get(one.id)?.set(state);
+  }
+
+  delay(one: Member, other: Member, ms: number): void {
+    for (const link of [one.links.get(other.id), other.links.get(one.id)]) if (link !== undefined) link.delayMs = ms;
+  }
+
+  mendLinks(): void {
+    for (const { links } of this.members) {
+      for (const link of links.values()) {
+        link.set('open');
+        link.delayMs = 0;
+      }
+    }
+  }
+
+  /** Ends all faults: what an operator does who repairs nothing and starts what is down. */
+  async heal(): Promise<void> {
+    this.mendLinks();
+    for (const member of this.present) {
+      if (member.stopped) this.thaw(member);
+      if (member.phase === 'member') await this.launch(member);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { programs } of this.members) for (const program of programs) this.killed.add(program);
+    await this.programs.endAll();
+    for (const { links } of this.members) for (const link of links.values()) await link.close();
+  }
+
+  private async connect(member: Member): Promise<void> {
+    for (const other of this.members) {
+      if (other === member || member.links.has(other.id)) continue;
+      member.links.set(other.id, await Link.open(other.peerPort));
+    }
+  }
+}
+
+/**
+ * Ports below those that systems give to outgoing connections: while a member is down, nobody else is given its port.
+ */
+async function stablePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  for (let port = 10_000 + (process.pid % 500) * 40; found.length < count; port++) {
+    if (port > 32_000) throw new Error('too few free ports');
+    const server = createServer();
+    try {
+      await once(server.listen(port, '127.0.0.1'), 'listening');
+    } catch {
+      continue;
+    }
+    found.push(port);
+    server.close();
+    await once(server, 'close');
+  }
+  return found;
+}

@@ -1,0 +1,89 @@
+import { seededRandom } from '@raft-ts/raft/internal';
+import { expect } from 'chai';
+import { judgeByIndex } from './index-judge.js';
+import { describeOperation, type Operation } from './operation.js';
+import { indexPlants, legalHistory, type Plant, plants } from './planted.js';
+import { byKey, judgeBySearch } from './search-judge.js';
+
+/** Histories of each kind. */
+const EACH = 20;
+
+/** The verdicts of the search on the keys, the worst first. */
+function search(history: readonly Operation[]): string[] {
+  return [...byKey(history).values()].map((one) => judgeBySearch(one).verdict).sort();
+}
+
+const text = (history: readonly Operation[]): string => history.map(describeOperation).join('\n');
+
+/** The first histories of all seeds that offer a place for the fault. */
+function* planted(plant: Plant, count: number): Generator<[seed: number, history: Operation[]]> {
+  for (let seed = 1, made = 0; made < count; seed++) {
+    if (seed > 100 * count) throw new Error('no history offers a place for this fault');
+    const random = seededRandom(seed);
+    const history = plant(legalHistory(random), random);
+    if (history === undefined) continue;
+    made++;
+    yield [seed, history];
+  }
+}
+
+describe('chaos: the judges', () => {
+  it('accept 300 histories that a store may have', () => {
+    for (let seed = 1; seed <= 300; seed++) {
+      const history = legalHistory(seededRandom(seed));
+      expect(judgeByIndex(history), `seed ${seed}\n${text(history)}`).to.deep.equal([]);
+      expect(search(history), `seed ${seed}\n${text(history)}`).to.deep.equal([
+        'linearizable',
+        'linearizable',
+        'linearizable',
+      ]);
+    }
+  });
+
+  for (const [name, plant] of Object.entries(plants)) {
+    it(`refuse ${EACH} histories with ${name}`, () => {
+      for (const [seed, history] of planted(plant, EACH)) {
+        expect(judgeByIndex(history), `by index, seed ${seed}\n${text(history)}`).to.not.deep.equal([]);
+        expect(search(history)[0], `by search, seed ${seed}\n${text(history)}`).to.equal('illegal');
+      }
+    });
+  }
+
+  it('refuse more than 200 planted histories', () => {
+    expect(EACH * Object.keys(plants).length).to.be.above(200);
+  });
+
+  for (const [name, plant] of Object.entries(indexPlants)) {
+    it(`refuse ${EACH} histories with ${name}, by the index`, () => {
+      for (const [seed, history] of planted(plant, EACH)) {
+        expect(judgeByIndex(history), `seed ${seed}\n${text(history)}`).to.not.deep.equal([]);
+      }
+    });
+  }
+
+  it('say that they do not know when a search is too long', () => {
+    const history = legalHistory(seededRandom(1), 200).filter(({ key }) => key === 'a');
+    expect(judgeBySearch(history, 1).verdict).to.equal('unknown');
+  });
+
+  it('agree: whatever a random change makes illegal for the search, the indexes show too', () => {
+    let illegal = 0;
+    for (let seed = 1; seed <= 400; seed++) {
+      const random = seededRandom(seed);
+      const history = legalHistory(random).filter(({ kind, outcome }) => kind !== 'delete' || outcome !== 'unknown');
+      const reads = history.filter(({ kind, outcome }) => kind === 'get' && outcome === 'done');
+      const read = reads[random(reads.length)] as Operation;
+      const writes = history.filter(
+        ({ kind, key, outcome }) => kind === 'put' && key === read.key && outcome === 'done',
+      );
+      const write = writes[random(writes.length)];
+      if (write === undefined) continue;
+      [read.seen, read.index] = [write.token, write.index];
+      const found = judgeByIndex(history);
+      if (search(history)[0] !== 'illegal') continue;
+      illegal++;
+      expect(found, `seed ${seed}\n${text(history)}`).to.not.deep.equal([]);
+    }
+    expect(illegal).to.be.above(100);
+  });
+});

@@ -1,0 +1,36 @@
+/**
+ * Runs five members of the store as processes under faults drawn from a seed, with clients that record every call and
+ * answer, and judges whether one order explains all of it.
+ */
+import { parseArgs } from 'node:util';
+import { runChaos } from './run.js';
+
+const usage = `usage: npm run chaos -- [--minutes N] [--seed N] [--clients N]
+
+  --minutes N  how long to disturb the cluster (default 1)
+  --seed N     draws the faults and the settings of the members (default: a new one, printed)
+  --clients N  how many clients call at once (default 24)`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    clients: { type: 'string', default: '24' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const [minutes, seed, clients] = [Number(values.minutes), Number(values.seed), Number(values.clients)];
+if (values.help || !(minutes > 0 && seed >= 0 && clients >= 1)) {
+  console.error(usage);
+  process.exitCode = values.help ? 0 : 2;
+} else {
+  const again = `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}`;
+  console.log(`seed ${seed}; again: ${again}`);
+  const began = performance.now();
+  const tell = (text: string): void => console.log(`${((performance.now() - began) / 1000).toFixed(1)} s: ${text}`);
+  const { findings, summary } = await runChaos({ seed, minutes, faults: 0, clients, tell });
+  console.log(summary);
+  for (const finding of findings) console.error(`FOUND: ${finding}`);
+  console.log(`${findings.length} findings with seed ${seed}; again: ${again}`);
+  process.exitCode = findings.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,317 @@
+/** Histories for the judges: legal ones of a store that is made up, and illegal ones with one fault in each. */
+import { ABSENT, type Operation } from './operation.js';
+
+export type Random = (n: number) => number;
+
+const CLIENTS = 5;
+const KEYS = ['a', 'b', 'c'];
+
+interface Timed {
+  readonly operation: Operation;
+  readonly applied: number;
+  readonly lost: boolean;
+}
+
+/** Some clients at once, some answers that never came: what a store may do. */
+export function legalHistory(random: Random, calls = 60): Operation[] {
+  const timed: Timed[] = [];
+  for (let client = 0; client < CLIENTS; client++) {
+    let now = random(1000);
+    for (let i = 0; i < calls / CLIENTS; i++) {
+      const applied = now + 1 + random(2000);
+      const ended = applied + 1 + random(500);
+      const chance = random(100);
+      const operation = newOperation(KEYS[random(KEYS.length)] as string, now, ended);
+      const kind = (['put', 'put', 'get', 'get', 'delete'] as const)[random(5)] as Operation['kind'];
+      const outcome = chance < 6 ? 'unknown' : chance < 10 ? 'nothing' : 'done';
+      timed.push({
+        operation: { ...operation, token: timed.length + 1, kind, outcome },
+        applied,
+        lost: outcome === 'nothing' || chance < 3,
+      });
+      now = ended + 1 + random(300);
+    }
+  }
+  run(timed, random);
+  return inMoments(timed.map(({ operation }) => operation));
+}
+
+function newOperation(key: string, began: number, ended: number): Operation {
+  return {
+    token: 0,
+    kind: 'put',
+    key,
+    member: 1,
+    began,
+    ended,
+    condition: undefined,
+    outcome: 'done',
+    index: 0,
+    seen: ABSENT,
+    current: 0,
+  };
+}
+
+/** Applies all in the order of the moments at which they take effect, and fills in the answers. */
+function run(timed: Timed[], random: Random): void {
+  const state = new Map<string, { index: number; token: number }>();
+  const older = new Map<string, { index: number; token: number }[]>();
+  let index = 10;
+  for (const one of timed.sort((a, b) => a.applied - b.applied)) {
+    const { operation, lost } = one;
+    const { kind, key, token } = operation;
+    const now = state.get(key) ?? { index: 0, token: ABSENT };
+    if (lost) continue;
+    if (kind === 'get') {
+      Object.assign(operation, { seen: now.token, index: now.index });
+      continue;
+    }
+    index += 1 + random(3);
+    operation.index = index;
+    const versions = older.get(key) ?? [];
+    older.set(key, versions);
+    if (random(3) === 0) {
+      const condition = random(2) === 0 ? now : (versions[random(Math.max(1, versions.length))] ?? now);
+      Object.assign(operation, { condition });
+      if (condition.token !== now.token) {
+        operation.current = now.index;
+        if (operation.outcome === 'done') operation.outcome = 'refused';
+        continue;
+      }
+    }
+    const next = kind === 'put' ? { index, token } : { index: 0, token: ABSENT };
+    versions.push(next);
+    state.set(key, next);
+  }
+}
+
+/** Moments that are all different; what is unknown is never answered. */
+function inMoments(operations: Operation[]): Operation[] {
+  const events = operations.flatMap((one) => [
+    { at: one.began, one, isCall: true },
+    { at: one.ended, one, isCall: false },
+  ]);
+  events.sort((a, b) => a.at - b.at);
+  events.forEach(({ one, isCall }, moment) => {
+    if (isCall) Object.assign(one, { began: moment + 1 });
+    else one.ended = one.outcome === 'unknown' ? Number.POSITIVE_INFINITY : moment + 1;
+    if (!isCall && one.outcome === 'unknown') one.index = 0;
+  });
+  return operations;
+}
+
+/** Puts one fault into a legal history; `undefined` if it offers no place for it. */
+export type Plant = (history: Operation[], random: Random) => Operation[] | undefined;
+
+/** All that fit, in an order of chance. */
+function pick<T>(all: readonly T[], random: Random, fits: (one: T) => boolean): T | undefined {
+  const fitting = all.filter(fits);
+  return fitting[random(Math.max(1, fitting.length))];
+}
+
+const isPut = ({ kind, outcome }: Operation): boolean => kind === 'put' && outcome === 'done';
+const isRead = ({ kind, outcome }: Operation): boolean => kind === 'get' && outcome === 'done';
+
+/** Two writes of one key, and somebody who was called later than both were answered. */
+function twoThen(history: Operation[], random: Random, kind: 'put' | 'delete', then: (one: Operation) => boolean) {
+  const found: [Operation, Operation, Operation][] = [];
+  for (const first of history.filter(isPut)) {
+    for (const second of history) {
+      const follows = second.kind === kind && second.outcome === 'done' && second.key === first.key;
+      if (!follows || second.began < first.ended) continue;
+      const late = history.find((one) => one.key === first.key && one.began > second.ended && then(one));
+      if (late !== undefined) found.push([first, second, late]);
+    }
+  }
+  return pick(found, random, () => true);
+}
+
+/** A put of a key that nobody deletes before `late` is answered. */
+function neverDeleted(history: Operation[], random: Random, then: (one: Operation) => boolean) {
+  const found: [Operation, Operation][] = [];
+  for (const put of history.filter(isPut)) {
+    for (const late of history) {
+      if (late.key !== put.key || late.began < put.ended || !then(late)) continue;
+      const mayDelete = ({ kind, key, ended, began }: Operation): boolean =>
+        kind === 'delete' && key === put.key && ended > put.began && began < late.ended;
+      if (!history.some(mayDelete)) found.push([put, late]);
+    }
+  }
+  return pick(found, random, () => true);
+}
+
+function see(read: Operation, write: Operation): void {
+  read.seen = write.token;
+  read.index = write.index;
+}
+
+/** Operations after all others, on a key of their own: `next` with the moments of one that nothing overlaps. */
+class Tail {
+  readonly history: Operation[];
+  private readonly key: string;
+  private moment: number;
+
+  constructor(history: Operation[], key: string) {
+    this.history = history;
+    this.key = key;
+    const finite = history.flatMap(({ began, ended }) => [began, ended]).filter(Number.isFinite);
+    this.moment = Math.max(...finite) + 1;
+  }
+
+  next(fields: Partial<Operation>): Operation {
+    const index = Math.max(...this.history.map((one) => one.index)) + 1;
+    const token = this.history.length + 1;
+    const made = { ...newOperation(this.key, this.moment, this.moment + 10), token, index, ...fields };
+    if (made.outcome === 'unknown') made.ended = Number.POSITIVE_INFINITY;
+    this.moment += 20;
+    this.history.push(made);
+    return made;
+  }
+
+  read(write: Operation | undefined, fields: Partial<Operation> = {}): Operation {
+    return this.next({ kind: 'get', index: write?.index ?? 0, seen: write?.token ?? ABSENT, ...fields });
+  }
+}
+
+const onTail =
+  (build: (tail: Tail) => void): Plant =>
+  (history, random) => {
+    const tail = new Tail(history, `tail-${random(100)}`);
+    build(tail);
+    return tail.history;
+  };
+
+const onVersion = ({ index, token }: Operation): Partial<Operation> => ({ condition: { index, token } });
+
+/** Both judges must refuse each of them. */
+export const plants: Readonly<Record<string, Plant>> = {
+  'a stale read': (history, random) => {
+    const found = twoThen(history, random, 'put', isRead);
+    if (found === undefined) return undefined;
+    see(found[2], found[0]);
+    return history;
+  },
+  'a value that comes back after its delete': (history, random) => {
+    const found = twoThen(history, random, 'delete', isRead);
+    if (found === undefined) return undefined;
+    see(found[2], found[0]);
+    return history;
+  },
+  'an acknowledged write that is missing': (history, random) => {
+    const found = neverDeleted(history, random, isRead);
+    if (found === undefined) return undefined;
+    Object.assign(found[1], { seen: ABSENT, index: 0 });
+    return history;
+  },
+  'a read of what was answered with 503': (history, random) => {
+    const write = pick(history, random, ({ kind, outcome }) => kind === 'put' && outcome === 'nothing');
+    const read = pick(history, random, (one) => isRead(one) && one.key === write?.key);
+    if (write === undefined || read === undefined) return undefined;
+    see(read, { ...write, index: 5 });
+    return history;
+  },
+  'a read of a write whose condition failed': (history, random) => {
+    const write = pick(history, random, ({ kind, outcome }) => kind === 'put' && outcome === 'refused');
+    const read = pick(history, random, (one) => isRead(one) && one.key === write?.key);
+    if (write === undefined || read === undefined) return undefined;
+    see(read, write);
+    return history;
+  },
+  'a read of a write that was called later': (history, random) => {
+    const write = pick(history, random, isPut);
+    const read = pick(history, random, (one) => isRead(one) && one.key === write?.key && one.ended < write.began);
+    if (write === undefined || read === undefined) return undefined;
+    see(read, write);
+    return history;
+  },
+  'a condition on a version that was overwritten': (history, random) => {
+    const found = twoThen(history, random, 'put', isPut);
+    if (found === undefined) return undefined;
+    const [{ index, token }, , late] = found;
+    Object.assign(late, { condition: { index, token } });
+    return history;
+  },
+  'a key that is created though it is there': (history, random) => {
+    const found = neverDeleted(history, random, isPut);
+    if (found === undefined) return undefined;
+    Object.assign(found[1], { condition: { index: 0, token: ABSENT } });
+    return history;
+  },
+  'a refusal although the condition held': onTail((tail) => {
+    const put = tail.next({});
+    tail.next({ ...onVersion(put), outcome: 'refused', current: put.index });
+  }),
+  'a refusal that takes the key for absent': onTail((tail) => {
+    const first = tail.next({});
+    tail.next({});
+    tail.next({ ...onVersion(first), outcome: 'refused', current: 0 });
+  }),
+  'two increments of one number': onTail((tail) => {
+    const put = tail.next({});
+    tail.next(onVersion(put));
+    tail.next(onVersion(put));
+  }),
+  'reads that go back while a write is under way': onTail((tail) => {
+    const put = tail.next({});
+    const slow = tail.next({});
+    slow.ended += 100;
+    tail.read(slow);
+    tail.read(put);
+  }),
+  'a write of unknown outcome that is seen, and then not': onTail((tail) => {
+    const put = tail.next({});
+    const lost = tail.next({ outcome: 'unknown', index: 0 });
+    const index = put.index + 1;
+    tail.read({ ...lost, index });
+    tail.read(put);
+  }),
+  'a write of unknown outcome that is seen before its call': onTail((tail) => {
+    const put = tail.next({});
+    const index = put.index + 1;
+    const read = tail.read(put);
+    const lost = tail.next({ outcome: 'unknown', index: 0 });
+    see(read, { ...lost, index });
+  }),
+  'a delete of unknown outcome that is seen, and then not': onTail((tail) => {
+    const put = tail.next({});
+    tail.next({ kind: 'delete', outcome: 'unknown', index: 0 });
+    tail.read(undefined);
+    tail.read(put);
+  }),
+  'one write that is carried out twice': onTail((tail) => {
+    const first = tail.next({});
+    tail.read(first);
+    const second = tail.next({});
+    tail.read(second);
+    tail.read(first);
+  }),
+};
+
+/** What only the indexes show. */
+export const indexPlants: Readonly<Record<string, Plant>> = {
+  'two writes with one index': (history, random) => {
+    const first = pick(history, random, isPut);
+    const second = pick(history, random, (one) => isPut(one) && one !== first);
+    if (first === undefined || second === undefined) return undefined;
+    second.index = first.index;
+    return history;
+  },
+  'an index below one that was acknowledged before': (history, random) => {
+    const late = pick(history, random, (one) => isPut(one) && one.began > 60);
+    if (late === undefined) return undefined;
+    late.index = 1;
+    return history;
+  },
+  'an ETag that is not the index of the write': (history, random) => {
+    const read = pick(history, random, (one) => isRead(one) && one.seen !== ABSENT);
+    if (read === undefined || !history.some((one) => one.token === read.seen && one.outcome === 'done'))
+      return undefined;
+    read.index += 1000;
+    return history;
+  },
+  'a refusal that names a version nobody wrote': onTail((tail) => {
+    const put = tail.next({});
+    const second = tail.next({});
+    tail.next({ ...onVersion(put), outcome: 'refused', current: second.index + 1, index: second.index + 2 });
+  }),
+};

@@ -1,0 +1,55 @@
+/** What a run comes to. */
+import { judgeByIndex } from './index-judge.js';
+import type { Operation } from './operation.js';
+import { byKey, judgeBySearch } from './search-judge.js';
+
+export interface Evidence {
+  readonly history: readonly Operation[];
+  /** What was found before anybody judged. */
+  readonly findings: readonly string[];
+  readonly faults: ReadonlyMap<string, number>;
+  readonly answers: ReadonlyMap<string, number>;
+  readonly starts: number;
+  readonly changes: string;
+}
+
+export interface Report {
+  readonly findings: readonly string[];
+  /** Operations that both judges looked at. */
+  readonly judged: number;
+  readonly summary: string;
+}
+
+/** Findings of one kind beyond these say nothing new. */
+const SHOWN = 10;
+
+export function report({ history, findings, faults, answers, starts, changes }: Evidence): Report {
+  const byIndex = judgeByIndex(history).slice(0, SHOWN);
+  const bySearch: string[] = [];
+  const keys = byKey(history);
+  let steps = 0;
+  for (const [key, operations] of keys) {
+    const { verdict, at, steps: taken } = judgeBySearch(operations);
+    steps += taken;
+    if (verdict !== 'linearizable')
+      bySearch.push(`the search calls ${key} ${verdict} after ${taken} steps: ${at ?? ''}`);
+  }
+  const count = (fits: (one: Operation) => boolean): number => history.filter(fits).length;
+  const outcomes = (['done', 'refused', 'nothing', 'unknown'] as const)
+    .map((outcome) => `${count((one) => one.outcome === outcome)} ${outcome}`)
+    .join(', ');
+  const summary = [
+    `faults: ${listed(faults)}`,
+    `processes started: ${starts}; members: ${changes}`,
+    `operations: ${history.length} (${outcomes}), of them ${count(({ kind }) => kind === 'get')} reads and ` +
+      `${count(({ condition }) => condition !== undefined)} conditional writes`,
+    `answers: ${listed(answers)}`,
+    `judged: all by index; by search ${keys.size} keys in ${steps} steps`,
+  ].join('\n');
+  return { findings: [...findings, ...byIndex, ...bySearch.slice(0, SHOWN)], judged: history.length, summary };
+}
+
+function listed(counts: ReadonlyMap<string, number>): string {
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  return sorted.map(([name, times]) => `${times} ${name}`).join(', ');
+}
