@@ -19,6 +19,7 @@ export { Leading } from './lead/leading.js';
 export { Lease, type LeaseHost, type LeaseObstacle } from './lead/lease.js';
 export { Announcer, VotePromise } from './lead/vote-promise.js';
 export { Connections } from './members/connections.js';
+export { Followers } from './members/followers.js';
 export { Pausable } from './memory/pausable.js';
 export { Contacts } from './observe/contacts.js';
 export { explain } from './observe/explain.js';
