@@ -57,4 +57,20 @@ describe('replica: a cluster in memory', () => {
     expect(await session.retry(1, 5)).to.deep.equal(first);
     expect(await valueAt(leader)).to.equal(5);
   });
+
+  it('takes in a new member, and tells one that was cut off that it was removed', async () => {
+    const leader = await group.leader();
+    await leader.propose(5);
+    const added = await leader.addMember(
+      { url: 'memory:4' },
+      { onProgress: ({ phase, id }) => (phase === 'added' ? void group.join(id) : undefined) },
+    );
+    expect(await valueAt(group.replica(added.id))).to.equal(5);
+    const [other] = group.replicas.filter(({ id }) => id !== leader.id);
+    if (other === undefined) throw new Error('there is no other member');
+    group.isolate(other.id);
+    await leader.removeMember(other.id);
+    group.mend();
+    expect((await other.ended).reason).to.equal('removed');
+  });
 });

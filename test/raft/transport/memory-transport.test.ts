@@ -133,6 +133,29 @@ describe('a network in memory', () => {
     expect(receivers[1].notes).to.deep.equal([]);
   });
 
+  it('lets a member that knows nobody answer who has written to it, and nobody else', async () => {
+    const { network, receivers, transports } = world();
+    const joining = new Receiver();
+    const transport = network.connect(3n, joining);
+    transports[0].addPeer(3n, []);
+    transports[0].send([heartbeat(3n, 1)]);
+    await turns();
+    transport.send([1n, 2n].map((to) => message({ type: MessageType.MsgHeartbeatResp, from: 3n, to })));
+    await turns();
+    expect(joining.notes).to.deep.equal([noteOf(1)]);
+    expect(receivers[0].notes).to.deep.equal(['MsgHeartbeatResp 0 from 3']);
+    expect(receivers[1].notes).to.deep.equal([]);
+    // Once it knows a peer, its peers are all it writes to from then on.
+    transport.addPeer(2n, []);
+    transports[1].addPeer(3n, []);
+    transports[1].send([message({ type: MessageType.MsgHeartbeat, from: 2n, to: 3n, index: 2 })]);
+    await turns();
+    transport.removePeer(2n);
+    transport.send([message({ type: MessageType.MsgHeartbeatResp, from: 3n, to: 2n })]);
+    await turns();
+    expect(receivers[1].notes).to.deep.equal([]);
+  });
+
   it('reports what is lost where a link is cut, until it is mended', async () => {
     const { network, receivers, transports } = world();
     network.cut(1n, 2n);
