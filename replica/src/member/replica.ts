@@ -72,11 +72,12 @@ export interface ProposeOptions extends CallOptions {
  * - `linearizable`: the read sees every command that was acknowledged, anywhere, before it began. Members of a quorum
  *   are asked once for all reads of a turn, so it takes a round trip.
  * - `lease`: it sees the same, and takes no round trip on a leader that has a lease: one that a quorum has confirmed
- *   within 0.9 of an election timeout, renewed with each heartbeat while it is used. It relies on the members'
- *   monotonic clocks running at speeds that differ by less than a tenth, and `linearizable` relies on no clock. Where
- *   there is no lease, it is served as a linearizable one: on a follower, after a freeze or a change of the membership,
- *   while a voter has not announced that it keeps its votes back. If the lease ends while the function runs, the
- *   function is run again.
+ *   within 0.9 of an election timeout, renewed with each heartbeat while it is used. It relies on clocks, and
+ *   `linearizable` does not: the monotonic clocks of the members must run at speeds that differ by less than a tenth,
+ *   and while a machine stands still its monotonic clock or its wall clock must go on, which those of a paused virtual
+ *   machine may not. Where there is no lease, it is served as a linearizable one: on a follower, after a freeze or a
+ *   change of the membership, while a voter has not announced that it keeps its votes back. If the lease ends while the
+ *   function runs, the function is run again.
  * - `stale`: it sees what this member has applied, which may be old; no message is sent.
  */
 export type Consistency = 'linearizable' | 'lease' | 'stale';
