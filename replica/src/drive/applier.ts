@@ -85,8 +85,9 @@ interface WaitingForIndex {
 export class Applier<Command, Result> {
   private readonly options: ApplierOptions<Command, Result>;
   private readonly tasks: Task[] = [];
-  /** Where the first task stands. */
-  private cursor = 0;
+  /** When the present slice began, and after how many commands the clock is looked at next. */
+  private sliceBegan = 0;
+  private lookAfter = COMMANDS_PER_LOOK;
   private running = false;
   private stopped = false;
   /** Reads and others that wait for an index, and run between two commands. */
@@ -169,6 +170,7 @@ export class Applier<Command, Result> {
 
   private async work(): Promise<void> {
     this.running = true;
+    this.beginSlice(COMMANDS_PER_LOOK);
     try {
       for (let task = this.tasks[0]; task !== undefined && !this.stopped; task = this.tasks[0]) {
         if (task.kind === 'call') await task.run();
@@ -186,11 +188,8 @@ export class Applier<Command, Result> {
   private async applyAll(message: Message): Promise<void> {
     const { clock } = this.options;
     const { entries } = message;
-    let began = clock.monotonic();
-    let lookAfter = COMMANDS_PER_LOOK;
     let bytes = 0;
-    for (this.cursor = 0; this.cursor < entries.length; this.cursor++) {
-      const entry = entries[this.cursor] as Entry;
+    for (const entry of entries) {
       bytes += entry.data?.length ?? 0;
       for (let room = this.room?.(); room !== undefined && !this.stopped; room = this.room?.()) await room;
       if (this.stopped) return;
@@ -199,19 +198,25 @@ export class Applier<Command, Result> {
       if (this.stopped) return;
       this.index = entry.index;
       this.term = entry.term;
-      if (--lookAfter > 0) continue;
-      const took = clock.monotonic() - began;
-      // Once a few commands have filled a slice, each next one is looked at.
-      lookAfter = took < SLICE_MS ? COMMANDS_PER_LOOK : 1;
-      if (took < SLICE_MS) continue;
+      if (--this.lookAfter > 0) continue;
+      if (clock.monotonic() - this.sliceBegan < SLICE_MS) {
+        this.lookAfter = COMMANDS_PER_LOOK;
+        continue;
+      }
       this.runWaiting();
       await new Promise<void>((resolve) => clock.soon(resolve));
       if (this.stopped) return;
-      began = clock.monotonic();
+      // Once a few commands have filled a slice, each next one is looked at.
+      this.beginSlice(1);
     }
     this.options.onApplied(message);
     this.runWaiting();
     this.options.onProgress(entries.length, bytes);
+  }
+
+  private beginSlice(lookAfter: number): void {
+    this.sliceBegan = this.options.clock.monotonic();
+    this.lookAfter = lookAfter;
   }
 
   /** Runs what waits for an index that is reached. Nothing is being applied now. */
