@@ -11,6 +11,7 @@
  *
  * Begin reading at `member/replica.ts`, which puts the parts together; `drive/driver.ts` is the loop.
  */
+export { consoleLogger, type Logger, type NodeId, RaftError, silentLogger } from '@raft-ts/raft';
 export { type Clock, systemClock } from './base/clock.js';
 export { bytesCodec, type Codec, jsonCodec } from './base/codec.js';
 export * from './base/contracts.js';

@@ -265,7 +265,7 @@ describe('raftexample: three processes that keep their logs', function () {
     expect(await one.exit()).to.deep.equal({ code: 4, signal: null });
     expect(one.errors).to.have.length(1);
     expect(one.errors[0]).to.match(
-      /^raftexample: the log in file\/member-1: cannot make file\/member-1: ENOTDIR: not a directory; choose .* \[ERR_RAFT_WAL_IO\]$/u,
+      /^raftexample: the log in file\/member-1: cannot make file\/member-1: ENOTDIR: not a directory; a part of its path is a file: move that away, or choose another folder \[ERR_RAFT_WAL_IO\]$/u,
     );
   });
 
