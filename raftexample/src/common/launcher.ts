@@ -22,6 +22,8 @@ export interface Launch {
   readonly name: string;
   /** The command line of each member, in ascending order of ids. */
   readonly members: readonly { readonly id: NodeId; readonly args: readonly string[] }[];
+  /** The program of `bin` that they run. Default: raftexample.js. */
+  readonly program?: string;
   /** How long a member may take to stop, in milliseconds. Default 2000. */
   readonly graceMs?: number;
   /** Called with each line of a member; false keeps it from being printed. */
@@ -30,7 +32,7 @@ export interface Launch {
 
 /** Runs one process per member, until `stopping` aborts. Resolves to the exit code. */
 export async function launch(
-  { name, members, graceMs = GRACE_MS, onLine }: Launch,
+  { name, members, program = 'raftexample.js', graceMs = GRACE_MS, onLine }: Launch,
   stopping: AbortSignal,
 ): Promise<number> {
   if (stopping.aborted) return ExitCode.Done;
@@ -47,7 +49,7 @@ export async function launch(
   say(`members ${members.map(({ id }) => id).join(', ')}; Ctrl-C stops all of them`);
   await Promise.all(
     members.map(async ({ id, args }, i) => {
-      const child = startMember(args);
+      const child = startMember(program, args);
       running.add(child);
       say(`member ${id} is process ${child.pid}`);
       const output = [child.stdout, child.stderr].map((stream) =>
@@ -67,9 +69,9 @@ export async function launch(
 }
 
 /** Starts a member with a channel that is never used: the member ends when it closes, however this process ends. */
-function startMember(args: readonly string[]): Member {
-  const program = fileURLToPath(new URL('../../bin/raftexample.js', import.meta.url));
-  return spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+function startMember(program: string, args: readonly string[]): Member {
+  const file = fileURLToPath(new URL(`../../bin/${program}`, import.meta.url));
+  return spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
 }
 
 interface Relay {

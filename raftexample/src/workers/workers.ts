@@ -1,0 +1,56 @@
+import type { NodeId } from '@raft-ts/raft';
+import { ExitCode } from '../common/exit-codes.js';
+import { launch } from '../common/launcher.js';
+import { memberLog } from '../common/log.js';
+import { formatPeers, type Peer, parseId, parsePeers } from '../common/peers.js';
+import { asCommand, type Command, carryOut, parseFlags, UsageError } from '../common/usage.js';
+import { runWorker } from './worker.js';
+
+/** Where the five workers listen unless they are told. */
+const PORT = 24_801;
+const COUNT = 5;
+
+interface WorkersOptions {
+  /** `undefined`: the launcher of all of them. */
+  readonly id: NodeId | undefined;
+  readonly peers: readonly Peer[];
+}
+
+const help = `Usage: npm run workers -- [options]
+
+Runs five processes of which one at a time runs a job each second. Kill that one, or stop it with SIGSTOP: another goes on.
+
+  --peers LIST  run these instead: 1=http://HOST:PORT,2=http://HOST:PORT,… (default: five at 127.0.0.1:24801 and on)
+  --id ID       run this one alone
+  --help        print this text
+`;
+
+/** The launcher, and with --id one worker. Resolves to the exit code. */
+export function main(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+  return carryOut('workers', parse(argv), async ({ id, peers }) => {
+    const self = peers.find((peer) => peer.id === id);
+    if (self === undefined) {
+      const list = formatPeers(peers);
+      const members = peers.map((peer) => ({ id: peer.id, args: ['--id', String(peer.id), '--peers', list] }));
+      return launch({ name: 'workers', members, program: 'workers.js' }, stopping);
+    }
+    await runWorker({ self, peers, data: `workers-data/worker-${id}` }, stopping, memberLog(self.id, false));
+    return ExitCode.Done;
+  });
+}
+
+function parse(argv: readonly string[]): Command<WorkersOptions> {
+  return asCommand(() => {
+    const { values } = parseFlags({
+      args: [...argv],
+      options: { id: { type: 'string' }, peers: { type: 'string' }, help: { type: 'boolean' } },
+    });
+    if (values.help === true) return { kind: 'print', text: help };
+    const id = values.id === undefined ? undefined : parseId('--id', values.id);
+    const ids = Array.from({ length: COUNT }, (_, i) => i);
+    const local = ids.map((i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: PORT + i }));
+    const peers = values.peers === undefined ? local : parsePeers(values.peers);
+    if (id !== undefined && !peers.some((peer) => peer.id === id)) throw new UsageError(`there is no worker ${id}`);
+    return { kind: 'run', options: { id, peers } };
+  });
+}
