@@ -27,7 +27,7 @@ describe('replica: members come and go', () => {
 
   const found = async (
     size: number,
-    options: VirtualOptions<number, number> = {},
+    options: VirtualOptions<number, number> & { readonly seed?: number } = {},
   ): Promise<Replica<number, number>> => {
     machines = new Map();
     group = new VirtualCluster(
@@ -444,5 +444,38 @@ describe('replica: members come and go', () => {
       expect((await group.time.settled(leader.propose(1))).result).to.equal(2);
       expect(warnings.join('\n')).to.include(`replaceMember(${added.id}n`);
     });
+  });
+
+  it('all of it, in a network that loses, repeats and delays, while commands go on', async function everything() {
+    this.timeout(20_000);
+    for (let seed = 1; seed <= 5; seed++) {
+      const leader = await found(3, { seed });
+      group.network.faults = { drop: 0.1, duplicate: 0.1, delay: [1, 20] };
+      const [a, b] = followersOf(leader);
+      let going = true;
+      const commands = (async (): Promise<number> => {
+        let applied = 0;
+        while (going) {
+          const { outcome } = await a.attempt(1, { timeoutMs: 100 });
+          if (outcome === 'applied') applied++;
+        }
+        return applied;
+      })();
+      const { id } = await group.time.settled(a.addMember(at(4), startWhenAdded()));
+      await group.time.settled(a.removeMember(b.id, { timeoutMs: 30_000 }));
+      const replaced = await group.time.settled(a.replaceMember(leader.id, at(5), startWhenAdded()));
+      const last = await group.time.settled(a.transferLeadership(id, { timeoutMs: 30_000 }));
+      going = false;
+      const applied = await group.time.settled(commands);
+      group.network.faults = {};
+      const { result } = await group.time.settled(a.propose(1, { timeoutMs: 30_000 }));
+      expect(result, `seed ${seed}: what was acknowledged is there`).to.be.at.least(applied + 2);
+      expect(last).to.equal(id);
+      expect(roles(a).map(([member]) => member)).to.deep.equal(
+        [a.id, id, replaced.id].sort((x, y) => (x < y ? -1 : 1)),
+      );
+      for (const gone of [leader, b]) expect((await group.time.settled(gone.ended)).reason).to.equal('removed');
+      await group.stop();
+    }
   });
 });
