@@ -167,6 +167,19 @@ function streamCases(): Case[] {
   );
 }
 
+function replicaSnapshotCases(): Case[] {
+  return [64, 1024].flatMap((mib) =>
+    ['save_mb_per_s', 'send_and_install_mb_per_s', 'resident_mib'].map((figure) => ({
+      name: `${format(mib)} MiB`,
+      figure,
+      higherIsBetter: figure !== 'resident_mib',
+      ours: [],
+      anchor: [],
+      matches: (result: Result) => result['mib'] === mib,
+    })),
+  );
+}
+
 function stalledCases(): Case[] {
   return ['256', '65536'].flatMap((size) =>
     ['share', 'memory_growth_mib'].map((figure) => ({
@@ -207,6 +220,7 @@ const workloads: Readonly<Record<string, () => Case[]>> = {
   'snapshot-stream': streamCases,
   'stalled-peer': stalledCases,
   replica: replicaCases,
+  'replica-snapshot': replicaSnapshotCases,
 };
 
 /** Programs that print a table of their own. */
@@ -216,7 +230,14 @@ const alone: readonly string[] = ['hostile', 'slow-connections'];
  * Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are
  * named.
  */
-const withoutAnchor: readonly string[] = ['wal-growth', 'snapshot-files', 'snapshot-stream', 'stalled-peer', 'replica'];
+const withoutAnchor: readonly string[] = [
+  'wal-growth',
+  'snapshot-files',
+  'snapshot-stream',
+  'stalled-peer',
+  'replica',
+  'replica-snapshot',
+];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
