@@ -61,21 +61,27 @@ export class Bulk implements StateMachine<number, number> {
 
   async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const start = new Uint8Array(8);
-    let at = -start.length;
+    const expected = new Uint8Array(PIECE);
+    let read = 0;
     let count = 0;
     for await (const chunk of chunks) {
-      let from = 0;
-      for (; at < 0 && from < chunk.length; at++) start[at + start.length] = chunk[from++] as number;
-      if (at === 0 && from > 0) count = new DataView(start.buffer).getFloat64(0);
-      for (; from < chunk.length; at += 1) {
-        const end = Math.min(chunk.length, from + PIECE - (at % PIECE));
-        const expected = (count + Math.floor(at / PIECE)) % 251;
-        if (chunk.subarray(from, end).some((byte) => byte !== expected)) throw new Error(`a wrong byte after ${at}`);
-        at += end - from - 1;
+      for (let from = 0; from < chunk.length; ) {
+        const at = read - start.length;
+        let end = from + 1;
+        if (at < 0) {
+          start[read] = chunk[from] as number;
+          if (at === -1) count = new DataView(start.buffer).getFloat64(0);
+        } else {
+          end = Math.min(chunk.length, from + PIECE - (at % PIECE));
+          expected.fill((count + Math.floor(at / PIECE)) % 251);
+          const right = expected.subarray(0, end - from);
+          if (Buffer.compare(chunk.subarray(from, end), right) !== 0) throw new Error(`wrong bytes after ${at}`);
+        }
+        read += end - from;
         from = end;
       }
     }
     this.count = count;
-    this.restored.push(Math.max(0, at));
+    this.restored.push(read - start.length);
   }
 }

@@ -153,6 +153,23 @@ describe('SnapshotMap', () => {
     );
   });
 
+  it('gives what was deleted or cleared since, in its place, and nothing that was set since', async () => {
+    for (const change of ['delete', 'clear'] as const) {
+      const map = new SnapshotMap<string, number>(small);
+      map.set('a', 1).set('b', 2).set('c', 3);
+      const view = map.snapshot();
+      if (change === 'clear') map.clear();
+      else for (const key of ['b', 'c']) map.delete(key);
+      map.set('b', 4).set('d', 5);
+      const then = restored(await collect(view));
+      expect(await then.catch((error: unknown) => String(error)), change).to.deep.equal([
+        ['a', 1],
+        ['b', 2],
+        ['c', 3],
+      ]);
+    }
+  });
+
   it('makes commands wait once too much is held, and lets them go on as the view is read, or ends', async () => {
     const map = new SnapshotMap<string, number>(small);
     for (let i = 0; i < 100; i++) map.set(`k${i}`, i);

@@ -7,6 +7,8 @@ import type { VirtualNetwork, VirtualTime } from './virtual.js';
 export class StreamLog extends MemoryLog {
   /** Milliseconds that it takes to write or read a piece. */
   pieceMs = 0;
+  /** Streams whose writing begins while this is set are not kept before it resolves. */
+  gate: Promise<void> | undefined = undefined;
   /** What the next stream fails with, after its first piece. */
   failure: Error | undefined = undefined;
   readonly streams = new Map<number, Uint8Array>();
@@ -22,6 +24,7 @@ export class StreamLog extends MemoryLog {
   readonly snapshots: SnapshotStreams = {
     saveStream: async (source, index) => {
       this.writing++;
+      const { gate } = this;
       try {
         const parts: Uint8Array[] = [];
         for await (const piece of source) {
@@ -29,6 +32,7 @@ export class StreamLog extends MemoryLog {
           await this.piece();
           if (this.failure !== undefined) throw this.failure;
         }
+        await gate;
         const bytes = Buffer.concat(parts);
         this.streams.set(index, bytes);
         return bytes.length;
