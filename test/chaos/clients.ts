@@ -107,7 +107,7 @@ export class Clients {
       }
       const served = key.isCounter ? await this.increment(key, { agent }) : await this.useRegister(key, { agent });
       // Members that refuse at once are not asked as fast as they can refuse.
-      await sleep(served ? random(20) : 20 + random(60));
+      await sleep(served ? random(20) : 50 + random(200));
     }
   }
 
@@ -213,7 +213,7 @@ export class Clients {
 
   private counted(answer: Answered): Answered {
     const kind = typeof answer === 'object' ? `${answer.status}` : (answer ?? 'none');
-    const [, reason] = typeof answer === 'object' ? (/ \(([a-z-]+)\)"/u.exec(answer.body) ?? []) : [];
+    const [, reason] = typeof answer === 'object' ? (/"reason":"([a-z-]+)"/u.exec(answer.body) ?? []) : [];
     const text = reason === undefined ? kind : `${kind} ${reason}`;
     this.answers.set(text, (this.answers.get(text) ?? 0) + 1);
     this.answered++;

@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exit, Program, Programs } from '../raftexample/processes.js';
 import { Link, type LinkState } from '../soak/links.js';
+import { SmallDisk } from './disk.js';
 
 export interface ClusterPlan {
   readonly founders: number;
@@ -13,6 +15,9 @@ export interface ClusterPlan {
   readonly snapshotEvery: number;
   readonly catchUp: number;
   readonly snapshots: 'inline' | 'stream';
+  /** One member in five has a disk that can be filled, as far as this process may mount one. */
+  readonly smallDisks: boolean;
+  readonly tell: (text: string) => void;
 }
 
 /** One member, from its first start until it has been removed. */
@@ -26,10 +31,15 @@ export interface Member {
   /** `spare`: not started yet; `leaving`: somebody asked for its removal, so that it may end by itself. */
   phase: 'spare' | 'member' | 'leaving' | 'gone';
   stopped: boolean;
+  disk: SmallDisk | undefined;
+  /** It may end with the exit code of a log that cannot be written. */
+  diskFull: boolean;
 }
 
 /** Exit codes of a member that was removed. */
 const REMOVED = [0, 3];
+/** That of a member that cannot write its log. */
+const CANNOT_WRITE = 4;
 
 export class Cluster {
   readonly plan: ClusterPlan;
@@ -50,6 +60,8 @@ export class Cluster {
       programs: [],
       phase: i < plan.founders ? 'member' : 'spare',
       stopped: false,
+      disk: undefined,
+      diskFull: false,
     }));
   }
 
@@ -88,7 +100,7 @@ export class Cluster {
       `--id=${member.id}`,
       `--peers=${list}`,
       `--client-addr=127.0.0.1:${member.clientPort}`,
-      `--data=${join(this.programs.folder, `data-${member.id}`)}`,
+      `--data=${this.folderOf(member)}`,
       `--tick=${plan.tickMs}ms`,
       `--snapshot-every=${plan.snapshotEvery}`,
       `--catch-up=${plan.catchUp}`,
@@ -102,10 +114,28 @@ export class Cluster {
     void program.ended.then((exit) => this.noteEnd(member, program, exit));
   }
 
+  private folderOf(member: Member): string {
+    const folder = join(this.programs.folder, `data-${member.id}`);
+    if (!this.plan.smallDisks || member.id % 5 !== 0) return folder;
+    if (member.programs.length === 0) {
+      const disk = SmallDisk.mount(folder);
+      if (typeof disk === 'string') this.plan.tell(`skipped: no full disks, because ${disk}`);
+      else member.disk = disk;
+    }
+    return member.disk?.folder ?? folder;
+  }
+
+  /** The member's disk is full until `heal`. */
+  fillDisk(member: Member): void {
+    member.diskFull = true;
+    member.disk?.fill();
+  }
+
   private noteEnd(member: Member, program: Program, { code, signal }: Exit): void {
     if (this.killed.has(program)) return;
     const isRemoved = member.phase === 'leaving' || member.phase === 'gone';
     if (isRemoved && REMOVED.includes(code ?? -1)) return;
+    if (member.diskFull && code === CANNOT_WRITE) return;
     const last = [...program.lines.slice(-20), ...program.errors.slice(-10)].join('\n    ');
     this.findings.push(`member ${member.id} ended by itself, with ${code ?? signal}:\n    ${last}`);
   }
@@ -161,15 +191,49 @@ export class Cluster {
   async heal(): Promise<void> {
     this.mendLinks();
     for (const member of this.present) {
+      member.disk?.free();
       if (member.stopped) this.thaw(member);
       if (member.phase === 'member') await this.launch(member);
+      // A write that failed may end it a moment later still.
+      if (member.diskFull) await this.endsOrServes(member);
     }
+  }
+
+  private async endsOrServes(member: Member): Promise<void> {
+    const program = member.programs.at(-1);
+    await Promise.race([program?.ended, sleep(2000)]);
+    member.diskFull = false;
+    if (member.phase === 'member') await this.launch(member);
+  }
+
+  /** What members logged as errors, numbers left out, and how often. */
+  errorLines(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { programs } of this.members) {
+      for (const line of programs.flatMap(({ lines }) => lines)) {
+        const [, text] = /^\[\d+\] error: (.*)$/u.exec(line) ?? [];
+        if (text === undefined) continue;
+        const shape = text.replace(/\d+/gu, 'N').slice(0, 160);
+        counts.set(shape, (counts.get(shape) ?? 0) + 1);
+      }
+    }
+    return counts;
   }
 
   async close(): Promise<void> {
     for (const { programs } of this.members) for (const program of programs) this.killed.add(program);
+    for (const { programs } of this.members) await programs.at(-1)?.kill('SIGKILL');
+    this.unmountAll();
     await this.programs.endAll();
     for (const { links } of this.members) for (const link of links.values()) await link.close();
+  }
+
+  /** Before the folders are removed. */
+  private unmountAll(): void {
+    for (const member of this.members) {
+      member.disk?.unmount();
+      member.disk = undefined;
+    }
   }
 
   private async connect(member: Member): Promise<void> {

@@ -84,6 +84,15 @@ export const processFaults: Readonly<Record<string, Begin>> = {
     cluster.freeze(leader);
     return { what: `SIGSTOP of the leader, ${leader.id}` };
   },
+  'full disk': async (cluster, random) => {
+    const victim = cluster.present.find(({ disk }) => disk !== undefined);
+    if (victim === undefined) return killSome(cluster, [one(cluster, random)], 'kill -9');
+    cluster.fillDisk(victim);
+    if (random(2) === 0) return { what: `the disk of ${victim.id} is full` };
+    await cluster.kill(victim, 'SIGKILL');
+    await cluster.launch(victim);
+    return { what: `kill -9 of ${victim.id}, which starts again on a full disk` };
+  },
   'restart loop': (cluster, random) => {
     const victim = one(cluster, random);
     let ending = false;

@@ -74,6 +74,8 @@ class Chaos {
         snapshotEvery: 100 + draw(300),
         catchUp: 5 + draw(60),
         snapshots: draw(2) === 0 ? 'inline' : 'stream',
+        smallDisks: plan.minutes !== undefined,
+        tell: plan.tell,
       },
       programs,
     );
@@ -205,6 +207,7 @@ class Chaos {
       findings: [...this.findings, ...cluster.findings, ...clients.findings, ...clients.miscounted()],
       faults: this.begun,
       answers: clients.answers,
+      errors: cluster.errorLines(),
       starts: cluster.members.reduce((sum, { programs }) => sum + programs.length, 0),
       changes: `${operator.added} added, ${operator.removed} removed, leadership moved ${operator.transfers} times`,
     });

@@ -9,13 +9,15 @@ export interface Evidence {
   readonly findings: readonly string[];
   readonly faults: ReadonlyMap<string, number>;
   readonly answers: ReadonlyMap<string, number>;
+  /** What members logged as errors: nothing to fail for, and worth a look. */
+  readonly errors: ReadonlyMap<string, number>;
   readonly starts: number;
   readonly changes: string;
 }
 
 export interface Report {
   readonly findings: readonly string[];
-  /** Operations that both judges looked at. */
+  /** Calls, whatever was answered. */
   readonly judged: number;
   readonly summary: string;
 }
@@ -23,7 +25,7 @@ export interface Report {
 /** Findings of one kind beyond these say nothing new. */
 const SHOWN = 10;
 
-export function report({ history, findings, faults, answers, starts, changes }: Evidence): Report {
+export function report({ history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
   const byIndex = judgeByIndex(history).slice(0, SHOWN);
   const bySearch: string[] = [];
   const keys = byKey(history);
@@ -44,6 +46,7 @@ export function report({ history, findings, faults, answers, starts, changes }: 
     `operations: ${history.length} (${outcomes}), of them ${count(({ kind }) => kind === 'get')} reads and ` +
       `${count(({ condition }) => condition !== undefined)} conditional writes`,
     `answers: ${listed(answers)}`,
+    `errors in the logs: ${errors.size === 0 ? 'none' : listed(errors)}`,
     `judged: all by index; by search ${keys.size} keys in ${steps} steps`,
   ].join('\n');
   return { findings: [...findings, ...byIndex, ...bySearch.slice(0, SHOWN)], judged: history.length, summary };
