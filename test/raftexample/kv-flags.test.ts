@@ -75,6 +75,15 @@ describe('the store: its command line', () => {
     expect([...read.dial]).to.deep.equal([[1n, 'http://127.0.0.1:9']]);
   });
 
+  it('--join-via joins', () => {
+    expect(options('--join-via', 'http://h:1', '--token-file', 'f')).to.include({
+      join: true,
+      joinVia: 'http://h:1',
+      tokenFile: 'f',
+    });
+    expect(options()).to.include({ join: false, joinVia: undefined, tokenFile: undefined });
+  });
+
   for (const [argv, says] of [
     [['--id', '2'], '--peers does not name member 2 itself'],
     [['--peers', '1=ftp://h:1'], "--peers wants http://HOST:PORT, not 'ftp://h:1'"],
@@ -83,6 +92,11 @@ describe('the store: its command line', () => {
     [['--peers', 'one'], "--peers wants ID=URL, not 'one'"],
     [['--tick', '100'], "--tick wants a time from 1ms to 60m, such as 100ms or 5s, not '100'"],
     [['--timeout', '61m'], "--timeout wants a time from 1ms to 60m, such as 100ms or 5s, not '61m'"],
+    [['--join-via', 'h:1'], "--join-via wants http://HOST:PORT, where a member answers clients, not 'h:1'"],
+    [
+      ['--join-via', 'http://h:1/x'],
+      "--join-via wants http://HOST:PORT, where a member answers clients, not 'http://h:1/x'",
+    ],
     [['--snapshots', 'both'], "--snapshots wants inline or stream, not 'both'"],
     [['--prevote=maybe'], "--prevote wants true or false, not 'maybe'"],
     [['--data', ''], "--data wants a folder, not ''"],

@@ -47,6 +47,15 @@ describe('the store: how a member says how it is', () => {
     expect(text).to.match(/^raft_store_requests_total\{route="\/kv\/\{key\}",method="GET",status="404"\} 1$/mu);
     expect(text).to.match(/^raft_store_requests_total\{route="none",method="GET",status="404"\} 1$/mu);
     expect(text).to.match(/^raft_store_request_duration_seconds_count\{route="\/kv\/\{key\}",method="PUT"\} [1-9]/mu);
+    const buckets = [
+      ...text.matchAll(
+        /^raft_store_request_duration_seconds_bucket\{route="\/kv\/\{key\}",method="PUT",le="([^"]+)"\} (\d+)$/gmu,
+      ),
+    ];
+    expect(buckets.map(([, le]) => le).slice(-2)).to.deep.equal(['10', '+Inf']);
+    const counts = buckets.map(([, , count]) => Number(count));
+    expect(counts).to.deep.equal([...counts].sort((a, b) => a - b));
+    expect(text).to.include(`_count{route="/kv/{key}",method="PUT"} ${counts.at(-1)}\n`);
     expect(text).not.to.include('zebra');
   });
 

@@ -76,6 +76,20 @@ describe('the store: keys and values', () => {
     );
   });
 
+  it('a page ends early if its values are large, and has one key at least', () => {
+    const machine = new KvMachine();
+    for (const [i, size] of [10, 10, 500, 10].entries()) {
+      machine.apply(put(`k${i}`, 'x'.repeat(size)), { index: i + 1, term: 1 });
+    }
+    const page = (after: string): readonly [readonly string[], boolean] => {
+      const { items, more } = machine.list('', after, 100, 50);
+      return [items.map(({ key }) => key), more];
+    };
+    expect(page('')).to.deep.equal([['k0', 'k1'], true]);
+    expect(page('k1')).to.deep.equal([['k2'], true]);
+    expect(page('k2')).to.deep.equal([['k3'], false]);
+  });
+
   it('a snapshot is that of its moment, whatever is written while it is read', async () => {
     const machine = new KvMachine();
     for (let i = 1; i <= 5000; i++) machine.apply(put(`k${i}`, 'x'.repeat(100)), { index: i, term: 1 });

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { freePeers, type Program, Programs } from './processes.js';
@@ -62,5 +63,33 @@ describe('the store: three members as processes', function store() {
       expect(await get(clients[2] as number, 'k60')).to.equal('200 v60');
     }
     expect((await members[2]?.kill('SIGTERM'))?.code).to.equal(0);
+  });
+
+  it('a member asks another one to add it, and shows its token', async () => {
+    const peers = await freePeers(2);
+    const clients = (await freePeers(2)).map(({ port }) => port);
+    const tokenFile = join(programs.folder, 'token');
+    writeFileSync(tokenFile, 'a-token-of-clients\n');
+    const start = (i: number, ...more: string[]): Program => {
+      const { id, host, port } = peers[i] as (typeof peers)[number];
+      const own = ['--id', String(id), '--peers', `${id}=http://${host}:${port}`, '--token-file', tokenFile];
+      const data = join(programs.folder, `joins-${id}`);
+      return programs.start('raftexample.js', [
+        ...['kv', ...own, '--client-addr', `127.0.0.1:${clients[i]}`, '--data', data, '--tick', '50ms'],
+        ...more,
+      ]);
+    };
+    const second = start(1, '--join-via', `http://127.0.0.1:${clients[0]}`);
+    await second.sees(/did not add member 2 yet/u);
+    const first = start(0);
+    await second.sees(/leads in term/u);
+    const headers = { Authorization: 'Bearer a-token-of-clients' };
+    const url = `http://127.0.0.1:${clients[1]}/kv/k`;
+    expect((await fetch(url, { method: 'PUT', body: 'v' })).status).to.equal(401);
+    // Until then it may not know yet where the leader is.
+    while ((await fetch(`http://127.0.0.1:${clients[1]}/readyz`)).status !== 200);
+    expect((await fetch(url, { method: 'PUT', body: 'v', headers })).status).to.equal(200);
+    expect(await (await fetch(url, { headers })).text()).to.equal('v');
+    for (const member of [second, first]) expect((await member.kill('SIGTERM')).code).to.equal(0);
   });
 });

@@ -15,6 +15,8 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --client-addr ADDR  HOST:PORT for clients (default 127.0.0.1:23791)
   --data DIR          folder of log and snapshots (default data)
   --join              wait until a running cluster, told of this member by POST /members, contacts it
+  --join-via URL      as --join, and asks the member that answers clients at URL to add this one
+  --token-file FILE   clients must show the token in FILE: Authorization: Bearer TOKEN
   --dial ID=URL       dial member ID there, whatever the cluster calls its URL: for proxies. May be repeated
   --insecure          listen where other machines reach this one. There is no TLS: whoever reaches the
                       port of the peers can erase committed entries
@@ -50,6 +52,8 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         'client-addr': { type: 'string' },
         data: { type: 'string' },
         join: { type: 'boolean' },
+        'join-via': { type: 'string' },
+        'token-file': { type: 'string' },
         tick: { type: 'string' },
         'election-ticks': { type: 'string' },
         prevote: { type: 'string' },
@@ -82,7 +86,9 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         dial: parseUrls('--dial', values.dial ?? []),
         clientAddress: parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791'),
         data: values.data ?? 'data',
-        join: values.join ?? false,
+        join: values.join ?? values['join-via'] !== undefined,
+        joinVia: parseVia(values['join-via']),
+        tokenFile: values['token-file'],
         tickMs: parseDuration('--tick', values.tick ?? '100ms'),
         electionTicks: whole('--election-ticks', values['election-ticks'], 10, 2),
         preVote: parseSwitch('--prevote', values.prevote),
@@ -120,6 +126,11 @@ function parseDuration(flag: string, text: string): number {
   const ms = Number(digits) * (units[unit ?? ''] ?? Number.NaN);
   if (ms >= 1 && ms <= 3_600_000) return Math.round(ms);
   throw new UsageError(`${flag} wants a time from 1ms to 60m, such as 100ms or 5s, not '${text}'`);
+}
+
+function parseVia(text: string | undefined): string | undefined {
+  if (text === undefined || (/^https?:\/\/[^/]+\/?$/u.test(text) && URL.canParse(text))) return text;
+  throw new UsageError(`--join-via wants http://HOST:PORT, where a member answers clients, not '${text}'`);
 }
 
 function parseSwitch(flag: string, text = 'true'): boolean {

@@ -34,6 +34,14 @@ export interface Listed extends Item {
   readonly key: string;
 }
 
+/** Keys in their order, and whether there are more after them. */
+export interface Page {
+  readonly items: readonly Listed[];
+  readonly more: boolean;
+}
+
+/** Keys and values of a page have so many characters together, unless there is only one. */
+const LARGEST_PAGE = 4 * 2 ** 20;
 /** Pieces of a snapshot have about so many characters. */
 const PIECE = 64 * 1024;
 
@@ -62,14 +70,19 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     return this.items.get(key);
   }
 
-  /** The first `limit` keys that begin with `prefix` and come after `after`, and whether there are more. */
-  list(prefix: string, after: string, limit: number): { readonly items: readonly Listed[]; readonly more: boolean } {
+  /**
+   * The first `limit` keys that begin with `prefix` and come after `after`, and whether there are more. Fewer if keys
+   * and values have more than `maxSize` characters together, but one at least.
+   */
+  list(prefix: string, after: string, limit: number, maxSize: number = LARGEST_PAGE): Page {
     const items: Listed[] = [];
+    let size = 0;
     const from = compareKeys(after, prefix) > 0 ? after : prefix;
     for (const [key, { value, index }] of this.items.entries(from)) {
       if (!key.startsWith(prefix)) break;
       if (key === after) continue;
-      if (items.length === limit) return { items, more: true };
+      size += key.length + value.length;
+      if (items.length === limit || (size > maxSize && items.length > 0)) return { items, more: true };
       items.push({ key, value, index });
     }
     return { items, more: false };

@@ -55,6 +55,6 @@ function meaning({ code, reason, message }: Partial<MembershipError>): HttpError
     case 'unseen':
       return new HttpError('ERR_KV_UNKNOWN', reason, String(message));
     default:
-      return new HttpError('ERR_KV_BUSY', String(reason), String(message));
+      return new HttpError('ERR_KV_NOT_READY', String(reason), String(message));
   }
 }

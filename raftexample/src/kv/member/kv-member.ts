@@ -15,8 +15,10 @@ import { createFace, type FaceServer } from '../face/server.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
+import { askToJoin } from './join-via.js';
 import { hostOf, type KvOptions } from './options.js';
 import { statusOf } from './status.js';
+import { readToken } from './token-file.js';
 
 /** Running requests may take so long to end. */
 const FAREWELL_MS = 1000;
@@ -29,9 +31,15 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
   // Before anything is written: a member that is refused leaves nothing in its folder.
   const peerAddress = await listenAddress(hostOf('--peers', options.peers.get(id) as string), insecure);
   const clients = await listenAddress(clientAddress, insecure);
+  const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
   const disk = new WalHistograms();
   const registry = new Registry();
   const storage = await openLog(data, { id, clusterId, metrics: disk }, log);
+  await joinVia(options, { storage, token, stopping, log });
+  if (stopping.aborted) {
+    await storage.close();
+    return ExitCode.Done;
+  }
   const machine = new KvMachine();
   let removal: Removal | undefined;
   const replica = await startReplica(options, {
@@ -54,6 +62,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     maxValue: options.maxValue,
     status: () => statusOf(replica, storage, clusterId),
     admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text)),
+    token,
     registry,
     moreMetrics: () => disk.text(),
     readyMs: Math.min(options.timeoutMs, READY_MS),
@@ -69,6 +78,31 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     await Promise.all([replica.stop(), close(face)]);
   }
   return ExitCode.Done;
+}
+
+/** A member that has a log was added before, and only has to be contacted. */
+async function joinVia(
+  { id, peers, joinVia: via, timeoutMs }: KvOptions,
+  {
+    storage,
+    token,
+    stopping,
+    log,
+  }: {
+    readonly storage: DurableStorage;
+    readonly token: string | undefined;
+    readonly stopping: AbortSignal;
+    readonly log: Logger;
+  },
+): Promise<void> {
+  if (via === undefined || !storage.isNew) return;
+  try {
+    // The member that is asked takes as long for its answer; it is waited for a little longer.
+    await askToJoin({ id, url: peers.get(id) as string, via, token, timeoutMs: 2 * timeoutMs }, stopping, log);
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
 }
 
 interface Parts {

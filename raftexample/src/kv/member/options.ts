@@ -13,6 +13,10 @@ export interface KvOptions {
   readonly clientAddress: Address;
   readonly data: string;
   readonly join: boolean;
+  /** Where a member answers clients that is to be asked to add this one. */
+  readonly joinVia: string | undefined;
+  /** The file with what clients must show. */
+  readonly tokenFile: string | undefined;
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly preVote: boolean;

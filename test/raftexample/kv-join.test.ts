@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askToJoin, readToken } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
+
+describe('the store: a member that asks to be added', () => {
+  let server: Server | undefined;
+  const asked: string[] = [];
+  afterEach(() => {
+    server?.close();
+    server?.closeAllConnections();
+    asked.splice(0);
+  });
+
+  const log = { info: () => {}, warn: () => {} };
+  const serve = async (answers: readonly ((response: ServerResponse) => void)[]): Promise<string> => {
+    let next = 0;
+    server = createServer((request: IncomingMessage, response) => {
+      void (async () => {
+        let body = '';
+        for await (const chunk of request as AsyncIterable<Buffer>) body += chunk.toString();
+        asked.push(`${request.method} ${request.url} ${request.headers.authorization ?? '-'} ${body}`);
+        answers[Math.min(next++, answers.length - 1)]?.(response);
+      })();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  const says =
+    (status: number, body: object) =>
+    (response: ServerResponse): void => {
+      response.writeHead(status).end(JSON.stringify(body));
+    };
+  const joining = (via: string, token?: string): Promise<void> =>
+    askToJoin(
+      { id: 18446744073709551000n, url: 'http://h:1', via, token, timeoutMs: 5000, pauseMs: 1 },
+      AbortSignal.timeout(10_000),
+      log,
+    );
+  const failure = async (attempt: Promise<void>): Promise<{ message: string; exitCode: number }> => {
+    try {
+      await attempt;
+    } catch (error) {
+      return error as { message: string; exitCode: number };
+    }
+    throw new Error('it was not refused');
+  };
+
+  it('asks until somebody adds it, with the token and an id of 64 bits', async () => {
+    const via = await serve([
+      says(503, { error: 'no leader' }),
+      (response) => response.destroy(),
+      (response) => void response.writeHead(504).end('<html>'),
+      says(200, { index: 7 }),
+    ]);
+    await joining(via, 'secret-of-clients');
+    expect(asked).to.have.length(4);
+    expect(new Set(asked)).to.deep.equal(
+      new Set([
+        'POST /members Bearer secret-of-clients {"id":18446744073709551000,"url":"http://h:1","learner":false}',
+      ]),
+    );
+  });
+
+  it('ends if the cluster refuses it, and says by which code', async () => {
+    const used = await failure(
+      joining(await serve([says(409, { error: 'used', code: 'ERR_KV_CONFLICT', reason: 'id-used' })])),
+    );
+    expect(used.message).to.include('409 (ERR_KV_CONFLICT, id-used): used');
+    expect(used.exitCode).to.equal(3);
+    server?.close();
+    const unknown = await failure(joining(await serve([says(401, { error: 'token' })])));
+    expect(unknown.message).to.include('--token-file');
+    expect(unknown.exitCode).to.equal(2);
+    server?.close();
+    const other = await failure(joining(await serve([(response) => void response.writeHead(404).end('?')])));
+    expect(other.exitCode).to.equal(2);
+    expect(asked).to.have.length(3);
+  });
+
+  it('ends when it is asked to stop', async () => {
+    const via = await serve([says(503, {})]);
+    const stopping = new AbortController();
+    const attempt = askToJoin(
+      { id: 4n, url: 'http://h:1', via, token: undefined, timeoutMs: 5000, pauseMs: 60_000 },
+      stopping.signal,
+      log,
+    );
+    while (asked.length === 0) await new Promise(setImmediate);
+    stopping.abort();
+    await attempt;
+  });
+});
+
+describe('the store: the token of clients', () => {
+  let store: KvCluster;
+  const token = 'a-token-of-clients';
+  before(async () => {
+    store = await kvCluster(1, { token });
+  });
+  after(() => store.stop());
+
+  it('is wanted everywhere but where supervisors look', async () => {
+    const [port] = store.ports as [number];
+    const paths = ['/kv/k', '/kv', '/status', '/digest', '/members', '/metrics', '/explain', '/watch', '/snapshot'];
+    for (const path of paths) {
+      const answer = await ask(port, 'GET', path);
+      expect([answer.status, answer.headers['www-authenticate']], path).to.deep.equal([401, 'Bearer']);
+      expect(JSON.parse(answer.text)).to.include({ code: 'ERR_KV_TOKEN', retry: 'no' });
+    }
+    expect((await ask(port, 'PUT', '/kv/k', { body: 'v' })).status).to.equal(401);
+    expect((await ask(port, 'POST', '/members', { body: '{}' })).status).to.equal(401);
+    expect((await ask(port, 'DELETE', '/members/1')).status).to.equal(401);
+    expect((await ask(port, 'GET', '/healthz')).status).to.equal(200);
+    expect((await ask(port, 'GET', '/readyz')).status).to.equal(200);
+    for (const wrong of ['Bearer', `Bearer ${token}x`, `Basic ${token}`, `Bearer ${token.slice(1)}`, token]) {
+      const answer = await ask(port, 'GET', '/status', { headers: { Authorization: wrong } });
+      expect(answer.status, wrong).to.equal(401);
+    }
+    for (const right of [`Bearer ${token}`, `bearer ${token}`]) {
+      expect((await ask(port, 'GET', '/status', { headers: { Authorization: right } })).status).to.equal(200);
+    }
+    expect(
+      (await ask(port, 'PUT', '/kv/k', { body: 'v', headers: { Authorization: `Bearer ${token}` } })).status,
+    ).to.equal(200);
+  });
+
+  it('stands in a file of one line', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'raft-token-'));
+    try {
+      const file = join(folder, 'token');
+      writeFileSync(file, `${token}\n`);
+      expect(await readToken(file)).to.equal(token);
+      for (const text of ['', 'short', 'two words of it here', 'é'.repeat(20), 'x'.repeat(1025)]) {
+        writeFileSync(file, text);
+        const error = await readToken(file).catch((thrown: unknown) => thrown);
+        expect(error, text).to.include({ exitCode: 2 });
+      }
+      expect(await readToken(join(folder, 'none')).catch((thrown: unknown) => thrown)).to.include({ exitCode: 2 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
