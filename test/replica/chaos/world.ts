@@ -208,9 +208,11 @@ export class ChaosWorld {
 
   private read(replica: ListReplica, timeoutMs: number): Promise<void> {
     const { machine } = this.members.find((member) => member.replica === replica) as ChaosMember;
+    // A lease must promise no less than a round does.
+    const consistency = this.random(2) === 0 ? 'lease' : 'linearizable';
     return this.settle(
       this.begin('read'),
-      replica.read(() => machine?.length ?? -1, { timeoutMs }),
+      replica.read(() => machine?.length ?? -1, { timeoutMs, consistency }),
     );
   }
 
