@@ -38,6 +38,8 @@ class IndexJudge {
   private readonly keys = new Map<string, KeyHistory>();
   private readonly byToken = new Map<number, Operation>();
   private readonly history: readonly Operation[];
+  /** The writes by the index of their entry, as far as that is known. */
+  private readonly taken = new Map<number, Operation>();
   /** The place that every operation comes after, because it was called once this had been seen. */
   private readonly floors = new Map<Operation, number>();
   /** Of writes with an unknown outcome: where their effect was seen. */
@@ -122,9 +124,16 @@ class IndexJudge {
     for (const history of this.keys.values()) history.versions.sort((a, b) => a.index - b.index);
   }
 
+  /** Where the entry of a write that nobody knows of can be at the earliest. */
+  private freeAbove(index: number): number {
+    let free = index + 1;
+    while (this.taken.has(free)) free++;
+    return free;
+  }
+
   /** No two entries have the same index. */
   private checkIndexes(): void {
-    const taken = new Map<number, Operation>();
+    const { taken } = this;
     for (const operation of this.history) {
       const index = this.entryOf(operation);
       if (index === undefined) continue;
@@ -201,7 +210,9 @@ class IndexJudge {
     if (before === undefined || before.token === ABSENT) return floor;
     // Not absent at the floor: by a delete after it, or by one that nobody knows of.
     const later = versions.slice(at).find(({ token }) => token === ABSENT);
-    const lost = lostDeletes.filter(({ began }) => began < read.ended).map(({ after }) => Math.max(floor, after) + 1);
+    const lost = lostDeletes
+      .filter(({ began }) => began < read.ended)
+      .map(({ after }) => Math.max(floor, this.freeAbove(Math.max(after, before.index))));
     const place = Math.min(later?.index ?? Number.POSITIVE_INFINITY, ...lost);
     if (place !== Number.POSITIVE_INFINITY) {
       // Answers come in the order of time, so the first one stays.

@@ -61,6 +61,33 @@ describe('chaos: the judges', () => {
     });
   }
 
+  it('accept a key that a lost delete had removed before it was last seen elsewhere', () => {
+    // The delete is entry 6 or 7; entry 8 is acknowledged before anybody sees that the key is gone.
+    const write = { member: 1, outcome: 'done', condition: undefined, seen: 0, current: 0, kind: 'put' } as const;
+    const history: Operation[] = [
+      { ...write, token: 1, key: 'a', began: 1, ended: 2, index: 5 },
+      {
+        ...write,
+        token: 2,
+        key: 'a',
+        kind: 'delete',
+        began: 3,
+        ended: Number.POSITIVE_INFINITY,
+        outcome: 'unknown',
+        index: 0,
+      },
+      { ...write, token: 3, key: 'b', began: 4, ended: 5, index: 8 },
+      { ...write, token: 4, key: 'a', kind: 'get', began: 6, ended: 7, index: 0 },
+      { ...write, token: 5, key: 'b', began: 8, ended: 9, index: 9 },
+    ];
+    expect(judgeByIndex(history)).to.deep.equal([]);
+    expect(search(history)).to.deep.equal(['linearizable', 'linearizable']);
+    // Without a place for the delete between them, whoever saw the key gone saw entry 6 before it was asked for.
+    const [first, lost, third, gone, last] = history as [Operation, Operation, Operation, Operation, Operation];
+    const tight = [first, lost, { ...third, index: 6 }, gone, { ...last, index: 7 }];
+    expect(judgeByIndex(tight)).to.have.length(1);
+  });
+
   it('say that they do not know when a search is too long', () => {
     const history = legalHistory(seededRandom(1), 200).filter(({ key }) => key === 'a');
     expect(judgeBySearch(history, 1).verdict).to.equal('unknown');

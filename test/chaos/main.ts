@@ -2,20 +2,25 @@
  * Runs five members of the store as processes under faults drawn from a seed, with clients that record every call and
  * answer, and judges whether one order explains all of it.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { Operation } from './operation.js';
 import { runChaos } from './run.js';
+import { judge } from './verdict.js';
 
-const usage = `usage: npm run chaos -- [--minutes N] [--seed N] [--clients N]
+const usage = `usage: npm run chaos -- [--minutes N] [--seed N] [--clients N] | --judge FILE
 
   --minutes N  how long to disturb the cluster (default 1)
   --seed N     draws the faults and the settings of the members (default: a new one, printed)
-  --clients N  how many clients call at once (default 24)`;
+  --clients N  how many clients call at once (default 24)
+  --judge FILE judges the history that a run with findings left behind again`;
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '1' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     clients: { type: 'string', default: '24' },
+    judge: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -23,6 +28,11 @@ const [minutes, seed, clients] = [Number(values.minutes), Number(values.seed), N
 if (values.help || !(minutes > 0 && seed >= 0 && clients >= 1)) {
   console.error(usage);
   process.exitCode = values.help ? 0 : 2;
+} else if (values.judge !== undefined) {
+  const { findings, keys, steps } = judge(historyIn(values.judge));
+  for (const finding of findings) console.error(`FOUND: ${finding}`);
+  console.log(`${findings.length} findings; searched ${keys} keys in ${steps} steps`);
+  process.exitCode = findings.length === 0 ? 0 : 1;
 } else {
   const again = `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}`;
   console.log(`seed ${seed}; again: ${again}`);
@@ -33,4 +43,14 @@ if (values.help || !(minutes > 0 && seed >= 0 && clients >= 1)) {
   for (const finding of findings) console.error(`FOUND: ${finding}`);
   console.log(`${findings.length} findings with seed ${seed}; again: ${again}`);
   process.exitCode = findings.length === 0 ? 0 : 1;
+}
+
+/** One operation a line; JSON has no infinity. */
+function historyIn(file: string): Operation[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => {
+    const operation = JSON.parse(line) as Operation;
+    operation.ended ??= Number.POSITIVE_INFINITY;
+    return operation;
+  });
 }

@@ -23,11 +23,11 @@ export function legalHistory(random: Random, calls = 60): Operation[] {
       const chance = random(100);
       const operation = newOperation(KEYS[random(KEYS.length)] as string, now, ended);
       const kind = (['put', 'put', 'get', 'get', 'delete'] as const)[random(5)] as Operation['kind'];
-      const outcome = chance < 6 ? 'unknown' : chance < 10 ? 'nothing' : 'done';
+      const outcome = chance < 12 ? 'unknown' : chance < 16 ? 'nothing' : 'done';
       timed.push({
         operation: { ...operation, token: timed.length + 1, kind, outcome },
         applied,
-        lost: outcome === 'nothing' || chance < 3,
+        lost: outcome === 'nothing' || chance < 6,
       });
       now = ended + 1 + random(300);
     }

@@ -25,8 +25,8 @@ export interface Report {
 /** Findings of one kind beyond these say nothing new. */
 const SHOWN = 10;
 
-export function report({ history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
-  const byIndex = judgeByIndex(history).slice(0, SHOWN);
+/** What both judges find in all of a history, and how long the search was. */
+export function judge(history: readonly Operation[]): { findings: string[]; keys: number; steps: number } {
   const bySearch: string[] = [];
   const keys = byKey(history);
   let steps = 0;
@@ -36,6 +36,12 @@ export function report({ history, findings, faults, answers, errors, starts, cha
     if (verdict !== 'linearizable')
       bySearch.push(`the search calls ${key} ${verdict} after ${taken} steps: ${at ?? ''}`);
   }
+  const findings = [...judgeByIndex(history).slice(0, SHOWN), ...bySearch.slice(0, SHOWN)];
+  return { findings, keys: keys.size, steps };
+}
+
+export function report({ history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
+  const judged = judge(history);
   const count = (fits: (one: Operation) => boolean): number => history.filter(fits).length;
   const outcomes = (['done', 'refused', 'nothing', 'unknown'] as const)
     .map((outcome) => `${count((one) => one.outcome === outcome)} ${outcome}`)
@@ -47,9 +53,9 @@ export function report({ history, findings, faults, answers, errors, starts, cha
       `${count(({ condition }) => condition !== undefined)} conditional writes`,
     `answers: ${listed(answers)}`,
     `errors in the logs: ${errors.size === 0 ? 'none' : listed(errors)}`,
-    `judged: all by index; by search ${keys.size} keys in ${steps} steps`,
+    `judged: all by index; by search ${judged.keys} keys in ${judged.steps} steps`,
   ].join('\n');
-  return { findings: [...findings, ...byIndex, ...bySearch.slice(0, SHOWN)], judged: history.length, summary };
+  return { findings: [...findings, ...judged.findings], judged: history.length, summary };
 }
 
 function listed(counts: ReadonlyMap<string, number>): string {
