@@ -23,19 +23,19 @@ export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
 export type { LeadingRun, LeadingTask } from './lead/leading.js';
 export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
-export {
-  type Consistency,
-  type Done,
-  type Ended,
-  type Leadership,
-  type Outcome,
-  type ProposeOptions,
-  type ReadOptions,
-  Replica,
-  type ReplicaEvents,
-  type Stall,
-} from './member/replica.js';
+export { Replica } from './member/replica.js';
 export { Session, type SessionHost, type SessionState } from './member/session.js';
+export type {
+  Consistency,
+  Done,
+  Ended,
+  Leadership,
+  Outcome,
+  ProposeOptions,
+  ReadOptions,
+  ReplicaEvents,
+  Stall,
+} from './member/types.js';
 export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './members/membership.js';
 export { MemoryLog } from './memory/memory-log.js';
 export type { Explanation, ExplanationCode, Question } from './observe/explain.js';

@@ -18,6 +18,7 @@ export {
 export { Leading } from './lead/leading.js';
 export { Lease, type LeaseHost, type LeaseObstacle } from './lead/lease.js';
 export { Announcer, VotePromise } from './lead/vote-promise.js';
+export type { Engine } from './member/engine.js';
 export { Connections } from './members/connections.js';
 export { Followers } from './members/followers.js';
 export { Pausable } from './memory/pausable.js';

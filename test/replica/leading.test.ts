@@ -1,7 +1,8 @@
-import { MessageType, type NodeId, type RawNode } from '@raft-ts/raft';
+import { MessageType, type NodeId } from '@raft-ts/raft';
 import type { Replica } from '@raft-ts/replica';
 import { Leading } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster, type VirtualOptions, VirtualTime } from './virtual.js';
 
@@ -141,7 +142,7 @@ describe('replica: whileLeading', () => {
       if (type === MessageType.MsgTimeoutNow) aborted.push(first.signal.aborted);
     };
     const leader = group.replica(first.member);
-    (leader as unknown as { raw: RawNode }).raw.transferLeadership(others(first)[0]);
+    inside(leader).raw.transferLeadership(others(first)[0]);
     const second = await next(2);
     expect(aborted).to.deep.equal([true]);
     expect(second.member).to.equal(others(first)[0]);
@@ -166,7 +167,7 @@ describe('replica: whileLeading', () => {
     group.network.onSend = ({ type, to }) => {
       if (type === MessageType.MsgTimeoutNow) group.network.cut(first.member, to);
     };
-    (leader as unknown as { raw: RawNode }).raw.transferLeadership(target);
+    inside(leader).raw.transferLeadership(target);
     const second = await next(2);
     expect([second.member, second.fence > first.fence]).to.deep.equal([first.member, true]);
   });

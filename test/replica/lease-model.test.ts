@@ -1,8 +1,9 @@
 import process from 'node:process';
-import type { NodeId, RawNode } from '@raft-ts/raft';
+import type { NodeId } from '@raft-ts/raft';
 import type { Clock, Replica } from '@raft-ts/replica';
 import { expect } from 'chai';
 import { testRandom } from '../helpers/random.js';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster, type VirtualTime } from './virtual.js';
 
@@ -155,7 +156,7 @@ class World {
         break;
       default:
         if (leading === undefined || frozen.has(leading.id)) break;
-        (leading as unknown as { raw: RawNode }).raw.transferLeadership(any());
+        inside(leading).raw.transferLeadership(any());
     }
   }
 
@@ -181,7 +182,7 @@ class World {
       network.cut(id, leader.id);
       if (!transfer) network.cut(leader.id, id);
     }
-    if (transfer) (leader as unknown as { raw: RawNode }).raw.transferLeadership(rival);
+    if (transfer) inside(leader).raw.transferLeadership(rival);
     else for (const id of voters) if (!this.frozen.has(id)) await this.restart(id, random(5));
     for (let i = 0; i < 40; i++) {
       await time.advance(1 + random(4));

@@ -1,6 +1,7 @@
 import { MessageType, type NodeId, type RawNode } from '@raft-ts/raft';
 import { type Clock, defaultFormat, jsonCodec, type Replica } from '@raft-ts/replica';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster, type VirtualOptions } from './virtual.js';
 
@@ -61,7 +62,7 @@ describe('replica: the lease of a leader', () => {
     expect(await isServedAlone(leader)).to.equal(true);
   };
 
-  const raw = (replica: Replica<number, number>): RawNode => (replica as unknown as { raw: RawNode }).raw;
+  const raw = (replica: Replica<number, number>): RawNode => inside(replica).raw;
 
   /** Whoever leads beside `leader`, once somebody does. */
   const rival = async (): Promise<Replica<number, number>> => {
@@ -283,7 +284,7 @@ describe('replica: the lease of a leader', () => {
     });
 
     it('with each change of the membership, until it is confirmed by the new one', async () => {
-      (leader as unknown as { onMembership(): void }).onMembership();
+      inside(leader).onMembership();
       expect(await isServedAlone(leader)).to.equal(false);
       expect(await isServedAlone(leader)).to.equal(true);
     });

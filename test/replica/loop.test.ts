@@ -9,6 +9,7 @@ import {
 } from '@raft-ts/replica';
 import { MemoryLog } from '@raft-ts/replica/memory';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Invariants } from './invariants.js';
 import { SlowLog } from './logs.js';
 import { Counter } from './machines.js';
@@ -348,7 +349,7 @@ describe('replica: what throws, and what never ends', () => {
       group = new VirtualCluster<number, number>(3, () => new Counter());
       await group.start();
       const leader = await group.leader();
-      const { raw } = leader as unknown as { raw: Record<string, () => void> };
+      const raw = inside(leader).raw as unknown as Record<string, () => void>;
       const call = { step: 'step', tick: 'tick', report: 'reportUnreachable' }[place];
       raw[call] = () => {
         throw new RaftPanic('invariant', 'broken for the test');

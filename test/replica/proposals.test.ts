@@ -1,7 +1,7 @@
 import { ConfChangeType, type NodeId, type RawNode } from '@raft-ts/raft';
 import type { ProposalDropped, ProposalUnknown, ProposeOptions, Replica } from '@raft-ts/replica';
-import type { Proposals } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster } from './virtual.js';
 
@@ -64,7 +64,7 @@ describe('replica: what a proposal that fails says', () => {
   });
 
   const othersThan = (id: NodeId): [NodeId, NodeId] => group.ids.filter((one) => one !== id) as [NodeId, NodeId];
-  const rawOf = (replica: Replica<number, number>): RawNode => (replica as unknown as { raw: RawNode }).raw;
+  const rawOf = (replica: Replica<number, number>): RawNode => inside(replica).raw;
 
   /** The leader, cut off with a command in its log that nobody else has. */
   const cutOff = async (
@@ -105,7 +105,7 @@ describe('replica: what a proposal that fails says', () => {
   it('dropped, not-leading: only the leader can do this', async () => {
     const [follower] = othersThan((await group.leader()).id);
     await group.time.advance(50);
-    const { proposals } = group.replica(follower) as unknown as { proposals: Proposals };
+    const { proposals } = inside(group.replica(follower));
     const asked = proposals.submit(() => undefined, { timeoutMs: 500, leaderOnly: true });
     expect(await failure(asked)).to.deep.equal(['dropped', 'not-leading']);
   });

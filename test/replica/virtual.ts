@@ -10,8 +10,9 @@ import {
   type ReplicaReceiver,
   type StateMachine,
 } from '@raft-ts/replica';
-import { type Group, Pausable } from '@raft-ts/replica/internal';
+import { Pausable } from '@raft-ts/replica/internal';
 import { MemoryLog } from '@raft-ts/replica/memory';
+import { inside } from './inside.js';
 
 interface Event {
   readonly at: number;
@@ -245,7 +246,7 @@ export class VirtualCluster<Command, Result> {
   /** Every member has announced the promise on which leases rest. */
   async promised(): Promise<void> {
     const knows = (replica: Replica<Command, Result>): boolean => {
-      const { promising } = (replica as unknown as { readonly group: Group }).group;
+      const { promising } = inside(replica).group;
       return [...this.replicas.keys()].every((id) => promising.has(id));
     };
     await this.time.until(() => [...this.replicas.values()].every(knows), 'every member has announced its promise');

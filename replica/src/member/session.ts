@@ -2,7 +2,7 @@ import { badArgument } from '@raft-ts/proto/internal';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions } from '../base/contracts.js';
 import { CommandFailed, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
-import type { Done, ProposeOptions } from './replica.js';
+import type { Done, ProposeOptions } from './types.js';
 
 /** What a session needs of the member through which it proposes. */
 export interface SessionHost<Command, Result> {

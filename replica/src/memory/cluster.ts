@@ -4,7 +4,8 @@ import { systemClock } from '../base/clock.js';
 import type { MemberAddress, ReplicaReceiver, StateMachine } from '../base/contracts.js';
 import { ERR_OPTIONS } from '../base/errors.js';
 import type { ReplicaOptions } from '../member/options.js';
-import { Replica, type ReplicaEvents } from '../member/replica.js';
+import { Replica } from '../member/replica.js';
+import type { ReplicaEvents } from '../member/types.js';
 import { MemoryLog } from './memory-log.js';
 import { Pausable } from './pausable.js';
 

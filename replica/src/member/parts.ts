@@ -1,0 +1,229 @@
+import type { ConfState, Logger, NodeId, RawNode } from '@raft-ts/raft';
+import type { Position } from '../base/contracts.js';
+import { Applier } from '../drive/applier.js';
+import { Backlog } from '../drive/backlog.js';
+import { Driver } from '../drive/driver.js';
+import { Proposals } from '../drive/proposals.js';
+import { Reads } from '../drive/reads.js';
+import { Ticker } from '../drive/ticker.js';
+import { Lead } from '../lead/lead.js';
+import { Roster } from '../members/roster.js';
+import type { SnapshotEvent } from '../snapshots/policy.js';
+import { Snapshots } from '../snapshots/snapshots.js';
+import type { Engine } from './engine.js';
+import type { ResolvedOptions } from './options.js';
+
+// How the parts of a member are put together: what each is given of the others, and what it tells them.
+
+export function createTicker<Command, Result>(engine: Engine<Command, Result>): Ticker {
+  const { clock, tickMs } = engine.options;
+  return new Ticker({
+    clock,
+    tickMs,
+    tick: () => engine.tick(),
+    received: () => engine.received,
+    onStall: (lateMs, again) => engine.onStall(lateMs, again),
+    onCaughtUp: () => engine.lead.check(),
+  });
+}
+
+export function createLead<Command, Result>(engine: Engine<Command, Result>): Lead {
+  const { id, raw, group, reads, proposals, options, logger } = engine;
+  const { clock, tickMs, electionTicks, heartbeatTicks, timeoutMs } = options;
+  return new Lead({
+    id,
+    raft: raw.raft,
+    clock,
+    tickMs,
+    electionTicks,
+    heartbeatTicks,
+    group,
+    reads,
+    isForeign: (member) => engine.transport.isForeign?.(member) ?? false,
+    isStalled: () => engine.ticker.isStalled,
+    commitEmpty: (signal) =>
+      proposals.submit(() => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
+    announce: () => engine.submit({ kind: 'promise', member: id }, {}),
+    logger,
+  });
+}
+
+export function createRoster<Command, Result>(engine: Engine<Command, Result>): Roster {
+  const { id, raw, group, proposals, reads, options } = engine;
+  const { clock, timeoutMs, tickMs, electionTicks } = options;
+  return new Roster({
+    self: id,
+    raw,
+    clock,
+    group,
+    confState: () => engine.applier.confState,
+    proposals,
+    reads,
+    reserveId: async (call) => ((await engine.submit({ kind: 'reserve-id' }, call)) as { result: NodeId }).result,
+    wake: () => engine.driver.wake(),
+    checkAddress: (member) => engine.transport.checkPeer?.(options.dial(member)),
+    warn: (text) => engine.logger.warn(text),
+    end: (reason, error) => engine.endBecause(reason, error),
+    timeoutMs,
+    tickMs,
+    electionTicks,
+  });
+}
+
+export function createSnapshots<Command, Result>(engine: Engine<Command, Result>): Snapshots {
+  const { options, applier, group } = engine;
+  const { log, format, stateMachine, clock } = options;
+  return new Snapshots({
+    log,
+    transport: engine.transport,
+    format,
+    stateMachine,
+    group,
+    policy: options.snapshots,
+    position: () => ({ applied: applier.applied, confState: applier.confState }),
+    neededFrom: () => engine.neededFrom(),
+    // It is given up if this member stops first.
+    betweenCommands: (run) => void applier.exclusive(run).catch(() => {}),
+    holdUp: (room) => applier.holdUp(room),
+    restore: (snapshot, chunks) => applier.exclusive(() => applier.restore(snapshot, chunks)),
+    turn: () => new Promise((resolve) => clock.soon(resolve)),
+    onEvent: (event) => {
+      if (!isProgress(event)) engine.observer.snapshots.add(event.phase);
+      engine.events.snapshot.set(event);
+    },
+    warn: (text) => engine.logger.warn(text),
+    onFatal: (error) => engine.fail(error),
+    reportSnapshot: (to, status) => engine.reportSnapshot(to, status),
+  });
+}
+
+export function createDriver<Command, Result>(engine: Engine<Command, Result>): Driver {
+  return new Driver({
+    id: engine.id,
+    raw: engine.raw,
+    log: engine.options.log,
+    transport: { send: (messages) => engine.transport.send(messages) },
+    clock: engine.options.clock,
+    proposals: engine.proposals,
+    reads: engine.reads,
+    checkProposal: (message) => engine.roster.guard.checkForwarded(message),
+    applier: engine.applier,
+    backlog: engine.backlog,
+    onSoftState: (state) => engine.onSoftState(state),
+    sendSnapshot: (message) => engine.snapshots.send(message),
+    takeSnapshot: (snapshot) => engine.snapshots.takeBody(snapshot),
+    installSnapshot: (snapshot) => engine.snapshots.install(snapshot),
+    beforeTransfer: (message) => engine.lead.beforeTransfer(message),
+    warn: (text) => engine.logger.warn(text),
+    onFatal: (error) => engine.fail(error),
+  });
+}
+
+export function createApplier<Command, Result>(
+  engine: Engine<Command, Result>,
+  from: { readonly applied: Position; readonly confState: ConfState },
+): Applier<Command, Result> {
+  const { stateMachine, format, results, clock, applyErrors } = engine.options;
+  return new Applier<Command, Result>(
+    {
+      stateMachine,
+      format,
+      results,
+      group: engine.group,
+      proposals: engine.proposals,
+      clock,
+      boot: engine.boot,
+      applyErrors,
+      warn: (text) => engine.logger.warn(text),
+      applyConfChange: (entry) => engine.driver.applyConfChange(entry),
+      onMembership: () => engine.onMembership(),
+      onApplied: (message) => {
+        engine.backlog.release(engine.applier.applied.index);
+        engine.driver.applied(message);
+      },
+      onRestored: ({ index }) => engine.backlog.release(index),
+      onProgress: (entries, bytes) => engine.snapshots.progress(entries, bytes),
+      onFatal: (error) => engine.fail(error),
+    },
+    from,
+  );
+}
+
+export function createProposals<Command, Result>(engine: Engine<Command, Result>): Proposals {
+  const { clock, limits } = engine.options;
+  const { observer } = engine;
+  return new Proposals({
+    ...limits,
+    maxBatchBytes: limits.maxMessageBytes,
+    target: {
+      basicStatus: () => engine.raw.basicStatus(),
+      proposeBatch: (payloads) => engine.raw.proposeBatch(payloads),
+      proposeConfChange: (change) => {
+        engine.roster.guard.check(change);
+        return engine.raw.proposeConfChange(change);
+      },
+    },
+    clock,
+    wake: () => engine.driver.wake(),
+    hasRoom: () => engine.backlog.hasRoom,
+    onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),
+  });
+}
+
+export function createReads<Command, Result>(engine: Engine<Command, Result>): Reads {
+  const { clock, limits, tickMs, electionTicks } = engine.options;
+  const { boot, observer } = engine;
+  return new Reads({
+    target: engine.raw,
+    clock,
+    boot,
+    maxWaiting: limits.maxReads,
+    retryMs: (tickMs * electionTicks) / 2,
+    wake: () => engine.driver.wake(),
+    whenApplied: (index, run) => engine.applier.whenApplied(index, run),
+    onRound: () => engine.lead.lease.begin(),
+    onServed: (timing) => observer.readServed(timing),
+    onFailed: (reason) => observer.readsSettled.add('failed', reason),
+  });
+}
+
+export function createBacklog<Command, Result>(engine: Engine<Command, Result>): Backlog {
+  const { log, limits } = engine.options;
+  return new Backlog({
+    last: () => log.lastIndex(),
+    committed: () => engine.raw.basicStatus().hardState.commit,
+    applied: () => engine.applier.applied.index,
+    maxEntries: limits.maxUncommittedEntries,
+    maxBytes: limits.maxUncommittedBytes,
+  });
+}
+
+/** Is this only about how far a snapshot has come? */
+function isProgress({ phase, bytes }: SnapshotEvent): boolean {
+  return bytes > 0 && (phase === 'saving' || phase === 'sending' || phase === 'installing');
+}
+
+export function rawConfig<Command, Result>(
+  options: ResolvedOptions<Command, Result>,
+  logger: Logger,
+): ConstructorParameters<typeof RawNode>[0] {
+  const { id, log, limits, electionTicks, heartbeatTicks, preVote, checkQuorum, stepDownOnRemoval, random } = options;
+  return {
+    id,
+    storage: log,
+    electionTick: electionTicks,
+    heartbeatTick: heartbeatTicks,
+    maxSizePerMsg: limits.maxMessageBytes,
+    maxInflightMsgs: limits.maxInflight,
+    maxInflightBytes: Math.max(limits.maxInflightBytes, limits.maxMessageBytes),
+    maxUncommittedEntriesSize: limits.maxUncommittedBytes,
+    maxCommittedSizePerReady: limits.maxMessageBytes,
+    applied: log.snapshot().metadata.index,
+    asyncStorageWrites: true,
+    preVote,
+    checkQuorum,
+    stepDownOnRemoval,
+    logger,
+    ...(random === undefined ? {} : { random }),
+  };
+}
