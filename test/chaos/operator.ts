@@ -26,6 +26,11 @@ export class Operator {
     this.tell = tell;
   }
 
+  /** Moves leadership in some of the pauses between faults, while it can succeed. */
+  transferPerhaps(): void {
+    if (this.random(3) === 0) void this.transfer();
+  }
+
   /** Asks for it once, whatever comes of it. */
   async transfer(): Promise<void> {
     const { present } = this.cluster;

@@ -126,6 +126,7 @@ class Chaos {
     await cluster.heal();
     const what = faults.map((fault) => fault.what).join(' + ');
     this.plan.tell(`${what}; ${this.clients.answered} calls`);
+    operator.transferPerhaps();
     await this.hold(200, 1500);
   }
 
