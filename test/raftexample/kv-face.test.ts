@@ -1,4 +1,5 @@
-import type { NodeId } from '@raft-ts/raft';
+import { type NodeId, RaftError } from '@raft-ts/raft';
+import { adminOf, type KvMachine, problemOf } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { type Answer, type Asked, ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
@@ -155,6 +156,34 @@ describe('the store: its HTTP face', () => {
     expect(new Set(digests.map(({ sha256 }) => sha256)).size).to.equal(1);
   });
 
+  it('a digest is that of one moment, and lets others have their turn meanwhile', async () => {
+    const machine = store.machines.get(1n) as KvMachine;
+    const fill = (value: string): void => {
+      for (let i = 0; i < 20_000; i++) {
+        machine.apply({ op: 'put', key: `d${i}`, value, ifIndex: undefined }, { index: 1, term: 1 });
+      }
+    };
+    const digest = async (): Promise<unknown> => json(await one('GET', '/digest'));
+    fill('old');
+    const expected = await digest();
+    let [turns, running] = [0, true];
+    const asked = digest().finally(() => {
+      running = false;
+    });
+    while (running) {
+      await new Promise(setImmediate);
+      if (++turns === 20) fill('new');
+    }
+    expect(turns).to.be.greaterThan(50);
+    expect(await digest()).not.to.deep.equal(expected);
+    const found = await asked;
+    const after = await digest();
+    expect([expected, after]).to.deep.include(found);
+    for (let i = 0; i < 20_000; i++) {
+      machine.apply({ op: 'delete', key: `d${i}`, value: '', ifIndex: undefined }, { index: 1, term: 1 });
+    }
+  });
+
   it('refuses members and leaders that make no sense', async () => {
     for (const body of [
       '',
@@ -171,6 +200,19 @@ describe('the store: its HTTP face', () => {
     expect((await one('DELETE', '/members/9')).status).to.equal(404);
     expect((await one('DELETE', '/members/x')).status).to.equal(400);
     expect((await one('POST', '/leader', { body: '{}' })).status).to.equal(400);
+  });
+
+  it('an address that the transport cannot dial is the request’s fault', async () => {
+    const refusing = (code: string): ReturnType<typeof adminOf> => {
+      const addMember = (): Promise<never> => Promise.reject(new RaftError(code, 'no address'));
+      return adminOf({ addMember } as never, 1000, () => {});
+    };
+    for (const code of ['ERR_RAFT_PEER_URL', 'ERR_RAFT_REPLICA_OPTIONS']) {
+      const error: unknown = await refusing(code)
+        .addMember(4n, 'http://0', true)
+        .catch((thrown: unknown) => thrown);
+      expect(problemOf(error, () => {})).to.include({ status: 400, reason: 'url', detail: 'no address' });
+    }
   });
 
   it('a member that is cut off answers in time, and never with what is old', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { KvMachine } from '../machine/kv-machine.js';
+import type { Replica } from '@raft-ts/replica';
+import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
 import { answer } from './answers.js';
 
 /** The answer to GET /status. */
@@ -23,21 +24,36 @@ export interface KvStatus {
 }
 
 export interface StatusHost {
-  readonly machine: KvMachine;
   readonly status: () => KvStatus;
+}
+
+export interface DigestHost {
+  readonly replica: Replica<KvCommand, KvResult>;
+  readonly machine: KvMachine;
 }
 
 export function answerStatus(host: StatusHost, _request: IncomingMessage, response: ServerResponse): void {
   answer(response, 200, host.status());
 }
 
+/** After so many keys others have their turn: a member that is busy with a digest must not miss a heartbeat. */
+const KEYS_PER_TURN = 256;
+
 /** The same on members that applied the same. */
-export function answerDigest(
-  { machine, status }: StatusHost,
+export async function answerDigest(
+  { replica, machine }: DigestHost,
   _request: IncomingMessage,
   response: ServerResponse,
-): void {
+): Promise<void> {
+  const { applied, keys, items } = await replica.read(
+    () => ({ applied: replica.applied.index, keys: machine.size, items: machine.view() }),
+    { consistency: 'stale' },
+  );
   const hash = createHash('sha256');
-  for (const [key, { value, index }] of machine.entries()) hash.update(`${key}\0${value}\0${index}\n`);
-  answer(response, 200, { applied: status().applied, keys: machine.size, sha256: hash.digest('hex') });
+  let count = 0;
+  for (const [key, { value, index }] of items) {
+    hash.update(`${key}\0${value}\0${index}\n`);
+    if (++count % KEYS_PER_TURN === 0) await new Promise(setImmediate);
+  }
+  answer(response, 200, { applied, keys, sha256: hash.digest('hex') });
 }

@@ -92,6 +92,11 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     return this.items.size;
   }
 
+  /** As `entries`, but of this moment, whatever is written meanwhile. */
+  view(): IterableIterator<[string, Item]> {
+    return this.items.clone().entries();
+  }
+
   /** In the order of the keys. */
   entries(): IterableIterator<[string, Item]> {
     return this.items.entries();

@@ -44,6 +44,9 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
 }
 
 function meaning({ code, reason, message }: Partial<MembershipError>): HttpError | undefined {
+  // The transport knows best which addresses it can dial.
+  if (code === 'ERR_RAFT_PEER_URL' || code === 'ERR_RAFT_REPLICA_OPTIONS')
+    return new HttpError('ERR_KV_REQUEST', 'url', String(message));
   if (code !== 'ERR_RAFT_MEMBERSHIP') return undefined;
   switch (reason) {
     case 'unknown-id':
