@@ -320,7 +320,9 @@ export class Engine<Command, Result> {
   endBecause(reason: 'removed' | 'failed', error: unknown): void {
     if (this.ending !== undefined) return;
     void this.end({ reason, error });
-    this.logger.error(`member ${this.id} ends: ${describe(error)}`);
+    const text = `member ${this.id} ends: ${describe(error)}`;
+    if (reason === 'failed') this.logger.error(text);
+    else this.logger.warn(text);
   }
 
   end(ended: Ended): Promise<void> {
