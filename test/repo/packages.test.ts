@@ -26,6 +26,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
     '@raft-ts/raftwal',
     '@raft-ts/replica',
     'express',
+    'prom-client',
     'sorted-btree',
     'winston',
   ],
