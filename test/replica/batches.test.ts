@@ -43,7 +43,10 @@ class Bench {
           return { forwarded: !this.leads };
         },
         basicStatus: () =>
-          ({ softState: { lead: this.lead, raftState: this.leads ? 'StateLeader' : 'StateFollower' } }) as never,
+          ({
+            softState: { lead: this.lead, raftState: this.leads ? 'StateLeader' : 'StateFollower' },
+            hardState: { term: 1, vote: 0n, commit: 0 },
+          }) as never,
       },
     });
   }

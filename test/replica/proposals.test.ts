@@ -49,6 +49,19 @@ describe('replica: what a proposal that fails says', () => {
     ]);
   });
 
+  it('unknown, leadership-lost: the leader that it was sent to was replaced, long before the deadline', async () => {
+    const leader = await group.leader();
+    await group.time.settled(leader.propose(1));
+    const [follower] = group.ids.filter((id) => id !== leader.id);
+    group.network.cut(follower as bigint, leader.id);
+    const began = group.time.monotonic();
+    const lost = failure(group.replica(follower as bigint).propose(1, { timeoutMs: 60_000 }));
+    await group.time.advance(5);
+    await group.kill(leader.id);
+    expect(await lost).to.deep.equal(['unknown', 'leadership-lost']);
+    expect(group.time.monotonic() - began).to.be.below(2000);
+  });
+
   it('dropped, replaced: another leader’s entry was committed in its place', async () => {
     const leader = await group.leader();
     await group.time.settled(leader.propose(1));

@@ -60,7 +60,7 @@ export type DroppedReason =
 /**
  * Why it is not known what became of a command:
  * - `deadline`: it was in this leader's log, or on its way to the leader, and was not applied in time
- * - `leadership-lost`: as `deadline`, and the member that held it stopped leading meanwhile
+ * - `leadership-lost`: the leader that held it, or that it was sent to, was replaced before it was applied
  * - `aborted`: its signal aborted after it had been handed over
  * - `stopped`: this member stopped meanwhile
  * - `snapshot-skipped`: a snapshot of the leader's replaced the entries among which the command's fate stood
@@ -131,12 +131,17 @@ export class ProposalDropped extends RaftError {
   declare readonly reason: DroppedReason;
 
   constructor(reason: DroppedReason, detail?: string, cause?: unknown) {
-    super(ERR_DROPPED, `the command was dropped (${reason})${suffix(detail)}: it may be proposed again`, {
+    super(ERR_DROPPED, `the command was dropped (${reason})${suffix(detail)}${adviceFor(reason)}`, {
       reason,
       cause,
     });
     this.name = 'ProposalDropped';
   }
+}
+
+function adviceFor(reason: DroppedReason): string {
+  if (reason === 'too-large') return '';
+  return reason === 'stopped' ? ': propose it on another member' : ': it may be proposed again';
 }
 
 /** The command may still be applied: a retry may apply it twice, except in a session. */

@@ -71,6 +71,8 @@ interface Pending {
   /** Why it has not been handed over yet. */
   waitsFor: 'no-leader' | 'transferring';
   leadershipLost: boolean;
+  /** The term of the leader that it was forwarded to. */
+  forwardedIn: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly forget: (() => void) | undefined;
@@ -100,6 +102,8 @@ export class Proposals {
   private turn: number | undefined = undefined;
   /** Those that were sent to the leader, by sequence number. */
   private readonly forwarded = new Map<number, Pending>();
+  /** The term of the last entry that was applied. */
+  private appliedTerm = 0;
   private nextSequence = 1;
   /** Those that were not handed over yet, oldest first. */
   private queue: Pending[] = [];
@@ -194,6 +198,7 @@ export class Proposals {
       state: 'queued',
       waitsFor: 'no-leader',
       leadershipLost: false,
+      forwardedIn: 0,
       resolve,
       reject,
       forget: signal === undefined ? undefined : onAbort(signal, () => this.abort(pending, signal)),
@@ -255,10 +260,13 @@ export class Proposals {
       return;
     }
     const { forwarded, index, term } = receipt;
+    const forwardedIn = forwarded ? this.options.target.basicStatus().hardState.term : 0;
     for (const pending of batch) {
       pending.state = forwarded ? 'forwarded' : 'appended';
       pending.data = undefined;
-      if (forwarded) this.forwarded.set(pending.sequence, pending);
+      if (!forwarded) continue;
+      pending.forwardedIn = forwardedIn;
+      this.forwarded.set(pending.sequence, pending);
     }
     if (!forwarded) this.insert({ index, term, pending: batch });
   }
@@ -317,6 +325,7 @@ export class Proposals {
   /** The entry at `index` was applied. @returns whose it is, if this member appended it as the leader */
   appliedAt(index: number, term: number): Pending | undefined {
     const { batches } = this;
+    if (term > this.appliedTerm) this.leaderChanged(term);
     let own: Pending | undefined;
     for (let i = 0, batch = batches.at(0); batch !== undefined && batch.index <= index; batch = batches.at(++i)) {
       const offset = index - batch.index;
@@ -333,6 +342,17 @@ export class Proposals {
   /** An entry of another term stands in this place for good, so nothing from there on can be committed any more. */
   private replaced({ pending }: Batch, from: number, detail: string): void {
     for (const one of pending.splice(from)) this.drop(one, 'replaced', undefined, detail);
+  }
+
+  /**
+   * The first entry of a new leader was applied. What was forwarded to an earlier one, and reached its log in time,
+   * came before; the rest was lost with it, but for a message that is still on its way, so nothing more is known.
+   */
+  private leaderChanged(term: number): void {
+    this.appliedTerm = term;
+    for (const pending of this.forwarded.values()) {
+      if (pending.forwardedIn < term && pending.change === undefined) this.giveUp(pending, 'leadership-lost');
+    }
   }
 
   /** The proposal of this number, if it was forwarded and still waits. */

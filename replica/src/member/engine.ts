@@ -10,7 +10,14 @@ import {
 } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import type { CallOptions, MemberInfo, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
-import { describe, ERR_REPLICA_STARTING, ProposalDropped, removedSender, replicaStopped } from '../base/errors.js';
+import {
+  describe,
+  ERR_OPTIONS,
+  ERR_REPLICA_STARTING,
+  ProposalDropped,
+  removedSender,
+  replicaStopped,
+} from '../base/errors.js';
 import { Observable } from '../base/events.js';
 import { hostRandom } from '../base/random.js';
 import type { Applier } from '../drive/applier.js';
@@ -122,6 +129,11 @@ export class Engine<Command, Result> {
     const { options, group } = this;
     const { founders } = options;
     this.transport = await options.transport(this.receiver());
+    if (typeof this.transport?.send !== 'function') {
+      throw new RaftError(ERR_OPTIONS, 'transport: what the function built has no function send', {
+        reason: 'transport',
+      });
+    }
     this.connections = new Connections({
       self: this.id,
       transport: this.transport,
@@ -276,9 +288,13 @@ export class Engine<Command, Result> {
     this.observer.stalls++;
     this.lead.voidLease();
     this.events.stall.set({ lateMs });
-    if (again) return;
+    const { tickMs, electionTicks } = this.options;
+    const { leading } = this.leadership;
+    // A follower that was away for less than half an election timeout has missed nothing that matters.
+    if (again || (!leading && lateMs < (tickMs * electionTicks) / 2)) return;
+    const lease = leading ? 'gives up its lease, and ' : '';
     this.logger.warn(
-      `member ${this.id} stood still for ${Math.round(lateMs)} ms: it gives up its lease, and reads what has arrived before it does anything else. If this goes on, look for what blocks the event loop, or give the process more of the machine`,
+      `member ${this.id} stood still for ${Math.round(lateMs)} ms: it ${lease}reads what has arrived before it does anything else. If this goes on, look for what blocks the event loop, or give the process more of the machine`,
     );
   }
 

@@ -142,7 +142,7 @@ export interface ResolvedOptions<Command, Result> {
 export function resolveOptions<Command, Result>(
   options: ReplicaOptions<Command, Result>,
 ): ResolvedOptions<Command, Result> {
-  const { id, log, transport, stateMachine, bootstrap, join, codec, format } = options;
+  const { id, log, transport, stateMachine, bootstrap, codec, format } = options;
   if (typeof id !== 'bigint' || id <= 0n) refuse('id', 'it must be a bigint above 0, such as 1n');
   for (const call of ['save', 'createSnapshot', 'compact', 'close', 'initialState', 'snapshot'] as const) {
     if (typeof log?.[call] !== 'function') refuse('log', `it has no function ${call}`);
@@ -162,20 +162,9 @@ export function resolveOptions<Command, Result>(
   }
   if (format !== undefined && codec !== undefined)
     refuse('codec', 'a format of your own says how commands are written');
-  if (log.isNew) {
-    if (bootstrap === undefined && join !== true) {
-      refuse(
-        'bootstrap',
-        'the log is new: pass bootstrap with the founders to begin a cluster, or join: true to wait until a running cluster adds this member',
-      );
-    }
-    if (bootstrap !== undefined && join === true)
-      refuse('join', 'a founder does not join: pass bootstrap, or join: true');
-    if (bootstrap !== undefined && !bootstrap.peers.some((peer) => peer.id === id)) {
-      refuse('bootstrap', `its peers must contain this member, ${id}`);
-    }
-  }
+  checkBeginning(options);
   const { applyErrors = 'stop', timeoutMs = 5000, tickMs = 100, electionTicks = 10, heartbeatTicks = 1 } = options;
+  if (applyErrors !== 'stop' && applyErrors !== 'result') refuse('applyErrors', "it must be 'stop' or 'result'");
   for (const [name, value] of Object.entries({ timeoutMs, tickMs, electionTicks, heartbeatTicks }))
     positive(name, value);
   if (electionTicks <= heartbeatTicks) refuse('electionTicks', 'it must be above heartbeatTicks');
@@ -208,6 +197,45 @@ export function resolveOptions<Command, Result>(
     clock: options.clock ?? systemClock(),
     random: options.random,
   };
+}
+
+/** A new log needs to be told how its member begins. */
+function checkBeginning({
+  id,
+  log,
+  bootstrap,
+  join,
+}: Pick<ReplicaOptions<never, never>, 'id' | 'log' | 'bootstrap' | 'join'>): void {
+  if (bootstrap !== undefined) checkPeers(bootstrap.peers);
+  if (log.isNew) {
+    if (bootstrap === undefined && join !== true) {
+      refuse(
+        'bootstrap',
+        'the log is new: pass bootstrap with the founders to begin a cluster, or join: true to wait until a running cluster adds this member',
+      );
+    }
+    if (bootstrap !== undefined && join === true)
+      refuse('join', 'a founder does not join: pass bootstrap, or join: true');
+    if (bootstrap !== undefined && !bootstrap.peers.some((peer) => peer.id === id)) {
+      refuse('bootstrap', `its peers must contain this member, ${id}`);
+    }
+  }
+}
+
+/** What a list of founders gets wrong shows only when it is too late: members would wait for each other for ever. */
+function checkPeers(peers: readonly MemberAddress[]): void {
+  if (!Array.isArray(peers))
+    refuse('bootstrap', 'it must be an object with a list: { peers: [{ id: 1n, url: … }, …] }');
+  const ids = new Set<NodeId>();
+  const urls = new Set<string>();
+  for (const [i, { id, url }] of (peers as readonly MemberAddress[]).entries()) {
+    if (typeof id !== 'bigint' || id <= 0n) refuse('bootstrap', `peers[${i}].id must be a bigint above 0, such as 1n`);
+    if (typeof url !== 'string') refuse('bootstrap', `peers[${i}].url must be a string`);
+    if (ids.has(id)) refuse('bootstrap', `its peers name member ${id} twice`);
+    if (url !== '' && urls.has(url)) refuse('bootstrap', `two of its peers have the address ${url}`);
+    ids.add(id);
+    urls.add(url);
+  }
 }
 
 function positive(name: string, value: unknown): void {
