@@ -1,8 +1,6 @@
-import process from 'node:process';
-import { ExitCode } from './common/exit-codes.js';
-import { memberLog } from './common/log.js';
+import { untilStopped } from './common/until-stopped.js';
 import { carryOut } from './common/usage.js';
-import { type MemberOptions, parseMemberFlags } from './hello/flags.js';
+import { parseMemberFlags } from './hello/flags.js';
 import { runMember } from './hello/member.js';
 
 /** A member that has not stopped after this time is ended. */
@@ -15,18 +13,7 @@ export async function main(argv: readonly string[], stopping: AbortSignal): Prom
     const { kvMain } = await import('./kv/main.js');
     return kvMain(argv.slice(1), stopping);
   }
-  return carryOut('raftexample', parseMemberFlags(argv), (options) => run(options, stopping));
-}
-
-async function run(options: MemberOptions, stopping: AbortSignal): Promise<number> {
-  if (stopping.aborted) return ExitCode.Done;
-  const log = memberLog(options.id, options.verbose);
-  stopping.addEventListener('abort', () => {
-    log.info(`stopping: ${String(stopping.reason)}`);
-    setTimeout(() => {
-      log.error(`not stopped after ${STOP_MS} ms`);
-      process.exit(ExitCode.Failed);
-    }, STOP_MS).unref();
-  });
-  return runMember(options, stopping, log);
+  return carryOut('raftexample', parseMemberFlags(argv), (options) =>
+    untilStopped(options, STOP_MS, stopping, (log) => runMember(options, stopping, log)),
+  );
 }

@@ -45,7 +45,7 @@ describe('replica: the lease of a leader', () => {
     return watched;
   };
 
-  /** Is a lease read that is asked for now served at once, without a message? */
+  /** Does a lease read that begins at this moment end at once, without a message? */
   const isServedAlone = async (replica: Replica<number, number>): Promise<boolean> => {
     const reading = watch(read(replica));
     // Every message takes a millisecond at least.
