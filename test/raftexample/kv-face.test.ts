@@ -122,6 +122,11 @@ describe('the store: its HTTP face', () => {
     }
   });
 
+  it('a listed value of NUL and digits stays a text', async () => {
+    await one('PUT', '/kv/nul', { body: '\u000042' });
+    expect((await one('GET', '/kv?prefix=nul')).text).to.include('"value":"\\u000042"');
+  });
+
   it('refuses what is no request of its own, and says which methods there are', async () => {
     for (const [method, path, allow] of [
       ['POST', '/kv/k', 'GET, PUT, DELETE'],
