@@ -51,6 +51,8 @@ class MemoryTransport implements Transport {
   private readonly network: MemoryNetwork;
   private readonly id: NodeId;
   private readonly receiver: TransportReceiver;
+  /** Those of the receiver, as text, if it names them. */
+  private readonly founders: string | undefined;
   private readonly peers = new Set<NodeId>();
   /** Who has written to this member while it knew no peer: one that joins must answer before it knows the others. */
   private readonly learned = new Set<NodeId>();
@@ -63,6 +65,7 @@ class MemoryTransport implements Transport {
     this.network = network;
     this.id = id;
     this.receiver = receiver;
+    this.founders = receiver.founders?.toSorted((a, b) => (a < b ? -1 : 1)).join();
   }
 
   send(messages: readonly Message[]): void {
@@ -97,13 +100,22 @@ class MemoryTransport implements Transport {
   }
 
   private accept(message: Message, sender: MemoryTransport): boolean {
-    if (this.stopped || this.inbox.length >= INBOX_LIMIT) return false;
+    if (this.stopped || this.inbox.length >= INBOX_LIMIT || this.isApartFrom(sender)) return false;
     if (this.peers.size === 0) this.learned.add(sender.id);
     this.inbox.push({ message, sender });
     if (!this.delivering) {
       this.delivering = true;
       void this.deliver();
     }
+    return true;
+  }
+
+  /** Do the two belong to clusters that others founded? Tells both. */
+  private isApartFrom(sender: MemoryTransport): boolean {
+    const { founders } = this;
+    if (founders === undefined || sender.founders === undefined || founders === sender.founders) return false;
+    this.receiver.reportFounders?.(sender.id, sender.receiver.founders ?? []);
+    sender.receiver.reportFounders?.(this.id, this.receiver.founders ?? []);
     return true;
   }
 

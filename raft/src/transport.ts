@@ -38,10 +38,19 @@ export interface TransportReceiver {
    * ignored; what has been accepted stays accepted.
    */
   process(message: Message, options?: ProcessOptions): void | Promise<void>;
+  /**
+   * The members that founded this one's cluster, if it knows them. A transport that tells the others lets nothing pass
+   * between members that name different ones: entries of the same index and term would differ.
+   */
+  readonly founders?: readonly NodeId[] | undefined;
   /** Was this member removed from the cluster for good? */
   isIdRemoved(id: NodeId): boolean;
   /** Reports that a message to this member was lost. */
   reportUnreachable(id: NodeId): void;
   /** Reports whether a snapshot to this member arrived. Called exactly once for each MsgSnap that was sent. */
   reportSnapshot(id: NodeId, status: SnapshotStatus): void;
+  /**
+   * Reports that nothing passes between this member and `id`, whose cluster these founded. May be called repeatedly.
+   */
+  reportFounders?(id: NodeId, founders: readonly NodeId[]): void;
 }

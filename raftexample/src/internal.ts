@@ -9,7 +9,6 @@ export { type ClusterOptions, parseClusterFlags } from './hello/cluster-flags.js
 export { type MemberConfig, raftConfig } from './hello/config.js';
 export { describeCommitted, describeOtherPeers } from './hello/describe.js';
 export { type HelloPlan, type MemberOptions, parseMemberFlags } from './hello/flags.js';
-export { keptFounders } from './hello/founders.js';
 export { sayHello } from './hello/hello.js';
 export { handleReadys, runMember } from './hello/member.js';
 export { Membership } from './hello/membership.js';

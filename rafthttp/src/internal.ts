@@ -19,7 +19,7 @@ export { LearnedMembers } from './learned/learned.js';
 export { Reach } from './learned/reach.js';
 export { Gateway } from './member/gateway.js';
 export { Incarnations } from './member/incarnations.js';
-export { Standing } from './member/standing.js';
+export { Standing, type StandingOptions } from './member/standing.js';
 export { NameService, type NameServiceOptions } from './names/name-service.js';
 export { addressesInHosts } from './names/resolvers.js';
 export { judgeAnswer } from './peer/client.js';

@@ -24,15 +24,16 @@ export interface HttpTransportOptions {
   readonly incarnation?: string | false;
   /**
    * Did this member begin with an empty log when its process started? Then one peer that has never let it in is enough
-   * for `onRemoved`, except for `twin` (and `founders` once any peer has let it in); otherwise it takes a majority of
-   * the other members, and a peer that has met a different log only causes a warning. Default: true if `incarnation` is
-   * not given, because the log then ends with the process.
+   * for `onRemoved`, except for `twin` and `founders`; otherwise it takes a majority of the other members, and a peer
+   * that has met a different log only causes a warning. Default: true if `incarnation` is not given, because the log
+   * then ends with the process.
    */
   readonly newLog?: boolean;
   /**
    * The founders of this member's cluster, at most 64: the members of its first start, whoever has joined or left
-   * since. Members with other founders belong to a different cluster, and both sides refuse each other. If not given,
-   * the check is skipped, for example in a joining member that has not learned them yet.
+   * since. Members with other founders belong to a different cluster, and both sides refuse each other; a receiver that
+   * has `reportFounders` is told instead of `onRemoved`. Default: those of the receiver. If it names none either, the
+   * check is skipped, for example in a joining member that has not learned them yet.
    */
   readonly founders?: readonly NodeId[];
   /** Default: silent. */

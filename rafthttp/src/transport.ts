@@ -87,21 +87,23 @@ export class HttpTransport implements Transport {
     checkOptionId('id', id, 1n);
     checkOptionId('clusterId', clusterId, 0n);
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
+    const serverStats = new ServerStats(id, options.name ?? formatId(id));
     const own = ownIncarnation(options.incarnation);
+    const founders = options.founders ?? receiver.founders;
+    const gateway = new Gateway(id, receiver, logger, serverStats);
     const ownHeaders = {
       ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
-      ...(options.founders === undefined ? {} : { [Header.founders]: foundersOf(options.founders) }),
+      ...(founders === undefined ? {} : { [Header.founders]: foundersOf(founders) }),
     };
     this.log = logger;
     const warnings = new Warnings(logger);
     this.connections = new Connections(connectionLimit(options.maxConnections, logger), warnings);
-    const serverStats = new ServerStats(id, options.name ?? formatId(id));
     this.ctx = {
       id,
       clusterId,
       headers: commonHeaders(id, clusterId, urls, ownHeaders),
       ownHeaders,
-      gateway: new Gateway(id, receiver, logger, serverStats),
+      gateway,
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
       warnings,
@@ -113,6 +115,7 @@ export class HttpTransport implements Transport {
         peers: () => this.peers.keys(),
         logger,
         now: () => performance.now(),
+        reportFounders: (member, theirs) => gateway.reportFounders(member, theirs),
         onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
       }),
       onSnapshotProgress: (progress: SnapshotProgress) =>

@@ -1,5 +1,14 @@
-import { type ConfState, type Entry, type HardState, type Snapshot, type SnapshotMetadata } from '@raft-ts/proto';
 import {
+  type ConfState,
+  type Entry,
+  type HardState,
+  type NodeId,
+  type Snapshot,
+  type SnapshotMetadata,
+} from '@raft-ts/proto';
+import {
+  checkId,
+  checkList,
   checkOptionalBytes,
   checkPosition,
   checkRecord,
@@ -12,9 +21,12 @@ import {
   storageError,
 } from '@raft-ts/proto/internal';
 import type { InitialState, Storage } from '@raft-ts/raft';
+import { codedFs } from './base/coded-fs.js';
 import { ERR_WAL_INVALID, ERR_WAL_POISONED, WalError } from './base/errors.js';
+import type { Fs } from './base/fs.js';
 import { checkLogOptions } from './base/options.js';
 import { checkIdentity } from './format/identity.js';
+import { keepFounders } from './founders.js';
 import { LogView } from './log-view.js';
 import { type OpenMember, openMember } from './open-member.js';
 import type { DurableStorageOptions, WalOptions } from './options.js';
@@ -26,8 +38,8 @@ import type { Wal } from './wal.js';
 const KEPT_FILES = 5;
 
 /**
- * A durable raft log: `DIR/wal`, `DIR/snap` and `DIR/incarnation` on disk, and in memory everything that raft may ask
- * for.
+ * A durable raft log: `DIR/wal`, `DIR/snap`, `DIR/incarnation` and `DIR/founders` on disk, and in memory everything
+ * that raft may ask for.
  *
  * For each Ready: `await storage.save(rd)`, then send, apply and advance. Several calls may be under way: they become
  * durable in order and share writes.
@@ -43,6 +55,8 @@ export class DurableStorage implements Storage {
   readonly incarnation: string;
   /** The snapshot files, for applications that stream their state. */
   readonly snapshots: SnapshotFiles;
+  private readonly fs: Fs;
+  private kept: readonly NodeId[] | undefined;
   private readonly wal: Wal;
   private readonly view = new LogView();
   private readonly keepSnapshots: number;
@@ -64,6 +78,8 @@ export class DurableStorage implements Storage {
   private constructor(dir: string, found: OpenMember, options: DurableStorageOptions) {
     this.dir = dir;
     this.incarnation = found.incarnation;
+    this.fs = codedFs(options.fs);
+    this.kept = found.founders;
     this.wal = found.wal;
     this.snapshots = found.snapshots;
     this.keepSnapshots = Math.max(1, options.keepSnapshots ?? KEPT_FILES);
@@ -86,6 +102,25 @@ export class DurableStorage implements Storage {
   static async open(dir: string, options: DurableStorageOptions): Promise<DurableStorage> {
     checkOptions(dir, options);
     return new DurableStorage(dir, await openMember(dir, options), options);
+  }
+
+  /** The members that founded this log's cluster, as `keepFounders` was told; undefined if it never was. */
+  get founders(): readonly NodeId[] | undefined {
+    return this.kept;
+  }
+
+  /**
+   * Keeps the founders of this log's cluster, for good: of a new log, before anything is saved. Members that others
+   * founded must not be spoken to.
+   *
+   * @throws WalError `ERR_RAFT_WAL_INVALID` if something was saved before, `ERR_RAFT_WAL_IO`
+   */
+  async keepFounders(founders: readonly NodeId[]): Promise<void> {
+    checkList('founders', founders);
+    for (const id of founders) checkId('founders', id);
+    if (!this.isNew) throw new WalError(ERR_WAL_INVALID, `the founders of the log in ${this.dir} are settled already`);
+    await keepFounders(this.fs, this.dir, founders);
+    this.kept = [...founders];
   }
 
   initialState(): InitialState {

@@ -1,6 +1,6 @@
 /** Opens a member's folder: finds the log and the newest snapshot in it, or starts a new log. */
 import { join } from 'node:path';
-import { emptySnapshot, type Snapshot, type SnapshotMetadata } from '@raft-ts/proto';
+import { emptySnapshot, type NodeId, type Snapshot, type SnapshotMetadata } from '@raft-ts/proto';
 import { codedFs } from './base/coded-fs.js';
 import { makeDirectories } from './base/directories.js';
 import { ERR_SNAP_NONE, ERR_WAL_CORRUPT, ERR_WAL_NOT_FOUND, WalError } from './base/errors.js';
@@ -8,6 +8,7 @@ import { type Fs, withCleanup } from './base/fs.js';
 import { lockFile } from './base/lock.js';
 import type { WalSnapshot } from './format/record.js';
 import type { SegmentName } from './format/segment-name.js';
+import { forgetFounders, readFounders } from './founders.js';
 import { incarnationOf } from './incarnation.js';
 import { LogMark } from './mark/log-mark.js';
 import type { DurableStorageOptions, WalContent, WalCreateOptions, WalOpenOptions } from './options.js';
@@ -25,6 +26,8 @@ export interface OpenMember {
   /** Undefined if the log is new. */
   readonly content: WalContent | undefined;
   readonly incarnation: string;
+  /** Undefined if the folder does not say. */
+  readonly founders: readonly NodeId[] | undefined;
 }
 
 /** What the two ways to open a member's folder need. */
@@ -64,12 +67,13 @@ async function begin({ fs, dir, walDir, snapshots, options }: Opening): Promise<
   }
   // A log that was lost may be put back, and then keeps its incarnation.
   if (options.lock?.found !== undefined) throw logIsGone(walDir);
+  await forgetFounders(fs, dir);
   // Before the log exists: a start that is interrupted between the two begins again, with another incarnation.
   const incarnation = await incarnationOf(fs, dir, true);
   const wal = await Wal.create(walDir, options);
   return closingOnFailure(wal, async () => {
     await snapshots.prepare();
-    return { wal, snapshots, snapshot: emptySnapshot(), content: undefined, incarnation };
+    return { wal, snapshots, snapshot: emptySnapshot(), content: undefined, incarnation, founders: undefined };
   });
 }
 
@@ -87,8 +91,11 @@ async function resume(opening: Opening, last: SegmentName): Promise<OpenMember> 
     await snapshots.prepare();
     await snapshots.setAside(broken);
     await warnOfSnapshotsAbove(wal.lastIndex, opening);
+    const isNew = snapshot.metadata.index === 0 && content.hardState === undefined && content.entries.length === 0;
+    if (isNew) await forgetFounders(fs, dir);
     const incarnation = await incarnationOf(fs, dir, false);
-    return { wal, snapshots, snapshot, content, incarnation };
+    const founders = isNew ? undefined : await readFounders(fs, dir);
+    return { wal, snapshots, snapshot, content, incarnation, founders };
   });
 }
 

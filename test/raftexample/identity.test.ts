@@ -1,57 +1,14 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { emptyConfState } from '@raft-ts/proto';
 import type { ConfState, NodeId } from '@raft-ts/raft';
-import {
-  describeOtherPeers,
-  describeRemoval,
-  keptFounders,
-  localPeers,
-  Membership,
-  type Peer,
-} from '@raft-ts/raftexample/internal';
+import { describeOtherPeers, describeRemoval, localPeers, Membership, type Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { commitOn, expectAgreement, freePeers, type Program, Programs } from './processes.js';
 
 const FLAGS = ['--tick', '20', '--hello-after', '0', '--hello-every', '50'];
 
 const confStateOf = (...voters: NodeId[]): ConfState => ({ ...emptyConfState(), voters });
-
-describe('raftexample: what is kept beside a log', () => {
-  let dir: string;
-  beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'identity-'));
-  });
-  afterEach(() => rmSync(dir, { recursive: true }));
-
-  it('a log that begins has the founders that the flags name', async () => {
-    expect(await keptFounders(dir, true, [1n, 2n, 3n])).to.deep.equal([1n, 2n, 3n]);
-    expect(readdirSync(dir)).to.deep.equal(['founders']);
-    expect(readFileSync(join(dir, 'founders'), 'utf8')).to.equal('1,2,3\n');
-  });
-
-  it('they stay, whatever the flags say later', async () => {
-    await keptFounders(dir, true, [1n, 2n, 3n]);
-    expect(await keptFounders(dir, false, [1n, 2n, 3n, 4n, 5n])).to.deep.equal([1n, 2n, 3n]);
-  });
-
-  it('a log that begins in the folder of an earlier one does not have its founders', async () => {
-    await keptFounders(dir, true, [1n, 2n, 3n]);
-    expect(await keptFounders(dir, true, [1n, 2n])).to.deep.equal([1n, 2n]);
-    expect(await keptFounders(dir, false, [9n])).to.deep.equal([1n, 2n]);
-  });
-
-  it('a log without founders has none, and founders that cannot be read are refused', async () => {
-    expect(await keptFounders(dir, false, [1n, 2n])).to.equal(undefined);
-    for (const text of ['', '1,,2', '1,x', '-1', '\0\0\0\0', '1,'.repeat(100_000)]) {
-      writeFileSync(join(dir, 'founders'), text);
-      const error: unknown = await keptFounders(dir, false, [1n]).catch((caught: unknown) => caught);
-      expect(error, JSON.stringify(text)).to.include({ exitCode: 2 });
-      expect((error as Error).message).to.include(join(dir, 'founders'));
-    }
-  });
-});
 
 describe('raftexample: who belongs to the cluster', () => {
   function membership(

@@ -34,7 +34,7 @@ describe('founders', () => {
     await eventually('it is told', () => stranger.receiver.removals.length > 0);
     const [removal, ...more] = stranger.receiver.removals;
     expect(removal).to.deep.include({ reason: 'founders', founders: [1n, 2n, 3n] });
-    expect(removal?.by).to.have.length(1);
+    expect(removal?.by).to.have.length(2);
     expect(more).to.deep.equal([]);
     const [a] = members as [Member];
     a.transport.send([append(1n, 4n, 1)]);

@@ -1,7 +1,7 @@
 import type { NodeId } from '@raft-ts/proto';
 import { MessageType } from '@raft-ts/proto';
 import type { Removal } from '@raft-ts/rafthttp';
-import { Header, LOG_BUDGET, STATEMENT_MS, Standing } from '@raft-ts/rafthttp/internal';
+import { Header, LOG_BUDGET, STATEMENT_MS, Standing, type StandingOptions } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   CLUSTER,
@@ -132,6 +132,7 @@ describe('what peers say of a member', () => {
   function standing(
     newLog: boolean,
     peers: NodeId[],
+    reportFounders: StandingOptions['reportFounders'] = () => false,
   ): { standing: Standing; removals: Removal[]; log: string[]; time: { ms: number } } {
     const removals: Removal[] = [];
     const log: string[] = [];
@@ -142,6 +143,7 @@ describe('what peers say of a member', () => {
       peers: () => peers,
       logger: { debug: () => undefined, info: () => undefined, warn, error: () => undefined },
       onRemoved: (removal) => removals.push(removal),
+      reportFounders,
       now: () => time.ms,
     });
     return { standing: made, removals, log, time };
@@ -200,16 +202,24 @@ describe('what peers say of a member', () => {
     expect(removals).to.deep.equal([{ reason: 'incarnation', by: [3n] }]);
   });
 
-  it('it believes one that belongs to another cluster only while nobody has let it in', () => {
-    for (const [met, ends] of [
-      [false, true],
-      [true, false],
-    ] as const) {
-      const { standing: made, removals } = standing(true, [2n, 3n, 4n]);
-      if (met) made.accepted(2n);
-      made.refused(3n, 'founders', [7n, 8n]);
-      expect(removals).to.deep.equal(ends ? [{ reason: 'founders', by: [3n], founders: [7n, 8n] }] : []);
-    }
+  it('that it belongs to another cluster it believes only a majority: one that says so may be the one that is wrong', () => {
+    const { standing: made, removals, log } = standing(true, [2n, 3n, 4n]);
+    made.refused(3n, 'founders', [7n, 8n]);
+    expect(removals).to.deep.equal([]);
+    expect(log).to.have.length(1);
+    made.refused(4n, 'founders', [7n, 8n]);
+    expect(removals).to.deep.equal([{ reason: 'founders', by: [3n, 4n], founders: [7n, 8n] }]);
+  });
+
+  it('a receiver that wants to know of other founders is told of each, and decides by itself', () => {
+    const told: [NodeId, readonly NodeId[]][] = [];
+    const { standing: made, removals, log } = standing(true, [2n, 3n], (id, theirs) => told.push([id, theirs]) > 0);
+    for (const id of [2n, 3n]) made.refused(id, 'founders', [7n]);
+    expect(told).to.deep.equal([
+      [2n, [7n]],
+      [3n, [7n]],
+    ]);
+    expect([...removals, ...log]).to.deep.equal([]);
   });
 
   it('another incarnation never ends a member whose log is there, whoever says so', () => {

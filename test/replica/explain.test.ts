@@ -177,6 +177,7 @@ describe('replica: explain', () => {
           raw,
           group: { members: new Map([[1n, '']]), removed: new Set(removed) },
           contacts: new Contacts({ monotonic: () => 0 }),
+          founders: undefined,
           ended: false,
           applied: 1,
           slowestRead: undefined,

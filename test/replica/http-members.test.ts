@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { HttpTransport } from '@raft-ts/rafthttp';
 import { DurableStorage } from '@raft-ts/raftwal';
@@ -113,6 +114,36 @@ describe('replica: members over HTTP, with logs on disk', function () {
 
   /** What a member reads is what was acknowledged anywhere before. */
   const valueAt = (one: Machine): Promise<number> => member(one).read(() => one.counter.value);
+
+  it('one that was given another list of founders is refused and goes on, and is let in with the right one', async () => {
+    const [a, b, c] = [await machine(), await machine(), await machine()];
+    const peers = [a, b, c].map(({ url }, i) => ({ id: BigInt(i + 1), url }));
+    // The first to be met is the one that is wrong.
+    await c.start(3n, { bootstrap: { peers: peers.slice(1) } });
+    await a.start(1n, { bootstrap: { peers } });
+    const said = async (one: Machine): Promise<void> => {
+      while (member(one).explain().code !== 'other-founders') await setTimeout(5);
+    };
+    const isApart = async (one: Machine, other: NodeId): Promise<void> => {
+      while (member(one).explain({ member: other }).code !== 'other-founders') await setTimeout(5);
+    };
+    await isApart(a, 3n);
+    await b.start(2n, { bootstrap: { peers } });
+    expect((await member(a).propose(1)).result).to.equal(1);
+    await said(c);
+    await c.stop();
+    // It is not let in by a restart with the right list: its log is that of another cluster.
+    await c.start(3n, { bootstrap: { peers } });
+    await said(c);
+    await c.stop();
+    c.wipe();
+    await c.start(3n, { bootstrap: { peers } });
+    expect((await member(c).propose(1)).result).to.equal(2);
+    for (const one of [a, b, c]) {
+      expect(member(one).explain().code).to.be.oneOf(['leading', 'following']);
+      await one.stop();
+    }
+  });
 
   it('three are founded, a fourth is added, one removed, one restarted, one wiped and replaced', async () => {
     const [a, b, c, d, e] = [await machine(), await machine(), await machine(), await machine(), await machine()];

@@ -10,6 +10,8 @@ export function cannotOpen(dir: string, error: unknown): unknown {
       return new UsageError(`the log in ${dir} is in use by another process`);
     case 'ERR_RAFT_WAL_IDENTITY':
       return new UsageError(`the log in ${dir} is not this member's: ${message}`);
+    case 'ERR_RAFT_WAL_FOUNDERS':
+      return new UsageError(`the log in ${dir}: ${message}`);
     case 'ERR_RAFT_WAL_LOCK_UNAVAILABLE':
       return new UsageError(`the log in ${dir} cannot be locked: ${message}`);
     default:

@@ -3,7 +3,6 @@ import { type ConfState, isEmptySnap, MemoryStorage, type NodeId, type Ready, ty
 import { DurableStorage } from '@raft-ts/raftwal';
 import type { Logger } from 'winston';
 import { badLog, cannotOpen } from '../common/bad-log.js';
-import { keptFounders } from './founders.js';
 
 /**
  * Size of a log file, which is allocated in advance: smaller than the default, because a hello takes only a hundred
@@ -50,7 +49,8 @@ export async function openStorage(
   const storage = await openLog(dir, owner, log);
   try {
     // The log is locked by now: of two processes that start at once only one gets here.
-    return new StorageOnDisk(storage, await keptFounders(dir, storage.isNew, owner.founders));
+    if (storage.isNew) await storage.keepFounders(owner.founders);
+    return new StorageOnDisk(storage);
   } catch (error) {
     await storage.close().catch(() => {});
     throw badLog(dir, error);
@@ -113,10 +113,10 @@ class StorageOnDisk implements MemberStorage {
   readonly place: string;
   private failed = false;
 
-  constructor(storage: DurableStorage, founders: readonly NodeId[] | undefined) {
+  constructor(storage: DurableStorage) {
     this.raft = storage;
     this.isNew = storage.isNew;
-    this.identity = { incarnation: storage.incarnation, founders };
+    this.identity = { incarnation: storage.incarnation, founders: storage.founders };
     this.place = `in ${storage.dir}`;
   }
 

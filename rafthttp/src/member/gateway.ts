@@ -105,6 +105,17 @@ export class Gateway {
     }
   }
 
+  /** @returns false if the receiver does not want to know */
+  reportFounders(id: NodeId, founders: readonly NodeId[]): boolean {
+    if (this.receiver.reportFounders === undefined) return false;
+    try {
+      this.receiver.reportFounders(id, founders);
+    } catch (error) {
+      this.failed('reportFounders', error);
+    }
+    return true;
+  }
+
   private failed(call: string, error: unknown): void {
     this.logger.error('the receiver of the transport threw: fix it, what it was told is lost', {
       call,

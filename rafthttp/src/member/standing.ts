@@ -25,6 +25,10 @@ export interface StandingOptions {
   readonly peers: () => Iterable<NodeId>;
   readonly logger: TransportLogger;
   readonly onRemoved: (removal: Removal) => void;
+  /**
+   * Tells the receiver that a peer belongs to a cluster with other founders. @returns false if it does not want to know
+   */
+  readonly reportFounders: (id: NodeId, founders: readonly NodeId[]) => boolean;
   /** A monotonic clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -56,7 +60,7 @@ const advice: Record<Removal['reason'], string> = {
  * What the peers say about this member, and whether it has to stop. A single answer may be wrong or forged, so a member
  * whose log holds promises believes only a majority of the other members. One that began with an empty log believes the
  * first peer that has never let it in: nothing is lost if it stops, and a member that has lost its log must not have
- * time to vote.
+ * time to vote. Twins and other founders always take a majority.
  */
 export class Standing {
   private readonly options: StandingOptions;
@@ -75,6 +79,7 @@ export class Standing {
    * @param founders those of the peer's cluster, for the reason `founders`
    */
   refused(by: NodeId, reason: Removal['reason'], founders?: readonly NodeId[]): void {
+    if (reason === 'founders' && founders !== undefined && this.options.reportFounders(by, founders)) return;
     const before = this.statements.get(by)?.reason;
     this.statements.set(by, { reason, atMs: this.options.now() });
     const speakers = this.speakers(reason, by);
@@ -108,8 +113,8 @@ export class Standing {
         // A copy of a log never begins empty.
         return false;
       case 'founders':
-        // Once any member has let it in it belongs to a cluster, and whoever says otherwise is a stranger.
-        return this.met.size === 0;
+        // Of two that were given different lists either may be wrong, and the first to answer may be the only one.
+        return false;
       default:
         // A member that has let it in before had not met a different log of it.
         return !this.met.has(id);

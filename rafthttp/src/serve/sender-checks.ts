@@ -24,7 +24,13 @@ export function refuseCluster(
     return { status: 412, text: 'cluster ID mismatch' };
   }
   if (hasOtherFounders(ctx.ownHeaders, req)) {
-    ctx.warnings.warn('rejected a member of a cluster with other founders', senderFields(req));
+    ctx.warnings.warn('rejected a member of a cluster with other founders', {
+      ...senderFields(req),
+      'local-founders': ctx.ownHeaders[Header.founders] ?? '',
+      'remote-founders': headerOf(req, Header.founders) ?? '',
+      advice:
+        'check which members each was started with: whichever got the wrong list must begin anew, in an empty folder',
+    });
     return { status: 412, text: OTHER_FOUNDERS };
   }
   return undefined;

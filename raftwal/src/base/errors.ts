@@ -13,6 +13,8 @@ export const ERR_WAL_LOCKED = 'ERR_RAFT_WAL_LOCKED';
 export const ERR_WAL_LOCK_UNAVAILABLE = 'ERR_RAFT_WAL_LOCK_UNAVAILABLE';
 /** The log belongs to another member or another cluster. */
 export const ERR_WAL_IDENTITY = 'ERR_RAFT_WAL_IDENTITY';
+/** The file that names the founders of the log's cluster cannot be read. */
+export const ERR_WAL_FOUNDERS = 'ERR_RAFT_WAL_FOUNDERS';
 /**
  * The last file ends in an unfinished write, as a power cut leaves it, and nothing shows that it was ever acknowledged.
  * `repair` removes it.

@@ -64,6 +64,13 @@ export interface SnapshotStreams {
 export interface ReplicaLog extends Storage {
   /** Was nothing ever saved here? */
   readonly isNew: boolean;
+  /** The members that founded the cluster, as `keepFounders` was told when the log was new. */
+  readonly founders?: readonly NodeId[] | undefined;
+  /**
+   * Keeps them with a new log, for good; resolves once they are durable. Without it, members that others founded are
+   * recognized only until this process ends.
+   */
+  keepFounders?(founders: readonly NodeId[]): Promise<void>;
   /** Raft sees it at once; resolves once it is durable. Several calls may be under way, and become durable in order. */
   save(unsaved: Unsaved): Promise<void>;
   /** Makes a snapshot at `index` durable. Without `data` the state lies in a stream of that index. */
@@ -111,7 +118,7 @@ export interface ReplicaTransport extends Transport {
 export interface Removal {
   /**
    * `removed`: from the cluster. `incarnation`: it ran with another log before, which is lost. `twin`: a copy of it
-   * runs. `founders`: it belongs to another cluster.
+   * runs. `founders`: it belongs to another cluster; a transport that has `reportFounders` tells that instead.
    */
   readonly reason: 'removed' | 'incarnation' | 'twin' | 'founders';
   /** The members that say so. */
@@ -122,6 +129,8 @@ export interface Removal {
 export interface ReplicaReceiver extends TransportReceiver {
   /** Ends this member. May be handed on as it is: `new HttpTransport({ …, onRemoved: receiver.onRemoved })`. */
   readonly onRemoved: (removal: Removal) => void;
+  /** Nothing is taken from this member, whose cluster these founded, and nothing reaches it. */
+  readonly reportFounders: (id: NodeId, founders: readonly NodeId[]) => void;
 }
 
 /** Builds the transport of a member around the receiver that it is to call, and lets it listen. */

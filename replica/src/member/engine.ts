@@ -31,6 +31,7 @@ import { Group } from '../group/group.js';
 import type { Lead } from '../lead/lead.js';
 import { Connections } from '../members/connections.js';
 import type { Roster } from '../members/roster.js';
+import { describeApart } from '../observe/founders.js';
 import { Observer } from '../observe/observer.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
 import { closeAll } from './closing.js';
@@ -73,6 +74,8 @@ export class Engine<Command, Result> {
   readonly driver: Driver;
   readonly ticker: Ticker;
   readonly lead: Lead;
+  /** Those of its cluster, if it knows them. */
+  readonly founders: readonly NodeId[] | undefined;
   /** Messages that have arrived. */
   received = 0;
   readonly observer: Observer;
@@ -107,9 +110,11 @@ export class Engine<Command, Result> {
       ended: observe(),
     };
     this.raw = new RawNode(rawConfig(options, this.logger));
+    this.founders = log.founders;
     if (options.founders !== undefined) {
       const encoder = new TextEncoder();
       const peers = options.founders.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+      this.founders = peers.map((peer) => peer.id);
       this.raw.bootstrap(peers.map((peer) => ({ id: peer.id, context: encoder.encode(peer.url) })));
     }
     const observer = new Observer(clock);
@@ -128,6 +133,7 @@ export class Engine<Command, Result> {
   async begin(): Promise<void> {
     const { options, group } = this;
     const { founders } = options;
+    if (founders !== undefined) await options.log.keepFounders?.(this.founders ?? []);
     this.transport = await options.transport(this.receiver());
     if (typeof this.transport?.send !== 'function') {
       throw new RaftError(ERR_OPTIONS, 'transport: what the function built has no function send', {
@@ -198,6 +204,7 @@ export class Engine<Command, Result> {
       clock,
       raw,
       group,
+      founders: this.founders,
       proposals,
       reads,
       writesUnderWay: () => this.driver.writesUnderWay,
@@ -211,6 +218,7 @@ export class Engine<Command, Result> {
   private receiver(): ReplicaReceiver {
     const { raw } = this;
     return {
+      founders: this.founders,
       process: (message) => this.process(message),
       isIdRemoved: (id) => this.group.removed.has(id),
       reportUnreachable: (id) => {
@@ -218,6 +226,7 @@ export class Engine<Command, Result> {
         this.feed(() => raw.reportUnreachable(id));
       },
       reportSnapshot: (id, status) => this.reportSnapshot(id, status),
+      reportFounders: (member, founders) => this.onOtherFounders(member, founders),
       onRemoved: (removal) => this.roster.refused(removal),
     };
   }
@@ -315,6 +324,12 @@ export class Engine<Command, Result> {
     this.lead.voidLease();
     this.events.membership.set(this.members());
     this.roster.membershipChanged();
+  }
+
+  /** Either of the two may be wrong, and neither can harm the other: nobody ends. */
+  private onOtherFounders(member: NodeId, founders: readonly NodeId[]): void {
+    if (!this.observer.contacts.estrange(member, founders)) return;
+    this.logger.error(describeApart(this.id, this.founders ?? [], member, founders));
   }
 
   /** The lowest index that a member which answers may still ask for. */

@@ -4,6 +4,7 @@ import {
   type InitialState,
   isEmptySnap,
   MemoryStorage,
+  type NodeId,
   type Snapshot,
 } from '@raft-ts/raft';
 import type { ReplicaLog, Unsaved } from '../base/contracts.js';
@@ -14,9 +15,19 @@ import type { ReplicaLog, Unsaved } from '../base/contracts.js';
  */
 export class MemoryLog implements ReplicaLog {
   private readonly storage = new MemoryStorage();
+  private kept: readonly NodeId[] | undefined;
 
   get isNew(): boolean {
     return this.storage.initialState().hardState === undefined && this.storage.lastIndex() === 0;
+  }
+
+  get founders(): readonly NodeId[] | undefined {
+    return this.kept;
+  }
+
+  keepFounders(founders: readonly NodeId[]): Promise<void> {
+    this.kept = [...founders];
+    return saved;
   }
 
   initialState(): InitialState {

@@ -45,10 +45,12 @@ export class Pausable {
   /** A receiver that freezes with the member. */
   receiver(receiver: ReplicaReceiver): ReplicaReceiver {
     return {
+      founders: receiver.founders,
       process: (message, options) => (this.paused ? this.hold(receiver, message) : receiver.process(message, options)),
       isIdRemoved: (id) => receiver.isIdRemoved(id),
       reportUnreachable: (id) => this.run(() => receiver.reportUnreachable(id)),
       reportSnapshot: (id, status) => this.run(() => receiver.reportSnapshot(id, status)),
+      reportFounders: (id, founders) => this.run(() => receiver.reportFounders(id, founders)),
       onRemoved: (removal) => this.run(() => receiver.onRemoved(removal)),
     };
   }

@@ -1,11 +1,15 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
 
-/** When this member last heard of each other one, and since when it cannot reach it. */
+/** A transport that keeps meeting members of another cluster says so more often than this. */
+const APART_MS = 60_000;
+
+/** When this member last heard of each other one, since when it cannot reach it, and who belongs to another cluster. */
 export class Contacts {
   private readonly clock: Pick<Clock, 'monotonic'>;
   private readonly heard = new Map<NodeId, number>();
   private readonly unreachable = new Map<NodeId, number>();
+  private readonly apart = new Map<NodeId, { readonly founders: readonly NodeId[]; readonly at: number }>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.clock = clock;
@@ -15,11 +19,25 @@ export class Contacts {
   hear(id: NodeId): void {
     this.heard.set(id, this.clock.monotonic());
     this.unreachable.delete(id);
+    this.apart.delete(id);
   }
 
   /** A message to this member was lost. */
   lose(id: NodeId): void {
     if (!this.unreachable.has(id)) this.unreachable.set(id, this.clock.monotonic());
+  }
+
+  /** This member's cluster was founded by others. @returns whether that is news */
+  estrange(id: NodeId, founders: readonly NodeId[]): boolean {
+    const news = this.foundersOf(id)?.join() !== founders.join();
+    this.apart.set(id, { founders, at: this.clock.monotonic() });
+    return news;
+  }
+
+  /** Who founded the cluster of this member, if not those who founded this one's. */
+  foundersOf(id: NodeId): readonly NodeId[] | undefined {
+    const found = this.apart.get(id);
+    return found === undefined || this.clock.monotonic() - found.at > APART_MS ? undefined : found.founders;
   }
 
   /** Milliseconds since it was last heard of; `undefined` if it never was. */
@@ -36,7 +54,7 @@ export class Contacts {
 
   /** Forgets whoever is not a member any more. */
   keep(members: ReadonlyMap<NodeId, unknown>): void {
-    for (const known of [this.heard, this.unreachable]) {
+    for (const known of [this.heard, this.unreachable, this.apart]) {
       for (const id of known.keys()) if (!members.has(id)) known.delete(id);
     }
   }

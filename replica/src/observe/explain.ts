@@ -2,6 +2,7 @@ import type { NodeId, RawNode } from '@raft-ts/raft';
 import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import type { Contacts } from './contacts.js';
+import { describeApart } from './founders.js';
 
 /** What to explain. Nothing named: whether there is a leader, and why not. */
 export interface Question {
@@ -26,6 +27,7 @@ export type ExplanationCode =
   | 'following'
   | 'not-a-member'
   | 'removed'
+  | 'other-founders'
   | 'waiting-for-timeout'
   | 'votes-missing'
   | 'votes-refused'
@@ -55,6 +57,8 @@ export interface ExplainSource {
   readonly raw: RawNode;
   readonly group: Pick<Group, 'members' | 'removed'>;
   readonly contacts: Contacts;
+  /** The founders of this member's cluster, if it knows them. */
+  readonly founders: readonly NodeId[] | undefined;
   readonly ended: boolean;
   /** Index up to which this member has applied. */
   readonly applied: number;
@@ -97,7 +101,15 @@ function explainLeader(source: ExplainSource): Explanation {
       `Member ${id} ${what}, and hears of no leader. The voters are ${list(voters)}; ${describeSilence(source, voters)}.`,
     );
   }
+  const apart = voters.filter((voter) => source.contacts.foundersOf(voter) !== undefined);
+  if (voters.length - apart.length < quorumOf(voters)) return explainFounders(source, apart[0] as NodeId);
   return raftState === 'StateFollower' ? explainWaiting(source, voters) : explainCampaign(source, voters, term);
+}
+
+/** Says why nothing passes between this member and that one. */
+function explainFounders({ id, founders = [], contacts }: ExplainSource, member: NodeId): Explanation {
+  const text = describeApart(id, founders, member, contacts.foundersOf(member) ?? []);
+  return say('other-founders', `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
 }
 
 function explainWaiting(source: ExplainSource, voters: readonly NodeId[]): Explanation {
@@ -115,7 +127,7 @@ function explainCampaign(source: ExplainSource, voters: readonly NodeId[], term:
   const granted = voters.filter((voter) => votes.get(voter) === true);
   const refused = voters.filter((voter) => votes.get(voter) === false);
   const missing = voters.filter((voter) => !votes.has(voter) && voter !== id);
-  const quorum = Math.floor(voters.length / 2) + 1;
+  const quorum = quorumOf(voters);
   const kind = raw.raft.state === 'StatePreCandidate' ? 'asks whether it would win an election' : 'asks for votes';
   const start = `Member ${id} ${kind} in term ${term}, and has ${granted.length} of the ${quorum} it needs`;
   if (refused.length > 0 && missing.length === 0) {
@@ -132,6 +144,8 @@ function describeSilence({ contacts, id }: ExplainSource, members: readonly Node
   if (others.length === 0) return 'there is nobody else to ask';
   return others
     .map((member) => {
+      const founders = contacts.foundersOf(member);
+      if (founders !== undefined) return `member ${member} belongs to a cluster that ${list(founders)} founded`;
       const unreachable = contacts.unreachableFor(member);
       if (unreachable !== undefined) return `member ${member} cannot be reached since ${seconds(unreachable)}`;
       const silent = contacts.silentFor(member);
@@ -181,7 +195,7 @@ function explainQuorum(source: ExplainSource, index: number): Explanation {
   const match = matches(raw);
   const have = voters.filter((voter) => (match.get(voter) ?? 0) >= index);
   const lack = voters.filter((voter) => !have.includes(voter));
-  const quorum = Math.floor(voters.length / 2) + 1;
+  const quorum = quorumOf(voters);
   const where = lack.map((voter) => `member ${voter} has ${match.get(voter) ?? 0}`).join(', ');
   return say(
     'waiting-for-quorum',
@@ -193,6 +207,7 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   const { id, raw, group, contacts } = source;
   if (group.removed.has(member)) return say('removed', `Member ${member} was removed from the cluster.`);
   if (member === id) return say('self', `Member ${id} has applied ${source.applied} of ${raw.raft.raftLog.committed}.`);
+  if (contacts.foundersOf(member) !== undefined) return explainFounders(source, member);
   const { softState, progress } = raw.status();
   if (softState.raftState !== 'StateLeader') {
     if (!group.members.has(member)) return say('unknown-member', `There is no member ${member}.`);
@@ -255,6 +270,10 @@ function explainRead({ id, slowestRead }: ExplainSource): Explanation {
 function membership(raw: RawNode): { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] } {
   const { voters, learners, votersOutgoing } = raw.raft.trk.config.confState();
   return { voters: [...new Set([...voters, ...votersOutgoing])], learners };
+}
+
+function quorumOf(voters: readonly NodeId[]): number {
+  return Math.floor(voters.length / 2) + 1;
 }
 
 function matches(raw: RawNode): Map<NodeId, number> {

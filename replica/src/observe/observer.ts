@@ -13,6 +13,8 @@ export interface ObserverHost {
   readonly clock: Clock;
   readonly raw: RawNode;
   readonly group: Group;
+  /** Those of this member's cluster, if it knows them. */
+  readonly founders: readonly NodeId[] | undefined;
   readonly proposals: Pick<Proposals, 'waiting' | 'waitingBytes'>;
   readonly reads: Pick<Reads, 'waiting'>;
   readonly writesUnderWay: () => number;
@@ -63,6 +65,7 @@ export class Observer {
         raw: host.raw,
         group: host.group,
         contacts: this.contacts,
+        founders: host.founders,
         ended: this.ended,
         applied: host.applied(),
         slowestRead: this.slowReads.slowest,

@@ -1,0 +1,93 @@
+import { DurableStorage } from '@raft-ts/raftwal';
+import { expect } from 'chai';
+import { entry, refused, state } from './logs.js';
+import { TracedFs } from './traced.js';
+
+const options = { nodeId: 1n, clusterId: 2n, segmentSize: 8192 };
+const PATH = '/member/founders';
+
+const open = (fs: TracedFs): Promise<DurableStorage> => DurableStorage.open('/member', { ...options, fs });
+
+/** Begins a log with these founders, and writes to it. */
+async function begin(fs: TracedFs, founders: readonly bigint[] | undefined): Promise<void> {
+  const storage = await open(fs);
+  if (founders !== undefined) await storage.keepFounders(founders);
+  expect(storage.founders).to.deep.equal(founders);
+  await storage.save({ hardState: state(1, 1n, 0), entries: [entry(1)] });
+  await storage.close();
+}
+
+async function kept(fs: TracedFs): Promise<readonly bigint[] | undefined> {
+  const storage = await open(fs);
+  await storage.close();
+  return storage.founders;
+}
+
+async function overwrite(fs: TracedFs, content: string): Promise<void> {
+  const file = await fs.open(PATH, { write: true, create: true, truncate: true });
+  if (content !== '') await file.write(new TextEncoder().encode(content), 0);
+  await file.close();
+}
+
+describe('the founders of the cluster of a log', () => {
+  let fs: TracedFs;
+  beforeEach(() => {
+    fs = new TracedFs();
+  });
+  afterEach(() => expect(fs.leftOpen).to.deep.equal([]));
+
+  it('stay, and are settled once something was saved', async () => {
+    await begin(fs, [1n, 2n, 2n ** 64n - 1n]);
+    expect(await kept(fs)).to.deep.equal([1n, 2n, 2n ** 64n - 1n]);
+    const storage = await open(fs);
+    await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
+    await storage.close();
+    expect(await kept(fs)).to.deep.equal([1n, 2n, 2n ** 64n - 1n]);
+  });
+
+  it('have their file once it is durable, and that is durable before anything is saved', async () => {
+    await begin(fs, [1n, 2n]);
+    const calls = fs.trace(['write', 'datasync', 'rename', 'syncDirectory']);
+    const from = calls.findIndex((line) => line.includes('founders'));
+    expect(calls.slice(from, from + 4)).to.deep.equal([
+      'write founders.tmp',
+      'datasync founders.tmp',
+      'rename founders.tmp founders',
+      'syncDirectory member',
+    ]);
+  });
+
+  it('of a log that was never kept any there are none', async () => {
+    await begin(fs, undefined);
+    expect(await kept(fs)).to.equal(undefined);
+  });
+
+  it('of an earlier log, or of a start that saved nothing, do not count', async () => {
+    const first = await open(fs);
+    await first.keepFounders([1n, 2n]);
+    await first.close();
+    expect(await kept(fs), 'nothing was saved').to.equal(undefined);
+    await begin(fs, [1n, 2n, 3n]);
+    for (const name of await fs.readdir('/member/wal')) await fs.unlink(`/member/wal/${name}`);
+    await fs.unlink('/member/wal.mark');
+    await begin(fs, undefined);
+    expect(await kept(fs)).to.equal(undefined);
+  });
+
+  it('that cannot be read are refused: they do not pass for missing', async () => {
+    await begin(fs, [1n]);
+    const failing = new TracedFs(
+      { fault: ({ op, path }) => (op === 'read' && path === PATH ? { code: 'EIO' } : undefined) },
+      fs.disk,
+    );
+    await refused(open(failing), 'ERR_RAFT_WAL_IO');
+    expect(failing.leftOpen).to.deep.equal([]);
+    for (const text of ['', '1,,2', '1,x', '-1', '0', '18446744073709551616', '\0\0\0\0', '1,'.repeat(100_000)]) {
+      await overwrite(fs, text);
+      const error = await refused(open(fs), 'ERR_RAFT_WAL_FOUNDERS');
+      expect(error.message, text).to.include(PATH);
+    }
+    await overwrite(fs, '7\n');
+    expect(await kept(fs)).to.deep.equal([7n]);
+  });
+});
