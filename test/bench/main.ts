@@ -8,19 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-
-type Result = Record<string, string | number>;
-
-/** One line of the table: what is run on each side, and which figure is compared. */
-interface Case {
-  readonly name: string;
-  readonly figure: string;
-  /** Are higher figures better? */
-  readonly higherIsBetter: boolean;
-  readonly ours: readonly string[];
-  readonly anchor: readonly string[];
-  readonly matches: (result: Result) => boolean;
-}
+import { alone, type Case, long, numberText, type Result, withoutAnchor, workloads } from './cases.js';
 
 interface Row {
   readonly workload: string;
@@ -30,214 +18,6 @@ interface Row {
   /** Above 1: ours is better. */
   readonly ratio: number | null;
 }
-
-const inFlight = ['1', '64', '256'];
-
-function rawnodeCases(): Case[] {
-  return ['plain', 'prevote+checkquorum', 'async'].flatMap((variant) =>
-    inFlight.map((k) => ({
-      name: `${variant}, ${k}`,
-      figure: 'commits_per_s',
-      higherIsBetter: true,
-      ours: ['--only', variant, '--k', k],
-      anchor: ['-variant', variant, '-k', k],
-      matches: () => true,
-    })),
-  );
-}
-
-function nodeCases(): Case[] {
-  const sequential = ['one-node-disk-1ms', 'proposal-3-nodes'].flatMap((scenario) =>
-    ['accepted_per_s', 'commits_per_s'].map((figure) => ({
-      name: `${scenario}, ${figure === 'accepted_per_s' ? 'accepted' : 'commits'}`,
-      figure,
-      higherIsBetter: true,
-      ours: ['--only', scenario],
-      anchor: ['-scenario', scenario],
-      matches: () => true,
-    })),
-  );
-  const pipelined = ['one-node', 'three-nodes'].flatMap((scenario) =>
-    inFlight.map((k) => ({
-      name: `${scenario}, ${k}`,
-      figure: 'commits_per_s',
-      higherIsBetter: true,
-      ours: ['--only', scenario, '--k', k],
-      anchor: ['-scenario', scenario, '-k', k],
-      matches: () => true,
-    })),
-  );
-  return [...sequential, ...pipelined];
-}
-
-function codecCases(): Case[] {
-  return ['heartbeat', 'app-1x256', 'app-64x256', 'app-1x65536'].flatMap((message) =>
-    ['encode', 'encode-into-reused-buffer', 'decode'].map((op) => ({
-      name: `${message}, ${op}`,
-      figure: 'ns_per_op',
-      higherIsBetter: false,
-      ours: ['--only', message],
-      anchor: [],
-      matches: (result: Result) => result['message'] === message && result['op'] === op,
-    })),
-  );
-}
-
-function transportCases(): Case[] {
-  const figures = ['messages_per_s', 'one_way_p99_us', 'share_of_bare'];
-  const messages = ['heartbeat', 'app-1x256', 'app-1x65536'];
-  const caseOf = (message: string, window: number, figure: string): Case => ({
-    name: `${message}, ${window}`,
-    figure,
-    higherIsBetter: figure !== 'one_way_p99_us',
-    ours: [],
-    anchor: ['-processes', '2'],
-    matches: (result: Result) => result['message'] === message && result['in_flight'] === window,
-  });
-  const usual = messages.flatMap((message) =>
-    [1, 64, 1024].flatMap((window) => figures.map((figure) => caseOf(message, window, figure))),
-  );
-  const awake = messages.flatMap((message) =>
-    figures.slice(0, 2).map((figure) => ({
-      ...caseOf(message, 1, figure),
-      name: `${message}, 1 with busyPollMs 0.2`,
-      ours: ['--busy-poll', '0.2', '--window', '1'],
-    })),
-  );
-  return [...usual, ...awake];
-}
-
-function walCases(): Case[] {
-  const append = (figure: string) => (batch: string) => ({
-    name: `${batch} a batch`,
-    figure,
-    higherIsBetter: true,
-    ours: ['--only', `append-${batch}`],
-    anchor: [],
-    matches: (result: Result) => String(result['entries_per_batch']) === batch,
-  });
-  const batches = ['1', '16', '256'];
-  const read = {
-    name: 'read back',
-    figure: 'mb_per_s',
-    higherIsBetter: true,
-    ours: ['--only', 'read'],
-    anchor: [],
-    matches: (result: Result) => result['mb_per_s'] !== undefined,
-  };
-  return [...batches.map(append('wal_batches_per_s')), ...batches.map(append('wal_share_of_raw')), read];
-}
-
-const growthFigures = ['us_per_entry', 'us_per_entry_in_the_last_tenth', 'open_ms', 'peak_resident_mib'];
-
-function growthCases(): Case[] {
-  return [1e3, 1e4, 1e5, 1e6, 1e7].flatMap((length) =>
-    growthFigures.map((figure) => ({
-      name: `${format(length)} entries`,
-      figure,
-      higherIsBetter: false,
-      ours: [],
-      anchor: [],
-      matches: (result: Result) => result['entries'] === length,
-    })),
-  );
-}
-
-function snapshotCases(): Case[] {
-  return ['write_mb_per_s', 'read_mb_per_s', 'memory_mib'].map((figure) => ({
-    name: '4.5 GiB',
-    figure,
-    higherIsBetter: figure !== 'memory_mib',
-    ours: [],
-    anchor: [],
-    matches: () => true,
-  }));
-}
-
-function streamCases(): Case[] {
-  return [64, 1024, 6144].flatMap((mib) =>
-    ['mb_per_s', 'resident_mib'].map((figure) => ({
-      name: `${format(mib)} MiB`,
-      figure,
-      higherIsBetter: figure === 'mb_per_s',
-      ours: [],
-      anchor: [],
-      matches: (result: Result) => result['mib'] === mib,
-    })),
-  );
-}
-
-function replicaSnapshotCases(): Case[] {
-  return [64, 1024].flatMap((mib) =>
-    ['save_mb_per_s', 'send_and_install_mb_per_s', 'resident_mib'].map((figure) => ({
-      name: `${format(mib)} MiB`,
-      figure,
-      higherIsBetter: figure !== 'resident_mib',
-      ours: [],
-      anchor: [],
-      matches: (result: Result) => result['mib'] === mib,
-    })),
-  );
-}
-
-function stalledCases(): Case[] {
-  return ['256', '65536'].flatMap((size) =>
-    ['share', 'memory_growth_mib'].map((figure) => ({
-      name: `${size} bytes, one peer stops reading for 60 s`,
-      figure,
-      higherIsBetter: figure === 'share',
-      ours: ['--size', size],
-      anchor: [],
-      matches: () => true,
-    })),
-  );
-}
-
-function replicaCases(): Case[] {
-  const caseOf = (log: string, inFlight: number, figure: string): Case => ({
-    name: `log ${log === 'memory' ? 'in memory' : 'on disk'}, ${inFlight}`,
-    figure,
-    higherIsBetter: !/^over|growth/.test(figure),
-    ours: [],
-    anchor: [],
-    matches: (result: Result) => result['log'] === log && result['in_flight'] === inFlight,
-  });
-  const inMemory = ['proposals_per_s', 'times_the_core', 'reads_per_s', 'reads_on_a_follower_per_s', 'heap_growth_mib'];
-  const onDisk = ['proposals_per_s', 'over_raw_percent', 'over_logs_percent'];
-  const cases = (log: string, figures: readonly string[]): Case[] =>
-    [1, 64, 1024].flatMap((inFlight) => figures.map((figure) => caseOf(log, inFlight, figure)));
-  return [...cases('memory', inMemory), ...cases('disk', onDisk)];
-}
-
-const workloads: Readonly<Record<string, () => Case[]>> = {
-  rawnode: rawnodeCases,
-  node: nodeCases,
-  codec: codecCases,
-  transport: transportCases,
-  wal: walCases,
-  'wal-growth': growthCases,
-  'snapshot-files': snapshotCases,
-  'snapshot-stream': streamCases,
-  'stalled-peer': stalledCases,
-  replica: replicaCases,
-  'replica-snapshot': replicaSnapshotCases,
-};
-
-/** Programs that print a table of their own. */
-const alone: readonly string[] = ['hostile', 'slow-connections'];
-
-/**
- * Those that have no counterpart in test/reference. They take minutes and gigabytes, so they run only if they are
- * named.
- */
-const withoutAnchor: readonly string[] = [
-  'wal-growth',
-  'snapshot-files',
-  'snapshot-stream',
-  'stalled-peer',
-  'replica',
-  'replica-snapshot',
-];
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reference = fileURLToPath(new URL('../../reference', import.meta.url));
@@ -252,16 +32,40 @@ function resultsOf(command: string, args: readonly string[]): Result[] {
   return 'results' in last ? last.results : [...last.append, last.read];
 }
 
-/** Builds the Go program of this name; undefined, saying why, where that is not possible. */
-function buildAnchor(name: string, folder: string): string | undefined {
-  const binary = join(folder, name);
-  const { status, stderr, error } = spawnSync('go', ['build', '-o', binary, `./cmd/${name}`], {
+/** Runs one side of a workload with these flags. */
+type Side = (flags: readonly string[]) => Result[];
+
+interface Sides {
+  readonly ours: Side;
+  /** `undefined` if there are no Go programs, or none of this name. */
+  readonly anchor: Side | undefined;
+}
+
+/** Builds these Go programs into a folder; returns false, saying why, if that is not possible. */
+function build(programs: readonly string[], folder: string): boolean {
+  const packages = programs.map((name) => `./cmd/${name}`);
+  const { status, stderr, error } = spawnSync('go', ['build', '-o', folder, ...packages], {
     cwd: reference,
     encoding: 'utf8',
   });
-  if (status === 0) return binary;
-  console.error(`no Go figures: ${error === undefined ? stderr.trim() : 'there is no Go toolchain'}`);
-  return undefined;
+  if (status !== 0) console.error(`no Go figures: ${error === undefined ? stderr.trim() : 'there is no Go toolchain'}`);
+  return status === 0;
+}
+
+/** @param built folder of the Go programs, if they are built. @param scratch a folder to build them in */
+function sidesOf(workload: string, built: string | undefined, scratch: string): Sides | undefined {
+  const program = join(here, `${workload}.js`);
+  const ours: Side = (flags) => resultsOf(process.execPath, ['--expose-gc', program, ...flags]);
+  if (withoutAnchor.includes(workload)) return { ours, anchor: undefined };
+  const both = workload === 'cluster';
+  const folder = built ?? (build(both ? ['cluster', 'member'] : [workload], scratch) ? scratch : undefined);
+  // The load comes from a Go program on both sides.
+  if (both) return folder === undefined ? undefined : { ours: withGo(ours, folder), anchor: withGo(ours, folder) };
+  return { ours, anchor: folder === undefined ? undefined : (flags) => resultsOf(join(folder, workload), flags) };
+}
+
+function withGo(side: Side, folder: string): Side {
+  return (flags) => side(['--go', folder, ...flags]);
 }
 
 interface Samples {
@@ -269,9 +73,8 @@ interface Samples {
   readonly anchor: number[];
 }
 
-function collect(workload: string, cases: readonly Case[], rounds: number, anchor: string | undefined): Samples[] {
+function collect(workload: string, cases: readonly Case[], rounds: number, { ours: own, anchor }: Sides): Samples[] {
   const samples = cases.map((): Samples => ({ ours: [], anchor: [] }));
-  const program = join(here, `${workload}.js`);
   for (let round = 1; round <= rounds; round++) {
     // Cases that differ only in the figure they read share one run of each side.
     const runs = new Map<string, { ours: Result[]; anchor: Result[] | undefined }>();
@@ -283,8 +86,7 @@ function collect(workload: string, cases: readonly Case[], rounds: number, ancho
         const theirs = (): Result[] | undefined => anchorRun(anchor, flags, runs);
         // Which side goes first alternates.
         const first = round % 2 === 0 ? theirs() : undefined;
-        const own = resultsOf(process.execPath, ['--expose-gc', program, ...ours]);
-        run = { ours: own, anchor: first ?? theirs() };
+        run = { ours: own(ours), anchor: first ?? theirs() };
         runs.set(key, run);
       }
       const sample = samples[i] as Samples;
@@ -298,13 +100,13 @@ function collect(workload: string, cases: readonly Case[], rounds: number, ancho
 
 /** Go's results for these flags; one run of a round serves all cases with the same flags. */
 function anchorRun(
-  anchor: string | undefined,
+  anchor: Side | undefined,
   flags: readonly string[],
   runs: ReadonlyMap<string, { anchor: Result[] | undefined }>,
 ): Result[] | undefined {
   if (anchor === undefined) return undefined;
   for (const [key, run] of runs) if (key.endsWith(`|${flags.join(' ')}`)) return run.anchor;
-  return resultsOf(anchor, flags);
+  return anchor(flags);
 }
 
 function best(values: readonly number[], higherIsBetter: boolean): number {
@@ -312,11 +114,7 @@ function best(values: readonly number[], higherIsBetter: boolean): number {
 }
 
 function spread(values: readonly number[]): string {
-  return `${format(Math.min(...values))} – ${format(Math.max(...values))}`;
-}
-
-function format(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 1000 ? 1 : 0 });
+  return `${numberText(Math.min(...values))} – ${numberText(Math.max(...values))}`;
 }
 
 function report(workload: string, cases: readonly Case[], samples: readonly Samples[]): Row[] {
@@ -330,8 +128,8 @@ function report(workload: string, cases: readonly Case[], samples: readonly Samp
     const theirs = anchor.length > 0 ? best(anchor, higherIsBetter) : null;
     const ratio = theirs === null ? null : Math.round((higherIsBetter ? mine / theirs : theirs / mine) * 100) / 100;
     rows.push({ workload, case: name, ours: mine, anchor: theirs, ratio });
-    const go = theirs === null ? ['–', '–', '–'] : [format(theirs), spread(anchor), `**${ratio}**`];
-    console.log(`| ${name} (${figure}) | ${format(mine)} | ${spread(ours)} | ${go.join(' | ')} |`);
+    const go = theirs === null ? ['–', '–', '–'] : [numberText(theirs), spread(anchor), `**${ratio}**`];
+    console.log(`| ${name} (${figure}) | ${numberText(mine)} | ${spread(ours)} | ${go.join(' | ')} |`);
   }
   return rows;
 }
@@ -364,11 +162,12 @@ function summarize(cases: readonly Case[], samples: readonly Samples[]): void {
   }
 }
 
-const usage = `usage: npm run bench -- [WORKLOAD]… [--rounds N] [--json]
+const usage = `usage: npm run bench -- [WORKLOAD]… [--rounds N] [--go DIR] [--json]
 
   WORKLOAD    ${[...Object.keys(workloads), ...alone].join(', ')}
 
   --rounds N  runs of each side for each case, in turn (default 3)
+  --go DIR    the programs of test/reference, built (default: they are built, if there is a Go toolchain)
   --json      print the rows as one line of JSON, last`;
 
 function main(): void {
@@ -376,6 +175,7 @@ function main(): void {
     allowPositionals: true,
     options: {
       rounds: { type: 'string', default: '3' },
+      go: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -387,8 +187,7 @@ function main(): void {
     }
     return;
   }
-  const wanted =
-    positionals.length > 0 ? positionals : Object.keys(workloads).filter((name) => !withoutAnchor.includes(name));
+  const wanted = positionals.length > 0 ? positionals : Object.keys(workloads).filter((name) => !long.includes(name));
   const unknown = wanted.find((name) => workloads[name] === undefined);
   const rounds = Number(values.rounds);
   if (values.help || unknown !== undefined || !(Number.isInteger(rounds) && rounds > 0)) {
@@ -400,8 +199,12 @@ function main(): void {
   try {
     const rows = wanted.flatMap((name) => {
       const cases = (workloads[name] as () => Case[])();
-      const anchor = withoutAnchor.includes(name) ? undefined : buildAnchor(name, folder);
-      const samples = collect(name, cases, rounds, anchor);
+      const sides = sidesOf(name, values.go, folder);
+      if (sides === undefined) {
+        console.error(`skipped ${name}: its load comes from a program written in Go`);
+        return [];
+      }
+      const samples = collect(name, cases, rounds, sides);
       const reported = report(name, cases, samples);
       summarize(cases, samples);
       return reported;
