@@ -20,6 +20,7 @@ export async function readText(request: IncomingMessage, limit: number, what: st
 function readBytes(request: IncomingMessage, limit: number, what: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    let complete = false;
     let length = Number(request.headers['content-length'] ?? 0);
     const tooLong = (): void => {
       // What still comes is thrown away as it comes: a client that has not finished sending would not see an answer
@@ -28,7 +29,6 @@ function readBytes(request: IncomingMessage, limit: number, what: string): Promi
       request.resume();
       reject(new HttpError('ERR_KV_TOO_LARGE', 'body', `${what} is longer than ${limit} bytes`));
     };
-    request.on('error', () => {});
     if (length > limit) {
       tooLong();
       return;
@@ -39,8 +39,14 @@ function readBytes(request: IncomingMessage, limit: number, what: string): Promi
       if (length > limit) tooLong();
       else chunks.push(chunk);
     });
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
-    request.once('close', () => reject(new HttpError('ERR_KV_REQUEST', 'cut-off', `${what} was cut off`)));
+    request.once('end', () => {
+      complete = true;
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+    });
+    // Every request is closed in the end, and an error is dear: it records where it was made.
+    request.once('close', () => {
+      if (!complete) reject(new HttpError('ERR_KV_REQUEST', 'cut-off', `${what} was cut off`));
+    });
   });
 }
 

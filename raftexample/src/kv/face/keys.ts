@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Consistency, Replica } from '@raft-ts/replica';
 import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
-import { answer, HttpError, wrongMethod } from './answers.js';
+import { answerText, HttpError, wrongMethod } from './answers.js';
 import { readText } from './body.js';
 import { parseQuery } from './query.js';
 
@@ -59,13 +59,12 @@ async function get(
 ): Promise<void> {
   const item = await replica.read(() => machine.get(key), { consistency: consistencyOf(query) });
   if (item === undefined) throw new HttpError('ERR_KV_NOT_FOUND', 'key', 'no such key');
-  const bytes = Buffer.from(item.value);
   response.writeHead(200, {
     'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': bytes.length,
+    'Content-Length': Buffer.byteLength(item.value),
     ETag: `"${item.index}"`,
   });
-  response.end(bytes);
+  response.end(item.value);
 }
 
 function consistencyOf(query: string): Consistency {
@@ -76,7 +75,7 @@ function consistencyOf(query: string): Consistency {
 
 async function write({ replica }: KeysHost, command: KvCommand, response: ServerResponse): Promise<void> {
   const { index, result } = await replica.propose(command);
-  if (result.done) return answer(response, 200, { index });
+  if (result.done) return answerText(response, 200, `{"index":${index}}`, 'application/json');
   throw new HttpError('ERR_KV_CONDITION', 'index', `the condition failed: the key's index is ${result.current}`, {
     index,
     current: result.current,
@@ -84,10 +83,13 @@ async function write({ replica }: KeysHost, command: KvCommand, response: Server
 }
 
 /** The header that makes a write depend on the key's index: 0 if the key must be absent, `undefined` for none. */
-function condition({ method, headersDistinct }: IncomingMessage): number | undefined {
+function condition(request: IncomingMessage): number | undefined {
+  const { method, headers } = request;
+  // Most writes have none, and need no list of what each header was given as.
+  if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) return undefined;
+  const { headersDistinct } = request;
   const match = headersDistinct['if-match'] ?? [];
   const noneMatch = headersDistinct['if-none-match'] ?? [];
-  if (match.length + noneMatch.length === 0) return undefined;
   if (match.length + noneMatch.length > 1) throw new HttpError('ERR_KV_REQUEST', 'condition', 'one condition at most');
   if (noneMatch.length === 1) {
     if (method !== 'PUT' || noneMatch[0] !== '*')

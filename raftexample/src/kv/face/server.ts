@@ -26,6 +26,15 @@ interface Counted {
   readonly streams: boolean;
 }
 
+/** A client's connection. */
+interface Connection {
+  /** Requests that wait for their answers. */
+  waiting: number;
+}
+
+// A client that has gone is nobody to answer.
+const ignore = (): void => {};
+
 /**
  * The store's HTTP face. Keys are answered without express, whose URL parser would change them, and which costs more
  * than the rest of a request; everything else is routed by it.
@@ -46,8 +55,7 @@ class Face {
   private readonly guard: TokenGuard;
   private readonly metrics: RequestMetrics;
   private readonly router: Express;
-  /** Requests that wait for their answers, by connection. */
-  private readonly waiting = new WeakMap<Socket, number>();
+  private readonly connections = new WeakMap<Socket, Connection>();
 
   constructor(host: FaceHost) {
     this.host = host;
@@ -79,11 +87,15 @@ class Face {
 
   private receive(request: IncomingMessage, response: ServerResponse): void {
     const { socket, url = '' } = request;
-    const waiting = (this.waiting.get(socket) ?? 0) + 1;
-    this.waiting.set(socket, waiting);
-    response.once('close', () => this.waiting.set(socket, (this.waiting.get(socket) ?? 1) - 1));
-    // A client that has gone is nobody to answer.
-    response.on('error', () => {});
+    const connection = this.connectionOf(socket);
+    connection.waiting++;
+    const began = performance.now();
+    let ofKey = false;
+    response.once('close', () => {
+      connection.waiting--;
+      if (ofKey) this.count({ route: KEY_ROUTE, streams: false }, request, response, began);
+    });
+    response.on('error', ignore);
     const { maxUrl, maxPipelined } = this.limits;
     if (url.length > maxUrl) {
       const error = new HttpError(
@@ -92,7 +104,7 @@ class Face {
         `the path and the query take ${maxUrl} characters at most`,
       );
       answerError(response, error, this.host.tell);
-    } else if (waiting > maxPipelined) {
+    } else if (connection.waiting > maxPipelined) {
       const error = new HttpError(
         'ERR_KV_BUSY',
         'pipelined',
@@ -100,26 +112,48 @@ class Face {
       );
       answerError(response, error, this.host.tell);
     } else if (url.startsWith(KEY_PATH)) {
-      void this.serve({ route: KEY_ROUTE, streams: false }, request, response, () => {
-        this.guard.check(request, response);
-        return answerKey(this.host, request, response);
-      });
+      ofKey = true;
+      void this.serveKey(request, response);
     } else {
       this.router(request, response);
     }
   }
 
-  private async serve(
+  private connectionOf(socket: Socket): Connection {
+    const known = this.connections.get(socket);
+    if (known !== undefined) return known;
+    const connection = { waiting: 0 };
+    this.connections.set(socket, connection);
+    return connection;
+  }
+
+  private count(
     { route, streams }: Counted,
+    { method = '' }: IncomingMessage,
+    response: ServerResponse,
+    began: number,
+  ): void {
+    const status = response.headersSent ? response.statusCode : 0;
+    this.metrics.count(route, method, status, began, streams);
+  }
+
+  private async serveKey(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      this.guard.check(request, response);
+      await answerKey(this.host, request, response);
+    } catch (error) {
+      answerError(response, error, this.host.tell);
+    }
+  }
+
+  private async serve(
+    counted: Counted,
     request: IncomingMessage,
     response: ServerResponse,
     work: () => Promise<void> | void,
   ): Promise<void> {
     const began = performance.now();
-    response.once('close', () => {
-      const status = response.headersSent ? response.statusCode : 0;
-      this.metrics.count(route, request.method ?? '', status, began, streams);
-    });
+    response.once('close', () => this.count(counted, request, response, began));
     try {
       await work();
     } catch (error) {
@@ -169,7 +203,7 @@ class Face {
 
   /** Answers what is no request, or did not come in time, if the connection is not in the middle of an answer. */
   private refuse(error: Error & { readonly code?: string }, socket: Socket): void {
-    if (!socket.writable || (this.waiting.get(socket) ?? 0) > 0) {
+    if (!socket.writable || this.connectionOf(socket).waiting > 0) {
       socket.destroy();
       return;
     }
