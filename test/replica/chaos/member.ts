@@ -126,9 +126,16 @@ export class ChaosMember {
         random: this.place.random,
         stateMachine: machine,
         bootstrap: { peers: founders },
-        transport: (receiver) => network.connect(this.id, pausable.receiver(receiver)),
+        transport: (receiver) => {
+          if (life !== this.lives) throw new Error('a dead process connects to nobody');
+          return network.connect(this.id, pausable.receiver(receiver));
+        },
       });
-      if (life !== this.lives) return;
+      if (life !== this.lives) {
+        // The power was cut while it started.
+        void replica.kill();
+        return;
+      }
       this.machine = machine;
       this.replica = replica;
       replica.watch('leadership', (leadership) => {
