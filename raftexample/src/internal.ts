@@ -23,6 +23,7 @@ export { type Change, History } from './kv/machine/history.js';
 export { compareKeys } from './kv/machine/key-order.js';
 export { kvFormat } from './kv/machine/kv-format.js';
 export { type KvCommand, KvMachine, type KvResult } from './kv/machine/kv-machine.js';
+export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-sections.js';
 export { adminOf } from './kv/member/admin.js';
 export { askToJoin } from './kv/member/join-via.js';
 export type { KvOptions } from './kv/member/options.js';

@@ -47,7 +47,8 @@ const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown 
 /** Reads a snapshot to its end. */
 async function read(bytes: AsyncIterable<Uint8Array>): Promise<{ head: SnapshotHead; state: Uint8Array }> {
   const found = await format.unwrap(bytes);
-  return { head: found.head, state: await collect(found.state) };
+  const state = await collect(found.state);
+  return { head: await found.head(), state };
 }
 
 describe('replica: the default format', () => {

@@ -74,7 +74,8 @@ export const goFormat: Format<KvCommand> = {
     async function* state(): AsyncGenerator<Uint8Array, void> {
       yield encoder.encode(JSON.stringify(found.kv));
     }
-    return { head: { members, removed, lastId, promising: [], sessions: [] }, state: state() };
+    const head: SnapshotHead = { members, removed, lastId, promising: [], sessions: [] };
+    return { state: state(), head: () => Promise.resolve(head) };
   },
 };
 

@@ -22,15 +22,12 @@ async function carried(sessions: Sessions): Promise<Sessions> {
   const head: SnapshotHead = { members: [], removed: [], lastId: 0n, promising: [], sessions: sessions.records() };
   const bytes = await collect(format.wrap(head, (async function* () {})()));
   const restored = new Sessions();
-  restored.restore(
-    (
-      await format.unwrap(
-        (async function* () {
-          yield bytes;
-        })(),
-      )
-    ).head.sessions,
+  const read = await format.unwrap(
+    (async function* () {
+      yield bytes;
+    })(),
   );
+  restored.restore((await read.head()).sessions);
   return restored;
 }
 

@@ -426,7 +426,7 @@ export class Applier<Command, Result> {
   async restore({ metadata }: Snapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const { format, group, stateMachine, proposals, onMembership, onRestored } = this.options;
     const { index, term, confState } = metadata;
-    const { head, state } = await format.unwrap(chunks);
+    const { state, head } = await format.unwrap(chunks);
     if (index > this.durableIndex) {
       try {
         await stateMachine.restore(state, { index, term });
@@ -434,7 +434,7 @@ export class Applier<Command, Result> {
         throw this.failedRestore(error, index);
       }
     }
-    group.restore(head);
+    group.restore(await head());
     this.index = index;
     this.term = term;
     this.confState = confState;

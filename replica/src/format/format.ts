@@ -42,12 +42,20 @@ export interface Format<Command> {
   decode(data: Uint8Array): DecodedEntry<Command> | undefined;
   /** The bytes of a snapshot. */
   wrap(head: SnapshotHead, state: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
-  /** Reads them again. @throws ERR_RAFT_SNAPSHOT_FORMAT, here or while the state is read */
+  /**
+   * Reads them again, of which no more is held than has to be: begins, and gives both parts.
+   * @throws ERR_RAFT_SNAPSHOT_FORMAT, here or while a part is read
+   */
   unwrap(chunks: AsyncIterable<Uint8Array>): Promise<UnwrappedSnapshot>;
 }
 
-/** A snapshot's two parts. Its head was read; its state is read by whoever restores it. */
+/** A snapshot's two parts, which may stand in its bytes in either order. */
 export interface UnwrappedSnapshot {
-  readonly head: SnapshotHead;
+  /** The state machine's bytes: to be read once, or not at all. */
   readonly state: AsyncIterable<Uint8Array>;
+  /**
+   * To be called once, when the state has been read to its end, or will not be: then it reads as much of the rest as a
+   * member must know to be sound before it lets the snapshot take the place of its log.
+   */
+  readonly head: () => Promise<SnapshotHead>;
 }

@@ -88,7 +88,7 @@ export async function unwrap(chunks: AsyncIterable<Uint8Array>): Promise<Unwrapp
       throw refuse('it holds more sessions than there can be');
     sessions.push(decodeSession(await contentOf(reader, next, LARGEST_SESSION)));
   }
-  return { head: { ...head, sessions }, state: stateFrom(reader, next) };
+  return { state: stateFrom(reader, next), head: () => Promise.resolve({ ...head, sessions }) };
 }
 
 async function* stateFrom(reader: ChunkReader, first: RecordStart): AsyncGenerator<Uint8Array, void> {

@@ -52,7 +52,8 @@ export class SnapshotTransfer {
     }
     const reader = interrupt.read(chunks[Symbol.asyncIterator]());
     try {
-      await format.unwrap(reader);
+      const { head } = await format.unwrap(reader);
+      await head();
     } finally {
       await interrupt.letGo(reader);
     }

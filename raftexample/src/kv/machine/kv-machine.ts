@@ -1,6 +1,7 @@
 import type { Position, StateMachine } from '@raft-ts/replica';
 import { History, type HistoryLimits } from './history.js';
 import { compareKeys } from './key-order.js';
+import { type Item, readState, writeItems } from './kv-sections.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
 
 /** A write. `ifIndex`: only if the key's index is this when it is applied; 0: only if the key is absent. */
@@ -21,12 +22,6 @@ export interface KvResult {
   readonly done: boolean;
   /** The key's index before; 0 if the key was absent. */
   readonly current: number;
-}
-
-/** A value, and the index of the entry that wrote it. */
-export interface Item {
-  readonly value: string;
-  readonly index: number;
 }
 
 /** One key of a listing. */
@@ -102,33 +97,26 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     return this.items.entries();
   }
 
-  /** `{KEY:[VALUE,INDEX],…}` as JSON. The tree is shared with the copy, node by node, until it is written to. */
+  /**
+   * The state's sections as a JSON object. The tree is shared with the copy, node by node, until it is written to.
+   */
   snapshot(): Iterable<Uint8Array> {
     return piecesOf(this.items.clone());
   }
 
+  /** Takes over the state in a snapshot, whose other sections are passed over. */
   async restore(chunks: AsyncIterable<Uint8Array>, at: Position): Promise<void> {
-    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    let text = '';
-    for await (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
-    const pairs = Object.entries(JSON.parse(text + decoder.decode()) as Record<string, readonly [string, number]>);
+    // The former state goes first: the two together would take twice the memory.
     const items = newSortedMap<Item>();
-    for (const [key, [value, index]] of pairs) items.set(key, { value, index });
     this.items = items;
+    await readState(chunks, { item: (key, item) => void items.set(key, item) });
     this.history.restart(at.index);
   }
 }
 
 function* piecesOf(items: SortedMap<Item>): Generator<Uint8Array, void> {
   const encoder = new TextEncoder();
-  let text = '{';
-  let first = true;
-  for (const [key, { value, index }] of items.entries()) {
-    text += `${first ? '' : ','}${JSON.stringify(key)}:[${JSON.stringify(value)},${index}]`;
-    first = false;
-    if (text.length < PIECE) continue;
-    yield encoder.encode(text);
-    text = '';
-  }
-  yield encoder.encode(`${text}}`);
+  yield encoder.encode('{');
+  for (const text of writeItems(items.entries(), PIECE)) yield encoder.encode(text);
+  yield encoder.encode('}');
 }
