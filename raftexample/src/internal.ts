@@ -1,7 +1,7 @@
 /** For tests. */
 
 export { linesOf } from './common/lines.js';
-export { isLoopback, listenAddress } from './common/listen.js';
+export { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from './common/listen.js';
 export { describeRemoval, memberLog, transportLogger } from './common/log.js';
 export { type Address, formatAddress, formatPeers, localPeers, type Peer, parsePeers } from './common/peers.js';
 export { type Command, CommandError, carryOut } from './common/usage.js';
@@ -27,5 +27,6 @@ export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-secti
 export { adminOf } from './kv/member/admin.js';
 export { askToJoin } from './kv/member/join-via.js';
 export type { KvOptions } from './kv/member/options.js';
+export { preparePorts } from './kv/member/ports.js';
 export { readToken } from './kv/member/token-file.js';
 export { parseStoreFlags } from './kv/store.js';

@@ -29,6 +29,7 @@ export type { ReceivedBody, SnapshotBody, SnapshotProgress, SnapshotSink, Snapsh
 export type { FollowerStatsJson, LeaderStatsJson } from './stats/leader-stats.js';
 export { type MetricsRegistry, prometheusMetrics, type TransportMetrics } from './stats/metrics.js';
 export type { ServerStatsJson } from './stats/server-stats.js';
+export { type CreateServer, httpsServers } from './tls/https-servers.js';
 export type { TlsOptions } from './tls/options.js';
 export { type SelfSignedOptions, selfSigned } from './tls/self-signed.js';
 export { HttpTransport } from './transport.js';

@@ -32,6 +32,7 @@ describe('raftexample flags', () => {
         { id: 3n, host: '127.0.0.1', port: 22230 },
       ],
       listen: { host: '127.0.0.1', port: 22220 },
+      tls: undefined,
       insecure: false,
       tickMs: 100,
       hello: undefined,
@@ -67,6 +68,18 @@ describe('raftexample flags', () => {
     expect(options(member('--id', '1', '--data', '/var/raft/a')).data).to.equal('/var/raft/a');
     expect(options(member('--id', '1', '--memory')).data).to.equal(undefined);
     expect(options(member('--id', '1', '--snapshot-every', '5')).snapshotEvery).to.equal(5);
+  });
+
+  it('speaks TLS to all members or to none', () => {
+    const tls = ['--peer-cert-file', 'c', '--peer-key-file', 'k'];
+    const { peers, tls: read } = options(member('--id', '2', '--peers', '2=https://a:1,1=https://b:2', ...tls));
+    expect(peers.map(({ host }) => host)).to.deep.equal(['b', 'a']);
+    expect(read).to.deep.equal({ certFile: 'c', keyFile: 'k' });
+    expect(formatPeers(peers, 'https')).to.equal('1=https://b:2,2=https://a:1');
+    expect(refusal(member('--id', '1', '--peers', '1=https://a:1,2=http://b:2', ...tls))).to.match(
+      /^--peers gives member 2 an http:\/\/ URL, but --peer-cert-file is for https:\/\/: .*TLS to all others or to none$/u,
+    );
+    expect(refusal(cluster('--peers', '1=https://a:1'))).to.match(/^--peers wants 1=http:\/\/HOST:PORT/u);
   });
 
   it('turns off what keeps a returning member from disturbing, if told', () => {
@@ -134,7 +147,12 @@ describe('raftexample flags', () => {
     [['--id', '4', '--peers', '1=http://a:1'], /--peers does not name member 4 itself/u],
     [['--id', '1', '--peers', ''], /--peers wants 1=http:/u],
     [['--id', '1', '--peers', '1=a:1'], /--peers wants 1=http:\/\/HOST:PORT,2=http:\/\/HOST:PORT,…, not '1=a:1'/u],
-    [['--id', '1', '--peers', '1=https://a:1'], /not '1=https:/u],
+    [
+      ['--id', '1', '--peers', '1=https://a:1'],
+      /member 1 an https:\/\/ URL, which needs certificates: pass --peer-cert-/u,
+    ],
+    [['--id', '1', '--peer-crl-file', 'c'], /--peer-crl-file needs --peer-cert-file/u],
+    [['--id', '1', '--cert-file', 'c'], /Unknown option '--cert-file'/u],
     [['--id', '1', '--peers', '1=http://a'], /--peers wants HOST:PORT/u],
     [['--id', '1', '--peers', '1=http://a:1/raft'], /--peers wants HOST:PORT/u],
     [['--id', '1', '--peers', '1=http://u@a:1'], /--peers wants HOST:PORT/u],

@@ -44,7 +44,8 @@ export function ask(port: number, method: string, path: string, { body, headers 
   });
 }
 
-export interface KvClusterOptions extends Partial<Pick<FaceHost, 'maxValue' | 'limits' | 'token' | 'readyMs'>> {
+export interface KvClusterOptions
+  extends Partial<Pick<FaceHost, 'maxValue' | 'limits' | 'token' | 'readyMs' | 'createServer'>> {
   readonly replica?: MemoryClusterOptions<KvCommand, KvResult>;
   readonly createMachine?: () => KvMachine;
 }
@@ -68,7 +69,7 @@ export class KvCluster {
   async open(replica: Replica<KvCommand, KvResult>): Promise<void> {
     const at = Number(replica.id) - 1;
     const machine = this.machines.get(replica.id) as KvMachine;
-    const { maxValue = 2 ** 20, readyMs = 500, limits = {}, token } = this.options;
+    const { maxValue = 2 ** 20, readyMs = 500, limits = {}, token, createServer } = this.options;
     const face = createFace({
       replica,
       machine,
@@ -76,6 +77,7 @@ export class KvCluster {
       readyMs,
       limits,
       token,
+      createServer,
       registry: new Registry(),
       status: () => ({
         id: replica.id,
@@ -93,7 +95,7 @@ export class KvCluster {
         members: { '1': 'memory:1' },
         pid: 1,
       }),
-      admin: adminOf(replica, 1000, () => {}),
+      admin: adminOf(replica, 1000, () => {}, 'http'),
       tell: (text) => {
         throw new Error(text);
       },

@@ -210,8 +210,13 @@ describe('the store: its HTTP face', () => {
   it('an address that the transport cannot dial is the request’s fault', async () => {
     const refusing = (code: string): ReturnType<typeof adminOf> => {
       const addMember = (): Promise<never> => Promise.reject(new RaftError(code, 'no address'));
-      return adminOf({ addMember } as never, 1000, () => {});
+      return adminOf({ addMember } as never, 1000, () => {}, 'http');
     };
+    const other: unknown = await refusing('never')
+      .addMember(4n, 'https://0', true)
+      .catch((thrown: unknown) => thrown);
+    const detail = 'the url must begin with http://, as those of all members do';
+    expect(problemOf(other, () => {})).to.include({ status: 400, reason: 'url', detail });
     for (const code of ['ERR_RAFT_PEER_URL', 'ERR_RAFT_REPLICA_OPTIONS']) {
       const error: unknown = await refusing(code)
         .addMember(4n, 'http://0', true)

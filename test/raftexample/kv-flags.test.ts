@@ -1,5 +1,8 @@
-import { type KvOptions, parseKvFlags, parseStoreFlags } from '@raft-ts/raftexample/internal';
+import type { X509Certificate } from 'node:crypto';
+import { type KvOptions, parseKvFlags, parseStoreFlags, preparePorts } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
+import { Authority } from '../rafthttp/certificates.js';
+import { scratchFolder } from '../rafthttp/members.js';
 
 function options(...argv: string[]): KvOptions {
   const command = parseKvFlags(argv);
@@ -84,10 +87,77 @@ describe('the store: its command line', () => {
     expect(options()).to.include({ join: false, joinVia: undefined, tokenFile: undefined });
   });
 
+  const peerTls = ['--peer-cert-file', 'c', '--peer-key-file', 'k'];
+  it('takes certificates for both ports, by the names of etcd', () => {
+    const {
+      peers,
+      peerTls: forPeers,
+      clientTls,
+    } = options(
+      ...peerTls,
+      ...['--peer-trusted-ca-file', 'ca', '--peer-client-cert-auth', '--peer-crl-file', 'crl'],
+      ...['--peer-client-cert-file', 'cc', '--peer-client-key-file', 'ck', '--peer-cert-allowed-cn', 'one,two'],
+      ...['--cert-file', 'c2', '--key-file', 'k2', '--trusted-ca-file', 'ca2', '--client-cert-auth'],
+      ...['--client-crl-file', 'crl2', '--client-cert-allowed-hostname', 'host'],
+    );
+    expect([...peers]).to.deep.equal([[1n, 'https://127.0.0.1:23801']]);
+    expect(forPeers).to.deep.equal({
+      ...{ certFile: 'c', keyFile: 'k', trustedCaFile: 'ca', clientCertAuth: true, crlFile: 'crl' },
+      ...{ clientCertFile: 'cc', clientKeyFile: 'ck', allowedCns: ['one', 'two'] },
+    });
+    expect(clientTls).to.deep.equal({
+      ...{ certFile: 'c2', keyFile: 'k2', trustedCaFile: 'ca2', clientCertAuth: true, crlFile: 'crl2' },
+      allowedHostnames: ['host'],
+    });
+    expect(options()).to.include({ peerTls: undefined, clientTls: undefined });
+  });
+
+  it('--peer-member-cn ties a certificate to the member that its common name ends with', () => {
+    const memberOf = options(...peerTls, '--peer-trusted-ca-file', 'ca', '--peer-member-cn', 'member-').peerTls
+      ?.memberOf;
+    const of = (subject: string): bigint | undefined => memberOf?.({ subject } as X509Certificate);
+    expect(of('O=raft\nCN=member-12')).to.equal(12n);
+    expect(of('CN=member-18446744073709551615')).to.equal(2n ** 64n - 1n);
+    for (const subject of ['CN=member-', 'CN=member-01', 'CN=member-0', 'CN=member-1x', 'CN=12', 'CN=a-member-1', '']) {
+      expect(of(subject), subject).to.equal(undefined);
+    }
+    expect(of('CN=member-1\nCN=member-2')).to.equal(undefined);
+    expect(of('CN=member-1 + OU=x')).to.equal(undefined);
+  });
+
+  it('--join-via with https:// is checked against a CA', () => {
+    const join = ['--join-via', 'https://h:1'];
+    expect(options(...join, '--join-ca-file', 'ca')).to.include({ joinVia: 'https://h:1', joinCaFile: 'ca' });
+    const client = ['--cert-file', 'c', '--key-file', 'k', '--trusted-ca-file', 'ca2'];
+    expect(options(...join, ...client)).to.include({ joinCaFile: 'ca2' });
+    expect(options('--join-via', 'http://h:1', ...client)).to.include({ joinCaFile: undefined });
+  });
+
   for (const [argv, says] of [
+    [['--peer-cert-file', 'c'], '--peer-cert-file needs --peer-key-file'],
+    [['--trusted-ca-file', 'c'], '--trusted-ca-file needs --cert-file'],
+    [['--cert-file', ''], "--cert-file wants a value, not ''"],
+    [[...peerTls, '--peer-cert-allowed-cn', 'a,,b'], '--peer-cert-allowed-cn wants names with commas between them'],
+    [
+      ['--peers', '1=https://h:1'],
+      '--peers gives member 1 an https:// URL, which needs certificates: pass --peer-cert-file and --peer-key-file, and --peer-trusted-ca-file with the CA of all members',
+    ],
+    [
+      [...peerTls, '--peers', '1=https://h:1,2=http://h:2'],
+      '--peers gives member 2 an http:// URL, but --peer-cert-file is for https://: members speak TLS to all others or to none',
+    ],
+    [
+      [...peerTls, '--dial', '2=http://h:2'],
+      '--dial gives member 2 an http:// URL, but --peer-cert-file is for https://: members speak TLS to all others or to none',
+    ],
+    [
+      ['--join-via', 'https://h:1', '--cert-file', 'c', '--key-file', 'k'],
+      '--join-via with an https:// URL needs the CA of the certificate there: pass --join-ca-file, or --trusted-ca-file',
+    ],
+    [['--join-ca-file', 'c', '--join-via', 'http://h:1'], '--join-ca-file is for --join-via with an https:// URL'],
     [['--id', '2'], '--peers does not name member 2 itself'],
-    [['--peers', '1=ftp://h:1'], "--peers wants http://HOST:PORT, not 'ftp://h:1'"],
-    [['--peers', '1=http://h:1/path'], "--peers wants http://HOST:PORT, not 'http://h:1/path'"],
+    [['--peers', '1=ftp://h:1'], "--peers wants http://HOST:PORT, or https://, not 'ftp://h:1'"],
+    [['--peers', '1=http://h:1/path'], "--peers wants http://HOST:PORT, or https://, not 'http://h:1/path'"],
     [['--peers', '1=http://h:1,1=http://h:2'], '--peers names member 1 twice'],
     [['--peers', 'one'], "--peers wants ID=URL, not 'one'"],
     [['--tick', '100'], "--tick wants a time from 1ms to 60m, such as 100ms or 5s, not '100'"],
@@ -116,5 +186,47 @@ describe('the store: its command line', () => {
       options: { count: 3, data: 'store-data-3' },
     });
     expect(parseStoreFlags(['--members', '10']).kind).to.equal('refuse');
+  });
+
+  it('a port beyond loopback needs certificates, or --insecure, and then the log warns', async () => {
+    const authority = new Authority(scratchFolder());
+    const { certFile, keyFile } = authority.issue('m', { cn: 'member-1' });
+    const log = { info: () => {}, warn: () => {} } as unknown as Parameters<typeof preparePorts>[1];
+    const prepared = async (...argv: string[]): Promise<readonly string[]> => {
+      try {
+        return (await preparePorts(options(...argv), log)).warnings;
+      } catch (error) {
+        return [`refused: ${(error as Error).message}`];
+      }
+    };
+    const peers = ['--peer-cert-file', certFile, '--peer-key-file', keyFile, '--peers', '1=https://0.0.0.0:1'];
+    const clients = ['--cert-file', certFile, '--key-file', keyFile, '--client-addr', '0.0.0.0:2'];
+    const mutual = ['--peer-trusted-ca-file', authority.caFile];
+
+    const plainPeers = await prepared('--peers', '1=http://0.0.0.0:1');
+    expect(plainPeers[0]).to.match(
+      /^refused: refuses to listen at 0\.0\.0\.0:1, without TLS: .*erase committed entries/u,
+    );
+    expect((await prepared(...peers))[0]).to.match(/0\.0\.0\.0:1, without asking whoever connects for a certificate/u);
+    expect(await prepared(...peers, ...mutual)).to.deep.equal([]);
+    expect((await prepared(...peers, '--insecure'))[0]).to.match(
+      /^listens on 0\.0\.0\.0:1 without asking .*--insecure/u,
+    );
+
+    const plainClients = await prepared('--client-addr', '0.0.0.0:2');
+    expect(plainClients[0]).to.match(
+      /^refused: refuses to listen at 0\.0\.0\.0:2, without TLS: .*read and write every key/u,
+    );
+    expect((await prepared(...clients))[0]).to.match(/^asks clients at 0\.0\.0\.0:2 for nothing: .*--token-file$/u);
+    expect(await prepared(...clients, '--token-file', 'f')).to.deep.equal([]);
+    expect(await prepared(...clients, '--trusted-ca-file', authority.caFile)).to.deep.equal([]);
+    const both = await prepared('--peers', '1=http://0.0.0.0:1', '--client-addr', '0.0.0.0:2', '--insecure');
+    expect(both.map((text) => text.slice(0, 35))).to.deep.equal([
+      'listens on 0.0.0.0:1 without TLS, a',
+      'listens on 0.0.0.0:2 without TLS, a',
+    ]);
+    expect((await prepared(...clients, '--trusted-ca-file', 'none'))[0]).to.match(
+      /^refused: cannot use what --cert-file/u,
+    );
   });
 });

@@ -58,6 +58,7 @@ describe('one member', () => {
       snapshotEvery: 100,
       preVote: true,
       checkQuorum: true,
+      tls: undefined,
       insecure: false,
       verbose: false,
     };
@@ -102,6 +103,7 @@ describe('one member', () => {
       snapshotEvery: 100,
       preVote: true,
       checkQuorum: true,
+      tls: undefined,
       insecure: false,
       verbose: false,
     };

@@ -74,6 +74,27 @@ async function expectRefused(port: number, options: ConnectionOptions): Promise<
 describe('N16: TLS between members', () => {
   afterEach(stopAll);
 
+  it('the log says in words why a connection was refused, and what to do about a URL', async () => {
+    const { authority, tlsOf } = prepare();
+    const a = await startMember(1n, { tls: tlsOf(1n) });
+    const b = await startMember(2n);
+    const { port } = a.listener.address;
+    const expired = authority.issue('expired', { cn: '2', from: -9, to: -1 });
+    const own = { ca: readFileSync(authority.caFile) };
+    await expectRefused(port, own);
+    const [cert, key] = [readFileSync(expired.certFile), readFileSync(expired.keyFile)];
+    await expectRefused(port, { ...own, cert, key });
+    const plain = createConnection(port, '127.0.0.1').end('GET / HTTP/1.1\r\nHost: h\r\n\r\n').resume();
+    await new Promise((resolve) => plain.on('error', () => {}).once('close', resolve));
+    for (const reason of ['no certificate was shown', 'has expired', 'plain HTTP was spoken to a port with TLS']) {
+      await eventually(reason, () => a.receiver.log.some((line) => line.includes(reason)));
+    }
+    const { port: plainPort } = b.listener.address;
+    a.transport.addPeer(2n, [`https://127.0.0.1:${plainPort}`]);
+    const reason = 'no TLS was spoken: a URL that begins with https:// may';
+    await eventually(reason, () => a.receiver.log.some((line) => line.includes(reason)));
+  });
+
   async function startPair(more: Partial<TlsOptions> = {}): Promise<{ a: Member; b: Member; authority: Authority }> {
     const { authority, tlsOf } = prepare();
     const a = await startMember(1n, { tls: tlsOf(1n, more) });

@@ -2,6 +2,7 @@ import { printableLine, quoteText, SHOWN_LENGTH } from '@raft-ts/proto';
 import type { NodeId, Logger as RaftLogger } from '@raft-ts/raft';
 import type { LogFields, Removal, TransportLogger } from '@raft-ts/rafthttp';
 import winston from 'winston';
+import type { Danger } from './listen.js';
 import { type Address, formatAddress } from './peers.js';
 import { LINE_LENGTH } from './usage.js';
 
@@ -49,12 +50,9 @@ export function transportLogger(log: winston.Logger): TransportLogger {
   };
 }
 
-/** Warns, for whoever reads the log later, that a member listens without TLS. */
-export function describeInsecure(listen: Address): string {
-  return (
-    `listens on ${formatAddress(listen)} without TLS, as --insecure says: whoever reaches this port can erase committed ` +
-    'entries and stop the cluster for good. Let only members reach it'
-  );
+/** Warns, for whoever reads the log later, that a member listens in spite of a danger. */
+export function describeInsecure(listen: Address, { lack, harm, users }: Danger): string {
+  return `listens on ${formatAddress(listen)} ${lack}, as --insecure says: ${harm}. Let only ${users} reach it`;
 }
 
 /** Says in one line why a member has to end, and what to do. */

@@ -27,13 +27,21 @@ export function parseId(flag: string, text: string): NodeId {
   throw new UsageError(`${flag} wants a member's number, 1 or more, not '${text}'`);
 }
 
+/** How members are dialled. */
+export type Scheme = 'http' | 'https';
+
+/** Returns how members with these certificates are dialled. */
+export function schemeOf(tls: object | undefined): Scheme {
+  return tls === undefined ? 'http' : 'https';
+}
+
 /** Parses `1=http://HOST:PORT,2=…`; returns the members in ascending order of ids. */
-export function parsePeers(text: string): Peer[] {
+export function parsePeers(text: string, scheme: Scheme = 'http'): Peer[] {
   const peers: Peer[] = [];
   for (const part of text.split(',')) {
-    const [, id, authority] = /^([^=]*)=http:\/\/(.*?)\/?$/u.exec(part) ?? [];
-    if (id === undefined || authority === undefined) {
-      throw new UsageError(`--peers wants 1=http://HOST:PORT,2=http://HOST:PORT,…, not '${part}'`);
+    const [, id, found, authority] = /^([^=]*)=(https?):\/\/(.*?)\/?$/u.exec(part) ?? [];
+    if (id === undefined || authority === undefined || found !== scheme) {
+      throw new UsageError(`--peers wants 1=${scheme}://HOST:PORT,2=${scheme}://HOST:PORT,…, not '${part}'`);
     }
     peers.push({ id: parseId('--peers', id), ...parseAddress('--peers', authority) });
   }
@@ -49,8 +57,8 @@ export function parsePeers(text: string): Peer[] {
 }
 
 /** Formats members as `parsePeers` reads them. */
-export function formatPeers(peers: readonly Peer[]): string {
-  return peers.map((peer) => `${peer.id}=${peerUrl(peer)}`).join(',');
+export function formatPeers(peers: readonly Peer[], scheme: Scheme = 'http'): string {
+  return peers.map((peer) => `${peer.id}=${peerUrl(peer, scheme)}`).join(',');
 }
 
 /** Parses `HOST:PORT`, with an IPv6 address in brackets. */
@@ -67,6 +75,6 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export function peerUrl(peer: Peer): string {
-  return `http://${formatAddress(peer)}`;
+export function peerUrl(peer: Peer, scheme: Scheme = 'http'): string {
+  return `${scheme}://${formatAddress(peer)}`;
 }

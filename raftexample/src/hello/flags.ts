@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
-import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers } from '../common/peers.js';
+import type { TlsOptions } from '@raft-ts/rafthttp';
+import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers, schemeOf } from '../common/peers.js';
+import { checkScheme, parsePeerTls, peerTlsFlags, peerTlsHelp } from '../common/tls-flags.js';
 import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
 
 /** When a member proposes hello, in milliseconds. */
@@ -17,7 +19,9 @@ export interface MemberOptions {
   /** All members in ascending order of ids, this one among them. */
   readonly peers: readonly Peer[];
   readonly listen: Address;
-  /** Listen where other machines can reach it, although nothing is encrypted or authenticated. */
+  /** The members' certificates; `undefined`: they speak plain HTTP. */
+  readonly tls: TlsOptions | undefined;
+  /** Listen where other machines can reach it, although whoever connects proves nothing. */
   readonly insecure: boolean;
   /** Milliseconds from one tick to the next. */
   readonly tickMs: number;
@@ -44,8 +48,8 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --peers LIST        all members: 1=http://HOST:PORT,2=http://HOST:PORT,…
                       (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)
   --listen HOST:PORT  where to listen (default: this member's address among the peers)
-  --insecure          listen where other machines reach it. There is no TLS: whoever reaches the port
-                      can erase committed entries and stop the cluster for good
+  --insecure          listen where other machines reach it although members show no certificates: whoever
+                      reaches the port can erase committed entries and stop the cluster for good
   --tick MS           milliseconds per tick; ten without a leader start an election (default 100)
   --data DIR          the folder of its log (default: data/member-ID here)
   --memory            keep the log in memory instead: see below
@@ -61,6 +65,8 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --help              print this text
   --version           print the version
 
+TLS between members; files that change take effect with the next connection:
+${peerTlsHelp}
 A member that is started again goes on with its log, and catches up. One that lost its log
 (its folder was emptied, or it ran with --memory) must not come back while the others live:
 it could vote twice. They refuse it, and it ends with exit code 3. So does one that names other
@@ -96,6 +102,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         listen: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
+        ...peerTlsFlags,
         ...sharedFlags,
         help: { type: 'boolean' },
         version: { type: 'boolean' },
@@ -105,7 +112,8 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
     if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
     if (values.id === undefined) throw new UsageError('--id is missing; see --help');
     const id = parseId('--id', values.id);
-    const peers = values.peers === undefined ? localPeers(3) : parsePeers(values.peers);
+    const tls = parsePeerTls(values);
+    const peers = values.peers === undefined ? localPeers(3) : parseOthers(values.peers, tls);
     const self = peers.find((peer) => peer.id === id);
     if (self === undefined) {
       throw new UsageError(
@@ -121,6 +129,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id,
         peers,
         listen: { host: listen.host, port: listen.port },
+        tls,
         insecure: values.insecure ?? false,
         tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),
         data: parseData(id, values.data, values.memory),
@@ -132,6 +141,14 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
       },
     };
   });
+}
+
+function parseOthers(text: string, tls: TlsOptions | undefined): Peer[] {
+  for (const part of text.split(',')) {
+    const [, id = '', url] = /^([^=]*)=(.*)$/u.exec(part) ?? [];
+    if (url !== undefined) checkScheme('--peers', `member ${id}`, url, tls);
+  }
+  return parsePeers(text, schemeOf(tls));
 }
 
 /** Returns the folder of a member's log, unless flags say otherwise. */

@@ -10,13 +10,14 @@ import {
   startNode,
 } from '@raft-ts/raft';
 import type { Transport } from '@raft-ts/raft/transport';
-import { ERR_LISTEN, HttpTransport, type Removal } from '@raft-ts/rafthttp';
+import { ERR_LISTEN, HttpTransport, type Removal, type TlsOptions } from '@raft-ts/rafthttp';
 import type { Logger } from 'winston';
 import { ExitCode } from '../common/exit-codes.js';
-import { listenAddress } from '../common/listen.js';
+import { dangerOfPeers, listenAddress } from '../common/listen.js';
 import { describeInsecure, describeRemoval, raftLogger, transportLogger } from '../common/log.js';
-import { type Address, formatAddress } from '../common/peers.js';
+import { type Address, formatAddress, schemeOf } from '../common/peers.js';
 import { asCoded } from '../common/raft-code.js';
+import { openTls } from '../common/tls-flags.js';
 import { CommandError, UsageError } from '../common/usage.js';
 import { raftConfig } from './config.js';
 import { describeCommitted, describeLog, describeOtherPeers, describeSnapshot } from './describe.js';
@@ -36,9 +37,11 @@ const ENTRIES_PER_TURN = 1024;
  * change that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
-  const { id, peers, tickMs, hello, snapshotEvery } = options;
+  const { id, peers, tls, tickMs, hello, snapshotEvery } = options;
   // Before anything is written, so that a refused member leaves nothing in its folder.
-  const listen = await listenAddress(options.listen, options.insecure);
+  const danger = dangerOfPeers(tls);
+  const listen = await listenAddress(options.listen, options.insecure ? undefined : danger);
+  if (tls !== undefined) openTls('--peer-cert-file', tls, log);
   const flagged = peers.map((peer) => peer.id);
   const storage = await openStorage(options.data, { id, clusterId: CLUSTER_ID, founders: flagged }, log);
   log.info(describeLog(storage));
@@ -48,6 +51,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
   const membership = new Membership({
     self: id,
     peers,
+    scheme: schemeOf(tls),
     founders,
     confState: storage.raft.snapshot().metadata.confState,
   });
@@ -61,7 +65,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     removal ??= first;
     ending.abort();
   };
-  const transport = createTransport({ id, storage, node, membership, onRemoved, log });
+  const transport = createTransport({ id, tls, storage, node, membership, onRemoved, log });
   const onMembers = (members: ConfState): void => {
     membership.apply(members, transport);
     if (membership.isRemoved(id)) ending.abort();
@@ -70,7 +74,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
   let failed = false;
   try {
     await serve(transport, listen);
-    if (options.insecure) log.warn(describeInsecure(listen));
+    if (options.insecure && danger !== undefined) log.warn(describeInsecure(listen, danger));
     membership.connect(transport);
     log.info(`member ${id} of ${flagged.join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
@@ -93,6 +97,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
 
 interface TransportParts {
   readonly id: NodeId;
+  readonly tls: TlsOptions | undefined;
   readonly storage: MemberStorage;
   readonly node: Node;
   readonly membership: Membership;
@@ -100,7 +105,7 @@ interface TransportParts {
   readonly log: Logger;
 }
 
-function createTransport({ id, storage, node, membership, onRemoved, log }: TransportParts): HttpTransport {
+function createTransport({ id, tls, storage, node, membership, onRemoved, log }: TransportParts): HttpTransport {
   const { incarnation, founders } = storage.identity;
   return new HttpTransport({
     id,
@@ -114,6 +119,7 @@ function createTransport({ id, storage, node, membership, onRemoved, log }: Tran
     incarnation,
     newLog: storage.isNew,
     ...(founders === undefined ? {} : { founders }),
+    ...(tls === undefined ? {} : { tls }),
     onRemoved,
     logger: transportLogger(log),
   });

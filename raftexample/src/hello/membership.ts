@@ -1,12 +1,14 @@
 import type { ConfState, NodeId } from '@raft-ts/raft';
 import type { HttpTransport } from '@raft-ts/rafthttp';
-import { type Peer, peerUrl } from '../common/peers.js';
+import { type Peer, peerUrl, type Scheme } from '../common/peers.js';
 
 export interface MembershipOptions {
   /** This member. */
   readonly self: NodeId;
   /** The addresses of members, according to the flags. */
   readonly peers: readonly Peer[];
+  /** How they are dialled. */
+  readonly scheme: Scheme;
   /** The founders of the cluster, if known. */
   readonly founders: readonly NodeId[] | undefined;
   /** The membership in the newest snapshot; empty if there is none. */
@@ -20,14 +22,16 @@ export interface MembershipOptions {
 export class Membership {
   private readonly self: NodeId;
   private readonly peers: readonly Peer[];
+  private readonly scheme: Scheme;
   /** The ids that are remembered after they have left; others that a log names are not. */
   private readonly named: ReadonlySet<NodeId>;
   private readonly joined = new Set<NodeId>();
   private members: ReadonlySet<NodeId>;
 
-  constructor({ self, peers, founders, confState }: MembershipOptions) {
+  constructor({ self, peers, scheme, founders, confState }: MembershipOptions) {
     this.self = self;
     this.peers = peers;
+    this.scheme = scheme;
     const flagged = peers.map(({ id }) => id);
     this.named = new Set([...flagged, ...(founders ?? [])]);
     const snapshot = membersOf(confState);
@@ -47,7 +51,7 @@ export class Membership {
   connect(transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
     for (const peer of this.peers) {
       if (peer.id === this.self) continue;
-      if (this.members.has(peer.id)) transport.addPeer(peer.id, [peerUrl(peer)]);
+      if (this.members.has(peer.id)) transport.addPeer(peer.id, [peerUrl(peer, this.scheme)]);
       else if (this.isRemoved(peer.id)) transport.removePeer(peer.id);
     }
   }

@@ -1,5 +1,15 @@
 import type { NodeId } from '@raft-ts/raft';
-import { parseAddress, parseId } from '../common/peers.js';
+import type { TlsOptions } from '@raft-ts/rafthttp';
+import { parseAddress, parseId, schemeOf } from '../common/peers.js';
+import {
+  checkScheme,
+  clientTlsFlags,
+  clientTlsHelp,
+  parseClientTls,
+  parsePeerTls,
+  peerTlsFlags,
+  peerTlsHelp,
+} from '../common/tls-flags.js';
 import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
 import { hostOf, type KvOptions } from './member/options.js';
 
@@ -16,10 +26,11 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --data DIR          folder of log and snapshots (default data)
   --join              wait until a running cluster, told of this member by POST /members, contacts it
   --join-via URL      as --join, and asks the member that answers clients at URL to add this one
+  --join-ca-file FILE PEM: the CA of the certificate at that URL (default: that of --trusted-ca-file)
   --token-file FILE   clients must show the token in FILE: Authorization: Bearer TOKEN
   --dial ID=URL       dial member ID there, whatever the cluster calls its URL: for proxies. May be repeated
-  --insecure          listen where other machines reach this one. There is no TLS: whoever reaches the
-                      port of the peers can erase committed entries
+  --insecure          listen where other machines reach this one, without TLS or without asking members for
+                      certificates: whoever reaches the port of the peers can erase committed entries
   --cluster-id N      the same on every member (default 4096)
   --tick DURATION     length of a tick, such as 100ms (default); a heartbeat is one
   --election-ticks N  ticks without a leader before an election (default 10)
@@ -34,45 +45,54 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --help              print this text
   --version           print the version
 
+TLS for clients; files that change take effect with the next connection:
+${clientTlsHelp}
+TLS between members:
+${peerTlsHelp}
 Exit codes: 0 stopped, or removed from the cluster; 2 bad flags, or an address or the folder cannot be used; 3 refused by
 the others: it lost its log, or belongs to another cluster; 4 the log is damaged or cannot be written; 5 another process
 with this log is at this member's address.
 `;
 
+const kvFlags = {
+  id: { type: 'string' },
+  'cluster-id': { type: 'string' },
+  peers: { type: 'string' },
+  dial: { type: 'string', multiple: true },
+  'client-addr': { type: 'string' },
+  data: { type: 'string' },
+  join: { type: 'boolean' },
+  'join-via': { type: 'string' },
+  'join-ca-file': { type: 'string' },
+  ...clientTlsFlags,
+  ...peerTlsFlags,
+  'token-file': { type: 'string' },
+  tick: { type: 'string' },
+  'election-ticks': { type: 'string' },
+  prevote: { type: 'string' },
+  checkquorum: { type: 'string' },
+  'snapshot-every': { type: 'string' },
+  'catch-up': { type: 'string' },
+  snapshots: { type: 'string' },
+  timeout: { type: 'string' },
+  'max-value': { type: 'string' },
+  insecure: { type: 'boolean' },
+  verbose: { type: 'boolean', short: 'v' },
+  help: { type: 'boolean' },
+  version: { type: 'boolean' },
+} as const;
+
 /** The command line of `raftexample kv`. Reads nothing but its argument. */
 export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
   return asCommand(() => {
-    const { values } = parseFlags({
-      args: [...argv],
-      options: {
-        id: { type: 'string' },
-        'cluster-id': { type: 'string' },
-        peers: { type: 'string' },
-        dial: { type: 'string', multiple: true },
-        'client-addr': { type: 'string' },
-        data: { type: 'string' },
-        join: { type: 'boolean' },
-        'join-via': { type: 'string' },
-        'token-file': { type: 'string' },
-        tick: { type: 'string' },
-        'election-ticks': { type: 'string' },
-        prevote: { type: 'string' },
-        checkquorum: { type: 'string' },
-        'snapshot-every': { type: 'string' },
-        'catch-up': { type: 'string' },
-        snapshots: { type: 'string' },
-        timeout: { type: 'string' },
-        'max-value': { type: 'string' },
-        insecure: { type: 'boolean' },
-        verbose: { type: 'boolean', short: 'v' },
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
-      },
-    });
+    const { values } = parseFlags({ args: [...argv], options: kvFlags });
     if (values.help === true) return { kind: 'print', text: help };
     if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
     const id = parseId('--id', values.id ?? '1');
-    const peers = parseUrls('--peers', (values.peers ?? '1=http://127.0.0.1:23801').split(','));
+    const peerTls = parsePeerTls(values);
+    const clientTls = parseClientTls(values);
+    const list = values.peers ?? `1=${schemeOf(peerTls)}://127.0.0.1:23801`;
+    const peers = parseUrls('--peers', list.split(','), peerTls);
     if (!peers.has(id)) throw new UsageError(`--peers does not name member ${id} itself`);
     if (values.data === '') throw new UsageError("--data wants a folder, not ''");
     const whole = (flag: string, text: string | undefined, otherwise: number, min = 1): number =>
@@ -83,11 +103,13 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         id,
         clusterId: BigInt(whole('--cluster-id', values['cluster-id'], 0x1000, 0)),
         peers,
-        dial: parseUrls('--dial', values.dial ?? []),
+        dial: parseUrls('--dial', values.dial ?? [], peerTls),
         clientAddress: parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791'),
         data: values.data ?? 'data',
         join: values.join ?? values['join-via'] !== undefined,
-        joinVia: parseVia(values['join-via']),
+        ...parseJoin(values['join-via'], values['join-ca-file'], clientTls),
+        peerTls,
+        clientTls,
         tokenFile: values['token-file'],
         tickMs: parseDuration('--tick', values.tick ?? '100ms'),
         electionTicks: whole('--election-ticks', values['election-ticks'], 10, 2),
@@ -105,13 +127,14 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
   });
 }
 
-function parseUrls(flag: string, parts: readonly string[]): Map<NodeId, string> {
+function parseUrls(flag: string, parts: readonly string[], tls: TlsOptions | undefined): Map<NodeId, string> {
   const urls = new Map<NodeId, string>();
   for (const part of parts) {
     const [, id, url] = /^([^=]*)=(.*)$/u.exec(part.trim()) ?? [];
     if (id === undefined || url === undefined) throw new UsageError(`${flag} wants ID=URL, not '${part}'`);
     hostOf(flag, url);
     const member = parseId(flag, id);
+    checkScheme(flag, `member ${member}`, url, tls);
     if (urls.has(member)) throw new UsageError(`${flag} names member ${member} twice`);
     urls.set(member, url);
   }
@@ -128,9 +151,24 @@ function parseDuration(flag: string, text: string): number {
   throw new UsageError(`${flag} wants a time from 1ms to 60m, such as 100ms or 5s, not '${text}'`);
 }
 
-function parseVia(text: string | undefined): string | undefined {
-  if (text === undefined || (/^https?:\/\/[^/]+\/?$/u.test(text) && URL.canParse(text))) return text;
-  throw new UsageError(`--join-via wants http://HOST:PORT, where a member answers clients, not '${text}'`);
+function parseJoin(
+  via: string | undefined,
+  caFile: string | undefined,
+  clientTls: TlsOptions | undefined,
+): Pick<KvOptions, 'joinVia' | 'joinCaFile'> {
+  if (via !== undefined && !(/^https?:\/\/[^/]+\/?$/u.test(via) && URL.canParse(via))) {
+    throw new UsageError(`--join-via wants http://HOST:PORT, where a member answers clients, not '${via}'`);
+  }
+  if (caFile === '') throw new UsageError("--join-ca-file wants a file, not ''");
+  if (via?.startsWith('https:') !== true) {
+    if (caFile === undefined) return { joinVia: via, joinCaFile: undefined };
+    throw new UsageError('--join-ca-file is for --join-via with an https:// URL');
+  }
+  const joinCaFile = caFile ?? clientTls?.trustedCaFile;
+  if (joinCaFile !== undefined) return { joinVia: via, joinCaFile };
+  throw new UsageError(
+    '--join-via with an https:// URL needs the CA of the certificate there: pass --join-ca-file, or --trusted-ca-file',
+  );
 }
 
 function parseSwitch(flag: string, text = 'true'): boolean {

@@ -1,7 +1,6 @@
-import { describeError, hasCode } from '@raft-ts/proto/internal';
+import { describeError as describe, hasCode } from '@raft-ts/proto/internal';
 import type { ERR_MESSAGE_INVALID } from '@raft-ts/raft';
-
-export { describeError };
+import { describeTlsError } from './tls-errors.js';
 
 /** An option of the transport is invalid; the text names it. */
 export const ERR_TRANSPORT_OPTIONS = 'ERR_RAFT_TRANSPORT_OPTIONS';
@@ -29,6 +28,12 @@ export const ERR_OPTIONAL_PEER = 'ERR_RAFT_OPTIONAL_PEER';
  * repeated here.
  */
 const invalidMessage: typeof ERR_MESSAGE_INVALID = 'ERR_RAFT_MESSAGE_INVALID';
+
+/** Says in one line what went wrong, as `describeError` of proto; OpenSSL's errors in words. */
+export function describeError(error: unknown): string {
+  const text = describe(error);
+  return describeTlsError(text) ?? text;
+}
 
 /** Is this what a receiver throws for a message that no correct member sends? */
 export function isInvalidMessage(error: unknown): boolean {

@@ -67,8 +67,8 @@ export class Tls {
       this.refused(socket, fault);
       socket.destroy();
     });
-    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
-      this.refused(socket, describeError(error));
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      this.refused(socket, faultOfChain(socket) ?? faultOfHandshake(error));
       socket.destroy();
     });
     return server;
@@ -157,7 +157,9 @@ export class Tls {
   }
 
   private refused(socket: TLSSocket, error: string): void {
-    this.warnings.warn('rejected connection', { 'remote-addr': socket.remoteAddress ?? '', error });
+    // Node.js closes the connection before it tells of a certificate that is not accepted.
+    const from = socket.remoteAddress === undefined ? {} : { 'remote-addr': socket.remoteAddress };
+    this.warnings.warn('rejected connection', { ...from, error });
   }
 }
 
@@ -184,6 +186,31 @@ class PeerAgent extends HttpsAgent {
     this.guard(socket);
     return socket;
   }
+}
+
+/** What is wrong with chains of certificates, by the codes that Node.js gives. */
+const chainFaults: ReadonlyMap<string, string> = new Map([
+  ['CERT_HAS_EXPIRED', 'the certificate, or a CA above it, has expired'],
+  ['CERT_NOT_YET_VALID', 'the certificate, or a CA above it, is not valid yet'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'the certificate signed itself: no trusted CA did'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'the CA of the certificate is not trusted'],
+  ['UNABLE_TO_GET_ISSUER_CERT', 'the CA of the certificate is not trusted'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'the CA of the certificate is not trusted'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'the CA of the certificate is not trusted'],
+  ['INVALID_PURPOSE', 'the certificate is not meant for clients'],
+]);
+
+/** Returns why Node.js did not accept the certificate of whoever connected; undefined if it did not get so far. */
+function faultOfChain({ authorizationError }: TLSSocket): string | undefined {
+  // Declared as an error; it is a code.
+  const code: unknown = authorizationError;
+  return typeof code === 'string' ? (chainFaults.get(code) ?? `the certificate is not accepted: ${code}`) : undefined;
+}
+
+function faultOfHandshake(error: NodeJS.ErrnoException): string {
+  return error.code === 'ECONNRESET'
+    ? 'the other side left during the handshake, as it does if it does not accept the certificate of this side'
+    : describeError(error);
 }
 
 function checkOptions(options: TlsOptions): void {

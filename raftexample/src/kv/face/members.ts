@@ -32,7 +32,7 @@ export async function addMember(
   const { id, url, learner = false } = await readObject(request, shape);
   if (typeof url !== 'string' || typeof learner !== 'boolean') throw wrongBody(shape);
   if (!/^https?:\/\/[^/]+/u.test(url) || !URL.canParse(url))
-    throw new HttpError('ERR_KV_REQUEST', 'url', 'the url must be http://HOST:PORT');
+    throw new HttpError('ERR_KV_REQUEST', 'url', 'the url must be http://HOST:PORT, or https://');
   answer(response, 200, { index: await admin.addMember(idOf(id, shape), url, learner) });
 }
 

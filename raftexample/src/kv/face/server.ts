@@ -1,4 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
@@ -18,6 +25,8 @@ export interface FaceHost extends RoutesHost {
   /** What clients must show. Default: nothing. */
   readonly token?: string | undefined;
   readonly limits?: Partial<FaceLimits>;
+  /** Creates the server. Default: one of plain HTTP. */
+  readonly createServer?: ((options: ServerOptions, listener: RequestListener) => Server) | undefined;
 }
 
 /** What is counted when a request is over. */
@@ -68,7 +77,7 @@ class Face {
     };
     this.router = this.createRouter();
     const { maxHeader, maxConnections, headersMs, requestMs, idleMs, checkMs } = this.limits;
-    this.server = createServer(
+    this.server = (host.createServer ?? createServer)(
       {
         maxHeaderSize: maxHeader,
         headersTimeout: headersMs,

@@ -1,13 +1,21 @@
 import type { MembershipError, Replica } from '@raft-ts/replica';
+import type { Scheme } from '../../common/peers.js';
 import { HttpError } from '../face/answers.js';
 import type { AdminHost } from '../face/server.js';
 import type { KvCommand, KvResult } from '../machine/kv-machine.js';
 
-/** Changes the cluster as the HTTP face asks. `tell` hears how a member that was added goes on. */
+/**
+ * Changes the cluster as the HTTP face asks.
+ *
+ * @param tell hears how a member that was added goes on
+ * @param scheme what the URLs of all members begin with: one that is dialled otherwise would prove nothing, or be sent
+ * what a cluster with TLS keeps secret
+ */
 export function adminOf(
   replica: Replica<KvCommand, KvResult>,
   timeoutMs: number,
   tell: (text: string) => void,
+  scheme: Scheme,
 ): AdminHost {
   const promote = async (id: bigint, url: string): Promise<void> => {
     try {
@@ -19,6 +27,12 @@ export function adminOf(
   };
   return {
     async addMember(id, url, learner) {
+      if (!url.startsWith(`${scheme}://`))
+        throw new HttpError(
+          'ERR_KV_REQUEST',
+          'url',
+          `the url must begin with ${scheme}://, as those of all members do`,
+        );
       await translated(() => replica.addMember({ id, url }, { role: 'learner', timeoutMs }));
       const { index } = replica.applied;
       // It is to be started only now, and votes once it has caught up: until then it would be a voter that is missing.

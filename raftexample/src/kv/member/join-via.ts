@@ -1,6 +1,13 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { describeErrorInLine } from '@raft-ts/rafthttp/internal';
 import { ExitCode } from '../../common/exit-codes.js';
-import { CommandError } from '../../common/usage.js';
+import { CommandError, UsageError } from '../../common/usage.js';
+import type { KvOptions } from './options.js';
 
 /** More than any answer to this question has, in bytes. */
 const LONGEST_ANSWER = 64 * 1024;
@@ -13,6 +20,8 @@ export interface JoinRequest {
   /** A member of the cluster, where it answers clients. */
   readonly via: string;
   readonly token: string | undefined;
+  /** What it is checked against and shown, if it speaks TLS. */
+  readonly tls?: SecureContextOptions | undefined;
   /** How long one attempt may take. */
   readonly timeoutMs: number;
   /** The pause after the first attempt that failed; each further one is twice as long. Default 500. */
@@ -54,27 +63,55 @@ export async function askToJoin(request: JoinRequest, stopping: AbortSignal, log
 }
 
 async function ask(request: JoinRequest, stopping: AbortSignal): Promise<Outcome> {
-  const { id, url, via, token, timeoutMs } = request;
+  const { id, url, via, token, tls, timeoutMs } = request;
+  const body = Buffer.from(`{"id":${id},"url":${JSON.stringify(url)},"learner":false}`);
   try {
-    const response = await fetch(new URL('/members', via), {
+    const response = await send(new URL('/members', via), body, {
       method: 'POST',
       headers: {
         'Content-Type': 'application/json',
+        'Content-Length': body.length,
         ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
       },
-      body: `{"id":${id},"url":${JSON.stringify(url)},"learner":false}`,
-      redirect: 'error',
+      agent: false,
       signal: AbortSignal.any([stopping, AbortSignal.timeout(timeoutMs)]),
+      ...tls,
     });
-    if (response.ok) {
-      await response.body?.cancel();
-      return { kind: 'added' };
-    }
-    return meaningOf(response.status, describe(response.status, await beginningOf(response)));
+    const { statusCode: status = 0 } = response;
+    const text = await beginningOf(response);
+    return status >= 200 && status < 300 ? { kind: 'added' } : meaningOf(status, describe(status, text));
   } catch (error) {
-    const { message, cause } = error as { readonly message?: unknown; readonly cause?: { readonly message?: unknown } };
-    return { kind: 'again', why: `no answer (${String(cause?.message ?? message)})` };
+    const { cause } = error as { readonly cause?: unknown };
+    return { kind: 'again', why: `no answer (${describeErrorInLine(cause ?? error)})` };
   }
+}
+
+/** Not `fetch`, which knows neither CAs nor certificates of its caller. */
+async function send(url: URL, body: Buffer, options: RequestOptions): Promise<IncomingMessage> {
+  const sent = url.protocol === 'https:' ? secureRequest(url, options) : plainRequest(url, options);
+  sent.end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  // What ends it later is told by the response.
+  sent.on('error', () => {});
+  return response;
+}
+
+/** Reads what the member that is asked is checked against. @throws UsageError */
+export async function joinTls({ joinCaFile, clientTls }: KvOptions): Promise<SecureContextOptions | undefined> {
+  if (joinCaFile === undefined) return undefined;
+  try {
+    const ca = await readFile(joinCaFile);
+    if (clientTls === undefined) return checked({ ca });
+    const { certFile, keyFile } = clientTls;
+    return checked({ ca, cert: await readFile(certFile), key: await readFile(keyFile) });
+  } catch (error) {
+    throw new UsageError(`cannot use the certificates for --join-via: ${describeErrorInLine(error)}`);
+  }
+}
+
+function checked(options: SecureContextOptions): SecureContextOptions {
+  createSecureContext(options);
+  return options;
 }
 
 function meaningOf(status: number, why: string): Outcome {
@@ -97,12 +134,12 @@ function describe(status: number, text: string): string {
   return String(status);
 }
 
-async function beginningOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
+async function beginningOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk as Uint8Array);
-    length += (chunk as Uint8Array).length;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
     if (length > LONGEST_ANSWER) break;
   }
   return Buffer.concat(chunks).toString();

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
+import type { SecureContextOptions } from 'node:tls';
 import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
 import { DurableStorage, WalHistograms } from '@raft-ts/raftwal';
 import { type Ended, Replica, type ReplicaReceiver } from '@raft-ts/replica';
@@ -7,16 +8,16 @@ import { Registry } from 'prom-client';
 import type { Logger } from 'winston';
 import { cannotOpen } from '../../common/bad-log.js';
 import { ExitCode } from '../../common/exit-codes.js';
-import { listenAddress } from '../../common/listen.js';
-import { describeInsecure, describeRemoval, raftLogger, transportLogger } from '../../common/log.js';
-import { type Address, formatAddress } from '../../common/peers.js';
+import { describeRemoval, raftLogger, transportLogger } from '../../common/log.js';
+import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
 import { createFace, type FaceServer } from '../face/server.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
-import { askToJoin } from './join-via.js';
-import { hostOf, type KvOptions } from './options.js';
+import { askToJoin, joinTls } from './join-via.js';
+import type { KvOptions } from './options.js';
+import { preparePorts } from './ports.js';
 import { statusOf } from './status.js';
 import { readToken } from './token-file.js';
 
@@ -27,15 +28,15 @@ const READY_MS = 1000;
 
 /** Runs one member of the store until `stopping` aborts, or it may not go on. Resolves to the exit code. */
 export async function runKvMember(options: KvOptions, stopping: AbortSignal, log: Logger): Promise<number> {
-  const { id, data, clusterId, insecure, clientAddress } = options;
+  const { id, data, clusterId, peerTls } = options;
   // Before anything is written: a member that is refused leaves nothing in its folder.
-  const peerAddress = await listenAddress(hostOf('--peers', options.peers.get(id) as string), insecure);
-  const clients = await listenAddress(clientAddress, insecure);
+  const ports = await preparePorts(options, log);
+  const tls = await joinTls(options);
   const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
   const disk = new WalHistograms();
   const registry = new Registry();
   const storage = await openLog(data, { id, clusterId, metrics: disk }, log);
-  await joinVia(options, { storage, token, stopping, log });
+  await joinVia(options, { storage, token, tls, stopping, log });
   if (stopping.aborted) {
     await storage.close();
     return ExitCode.Done;
@@ -52,7 +53,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
         ...{ storage, receiver, log, registry },
         onRemoved: (first) => (removal ??= first),
       });
-      await serve(transport, peerAddress);
+      await serve(transport, ports.peers);
       return transport;
     },
   });
@@ -61,17 +62,18 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     machine,
     maxValue: options.maxValue,
     status: () => statusOf(replica, storage, clusterId),
-    admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text)),
+    admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text), schemeOf(peerTls)),
     token,
     registry,
     moreMetrics: () => disk.text(),
     readyMs: Math.min(options.timeoutMs, READY_MS),
     tell: (text) => void log.error(text),
+    createServer: ports.createServer,
   });
   try {
-    await listen(face, clients);
-    if (insecure) log.warn(describeInsecure(peerAddress));
-    log.info(`member ${id}: clients at ${formatAddress(clients)}, peers at ${formatAddress(peerAddress)}`);
+    await listen(face, ports.clients);
+    for (const warning of ports.warnings) log.warn(warning);
+    log.info(ports.said);
     const ended = await untilEnded(replica, stopping);
     if (ended !== undefined) return verdict(options, ended, removal, log);
   } finally {
@@ -86,11 +88,13 @@ async function joinVia(
   {
     storage,
     token,
+    tls,
     stopping,
     log,
   }: {
     readonly storage: DurableStorage;
     readonly token: string | undefined;
+    readonly tls: SecureContextOptions | undefined;
     readonly stopping: AbortSignal;
     readonly log: Logger;
   },
@@ -98,7 +102,7 @@ async function joinVia(
   if (via === undefined || !storage.isNew) return;
   try {
     // The member that is asked takes as long for its answer; it is waited for a little longer.
-    await askToJoin({ id, url: peers.get(id) as string, via, token, timeoutMs: 2 * timeoutMs }, stopping, log);
+    await askToJoin({ id, url: peers.get(id) as string, via, token, tls, timeoutMs: 2 * timeoutMs }, stopping, log);
   } catch (error) {
     await storage.close();
     throw error;
@@ -153,7 +157,7 @@ interface TransportParts {
 }
 
 function createTransport(
-  { id, clusterId, peers, data }: KvOptions,
+  { id, clusterId, peers, peerTls, data }: KvOptions,
   { storage, receiver, log, registry, onRemoved }: TransportParts,
 ): HttpTransport {
   return new HttpTransport({
@@ -166,6 +170,7 @@ function createTransport(
     snapshots: new SnapshotFolder(join(data, 'snap')),
     logger: transportLogger(log),
     metrics: prometheusMetrics(registry, id),
+    ...(peerTls === undefined ? {} : { tls: peerTls }),
     onRemoved: (removal) => {
       onRemoved(removal);
       receiver.onRemoved(removal);

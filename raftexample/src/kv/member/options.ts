@@ -1,4 +1,5 @@
 import type { NodeId } from '@raft-ts/raft';
+import type { TlsOptions } from '@raft-ts/rafthttp';
 import { type Address, parseAddress } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
 
@@ -15,6 +16,12 @@ export interface KvOptions {
   readonly join: boolean;
   /** Where a member answers clients that is to be asked to add this one. */
   readonly joinVia: string | undefined;
+  /** The CA of that member's certificate; `undefined` without TLS. */
+  readonly joinCaFile: string | undefined;
+  /** The certificates of the members' port; `undefined`: plain HTTP. */
+  readonly peerTls: TlsOptions | undefined;
+  /** The certificates of the clients' port. */
+  readonly clientTls: TlsOptions | undefined;
   /** The file with what clients must show. */
   readonly tokenFile: string | undefined;
   readonly tickMs: number;
@@ -30,9 +37,9 @@ export interface KvOptions {
   readonly verbose: boolean;
 }
 
-/** Where a member with this URL listens. @throws UsageError if it is no http://HOST:PORT */
+/** Where a member with this URL listens. @throws UsageError if it is no http://HOST:PORT, or https:// */
 export function hostOf(flag: string, url: string): Address {
-  const [, authority] = /^http:\/\/([^/]+)\/?$/u.exec(url) ?? [];
-  if (authority === undefined) throw new UsageError(`${flag} wants http://HOST:PORT, not '${url}'`);
+  const [, authority] = /^https?:\/\/([^/]+)\/?$/u.exec(url) ?? [];
+  if (authority === undefined) throw new UsageError(`${flag} wants http://HOST:PORT, or https://, not '${url}'`);
   return parseAddress(flag, authority);
 }

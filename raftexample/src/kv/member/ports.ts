@@ -1,0 +1,57 @@
+import { isIP } from 'node:net';
+import type { CreateServer } from '@raft-ts/rafthttp';
+import type { Logger } from 'winston';
+import { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from '../../common/listen.js';
+import { describeInsecure } from '../../common/log.js';
+import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
+import { isMutual, openTls } from '../../common/tls-flags.js';
+import { hostOf, type KvOptions } from './options.js';
+
+/** Where a member listens, and with what. */
+export interface Ports {
+  readonly peers: Address;
+  readonly clients: Address;
+  /** Creates the server for clients; `undefined` for plain HTTP. */
+  readonly createServer: CreateServer | undefined;
+  /** What to say once both are open. */
+  readonly said: string;
+  /** What whoever reads the log should know. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Looks at both ports before anything is written, so that a member that is refused leaves nothing in its folder.
+ * @throws UsageError if the member must not listen there, or its certificates cannot be used
+ */
+export async function preparePorts(options: KvOptions, log: Logger): Promise<Ports> {
+  const { id, peers: members, peerTls, clientTls, clientAddress, insecure, tokenFile } = options;
+  const peersDanger = dangerOfPeers(peerTls);
+  const clientsDanger = dangerOfClients(clientTls);
+  const at = hostOf('--peers', members.get(id) as string);
+  const peers = await listenAddress(at, insecure ? undefined : peersDanger);
+  const clients = await listenAddress(clientAddress, insecure ? undefined : clientsDanger);
+  if (peerTls !== undefined) openTls('--peer-cert-file', peerTls, log);
+  const createServer = clientTls === undefined ? undefined : openTls('--cert-file', clientTls, log);
+  const warnings = [];
+  if (insecure && peersDanger !== undefined) warnings.push(describeInsecure(peers, peersDanger));
+  if (insecure && clientsDanger !== undefined && !isHere(clients)) {
+    warnings.push(describeInsecure(clients, clientsDanger));
+  }
+  if (clientTls !== undefined && !isMutual(clientTls) && tokenFile === undefined && !isHere(clients)) {
+    warnings.push(
+      `asks clients at ${formatAddress(clients)} for nothing: whoever reaches this port can read and write every key, ` +
+        'and remove members. Pass --trusted-ca-file, for certificates of clients, or --token-file',
+    );
+  }
+  const [shownClients, shownPeers] = [shown(clients, clientTls), shown(peers, peerTls)];
+  const said = `member ${id}: clients at ${shownClients}, peers at ${shownPeers}`;
+  return { peers, clients, createServer, said, warnings };
+}
+
+function isHere({ host }: Address): boolean {
+  return isIP(host) > 0 && isLoopback(host);
+}
+
+function shown(address: Address, tls: object | undefined): string {
+  return tls === undefined ? formatAddress(address) : `${schemeOf(tls)}://${formatAddress(address)}`;
+}
