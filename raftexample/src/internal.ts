@@ -19,6 +19,7 @@ export { type FaceLimits } from './kv/face/limits.js';
 export { KEY_ROUTE, routes } from './kv/face/routes.js';
 export { type AdminHost, createFace, type FaceHost, type FaceServer } from './kv/face/server.js';
 export { parseKvFlags } from './kv/flags.js';
+export { FEATURES } from './kv/machine/features.js';
 export { type Change, History } from './kv/machine/history.js';
 export { compareKeys } from './kv/machine/key-order.js';
 export { kvFormat } from './kv/machine/kv-format.js';

@@ -6,7 +6,7 @@ export { describeErrorInLine, isInvalidMessage } from './base/errors.js';
 export { formatFounders, formatId, Header, isIncarnation, parseFounders, parseId } from './base/headers.js';
 export * from './base/limits.js';
 export { LogBudget } from './base/log-budget.js';
-export { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from './base/refusals.js';
+export { FEATURES_MISSING, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from './base/refusals.js';
 export { isCompatible, MIN_CLUSTER_VERSION, SERVER_VERSION, supportsStreams } from './base/version.js';
 export { Waiting } from './base/waiting.js';
 export { Warnings } from './base/warnings.js';
@@ -17,6 +17,7 @@ export { isLinkHeartbeat, type StreamDecoder, type StreamEncoder } from './codec
 export { WriteBuffer } from './codec/write-buffer.js';
 export { LearnedMembers } from './learned/learned.js';
 export { Reach } from './learned/reach.js';
+export { Features } from './member/features.js';
 export { Gateway } from './member/gateway.js';
 export { Incarnations } from './member/incarnations.js';
 export { Standing, type StandingOptions } from './member/standing.js';

@@ -36,6 +36,11 @@ export interface HttpTransportOptions {
    * check is skipped, for example in a joining member that has not learned them yet.
    */
   readonly founders?: readonly NodeId[];
+  /**
+   * The level of features that this member understands, 1 to 999,999,999, shown to the others in a header: see
+   * `featuresOf` and `requireFeatures`. Default: none is shown.
+   */
+  readonly features?: number;
   /** Default: silent. */
   readonly logger?: TransportLogger;
   /** Called once for each reason for which the other members refuse this one for good: it must stop. */

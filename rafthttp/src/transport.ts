@@ -17,6 +17,7 @@ import {
   defaultTimings,
   FILES_ENOUGH,
   MAX_BUSY_POLL_MS,
+  MAX_FEATURES,
   MAX_FOUNDERS,
   MAX_SNAPSHOT_BYTES,
   MIN_CONNECTIONS,
@@ -27,6 +28,7 @@ import { printableLogger } from './base/printable-logger.js';
 import { Warnings } from './base/warnings.js';
 import { LearnedMembers } from './learned/learned.js';
 import type { TransportContext } from './member/context.js';
+import { Features } from './member/features.js';
 import { Gateway } from './member/gateway.js';
 import { Incarnations } from './member/incarnations.js';
 import { Standing } from './member/standing.js';
@@ -94,6 +96,7 @@ export class HttpTransport implements Transport {
     const ownHeaders = {
       ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
       ...(founders === undefined ? {} : { [Header.founders]: foundersOf(founders) }),
+      ...(options.features === undefined ? {} : { [Header.features]: featuresOf(options.features) }),
     };
     this.log = logger;
     const warnings = new Warnings(logger);
@@ -103,6 +106,7 @@ export class HttpTransport implements Transport {
       clusterId,
       headers: commonHeaders(id, clusterId, urls, ownHeaders),
       ownHeaders,
+      features: new Features(warnings),
       gateway,
       incarnations: new Incarnations(own, (member) => this.peers.has(member)),
       logger,
@@ -285,6 +289,24 @@ export class HttpTransport implements Transport {
     return count;
   }
 
+  /**
+   * The features that this peer shows now, on the streams that are open from it: what it passed as its option
+   * `features`. 0 if it shows none, as Go members do, or is not connected.
+   */
+  featuresOf(id: NodeId): number {
+    return this.peers.get(id)?.features ?? 0;
+  }
+
+  /**
+   * From now on exchanges nothing with members that do not show this level of features, or a higher one: ends their
+   * streams, answers them 412, and sends them nothing. Which they are is logged, once for each. It cannot be taken
+   * back.
+   */
+  requireFeatures(level: number): void {
+    this.ctx.features.require(level);
+    for (const peer of this.peers.values()) peer.recheck();
+  }
+
   /** What this member sends and receives, in the form of etcd's `/v2/stats/self`. */
   serverStats(): ServerStatsJson {
     return this.ctx.serverStats.toJSON();
@@ -450,6 +472,11 @@ function foundersOf(ids: readonly NodeId[]): string {
   const text = formatFounders(ids);
   if (parseFounders(text) !== undefined) return text;
   throw new RaftError(ERR_TRANSPORT_OPTIONS, `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);
+}
+
+function featuresOf(level: number): string {
+  if (Number.isInteger(level) && level >= 1 && level <= MAX_FEATURES) return String(level);
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, `features must be a whole number from 1 to ${MAX_FEATURES}, not ${level}`);
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {

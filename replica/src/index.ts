@@ -18,7 +18,14 @@ export * from './base/contracts.js';
 export * from './base/errors.js';
 export type { Listener } from './base/events.js';
 export { defaultFormat } from './format/default-format.js';
-export type { DecodedEntry, EntryContent, Format, RequestId, UnwrappedSnapshot } from './format/format.js';
+export type {
+  DecodedEntry,
+  EntryContent,
+  Format,
+  OpenFeatures,
+  RequestId,
+  UnwrappedSnapshot,
+} from './format/format.js';
 export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
 export type { LeadingRun, LeadingTask } from './lead/leading.js';
@@ -29,6 +36,7 @@ export type {
   Consistency,
   Done,
   Ended,
+  FeatureState,
   Leadership,
   Outcome,
   ProposeOptions,

@@ -7,6 +7,7 @@ import {
   createFace,
   type FaceHost,
   type FaceServer,
+  FEATURES,
   type KvCommand,
   KvMachine,
   type KvResult,
@@ -128,7 +129,7 @@ export async function kvCluster(size: number, options: KvClusterOptions = {}): P
       machines.set(id, machine);
       return machine;
     },
-    { format: kvFormat, timeoutMs: 1000, ...options.replica },
+    { format: kvFormat, features: FEATURES, timeoutMs: 1000, ...options.replica },
   );
   await group.leader();
   const made = new KvCluster(group, machines, options);

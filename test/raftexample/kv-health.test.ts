@@ -32,6 +32,7 @@ describe('the store: how a member says how it is', () => {
     });
     await ask(port, 'GET', '/kv/k');
     expect(json(await ask(port, 'GET', '/explain?read=true'))['code']).to.match(/^read-/u);
+    expect(json(await ask(port, 'GET', '/explain?features=true'))['code']).to.match(/^features-open/u);
     for (const query of ['index=x', 'index=-1', 'member=1x', 'read=false', 'index=1&member=2', 'other=1']) {
       expect((await ask(port, 'GET', `/explain?${query}`)).status, query).to.equal(400);
     }

@@ -134,6 +134,20 @@ describe('the store: the bytes that it shares with members written in Go', () =>
     });
   });
 
+  it('the entry that opens features names who has shown them, in fields that others pass over', () => {
+    const content = { kind: 'features', level: 1, term: 3, members: [1n, 2n ** 64n - 1n] } as const;
+    const json = '{"op":"features","level":1,"term":3,"members":["1","18446744073709551615"],"id":"3-z-7"}';
+    expect(text(kvFormat.encode(content, request))).to.equal(json);
+    expect(kvFormat.decode(bytes(json))?.content).to.deep.equal(content);
+    for (const garbage of ['"members":[1]', '"members":["0"]', '"members":"1"', '"term":1.5', '"level":"1"']) {
+      const entry = `{"op":"features","level":1,"term":3,"members":["1"],${garbage},"id":"3-z-7"}`;
+      expect(kvFormat.decode(bytes(entry))?.content, garbage).to.deep.equal({
+        kind: 'command',
+        command: { op: 'nothing' },
+      });
+    }
+  });
+
   it('what is no such object is skipped', () => {
     for (const garbage of [
       '',
@@ -176,7 +190,14 @@ describe('the store: the bytes that it shares with members written in Go', () =>
   it('a snapshot of its own is one JSON object, and comes back however it is cut', async () => {
     const machine = new KvMachine();
     for (let i = 1; i <= 3000; i++) machine.apply(put(`k${i}\n"é😀`, `v${i}`), { index: i, term: 1 });
-    const head = { members: [[1n, 'http://h:1']], removed: [2n], lastId: 4n, promising: [1n], sessions: [] } as const;
+    const head = {
+      members: [[1n, 'http://h:1']],
+      removed: [2n],
+      lastId: 4n,
+      promising: [1n],
+      features: 1,
+      sessions: [],
+    } as const;
     const json = await whole(kvFormat.wrap(head, pieces(...machine.snapshot())));
     expect(JSON.parse(json)).to.include.keys('kv', 'members', 'removed');
     const all = bytes(json);

@@ -1,4 +1,4 @@
-import { defaultTimings, Gateway, type WriterContext } from '@raft-ts/rafthttp/internal';
+import { defaultTimings, Features, Gateway, LogBudget, Warnings, type WriterContext } from '@raft-ts/rafthttp/internal';
 import type { Recorder } from './members.js';
 
 /** A context without a transport: what is logged and reported is remembered by the recorder. */
@@ -6,7 +6,8 @@ export function contextOf(receiver: Recorder): WriterContext {
   const note = (level: string) => (text: string) => receiver.log.push(`${level} ${text}`);
   const logger = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') };
   const timings = { ...defaultTimings, heartbeatMs: 100, writeTimeoutMs: 1000 };
-  return { gateway: new Gateway(1n, receiver, logger), logger, timings, metrics: undefined };
+  const features = new Features(new Warnings(new LogBudget(logger, () => true)));
+  return { features, gateway: new Gateway(1n, receiver, logger), logger, timings, metrics: undefined };
 }
 
 /** The warnings among what was logged. */

@@ -72,7 +72,7 @@ describe('StreamWriter', () => {
 
   const attach = (): FakeResponse => {
     const response = new FakeResponse();
-    writer.attach(response as unknown as ServerResponse);
+    writer.attach(response as unknown as ServerResponse, 0);
     return response;
   };
   /** The messages in the chunks that were written. */

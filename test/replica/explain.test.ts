@@ -181,6 +181,7 @@ describe('replica: explain', () => {
           ended: false,
           applied: 1,
           slowestRead: undefined,
+          features: { level: 0, open: 0, missing: [] },
         },
         question,
       ).code;

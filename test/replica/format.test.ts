@@ -13,6 +13,7 @@ const head: SnapshotHead = {
   removed: [3n],
   lastId: 2n ** 64n - 1n,
   promising: [1n],
+  features: 0,
   sessions: [
     {
       id: 7,

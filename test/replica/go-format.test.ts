@@ -111,6 +111,7 @@ describe('replica: a format of one’s own, that of the Go member of the referen
       removed: [3n, 2n ** 60n],
       lastId: 2n ** 60n,
       promising: [],
+      features: 0,
       sessions: [],
     } as const;
     const kv = '{"k":["v",7]}';

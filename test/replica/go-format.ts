@@ -74,7 +74,7 @@ export const goFormat: Format<KvCommand> = {
     async function* state(): AsyncGenerator<Uint8Array, void> {
       yield encoder.encode(JSON.stringify(found.kv));
     }
-    const head: SnapshotHead = { members, removed, lastId, promising: [], sessions: [] };
+    const head: SnapshotHead = { members, removed, lastId, promising: [], features: 0, sessions: [] };
     return { state: state(), head: () => Promise.resolve(head) };
   },
 };

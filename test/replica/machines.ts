@@ -1,12 +1,15 @@
-import type { Position, StateMachine } from '@raft-ts/replica';
+import type { CommandPosition, Position, StateMachine } from '@raft-ts/replica';
+
+/** Tests that call `apply` themselves have no features to speak of. */
+type Applied = Position & Partial<CommandPosition>;
 
 /** A counter: adds what is proposed, and answers with the sum. */
 export class Counter implements StateMachine<number, number> {
   value = 0;
   /** Where each command that it applied stood. */
-  readonly applied: Position[] = [];
+  readonly applied: Applied[] = [];
 
-  apply(n: number, at: Position): number {
+  apply(n: number, at: Applied): number {
     if (Number.isNaN(n)) throw new Error('not a number');
     this.applied.push(at);
     this.value += n;

@@ -19,7 +19,14 @@ const format = defaultFormat(jsonCodec());
 
 /** What a member that is restored from a snapshot of these sessions holds. */
 async function carried(sessions: Sessions): Promise<Sessions> {
-  const head: SnapshotHead = { members: [], removed: [], lastId: 0n, promising: [], sessions: sessions.records() };
+  const head: SnapshotHead = {
+    members: [],
+    removed: [],
+    lastId: 0n,
+    promising: [],
+    features: 0,
+    sessions: sessions.records(),
+  };
   const bytes = await collect(format.wrap(head, (async function* () {})()));
   const restored = new Sessions();
   const read = await format.unwrap(

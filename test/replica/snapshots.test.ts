@@ -180,7 +180,7 @@ describe('replica: snapshots', () => {
         }
         return taken;
       };
-      const head = { members: [], removed: [], lastId: 1n, promising: [], sessions: [] };
+      const head = { members: [], removed: [], lastId: 1n, promising: [], features: 0, sessions: [] };
       const restored = Object.assign(new Kv(), {
         restore: async (chunks: AsyncIterable<Uint8Array>) => void (await consume(chunks)),
       });

@@ -19,6 +19,8 @@ export const Header = {
   run: 'X-Raft-Run',
   /** Ours: the members that founded the cluster, whatever has changed since. On every request and answer. */
   founders: 'X-Raft-Founders',
+  /** Ours: the level of features that the member understands. On every request and answer. */
+  features: 'X-Raft-Features',
 } as const;
 
 /** Formats an id for headers and paths: base 16, lower case, no leading zeros. */
@@ -47,6 +49,12 @@ export function incarnationIn(message: IncomingMessage, name: string): string | 
 
 export function isIncarnation(text: string): boolean {
   return text.length <= MAX_INCARNATION_LENGTH && /^[!-~]+$/u.test(text);
+}
+
+/** Returns the level of features that the sender shows; 0 if it shows none, as Go members do. */
+export function featuresIn(message: IncomingMessage): number {
+  const text = headerOf(message, Header.features);
+  return text !== undefined && /^[1-9]\d{0,8}$/u.test(text) ? Number(text) : 0;
 }
 
 /** A process, as named in its requests and answers. */

@@ -146,6 +146,12 @@ export const UNREACHABLE_MS = 10_000;
 /** Most founders of a cluster: far more than any has. */
 export const MAX_FOUNDERS = 64;
 
+/** Highest level of features. */
+export const MAX_FEATURES = 999_999_999;
+
+/** Most members of which a transport remembers that the log has named them. */
+export const MAX_TOLD_MEMBERS = 64;
+
 /** How long a peer's refusal counts, in milliseconds: each attempt to reach the peer renews it. */
 export const STATEMENT_MS = 60_000;
 

@@ -9,6 +9,7 @@ import type { LeaderStats } from '../stats/leader-stats.js';
 import type { TransportMetrics } from '../stats/metrics.js';
 import type { ServerStats } from '../stats/server-stats.js';
 import type { Tls } from '../tls/tls.js';
+import type { Features } from './features.js';
 import type { Gateway } from './gateway.js';
 import type { Incarnations } from './incarnations.js';
 import type { Standing } from './standing.js';
@@ -21,6 +22,7 @@ export interface TransportContext {
   readonly headers: Readonly<Record<string, string>>;
   /** The headers that only our members send, on every request and answer. */
   readonly ownHeaders: Readonly<Record<string, string>>;
+  readonly features: Features;
   readonly gateway: Gateway;
   readonly incarnations: Incarnations;
   readonly logger: TransportLogger;

@@ -2,7 +2,15 @@ import http, { type ClientRequest, type IncomingMessage, type RequestOptions } f
 import https from 'node:https';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig } from 'axios';
-import { formatId, Header, hasOtherFounders, headerOf, incarnationIn, parseFounders } from '../base/headers.js';
+import {
+  featuresIn,
+  formatId,
+  Header,
+  hasOtherFounders,
+  headerOf,
+  incarnationIn,
+  parseFounders,
+} from '../base/headers.js';
 import { MAX_ANSWER_BYTES } from '../base/limits.js';
 import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../base/refusals.js';
 import type { TransportContext } from '../member/context.js';
@@ -67,7 +75,7 @@ function watched(onRequest: (request: ClientRequest) => void) {
 /** What requests to a peer, and checking the answers, need of what the transport's parts share. */
 export type ClientContext = Pick<
   TransportContext,
-  'clusterId' | 'headers' | 'ownHeaders' | 'incarnations' | 'standing'
+  'clusterId' | 'features' | 'headers' | 'ownHeaders' | 'incarnations' | 'standing'
 >;
 
 interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
@@ -128,10 +136,48 @@ export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLink
     if (proven) ctx.standing.refused(links.id, 'founders', parseFounders(headerOf(answer, Header.founders)));
     throw new Error('a member of a cluster with other founders answered');
   }
+  links.features = featuresIn(answer);
+  if (ctx.features.lacks(answer)) {
+    answer.destroy();
+    throw lacksFeatures(ctx, links);
+  }
   if (!proven) return;
   ctx.incarnations.remember(links.id, incarnation);
   links.run = incarnationIn(answer, Header.run);
   ctx.standing.accepted(links.id);
+}
+
+function lacksFeatures({ features }: Pick<ClientContext, 'features'>, { id }: PeerLinks): Error {
+  features.tell(id);
+  return new Error('the peer does not show the features that this cluster uses');
+}
+
+/**
+ * Makes sure, before a message is posted, that the process at this URL shows the features that the cluster uses: the
+ * answer would tell too late. After a failure another process may be there.
+ * @throws Error if it shows too few; what the dial throws
+ */
+export async function checkFeatures(
+  ctx: Pick<ClientContext, 'features'>,
+  links: PeerLinks,
+  url: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { required } = ctx.features;
+  if (required === 0) return;
+  if (links.features === undefined) {
+    const answer = await open({
+      method: 'GET',
+      url,
+      path: '/raft/probing',
+      headers: {},
+      agents: links.pipeline,
+      signal,
+    });
+    links.features = featuresIn(answer);
+    await readText(answer);
+  }
+  if (links.features < required) throw lacksFeatures(ctx, links);
 }
 
 /**

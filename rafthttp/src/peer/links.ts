@@ -27,6 +27,8 @@ export class PeerLinks {
   readonly configured: boolean;
   /** The process that last answered at an address configured for the member; undefined until one has. */
   run: string | undefined;
+  /** The features that it showed; undefined until that is known, and again after a failure. */
+  features: number | undefined;
   /** Connections for POSTs, kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections for streams, used only once. */

@@ -136,8 +136,21 @@ export class Peer extends Remote implements ReaderOwner {
   }
 
   /** The peer has opened a stream: messages of this kind go there. */
-  attach(kind: StreamKind, response: ServerResponse): void {
-    this.writers[kind].attach(response);
+  attach(kind: StreamKind, response: ServerResponse, features: number): void {
+    this.writers[kind].attach(response, features);
+  }
+
+  /** The features that the peer shows on the streams which are open from it; 0 if none is. */
+  get features(): number {
+    const shown = this.readers.flatMap(({ features }) => features ?? []);
+    return shown.length === 0 ? 0 : Math.min(...shown);
+  }
+
+  /** More is asked of the peer now: ends the streams of a process that does not show it. */
+  recheck(): void {
+    const { required } = this.ctx.features;
+    for (const stream of [...Object.values(this.writers), ...this.readers]) stream.recheck();
+    if (this.links.features !== undefined && this.links.features < required) this.ctx.features.tell(this.id);
   }
 
   override async stop(): Promise<void> {

@@ -4,7 +4,7 @@ import { formatId } from '../base/headers.js';
 import { PIPELINE_QUEUE_LENGTH, PIPELINE_WORKERS } from '../base/limits.js';
 import type { TransportContext } from '../member/context.js';
 import type { FollowerStats } from '../stats/leader-stats.js';
-import { type ClientContext, checkAnswer, failureOf, request } from './client.js';
+import { type ClientContext, checkAnswer, checkFeatures, failureOf, request } from './client.js';
 import type { PeerLinks } from './links.js';
 import { SendQueue } from './send-queue.js';
 import type { PeerStatus } from './status.js';
@@ -77,6 +77,7 @@ export class Pipeline {
       answered = true;
       metrics?.sentBytes(formatId(links.id), bytes);
     } catch (error) {
+      links.features = undefined;
       metrics?.sendFailed(formatId(links.id));
       if (isAppend) stats?.failed();
       if (!this.stopping.signal.aborted) {
@@ -104,6 +105,7 @@ export class Pipeline {
     const timeoutMs = Math.min(patienceMs, this.target.picker.patienceMs(url));
     const bytes = encodeMessage(message);
     await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
+      await checkFeatures(ctx, links, url, signal);
       const answer = await request(ctx, {
         method: 'POST',
         links,

@@ -11,7 +11,7 @@ import type { TransportContext } from '../member/context.js';
 import { CHECKSUM_TRAILER, SnapshotChecksum } from '../snapshot/checksum.js';
 import { encodeEnvelope, indexOf } from '../snapshot/envelope.js';
 import type { SnapshotBody } from '../snapshot/store.js';
-import { type ClientContext, checkAnswer, failureOf, request } from './client.js';
+import { type ClientContext, checkAnswer, checkFeatures, failureOf, request } from './client.js';
 import type { PeerLinks } from './links.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
@@ -64,6 +64,7 @@ export class SnapshotSender {
       answered = true;
       metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, envelopeBytes + body.size);
     } catch (error) {
+      this.links.features = undefined;
       metrics?.snapshotSendFailed(formatId(id));
       logger.warn('failed to send database snapshot', { ...fields, error: describeError(error) });
       if (!this.stopping.signal.aborted) {
@@ -95,6 +96,7 @@ export class SnapshotSender {
       ctx.onSnapshotProgress({ direction: 'sent', peer: links.id, index: indexOf(message), bytes, size });
     });
     try {
+      await checkFeatures(ctx, links, url, deadline.signal);
       const answer = await request(ctx, {
         method: 'POST',
         links,

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { withDeadline } from '../base/deadline.js';
-import { formatId, Header, headerOf, incarnationIn } from '../base/headers.js';
+import { featuresIn, formatId, Header, headerOf, incarnationIn } from '../base/headers.js';
 import { supportsStreams } from '../base/version.js';
 import { isLinkHeartbeat } from '../codec/stream-codec.js';
 import type { TransportContext } from '../member/context.js';
@@ -43,6 +43,8 @@ export class StreamReader {
   private readonly ended: Promise<void>;
   /** When the next dial may be made, by `performance.now`. */
   private nextDialMs = 0;
+  /** The stream that is read now, and the features that its sender showed. */
+  private current: { readonly stream: IncomingMessage; readonly features: number } | undefined;
 
   constructor(ctx: ReaderContext, owner: ReaderOwner, row: StreamRow) {
     this.ctx = ctx;
@@ -55,6 +57,18 @@ export class StreamReader {
   stop(): Promise<void> {
     this.stopping.abort();
     return this.ended;
+  }
+
+  /** The features that the peer showed when it opened this stream; undefined if none is open. */
+  get features(): number | undefined {
+    return this.current?.features;
+  }
+
+  /** Ends a stream whose sender showed less than is asked of it now. */
+  recheck(): void {
+    const { current } = this;
+    if (current === undefined || current.features >= this.ctx.features.required) return;
+    current.stream.destroy(new Error('the peer does not show the features that this cluster uses now'));
   }
 
   private async run(): Promise<void> {
@@ -112,7 +126,9 @@ export class StreamReader {
 
   /** Delivers what the stream brings until it ends or breaks. */
   private async read(stream: IncomingMessage): Promise<void> {
+    this.current = { stream, features: featuresIn(stream) };
     const error = await this.drain(stream);
+    this.current = undefined;
     if (this.stopping.signal.aborted) return;
     if (error !== undefined) {
       this.owner.status.deactivate({ action: 'read', source: this.row.source, error });

@@ -13,7 +13,7 @@ import type { Failure, PeerStatus } from './status.js';
 import type { StreamRow } from './stream-kind.js';
 
 /** What the writer needs of what the transport's parts share. */
-export type WriterContext = Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'timings'>;
+export type WriterContext = Pick<TransportContext, 'features' | 'gateway' | 'logger' | 'metrics' | 'timings'>;
 
 /** A stream that the peer has opened here. */
 interface Connection {
@@ -23,6 +23,8 @@ interface Connection {
    * writes and a pass through its queues.
    */
   readonly socket: Socket;
+  /** What the peer showed when it opened the stream. */
+  readonly features: number;
   readonly encoder: StreamEncoder;
   readonly heartbeat: NodeJS.Timeout;
   /** The socket's buffer is full; `drain` will follow. */
@@ -72,7 +74,7 @@ export class StreamWriter {
   }
 
   /** Writes to this answer from now on, in chunks. Its head has been sent. Ends the answer that was attached before. */
-  attach(response: ServerResponse): void {
+  attach(response: ServerResponse, features: number): void {
     const { socket } = response;
     if (this.stopped || socket === null) {
       response.end();
@@ -85,6 +87,7 @@ export class StreamWriter {
     const connection: Connection = {
       response,
       socket,
+      features,
       encoder: this.row.encoder(),
       heartbeat: setInterval(() => this.beat(connection), this.ctx.timings.heartbeatMs),
       blocked: false,
@@ -104,6 +107,13 @@ export class StreamWriter {
     this.status.activate();
     this.log('info', 'established TCP streaming connection with remote peer');
     this.flushSoon();
+  }
+
+  /** Cuts a stream that was opened by a process which showed less than is asked of it now. */
+  recheck(): void {
+    const { connection } = this;
+    if (connection === undefined || connection.features >= this.ctx.features.required) return;
+    this.lost(connection, 'write', 'the peer does not show the features that this cluster uses now');
   }
 
   stop(): void {

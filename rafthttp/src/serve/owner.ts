@@ -9,7 +9,16 @@ import type { PostedMessages } from './posted.js';
 /** What this room needs of what the transport's parts share. */
 export type ServeContext = Pick<
   TransportContext,
-  'id' | 'clusterId' | 'ownHeaders' | 'gateway' | 'incarnations' | 'logger' | 'warnings' | 'metrics' | 'tls'
+  | 'id'
+  | 'clusterId'
+  | 'features'
+  | 'ownHeaders'
+  | 'gateway'
+  | 'incarnations'
+  | 'logger'
+  | 'warnings'
+  | 'metrics'
+  | 'tls'
 >;
 
 /** What the routes need of the transport. */

@@ -5,7 +5,7 @@ import { MAX_ADDRESSES } from '../base/limits.js';
 import type { Refusal } from '../base/refusals.js';
 import { answer, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
-import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
+import { refuseCertificate, refuseCluster, refuseFeatures, refuseProcess } from './sender-checks.js';
 
 /**
  * Checks the head of a POST. Returns its sender, if it names one; undefined if nothing is left to do, because the
@@ -42,8 +42,10 @@ async function postRefusal(
   const stranger = refuseCluster(ctx, req) ?? refuseCertificate(ctx, req, sender);
   if (stranger !== undefined) return stranger;
   if (isEncoded(req)) return { status: 415, text: 'content encodings are not taken' };
-  if (sender === undefined) return undefined;
+  if (sender === undefined) return refuseFeatures(ctx, req, sender);
   if (ctx.gateway.isIdRemoved(sender)) return { status: 403, text: 'the member has been permanently removed' };
+  const lacking = refuseFeatures(ctx, req, sender);
+  if (lacking !== undefined) return lacking;
   if (owner.isPaused(sender)) return { status: 503, text: 'paused' };
   return refuseProcess(ctx, req, sender, owner.peer(sender)?.presence);
 }

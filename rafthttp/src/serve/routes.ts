@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from 'express';
-import { formatId, Header, headerOf, parseId } from '../base/headers.js';
+import { featuresIn, formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
 import { isStreamKind } from '../peer/stream-kind.js';
 import { answer, answerFailure, answerJson, answerNothing, greet, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
 import { limitPieces } from './pieces.js';
 import { beginPost, learnFrom } from './post-checks.js';
-import { refuseCertificate, refuseCluster, refuseProcess } from './sender-checks.js';
+import { refuseCertificate, refuseCluster, refuseFeatures, refuseProcess } from './sender-checks.js';
 import { answerSnapshot } from './snapshot-answer.js';
 
 /** What the paths of streams begin with. */
@@ -96,6 +96,8 @@ async function answerStream(
     ctx.warnings.warn('rejected stream from removed peer', { 'remote-peer-id': formatId(from) });
     return answer(req, res, 410, 'removed member');
   }
+  const lacking = refuseFeatures(ctx, req, from);
+  if (lacking !== undefined) return refuse(req, res, lacking);
   if (owner.peer(from) === undefined) {
     learnFrom(owner, req, from);
     ctx.warnings.warn('failed to find remote peer in cluster', { 'remote-peer-id': formatId(from) });
@@ -104,14 +106,14 @@ async function answerStream(
   if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');
   const other = await refuseProcess(ctx, req, from, owner.peer(from)?.presence);
   if (other !== undefined) return refuse(req, res, other);
-  // Either may have gone in the meantime.
+  // Either may have gone in the meantime, or more be asked of the sender.
   const peer = owner.peer(from);
-  if (req.destroyed || peer === undefined) return void res.destroy();
+  if (req.destroyed || peer === undefined || ctx.features.lacks(req)) return void res.destroy();
   if (req.httpVersion !== '1.1' || res.socket === null) {
     return answer(req, res, 400, 'a stream needs HTTP/1.1 and a connection of its own');
   }
   res.removeHeader('Connection');
   res.flushHeaders();
   owner.connections.hold(req, res);
-  peer.attach(kind, res);
+  peer.attach(kind, res, featuresIn(req));
 }

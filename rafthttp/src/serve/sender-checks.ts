@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
 import { formatId, Header, hasOtherFounders, headerOf, incarnationIn, parseId, processIn } from '../base/headers.js';
-import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS, type Refusal } from '../base/refusals.js';
+import { FEATURES_MISSING, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS, type Refusal } from '../base/refusals.js';
 import { isCompatible } from '../base/version.js';
 import type { TransportContext } from '../member/context.js';
 import type { Presence } from '../peer/presence.js';
@@ -34,6 +34,17 @@ export function refuseCluster(
     return { status: 412, text: OTHER_FOUNDERS };
   }
   return undefined;
+}
+
+/** Does the sender show the features that the cluster uses? Not 403 or 410, which say that it was removed. */
+export function refuseFeatures(
+  { features }: Pick<TransportContext, 'features'>,
+  req: IncomingMessage,
+  from: NodeId | undefined,
+): Refusal | undefined {
+  if (!features.lacks(req)) return undefined;
+  if (from !== undefined) features.tell(from);
+  return { status: 412, text: FEATURES_MISSING };
 }
 
 /**

@@ -7,6 +7,12 @@ export interface Position {
   readonly term: number;
 }
 
+/** Where a command stands, and what the cluster had agreed on before it. */
+export interface CommandPosition extends Position {
+  /** The level of features that was open when the command was applied, on every member alike; 0 if none was. */
+  readonly features: number;
+}
+
 /** A view of a state that goes on changing while the view is read: what a command overwrites is kept for it. */
 export interface SnapshotView extends AsyncIterable<Uint8Array> {
   /** Asked before each command while the view is read: the command waits for the promise, if there is one. */
@@ -25,7 +31,7 @@ export interface StateMachine<Command, Result> {
    * Applies one committed command. What it returns, or its promise resolves to, is the proposer's result. What it
    * throws ends the member, or is the result, as `applyErrors` says.
    */
-  apply(command: Command, at: Position): Result | Promise<Result>;
+  apply(command: Command, at: CommandPosition): Result | Promise<Result>;
   /**
    * The state as bytes. Called between two commands; the view must be fixed by the time this returns, since commands
    * are applied while the bytes are read. (For a map: `SnapshotMap`.)
@@ -112,6 +118,13 @@ export interface ReplicaTransport extends Transport {
    * there are no leases while it is a voter, whatever the log says of it.
    */
   isForeign?(id: NodeId): boolean;
+  /**
+   * The level of features that this member shows on the connections which are open from it; 0 if it shows none, or none
+   * is open. Without this function no features ever open.
+   */
+  featuresOf?(id: NodeId): number;
+  /** From now on nothing may be exchanged with members that do not show this level, or a higher one. */
+  requireFeatures?(level: number): void;
 }
 
 /** The other members refuse this one for good. `HttpTransport` tells when and why. */

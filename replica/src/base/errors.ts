@@ -41,6 +41,7 @@ export const ERR_ENTRY_FORMAT = 'ERR_RAFT_ENTRY_FORMAT';
  * - `removed`: this member is no longer in the configuration
  * - `replaced`: another leader's entry was committed in the command's place
  * - `session-expired`: the session is unknown, so nothing was applied: open another one
+ * - `features`: it needs features that the cluster has not opened yet (`Replica.features`)
  * - `aborted`: its signal aborted before it was handed to the leader
  * - `stopped`: this member stopped before it handed the command over
  */
@@ -54,6 +55,7 @@ export type DroppedReason =
   | 'removed'
   | 'replaced'
   | 'session-expired'
+  | 'features'
   | 'aborted'
   | 'stopped';
 

@@ -41,9 +41,13 @@ export interface ApplierOptions<Command, Result> {
   readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'skippedTo'>;
   readonly clock: Clock;
   readonly boot: number;
+  /** Do sessions need features to be open, so that no member passes over them? */
+  readonly sessionsNeedFeatures: boolean;
   /** What a throw of the state machine means: the command's result, or this member's end. */
   readonly applyErrors: 'result' | 'stop';
   readonly warn: (text: string) => void;
+  /** More features are open. */
+  readonly onFeatures: () => void;
   /** Carries out a committed membership change. */
   readonly applyConfChange: (entry: Entry) => CarriedOut;
   /** The membership has changed, by an entry or by a snapshot. */
@@ -277,6 +281,11 @@ export class Applier<Command, Result> {
     at: Position,
     asked: Pending | undefined,
   ): Promise<void> | undefined {
+    const { group, sessionsNeedFeatures } = this.options;
+    if (content.kind === 'open-session' && sessionsNeedFeatures && group.features === 0) {
+      if (asked !== undefined) this.options.proposals.answer(asked, { error: new ProposalDropped('features') });
+      return undefined;
+    }
     if (content.kind !== 'command') {
       const result = this.changeGroup(content, at);
       if (asked !== undefined) {
@@ -294,7 +303,10 @@ export class Applier<Command, Result> {
     );
   }
 
-  private changeGroup(content: Exclude<EntryContent<Command>, { kind: 'command' }>, { index }: Position): unknown {
+  private changeGroup(
+    content: Exclude<EntryContent<Command>, { kind: 'command' }>,
+    { index, term }: Position,
+  ): unknown {
     const { group } = this.options;
     switch (content.kind) {
       case 'open-session':
@@ -304,6 +316,9 @@ export class Applier<Command, Result> {
         return group.reserveId();
       case 'promise':
         group.promising.add(content.member);
+        return undefined;
+      case 'features':
+        if (group.openFeatures(content, term)) this.options.onFeatures();
         return undefined;
     }
   }
@@ -371,7 +386,7 @@ export class Applier<Command, Result> {
 
   /** Hands a command to the state machine. */
   private run(command: Command, at: Position, done: Done | undefined): Promise<void> | undefined {
-    const { stateMachine } = this.options;
+    const { stateMachine, group } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
       done?.({ error: new ProposalUnknown('result-forgotten', `at index ${index}, before this member started`) });
@@ -379,7 +394,7 @@ export class Applier<Command, Result> {
     }
     let result: Result | Promise<Result>;
     try {
-      result = stateMachine.apply(command, { index, term });
+      result = stateMachine.apply(command, { index, term, features: group.features });
     } catch (error) {
       this.failed(error, at, done);
       return undefined;

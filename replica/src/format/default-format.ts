@@ -2,7 +2,7 @@ import { RaftError } from '@raft-ts/raft';
 import { type Codec } from '../base/codec.js';
 import { describe, ERR_ENTRY_FORMAT } from '../base/errors.js';
 import type { SessionPlace } from '../group/sessions.js';
-import type { DecodedEntry, EntryContent, Format, RequestId } from './format.js';
+import type { DecodedEntry, EntryContent, Format, OpenFeatures, RequestId } from './format.js';
 import { readNumber48, writeNumber48 } from './numbers.js';
 import { allocate } from './slab.js';
 import { unwrap, wrap } from './snapshot-format.js';
@@ -12,12 +12,14 @@ import { unwrap, wrap } from './snapshot-format.js';
 //   SESSION        session, sequence, acknowledged (six bytes each), then the command's bytes
 //   OPEN, RESERVE  nothing
 //   PROMISE        the member's id, eight bytes
+//   FEATURES       level and term, six bytes each, then the members' ids
 // Numbers are little endian.
 const COMMAND = 1;
 const SESSION = 2;
 const OPEN = 3;
 const RESERVE = 4;
 const PROMISE = 5;
+const FEATURES = 6;
 
 const NUMBER = 6;
 const HEADER = 1 + 2 * NUMBER;
@@ -59,7 +61,27 @@ function encodeEntry<Command>(codec: Codec<Command>, content: EntryContent<Comma
       new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(HEADER, content.member, true);
       return bytes;
     }
+    case 'features':
+      return encodeFeatures(content, request);
   }
+}
+
+function encodeFeatures({ level, term, members }: OpenFeatures, request: RequestId): Uint8Array {
+  const start = HEADER + 2 * NUMBER;
+  const bytes = entry(FEATURES, request, start + members.length * ID);
+  writeNumber48(bytes, HEADER, level);
+  writeNumber48(bytes, HEADER + NUMBER, term);
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start);
+  for (const [i, id] of members.entries()) view.setBigUint64(i * ID, id, true);
+  return bytes;
+}
+
+function decodeFeatures(data: Uint8Array): OpenFeatures | undefined {
+  const start = HEADER + 2 * NUMBER;
+  if (data.length < start || (data.length - start) % ID !== 0) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset + start, data.length - start);
+  const members = Array.from({ length: view.byteLength / ID }, (_, i) => view.getBigUint64(i * ID, true));
+  return { kind: 'features', level: readNumber48(data, HEADER), term: readNumber48(data, HEADER + NUMBER), members };
 }
 
 /** A number that is cut off would name another command. */
@@ -104,6 +126,10 @@ function decodeEntry<Command>(codec: Codec<Command>, data: Uint8Array): DecodedE
       if (data.length !== HEADER + ID) return undefined;
       const member = new DataView(data.buffer, data.byteOffset + HEADER, ID).getBigUint64(0, true);
       return { content: { kind: 'promise', member }, request };
+    }
+    case FEATURES: {
+      const content = decodeFeatures(data);
+      return content === undefined ? undefined : { content, request };
     }
     default:
       return undefined;

@@ -10,7 +10,18 @@ export type EntryContent<Command> =
   /** Takes the next free member id. */
   | { readonly kind: 'reserve-id' }
   /** This member, as long as it runs, keeps the promise on which leases rest. */
-  | { readonly kind: 'promise'; readonly member: NodeId };
+  | { readonly kind: 'promise'; readonly member: NodeId }
+  | OpenFeatures;
+
+/** Opens the features up to a level, for good, if every member of the cluster is among those that have shown it. */
+export interface OpenFeatures {
+  readonly kind: 'features';
+  readonly level: number;
+  /** Who has shown it to the leader of `term`. */
+  readonly members: readonly NodeId[];
+  /** An entry that stands in another term says nothing: who is a member may have changed hands since. */
+  readonly term: number;
+}
 
 /** Who asked for an entry, so that it knows its own again. */
 export interface RequestId {
@@ -34,7 +45,7 @@ export interface DecodedEntry<Command> {
 export interface Format<Command> {
   /**
    * The bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one are served
-   * as linearizable ones, and `whileLeading` runs nothing.
+   * as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever open.
    * @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it
    */
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;

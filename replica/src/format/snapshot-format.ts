@@ -142,17 +142,21 @@ interface HeadJson {
   readonly removed: readonly string[];
   readonly lastId: string;
   readonly promising: readonly string[];
+  /** Missing in snapshots of earlier versions. */
+  readonly features?: number;
 }
 
 function parseHead(text: Uint8Array): Omit<SnapshotHead, 'sessions'> {
   try {
-    const { members, removed, lastId, promising } = JSON.parse(decoder.decode(text)) as HeadJson;
+    const { members, removed, lastId, promising, features = 0 } = JSON.parse(decoder.decode(text)) as HeadJson;
+    if (!Number.isSafeInteger(features)) throw new TypeError('the level of features is no number');
     if (members.some(([, url]) => typeof url !== 'string')) throw new TypeError('an address is no text');
     return {
       members: members.map(([id, url]): [NodeId, string] => [BigInt(id), url]),
       removed: removed.map(BigInt),
       lastId: BigInt(lastId),
       promising: promising.map(BigInt),
+      features,
     };
   } catch (cause) {
     throw refuse('its head cannot be read', cause);

@@ -11,7 +11,16 @@ export interface SnapshotHead {
   readonly lastId: NodeId;
   /** Members that keep the promise on which leases rest. */
   readonly promising: readonly NodeId[];
+  /** The level of features that is open; 0 if none is. */
+  readonly features: number;
   readonly sessions: readonly SessionRecord[];
+}
+
+/** Who has shown which level of features to the leader of a term. */
+interface Shown {
+  readonly level: number;
+  readonly members: readonly NodeId[];
+  readonly term: number;
 }
 
 const decoder = new TextDecoder();
@@ -27,6 +36,7 @@ export class Group {
   readonly promising: Set<NodeId> = new Set();
   readonly sessions: Sessions = new Sessions();
   lastId: NodeId = 0n;
+  features = 0;
 
   /**
    * Takes note of a committed membership change that led to this configuration; its context is the address of whom it
@@ -60,6 +70,17 @@ export class Group {
     return this.lastId;
   }
 
+  /**
+   * Opens features for good, unless the entry, which stands in `term`, says nothing. @returns whether more is open now
+   */
+  openFeatures({ level, members, ...entry }: Shown, term: number): boolean {
+    const shown = new Set(members);
+    if (entry.term !== term || level <= this.features) return false;
+    for (const id of this.members.keys()) if (!shown.has(id)) return false;
+    this.features = level;
+    return true;
+  }
+
   private noteId(id: NodeId): void {
     if (id > this.lastId) this.lastId = id;
   }
@@ -72,11 +93,12 @@ export class Group {
       removed: sorted(this.removed),
       lastId: this.lastId,
       promising: sorted(this.promising),
+      features: this.features,
       sessions: this.sessions.records(),
     };
   }
 
-  restore({ members, removed, lastId, promising, sessions }: SnapshotHead): void {
+  restore({ members, removed, lastId, promising, features, sessions }: SnapshotHead): void {
     this.members.clear();
     for (const [id, url] of members) this.members.set(id, url);
     this.removed.clear();
@@ -84,6 +106,7 @@ export class Group {
     this.promising.clear();
     for (const id of promising) this.promising.add(id);
     this.lastId = lastId;
+    this.features = features;
     for (const id of [...this.members.keys(), ...this.removed]) this.noteId(id);
     this.sessions.restore(sessions);
   }

@@ -2,6 +2,8 @@ import { type Message, type NodeId, type RawNode } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
 import type { Reads } from '../drive/reads.js';
+import type { OpenFeatures } from '../format/format.js';
+import { FeatureGate } from './feature-gate.js';
 import { Leading, type LeadingTask } from './leading.js';
 import { Lease } from './lease.js';
 import { readByLease } from './lease-reads.js';
@@ -14,7 +16,11 @@ export interface LeadHost {
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
-  readonly group: { readonly members: ReadonlyMap<NodeId, string>; readonly promising: ReadonlySet<NodeId> };
+  readonly group: {
+    readonly members: ReadonlyMap<NodeId, string>;
+    readonly promising: ReadonlySet<NodeId>;
+    readonly features: number;
+  };
   readonly reads: Pick<Reads, 'submit' | 'submitAt' | 'probe'>;
   readonly isForeign: (id: NodeId) => boolean;
   readonly isStalled: () => boolean;
@@ -22,12 +28,19 @@ export interface LeadHost {
   readonly commitEmpty: (signal?: AbortSignal) => Promise<Position>;
   /** Has the entry committed that says that this member keeps its votes back. */
   readonly announce: () => Promise<unknown>;
+  /** The level of features that this member understands. */
+  readonly features: number;
+  /** The level that another one shows. */
+  readonly shownBy: (id: NodeId) => number;
+  /** Has the entry committed that opens features, if this member leads. */
+  readonly openFeatures: (content: OpenFeatures) => Promise<unknown>;
   readonly logger: { info(text: string): void; warn(text: string): void };
 }
 
 /** What a member knows and does about leading: its promise to other leaders, and its own lease. */
 export class Lead {
   readonly lease: Lease;
+  readonly gate: FeatureGate;
   private readonly host: LeadHost;
   private readonly promise: VotePromise;
   private readonly announcer: Announcer;
@@ -39,6 +52,16 @@ export class Lead {
     const info = (text: string): void => host.logger.info(text);
     this.promise = new VotePromise({ raft, clock, windowMs: electionTicks * tickMs, info });
     this.announcer = new Announcer({ id, raft, group, propose: host.announce, restTicks: electionTicks, info });
+    this.gate = new FeatureGate({
+      id,
+      raft,
+      group,
+      level: host.features,
+      shownBy: host.shownBy,
+      propose: host.openFeatures,
+      restTicks: electionTicks,
+      info,
+    });
     this.lease = new Lease({
       raft,
       clock,
@@ -77,6 +100,7 @@ export class Lead {
 
   tick(): void {
     this.announcer.tick();
+    this.gate.tick();
     this.lease.tick();
     this.leading.check();
   }

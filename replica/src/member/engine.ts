@@ -158,11 +158,14 @@ export class Engine<Command, Result> {
     this.driver.start();
   }
 
-  submit(content: EntryContent<Command>, { signal, timeoutMs }: CallOptions): Promise<unknown> {
+  submit(
+    content: EntryContent<Command>,
+    { signal, timeoutMs, leaderOnly = false }: CallOptions & { readonly leaderOnly?: boolean },
+  ): Promise<unknown> {
     if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
     const { id: member, boot, options } = this;
     const encode = (sequence: number): Uint8Array => options.format.encode(content, { member, boot, sequence });
-    return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs });
+    return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs, leaderOnly });
   }
 
   /** Who leads, as far as this member knows. */
@@ -210,6 +213,7 @@ export class Engine<Command, Result> {
       writesUnderWay: () => this.driver.writesUnderWay,
       applied: () => this.applier.applied.index,
       snapshotIndex: () => this.snapshots.index,
+      features: () => ({ level: options.features, open: group.features, missing: this.lead.gate.missing() }),
       metrics,
       metricLabels,
     });
@@ -330,6 +334,12 @@ export class Engine<Command, Result> {
   private onOtherFounders(member: NodeId, founders: readonly NodeId[]): void {
     if (!this.observer.contacts.estrange(member, founders)) return;
     this.logger.error(describeApart(this.id, this.founders ?? [], member, founders));
+  }
+
+  /** Features were opened, or a snapshot says which are. */
+  onFeatures(): void {
+    const { features } = this.group;
+    if (features > 0) this.transport.requireFeatures?.(features);
   }
 
   /** The lowest index that a member which answers may still ask for. */

@@ -60,6 +60,12 @@ export interface ReplicaOptions<Command, Result> {
    * for what the command and the state say.
    */
   readonly applyErrors?: 'stop' | 'result';
+  /**
+   * The level of features that this member's format and state machine understand, and that its transport shows to the
+   * others. Once every member shows it, the leader opens it for good, and members that show less are refused from then
+   * on (`Replica.features`). Default 0: every member is taken to understand everything.
+   */
+  readonly features?: number;
   /** How long a command or a read waits, unless the call says otherwise, in milliseconds. Default 5,000. */
   readonly timeoutMs?: number;
   /** Milliseconds between two ticks. Default 100. */
@@ -121,6 +127,7 @@ export interface ResolvedOptions<Command, Result> {
   readonly format: Format<Command>;
   readonly results: Codec<Result>;
   readonly applyErrors: 'stop' | 'result';
+  readonly features: number;
   readonly timeoutMs: number;
   readonly tickMs: number;
   readonly electionTicks: number;
@@ -167,6 +174,9 @@ export function resolveOptions<Command, Result>(
   if (applyErrors !== 'stop' && applyErrors !== 'result') refuse('applyErrors', "it must be 'stop' or 'result'");
   for (const [name, value] of Object.entries({ timeoutMs, tickMs, electionTicks, heartbeatTicks }))
     positive(name, value);
+  const { features = 0 } = options;
+  if (!Number.isSafeInteger(features) || features < 0)
+    refuse('features', `it must be a whole number, 0 for none, not ${String(features)}`);
   if (electionTicks <= heartbeatTicks) refuse('electionTicks', 'it must be above heartbeatTicks');
   const limits = { ...defaultLimits, ...options.limits };
   const snapshots = { ...defaultSnapshots, ...options.snapshots };
@@ -181,6 +191,7 @@ export function resolveOptions<Command, Result>(
     format: format ?? defaultFormat(codec ?? jsonCodec()),
     results: options.results ?? jsonCodec(),
     applyErrors,
+    features,
     timeoutMs,
     tickMs,
     electionTicks,

@@ -44,6 +44,9 @@ export function createLead<Command, Result>(engine: Engine<Command, Result>): Le
     commitEmpty: (signal) =>
       proposals.submit(() => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
     announce: () => engine.submit({ kind: 'promise', member: id }, {}),
+    features: options.features,
+    shownBy: (member) => engine.transport.featuresOf?.(member) ?? 0,
+    openFeatures: (content) => engine.submit(content, { leaderOnly: true }),
     logger,
   });
 }
@@ -133,15 +136,20 @@ export function createApplier<Command, Result>(
       proposals: engine.proposals,
       clock,
       boot: engine.boot,
+      sessionsNeedFeatures: engine.options.features > 0,
       applyErrors,
       warn: (text) => engine.logger.warn(text),
       applyConfChange: (entry) => engine.driver.applyConfChange(entry),
       onMembership: () => engine.onMembership(),
+      onFeatures: () => engine.onFeatures(),
       onApplied: (message) => {
         engine.backlog.release(engine.applier.applied.index);
         engine.driver.applied(message);
       },
-      onRestored: ({ index }) => engine.backlog.release(index),
+      onRestored: ({ index }) => {
+        engine.backlog.release(index);
+        engine.onFeatures();
+      },
       onProgress: (entries, bytes) => engine.snapshots.progress(entries, bytes),
       onFatal: (error) => engine.fail(error),
     },

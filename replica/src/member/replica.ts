@@ -9,7 +9,16 @@ import type { Explanation, Question } from '../observe/explain.js';
 import { Engine } from './engine.js';
 import { type ReplicaOptions, resolveOptions } from './options.js';
 import { Session, type SessionState } from './session.js';
-import type { Done, Ended, Leadership, Outcome, ProposeOptions, ReadOptions, ReplicaEvents } from './types.js';
+import type {
+  Done,
+  Ended,
+  FeatureState,
+  Leadership,
+  Outcome,
+  ProposeOptions,
+  ReadOptions,
+  ReplicaEvents,
+} from './types.js';
 
 /**
  * A member of a cluster that replicates a state machine: it drives raft, its log and its transport in the right order,
@@ -162,6 +171,11 @@ export class Replica<Command, Result> {
   /** What was applied last on this member. */
   get applied(): Position {
     return this.engine.applier.applied;
+  }
+
+  /** Which features are open, and because of whom no more of them. */
+  get features(): FeatureState {
+    return { open: this.engine.group.features, missing: this.engine.lead.gate.missing() };
   }
 
   /**

@@ -156,6 +156,7 @@ function verdictOn(error: unknown, uncertain: boolean): 'again' | 'pause' | 'giv
     case 'stopped':
     case 'session-expired':
     case 'result-forgotten':
+    case 'features':
       return 'give-up';
   }
 }

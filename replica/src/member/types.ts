@@ -56,6 +56,14 @@ export interface Leadership {
   readonly term: number;
 }
 
+/** Features that not every version, or implementation, understands (`ReplicaOptions.features`). */
+export interface FeatureState {
+  /** The level that is open, as far as this member has applied; 0 if none is. */
+  readonly open: number;
+  /** Members that do not show the level of this member, as far as it sees; the leader opens it once there are none. */
+  readonly missing: readonly NodeId[];
+}
+
 /** Why a replica has ended. */
 export interface Ended {
   readonly reason: 'stopped' | 'removed' | 'failed';

@@ -156,7 +156,9 @@ export class MemoryCluster<Command, Result> {
       stateMachine: this.create(id),
       transport: (receiver) => {
         place.receiver = pausable.receiver(receiver);
-        return this.network.connect(id, this.refusing(id, place.receiver));
+        const transport = this.network.connect(id, this.refusing(id, place.receiver));
+        // All members are of this process, and were given the same options.
+        return Object.assign(transport, { featuresOf: () => this.options.features ?? 0 });
       },
       ...(joined ? { join: true } : { bootstrap: { peers: this.founders } }),
     });

@@ -12,6 +12,8 @@ export interface Question {
   readonly member?: NodeId;
   /** Why was the slowest read of the last minute slow? */
   readonly read?: true;
+  /** Which features are open, and why no more of them are (`ReplicaOptions.features`)? */
+  readonly features?: true;
 }
 
 /** An answer for a person, and a code for a program. */
@@ -46,6 +48,10 @@ export type ExplanationCode =
   | 'snapshot'
   | 'probing'
   | 'catching-up'
+  | 'no-features'
+  | 'features-open'
+  | 'features-opening'
+  | 'features-missing'
   | 'no-slow-read'
   | 'read-without-leader'
   | 'read-unconfirmed'
@@ -63,6 +69,17 @@ export interface ExplainSource {
   /** Index up to which this member has applied. */
   readonly applied: number;
   readonly slowestRead: ReadTiming | undefined;
+  readonly features: FeatureView;
+}
+
+/** Features as a member sees them. */
+export interface FeatureView {
+  /** The level that it understands; 0 if there is nothing to open. */
+  readonly level: number;
+  /** The level that is open. */
+  readonly open: number;
+  /** Members that do not show the level. */
+  readonly missing: readonly NodeId[];
 }
 
 /** Answers what an operator asks. */
@@ -70,11 +87,30 @@ export function explain(source: ExplainSource, question: Question): Explanation 
   if (source.ended) return say('stopped', `Member ${source.id} does not run any more, so it takes part in nothing.`);
   if (question.index !== undefined) return explainIndex(source, question.index);
   if (question.member !== undefined) return explainMember(source, question.member);
+  if (question.features === true) return explainFeatures(source);
   return question.read === true ? explainRead(source) : explainLeader(source);
 }
 
 function say(code: ExplanationCode, text: string): Explanation {
   return { code, text };
+}
+
+function explainFeatures({ features: { level, open, missing }, raw }: ExplainSource): Explanation {
+  if (level === 0) return say('no-features', 'There are no features here that all members must understand.');
+  if (open >= level) {
+    return say('features-open', `Features are open up to level ${open}; members that do not show it are refused.`);
+  }
+  const start = `Features of level ${level} are not open, and level ${open} is`;
+  if (missing.length === 0) {
+    const leader = raw.basicStatus().softState.lead;
+    const who = leader === 0n ? 'no leader is known' : `member ${leader}, which leads, has to commit that they are`;
+    return say('features-opening', `${start}: every member shows them, and ${who}.`);
+  }
+  const them = missing.length === 1 ? `${list(missing)} does` : `${list(missing)} do`;
+  return say(
+    'features-missing',
+    `${start}, because ${them} not show them: they are not connected, or run another implementation or an older version. Start this version in their place, or remove them.`,
+  );
 }
 
 function explainLeader(source: ExplainSource): Explanation {

@@ -35,7 +35,8 @@ export type SeriesName =
   | 'reads_total'
   | 'leader_changes_total'
   | 'snapshots_total'
-  | 'stalls_total';
+  | 'stalls_total'
+  | 'open_features';
 
 const series: Readonly<Record<SeriesName, readonly [type: 'gauge' | 'counter', help: string]>> = {
   leading: ['gauge', 'Is this member the leader?'],
@@ -55,6 +56,7 @@ const series: Readonly<Record<SeriesName, readonly [type: 'gauge' | 'counter', h
   leader_changes_total: ['counter', 'How often this member saw a new leader.'],
   snapshots_total: ['counter', 'Snapshots by what was done with them.'],
   stalls_total: ['counter', 'How often this member was frozen for more than a tick.'],
+  open_features: ['gauge', 'The level of features that the cluster has opened.'],
 };
 
 /** A replica whose values are scraped. */

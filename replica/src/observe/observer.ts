@@ -4,7 +4,7 @@ import type { Proposals } from '../drive/proposals.js';
 import type { Reads, ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import { Contacts } from './contacts.js';
-import { type Explanation, explain, type Question } from './explain.js';
+import { type Explanation, explain, type FeatureView, type Question } from './explain.js';
 import { exposeMetrics, type MetricsRegistry, type Samples, Tally } from './metrics.js';
 import { SlowReads } from './slow-reads.js';
 
@@ -20,6 +20,7 @@ export interface ObserverHost {
   readonly writesUnderWay: () => number;
   readonly applied: () => number;
   readonly snapshotIndex: () => number;
+  readonly features: () => FeatureView;
   readonly metrics: MetricsRegistry | undefined;
   readonly metricLabels: Readonly<Record<string, string>>;
 }
@@ -69,6 +70,7 @@ export class Observer {
         ended: this.ended,
         applied: host.applied(),
         slowestRead: this.slowReads.slowest,
+        features: host.features(),
       },
       question,
     );
@@ -109,6 +111,7 @@ export class Observer {
       leader_changes_total: one(this.leaderChanges),
       snapshots_total: this.snapshots.samples,
       stalls_total: one(this.stalls),
+      open_features: one(host.group.features),
     };
   }
 }

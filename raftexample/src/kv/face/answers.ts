@@ -20,6 +20,7 @@ export type KvErrorCode =
   | 'ERR_KV_INTERNAL'
   | 'ERR_KV_BUSY'
   | 'ERR_KV_NOT_READY'
+  | 'ERR_KV_FEATURE'
   | 'ERR_KV_UNKNOWN';
 
 const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry]>> = {
@@ -37,6 +38,7 @@ const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry
   ERR_KV_INTERNAL: [500, 'unsafe'],
   ERR_KV_BUSY: [503, 'safe'],
   ERR_KV_NOT_READY: [503, 'safe'],
+  ERR_KV_FEATURE: [503, 'safe'],
   ERR_KV_UNKNOWN: [504, 'safe'],
 };
 

@@ -23,8 +23,13 @@ function questionOf(parameters: ReadonlyMap<string, string>): Question {
     if (name === 'index') return { index: parseIndex(name, value) };
     if (name === 'member') return { member: parseMember(name, value) };
     if (name === 'read' && value === 'true') return { read: true };
+    if (name === 'features' && value === 'true') return { features: true };
   }
-  throw new HttpError('ERR_KV_REQUEST', 'query', 'the query must be index=INDEX, member=ID, read=true or nothing');
+  throw new HttpError(
+    'ERR_KV_REQUEST',
+    'query',
+    'the query must be index=INDEX, member=ID, read=true, features=true or nothing',
+  );
 }
 
 /** The process lives, and its replica has not ended: otherwise it is to be started again. */

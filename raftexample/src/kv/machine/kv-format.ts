@@ -1,5 +1,6 @@
 import { type NodeId, RaftError } from '@raft-ts/raft';
 import { type DecodedEntry, type EntryContent, ERR_OPTIONS, type Format, type RequestId } from '@raft-ts/replica';
+import { decodeFeatures, encodeFeatures } from './features.js';
 import type { KvCommand } from './kv-machine.js';
 import { kvSnapshots } from './kv-snapshot.js';
 
@@ -27,6 +28,8 @@ function fieldsOf(content: EntryContent<KvCommand>): object {
       return { op: 'reserve-id' };
     case 'promise':
       return { op: 'promise', member: content.member.toString() };
+    case 'features':
+      return encodeFeatures(content);
     case 'open-session':
       throw noSessions();
   }
@@ -64,7 +67,7 @@ function contentOf(
   key: unknown,
   value: unknown,
   ifIndex: unknown,
-  { member }: Readonly<Record<string, unknown>>,
+  fields: Readonly<Record<string, unknown>>,
 ): EntryContent<KvCommand> | undefined {
   if (typeof op !== 'string' || typeof key !== 'string' || typeof value !== 'string') return undefined;
   if (ifIndex !== undefined && !(typeof ifIndex === 'number' && Number.isInteger(ifIndex) && ifIndex >= 0)) {
@@ -77,11 +80,19 @@ function contentOf(
     case 'reserve-id':
       return { kind: 'reserve-id' };
     case 'promise':
-      if (typeof member === 'string' && /^[1-9]\d*$/u.test(member)) return { kind: 'promise', member: BigInt(member) };
-      return { kind: 'command', command: { op: 'nothing' } };
+      return promiseOf(fields) ?? nothing;
+    case 'features':
+      return decodeFeatures(fields) ?? nothing;
     default:
-      return { kind: 'command', command: { op: 'nothing' } };
+      return nothing;
   }
+}
+
+const nothing: EntryContent<KvCommand> = { kind: 'command', command: { op: 'nothing' } };
+
+function promiseOf({ member }: Readonly<Record<string, unknown>>): EntryContent<KvCommand> | undefined {
+  if (typeof member !== 'string' || !/^[1-9]\d*$/u.test(member)) return undefined;
+  return { kind: 'promise', member: BigInt(member) };
 }
 
 function requestOf(id: string): RequestId | undefined {

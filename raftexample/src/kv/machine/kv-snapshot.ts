@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 /** @param state a JSON object with one section at least */
 async function* wrap(head: SnapshotHead, state: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const members = Object.fromEntries(head.members.map(([id, url]) => [id.toString(), url]));
-  const own = { lastId: head.lastId.toString(), promising: head.promising.map(String) };
+  const own = { lastId: head.lastId.toString(), promising: head.promising.map(String), features: head.features };
   yield encoder.encode(
     `{"members":${JSON.stringify(members)},"removed":[${head.removed.join(',')}],"replica":${JSON.stringify(own)},\n`,
   );
@@ -56,6 +56,7 @@ class HeadReader {
   private removed: NodeId[] = [];
   private lastId = 0n;
   private promising: NodeId[] = [];
+  private features = 0;
 
   constructor() {
     const take: Record<(typeof headSections)[number], (json: string) => void> = {
@@ -68,17 +69,18 @@ class HeadReader {
         this.removed = idsOf(parse(json.replace(/\d+/gu, '"$&"')) ?? []);
       },
       replica: (json) => {
-        const { lastId, promising } = objectOf(json, 'replica');
+        const { lastId, promising, features = 0 } = objectOf(json, 'replica');
         this.lastId = lastId === '0' ? 0n : idOf(lastId);
         this.promising = idsOf(promising);
+        this.features = levelOf(features);
       },
     };
     this.readers = new Map(headSections.map((name) => [name, { kind: 'whole', take: take[name] }]));
   }
 
   head(): SnapshotHead {
-    const { members, removed, lastId, promising } = this;
-    return { members, removed, lastId, promising, sessions: [] };
+    const { members, removed, lastId, promising, features } = this;
+    return { members, removed, lastId, promising, features, sessions: [] };
   }
 }
 
@@ -91,6 +93,11 @@ function objectOf(json: string, section: string): Readonly<Record<string, unknow
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   throw refuse('the address of a member is no text');
+}
+
+function levelOf(value: unknown): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw refuse('the level of its features is no number');
 }
 
 function idsOf(value: unknown): NodeId[] {

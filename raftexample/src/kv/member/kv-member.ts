@@ -12,6 +12,7 @@ import { describeRemoval, raftLogger, transportLogger } from '../../common/log.j
 import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
 import { createFace, type FaceServer } from '../face/server.js';
+import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
@@ -126,6 +127,7 @@ async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<K
     transport: build,
     stateMachine: machine,
     format: kvFormat,
+    features: FEATURES,
     ...(joins ? { join: true } : { bootstrap: { peers: [...peers].map(([peer, url]) => ({ id: peer, url })) } }),
     tickMs: options.tickMs,
     electionTicks: options.electionTicks,
@@ -167,6 +169,7 @@ function createTransport(
     urls: [peers.get(id) as string],
     incarnation: storage.incarnation,
     newLog: storage.isNew,
+    features: FEATURES,
     snapshots: new SnapshotFolder(join(data, 'snap')),
     logger: transportLogger(log),
     metrics: prometheusMetrics(registry, id),

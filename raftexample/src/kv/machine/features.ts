@@ -1,0 +1,27 @@
+import type { NodeId } from '@raft-ts/raft';
+import type { OpenFeatures } from '@raft-ts/replica';
+
+/**
+ * The level of features that this version understands. 1: what the format of members written in Go lacks, which pass
+ * over operations that they do not know, and would have another state from then on. `apply` carries such operations out
+ * only while `at.features` is at least this.
+ */
+export const FEATURES = 1;
+
+const ids = /^[1-9]\d{0,19}$/u;
+
+/** The entry that opens features: `{"op":"features","level","term","members":["1",…],"id"}`. */
+export function encodeFeatures({ level, term, members }: OpenFeatures): object {
+  return { op: 'features', level, term, members: members.map(String) };
+}
+
+/** `undefined` if its fields are not what they should be. */
+export function decodeFeatures({ level, term, members }: Readonly<Record<string, unknown>>): OpenFeatures | undefined {
+  if (!Number.isSafeInteger(level) || !Number.isSafeInteger(term) || !Array.isArray(members)) return undefined;
+  const found: NodeId[] = [];
+  for (const id of members as readonly unknown[]) {
+    if (typeof id !== 'string' || !ids.test(id)) return undefined;
+    found.push(BigInt(id));
+  }
+  return { kind: 'features', level: level as number, term: term as number, members: found };
+}
