@@ -164,7 +164,8 @@ export function resolveConfig(config: Config): ResolvedConfig {
     maxInflightMsgs,
     applied: config.applied ?? 0,
     asyncStorageWrites: config.asyncStorageWrites ?? false,
-    maxCommittedSizePerReady: config.maxCommittedSizePerReady || maxSizePerMsg,
+    // At least a byte: with a budget of nothing, which one entry per message would lead to, nothing is ever handed out.
+    maxCommittedSizePerReady: config.maxCommittedSizePerReady || maxSizePerMsg || 1,
     maxUncommittedEntriesSize: (config.maxUncommittedEntriesSize ?? DEFAULT_UNCOMMITTED) || Number.POSITIVE_INFINITY,
     maxInflightBytes,
     checkQuorum: config.checkQuorum ?? false,

@@ -17,6 +17,10 @@ export class HandedChanges {
     this.logger = logger;
   }
 
+  get areWaiting(): boolean {
+    return this.waiting.length > 0;
+  }
+
   handOut(entries: readonly Entry[]): void {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i] as Entry;

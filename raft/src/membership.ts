@@ -36,6 +36,7 @@ type Reach = Pick<
   | 'send'
   | 'limitsForeignSnapshots'
   | 'becomeFollower'
+  | 'areChangesInHand'
 >;
 
 /**
@@ -165,6 +166,14 @@ export function restore(r: Reach, snapshot: Snapshot): boolean {
     // The log already holds all of it: committing is enough, and keeps the entries after it.
     r.logger.info(`${describeLog(r)} fast-forwarded commit to snapshot [index: ${index}, term: ${term}]`);
     r.raftLog.commitTo(index);
+    return false;
+  }
+  if (r.areChangesInHand()) {
+    // Carried out on top of the snapshot's membership, they would leave one that no other member has. The answer says
+    // that nothing was restored, and the snapshot comes again.
+    r.logger.info(
+      `${describeLog(r)} ignored snapshot [index: ${index}, term: ${term}] until the membership changes in hand are carried out`,
+    );
     return false;
   }
   r.raftLog.restore(snapshot);

@@ -87,6 +87,8 @@ export class Raft {
   termJumps = 0;
   /** Drawn anew by every reset, so that members seldom campaign at the same time. */
   randomizedElectionTimeout = 0;
+  /** Does the application hold membership changes that it has not carried out yet? RawNode knows. */
+  areChangesInHand: () => boolean = () => false;
 
   // Volatile, of a leader.
 
@@ -114,6 +116,11 @@ export class Raft {
    * message with etcd's, which sends it again after each answer.
    */
   limitsForeignSnapshots = true;
+  /**
+   * A leader in a configuration with one voter answers reads at once only if it is that voter and has committed in its
+   * term. Off only in tests that compare every message with etcd's, which asks for neither.
+   */
+  guardsSoleReads = true;
   checkQuorum: boolean;
   preVote: boolean;
   readonly disableProposalForwarding: boolean;

@@ -108,6 +108,7 @@ export class RawNode {
     this.raft = new Raft(config);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
     this.handedChanges = new HandedChanges(this.raft.id, this.raft.logger);
+    this.raft.areChangesInHand = () => this.handedChanges.areWaiting;
     this.prevLead = this.raft.lead;
     this.prevState = this.raft.state;
     // A commit index that was raised to Config.applied is not stored yet: the first Ready saves it.

@@ -123,12 +123,13 @@ type Reach = Pick<
   | 'readStates'
   | 'pendingReadIndexMessages'
   | 'pendingReadBytes'
+  | 'guardsSoleReads'
   | 'send'
 >;
 
 /** The leader's rule for MsgReadIndex. */
 export function leaderReadIndex(r: Reach, m: Message): void {
-  if (r.trk.isSingleton()) {
+  if (decidesAlone(r)) {
     answer(r, m, r.raftLog.committed);
   } else if (!committedInCurrentTerm(r)) {
     // Until an entry of its own term is committed, a new leader does not know what its predecessors committed.
@@ -139,10 +140,20 @@ export function leaderReadIndex(r: Reach, m: Message): void {
   }
 }
 
+/**
+ * Does this leader know alone what is committed? Only if it is the only voter itself: one that was demoted or removed
+ * may lead on while the only voter that is left has elected itself. And only with an entry of its own term committed:
+ * after a crash its stored commit index may be behind what it had acknowledged.
+ */
+function decidesAlone(r: Reach): boolean {
+  if (!r.trk.isSingleton()) return false;
+  return !r.guardsSoleReads || (r.trk.config.voters.has(r.id) && committedInCurrentTerm(r));
+}
+
 /** Handles the context of a heartbeat response: serves the reads that a quorum has now confirmed. */
 export function confirmReads(r: Reach, m: Message): void {
   r.readOnly.recvAck(m.from, m.context);
-  for (const { request, index } of r.readOnly.maybeAdvance(r.trk.config.voters)) answer(r, request, index);
+  answerConfirmed(r);
 }
 
 /** An entry of this term was committed: serves the reads that came before the term's first commit. */
@@ -174,7 +185,15 @@ function serve(r: Reach, m: Message): void {
   }
   r.readOnly.addRequest(r.raftLog.committed, m);
   r.readOnly.recvAck(r.id, r.readOnly.heartbeatCtx());
-  bcastHeartbeat(r);
+  // An only voter confirms itself: in a configuration of one that is joint, nobody else may be there to answer.
+  if (!r.guardsSoleReads || !answerConfirmed(r)) bcastHeartbeat(r);
+}
+
+/** Answers the reads that a quorum has confirmed. Returns whether there were any. */
+function answerConfirmed(r: Reach): boolean {
+  const confirmed = r.readOnly.maybeAdvance(r.trk.config.voters);
+  for (const { request, index } of confirmed) answer(r, request, index);
+  return confirmed.length > 0;
 }
 
 function answer(r: Reach, request: Message, index: number): void {

@@ -298,6 +298,7 @@ export class Session {
     this.#result(() => {
       node = orEtcdsPanic(config);
       node.raft.limitsForeignSnapshots = false;
+      node.raft.guardsSoleReads = false;
     });
     const started = { node: node as unknown as RawNode, async: config.asyncStorageWrites ?? false };
     this.members.set(id, { storage, ...started, appends: [], shown: '' });

@@ -53,7 +53,8 @@ describe('a configuration', () => {
     expect(rest).to.include({
       maxUncommittedEntriesSize: Number.POSITIVE_INFINITY,
       maxInflightBytes: Number.POSITIVE_INFINITY,
-      maxCommittedSizePerReady: 0,
+      // A budget, which one byte makes one entry at a time: with none nothing would ever be applied.
+      maxCommittedSizePerReady: 1,
     });
   });
 });
