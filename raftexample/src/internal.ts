@@ -27,7 +27,7 @@ export { type KvCommand, KvMachine, type KvResult } from './kv/machine/kv-machin
 export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-sections.js';
 export { adminOf } from './kv/member/admin.js';
 export { askToJoin } from './kv/member/join-via.js';
-export type { KvOptions } from './kv/member/options.js';
+export { type KvOptions, snapshotPolicy } from './kv/member/options.js';
 export { preparePorts } from './kv/member/ports.js';
 export { readToken } from './kv/member/token-file.js';
 export { parseStoreFlags } from './kv/store.js';

@@ -1,5 +1,11 @@
 import type { X509Certificate } from 'node:crypto';
-import { type KvOptions, parseKvFlags, parseStoreFlags, preparePorts } from '@raft-ts/raftexample/internal';
+import {
+  type KvOptions,
+  parseKvFlags,
+  parseStoreFlags,
+  preparePorts,
+  snapshotPolicy,
+} from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
 import { scratchFolder } from '../rafthttp/members.js';
@@ -76,6 +82,15 @@ describe('the store: its command line', () => {
     expect(read).to.deep.include({ catchUp: 3, snapshots: 'stream', timeoutMs: 1500, maxValue: 9, verbose: true });
     expect(read).to.deep.include({ preVote: false, checkQuorum: false });
     expect([...read.dial]).to.deep.equal([[1n, 'http://127.0.0.1:9']]);
+  });
+
+  it('snapshots above 64 MiB travel beside their message, whatever the flag says', () => {
+    expect(snapshotPolicy(options())).to.deep.equal({
+      everyEntries: 10_000,
+      keepEntries: 5000,
+      inlineBytes: 64 * 2 ** 20,
+    });
+    expect(snapshotPolicy(options('--snapshots', 'stream')).inlineBytes).to.equal(1);
   });
 
   it('--join-via joins', () => {

@@ -38,7 +38,7 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --checkquorum=false a leader that reaches no majority stays leader
   --snapshot-every N  entries between two snapshots (default 10000)
   --catch-up N        entries kept below a snapshot, for members that are a little behind (default 5000)
-  --snapshots HOW     inline (in the message, default) or stream (beside it)
+  --snapshots HOW     inline (in the message, default; beside it above 64 MiB) or stream (beside it)
   --timeout DURATION  longest time that a request takes (default 5s)
   --max-value BYTES   longest value (default 1048576)
   -v, --verbose       print what raft and the transport do

@@ -15,11 +15,15 @@ export interface SnapshotTransferHost {
   /** Puts a snapshot in the place of the state. */
   readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly onInstalled: (snapshot: Snapshot) => void;
+  /** Lets the event loop turn. */
+  readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
   readonly warn: (text: string) => void;
   readonly reportSnapshot: (to: bigint, status: SnapshotStatus) => void;
 }
 
+/** The event loop turns after so many bytes of a snapshot that is read. */
+const BYTES_PER_TURN = 2 ** 20;
 /** Progress is told after so many bytes. */
 const BYTES_PER_EVENT = 4 * 2 ** 20;
 
@@ -41,7 +45,7 @@ export class SnapshotTransfer {
     const { log, transport, format, interrupt } = this.host;
     let chunks: AsyncIterable<Uint8Array>;
     if (isInline(snapshot)) {
-      chunks = chunksOf(snapshot.data);
+      chunks = inPieces(snapshot.data);
     } else {
       if (transport.openSnapshot === undefined || log.snapshots === undefined)
         throw refuse(snapshot, 'it came without its state, and this member keeps no streams');
@@ -50,7 +54,7 @@ export class SnapshotTransfer {
       if (body === undefined) throw refuse(snapshot, 'it came without its state');
       ({ chunks } = body);
     }
-    const reader = interrupt.read(chunks[Symbol.asyncIterator]());
+    const reader = this.turning(interrupt.read(chunks[Symbol.asyncIterator]()));
     try {
       const { head } = await format.unwrap(reader);
       await head();
@@ -114,12 +118,12 @@ export class SnapshotTransfer {
     const { index } = snapshot.metadata;
     const chunks =
       isInline(snapshot) || log.snapshots === undefined
-        ? chunksOf(snapshot.data ?? new Uint8Array(0))
+        ? inPieces(snapshot.data ?? new Uint8Array(0))
         : log.snapshots.loadStream(index);
     onEvent({ phase: 'installing', index, bytes: 0 });
     let bytes = 0;
     const reader = this.counting(
-      interrupt.read(chunks[Symbol.asyncIterator]()),
+      this.turning(interrupt.read(chunks[Symbol.asyncIterator]())),
       { phase: 'installing', index },
       (n) => {
         bytes = n;
@@ -174,6 +178,18 @@ export class SnapshotTransfer {
     await transport.sendSnapshot(message, body);
   }
 
+  /** Reading a snapshot takes long: whoever waits for this member hears from it meanwhile. */
+  private async *turning(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    let bytes = 0;
+    for await (const chunk of chunks) {
+      yield chunk;
+      bytes += chunk.length;
+      if (bytes < BYTES_PER_TURN) continue;
+      bytes = 0;
+      await this.host.turn();
+    }
+  }
+
   private async *counting(
     chunks: AsyncIterable<Uint8Array>,
     event: Omit<SnapshotEvent, 'bytes'>,
@@ -196,6 +212,14 @@ export class SnapshotTransfer {
   async stop(): Promise<void> {
     await this.keeping.catch(() => {});
   }
+}
+
+/** What came in one piece is read in several, so that the event loop can turn in between. */
+function inPieces(data: Uint8Array): AsyncIterable<Uint8Array> {
+  function* pieces(): Generator<Uint8Array, void> {
+    for (let at = 0; at < data.length; at += BYTES_PER_TURN) yield data.subarray(at, at + BYTES_PER_TURN);
+  }
+  return chunksOf(pieces());
 }
 
 function isInline(snapshot: Snapshot): snapshot is Snapshot & { readonly data: Uint8Array } {

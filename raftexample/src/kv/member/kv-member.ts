@@ -17,7 +17,7 @@ import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
 import { askToJoin, joinTls } from './join-via.js';
-import type { KvOptions } from './options.js';
+import { type KvOptions, snapshotPolicy } from './options.js';
 import { preparePorts } from './ports.js';
 import { statusOf } from './status.js';
 import { readToken } from './token-file.js';
@@ -119,7 +119,7 @@ interface Parts {
 }
 
 async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<KvCommand, KvResult>> {
-  const { id, peers, dial, join: joins, snapshotEvery, catchUp, snapshots } = options;
+  const { id, peers, dial, join: joins } = options;
   const { storage, machine, log, registry, createTransport: build } = parts;
   const replica = await Replica.start<KvCommand, KvResult>({
     id,
@@ -135,11 +135,7 @@ async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<K
     checkQuorum: options.checkQuorum,
     timeoutMs: options.timeoutMs,
     metrics: registry,
-    snapshots: {
-      everyEntries: snapshotEvery,
-      keepEntries: catchUp,
-      inlineBytes: snapshots === 'inline' ? Number.POSITIVE_INFINITY : 1,
-    },
+    snapshots: snapshotPolicy(options),
     dial: (member) => [dial.get(member.id) ?? member.url],
     // What raft does from tick to tick is for who asks for it; who leads is said below.
     logger: { ...raftLogger(log), info: (message) => void log.verbose(`raft: ${message}`) },

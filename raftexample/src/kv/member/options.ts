@@ -1,5 +1,6 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
+import type { SnapshotPolicy } from '@raft-ts/replica';
 import { type Address, parseAddress } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
 
@@ -35,6 +36,22 @@ export interface KvOptions {
   readonly maxValue: number;
   readonly insecure: boolean;
   readonly verbose: boolean;
+}
+
+/** A snapshot within a message is held in memory by whoever sends it, and by whoever gets it: up to so many bytes. */
+const LARGEST_INLINE = 64 * 2 ** 20;
+
+/** When snapshots are taken, and how they travel: beside their message, if it would be too large with them. */
+export function snapshotPolicy({
+  snapshotEvery,
+  catchUp,
+  snapshots,
+}: Pick<KvOptions, 'snapshotEvery' | 'catchUp' | 'snapshots'>): Partial<SnapshotPolicy> {
+  return {
+    everyEntries: snapshotEvery,
+    keepEntries: catchUp,
+    inlineBytes: snapshots === 'inline' ? LARGEST_INLINE : 1,
+  };
 }
 
 /** Where a member with this URL listens. @throws UsageError if it is no http://HOST:PORT, or https:// */
