@@ -48,6 +48,7 @@ export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './
 export { MemoryLog } from './memory/memory-log.js';
 export type { Explanation, ExplanationCode, Question } from './observe/explain.js';
 export type { MetricsRegistry } from './observe/metrics.js';
+export { type FoundingState, foundFromState } from './snapshots/found.js';
 export type { MapView } from './snapshots/map-view.js';
 export type { SnapshotEvent, SnapshotPolicy } from './snapshots/policy.js';
 export { SnapshotMap, type SnapshotMapOptions } from './snapshots/snapshot-map.js';

@@ -1,10 +1,11 @@
 import { type ConfState, ERR_COMPACTED, ERR_SNAP_OUT_OF_DATE, RaftError, type Snapshot } from '@raft-ts/raft';
 import type { Position, ReplicaLog, ReplicaTransport, SnapshotData, StateMachine } from '../base/contracts.js';
 import { describe, ERR_STATE_MACHINE } from '../base/errors.js';
-import { chunksOf, join } from '../format/chunks.js';
+import { chunksOf } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
 import type { Interrupt } from './interrupt.js';
+import { type KeptState, keepState } from './keep.js';
 import { AppliedBytes, type SnapshotEvent, type SnapshotPolicy } from './policy.js';
 
 export interface OwnSnapshotsHost {
@@ -168,30 +169,13 @@ export class OwnSnapshots {
     }
   }
 
-  /** Keeps a state beside the log if it is large, and otherwise gives it back whole. */
-  private async keep(
-    chunks: AsyncGenerator<Uint8Array, void>,
-    index: number,
-  ): Promise<{ readonly data: Uint8Array | undefined; readonly size: number }> {
-    const { log, transport, policy } = this.host;
+  private async keep(chunks: AsyncGenerator<Uint8Array, void>, index: number): Promise<KeptState> {
+    const { log, transport, policy, interrupt } = this.host;
     const streams = transport.sendSnapshot === undefined ? undefined : log.snapshots;
-    const most = streams === undefined ? Number.POSITIVE_INFINITY : policy.inlineBytes;
-    const start: Uint8Array[] = [];
-    let size = 0;
     try {
-      while (size <= most) {
-        const { done, value } = await chunks.next();
-        if (done === true) return { data: join(start), size };
-        start.push(value);
-        size += value.length;
-      }
-      const whole = async function* (): AsyncGenerator<Uint8Array, void> {
-        yield* start.splice(0);
-        yield* chunks;
-      };
-      return { data: undefined, size: await (streams as NonNullable<typeof streams>).saveStream(whole(), index) };
+      return await keepState(chunks, { streams, inlineBytes: policy.inlineBytes, index });
     } finally {
-      await this.host.interrupt.letGo(chunks);
+      await interrupt.letGo(chunks);
     }
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Replica } from '@raft-ts/replica';
+import { writeCopy } from '../machine/backup.js';
 import { kvFormat } from '../machine/kv-format.js';
 import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
 import { HttpError } from './answers.js';
@@ -10,9 +11,10 @@ import type { FaceLimits } from './limits.js';
 export interface SnapshotHost {
   readonly replica: Replica<KvCommand, KvResult>;
   readonly machine: KvMachine;
+  readonly status: () => { readonly clusterId: bigint };
 }
 
-/** Answers with copies of the whole store, as snapshots hold it, piece by piece as the client takes them. */
+/** Answers with copies of the store, from which a new cluster can begin, piece by piece as the client takes them. */
 export class SnapshotReader {
   private readonly host: SnapshotHost;
   private readonly limits: Pick<FaceLimits, 'maxSnapshots'>;
@@ -25,16 +27,18 @@ export class SnapshotReader {
   }
 
   async answer(_request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { replica, machine } = this.host;
+    const { replica, machine, status } = this.host;
     const { maxSnapshots } = this.limits;
     if (this.reading >= maxSnapshots)
       throw new HttpError('ERR_KV_BUSY', 'snapshots', `${maxSnapshots} snapshots are being read on this member`);
     this.reading++;
     try {
-      const { index, term, chunks } = await replica.read(() => ({
-        ...replica.applied,
-        chunks: kvFormat.wrap(replica.snapshotHead(), piecesOf(machine)),
-      }));
+      const { clusterId } = status();
+      const { index, term, chunks } = await replica.read(() => {
+        const { applied } = replica;
+        const snapshot = kvFormat.wrap(replica.snapshotHead(), piecesOf(machine));
+        return { ...applied, chunks: writeCopy({ clusterId, ...applied }, snapshot) };
+      });
       response.writeHead(200, {
         'Content-Type': 'application/json',
         'Raft-Index': String(index),

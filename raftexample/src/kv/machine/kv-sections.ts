@@ -8,7 +8,9 @@ export interface Item {
 
 /** Sections of a snapshot that make its head. */
 export const headSections = ['members', 'removed', 'replica'] as const;
-const notState: ReadonlySet<string> = new Set(headSections);
+/** Sections that a copy of the store has beside those of a snapshot. */
+export const copySections = ['origin', 'sha256'] as const;
+const notState: ReadonlySet<string> = new Set([...headSections, ...copySections]);
 
 /** Takes what the sections of the state hold, piece by piece. */
 export interface StateSink {

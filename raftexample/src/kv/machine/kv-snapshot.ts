@@ -1,7 +1,7 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { Format, SnapshotHead, UnwrappedSnapshot } from '@raft-ts/replica';
 import { checkState, headSections } from './kv-sections.js';
-import { parse, refuse, type SectionReader, SectionSplitter } from './snapshot-sections.js';
+import { objectOf, parse, refuse, type SectionReader, SectionSplitter } from './snapshot-sections.js';
 
 /**
  * A snapshot of the store is one JSON object. Its sections `members`, `removed` and `replica` make the head; all others
@@ -82,12 +82,6 @@ class HeadReader {
     const { members, removed, lastId, promising, features } = this;
     return { members, removed, lastId, promising, features, sessions: [] };
   }
-}
-
-function objectOf(json: string, section: string): Readonly<Record<string, unknown>> {
-  const value = parse(json);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw refuse(`its '${section}' is no object`);
 }
 
 function textOf(value: unknown): string {

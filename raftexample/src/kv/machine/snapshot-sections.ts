@@ -286,6 +286,13 @@ export function parse(json: string): unknown {
   }
 }
 
+/** Parses a section that is an object. @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT */
+export function objectOf(json: string, section: string): Readonly<Record<string, unknown>> {
+  const value = parse(json);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw refuse(`its '${section}' is no object`);
+}
+
 /** Why a snapshot cannot be read. */
 export function refuse(why: string, cause?: unknown): RaftError {
   return new RaftError(ERR_SNAPSHOT_FORMAT, `this is not a snapshot of the store: ${why}`, { cause });

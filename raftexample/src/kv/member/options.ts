@@ -39,7 +39,7 @@ export interface KvOptions {
 }
 
 /** A snapshot within a message is held in memory by whoever sends it, and by whoever gets it: up to so many bytes. */
-const LARGEST_INLINE = 64 * 2 ** 20;
+export const LARGEST_INLINE: number = 64 * 2 ** 20;
 
 /** When snapshots are taken, and how they travel: beside their message, if it would be too large with them. */
 export function snapshotPolicy({

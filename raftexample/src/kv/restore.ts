@@ -1,0 +1,90 @@
+import process from 'node:process';
+import { ExitCode } from '../common/exit-codes.js';
+import { parseId } from '../common/peers.js';
+import {
+  asCommand,
+  type Command,
+  carryOut,
+  packageVersion,
+  parseFlags,
+  parseWhole,
+  UsageError,
+} from '../common/usage.js';
+import { hostOf } from './member/options.js';
+import { type RestoreOptions, restoreFolder } from './member/restore.js';
+
+const help = `Usage: raftexample restore FILE --id ID --url URL --cluster-id N --data DIR [--skip N]
+
+Begins a new cluster with a copy of the store, FILE, that GET /snapshot gave: makes the folder of its first member, and
+ends. Start that member with the same --id, --cluster-id and --data, and every other one with --join-via.
+
+  --id ID             the first member's number (default 1)
+  --url URL           where the others will reach it: http://HOST:PORT
+  --cluster-id N      the new cluster's number: another one than that of the cluster in FILE
+  --data DIR          its folder, which must be empty or not there yet
+  --skip N            leave out N indexes after that of FILE (default 0). With as many as were written after FILE
+                      was, no client meets an index again that it knows from the cluster in FILE
+  --help              print this text
+  --version           print the version
+
+Exit codes: 0 restored; 1 stopped before it was; 2 bad flags, or FILE or the folder cannot be used; 4 the folder cannot be
+written. Nothing is left in the folder unless it is 0.
+`;
+
+/** The command line of `raftexample restore`. Reads nothing but its argument. */
+export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptions> {
+  return asCommand(() => {
+    const { values, positionals } = parseFlags({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        id: { type: 'string' },
+        url: { type: 'string' },
+        'cluster-id': { type: 'string' },
+        data: { type: 'string' },
+        skip: { type: 'string' },
+        help: { type: 'boolean' },
+        version: { type: 'boolean' },
+      },
+    });
+    if (values.help === true) return { kind: 'print', text: help };
+    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const [file, ...more] = positionals;
+    if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
+    const need = (flag: '--url' | '--cluster-id' | '--data', value: string | undefined): string => {
+      if (value === undefined || value === '') throw new UsageError(`${flag} is missing; see --help`);
+      return value;
+    };
+    const url = need('--url', values.url);
+    hostOf('--url', url);
+    return {
+      kind: 'run',
+      options: {
+        file,
+        id: parseId('--id', values.id ?? '1'),
+        url,
+        clusterId: BigInt(parseWhole('--cluster-id', need('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
+        data: need('--data', values.data),
+        skip: parseWhole('--skip', values.skip ?? '0', 0, 2 ** 40),
+      },
+    };
+  });
+}
+
+/** The `raftexample restore` command. Resolves to the exit code. */
+export function restoreMain(argv: readonly string[], stopping: AbortSignal): Promise<number> {
+  return carryOut('raftexample restore', parseRestoreFlags(argv), async (options) => {
+    const { id, url, clusterId, data, file } = options;
+    try {
+      const { keys, index } = await restoreFolder(options, stopping);
+      process.stdout.write(
+        `restored ${keys} keys from ${file} into ${data}, whose log begins at index ${index}. Start its member:\n` +
+          `  raftexample kv --id ${id} --peers ${id}=${url} --cluster-id ${clusterId} --data ${data} --client-addr HOST:PORT\n`,
+      );
+      return ExitCode.Done;
+    } catch (error) {
+      if (stopping.aborted) return ExitCode.Failed;
+      throw error;
+    }
+  });
+}
