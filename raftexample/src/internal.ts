@@ -24,7 +24,7 @@ export { FEATURES } from './kv/machine/features.js';
 export { type Change, History } from './kv/machine/history.js';
 export { compareKeys } from './kv/machine/key-order.js';
 export { kvFormat } from './kv/machine/kv-format.js';
-export { type KvCommand, KvMachine, type KvResult } from './kv/machine/kv-machine.js';
+export { type KvCommand, KvMachine, type KvOnce, type KvOperation, type KvResult } from './kv/machine/kv-machine.js';
 export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-sections.js';
 export { adminOf } from './kv/member/admin.js';
 export { askToJoin } from './kv/member/join-via.js';

@@ -119,7 +119,7 @@ export class KvCluster {
   }
 }
 
-/** Starts so many members, and waits until one of them leads. */
+/** Starts so many members, and waits until one of them leads, and what they all understand is open. */
 export async function kvCluster(size: number, options: KvClusterOptions = {}): Promise<KvCluster> {
   const machines = new Map<NodeId, KvMachine>();
   const group = await cluster(
@@ -132,6 +132,8 @@ export async function kvCluster(size: number, options: KvClusterOptions = {}): P
     { format: kvFormat, features: FEATURES, timeoutMs: 1000, ...options.replica },
   );
   await group.leader();
+  const level = options.replica?.features ?? FEATURES;
+  while (group.replicas.some(({ features }) => features.open < level)) await new Promise(setImmediate);
   const made = new KvCluster(group, machines, options);
   for (const replica of group.replicas) await made.open(replica);
   return made;

@@ -130,7 +130,7 @@ describe('the store: its HTTP face', () => {
   it('refuses what is no request of its own, and says which methods there are', async () => {
     for (const [method, path, allow] of [
       ['POST', '/kv/k', 'GET, PUT, DELETE'],
-      ['PUT', '/kv', 'GET'],
+      ['PUT', '/kv', 'GET, POST'],
       ['POST', '/status', 'GET'],
       ['DELETE', '/digest', 'GET'],
       ['GET', '/leader', 'POST'],
@@ -165,7 +165,7 @@ describe('the store: its HTTP face', () => {
     const machine = store.machines.get(1n) as KvMachine;
     const fill = (value: string): void => {
       for (let i = 0; i < 20_000; i++) {
-        machine.apply({ op: 'put', key: `d${i}`, value, ifIndex: undefined }, { index: 1, term: 1 });
+        machine.apply({ op: 'put', key: `d${i}`, value, ifIndex: undefined }, { index: 1, term: 1, features: 0 });
       }
     };
     const digest = async (): Promise<unknown> => json(await one('GET', '/digest'));
@@ -185,7 +185,7 @@ describe('the store: its HTTP face', () => {
     const after = await digest();
     expect([expected, after]).to.deep.include(found);
     for (let i = 0; i < 20_000; i++) {
-      machine.apply({ op: 'delete', key: `d${i}`, value: '', ifIndex: undefined }, { index: 1, term: 1 });
+      machine.apply({ op: 'delete', key: `d${i}`, value: '', ifIndex: undefined }, { index: 1, term: 1, features: 0 });
     }
   });
 

@@ -1,4 +1,5 @@
 import { compareKeys, type KvCommand, KvMachine, kvFormat } from '@raft-ts/raftexample/internal';
+import type { CommandPosition } from '@raft-ts/replica';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -37,7 +38,7 @@ describe('the store: keys and values', () => {
 
   it('a condition is judged when the entry is applied', () => {
     const machine = new KvMachine();
-    const at = (index: number): { index: number; term: number } => ({ index, term: 1 });
+    const at = (index: number): CommandPosition => ({ index, term: 1, features: 0 });
     expect(machine.apply(put('k', 'one', 0), at(5))).to.deep.equal({ done: true, current: 0 });
     expect(machine.apply(put('k', 'two', 0), at(6))).to.deep.equal({ done: false, current: 5 });
     expect(machine.apply(put('k', 'two', 5), at(7))).to.deep.equal({ done: true, current: 5 });
@@ -56,7 +57,8 @@ describe('the store: keys and values', () => {
         fc.integer({ min: 1, max: 8 }),
         (all, prefix, after, limit) => {
           const machine = new KvMachine();
-          for (const [i, key] of all.entries()) machine.apply(put(key, `v${i}`), { index: i + 1, term: 1 });
+          for (const [i, key] of all.entries())
+            machine.apply(put(key, `v${i}`), { index: i + 1, term: 1, features: 0 });
           for (const [p, a] of [
             [prefix, after],
             ['', after],
@@ -79,7 +81,7 @@ describe('the store: keys and values', () => {
   it('a page ends early if its values are large, and has one key at least', () => {
     const machine = new KvMachine();
     for (const [i, size] of [10, 10, 500, 10].entries()) {
-      machine.apply(put(`k${i}`, 'x'.repeat(size)), { index: i + 1, term: 1 });
+      machine.apply(put(`k${i}`, 'x'.repeat(size)), { index: i + 1, term: 1, features: 0 });
     }
     const page = (after: string): readonly [readonly string[], boolean] => {
       const { items, more } = machine.list('', after, 100, 50);
@@ -92,11 +94,11 @@ describe('the store: keys and values', () => {
 
   it('a snapshot is that of its moment, whatever is written while it is read', async () => {
     const machine = new KvMachine();
-    for (let i = 1; i <= 5000; i++) machine.apply(put(`k${i}`, 'x'.repeat(100)), { index: i, term: 1 });
+    for (let i = 1; i <= 5000; i++) machine.apply(put(`k${i}`, 'x'.repeat(100)), { index: i, term: 1, features: 0 });
     const snapshot = machine.snapshot()[Symbol.iterator]();
     const read: Uint8Array[] = [];
     for (let i = 1; i <= 5000; i++) {
-      machine.apply(i % 2 === 0 ? del(`k${i}`) : put(`k${i}`, 'new'), { index: 5000 + i, term: 1 });
+      machine.apply(i % 2 === 0 ? del(`k${i}`) : put(`k${i}`, 'new'), { index: 5000 + i, term: 1, features: 0 });
       const { done, value } = i % 100 === 0 ? snapshot.next() : { done: true, value: undefined };
       if (done !== true) read.push(value as Uint8Array);
     }
@@ -189,7 +191,7 @@ describe('the store: the bytes that it shares with members written in Go', () =>
 
   it('a snapshot of its own is one JSON object, and comes back however it is cut', async () => {
     const machine = new KvMachine();
-    for (let i = 1; i <= 3000; i++) machine.apply(put(`k${i}\n"é😀`, `v${i}`), { index: i, term: 1 });
+    for (let i = 1; i <= 3000; i++) machine.apply(put(`k${i}\n"é😀`, `v${i}`), { index: i, term: 1, features: 0 });
     const head = {
       members: [[1n, 'http://h:1']],
       removed: [2n],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
-import { KEY_METHODS, KEY_ROUTE, routes } from '@raft-ts/raftexample/internal';
+import { KEY_METHODS, KEY_ROUTE, KvMachine, routes } from '@raft-ts/raftexample/internal';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 import { parse } from 'yaml';
@@ -80,7 +80,12 @@ describe('the store: openapi.yaml', () => {
     const at = { fine: 0, leader: 0, follower: 0, ended: 0 };
 
     before(async () => {
-      store = await kvCluster(5, { token, maxValue: 100, replica: { checkQuorum: false, timeoutMs: 500 } });
+      store = await kvCluster(5, {
+        token,
+        maxValue: 100,
+        replica: { checkQuorum: false, timeoutMs: 500 },
+        createMachine: () => new KvMachine({}, { maxReads: 0 }),
+      });
       const leader = await store.group.leader();
       const others = store.group.replicas.filter(({ id }) => id !== leader.id).map(({ id }) => id);
       const portOf = (id: bigint | undefined): number => store.ports[Number(id) - 1] as number;
@@ -109,6 +114,10 @@ describe('the store: openapi.yaml', () => {
       body: JSON.stringify({ id, url, learner: true }),
     });
 
+    const keyed = (key: string): Asked => ({ headers: { 'Idempotency-Key': `"${key}"` } });
+    const reading = '{"do":[{"op":"get","key":"a/b"},{"op":"get","key":"none"}]}';
+    const writing = '{"if":[{"key":"a/b","index":1}],"do":[{"op":"put","key":"c","value":"VALUE"}]}';
+
     /** How each answer is provoked, with all members there, in this order. */
     const whole: Readonly<Record<string, () => Promise<Answer>>> = {
       'PUT /kv/{key} 200': () => one('PUT', '/kv/a%2Fb', { body: 'v' }),
@@ -124,6 +133,18 @@ describe('the store: openapi.yaml', () => {
       'DELETE /kv/{key} 400': () => one('DELETE', '/kv/k', { headers: { 'If-Match': 'x' } }),
       'DELETE /kv/{key} 401': () => anonymous('DELETE', '/kv/k'),
       'DELETE /kv/{key} 200': () => one('DELETE', '/kv/none'),
+      'PUT /kv/{key} 422': async () => {
+        await one('PUT', '/kv/once', { body: 'v', ...keyed('put') });
+        return one('PUT', '/kv/once', { body: 'w', ...keyed('put') });
+      },
+      'DELETE /kv/{key} 422': () => one('DELETE', '/kv/once', keyed('put')),
+      'POST /kv 200': () => one('POST', '/kv', { body: reading, ...keyed('post') }),
+      'POST /kv 410': () => one('POST', '/kv', { body: reading, ...keyed('post') }),
+      'POST /kv 422': () => one('POST', '/kv', { body: writing, ...keyed('post') }),
+      'POST /kv 400': () => one('POST', '/kv', { body: '{}' }),
+      'POST /kv 401': () => anonymous('POST', '/kv'),
+      'POST /kv 412': () => one('POST', '/kv', { body: writing }),
+      'POST /kv 413': () => one('POST', '/kv', { body: writing.replace('VALUE', 'v'.repeat(101)) }),
       'GET /kv 200': () => one('GET', '/kv?prefix=a&limit=1'),
       'GET /kv 400': () => one('GET', '/kv?limit=0'),
       'GET /kv 401': () => anonymous('GET', '/kv'),
@@ -178,6 +199,8 @@ describe('the store: openapi.yaml', () => {
       'GET /kv/{key} 504': () => deposed('GET', '/kv/k'),
       'DELETE /kv/{key} 503': () => away('DELETE', '/kv/k'),
       'DELETE /kv/{key} 504': () => deposed('DELETE', '/kv/k'),
+      'POST /kv 503': () => away('POST', '/kv', { body: writing }),
+      'POST /kv 504': () => deposed('POST', '/kv', { body: writing, ...keyed('lost') }),
       'GET /kv 503': () => away('GET', '/kv'),
       'GET /kv 504': () => deposed('GET', '/kv'),
       'GET /watch 503': () => away('GET', '/watch'),

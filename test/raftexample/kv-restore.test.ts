@@ -38,7 +38,10 @@ async function* pieces(bytes: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, 
 function filled(): KvMachine {
   const machine = new KvMachine();
   for (let i = 1; i <= 30; i++) {
-    machine.apply({ op: 'put', key: `k${i}"é`, value: `v${i}😀`, ifIndex: undefined }, { index: i, term: 1 });
+    machine.apply(
+      { op: 'put', key: `k${i}"é`, value: `v${i}😀`, ifIndex: undefined },
+      { index: i, term: 1, features: 0 },
+    );
   }
   return machine;
 }

@@ -50,7 +50,7 @@ function oracle(bytes: Uint8Array): Read | undefined {
     if (Object.values(members).some((url) => typeof url !== 'string')) return undefined;
     const machine = new KvMachine();
     for (const [key, { value, index }] of items)
-      machine.apply({ op: 'put', key, value, ifIndex: undefined }, { index, term: 1 });
+      machine.apply({ op: 'put', key, value, ifIndex: undefined }, { index, term: 1, features: 0 });
     return {
       members: Object.entries(members).map(([key, url]) => [id(key), url]),
       removed: removed.map((one) => id(JSON.stringify(one))),

@@ -47,7 +47,7 @@ describe('the store: a copy of it', () => {
     // More than sockets hold, so that the rest is still unread when it is overwritten.
     const value = 'x'.repeat(100_000);
     for (let i = 0; i < 300; i++)
-      machine.apply({ op: 'put', key: `k${i}`, value, ifIndex: undefined }, { index: begin, term: 1 });
+      machine.apply({ op: 'put', key: `k${i}`, value, ifIndex: undefined }, { index: begin, term: 1, features: 0 });
     const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     response.pause();
@@ -55,7 +55,10 @@ describe('the store: a copy of it', () => {
     expect(refused.status).to.equal(503);
     expect(JSON.parse(refused.text)).to.include({ code: 'ERR_KV_BUSY', reason: 'snapshots', retry: 'safe' });
     for (let i = 0; i < 300; i++)
-      machine.apply({ op: 'delete', key: `k${i}`, value: '', ifIndex: undefined }, { index: begin, term: 1 });
+      machine.apply(
+        { op: 'delete', key: `k${i}`, value: '', ifIndex: undefined },
+        { index: begin, term: 1, features: 0 },
+      );
     const chunks: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
     const { state } = await kvFormat.unwrap(one(Buffer.concat(chunks)));
@@ -71,7 +74,10 @@ describe('the store: a copy of it', () => {
     const [port] = store.ports as [number];
     const machine = store.machines.get(1n) as KvMachine;
     for (let i = 0; i < 300; i++) {
-      machine.apply({ op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined }, { index: 5, term: 1 });
+      machine.apply(
+        { op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined },
+        { index: 5, term: 1, features: 0 },
+      );
     }
     const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
     const [response] = (await once(sent, 'response')) as [IncomingMessage];

@@ -262,7 +262,11 @@ export class VirtualCluster<Command, Result> {
     const starting = Replica.start<Command, Result>({
       id,
       log,
-      transport: (receiver) => this.network.connect(id, pausable.receiver(receiver)),
+      transport: (receiver) => {
+        const transport = this.network.connect(id, pausable.receiver(receiver));
+        // All members were given the same options.
+        return Object.assign(transport, { featuresOf: () => this.options.features ?? 0 });
+      },
       stateMachine: this.create(id),
       // Of its own for each start: by what it draws a member knows its requests from those of its former life.
       random: seededRandom(this.seed * 1000 + this.starts++),

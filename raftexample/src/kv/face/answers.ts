@@ -13,9 +13,11 @@ export type KvErrorCode =
   | 'ERR_KV_SLOW_REQUEST'
   | 'ERR_KV_CONFLICT'
   | 'ERR_KV_HISTORY_GONE'
+  | 'ERR_KV_ANSWER_GONE'
   | 'ERR_KV_CONDITION'
   | 'ERR_KV_TOO_LARGE'
   | 'ERR_KV_URL_TOO_LONG'
+  | 'ERR_KV_KEY_REUSED'
   | 'ERR_KV_HEADERS_TOO_LARGE'
   | 'ERR_KV_INTERNAL'
   | 'ERR_KV_BUSY'
@@ -31,9 +33,11 @@ const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry
   ERR_KV_SLOW_REQUEST: [408, 'safe'],
   ERR_KV_CONFLICT: [409, 'no'],
   ERR_KV_HISTORY_GONE: [410, 'no'],
+  ERR_KV_ANSWER_GONE: [410, 'no'],
   ERR_KV_CONDITION: [412, 'no'],
   ERR_KV_TOO_LARGE: [413, 'no'],
   ERR_KV_URL_TOO_LONG: [414, 'no'],
+  ERR_KV_KEY_REUSED: [422, 'no'],
   ERR_KV_HEADERS_TOO_LARGE: [431, 'no'],
   ERR_KV_INTERNAL: [500, 'unsafe'],
   ERR_KV_BUSY: [503, 'safe'],
@@ -58,6 +62,13 @@ export class HttpError extends Error {
 
   get status(): number {
     return kinds[this.code][0];
+  }
+}
+
+/** What a request came to that may be sent again whatever that is, since it would be carried out once. */
+export class Repeatable extends Error {
+  constructor(cause: unknown) {
+    super('the request may be repeated', { cause });
   }
 }
 
@@ -97,6 +108,10 @@ export function answerError(response: ServerResponse, error: unknown, tell: (tex
 
 /** @param tell hears of errors that nobody expected */
 export function problemOf(error: unknown, tell: (text: string) => void): Problem {
+  if (error instanceof Repeatable) {
+    const found = problemOf(error.cause, tell);
+    return found.retry === 'unsafe' ? { ...found, retry: 'safe' } : found;
+  }
   if (error instanceof HttpError) {
     const { code, reason, message, fields } = error;
     const [status, retry] = kinds[code];

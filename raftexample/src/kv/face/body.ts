@@ -50,17 +50,25 @@ function readBytes(request: IncomingMessage, limit: number, what: string): Promi
   });
 }
 
-/** Longest body of a request that is no value. */
+/** Longest body of most requests that is no value. */
 const SMALL_BODY = 4096;
 
 /** The body as a JSON object. @throws HttpError 400 with this text */
-export async function readObject(request: IncomingMessage, shape: string): Promise<Readonly<Record<string, unknown>>> {
-  const text = await readText(request, SMALL_BODY, 'the body');
+export async function readObject(
+  request: IncomingMessage,
+  shape: string,
+  limit: number = SMALL_BODY,
+): Promise<Readonly<Record<string, unknown>>> {
+  const text = await readText(request, limit, 'the body');
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
+    if (isObject(value)) return value;
   } catch {
     // Said below.
   }
   throw new HttpError('ERR_KV_REQUEST', 'body', `the body must be ${shape}`);
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Consistency, Replica } from '@raft-ts/replica';
-import type { KvCommand, KvMachine, KvResult } from '../machine/kv-machine.js';
+import type { KvCommand, KvMachine, KvResult, KvWrite } from '../machine/kv-machine.js';
 import { answerText, HttpError, wrongMethod } from './answers.js';
 import { readText } from './body.js';
+import { idempotencyKey, proposeOnce } from './idempotency.js';
 import { parseQuery } from './query.js';
 
 export interface KeysHost {
@@ -24,13 +25,15 @@ export async function answerKey(host: KeysHost, request: IncomingMessage, respon
       return get(host, key, query, response);
     case 'PUT': {
       const ifIndex = condition(request);
+      const once = idempotencyKey(request);
       const value = await readText(request, host.maxValue, 'the value');
-      return write(host, { op: 'put', key, value, ifIndex }, response);
+      return write(host, { op: 'put', key, value, ifIndex }, once, response);
     }
     case 'DELETE': {
       const ifIndex = condition(request);
+      const once = idempotencyKey(request);
       request.resume();
-      return write(host, { op: 'delete', key, value: '', ifIndex }, response);
+      return write(host, { op: 'delete', key, value: '', ifIndex }, once, response);
     }
     default:
       throw wrongMethod(response, KEY_METHODS);
@@ -73,8 +76,15 @@ function consistencyOf(query: string): Consistency {
   throw new HttpError('ERR_KV_REQUEST', 'query', 'consistency must be linearizable, lease or stale');
 }
 
-async function write({ replica }: KeysHost, command: KvCommand, response: ServerResponse): Promise<void> {
-  const { index, result } = await replica.propose(command);
+async function write(
+  host: KeysHost,
+  command: KvWrite,
+  once: string | undefined,
+  response: ServerResponse,
+): Promise<void> {
+  const { index, result } = await (once === undefined
+    ? host.replica.propose(command)
+    : proposeOnce(host, once, command));
   if (result.done) return answerText(response, 200, `{"index":${index}}`, 'application/json');
   throw new HttpError('ERR_KV_CONDITION', 'index', `the condition failed: the key's index is ${result.current}`, {
     index,

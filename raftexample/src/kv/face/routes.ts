@@ -6,6 +6,7 @@ import { addMember, answerMembers, type MembersHost, removeMember, transfer } fr
 import { answerMetrics, type MetricsHost } from './metrics.js';
 import type { SnapshotReader } from './snapshot.js';
 import { answerDigest, answerStatus } from './status.js';
+import { answerTransaction } from './transact.js';
 import type { Watchers } from './watch.js';
 
 export type RoutesHost = KeysHost & MembersHost & HealthHost & MetricsHost;
@@ -39,7 +40,7 @@ export const KEY_ROUTE = '/kv/{key}';
 
 /** What the face answers, other than requests for one key. */
 export const routes: readonly Route[] = [
-  { path: '/kv', methods: { GET: answerList } },
+  { path: '/kv', methods: { GET: answerList, POST: answerTransaction } },
   { path: '/status', methods: { GET: answerStatus } },
   { path: '/digest', methods: { GET: answerDigest } },
   { path: '/leader', methods: { POST: transfer } },

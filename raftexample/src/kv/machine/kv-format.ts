@@ -1,8 +1,10 @@
 import { type NodeId, RaftError } from '@raft-ts/raft';
 import { type DecodedEntry, type EntryContent, ERR_OPTIONS, type Format, type RequestId } from '@raft-ts/replica';
 import { decodeFeatures, encodeFeatures } from './features.js';
+import type { KvOnce } from './idempotency.js';
 import type { KvCommand } from './kv-machine.js';
 import { kvSnapshots } from './kv-snapshot.js';
+import { transactionOf } from './transaction.js';
 
 /**
  * The bytes that the store's members share with those written in Go: entries are JSON objects
@@ -77,6 +79,10 @@ function contentOf(
     case 'put':
     case 'delete':
       return { kind: 'command', command: { op, key, value, ifIndex } };
+    case 'txn':
+      return contentWith(transactionOf(fields));
+    case 'once':
+      return contentWith(onceOf(key, fields));
     case 'reserve-id':
       return { kind: 'reserve-id' };
     case 'promise':
@@ -93,6 +99,20 @@ const nothing: EntryContent<KvCommand> = { kind: 'command', command: { op: 'noth
 function promiseOf({ member }: Readonly<Record<string, unknown>>): EntryContent<KvCommand> | undefined {
   if (typeof member !== 'string' || !/^[1-9]\d*$/u.test(member)) return undefined;
   return { kind: 'promise', member: BigInt(member) };
+}
+
+function contentWith(command: KvCommand | undefined): EntryContent<KvCommand> | undefined {
+  return command === undefined ? undefined : { kind: 'command', command };
+}
+
+function onceOf(id: string, { print, write }: Readonly<Record<string, unknown>>): KvOnce | undefined {
+  if (typeof print !== 'string' || typeof write !== 'object' || write === null) return undefined;
+  const fields = write as Readonly<Record<string, unknown>>;
+  const { op, key = '', value = '', ifIndex } = fields;
+  const content = op === 'once' ? undefined : contentOf(op, key, value, ifIndex, fields);
+  if (content?.kind !== 'command') return undefined;
+  const { command } = content;
+  return command.op === 'once' || command.op === 'nothing' ? undefined : { op: 'once', key: id, print, write: command };
 }
 
 function requestOf(id: string): RequestId | undefined {

@@ -1,8 +1,13 @@
-import type { Position, StateMachine } from '@raft-ts/replica';
+import type { CommandPosition, Position, StateMachine } from '@raft-ts/replica';
 import { History, type HistoryLimits } from './history.js';
+import { type Earlier, type KeyLimits, type KeyRecord, Keys, type KvOnce } from './idempotency.js';
 import { compareKeys } from './key-order.js';
-import { type Item, readState, writeItems } from './kv-sections.js';
+import { type Item, readState, writeItems, writeKeys } from './kv-sections.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
+import { type KvRead, type KvTransaction, transact } from './transaction.js';
+
+export type { KvOnce } from './idempotency.js';
+export type { KvCondition, KvOperation, KvTransaction } from './transaction.js';
 
 /** A write. `ifIndex`: only if the key's index is this when it is applied; 0: only if the key is absent. */
 export interface KvWrite {
@@ -14,14 +19,22 @@ export interface KvWrite {
 }
 
 /** A command; one of an unknown kind does nothing, on every member alike. */
-export type KvCommand = KvWrite | { readonly op: 'nothing' };
+export type KvCommand = KvWrite | KvTransaction | KvOnce | { readonly op: 'nothing' };
 
-/** What a write came to. */
+/** What a command came to. */
 export interface KvResult {
-  /** Its condition held, or it had none. */
+  /** Its conditions held, or it had none. */
   readonly done: boolean;
-  /** The key's index before; 0 if the key was absent. */
+  /** Of a write: the key's index before. Of a condition of a transaction that failed: its key's. 0: it was absent. */
   readonly current: number;
+  /** Of a transaction whose conditions did not hold: the place of the first that failed. */
+  readonly failed?: number;
+  /** Of a transaction: what it read, in the order of its gets. */
+  readonly reads?: readonly KvRead[];
+  /** Of a transaction: it would have read more than one answer may hold. */
+  readonly tooLarge?: true;
+  /** Of a write whose key was known: it was not carried out, and the rest is what the earlier one came to. */
+  readonly earlier?: Earlier;
 }
 
 /** One key of a listing. */
@@ -40,25 +53,51 @@ const LARGEST_PAGE = 4 * 2 ** 20;
 /** Pieces of a snapshot have about so many characters. */
 const PIECE = 64 * 1024;
 
+/** The level of features that transactions, and keys of writes, came with. */
+const SINCE = 1;
+/** What becomes of a command that does nothing. */
+const nothing: KvResult = { done: true, current: 0 };
+
 /** A map of keys to values, in the order of the keys' UTF-8 bytes. It knows no clock and does no I/O. */
 export class KvMachine implements StateMachine<KvCommand, KvResult> {
   /** What the last entries did, for those who watch. */
   readonly history: History;
   private items: SortedMap<Item> = newSortedMap();
+  private readonly keys: Keys;
 
-  constructor(history: Partial<HistoryLimits> = {}) {
+  constructor(history: Partial<HistoryLimits> = {}, keys: Partial<KeyLimits> = {}) {
     this.history = new History(history);
+    this.keys = new Keys(keys);
   }
 
-  apply(command: KvCommand, { index }: Position): KvResult {
-    if (command.op === 'nothing') return { done: true, current: 0 };
-    const { op, key, value, ifIndex } = command;
+  apply(command: KvCommand, at: CommandPosition): KvResult {
+    const { index } = at;
+    switch (command.op) {
+      case 'put':
+      case 'delete':
+        return this.write(command, index);
+      case 'txn':
+        return at.features < SINCE ? nothing : this.transact(command, index);
+      case 'once':
+        return at.features < SINCE ? nothing : this.keys.carryOut(command, index, () => this.apply(command.write, at));
+      case 'nothing':
+        return nothing;
+    }
+  }
+
+  private write({ op, key, value, ifIndex }: KvWrite, index: number): KvResult {
     const current = this.items.get(key)?.index ?? 0;
     if (ifIndex !== undefined && ifIndex !== current) return { done: false, current };
     if (op === 'put') this.items.set(key, { value, index });
     else this.items.delete(key);
     if (op === 'put' || current !== 0) this.history.record(index, [{ op, key, value }]);
     return { done: true, current };
+  }
+
+  private transact(transaction: KvTransaction, index: number): KvResult {
+    const { result, changes } = transact(transaction, index, this.items);
+    if (changes.length > 0) this.history.record(index, changes);
+    return result;
   }
 
   get(key: string): Item | undefined {
@@ -101,7 +140,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
    * The state's sections as a JSON object. The tree is shared with the copy, node by node, until it is written to.
    */
   snapshot(): Iterable<Uint8Array> {
-    return piecesOf(this.items.clone());
+    return piecesOf(this.items.clone(), this.keys.records());
   }
 
   /** Takes over the state in a snapshot, whose other sections are passed over. */
@@ -109,14 +148,20 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     // The former state goes first: the two together would take twice the memory.
     const items = newSortedMap<Item>();
     this.items = items;
-    await readState(chunks, { item: (key, item) => void items.set(key, item) });
+    const keys: KeyRecord[] = [];
+    await readState(chunks, {
+      item: (key, item) => void items.set(key, item),
+      key: (record) => void keys.push(record),
+    });
+    this.keys.restore(keys);
     this.history.restart(at.index);
   }
 }
 
-function* piecesOf(items: SortedMap<Item>): Generator<Uint8Array, void> {
+function* piecesOf(items: SortedMap<Item>, keys: readonly KeyRecord[]): Generator<Uint8Array, void> {
   const encoder = new TextEncoder();
   yield encoder.encode('{');
   for (const text of writeItems(items.entries(), PIECE)) yield encoder.encode(text);
+  for (const text of writeKeys(keys, PIECE)) yield encoder.encode(text);
   yield encoder.encode('}');
 }

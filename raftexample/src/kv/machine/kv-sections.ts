@@ -1,3 +1,4 @@
+import { type KeyRecord, keyRecordOf } from './idempotency.js';
 import { readSections, refuse, type SectionReader } from './snapshot-sections.js';
 
 /** A value, and the index of the entry that wrote it. */
@@ -15,12 +16,14 @@ const notState: ReadonlySet<string> = new Set([...headSections, ...copySections]
 /** Takes what the sections of the state hold, piece by piece. */
 export interface StateSink {
   readonly item: (key: string, item: Item) => void;
+  readonly key: (record: KeyRecord) => void;
 }
 
 /** A section of the state that this package does not know would be lost, and the member would differ from others. */
 function readerOf(section: string, sink: StateSink): SectionReader {
   if (notState.has(section)) return { kind: 'skip' };
   if (section === 'kv') return { kind: 'members', take: (key, value) => sink.item(key, itemOf(value)) };
+  if (section === 'once') return { kind: 'members', take: (key, value) => sink.key(keyOf(key, value)) };
   throw refuse(`this version does not know its section '${section.slice(0, 40)}'. Update this member`);
 }
 
@@ -34,7 +37,7 @@ export function readState(chunks: AsyncIterable<Uint8Array>, sink: StateSink): P
 
 /** Is this a state that can be restored? @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT */
 export function checkState(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  return readState(chunks, { item: () => {} });
+  return readState(chunks, { item: () => {}, key: () => {} });
 }
 
 /** `[VALUE,INDEX]` */
@@ -48,12 +51,44 @@ function itemOf(pair: unknown): Item {
   throw refuse('what it holds of a key is not a value and an index');
 }
 
+/** `[PRINT,INDEX,RESULT]`, or without the result */
+function keyOf(key: string, value: unknown): KeyRecord {
+  const record = keyRecordOf(key, value);
+  if (record === undefined) throw refuse('what it holds of an Idempotency-Key is not what came of a write');
+  return record;
+}
+
 /** Writes the section of the keys: `"kv":{KEY:[VALUE,INDEX],…}`, in texts of about `size` characters. */
-export function* writeItems(items: Iterable<[string, Item]>, size: number): Generator<string, void> {
-  let text = '"kv":{';
+export function writeItems(items: Iterable<[string, Item]>, size: number): Generator<string, void> {
+  return writeSection(
+    '"kv":{',
+    items,
+    ([key, { value, index }]) => `${JSON.stringify(key)}:[${JSON.stringify(value)},${index}]`,
+    size,
+  );
+}
+
+/** Writes the section of the keys of writes, if there are any: `,"once":{KEY:[PRINT,INDEX,RESULT],…}`, oldest first. */
+export function* writeKeys(records: readonly KeyRecord[], size: number): Generator<string, void> {
+  if (records.length === 0) return;
+  yield* writeSection(
+    ',\n"once":{',
+    records,
+    ([key, ...rest]) => `${JSON.stringify(key)}:${JSON.stringify(rest)}`,
+    size,
+  );
+}
+
+function* writeSection<T>(
+  begin: string,
+  members: Iterable<T>,
+  jsonOf: (member: T) => string,
+  size: number,
+): Generator<string, void> {
+  let text = begin;
   let isFirst = true;
-  for (const [key, { value, index }] of items) {
-    text += `${isFirst ? '' : ','}${JSON.stringify(key)}:[${JSON.stringify(value)},${index}]`;
+  for (const member of members) {
+    text += `${isFirst ? '' : ','}${jsonOf(member)}`;
     isFirst = false;
     if (text.length < size) continue;
     yield text;
