@@ -165,6 +165,21 @@ describe('the store: watching', () => {
     expect(got).to.deep.equal(Array.from({ length: 60 }, (_, i) => `k${i}`));
   });
 
+  it('a client that is further on than its member is sent nothing that it has seen', async () => {
+    store = await kvCluster(3);
+    const leader = await store.group.leader();
+    const behind = store.group.replicas.find(({ id }) => id !== leader.id)?.id as NodeId;
+    const port = store.ports[Number(leader.id) - 1] as number;
+    store.group.isolate(behind);
+    const indexes = await Promise.all([1, 2, 3].map((i) => put(port, `k${i}`, 'v')));
+    const seen = Math.max(...indexes);
+    const one = await watch(Number(behind), '', { 'Last-Event-ID': String(seen) });
+    store.group.mend();
+    const next = await put(port, 'next', 'v');
+    await one.until(() => one.keys.includes('next'));
+    expect(one.seen.map(({ id }) => id)).to.deep.equal([String(next)]);
+  });
+
   it('history that is gone is 410, with the oldest index that is there', async () => {
     store = await kvCluster(1, { createMachine: () => new KvMachine({ maxEntries: 5 }) });
     const [port] = store.ports as [number];

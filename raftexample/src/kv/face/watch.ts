@@ -186,6 +186,8 @@ class Watcher {
     }
     for (let entry = history.at(this.place); entry !== undefined && !this.blocked; entry = history.at(this.place)) {
       this.place++;
+      // A client that comes from a member that is further on has seen what this one applies only now.
+      if (entry.index <= this.seen) continue;
       this.seen = entry.index;
       this.send(entry);
     }
