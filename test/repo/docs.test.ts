@@ -4,14 +4,19 @@ import process from 'node:process';
 
 import { expect } from 'chai';
 
+import { type KvCluster, kvCluster } from '../raftexample/kv-cluster.js';
 import { root, run, workspaceFolders } from './repository.js';
 
-/** A block of TypeScript in a document. ```` ```ts ```` is compiled and run, ```` ```ts no-run ```` is compiled. */
+/**
+ * A block of TypeScript in a document. ```` ```ts ```` is compiled and run, ```` ```ts store ```` too, next to a store
+ * that the environment names, and ```` ```ts no-run ```` is compiled.
+ */
 interface Block {
   readonly document: string;
   /** Where its first line of code stands in the document, counted from 1. */
   readonly line: number;
   readonly runs: boolean;
+  readonly usesStore: boolean;
   readonly code: string;
 }
 
@@ -38,8 +43,9 @@ function blocksOf(document: string, text: string): readonly Block[] {
       open = { info: (fence[1] ?? '').trim(), line: index + 2, code: [] };
     } else {
       if (/^(ts|typescript)\b/.test(open.info)) {
-        expect(open.info, `${document}:${open.line - 1}`).to.be.oneOf(['ts', 'ts no-run']);
-        blocks.push({ document, line: open.line, runs: open.info === 'ts', code: open.code.join('\n') });
+        expect(open.info, `${document}:${open.line - 1}`).to.be.oneOf(['ts', 'ts store', 'ts no-run']);
+        const [runs, usesStore] = [open.info !== 'ts no-run', open.info === 'ts store'];
+        blocks.push({ document, line: open.line, runs, usesStore, code: open.code.join('\n') });
       }
       open = undefined;
     }
@@ -82,6 +88,14 @@ describe('the documents', function () {
 
   const blocks = documents().flatMap((document) => blocksOf(document, readFileSync(join(root, document), 'utf8')));
   let compilerSays = '';
+  let store: Promise<KvCluster> | undefined;
+  const endpoints = async (): Promise<string> => {
+    store ??= kvCluster(3);
+    const { ports } = await store;
+    return ports.map((port) => `http://127.0.0.1:${port}`).join(',');
+  };
+
+  after(async () => (await store)?.stop());
 
   before(async () => {
     if (blocks.length === 0) return;
@@ -121,7 +135,8 @@ describe('the documents', function () {
     if (!block.runs) continue;
     it(`${where} runs`, async () => {
       const args = ['--enable-source-maps', join(folder, `${module}.js`)];
-      const { code, stdout, stderr } = await run(process.execPath, args, { cwd: folder, timeoutMs: RUN_LIMIT_MS });
+      const env = block.usesStore ? { RAFTEXAMPLE_ENDPOINTS: await endpoints() } : {};
+      const { code, stdout, stderr } = await run(process.execPath, args, { cwd: folder, timeoutMs: RUN_LIMIT_MS, env });
       const ended = code === null ? `did not end within ${RUN_LIMIT_MS} ms` : `exit code ${code}`;
       expect(ended, `${stdout}\n${stderr}`).to.equal('exit code 0');
     });

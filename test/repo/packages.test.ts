@@ -28,6 +28,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
     'express',
     'prom-client',
     'sorted-btree',
+    'undici',
     'winston',
   ],
 };

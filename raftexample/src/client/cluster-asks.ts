@@ -1,0 +1,106 @@
+import type { Ask } from './attempts.js';
+import { badArgument } from './errors.js';
+import { queryOf, readDone, readObject } from './key-asks.js';
+import { idOf, idsOf, parseIds, textOf, urlsOf, wholeOf } from './numbers.js';
+import type { ChangeOutcome, Explanation, MemberStatus, Members, NewMember, Question } from './types.js';
+
+export function askStatus(): Ask<MemberStatus> {
+  return {
+    method: 'GET',
+    path: '/status',
+    repeatable: true,
+    read: async (answer) => {
+      const found = await readObject(answer, parseIds);
+      const whole = (name: string): number => wholeOf(found[name], name);
+      return {
+        id: idOf(found['id']),
+        clusterId: idOf(found['clusterId']),
+        leader: idOf(found['leader']),
+        state: textOf(found['state'], 'the state'),
+        term: whole('term'),
+        commit: whole('commit'),
+        applied: whole('applied'),
+        firstIndex: whole('firstIndex'),
+        lastIndex: whole('lastIndex'),
+        snapshotIndex: whole('snapshotIndex'),
+        voters: idsOf(found['voters']),
+        learners: idsOf(found['learners']),
+        members: urlsOf(found['members']),
+        pid: whole('pid'),
+      };
+    },
+  };
+}
+
+export function askMembers(): Ask<Members> {
+  return {
+    method: 'GET',
+    path: '/members',
+    repeatable: true,
+    read: async (answer) => {
+      const { members, voters, learners, clients = {} } = await readObject(answer, parseIds);
+      return {
+        members: urlsOf(members),
+        voters: idsOf(voters),
+        learners: idsOf(learners),
+        clients: urlsOf(clients),
+      };
+    },
+  };
+}
+
+export function askAddMember({ id, url, learner = false }: NewMember): Ask<ChangeOutcome> {
+  if (typeof url !== 'string' || !/^https?:\/\/[^/]+/u.test(url))
+    throw badArgument('url', 'it must be http://HOST:PORT, where the other members reach it');
+  return {
+    method: 'POST',
+    path: '/members',
+    headers: { 'Content-Type': 'application/json' },
+    body: `{"id":${memberId(id)},"url":${JSON.stringify(url)},"learner":${learner}}`,
+    // A member that is there already is not added again.
+    repeatable: true,
+    read: readDone,
+  };
+}
+
+export function askRemoveMember(id: bigint): Ask<ChangeOutcome> {
+  return { method: 'DELETE', path: `/members/${memberId(id)}`, repeatable: true, read: readDone };
+}
+
+export function askTransfer(id: bigint): Ask<bigint> {
+  return {
+    method: 'POST',
+    path: '/leader',
+    headers: { 'Content-Type': 'application/json' },
+    body: `{"id":${memberId(id)}}`,
+    // Whoever leads already is not made to lead again.
+    repeatable: true,
+    read: async (answer) => {
+      const { leader } = await readObject(answer, parseIds);
+      return idOf(leader);
+    },
+  };
+}
+
+export function askExplain({ index, member, read }: Question): Ask<Explanation> {
+  const questions = {
+    ...(index === undefined ? {} : { index: String(index) }),
+    ...(member === undefined ? {} : { member: memberId(member) }),
+    ...(read === undefined ? {} : { read: 'true' }),
+  };
+  if (Object.keys(questions).length > 1) throw badArgument('question', 'one of index, member and read at most');
+  return {
+    method: 'GET',
+    path: `/explain${queryOf(questions)}`,
+    repeatable: true,
+    read: async (answer) => {
+      const { code, text } = await readObject(answer);
+      return { code: textOf(code, 'the code'), text: textOf(text, 'the text') };
+    },
+  };
+}
+
+function memberId(id: bigint): string {
+  if (typeof id === 'bigint' && id >= 1n && id < 2n ** 64n) return id.toString();
+  throw badArgument('id', 'it must be a bigint from 1n on, with 64 bits at most');
+}

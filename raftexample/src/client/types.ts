@@ -1,0 +1,172 @@
+import type { StoreError } from './errors.js';
+import type { CallOptions } from './options.js';
+
+/** A key with its value. */
+export interface Item {
+  readonly key: string;
+  readonly value: string;
+  /** The index of the entry that wrote it: the key's version. */
+  readonly index: number;
+}
+
+/**
+ * - `linearizable`: sees everything that was acknowledged before
+ * - `lease`: sees the same, and asks nobody while the leader has a lease: relies on clocks that run about equally fast
+ * - `stale`: what the member that is asked has applied, which may be old
+ */
+export type Consistency = 'linearizable' | 'lease' | 'stale';
+
+export interface GetOptions extends CallOptions {
+  /** Default `linearizable`. */
+  readonly consistency?: Consistency | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /**
+   * Carry it out only if this is the key's version then, an index, or if there is no such key, `'absent'`. Otherwise
+   * the outcome is `condition-failed`.
+   */
+  readonly if?: number | 'absent' | undefined;
+}
+
+/** It was carried out; every later linearizable read sees it. */
+export interface Done {
+  readonly outcome: 'done';
+  /** The index of its entry: of a put, the key's version. */
+  readonly index: number;
+}
+
+/** It was not carried out, because the key is not as the condition says. */
+export interface ConditionFailed {
+  readonly outcome: 'condition-failed';
+  /** The key's version instead; 0 if there is no such key. */
+  readonly current: number;
+}
+
+/** Certainly nothing happened: the same may be asked again. */
+export interface NotDone {
+  readonly outcome: 'not-done';
+  readonly error: StoreError;
+}
+
+/** It may have been carried out, or may be later: asking again may carry it out twice. */
+export interface Unknown {
+  readonly outcome: 'unknown';
+  readonly error: StoreError;
+}
+
+/**
+ * What became of a write. Whoever asked for one has to tell these apart; what is wrong with the request itself is
+ * thrown as `StoreError`.
+ */
+export type WriteOutcome = Done | ConditionFailed | NotDone | Unknown;
+
+/** What became of a change that has no condition. */
+export type ChangeOutcome = Done | NotDone | Unknown;
+
+export interface ListOptions extends CallOptions {
+  /** Only keys that begin with this. Default: all keys. */
+  readonly prefix?: string | undefined;
+  /** Only keys after this one, in the order of their UTF-8 bytes. */
+  readonly after?: string | undefined;
+  /** Keys in one page at most, from 1 to 1000. Default 100. */
+  readonly pageSize?: number | undefined;
+}
+
+/** Some keys at one moment. */
+export interface Page {
+  readonly items: readonly Item[];
+  /** Are there more after the last of these? */
+  readonly more: boolean;
+}
+
+/** What happened to a key. */
+export type WatchEvent =
+  | { readonly type: 'put'; readonly key: string; readonly value: string; readonly index: number }
+  | { readonly type: 'delete'; readonly key: string; readonly index: number };
+
+export interface WatchOptions {
+  /** Only keys that begin with this. Default: all keys. */
+  readonly prefix?: string | undefined;
+  /** The index of the first entry that is wanted. Default: what is applied from now on. */
+  readonly from?: number | undefined;
+  /** Ends the watch: the iteration rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long it may be without a member that answers, in milliseconds, before it ends. Default: that of calls. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** How a member sees the cluster and itself. */
+export interface MemberStatus {
+  readonly id: bigint;
+  readonly clusterId: bigint;
+  /** The leader's id; 0 if none is known. */
+  readonly leader: bigint;
+  /** `follower`, `candidate`, `precandidate` or `leader`. */
+  readonly state: string;
+  readonly term: number;
+  readonly commit: number;
+  readonly applied: number;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly snapshotIndex: number;
+  readonly voters: readonly bigint[];
+  readonly learners: readonly bigint[];
+  /** Where the members reach each other, by id. */
+  readonly members: ReadonlyMap<bigint, string>;
+  /** Of its process. */
+  readonly pid: number;
+}
+
+/** A status, or why there is none. */
+export type EndpointStatus =
+  | { readonly endpoint: string; readonly status: MemberStatus; readonly error?: undefined }
+  | { readonly endpoint: string; readonly error: StoreError; readonly status?: undefined };
+
+/** Who is in the cluster. */
+export interface Members {
+  /** Where they reach each other, by id. */
+  readonly members: ReadonlyMap<bigint, string>;
+  readonly voters: readonly bigint[];
+  readonly learners: readonly bigint[];
+  /** Where they answer clients, by id, as far as the member that was asked knows. */
+  readonly clients: ReadonlyMap<bigint, string>;
+}
+
+/** A member to be added. */
+export interface NewMember {
+  /** One that no member has or had. */
+  readonly id: bigint;
+  /** Where the other members reach it, `http://HOST:PORT`. */
+  readonly url: string;
+  /** It gets everything and never votes. Default false. */
+  readonly learner?: boolean;
+}
+
+/** About what `explain` is asked; at most one of these. */
+export interface Question extends CallOptions {
+  /** Why is this entry not committed, or not applied there? */
+  readonly index?: number;
+  /** Why is this member behind? */
+  readonly member?: bigint;
+  /** Why was the slowest read of the last minute slow? */
+  readonly read?: true;
+}
+
+/** A sentence for a person, and a code for a program. */
+export interface Explanation {
+  readonly code: string;
+  readonly text: string;
+}
+
+/** A copy of the whole store; `await using`, or `close`, ends it if it is not read to its end. */
+export interface Snapshot extends AsyncDisposable {
+  /** The store at this index. */
+  readonly index: number;
+  readonly term: number;
+  /**
+   * Its bytes, as they come. A connection that breaks is an error of the iteration: what came before is no snapshot.
+   */
+  readonly chunks: AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
