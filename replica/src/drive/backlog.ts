@@ -66,8 +66,10 @@ export class Backlog {
     while (length > 0 && (saved.at(length - 1) as Saved).last >= from) length--;
     const cut = saved.at(length);
     saved.truncate(length);
-    // What it held below `from` still counts, and with it, until that is applied, what was replaced.
-    if (cut !== undefined && (saved.at(length - 1)?.last ?? 0) < from - 1) {
+    // What it held below `from` still counts, and with it, until that is applied, what was replaced. If that is applied
+    // already, nothing would ever end its counting: a member that takes no entries applies none.
+    const kept = Math.max(saved.at(length - 1)?.last ?? 0, this.host.applied());
+    if (cut !== undefined && kept < from - 1) {
       saved.push({ last: from - 1, total: cut.total });
     }
   }
