@@ -1,8 +1,10 @@
 /** Clients that ask members of the store for this and that, and write down every call and answer. */
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, type Answered, ask, conditionHeaders, pathOf } from './ask.js';
+import { type Answer, type Answered, ask, conditionHeaders, pathOf, type Question } from './ask.js';
+import { askOnce } from './once.js';
 import { ABSENT, type Operation } from './operation.js';
+import { bodyOf, noteAnswer, type Part } from './transactions.js';
 
 export interface ClientPlan {
   readonly clients: number;
@@ -99,6 +101,11 @@ export class Clients {
     this.agents.push(agent);
     const { random } = this.plan;
     while (!this.stopping) {
+      if (random(8) === 0) {
+        const served = await this.transact({ agent });
+        await sleep(served ? random(20) : 50 + random(200));
+        continue;
+      }
       const at = random(this.keys.length);
       const key = this.keys[at] as Key;
       if (key.calls >= CALLS_PER_KEY) {
@@ -199,7 +206,10 @@ export class Clients {
     const headers = conditionHeaders(condition?.index);
     const body = kind === 'put' ? value : undefined;
     const method = kind === 'put' ? 'PUT' : 'DELETE';
-    const answer = this.counted(await ask(clientPort, method, pathOf(key.name), { agent, headers, body }));
+    const path = pathOf(key.name);
+    const answer = await (member === undefined
+      ? this.send({ id, clientPort }, method, path, { agent, headers, body })
+      : this.sendTo(member, method, path, { agent, headers, body }));
     if (answer === undefined) return operation;
     if (answer === 'refused' || answer.status === 503) operation.outcome = 'nothing';
     else if (answer.status === 200 || answer.status === 412) {
@@ -209,6 +219,58 @@ export class Clients {
     } else this.judgeFailure(operation, answer);
     if (operation.outcome !== 'unknown') operation.ended = this.now;
     return operation;
+  }
+
+  private async sendTo(target: Target, method: string, path: string, question: Question): Promise<Answered> {
+    return this.counted(await ask(target.clientPort, method, path, question));
+  }
+
+  /** Some writes have a key, by which they can be sent until there is an answer, to whichever member. */
+  private send(first: Target, method: string, path: string, question: Question): Promise<Answered> {
+    const { random } = this.plan;
+    if (random(3) > 0) return this.sendTo(first, method, path, question);
+    let next: Target | undefined = first;
+    const send = (keyed: Question): Promise<Answered> => {
+      const target = next ?? this.target();
+      next = undefined;
+      return this.sendTo(target, method, path, keyed);
+    };
+    return askOnce({ random, send, find: (what) => void this.findings.push(what) }, question);
+  }
+
+  /** Several keys at once, in one entry. Returns whether it was served. */
+  private async transact({ agent }: Caller): Promise<boolean> {
+    const { random } = this.plan;
+    const target = this.target();
+    const registers = this.keys.filter(({ isCounter, calls }) => !isCounter && calls < CALLS_PER_KEY);
+    const first = random(Math.max(1, registers.length));
+    const chosen = registers.slice(first, first + 2 + random(2));
+    const group = this.history.length + 1;
+    const began = this.now;
+    const parts = chosen.map((key): Part => {
+      key.calls++;
+      const chance = random(100);
+      const kind = chance < 35 ? 'get' : chance < 80 ? 'put' : 'delete';
+      const condition = kind !== 'get' && random(3) === 0 ? key.last : undefined;
+      const operation = this.begin(key.name, target.id, { kind, condition, group, began });
+      const value = `${operation.token} 0 ${'.'.repeat(random(100))}`;
+      if (kind === 'put') this.values.set(operation.token, value);
+      return { operation, value };
+    });
+    if (parts.length === 0) return false;
+    const answer = await this.send(target, 'POST', '/kv', { agent, body: bodyOf(parts) });
+    const isFine = noteAnswer(parts, answer, (operation, value, index) => this.noteRead(operation, value, index));
+    if (!isFine && typeof answer === 'object') this.judgeFailure(parts[0]?.operation as Operation, answer);
+    const ended = this.now;
+    for (const [i, { operation }] of parts.entries()) {
+      if (operation.outcome !== 'unknown') operation.ended = ended;
+      if (operation.outcome !== 'done') continue;
+      const key = chosen[i] as Key;
+      if (operation.kind === 'get') key.last = { index: operation.index, token: operation.seen, count: 0 };
+      else
+        key.last = operation.kind === 'put' ? { index: operation.index, token: operation.token, count: 0 } : NO_VERSION;
+    }
+    return parts.some(({ operation }) => operation.outcome !== 'nothing');
   }
 
   private counted(answer: Answered): Answered {

@@ -44,10 +44,16 @@ class IndexJudge {
   private readonly floors = new Map<Operation, number>();
   /** Of writes with an unknown outcome: where their effect was seen. */
   private readonly discovered = new Map<Operation, number>();
+  /** The parts of transactions. */
+  private readonly groups = new Map<number, Operation[]>();
 
   constructor(history: readonly Operation[]) {
     this.history = history;
-    for (const operation of history) this.byToken.set(operation.token, operation);
+    for (const operation of history) {
+      const { token, group } = operation;
+      this.byToken.set(token, operation);
+      if (group !== undefined) this.groups.set(group, [...(this.groups.get(group) ?? []), operation]);
+    }
   }
 
   judge(): string[] {
@@ -55,7 +61,7 @@ class IndexJudge {
     this.collectVersions();
     this.checkIndexes();
     this.sweep();
-    for (const operation of this.history) this.checkCondition(operation);
+    for (const operation of this.history) this.checkVersion(operation);
     return this.findings;
   }
 
@@ -70,9 +76,9 @@ class IndexJudge {
     return found;
   }
 
-  /** The index of a write's entry, as far as anybody was told. */
+  /** The index of the entry of a write, or of a read in a transaction, as far as anybody was told. */
   private entryOf(operation: Operation): number | undefined {
-    if (operation.kind === 'get') return undefined;
+    if (operation.kind === 'get') return operation.entry;
     if (operation.outcome === 'done' || operation.outcome === 'refused') return operation.index;
     return this.discovered.get(operation);
   }
@@ -97,7 +103,15 @@ class IndexJudge {
     }
     const known = this.entryOf(write);
     if (known !== undefined && known !== index) this.find('one write has two indexes', by, write);
-    if (write.outcome === 'unknown') this.discovered.set(write, index);
+    if (write.outcome !== 'unknown') return;
+    // All of a transaction was carried out, or nothing.
+    for (const part of this.partsOf(write)) {
+      if (part.kind !== 'get' && part.outcome === 'unknown') this.discovered.set(part, index);
+    }
+  }
+
+  private partsOf(operation: Operation): readonly Operation[] {
+    return operation.group === undefined ? [operation] : (this.groups.get(operation.group) ?? []);
   }
 
   private collectVersions(): void {
@@ -108,7 +122,7 @@ class IndexJudge {
       if (outcome === 'done' && kind === 'put') history.versions.push({ index, token });
       if (outcome === 'done' && kind === 'delete') history.versions.push({ index, token: ABSENT });
       const seenAt = this.discovered.get(operation);
-      if (seenAt !== undefined) history.versions.push({ index: seenAt, token });
+      if (seenAt !== undefined) history.versions.push({ index: seenAt, token: kind === 'delete' ? ABSENT : token });
       if (outcome === 'refused' && operation.current > 0) unnamed.push(operation);
     }
     const named = new Map([...this.keys].map(([key, { versions }]) => [key, new Set(versions.map((v) => v.index))]));
@@ -131,14 +145,15 @@ class IndexJudge {
     return free;
   }
 
-  /** No two entries have the same index. */
+  /** No two entries have the same index, and those of a transaction are one entry. */
   private checkIndexes(): void {
     const { taken } = this;
     for (const operation of this.history) {
       const index = this.entryOf(operation);
       if (index === undefined) continue;
       const other = taken.get(index);
-      if (other !== undefined) this.find('two writes have the same index', other, operation);
+      const isSameEntry = other?.group !== undefined && other.group === operation.group;
+      if (other !== undefined && !isSameEntry) this.find('two writes have the same index', other, operation);
       taken.set(index, operation);
     }
   }
@@ -161,7 +176,7 @@ class IndexJudge {
       if (isCall) {
         this.floors.set(operation, floor);
         this.checkOrder(operation, floor, from);
-        if (operation.kind === 'delete' && operation.outcome === 'unknown') {
+        if (operation.kind === 'delete' && operation.outcome === 'unknown' && !this.discovered.has(operation)) {
           this.keyOf(operation.key).lostDeletes.push({ began: operation.began, after: floor });
         }
         continue;
@@ -180,7 +195,8 @@ class IndexJudge {
   }
 
   private placeOf(operation: Operation): number {
-    if (operation.kind !== 'get') return this.entryOf(operation) ?? 0;
+    const entry = this.entryOf(operation);
+    if (operation.kind !== 'get' || entry !== undefined) return entry ?? 0;
     if (operation.outcome !== 'done') return 0;
     return operation.seen === ABSENT ? this.placeOfAbsence(operation) : this.placeOfVersion(operation);
   }
@@ -223,15 +239,18 @@ class IndexJudge {
     return floor;
   }
 
-  /** The key had the version that the condition names, or if it was refused, the one that the refusal names. */
-  private checkCondition(operation: Operation): void {
-    const { condition, outcome, current, key } = operation;
+  /**
+   * The key had the version that the condition names, or if it was refused, the one that the refusal names, and that
+   * which a transaction has read.
+   */
+  private checkVersion(operation: Operation): void {
+    const { kind, condition, outcome, index, current, key } = operation;
     if (outcome === 'refused' && (condition === undefined || condition.index === current)) {
       this.find('a write was refused although its condition held', operation);
     }
     const at = this.entryOf(operation);
-    if (condition === undefined || at === undefined) return;
-    const wanted = outcome === 'refused' ? current : condition.index;
+    const wanted = kind === 'get' ? index : outcome === 'refused' ? current : condition?.index;
+    if (wanted === undefined || at === undefined) return;
     const { versions, lostDeletes } = this.keyOf(key);
     let position = versions.length;
     while (position > 0 && (versions[position - 1] as Version).index >= at) position--;

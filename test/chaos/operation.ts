@@ -22,15 +22,21 @@ export interface Operation {
   index: number;
   /** Of a read: the write whose value it saw. */
   seen: number;
+  /** Of a part of a transaction, which is one entry: the token of its first part. */
+  readonly group?: number | undefined;
+  /** Of a read in a transaction: the index of the entry. */
+  entry?: number | undefined;
   /** Of a refused write: the index of the version that the key had, 0 if it was absent. */
   current: number;
 }
 
 /** In a report: one line. */
 export function describeOperation(operation: Operation): string {
-  const { token, kind, key, member, began, ended, condition, outcome, index, seen, current } = operation;
+  const { token, kind, key, member, began, ended, condition, outcome, index, seen, current, group, entry } = operation;
   const only = condition === undefined ? '' : ` if ${condition.index} (#${condition.token})`;
   const saw = kind === 'get' ? `, saw #${seen}` : '';
   const had = outcome === 'refused' ? `, current ${current}` : '';
-  return `#${token} ${kind} ${key}${only} on ${member} [${began}, ${ended}]: ${outcome}, index ${index}${saw}${had}`;
+  const part =
+    group === undefined ? '' : ` in the transaction of #${group}${entry === undefined ? '' : `, entry ${entry}`}`;
+  return `#${token} ${kind} ${key}${only} on ${member} [${began}, ${ended}]: ${outcome}, index ${index}${saw}${had}${part}`;
 }

@@ -21,14 +21,17 @@ export function legalHistory(random: Random, calls = 60): Operation[] {
       const applied = now + 1 + random(2000);
       const ended = applied + 1 + random(500);
       const chance = random(100);
-      const operation = newOperation(KEYS[random(KEYS.length)] as string, now, ended);
-      const kind = (['put', 'put', 'get', 'get', 'delete'] as const)[random(5)] as Operation['kind'];
       const outcome = chance < 12 ? 'unknown' : chance < 16 ? 'nothing' : 'done';
-      timed.push({
-        operation: { ...operation, token: timed.length + 1, kind, outcome },
-        applied,
-        lost: outcome === 'nothing' || chance < 6,
-      });
+      const lost = outcome === 'nothing' || chance < 6;
+      // Of a transaction each part has a key of its own.
+      const parts = random(8) === 0 ? 2 + random(KEYS.length - 1) : 1;
+      const group = parts === 1 ? undefined : timed.length + 1;
+      const first = random(KEYS.length);
+      for (let part = 0; part < parts; part++) {
+        const operation = newOperation(KEYS[(first + part) % KEYS.length] as string, now, ended);
+        const kind = (['put', 'put', 'get', 'get', 'delete'] as const)[random(5)] as Operation['kind'];
+        timed.push({ operation: { ...operation, token: timed.length + 1, kind, outcome, group }, applied, lost });
+      }
       now = ended + 1 + random(300);
     }
   }
@@ -52,36 +55,86 @@ function newOperation(key: string, began: number, ended: number): Operation {
   };
 }
 
+interface Version {
+  readonly index: number;
+  readonly token: number;
+}
+
+const NO_VERSION: Version = { index: 0, token: ABSENT };
+
+/** The store that is made up. */
+class MadeUp {
+  private readonly random: Random;
+  private readonly state = new Map<string, Version>();
+  private readonly older = new Map<string, Version[]>();
+  private index = 10;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  /** Carries out what stands in one entry, or one read. */
+  carryOut(parts: readonly Operation[]): void {
+    const isEntry = parts.length > 1 || parts[0]?.kind !== 'get';
+    if (isEntry) this.index += 1 + this.random(3);
+    for (const part of parts) {
+      if (part.kind !== 'get') this.condition(part);
+    }
+    const refused = parts.find(
+      ({ key, condition }) => condition !== undefined && condition.token !== this.at(key).token,
+    );
+    for (const part of parts) {
+      if (part.kind === 'get' && isEntry) part.entry = this.index;
+      if (refused === undefined) this.apply(part);
+      else if (part === refused) this.refuse(part);
+      else part.outcome = part.outcome === 'unknown' ? 'unknown' : 'nothing';
+    }
+  }
+
+  private at(key: string): Version {
+    return this.state.get(key) ?? NO_VERSION;
+  }
+
+  private condition(operation: Operation): void {
+    if (this.random(3) !== 0) return;
+    const versions = this.older.get(operation.key) ?? [];
+    const now = this.at(operation.key);
+    const condition = this.random(2) === 0 ? now : (versions[this.random(Math.max(1, versions.length))] ?? now);
+    Object.assign(operation, { condition });
+  }
+
+  private refuse(operation: Operation): void {
+    operation.index = this.index;
+    operation.current = this.at(operation.key).index;
+    if (operation.outcome === 'done') operation.outcome = 'refused';
+  }
+
+  private apply(operation: Operation): void {
+    const { kind, key, token } = operation;
+    if (kind === 'get') {
+      const { index, token: seen } = this.at(key);
+      Object.assign(operation, { seen, index });
+      return;
+    }
+    operation.index = this.index;
+    const next = kind === 'put' ? { index: this.index, token } : NO_VERSION;
+    this.older.set(key, [...(this.older.get(key) ?? []), next]);
+    this.state.set(key, next);
+  }
+}
+
 /** Applies all in the order of the moments at which they take effect, and fills in the answers. */
 function run(timed: Timed[], random: Random): void {
-  const state = new Map<string, { index: number; token: number }>();
-  const older = new Map<string, { index: number; token: number }[]>();
-  let index = 10;
-  for (const one of timed.sort((a, b) => a.applied - b.applied)) {
-    const { operation, lost } = one;
-    const { kind, key, token } = operation;
-    const now = state.get(key) ?? { index: 0, token: ABSENT };
-    if (lost) continue;
-    if (kind === 'get') {
-      Object.assign(operation, { seen: now.token, index: now.index });
-      continue;
-    }
-    index += 1 + random(3);
-    operation.index = index;
-    const versions = older.get(key) ?? [];
-    older.set(key, versions);
-    if (random(3) === 0) {
-      const condition = random(2) === 0 ? now : (versions[random(Math.max(1, versions.length))] ?? now);
-      Object.assign(operation, { condition });
-      if (condition.token !== now.token) {
-        operation.current = now.index;
-        if (operation.outcome === 'done') operation.outcome = 'refused';
-        continue;
-      }
-    }
-    const next = kind === 'put' ? { index, token } : { index: 0, token: ABSENT };
-    versions.push(next);
-    state.set(key, next);
+  const store = new MadeUp(random);
+  const done = new Set<number>();
+  for (const { operation, lost } of timed.sort((a, b) => a.applied - b.applied)) {
+    const { group } = operation;
+    if (lost || (group !== undefined && done.has(group))) continue;
+    if (group !== undefined) done.add(group);
+    const parts = timed.filter(
+      (one) => one.operation === operation || (group !== undefined && one.operation.group === group),
+    );
+    store.carryOut(parts.map((one) => one.operation));
   }
 }
 
@@ -95,7 +148,9 @@ function inMoments(operations: Operation[]): Operation[] {
   events.forEach(({ one, isCall }, moment) => {
     if (isCall) Object.assign(one, { began: moment + 1 });
     else one.ended = one.outcome === 'unknown' ? Number.POSITIVE_INFINITY : moment + 1;
-    if (!isCall && one.outcome === 'unknown') one.index = 0;
+    if (isCall || one.outcome === 'done' || one.outcome === 'refused') return;
+    one.entry = undefined;
+    if (one.outcome === 'unknown') one.index = 0;
   });
   return operations;
 }
@@ -158,8 +213,13 @@ class Tail {
     this.moment = Math.max(...finite) + 1;
   }
 
+  /** The highest index so far. */
+  get top(): number {
+    return Math.max(...this.history.map(({ index }) => index));
+  }
+
   next(fields: Partial<Operation>): Operation {
-    const index = Math.max(...this.history.map((one) => one.index)) + 1;
+    const index = this.top + 1;
     const token = this.history.length + 1;
     const made = { ...newOperation(this.key, this.moment, this.moment + 10), token, index, ...fields };
     if (made.outcome === 'unknown') made.ended = Number.POSITIVE_INFINITY;
@@ -171,6 +231,21 @@ class Tail {
   read(write: Operation | undefined, fields: Partial<Operation> = {}): Operation {
     return this.next({ kind: 'get', index: write?.index ?? 0, seen: write?.token ?? ABSENT, ...fields });
   }
+}
+
+/** A transaction of two writes: to the key of the tail, and to another one. */
+function transaction(tail: Tail, fields: Partial<Operation>): readonly [Operation, Operation] {
+  const group = tail.history.length + 1;
+  const second = tail.next({ ...fields, group });
+  const first = tail.next({
+    ...fields,
+    group,
+    key: `${second.key} too`,
+    began: second.began,
+    ended: second.ended,
+    index: second.index,
+  });
+  return [first, second];
 }
 
 const onTail =
@@ -291,7 +366,11 @@ export const plants: Readonly<Record<string, Plant>> = {
 export const indexPlants: Readonly<Record<string, Plant>> = {
   'two writes with one index': (history, random) => {
     const first = pick(history, random, isPut);
-    const second = pick(history, random, (one) => isPut(one) && one !== first);
+    const second = pick(
+      history,
+      random,
+      (one) => isPut(one) && (one.group ?? one.token) !== (first?.group ?? first?.token),
+    );
     if (first === undefined || second === undefined) return undefined;
     second.index = first.index;
     return history;
@@ -309,6 +388,28 @@ export const indexPlants: Readonly<Record<string, Plant>> = {
     read.index += 1000;
     return history;
   },
+  'a transaction of which one part was not carried out': onTail((tail) => {
+    const old = tail.next({});
+    const [kept, lost] = transaction(tail, { outcome: 'unknown', index: 0 });
+    const index = old.index + 1;
+    tail.read({ ...kept, index }, { key: kept.key });
+    // Carried out with the other part, it was there before this was called.
+    tail.read(old, { key: lost.key });
+  }),
+  'a transaction whose parts have two indexes': onTail((tail) => {
+    const [first, second] = transaction(tail, { outcome: 'unknown', index: 0 });
+    tail.read({ ...first, index: tail.top + 1 }, { key: first.key });
+    tail.read({ ...second, index: tail.top + 1 }, { key: second.key });
+  }),
+  'a transaction that read another moment than its own': onTail((tail) => {
+    const before = tail.next({});
+    const after = tail.next({});
+    const group = tail.history.length + 1;
+    const { began, ended, index } = tail.next({ group, key: `${before.key} too` });
+    // The later version was being written all the time, so by itself the read would be fine.
+    tail.read(before, { group, entry: index, began, ended });
+    after.ended = ended + 1;
+  }),
   'a refusal that names a version nobody wrote': onTail((tail) => {
     const put = tail.next({});
     const second = tail.next({});
