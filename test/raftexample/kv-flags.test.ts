@@ -10,6 +10,8 @@ import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
 import { scratchFolder } from '../rafthttp/members.js';
 
+const log = { info: () => {}, warn: () => {} } as unknown as Parameters<typeof preparePorts>[1];
+
 function options(...argv: string[]): KvOptions {
   const command = parseKvFlags(argv);
   if (command.kind !== 'run') throw new Error(JSON.stringify(command));
@@ -91,6 +93,13 @@ describe('the store: its command line', () => {
       inlineBytes: 64 * 2 ** 20,
     });
     expect(snapshotPolicy(options('--snapshots', 'stream')).inlineBytes).to.equal(1);
+  });
+
+  it('--listen is where other members reach this one, in place of its URL', async () => {
+    expect(options().listen).to.equal(undefined);
+    const elsewhere = options('--listen', '127.0.0.1:7', '--peers', '1=http://somewhere.example:1');
+    expect((await preparePorts(elsewhere, log)).peers).to.deep.equal({ host: '127.0.0.1', port: 7 });
+    expect(refusal('--listen', 'nowhere')).to.match(/^--listen /u);
   });
 
   it('--join-via joins', () => {
@@ -206,7 +215,6 @@ describe('the store: its command line', () => {
   it('a port beyond loopback needs certificates, or --insecure, and then the log warns', async () => {
     const authority = new Authority(scratchFolder());
     const { certFile, keyFile } = authority.issue('m', { cn: 'member-1' });
-    const log = { info: () => {}, warn: () => {} } as unknown as Parameters<typeof preparePorts>[1];
     const prepared = async (...argv: string[]): Promise<readonly string[]> => {
       try {
         return (await preparePorts(options(...argv), log)).warnings;

@@ -22,6 +22,7 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --id ID             this member's number (default 1)
   --peers LIST        the founders: 1=http://HOST:PORT,2=http://HOST:PORT,… With --join, this member and
                       those whom it reaches at first (default 1=http://127.0.0.1:23801)
+  --listen ADDR       HOST:PORT for the other members (default: those of this member's URL)
   --client-addr ADDR  HOST:PORT for clients (default 127.0.0.1:23791)
   --data DIR          folder of log and snapshots (default data)
   --join              wait until a running cluster, told of this member by POST /members, contacts it
@@ -59,6 +60,7 @@ const kvFlags = {
   'cluster-id': { type: 'string' },
   peers: { type: 'string' },
   dial: { type: 'string', multiple: true },
+  listen: { type: 'string' },
   'client-addr': { type: 'string' },
   data: { type: 'string' },
   join: { type: 'boolean' },
@@ -104,6 +106,7 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         clusterId: BigInt(whole('--cluster-id', values['cluster-id'], 0x1000, 0)),
         peers,
         dial: parseUrls('--dial', values.dial ?? [], peerTls),
+        listen: values.listen === undefined ? undefined : parseAddress('--listen', values.listen),
         clientAddress: parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791'),
         data: values.data ?? 'data',
         join: values.join ?? values['join-via'] !== undefined,

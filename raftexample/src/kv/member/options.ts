@@ -12,6 +12,8 @@ export interface KvOptions {
   readonly peers: ReadonlyMap<NodeId, string>;
   /** Where to dial a member, if not at its URL. */
   readonly dial: ReadonlyMap<NodeId, string>;
+  /** Where to listen for the other members; `undefined`: at the address of its URL. */
+  readonly listen: Address | undefined;
   readonly clientAddress: Address;
   readonly data: string;
   readonly join: boolean;

@@ -24,11 +24,11 @@ export interface Ports {
  * @throws UsageError if the member must not listen there, or its certificates cannot be used
  */
 export async function preparePorts(options: KvOptions, log: Logger): Promise<Ports> {
-  const { id, peers: members, peerTls, clientTls, clientAddress, insecure, tokenFile } = options;
+  const { id, peers: members, listen, peerTls, clientTls, clientAddress, insecure, tokenFile } = options;
   const peersDanger = dangerOfPeers(peerTls);
   const clientsDanger = dangerOfClients(clientTls);
-  const at = hostOf('--peers', members.get(id) as string);
-  const peers = await listenAddress(at, insecure ? undefined : peersDanger);
+  const peersAt = listen ?? hostOf('--peers', members.get(id) as string);
+  const peers = await listenAddress(peersAt, insecure ? undefined : peersDanger);
   const clients = await listenAddress(clientAddress, insecure ? undefined : clientsDanger);
   if (peerTls !== undefined) openTls('--peer-cert-file', peerTls, log);
   const createServer = clientTls === undefined ? undefined : openTls('--cert-file', clientTls, log);
