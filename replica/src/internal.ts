@@ -6,6 +6,7 @@ export { Driver } from './drive/driver.js';
 export { MAX_BATCH, Proposals } from './drive/proposals.js';
 export { Reads } from './drive/reads.js';
 export { Ticker } from './drive/ticker.js';
+export { type Waiter, Waits } from './drive/waits.js';
 export { ChunkReader, collect } from './format/chunks.js';
 export { Group } from './group/group.js';
 export {

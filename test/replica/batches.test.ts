@@ -70,7 +70,7 @@ class Bench {
       const data = new Uint8Array(size).fill(at % 256);
       void this.follow(
         at,
-        this.proposals.submit(() => data, { timeoutMs: 1000, ...options }),
+        this.proposals.submit(undefined, () => data, { timeoutMs: 1000, ...options }),
       );
     }
   }

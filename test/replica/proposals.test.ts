@@ -119,7 +119,7 @@ describe('replica: what a proposal that fails says', () => {
     const [follower] = othersThan((await group.leader()).id);
     await group.time.advance(50);
     const { proposals } = inside(group.replica(follower));
-    const asked = proposals.submit(() => undefined, { timeoutMs: 500, leaderOnly: true });
+    const asked = proposals.submit(undefined, () => undefined, { timeoutMs: 500, leaderOnly: true });
     expect(await failure(asked)).to.deep.equal(['dropped', 'not-leading']);
   });
 

@@ -73,8 +73,12 @@ type Task =
   | { readonly kind: 'entries'; readonly message: Message }
   | { readonly kind: 'call'; readonly run: () => Promise<void>; readonly reject: (error: unknown) => void };
 
-/** Tells whoever asked. */
-type Done = (applied: Applied) => void;
+/** Where a command came from. */
+interface Origin {
+  /** Whoever asked for it, on this member. */
+  readonly asked: Pending | undefined;
+  readonly place: SessionPlace | undefined;
+}
 
 interface WaitingForIndex {
   readonly index: number;
@@ -294,13 +298,8 @@ export class Applier<Command, Result> {
       return undefined;
     }
     const { command, place } = content;
-    if (place !== undefined) return this.commandInSession(command, place, at, asked);
-    // On most members nobody asked: they need nothing of what would make an answer.
-    return this.run(
-      command,
-      at,
-      asked === undefined ? undefined : (applied) => this.options.proposals.answer(asked, applied),
-    );
+    if (place !== undefined && !this.isDue(place, at, asked)) return undefined;
+    return this.run(command, at, { asked, place });
   }
 
   private changeGroup(
@@ -323,38 +322,31 @@ export class Applier<Command, Result> {
     }
   }
 
-  private commandInSession(
-    command: Command,
-    place: SessionPlace,
-    at: Position,
-    asked: Pending | undefined,
-  ): Promise<void> | undefined {
+  /** Is this command of a session to be applied? If not, whoever asked is told what is known of it. */
+  private isDue(place: SessionPlace, at: Position, asked: Pending | undefined): boolean {
     const { group, proposals } = this.options;
-    const answer = (applied: Applied): void => {
-      if (asked !== undefined) proposals.answer(asked, applied);
-    };
     const verdict = group.sessions.judge(place, at.index);
-    if (verdict !== 'apply') {
-      answer(this.remembered(verdict, place));
-      return undefined;
-    }
-    return this.run(command, at, (applied) => {
-      this.keep(place, applied, at, answer);
-    });
+    if (verdict === 'apply') return true;
+    if (asked !== undefined) proposals.answer(asked, this.remembered(verdict, place));
+    return false;
   }
 
-  private keep(place: SessionPlace, applied: Applied, at: Position, answer: (applied: Applied) => void): void {
-    const { index, term } = at;
+  /** Tells whoever asked what came of a command, and a session, if it is of one. */
+  private done(applied: Applied, at: Position, { asked, place }: Origin): void {
+    const kept = place === undefined ? applied : this.keep(place, applied, at);
+    if (asked !== undefined) this.options.proposals.answer(asked, kept);
+  }
+
+  /** Keeps what a command of a session came to. @returns what it came to: what cannot be kept is a failure */
+  private keep(place: SessionPlace, applied: Applied, { index, term }: Position): Applied {
     const { sessions } = this.options.group;
     if (index <= this.durableIndex) {
       sessions.keep(place, { index, term, forgotten: true });
-      answer(applied);
-      return;
+      return applied;
     }
     if ('error' in applied) {
       sessions.keep(place, { index, term, failure: describe((applied.error as CommandFailed).cause) });
-      answer(applied);
-      return;
+      return applied;
     }
     const { result } = applied.value as { readonly result: Result };
     let encoded: Uint8Array;
@@ -362,11 +354,10 @@ export class Applier<Command, Result> {
       encoded = this.options.results.encode(result);
     } catch (error) {
       // A result that cannot be kept could not be told again; so the command came to this, on every member alike.
-      this.failed(error, at, (failed) => this.keep(place, failed, at, answer));
-      return;
+      return this.keep(place, this.failed(error, { index, term }), { index, term });
     }
     sessions.keep(place, { index, term, result: encoded });
-    answer(applied);
+    return applied;
   }
 
   private remembered(verdict: Exclude<SessionVerdict, 'apply'>, { session, sequence }: SessionPlace): Applied {
@@ -385,40 +376,43 @@ export class Applier<Command, Result> {
   }
 
   /** Hands a command to the state machine. */
-  private run(command: Command, at: Position, done: Done | undefined): Promise<void> | undefined {
+  private run(command: Command, at: Position, origin: Origin): Promise<void> | undefined {
     const { stateMachine, group } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
-      done?.({ error: new ProposalUnknown('result-forgotten', `at index ${index}, before this member started`) });
+      const detail = `at index ${index}, before this member started`;
+      this.done({ error: new ProposalUnknown('result-forgotten', detail) }, at, origin);
       return undefined;
     }
     let result: Result | Promise<Result>;
     try {
       result = stateMachine.apply(command, { index, term, features: group.features });
     } catch (error) {
-      this.failed(error, at, done);
+      this.done(this.failed(error, at), at, origin);
       return undefined;
     }
-    if (!isPromise(result)) {
-      done?.({ value: { index, term, result } });
-      return undefined;
+    if (isPromise(result)) return this.awaitResult(result, at, origin);
+    // On most members nobody asked: they need nothing of what would make an answer.
+    if (origin.asked !== undefined || origin.place !== undefined) {
+      this.done({ value: { index, term, result } }, at, origin);
     }
-    return this.awaitResult(result, at, done);
+    return undefined;
   }
 
-  private async awaitResult(promise: Promise<Result>, at: Position, done: Done | undefined): Promise<void> {
+  private async awaitResult(promise: Promise<Result>, at: Position, origin: Origin): Promise<void> {
     const { index, term } = at;
     let result: Result;
     try {
       result = await promise;
     } catch (error) {
-      this.failed(error, at, done);
+      this.done(this.failed(error, at), at, origin);
       return;
     }
-    done?.({ value: { index, term, result } });
+    this.done({ value: { index, term, result } }, at, origin);
   }
 
-  private failed(error: unknown, at: Position, done: Done | undefined): void {
+  /** What a throw of the state machine comes to. @throws what ends this member, if that is what it means */
+  private failed(error: unknown, at: Position): Applied {
     if (this.options.applyErrors === 'stop') {
       throw new RaftError(
         ERR_STATE_MACHINE,
@@ -426,7 +420,7 @@ export class Applier<Command, Result> {
         { reason: 'apply', cause: error },
       );
     }
-    done?.({ error: new CommandFailed(at, describe(error), error) });
+    return { error: new CommandFailed(at, describe(error), error) };
   }
 
   private changeMembership(entry: Entry): void {

@@ -12,6 +12,7 @@ import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
 import { type DroppedReason, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
+import { type Waiter, Waits } from './waits.js';
 
 /** Most entries that travel as one proposal. */
 export const MAX_BATCH = 4096;
@@ -53,12 +54,10 @@ export interface ProposalOptions {
   readonly leaderOnly?: boolean;
 }
 
-/** So many settled proposals are kept in the list of those that wait, beside as many as do wait. */
-const SPARE = 64;
-
 type State = 'queued' | 'appended' | 'forwarded' | 'settled';
 
-interface Pending {
+/** A proposal that waits for its answer. It is built as a literal: a class that declares as many fields is slower. */
+interface Pending extends Waiter<Pending> {
   readonly sequence: number;
   /** Dropped once the proposal was handed over: raft has it then. `undefined` is an empty entry. */
   data: Uint8Array | undefined;
@@ -73,10 +72,13 @@ interface Pending {
   leadershipLost: boolean;
   /** The term of the leader that it was forwarded to. */
   forwardedIn: number;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly forget: (() => void) | undefined;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  forget: (() => void) | undefined;
 }
+
+/** Stands in for a promise that is about to be made. */
+const nobody = (): void => {};
 
 /** Proposals whose entries stand one after the other in this member's log. */
 interface Batch {
@@ -95,9 +97,7 @@ interface Batch {
  */
 export class Proposals {
   private readonly options: ProposalsOptions;
-  /** All that wait, oldest first, among those that do not any more. */
-  private all: Pending[] = [];
-  private count = 0;
+  private readonly all = new Waits<Pending>();
   /** When the first of those was proposed that the next flush hands over: what comes in one turn comes at one time. */
   private turn: number | undefined = undefined;
   /** Those that were sent to the leader, by sequence number. */
@@ -121,7 +121,7 @@ export class Proposals {
 
   /** Proposals that wait for their answers. */
   get waiting(): number {
-    return this.count;
+    return this.all.length;
   }
 
   /** Bytes that they hold. */
@@ -134,21 +134,27 @@ export class Proposals {
    * @param encode gives the entry's bytes, with this number in its request id; `undefined` for an empty entry. It is
    * not called for what is refused
    */
-  submit(encode: (sequence: number) => Uint8Array | undefined, options: ProposalOptions): Promise<unknown> {
+  submit<Content>(
+    content: Content,
+    encode: (content: Content, sequence: number) => Uint8Array | undefined,
+    options: ProposalOptions,
+  ): Promise<unknown> {
     const refused = this.refusal(options.signal);
     if (refused !== undefined) return Promise.reject(refused);
     const sequence = this.nextSequence++;
     let data: Uint8Array | undefined;
     try {
-      data = encode(sequence);
+      data = encode(content, sequence);
     } catch (error) {
       return Promise.reject(error);
     }
     const tooMuch = this.tooMuch(data?.length ?? 0);
     if (tooMuch !== undefined) return Promise.reject(tooMuch);
-    return new Promise((resolve, reject) =>
-      this.enqueue({ sequence, data, change: undefined, resolve, reject }, options),
-    );
+    const pending = this.enqueue(sequence, { data, change: undefined }, options);
+    return new Promise((resolve, reject) => {
+      pending.resolve = resolve;
+      pending.reject = reject;
+    });
   }
 
   /**
@@ -160,9 +166,10 @@ export class Proposals {
     const refused = this.refusal(options.signal);
     if (refused !== undefined) return Promise.reject(refused);
     const sequence = this.nextSequence++;
+    const pending = this.enqueue(sequence, { data: undefined, change }, options);
     return new Promise<ProposalReceipt>((resolve, reject) => {
-      const taken = (receipt: unknown): void => resolve(receipt as ProposalReceipt);
-      this.enqueue({ sequence, data: undefined, change, resolve: taken, reject }, options);
+      pending.resolve = (receipt) => resolve(receipt as ProposalReceipt);
+      pending.reject = reject;
     });
   }
 
@@ -170,8 +177,8 @@ export class Proposals {
     if (this.ended !== undefined) return new ProposalDropped('stopped', undefined, this.ended);
     const aborted = whyAborted(signal);
     if (aborted !== undefined) return new ProposalDropped('aborted', undefined, aborted.reason);
-    if (this.count < this.options.maxPending) return undefined;
-    return new ProposalDropped('busy', `${this.count} commands wait on this member`);
+    if (this.waiting < this.options.maxPending) return undefined;
+    return new ProposalDropped('busy', `${this.waiting} commands wait on this member`);
   }
 
   private tooMuch(bytes: number): ProposalDropped | undefined {
@@ -179,16 +186,20 @@ export class Proposals {
     if (bytes > maxCommandBytes) {
       return new ProposalDropped('too-large', `it takes ${bytes} bytes; limits.maxCommandBytes is ${maxCommandBytes}`);
     }
-    if (this.count === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
+    if (this.waiting === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
     return new ProposalDropped('busy', `commands of ${this.bytes} bytes wait on this member`);
   }
 
+  /** The caller gives it `resolve` and `reject` at once. */
   private enqueue(
-    { sequence, data, change, resolve, reject }: Pick<Pending, 'sequence' | 'data' | 'change' | 'resolve' | 'reject'>,
+    sequence: number,
+    { data, change }: Pick<Pending, 'data' | 'change'>,
     { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
-  ): void {
+  ): Pending {
     this.turn ??= this.options.clock.monotonic();
     const pending: Pending = {
+      before: undefined,
+      after: undefined,
       sequence,
       data,
       change,
@@ -199,16 +210,16 @@ export class Proposals {
       waitsFor: 'no-leader',
       leadershipLost: false,
       forwardedIn: 0,
-      resolve,
-      reject,
-      forget: signal === undefined ? undefined : onAbort(signal, () => this.abort(pending, signal)),
+      resolve: nobody,
+      reject: nobody,
+      forget: undefined,
     };
-    if (this.all.length >= 2 * this.count + SPARE) this.all = this.all.filter(({ state }) => state !== 'settled');
-    this.all.push(pending);
-    this.count++;
+    if (signal !== undefined) pending.forget = onAbort(signal, () => this.abort(pending, signal));
+    this.all.add(pending);
     this.queue.push(pending);
     this.bytes += pending.bytes;
     this.options.wake();
+    return pending;
   }
 
   /** Hands over what waits, in batches, if there is a leader. */
@@ -397,11 +408,11 @@ export class Proposals {
   /** Ends the waits whose time is over. */
   expire(): void {
     const now = this.options.clock.monotonic();
-    for (const pending of this.all) {
-      if (pending.state === 'settled' || pending.deadline > now) continue;
+    this.all.each((pending) => {
+      if (pending.deadline > now) return;
       if (pending.state === 'queued') this.drop(pending, pending.waitsFor);
       else this.giveUp(pending, pending.leadershipLost ? 'leadership-lost' : 'deadline');
-    }
+    });
     // Without a leader nothing else would let go of those that gave up.
     if (this.queue.length > 0) this.queue = this.queue.filter(({ state }) => state === 'queued');
   }
@@ -411,7 +422,7 @@ export class Proposals {
     this.ended = cause;
     this.queue = [];
     this.batches.clear();
-    for (const pending of this.all) {
+    for (let pending = this.all.oldest; pending !== undefined; pending = this.all.oldest) {
       if (pending.state === 'queued') this.drop(pending, 'stopped', cause);
       else this.giveUp(pending, 'stopped', cause);
     }
@@ -440,7 +451,7 @@ export class Proposals {
     pending.state = 'settled';
     pending.data = undefined;
     pending.forget?.();
-    this.count--;
+    this.all.remove(pending);
     this.bytes -= pending.bytes;
     return true;
   }

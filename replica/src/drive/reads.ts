@@ -2,6 +2,7 @@ import type { RawNode, ReadState } from '@raft-ts/raft';
 import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import { ReadFailed, type ReadFailure } from '../base/errors.js';
+import { type Waiter, Waits } from './waits.js';
 
 /** How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. */
 const MAX_ROUNDS = 4;
@@ -21,8 +22,11 @@ export interface ReadsOptions {
   readonly whenApplied: (index: number, run: () => void) => void;
   /** A round begins. What is returned is called if a quorum confirms the leader for it. */
   readonly onRound: () => () => void;
-  /** For counting and explaining: a read was served, and where its time went; or why it was not. */
-  readonly onServed?: (timing: ReadTiming) => void;
+  /**
+   * For counting and explaining: so many reads were served together, and where the time of the slowest one went; or why
+   * one was not.
+   */
+  readonly onServed?: (count: number, slowest: ReadTiming) => void;
   readonly onFailed?: (reason: ReadFailure) => void;
 }
 
@@ -36,11 +40,13 @@ export interface ReadTiming {
   readonly applyingMs: number;
 }
 
-interface Waiting {
-  readonly run: () => void;
-  readonly reject: (error: unknown) => void;
+/** A read that waits. */
+interface Waiting extends Waiter<Waiting> {
+  readonly fn: () => unknown;
   readonly submitted: number;
   readonly deadline: number;
+  resolve: (value: never) => void;
+  reject: (error: unknown) => void;
   forget: (() => void) | undefined;
   settled: boolean;
   /** The index is known, and not applied yet. */
@@ -48,6 +54,9 @@ interface Waiting {
   /** A round was asked for. */
   asked: boolean;
 }
+
+/** Stands in for a promise that is about to be made. */
+const nobody = (): void => {};
 
 /** Reads that are confirmed together: they were all asked for before the round began. */
 interface Round {
@@ -71,7 +80,9 @@ export class Reads {
   private queue: Waiting[] = [];
   /** Rounds under way, by each context that they were asked for under. */
   private readonly rounds = new Map<number, Round>();
-  private readonly all = new Set<Waiting>();
+  private readonly all = new Waits<Waiting>();
+  /** When the first of those was asked for that the next flush takes: what comes in one turn comes at one time. */
+  private turn: number | undefined = undefined;
   private nextContext = 1;
   private active = 0;
   private ended: unknown = undefined;
@@ -81,15 +92,19 @@ export class Reads {
   }
 
   get waiting(): number {
-    return this.all.size;
+    return this.all.length;
   }
 
   /** Runs `fn` at a moment at which what it sees is linearizable. */
   submit<T>(fn: () => T | Promise<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
-    return this.admit(fn, { signal, timeoutMs }, (waiting) => {
-      this.queue.push(waiting);
-      this.options.wake();
-    });
+    const refused = this.refusal(signal);
+    if (refused !== undefined) return Promise.reject(refused);
+    this.turn ??= this.options.clock.monotonic();
+    const waiting = this.admit(fn, this.turn, signal, timeoutMs);
+    const answer = promiseOf<T>(waiting);
+    this.queue.push(waiting);
+    this.options.wake();
+    return answer;
   }
 
   /**
@@ -97,53 +112,58 @@ export class Reads {
    * needed.
    */
   submitAt<T>(fn: () => T | Promise<T>, index: number, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
-    return this.admit(fn, { signal, timeoutMs }, (waiting) => this.serveAt(index, waiting, waiting.submitted));
+    const refused = this.refusal(signal);
+    if (refused !== undefined) return Promise.reject(refused);
+    const now = this.options.clock.monotonic();
+    const waiting = this.admit(fn, now, signal, timeoutMs);
+    const answer = promiseOf<T>(waiting);
+    this.serveAt(index, [waiting], now);
+    return answer;
   }
 
   /** Runs `fn` between two commands, as soon as that can be: what it sees may be old. */
   submitStale<T>(fn: () => T | Promise<T>, signal: AbortSignal | undefined, timeoutMs: number): Promise<T> {
-    return this.admit(fn, { signal, timeoutMs }, (waiting) => {
-      waiting.confirmed = true;
-      this.options.whenApplied(0, () => {
-        if (this.settle(waiting)) waiting.run();
-      });
+    const refused = this.refusal(signal);
+    if (refused !== undefined) return Promise.reject(refused);
+    const waiting = this.admit(fn, this.options.clock.monotonic(), signal, timeoutMs);
+    waiting.confirmed = true;
+    const answer = promiseOf<T>(waiting);
+    this.options.whenApplied(0, () => {
+      if (this.settle(waiting)) answerRead(waiting);
     });
+    return answer;
   }
 
-  private admit<T>(
-    fn: () => T | Promise<T>,
-    { signal, timeoutMs }: { readonly signal: AbortSignal | undefined; readonly timeoutMs: number },
-    begin: (waiting: Waiting) => void,
-  ): Promise<T> {
-    const { clock, maxWaiting } = this.options;
-    if (this.ended !== undefined) return Promise.reject(new ReadFailed('stopped', undefined, this.ended));
+  private refusal(signal: AbortSignal | undefined): ReadFailed | undefined {
+    if (this.ended !== undefined) return new ReadFailed('stopped', undefined, this.ended);
     const aborted = whyAborted(signal);
-    if (aborted !== undefined) return Promise.reject(new ReadFailed('aborted', undefined, aborted.reason));
-    if (this.all.size >= maxWaiting) {
-      return Promise.reject(new ReadFailed('busy', `${this.all.size} reads wait on this member`));
-    }
-    const now = clock.monotonic();
-    return new Promise<T>((resolve, reject) => {
-      const waiting: Waiting = {
-        run: () => resolveWith(fn, resolve, reject),
-        reject,
-        submitted: now,
-        deadline: now + timeoutMs,
-        forget: undefined,
-        settled: false,
-        confirmed: false,
-        asked: false,
-      };
-      if (signal !== undefined) {
-        waiting.forget = onAbort(signal, () => this.fail(waiting, 'aborted', signal.reason));
-      }
-      this.all.add(waiting);
-      begin(waiting);
-    });
+    if (aborted !== undefined) return new ReadFailed('aborted', undefined, aborted.reason);
+    if (this.waiting < this.options.maxWaiting) return undefined;
+    return new ReadFailed('busy', `${this.waiting} reads wait on this member`);
+  }
+
+  private admit(fn: () => unknown, now: number, signal: AbortSignal | undefined, timeoutMs: number): Waiting {
+    const waiting: Waiting = {
+      before: undefined,
+      after: undefined,
+      fn,
+      submitted: now,
+      deadline: now + timeoutMs,
+      resolve: nobody,
+      reject: nobody,
+      forget: undefined,
+      settled: false,
+      confirmed: false,
+      asked: false,
+    };
+    if (signal !== undefined) waiting.forget = onAbort(signal, () => this.fail(waiting, 'aborted', signal.reason));
+    this.all.add(waiting);
+    return waiting;
   }
 
   /** Begins a round for what waits. */
   flush(): void {
+    this.turn = undefined;
     if (this.queue.length === 0 || this.active >= MAX_ROUNDS || !this.hasLeader()) return;
     const reads = this.queue.filter(({ settled }) => !settled);
     this.queue = [];
@@ -186,23 +206,30 @@ export class Reads {
     if (round === undefined || view.getFloat64(0, true) !== this.options.boot) return;
     this.close(round);
     round.onConfirmed();
-    for (const read of round.reads) if (!read.settled) this.serveAt(index, read, round.began);
+    if (round.reads.length > 0) this.serveAt(index, round.reads, round.began);
     if (this.queue.length > 0) this.options.wake();
   }
 
-  /** Serves a read once everything up to `index` is applied; the round that confirmed it began at `began`. */
-  private serveAt(index: number, read: Waiting, began: number): void {
+  /** Serves these reads once everything up to `index` is applied; the round that confirmed them began at `began`. */
+  private serveAt(index: number, reads: readonly Waiting[], began: number): void {
     const { clock, whenApplied, onServed } = this.options;
     const confirmed = clock.monotonic();
-    read.confirmed = true;
+    for (const read of reads) read.confirmed = true;
     whenApplied(index, () => {
-      if (!this.settle(read)) return;
-      onServed?.({
-        queuedMs: began - read.submitted,
+      let count = 0;
+      let first: Waiting | undefined;
+      for (const read of reads) {
+        if (!this.settle(read)) continue;
+        count++;
+        first ??= read;
+        answerRead(read);
+      }
+      if (first === undefined) return;
+      onServed?.(count, {
+        queuedMs: began - first.submitted,
         confirmingMs: confirmed - began,
         applyingMs: clock.monotonic() - confirmed,
       });
-      read.run();
     });
   }
 
@@ -214,11 +241,11 @@ export class Reads {
   /** Ends the waits whose time is over, and asks again for what seems lost. */
   expire(): void {
     const now = this.options.clock.monotonic();
-    for (const read of this.all) {
-      if (read.deadline > now) continue;
+    this.all.each((read) => {
+      if (read.deadline > now) return;
       if (read.confirmed) this.fail(read, 'not-applied');
       else this.fail(read, read.asked && this.hasLeader() ? 'unconfirmed' : 'no-leader');
-    }
+    });
     for (const round of new Set(this.rounds.values())) {
       if (round.reads.every(({ settled }) => settled) && now - round.began >= this.options.retryMs) {
         this.close(round);
@@ -235,7 +262,7 @@ export class Reads {
     this.ended = cause;
     this.queue = [];
     this.rounds.clear();
-    for (const read of this.all) this.fail(read, 'stopped', cause);
+    for (let read = this.all.oldest; read !== undefined; read = this.all.oldest) this.fail(read, 'stopped', cause);
   }
 
   private fail(read: Waiting, reason: ReadFailure, cause?: unknown): void {
@@ -248,19 +275,23 @@ export class Reads {
     if (read.settled) return false;
     read.settled = true;
     read.forget?.();
-    this.all.delete(read);
+    this.all.remove(read);
     return true;
   }
 }
 
-/** Settles a promise as a function does that may throw, or return another promise. */
-export function resolveWith<T>(
-  fn: () => T | Promise<T>,
-  resolve: (value: T | Promise<T>) => void,
-  reject: (error: unknown) => void,
-): void {
+/** The promise of a read. */
+function promiseOf<T>(waiting: Waiting): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    waiting.resolve = resolve;
+    waiting.reject = reject;
+  });
+}
+
+/** Settles a read as its function does, which may throw, or return another promise. */
+function answerRead({ fn, resolve, reject }: Waiting): void {
   try {
-    resolve(fn());
+    resolve(fn() as never);
   } catch (error) {
     reject(error);
   }

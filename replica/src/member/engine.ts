@@ -90,6 +90,9 @@ export class Engine<Command, Result> {
   stopping: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
 
+  /** One for all commands: each command would make its own otherwise. */
+  private readonly encode: (content: EntryContent<Command>, sequence: number) => Uint8Array;
+
   constructor(options: ResolvedOptions<Command, Result>) {
     this.options = options;
     const { id, log, clock, electionTicks } = options;
@@ -100,6 +103,7 @@ export class Engine<Command, Result> {
     this.logger = new LimitedLogger(options.logger ?? consoleLogger, electionTicks);
     const draw = options.random ?? hostRandom;
     this.boot = draw(2 ** 16) * 2 ** 32 + draw(2 ** 32);
+    this.encode = (content, sequence) => options.format.encode(content, { member: id, boot: this.boot, sequence });
     const observe = <T>(): Observable<T> =>
       new Observable<T>(undefined, (error) => this.logger.error(`an event listener threw: ${describe(error)}`));
     this.events = {
@@ -163,9 +167,8 @@ export class Engine<Command, Result> {
     { signal, timeoutMs, leaderOnly = false }: CallOptions & { readonly leaderOnly?: boolean },
   ): Promise<unknown> {
     if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
-    const { id: member, boot, options } = this;
-    const encode = (sequence: number): Uint8Array => options.format.encode(content, { member, boot, sequence });
-    return this.proposals.submit(encode, { signal, timeoutMs: timeoutMs ?? options.timeoutMs, leaderOnly });
+    const call = { signal, timeoutMs: timeoutMs ?? this.options.timeoutMs, leaderOnly };
+    return this.proposals.submit(content, this.encode, call);
   }
 
   /** Who leads, as far as this member knows. */

@@ -42,7 +42,7 @@ export function createLead<Command, Result>(engine: Engine<Command, Result>): Le
     isForeign: (member) => engine.transport.isForeign?.(member) ?? false,
     isStalled: () => engine.ticker.isStalled,
     commitEmpty: (signal) =>
-      proposals.submit(() => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
+      proposals.submit(undefined, () => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
     announce: () => engine.submit({ kind: 'promise', member: id }, {}),
     features: options.features,
     shownBy: (member) => engine.transport.featuresOf?.(member) ?? 0,
@@ -190,7 +190,7 @@ export function createReads<Command, Result>(engine: Engine<Command, Result>): R
     wake: () => engine.driver.wake(),
     whenApplied: (index, run) => engine.applier.whenApplied(index, run),
     onRound: () => engine.lead.lease.begin(),
-    onServed: (timing) => observer.readServed(timing),
+    onServed: (count, slowest) => observer.readsServed(count, slowest),
     onFailed: (reason) => observer.readsSettled.add('failed', reason),
   });
 }

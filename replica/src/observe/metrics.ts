@@ -111,11 +111,11 @@ export function exposeMetrics(registry: MetricsRegistry, source: MetricsSource):
 export class Tally {
   private readonly counts = new Map<string, { readonly labels: Readonly<Record<string, string>>; value: number }>();
 
-  add(outcome: string, reason?: string): void {
+  add(outcome: string, reason?: string, times = 1): void {
     const key = reason === undefined ? outcome : `${outcome} ${reason}`;
     const count = this.counts.get(key);
-    if (count !== undefined) count.value++;
-    else this.counts.set(key, { labels: reason === undefined ? { outcome } : { outcome, reason }, value: 1 });
+    if (count !== undefined) count.value += times;
+    else this.counts.set(key, { labels: reason === undefined ? { outcome } : { outcome, reason }, value: times });
   }
 
   get samples(): readonly Sample[] {

@@ -52,9 +52,9 @@ export class Observer {
     this.withdraw = exposeMetrics(metrics, { labels, samples: () => this.samples(host) });
   }
 
-  readServed(timing: ReadTiming): void {
-    this.readsSettled.add('served');
-    this.slowReads.note(timing);
+  readsServed(count: number, slowest: ReadTiming): void {
+    this.readsSettled.add('served', undefined, count);
+    this.slowReads.note(slowest);
   }
 
   explain(question: Question): Explanation {
