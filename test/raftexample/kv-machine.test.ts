@@ -125,6 +125,21 @@ describe('the store: the bytes that it shares with members written in Go', () =>
     });
   });
 
+  it('an id is that of its own request, though members take turns, or one has started again', () => {
+    const idOf = (member: bigint, boot: number, sequence: number): unknown => {
+      const entry = kvFormat.encode({ kind: 'command', command: put('k', 'v') }, { member, boot, sequence });
+      return (JSON.parse(text(entry)) as { id: unknown }).id;
+    };
+    const asked: readonly [bigint, number, number][] = [
+      [1n, 35, 1],
+      [1n, 35, 2],
+      [2n, 35, 1],
+      [1n, 36, 1],
+      [1n, 35, 3],
+    ];
+    expect(asked.map((request) => idOf(...request))).to.deep.equal(['1-z-1', '1-z-2', '2-z-1', '1-10-1', '1-z-3']);
+  });
+
   it('an empty value may be left out, and an unknown operation does nothing', () => {
     expect(kvFormat.decode(bytes('{"op":"put","key":"k","id":"1-a-1"}'))?.content).to.deep.equal({
       kind: 'command',

@@ -97,7 +97,7 @@ describe('replica: the reads of a round', () => {
     aborted.abort();
     await time.advance(5);
     reads.flush();
-    reads.confirmed({ index: 3, requestCtx: contexts[0] as Uint8Array });
+    reads.confirmed({ index: 3, requestCtx: contexts[0] });
     expect(applied).to.have.lengthOf(1);
     for (const run of applied) run();
     expect(await Promise.all(answers)).to.deep.equal(Array.from({ length: 100 }, (_, i) => i));
