@@ -1,3 +1,4 @@
+import { shrink } from '@raft-ts/sim/internal';
 import {
   compareScript,
   compareSession,
@@ -14,7 +15,6 @@ import { type PlayedSession, SessionCrash } from './recorder.js';
 import { generateScript, type Script } from './script-generator.js';
 import { playScript } from './script-run.js';
 import { generateSession } from './session-generator.js';
-import { shrink } from './shrink.js';
 
 /** What was compared. */
 export interface Totals {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { compileSource } from './patch.js';
 
 /** The packages that are compiled anew, so that one of their sources can be replaced. */
-const packages = ['proto', 'raft', 'raftwal', 'rafthttp', 'replica', 'raftexample'];
+const packages = ['proto', 'raft', 'raftwal', 'rafthttp', 'replica', 'sim', 'raftexample'];
 
 /** Where the compiled form of a source lies, both from the repository's root. */
 export function outputOf(source: string): string {

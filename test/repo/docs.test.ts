@@ -118,7 +118,9 @@ describe('the documents', function () {
     );
     expect(calls).not.to.be.empty;
     expect(
-      calls.filter((call) => !/npx --no -- (raftexample|raft-wal|raftexample-cluster)\b|npx do not outlive/.test(call)),
+      calls.filter(
+        (call) => !/npx --no -- (raftexample|raft-sim|raft-wal|raftexample-cluster)\b|npx do not outlive/.test(call),
+      ),
     ).to.be.empty;
   });
 

@@ -1,6 +1,6 @@
+import { shrink } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { shrink } from './shrink.js';
 
 describe('shrinking', () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i);

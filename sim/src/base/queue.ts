@@ -1,0 +1,77 @@
+import type { Stream } from './random.js';
+
+/** Events of one moment are told apart by this many random bits: their order is not that in which they were added. */
+const TIE_BITS = 20;
+const TIE = 2 ** TIE_BITS;
+
+/**
+ * The furthest moment, in milliseconds of virtual time: with the random bits a key is an exact number. About 270 days.
+ */
+export const LAST_MOMENT: number = 2 ** (53 - TIE_BITS) - 1;
+
+/**
+ * What is going to happen, earliest first. Events of the same moment come in an order drawn from the stream, as nothing
+ * orders them in a real cluster.
+ */
+export class EventQueue<E> {
+  private readonly ties: Stream;
+  // A binary heap: a key, and the event that belongs to it.
+  private readonly keys: number[] = [];
+  private readonly events: E[] = [];
+
+  constructor(ties: Stream) {
+    this.ties = ties;
+  }
+
+  get length(): number {
+    return this.events.length;
+  }
+
+  /** The moment of the earliest event; infinite if there is none. */
+  get next(): number {
+    const key = this.keys[0];
+    return key === undefined ? Number.POSITIVE_INFINITY : Math.floor(key / TIE);
+  }
+
+  /** @param at a whole number of milliseconds */
+  push(at: number, event: E): void {
+    const { keys, events } = this;
+    const key = Math.min(at, LAST_MOMENT) * TIE + (this.ties.next() >>> (32 - TIE_BITS));
+    let place = keys.length;
+    keys.push(key);
+    events.push(event);
+    while (place > 0) {
+      const parent = (place - 1) >> 1;
+      const above = keys[parent] as number;
+      if (above <= key) break;
+      keys[place] = above;
+      events[place] = events[parent] as E;
+      place = parent;
+    }
+    keys[place] = key;
+    events[place] = event;
+  }
+
+  /** Removes and returns the earliest event. */
+  pop(): E | undefined {
+    const { keys, events } = this;
+    const first = events[0];
+    const key = keys.pop();
+    const last = events.pop();
+    if (key === undefined || keys.length === 0) return last;
+    const { length } = keys;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= length) break;
+      if (child + 1 < length && (keys[child + 1] as number) < (keys[child] as number)) child++;
+      if ((keys[child] as number) >= key) break;
+      keys[place] = keys[child] as number;
+      events[place] = events[child] as E;
+      place = child;
+    }
+    keys[place] = key;
+    events[place] = last as E;
+    return first;
+  }
+}

@@ -1,0 +1,41 @@
+import { type ConfState, type Entry, EntryType, type Message } from '@raft-ts/proto';
+import { mix } from './random.js';
+
+/** Copies a message for its receiver, which may change it. Written out: a spread would be slow. */
+export function copyMessage(m: Message): Message {
+  return {
+    type: m.type,
+    to: m.to,
+    from: m.from,
+    term: m.term,
+    logTerm: m.logTerm,
+    index: m.index,
+    entries: m.entries,
+    commit: m.commit,
+    vote: m.vote,
+    snapshot: m.snapshot,
+    reject: m.reject,
+    rejectHint: m.rejectHint,
+    context: m.context,
+    responses: m.responses,
+  };
+}
+
+/** Hashes an entry together with everything before it, which `chain` stands for. Never 0. */
+export function chainEntry(chain: number, { type, term, index, data }: Entry): number {
+  let hash = mix(mix(mix(chain, index), term), type ?? EntryType.EntryNormal);
+  if (data !== undefined) {
+    hash = mix(hash, data.length);
+    for (let i = 0; i < data.length; i++) hash = Math.imul(hash ^ (data[i] as number), 0x01000193);
+  }
+  return mix(hash, 0x5bd1e995) || 1;
+}
+
+/** Returns a text that two equal configurations share. */
+export function confStateKey(cs: ConfState): string {
+  const sorted = (ids: readonly bigint[]): string => [...ids].sort((a, b) => (a < b ? -1 : 1)).join(',');
+  const outgoing = cs.votersOutgoing.length > 0 ? `&&(${sorted(cs.votersOutgoing)})` : '';
+  const next = cs.learnersNext.length > 0 ? ` learners-next (${sorted(cs.learnersNext)})` : '';
+  const learners = cs.learners.length > 0 ? ` learners (${sorted(cs.learners)})` : '';
+  return `voters (${sorted(cs.voters)})${outgoing}${learners}${next}${cs.autoLeave ? ' auto-leave' : ''}`;
+}

@@ -1,0 +1,51 @@
+/** The rules that a simulation checks; the text says what must hold. */
+export const RULES = {
+  'election-safety': 'In each term at most one member leads.',
+  'vote-once': 'A member grants one vote in a term, over all its lives.',
+  'vote-up-to-date': 'A member votes only for a log that is at least as complete as its own.',
+  'leader-completeness': 'A leader holds every entry that was committed in an earlier term.',
+  'log-matching': 'Two logs that hold an entry of the same index and term are equal up to there.',
+  'leader-append-only': 'A leader neither overwrites nor removes entries of its own log.',
+  'committed-for-ever': 'What is committed at an index never changes.',
+  'committed-on-quorum': 'A committed entry is on the stable storage of a majority of each half of the configuration.',
+  'applied-in-order': 'A member applies every index once, one after the other, and only committed entries.',
+  'state-machine-safety': 'Whatever member applies an index applies the same entry there.',
+  'entry-intact': 'An entry is applied with the bytes that were proposed.',
+  'persisted-before-sent':
+    'A message that promises a vote, an entry or a term leaves after the promise is on stable storage.',
+  'hard-state-monotone': 'On stable storage neither the term nor, within a term, the vote goes back.',
+  'positions-ordered':
+    'Terms, commit and applied indexes of a running member never decrease, and applied <= committed <= last.',
+  'message-legal': 'Messages hold what their sender knows to be true.',
+  'message-refused': 'No member sends a message that another one refuses.',
+  'snapshot-true': 'A snapshot holds the state and the membership of its index.',
+  'configuration-agreed': 'Members that have applied the same index have the same configuration.',
+  'configuration-overlap': 'Quorums of two successive configurations have a member in common.',
+  'configuration-valid': 'No member is voter and learner at once, and there is at least one voter.',
+  'one-change-at-a-time': 'A log holds at most one membership change that is not committed.',
+  'progress-sane': 'What a leader believes of a member is possible, and what is in flight stays within its limits.',
+  'uncommitted-size': 'When a leader has applied its whole log, nothing counts as uncommitted.',
+  'read-linearizable': 'A read is answered with an index at which everything committed before it is visible.',
+  'no-failure': 'No member fails.',
+  'live-leader': 'When faults end, one leader is elected within a bounded number of election timeouts.',
+  'live-logs': 'When faults end, all logs become equal within a bounded number of election timeouts.',
+  'live-writes': 'When faults end, a write is committed everywhere within a bounded number of election timeouts.',
+  'live-reads': 'When faults end, every member answers a read within a bounded number of election timeouts.',
+  'live-membership': 'When faults end, a joint configuration is left within a bounded number of election timeouts.',
+  'quiet-term': 'In a healthy cluster terms do not rise.',
+  'quiet-messages': 'A healthy cluster with nothing to do sends heartbeats and their answers only.',
+} as const;
+
+export type RuleName = keyof typeof RULES;
+
+/** A rule was broken: what a simulation looks for. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+  readonly rule: RuleName;
+
+  /** @param message one sentence with the facts: which member, which index, which term */
+  constructor(rule: RuleName, message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
+    this.rule = rule;
+  }
+}

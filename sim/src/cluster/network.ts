@@ -1,0 +1,185 @@
+import type { Message } from '@raft-ts/proto';
+import { messageSize } from '@raft-ts/proto';
+import { encodeMessageInto } from '@raft-ts/proto/internal';
+import type { RunHash } from '../base/hash.js';
+import { mix, Stream } from '../base/random.js';
+import { copyMessage } from '../base/records.js';
+import type { Shape, Weather } from '../plan/action.js';
+import { PURPOSE } from '../plan/purpose.js';
+import { FAIR } from '../plan/schedule.js';
+
+/** Most members that a run can have, replaced ones included. */
+export const MAX_SLOTS = 32;
+
+/**
+ * Most messages under way from one member to another; further ones are lost, as when the queue of a transport is full.
+ */
+const CAPACITY = 512;
+
+/** What becomes of messages between members: lost, late, repeated, overtaken, cut off. */
+export class Network {
+  weather: Weather = FAIR;
+  /** Messages of this type are lost; none if negative. */
+  lostKind = -1;
+  /** When the last of the late messages arrives. */
+  lastArrival = 0;
+  /** Is the direction from slot a to slot b cut? By a * MAX_SLOTS + b. */
+  private readonly cut = new Uint8Array(MAX_SLOTS * MAX_SLOTS);
+  private isWhole = true;
+  private readonly links: (Stream | undefined)[] = [];
+  /** When the last message of each direction arrives, for networks that keep the order. */
+  private readonly arrivals = new Float64Array(MAX_SLOTS * MAX_SLOTS);
+  /** Number of messages under way in each direction. */
+  private readonly underWay = new Int32Array(MAX_SLOTS * MAX_SLOTS);
+  /** Number and bytes of the messages that were sent, lost ones included. */
+  messages = 0;
+  bytes = 0;
+  private readonly seed: number;
+  private readonly hash: RunHash;
+  private readonly post: (at: number, message: Message, from: number) => void;
+  private buffer = new Uint8Array(4096);
+
+  /** @param post makes a message of the member in a slot arrive at a moment */
+  constructor(seed: number, hash: RunHash, post: (at: number, message: Message, from: number) => void) {
+    this.seed = seed;
+    this.hash = hash;
+    this.post = post;
+  }
+
+  private link(direction: number): Stream {
+    let stream = this.links[direction];
+    if (stream === undefined) {
+      stream = new Stream(this.seed, PURPOSE.link, direction);
+      this.links[direction] = stream;
+    }
+    return stream;
+  }
+
+  /** Is the direction between these two slots open? */
+  isOpen(from: number, to: number): boolean {
+    return this.isWhole || this.cut[from * MAX_SLOTS + to] === 0;
+  }
+
+  /** Puts a message on its way. Returns whether it, or one copy of it, will arrive if nothing changes. */
+  send(m: Message, from: number, to: number, now: number): boolean {
+    const size = messageSize(m);
+    if (size > this.buffer.length) this.buffer = new Uint8Array(2 * size);
+    encodeMessageInto(m, this.buffer, 0);
+    this.hash.bytes(this.buffer, 0, size);
+    this.messages++;
+    this.bytes += size;
+    if (!this.isOpen(from, to) || m.type === this.lostKind) return false;
+    const direction = from * MAX_SLOTS + to;
+    if ((this.underWay[direction] as number) >= CAPACITY) return false;
+    const random = this.link(direction);
+    const { loss, duplication } = this.weather;
+    const isLost = random.chance(loss);
+    if (!isLost) this.carry(m, direction, random, now);
+    // A copy may arrive although the message itself was lost on another way.
+    if (random.chance(duplication)) {
+      this.carry(copyMessage(m), direction, random, now);
+      return true;
+    }
+    return !isLost;
+  }
+
+  /** Keeps a message that its receiver cannot take yet. */
+  carryOn(at: number, m: Message, from: number): void {
+    const direction = from * MAX_SLOTS + Number(m.to) - 1;
+    this.underWay[direction] = (this.underWay[direction] as number) + 1;
+    this.post(at, m, from);
+  }
+
+  private carry(m: Message, direction: number, random: Stream, now: number): void {
+    this.carryOn(now + this.delay(direction, random, now), m, Math.floor(direction / MAX_SLOTS));
+  }
+
+  /** A message has come to the end of its way. */
+  arrived(from: number, to: number): void {
+    const direction = from * MAX_SLOTS + to;
+    this.underWay[direction] = (this.underWay[direction] as number) - 1;
+  }
+
+  private delay(direction: number, random: Stream, now: number): number {
+    const { minDelay, maxDelay, ordered, late, lateDelay } = this.weather;
+    if (random.chance(late)) {
+      const delay = random.between(maxDelay, Math.max(maxDelay, lateDelay));
+      this.lastArrival = Math.max(this.lastArrival, now + delay);
+      return delay;
+    }
+    const delay = random.between(minDelay, maxDelay);
+    if (!ordered) return delay;
+    const at = Math.max(now + delay, (this.arrivals[direction] as number) + 1);
+    this.arrivals[direction] = at;
+    return at - now;
+  }
+
+  heal(): void {
+    this.cut.fill(0);
+    this.isWhole = true;
+  }
+
+  /** Cuts what the shape cuts between these slots. `choice` says which of the shapes of this kind it is. */
+  connect(shape: Shape, choice: number, slots: readonly number[]): void {
+    this.heal();
+    const n = slots.length;
+    if (n < 2) return;
+    this.isWhole = false;
+    const order = shuffled(slots, choice);
+    const parts = 1 + (choice % (n - 1));
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        if (i !== j && !isConnected({ shape, choice, n, parts, i, j })) {
+          this.cut[(order[i] as number) * MAX_SLOTS + (order[j] as number)] = 1;
+        }
+      }
+    }
+  }
+}
+
+/** The slots in an order that follows from `choice`. */
+function shuffled(slots: readonly number[], choice: number): number[] {
+  const order = [...slots];
+  const random = new Stream(choice);
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = random.int(i + 1);
+    [order[i], order[j]] = [order[j] as number, order[i] as number];
+  }
+  return order;
+}
+
+/** Does the member in place i reach the one in place j? */
+function isConnected(at: {
+  shape: Shape;
+  choice: number;
+  n: number;
+  /** Where the second group begins. */
+  parts: number;
+  i: number;
+  j: number;
+}): boolean {
+  const { shape, choice, n, parts, i, j } = at;
+  const apart = Math.abs(i - j);
+  switch (shape) {
+    case 'split':
+      return i < parts === j < parts;
+    case 'bridge':
+      return i === 0 || j === 0 || i < parts === j < parts;
+    case 'ring':
+      return apart === 1 || apart === n - 1;
+    case 'chain':
+      return apart === 1;
+    case 'star':
+      return i === 0 || j === 0;
+    case 'isolated':
+      return i !== 0 && j !== 0;
+    case 'deaf':
+      return j !== 0;
+    case 'mute':
+      return i !== 0;
+    case 'one-way':
+      return i !== 0 || j !== 1;
+    case 'random':
+      return (mix(choice, i * MAX_SLOTS + j) & 1) === 0;
+  }
+}

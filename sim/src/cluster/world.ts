@@ -1,0 +1,361 @@
+import { type Message, MessageType, type NodeId, RaftError } from '@raft-ts/proto';
+import { codeOf } from '@raft-ts/proto/internal';
+import {
+  type Config,
+  ERR_CONF_CHANGE_REFUSED,
+  ERR_MESSAGE_INVALID,
+  ERR_PROPOSAL_DROPPED,
+  ERR_STEP_PEER_NOT_FOUND,
+  RawNode,
+  silentLogger,
+} from '@raft-ts/raft';
+import { RunHash } from '../base/hash.js';
+import { EventQueue } from '../base/queue.js';
+import { Stream } from '../base/random.js';
+import { Violation } from '../base/violation.js';
+import { Disk } from '../member/disk.js';
+import { Member } from '../member/member.js';
+import type { Action, Pick } from '../plan/action.js';
+import { PURPOSE } from '../plan/purpose.js';
+import { type Settings, TICK_MS } from '../plan/settings.js';
+import { Rules } from '../rules/rules.js';
+import { act, makeSnapshot } from './acts.js';
+import { appended, appliedByThread, drive, type Surroundings, written } from './driver.js';
+import { actionEvent, deliverEvent, type Event, event } from './event.js';
+import { MAX_SLOTS, Network } from './network.js';
+import { names } from './operator.js';
+
+/** Entries that stay when an application makes a snapshot for somebody who joins. */
+const KEPT_ENTRIES = 10;
+
+/** What a recorder is told of; nothing is recorded unless somebody asks. */
+export interface Recorder {
+  note(world: World, what: Event): void;
+  sent(world: World, member: Member, m: Message, arrives: boolean): void;
+}
+
+/**
+ * A cluster in one process: its members, their disks, the network, and one queue of events that holds everything that
+ * is going to happen. Whatever happens follows from the seed, the settings and the actions.
+ */
+export class World implements Surroundings {
+  readonly seed: number;
+  readonly settings: Settings;
+  readonly members: Member[] = [];
+  readonly rules: Rules;
+  readonly network: Network;
+  readonly hash: RunHash = new RunHash();
+  readonly delays: Stream;
+  readonly sendsWhileWriting: boolean;
+  readonly queue: EventQueue<Event>;
+  readonly reports: Stream;
+  now = 0;
+  /** Number of events so far. */
+  events = 0;
+  recorder: Recorder | undefined;
+
+  constructor(seed: number, settings: Settings) {
+    this.seed = seed;
+    this.settings = settings;
+    this.sendsWhileWriting = settings.sendsWhileWriting;
+    this.queue = new EventQueue(new Stream(seed, PURPOSE.ties));
+    this.delays = new Stream(seed, PURPOSE.disk);
+    this.reports = new Stream(seed, PURPOSE.reports);
+    this.rules = new Rules(this.members);
+    this.network = new Network(seed, this.hash, (at, message, from) =>
+      this.queue.push(at, deliverEvent(message, from)),
+    );
+    this.found();
+  }
+
+  /** Makes and starts the first members, either with `bootstrap` or from storage that names them. */
+  private found(): void {
+    const { bootstraps, members: count } = this.settings;
+    const { history } = this.rules;
+    const founders = Array.from({ length: count }, () => this.addMember());
+    const voters = founders.map(({ id }) => id);
+    if (bootstraps) {
+      history.decreed = count;
+    } else {
+      const snapshot = history.found(voters);
+      for (const { disk } of founders) disk.found(snapshot);
+    }
+    for (const member of founders) this.start(member);
+  }
+
+  post(at: number, what: Event): void {
+    this.queue.push(at, what);
+  }
+
+  // Members.
+
+  /** Adds a member that is not started yet. It must not be called more than MAX_SLOTS times. */
+  addMember(): Member {
+    const slot = this.members.length;
+    const { storage } = this.settings;
+    const isAsync = storage === 'asynchronous' || (storage === 'mixed' && slot % 2 === 0);
+    const member = new Member(BigInt(slot + 1), new Disk(this.hash), isAsync);
+    this.members.push(member);
+    return member;
+  }
+
+  get hasRoom(): boolean {
+    return this.members.length < MAX_SLOTS;
+  }
+
+  private config(member: Member, applied: number): Config {
+    const { settings } = this;
+    const random = new Stream(this.seed, PURPOSE.member, member.slot, member.life);
+    return {
+      id: member.id,
+      electionTick: settings.electionTick,
+      heartbeatTick: settings.heartbeatTick,
+      storage: member.disk.storage,
+      maxSizePerMsg: settings.maxSizePerMsg,
+      maxInflightMsgs: settings.maxInflightMsgs,
+      maxInflightBytes: settings.maxInflightBytes,
+      maxCommittedSizePerReady: settings.maxCommittedSizePerReady,
+      maxUncommittedEntriesSize: settings.maxUncommittedEntriesSize,
+      applied,
+      asyncStorageWrites: member.isAsync,
+      checkQuorum: settings.checkQuorum,
+      preVote: settings.preVote,
+      stepDownOnRemoval: settings.stepDownOnRemoval,
+      disableProposalForwarding: settings.disableProposalForwarding,
+      logger: silentLogger,
+      random: (n) => random.int(n),
+    };
+  }
+
+  /** Starts a member from its disk, as a program does. */
+  start(member: Member): void {
+    const { disk } = member;
+    const { snapshot } = disk.durable;
+    const { index, confState } = snapshot.metadata;
+    if (!this.settings.durableState || member.applied < index) {
+      member.applied = 0;
+      member.state = 0;
+      member.confState = confState;
+      if (index > 0) {
+        member.applied = index;
+        member.state = this.rules.history.chains[index] as number;
+      }
+    } else if (member.slot % 2 === 1 && member.confState.voters.length > 0) {
+      disk.storage.keepConfState(member.confState, member.applied);
+    }
+    this.rules.restarted(member);
+    this.guarded(member, () => {
+      const isNew = disk.durable.isEmpty;
+      const node = new RawNode(this.config(member, member.applied));
+      member.node = node;
+      if (this.settings.bootstraps && member.slot < this.settings.members && isNew) {
+        node.bootstrap(this.members.slice(0, this.settings.members).map(({ id }) => ({ id })));
+      }
+      this.rules.afterStep(member, node);
+      drive(this, member, node);
+    });
+    this.post(this.now + this.delays.int(TICK_MS), event('tick', member));
+  }
+
+  /** Ends a member at once. @param kept share of its unsynced writes that reaches the disk */
+  crash(member: Member, kept: number): void {
+    member.forgetLife();
+    member.disk.cut(Math.floor(kept * member.disk.unsyncedWrites));
+    this.rules.persisted(member);
+  }
+
+  /** The running member that leads in the highest term. */
+  leader(): Member | undefined {
+    let found: Member | undefined;
+    for (const member of this.members) if (member.leadsTerm > (found?.leadsTerm ?? 0)) found = member;
+    return found;
+  }
+
+  /** The member that a number picks among these; the leader if that is asked for, and there is one. */
+  pick(who: Pick, among: (member: Member) => boolean): Member | undefined {
+    const candidates = this.members.filter(among);
+    const leader = who === 'leader' ? this.leader() : undefined;
+    if (leader !== undefined && candidates.includes(leader)) return leader;
+    return candidates[(who === 'leader' ? 0 : who) % Math.max(1, candidates.length)];
+  }
+
+  // What happens.
+
+  /**
+   * Lets the next event happen. Returns false if there is none until this moment.
+   * @throws Violation
+   */
+  step(until: number): boolean {
+    const { queue } = this;
+    const at = queue.next;
+    if (at > until) {
+      this.now = until;
+      return false;
+    }
+    const what = queue.pop() as Event;
+    this.now = at;
+    this.events++;
+    this.hash.number(at);
+    this.recorder?.note(this, what);
+    this.happen(what);
+    return true;
+  }
+
+  private happen(what: Event): void {
+    const { member } = what;
+    if (member !== undefined && member.life !== what.life) return;
+    switch (what.kind) {
+      case 'tick':
+        this.tick(member as Member);
+        return;
+      case 'deliver':
+        this.deliver(what.message as Message, what.value);
+        return;
+      case 'restart':
+        if (!(member as Member).isUp && !(member as Member).isGone) this.start(member as Member);
+        return;
+      case 'thaw':
+        (member as Member).isFrozen = false;
+        return;
+      case 'heal':
+        this.network.heal();
+        return;
+      case 'all-kinds':
+        this.network.lostKind = -1;
+        return;
+      case 'snapshot':
+        makeSnapshot(this, member as Member, KEPT_ENTRIES);
+        return;
+      case 'action':
+      case 'operate':
+        act(this, what);
+        return;
+      default:
+        if (member?.node !== undefined) this.afterwards(member, what);
+    }
+  }
+
+  private tick(member: Member): void {
+    const { node } = member;
+    if (node === undefined) return;
+    this.post(this.now + Math.round(TICK_MS / member.rate), event('tick', member));
+    if (!member.isFrozen) this.input(member, (running) => running.tick());
+  }
+
+  /** What a member, its disk or its transport has begun is done. */
+  private afterwards(member: Member, what: Event): void {
+    if (member.isFrozen) {
+      this.post(this.now + TICK_MS, what);
+      return;
+    }
+    this.input(member, (node) => {
+      const { ready, messages, value: upTo } = what;
+      if (ready !== undefined) written(this, member, node, { ready, messages, upTo });
+      else if (what.kind === 'written') appended(this, member, node);
+      else if (what.kind === 'applied') appliedByThread(this, member, node);
+      else if (what.kind === 'unreachable') node.reportUnreachable(BigInt(what.value + 1));
+      else node.reportSnapshot(BigInt(what.value + 1), what.isGood ? 'finish' : 'failure');
+    });
+  }
+
+  private deliver(m: Message, from: number): void {
+    const to = this.members[Number(m.to) - 1];
+    this.network.arrived(from, Number(m.to) - 1);
+    if (to?.node === undefined || !this.network.isOpen(from, to.slot)) {
+      this.undelivered(m, from);
+      return;
+    }
+    if (to.isFrozen) {
+      this.network.carryOn(this.now + TICK_MS, m, from);
+      return;
+    }
+    if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, true);
+    const isVoteRequest = m.type === MessageType.MsgVote || m.type === MessageType.MsgPreVote;
+    const own = isVoteRequest ? to.node.raft.raftLog.lastEntryId() : undefined;
+    this.input(to, (node) => {
+      node.stepChecked(m);
+      if (own !== undefined) this.rules.afterVoteRequest(to, node, m, own);
+    });
+  }
+
+  /** Does something to a running member, then what it asks for. */
+  input(member: Member, what: (node: RawNode) => void): void {
+    const { node } = member;
+    if (node === undefined) return;
+    this.guarded(member, () => {
+      try {
+        what(node);
+      } catch (error) {
+        this.expected(member, error);
+      }
+      this.rules.afterStep(member, node);
+      drive(this, member, node);
+    });
+  }
+
+  /** Errors that a correct member may answer with; any other one is thrown on. */
+  private expected(member: Member, error: unknown): void {
+    switch (codeOf(error)) {
+      case ERR_PROPOSAL_DROPPED:
+      case ERR_STEP_PEER_NOT_FOUND:
+      case ERR_CONF_CHANGE_REFUSED:
+        return;
+      case ERR_MESSAGE_INVALID:
+        throw new Violation(
+          'message-refused',
+          `Member ${member.id} refuses a message: ${(error as RaftError).message}.`,
+        );
+      default:
+        throw error;
+    }
+  }
+
+  private guarded(member: Member, what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      const text = error instanceof Error ? error.message : String(error);
+      throw new Violation('no-failure', `Member ${member.id} fails: ${text}.`, error);
+    }
+  }
+
+  // The network.
+
+  send(member: Member, m: Message): void {
+    this.rules.sent(member, m);
+    const arrives = this.network.send(m, member.slot, Number(m.to) - 1, this.now);
+    this.recorder?.sent(this, member, m, arrives);
+    if (!arrives) this.undelivered(m, member.slot);
+    if (m.snapshot !== undefined && !names(m.snapshot.metadata.confState, m.to)) {
+      // Made before its receiver joined: of no use to it. The application makes a newer one.
+      this.post(this.now + 1, event('snapshot', member));
+    }
+  }
+
+  /** The transport notices, mostly, that a message has not arrived; it always tells what became of a snapshot. */
+  private undelivered(m: Message, from: number): void {
+    if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, false);
+    if (this.reports.chance(0.2)) {
+      const sender = this.members[from];
+      if (sender?.node !== undefined) this.post(this.now + 1, event('unreachable', sender, Number(m.to) - 1));
+    }
+  }
+
+  private reportSnapshot(m: Message, from: number, isGood: boolean): void {
+    const sender = this.members[from];
+    if (sender?.node === undefined) return;
+    const delay = this.reports.pick([1, 1, 50, 1000]);
+    this.post(this.now + delay, event('snapshot-status', sender, Number(m.to) - 1, isGood));
+  }
+
+  /** Plans an action. */
+  plan(at: number, action: Action): void {
+    this.post(at, actionEvent(action));
+  }
+
+  /** The id of the next member that joins. */
+  get freshId(): NodeId {
+    return BigInt(this.members.length + 1);
+  }
+}

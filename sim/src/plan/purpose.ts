@@ -1,0 +1,17 @@
+/** What each stream of random numbers is for; a part of its name, beside the seed. */
+export const PURPOSE = {
+  settings: 1,
+  faults: 2,
+  workload: 3,
+  /** The order of events of the same moment. */
+  ties: 4,
+  /** What happens to a message between two members: one stream for each direction. */
+  link: 5,
+  /** A member's own draws: election timeouts. One stream for each life. */
+  member: 6,
+  disk: 7,
+  /** Who stays when the liveness phase begins. */
+  core: 8,
+  reports: 9,
+  clocks: 10,
+} as const;

@@ -1,0 +1,192 @@
+import { MessageType } from '@raft-ts/proto';
+import { Stream } from '../base/random.js';
+import type { Action, Pick, Planned, Shape, Weather } from './action.js';
+import { PURPOSE } from './purpose.js';
+
+/** The kinds of faults. Each run draws which of them occur in it, and how often. */
+export const FAULTS = [
+  'loss',
+  'duplication',
+  'delay',
+  'late',
+  'kinds',
+  'one-way',
+  'split',
+  'odd-shapes',
+  'flapping',
+  'crash',
+  'freeze',
+  'drift',
+  'slow-disk',
+  'transfer',
+  'campaign',
+  'snapshot',
+  'unreachable',
+  'membership',
+  'replace',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** How long a run lasts and what it may do. */
+export interface Span {
+  /** Length of the phase with faults, in milliseconds of virtual time. */
+  readonly safetyMs: number;
+  /** The kinds of faults that may occur; all by default. Which of them do is drawn. */
+  readonly faults?: readonly Fault[];
+}
+
+/** Faults that last end after a time drawn from here, in milliseconds: from less than a tick to many timeouts. */
+function lasting(random: Stream): number {
+  return random.pick([50, 300, 1000, 3000, 8000]) + random.int(1000);
+}
+
+/** A member at random, or the leader: much goes wrong only there. */
+function someone(random: Stream): Pick {
+  const number = random.int(1000);
+  return random.chance(0.3) ? 'leader' : number;
+}
+
+export const FAIR: Weather = {
+  loss: 0,
+  duplication: 0,
+  minDelay: 1,
+  maxDelay: 10,
+  ordered: true,
+  late: 0,
+  lateDelay: 0,
+};
+
+function drawWeather(random: Stream, on: ReadonlySet<Fault>): Weather {
+  const isSlow = on.has('delay') && random.chance(0.6);
+  const maxDelay = isSlow ? random.pick([30, 100, 300, 1500]) : 10;
+  return {
+    loss: on.has('loss') ? random.pick([0, 0.01, 0.1, 0.3, 0.5]) : 0,
+    duplication: on.has('duplication') ? random.pick([0, 0.02, 0.2, 0.5]) : 0,
+    minDelay: isSlow ? random.int(maxDelay) : 0,
+    maxDelay,
+    ordered: !on.has('delay') || random.chance(0.3),
+    late: on.has('late') ? random.pick([0, 0.01, 0.1, 0.6]) : 0,
+    lateDelay: random.pick([500, 2400, 20_000]),
+  };
+}
+
+const kindsToLose = [
+  MessageType.MsgApp,
+  MessageType.MsgAppResp,
+  MessageType.MsgVote,
+  MessageType.MsgVoteResp,
+  MessageType.MsgSnap,
+  MessageType.MsgHeartbeat,
+  MessageType.MsgHeartbeatResp,
+  MessageType.MsgProp,
+  MessageType.MsgReadIndexResp,
+];
+const oddShapes: readonly Shape[] = ['bridge', 'ring', 'chain', 'star', 'random'];
+
+/** What each kind of fault may do. */
+const makers: Record<Fault, (random: Stream, on: ReadonlySet<Fault>) => Action> = {
+  loss: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+  duplication: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+  delay: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+  late: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+  kinds: (random) => ({ kind: 'lose-kind', type: random.pick(kindsToLose), forMs: lasting(random) }),
+  'one-way': (random) => connect(random, random.pick(['one-way', 'deaf', 'mute'])),
+  split: (random) => connect(random, random.pick(['split', 'split', 'isolated'])),
+  'odd-shapes': (random) => connect(random, random.pick(oddShapes)),
+  flapping: (random) => connect(random, random.pick(['split', 'isolated', 'one-way'])),
+  crash: (random) => ({
+    kind: 'crash',
+    who: someone(random),
+    // Most often everything that was not synced is lost, or nothing: a power cut, or the end of a process.
+    kept: random.pick([0, 0, 1, random.int(100) / 100]),
+    forMs: lasting(random),
+  }),
+  freeze: (random) => ({ kind: 'freeze', who: someone(random), forMs: lasting(random) }),
+  drift: (random) => ({ kind: 'clock', who: someone(random), rate: random.pick([0.5, 0.8, 1, 1.25, 2]) }),
+  'slow-disk': (random) => ({
+    kind: 'disk',
+    who: someone(random),
+    writeMs: random.pick([0, 20, 200, 2000]),
+    applyMs: random.pick([0, 20, 200, 2000]),
+  }),
+  transfer: (random) => ({ kind: 'transfer', via: someone(random), to: random.int(1000) }),
+  campaign: (random) =>
+    random.chance(0.7) ? { kind: 'campaign', who: someone(random) } : { kind: 'forget-leader', who: someone(random) },
+  snapshot: (random) => ({ kind: 'snapshot', who: someone(random), keep: random.pick([0, 0, 1, 5, 50]) }),
+  unreachable: (random) => ({ kind: 'unreachable', who: someone(random), about: random.int(1000) }),
+  membership: (random) => ({
+    kind: 'change',
+    via: 'leader',
+    shape: random.int(1000),
+    choice: random.next(),
+  }),
+  replace: (random) => ({ kind: 'replace', choice: random.int(1000) }),
+};
+
+function connect(random: Stream, shape: Shape): Action {
+  return { kind: 'connect', shape, choice: random.next(), forMs: lasting(random) };
+}
+
+/** A link or a half that comes and goes: the same cut again and again. */
+function flap(random: Stream, planned: Planned[], first: Action, at: number): void {
+  const period = random.between(50, 2000);
+  const times = random.between(2, 8);
+  for (let i = 0; i < times; i++) {
+    planned.push({ at: at + 2 * i * period, action: first });
+    planned.push({ at: at + (2 * i + 1) * period, action: { kind: 'heal' } });
+  }
+}
+
+function planFaults(random: Stream, { safetyMs, faults = FAULTS }: Span): Planned[] {
+  // Swarm style: a run with few kinds of faults gets further with them than one with all.
+  const share = random.pick([0.15, 0.35, 0.6, 1]);
+  const on = new Set(faults.filter(() => random.chance(share)));
+  const kinds = [...on];
+  const planned: Planned[] = [{ at: 0, action: { kind: 'weather', weather: drawWeather(random, on) } }];
+  if (kinds.length === 0) return planned;
+  const weights = kinds.map(() => random.pick([1, 1, 3, 10]));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const pause = random.pick([80, 300, 1000, 3000]);
+  for (let at = random.int(2 * pause); at < safetyMs; at += random.int(2 * pause) + 1) {
+    let point = random.int(total);
+    const kind = kinds.find((_, i) => (point -= weights[i] as number) < 0) as Fault;
+    const action = makers[kind](random, on);
+    if (kind === 'flapping') flap(random, planned, action, at);
+    else planned.push({ at, action });
+    if (random.chance(0.1)) planned.push({ at: at + lasting(random), action: { kind: 'heal' } });
+  }
+  return planned;
+}
+
+function planWork(random: Stream, safetyMs: number): Planned[] {
+  const pause = random.pick([20, 60, 200, 1000]);
+  const sizes = random.pick([
+    [4, 8],
+    [4, 200],
+    [4, 3000],
+  ]);
+  const reads = random.pick([0, 0.2, 0.6]);
+  const planned: Planned[] = [];
+  for (let at = random.int(1000); at < safetyMs; at += random.int(2 * pause) + 1) {
+    const via = someone(random);
+    const action: Action = random.chance(reads)
+      ? { kind: 'read', via }
+      : {
+          kind: 'propose',
+          via,
+          count: random.chance(0.1) ? random.between(2, 20) : 1,
+          size: random.between(sizes[0] as number, sizes[1] as number),
+        };
+    planned.push({ at, action });
+  }
+  return planned;
+}
+
+/** Draws everything that is done to the cluster in the phase with faults, in the order of time. */
+export function drawSchedule(seed: number, span: Span): Planned[] {
+  const planned = [
+    ...planFaults(new Stream(seed, PURPOSE.faults), span),
+    ...planWork(new Stream(seed, PURPOSE.workload), span.safetyMs),
+  ].filter(({ at }) => at < span.safetyMs);
+  return planned.sort((a, b) => a.at - b.at);
+}

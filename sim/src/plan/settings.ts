@@ -1,0 +1,82 @@
+import { Stream } from '../base/random.js';
+import { PURPOSE } from './purpose.js';
+
+/** One tick of a clock that runs right, in milliseconds of virtual time. */
+export const TICK_MS = 100;
+
+/** How the members of a run are built. Plain data: it is written to a file together with the schedule. */
+export interface Settings {
+  /** Number of voters at the start. */
+  readonly members: number;
+  readonly electionTick: number;
+  readonly heartbeatTick: number;
+  readonly preVote: boolean;
+  readonly checkQuorum: boolean;
+  readonly stepDownOnRemoval: boolean;
+  readonly disableProposalForwarding: boolean;
+  /** Which members use asynchronous storage writes. */
+  readonly storage: 'synchronous' | 'asynchronous' | 'mixed';
+  /** A leader sends its appends while it writes them itself (section 10.2.1 of the dissertation). */
+  readonly sendsWhileWriting: boolean;
+  /** The state machine keeps what it has applied on disk; otherwise it begins at the snapshot after a restart. */
+  readonly durableState: boolean;
+  /** The founders begin with `bootstrap`; otherwise their storage names the membership. */
+  readonly bootstraps: boolean;
+  readonly maxSizePerMsg: number;
+  readonly maxInflightMsgs: number;
+  readonly maxInflightBytes: number;
+  readonly maxCommittedSizePerReady: number;
+  readonly maxUncommittedEntriesSize: number;
+}
+
+/** Limits of this kind are drawn hostile in a third of the runs: they are met where generous ones hardly ever are. */
+function limits(random: Stream): Pick<Settings, (typeof limitNames)[number]> {
+  if (!random.chance(0.35)) {
+    return {
+      maxSizePerMsg: 4096,
+      maxInflightMsgs: 16,
+      maxInflightBytes: 0,
+      maxCommittedSizePerReady: 0,
+      maxUncommittedEntriesSize: 0,
+    };
+  }
+  const maxSizePerMsg = random.pick([0, 1, 64, 300, 4096]);
+  return {
+    maxSizePerMsg,
+    maxInflightMsgs: random.pick([1, 2, 3, 256]),
+    maxInflightBytes: random.pick([0, maxSizePerMsg + 1, 5000]),
+    maxCommittedSizePerReady: random.pick([0, 1, 100, 1000]),
+    maxUncommittedEntriesSize: random.pick([0, 50, 500, 10_000]),
+  };
+}
+
+const limitNames = [
+  'maxSizePerMsg',
+  'maxInflightMsgs',
+  'maxInflightBytes',
+  'maxCommittedSizePerReady',
+  'maxUncommittedEntriesSize',
+] as const;
+
+/**
+ * Draws how the members of a run are built.
+ * @param members number of voters at the start; drawn if undefined
+ */
+export function drawSettings(seed: number, members?: number): Settings {
+  const random = new Stream(seed, PURPOSE.settings);
+  const drawn = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5]);
+  return {
+    members: members ?? drawn,
+    electionTick: random.pick([3, 5, 10, 10, 10, 20]),
+    heartbeatTick: random.pick([1, 1, 1, 2]),
+    preVote: random.chance(0.5),
+    checkQuorum: random.chance(0.5),
+    stepDownOnRemoval: random.chance(0.5),
+    disableProposalForwarding: random.chance(0.2),
+    storage: random.pick(['synchronous', 'asynchronous', 'mixed']),
+    sendsWhileWriting: random.chance(0.5),
+    durableState: random.chance(0.3),
+    bootstraps: random.chance(0.3),
+    ...limits(random),
+  };
+}

@@ -1,0 +1,69 @@
+import { type Message, MessageType } from '@raft-ts/proto';
+import { Violation } from '../base/violation.js';
+import type { Member } from '../member/member.js';
+
+/** A member's stable storage has changed. */
+export function hardStateMonotone(member: Member): void {
+  const { hardState } = member.disk.durable;
+  if (hardState === undefined) return;
+  const { term, vote } = hardState;
+  const { id, durableTerm, durableVote } = member;
+  if (term < durableTerm) {
+    throw new Violation(
+      'hard-state-monotone',
+      `The term that member ${id} has stored fell from ${durableTerm} to ${term}.`,
+    );
+  }
+  if (term === durableTerm && durableVote !== 0n && vote !== durableVote) {
+    throw new Violation(
+      'hard-state-monotone',
+      `The vote of member ${id} that is stored for term ${term} changed from ${durableVote} to ${vote}.`,
+    );
+  }
+  member.durableTerm = term;
+  member.durableVote = vote;
+}
+
+/** A message is handed to the network: what it promises is on the sender's stable storage. */
+export function persistedBeforeSent(member: Member, m: Message): void {
+  switch (m.type) {
+    case MessageType.MsgAppResp:
+      if (!m.reject) entriesPersisted(member, m);
+      termPersisted(member, m, m.term);
+      return;
+    case MessageType.MsgVoteResp:
+      termPersisted(member, m, m.term);
+      if (!m.reject) votePersisted(member, m);
+      return;
+    case MessageType.MsgPreVoteResp:
+      // Consent names the term that is asked for; a refusal the member's own.
+      if (m.reject) termPersisted(member, m, m.term);
+      return;
+    default:
+  }
+}
+
+function entriesPersisted({ id, disk, log }: Member, m: Message): void {
+  const { durable } = disk;
+  if (m.index <= durable.lastIndex) return;
+  throw new Violation(
+    'persisted-before-sent',
+    `Member ${id} acknowledges entry ${m.index} to ${m.to}; its stable storage ends at ${durable.lastIndex}, its log at ${log.last}.`,
+  );
+}
+
+function termPersisted({ id, durableTerm }: Member, m: Message, term: number): void {
+  if (term <= durableTerm) return;
+  throw new Violation(
+    'persisted-before-sent',
+    `Member ${id} answers ${m.from === id ? m.to : m.from} in term ${term}; the term on its stable storage is ${durableTerm}.`,
+  );
+}
+
+function votePersisted({ id, durableTerm, durableVote }: Member, m: Message): void {
+  if (durableTerm > m.term || (durableTerm === m.term && durableVote === m.to)) return;
+  throw new Violation(
+    'persisted-before-sent',
+    `Member ${id} votes for ${m.to} in term ${m.term}; its stable storage has a vote for ${durableVote} in term ${durableTerm}.`,
+  );
+}

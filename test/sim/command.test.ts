@@ -1,0 +1,113 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { drawCase, type Finding, minimize, readSchedule, runCase } from '@raft-ts/sim';
+import { raftSim } from '@raft-ts/sim/node';
+import { expect } from 'chai';
+import { BROKEN_SEED, withCarelessVotes } from './planted.js';
+
+interface Said {
+  readonly code: number;
+  readonly out: string;
+  readonly error: string;
+}
+
+async function call(...args: string[]): Promise<Said> {
+  let out = '';
+  let error = '';
+  const code = await raftSim(args, {
+    out: (text) => {
+      out += text;
+    },
+    error: (text) => {
+      error += text;
+    },
+  });
+  return { code, out, error };
+}
+
+describe('the command raft-sim', function () {
+  this.timeout(60_000);
+
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'raft-sim-'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  it('runs seeds and says what it did, with the same hash however many it runs at a time', async () => {
+    const one = await call('--seeds', '3', '--seed', '5', '--seconds', '5');
+    const two = await call('--seeds', '3', '--seed', '5', '--seconds', '5', '--jobs', '2');
+    expect(one.code, one.out).to.equal(0);
+    expect(one.out).to.contain('seeds from 5 on\n').and.contain('3 runs, ').and.contain('no rule was broken');
+    const hash = /hash [0-9a-f]{16}/;
+    expect(hash.exec(two.out)?.[0]).to.equal(hash.exec(one.out)?.[0]);
+  });
+
+  it('draws a seed and prints it', async () => {
+    const { out } = await call('--seeds', '1', '--seconds', '1');
+    expect(out).to.match(/^seeds from \d+ on\n/);
+  });
+
+  it('ends after the minutes that it was given', async () => {
+    const { code, out } = await call('--minutes', '0.002', '--seconds', '1');
+    expect(code).to.equal(0);
+    expect(out).to.match(/\d+ runs/);
+  });
+
+  it('explains itself, and wrong calls', async () => {
+    expect(await call('--help')).to.include({ code: 0, error: '' });
+    for (const args of [
+      ['--seeds', '0'],
+      ['--jobs', 'x'],
+      ['--nonsense'],
+      ['--faults', 'flood'],
+      ['--html', 'x'],
+      ['--minutes', '-1'],
+    ]) {
+      const { code, error } = await call(...args);
+      expect(code, args.join(' ')).to.equal(2);
+      expect(error).to.contain('Usage: raft-sim');
+    }
+    expect((await call('--replay', join(folder, 'nothing'))).code).to.equal(2);
+    await writeFile(join(folder, 'other.json'), '{}');
+    expect((await call('--replay', join(folder, 'other.json'))).error).to.contain('not a schedule');
+  });
+
+  it('makes a failure short, and writes a schedule that breaks the same rule again, and a timeline', async () => {
+    const out = join(folder, 'found');
+    const files = await withCarelessVotes(async () => {
+      const found = await call('--seeds', '1', '--seed', String(BROKEN_SEED), '--out', out);
+      expect(found.code, found.out).to.equal(1);
+      expect(found.out).to.contain(`raft-sim --seeds 1 --seed ${BROKEN_SEED}`);
+      const names = await readdir(out);
+      const schedule = join(out, names.find((name) => name.endsWith('.json')) as string);
+      const again = await call('--replay', schedule, '--html', join(folder, 'again.html'));
+      expect(again.code).to.equal(1);
+      expect(again.out).to.contain('vote-up-to-date');
+      return { schedule, timeline: join(out, names.find((name) => name.endsWith('.html')) as string) };
+    });
+    const short = readSchedule(await readFile(files.schedule, 'utf8'));
+    expect(short.actions.length).to.be.below(drawCase(BROKEN_SEED).actions.length / 4);
+    const page = await readFile(files.timeline, 'utf8');
+    expect(page).to.contain('<html lang="en">').and.contain('role="img"').and.contain('vote-up-to-date');
+    // Complete in itself: nothing is loaded from anywhere.
+    expect(page).not.to.match(/(src|href)="|@import|url\((?!#)/);
+    expect(page).to.contain('prefers-color-scheme: dark');
+    // With the core as it is, the same schedule breaks nothing.
+    expect((await call('--replay', files.schedule)).code).to.equal(0);
+  });
+
+  it('shortens to what is needed: without any one of the actions the rule is kept, or another one is broken', async () => {
+    await withCarelessVotes(async () => {
+      const original = drawCase(BROKEN_SEED);
+      const finding = runCase(original).finding as Finding;
+      const { case: short, outcome } = await minimize(original, finding);
+      expect(outcome.finding?.rule).to.equal(finding.rule);
+      for (let i = 0; i < short.actions.length; i++) {
+        const actions = short.actions.filter((_, k) => k !== i);
+        expect(runCase({ ...short, actions }).finding?.rule, `without action ${i}`).not.to.equal(finding.rule);
+      }
+    });
+  });
+});

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { drawCase, runCase } from '@raft-ts/sim';
+import { expect } from 'chai';
+import { build } from 'esbuild';
+import { root } from '../repo/repository.js';
+
+const seeds = [11, 12, 13, 14, 15, 16];
+const hashes = (): string[] => seeds.map((seed) => runCase(drawCase(seed)).hash);
+
+/** The other releases of Node.js that are at hand, as `npm run test:releases` leaves them. */
+function releases(): string[] {
+  const folder = join(root, 'node_modules/.cache/node');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.map((name) => join(folder, name, 'node_modules/node/bin/node')).filter((file) => existsSync(file));
+}
+
+describe('a simulation', function () {
+  this.timeout(60_000);
+
+  it('does the same for the same seed, to the last byte of every message', () => {
+    expect(hashes()).to.deep.equal(hashes());
+  });
+
+  it('does something else for another seed', () => {
+    expect(new Set(hashes()).size).to.equal(seeds.length);
+  });
+
+  it('does the same in another process, and on every release of Node.js at hand', () => {
+    const program = `import { drawCase, runCase } from '@raft-ts/sim';
+console.log(JSON.stringify(${JSON.stringify(seeds)}.map((seed) => runCase(drawCase(seed)).hash)));`;
+    for (const binary of [process.execPath, ...releases()]) {
+      const args = ['--input-type=module', '--eval', program];
+      expect(
+        JSON.parse(execFileSync(binary, args, { cwd: join(root, 'test'), encoding: 'utf8' })),
+        binary,
+      ).to.deep.equal(hashes());
+    }
+  });
+
+  it('runs the same in a browser: bundled without polyfills, without anything of Node.js', async () => {
+    const { outputFiles, metafile, warnings } = await build({
+      stdin: {
+        contents: "export { drawCase, runCase } from '@raft-ts/sim';",
+        resolveDir: join(root, 'test'),
+      },
+      bundle: true,
+      write: false,
+      platform: 'browser',
+      format: 'iife',
+      globalName: 'sim',
+      metafile: true,
+      logLevel: 'silent',
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).to.deep.equal([]);
+    const bundle = `${outputFiles[0]?.text}; return ${JSON.stringify(seeds)}.map((seed) => sim.runCase(sim.drawCase(seed)).hash);`;
+    // What a page does not have.
+    const missing = ['process', 'require', 'module', 'Buffer', 'global', 'setImmediate', 'clearImmediate'];
+    // oxlint-disable-next-line typescript/no-implied-eval -- a page has no other way to run a bundle either
+    const page = new Function(...missing, bundle) as () => string[];
+    expect(page()).to.deep.equal(hashes());
+  });
+});

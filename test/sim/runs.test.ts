@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto';
+import { drawCase, FAULTS, runCase } from '@raft-ts/sim';
+import { expect } from 'chai';
+
+/** Enough for some dozens of runs; a budget of time would prove little on a busy machine, and look the same. */
+const EVENTS = 400_000;
+
+describe('simulated clusters', function () {
+  this.timeout(120_000);
+
+  it('keep every rule, with fresh seeds', () => {
+    const first = Number(process.env['RAFT_TS_SEED'] ?? randomInt(1, 2 ** 40));
+    console.log(`      seeds from ${first} on; again: RAFT_TS_SEED=${first}, or npm run sim -- --seed ${first}`);
+    for (let seed = first, events = 0; events < EVENTS; seed++) {
+      const { finding, ...outcome } = runCase(drawCase(seed));
+      events += outcome.events;
+      expect(finding, `npm run sim -- --seeds 1 --seed ${seed}`).to.equal(undefined);
+    }
+  });
+
+  it('do something: elect, commit, read, and lose messages', () => {
+    const outcomes = Array.from({ length: 12 }, (_, i) => runCase(drawCase(i + 1)));
+    const sum = (of: (outcome: (typeof outcomes)[number]) => number): number =>
+      outcomes.reduce((total, outcome) => total + of(outcome), 0);
+    expect(sum(({ elections }) => elections)).to.be.above(12);
+    expect(sum(({ committed }) => committed)).to.be.above(500);
+    expect(sum(({ reads }) => reads)).to.be.above(100);
+  });
+
+  it('meet every kind of fault', () => {
+    const kinds = new Set<string>();
+    for (let seed = 1; seed <= 40; seed++) {
+      for (const { action } of drawCase(seed).actions)
+        kinds.add(action.kind === 'connect' ? action.shape : action.kind);
+    }
+    for (const kind of [
+      'crash',
+      'freeze',
+      'clock',
+      'disk',
+      'weather',
+      'lose-kind',
+      'transfer',
+      'campaign',
+      'snapshot',
+    ]) {
+      expect(kinds, kind).to.include(kind);
+    }
+    for (const kind of ['replace', 'change', 'unreachable', 'forget-leader', 'split', 'bridge', 'ring', 'one-way']) {
+      expect(kinds, kind).to.include(kind);
+    }
+    expect(FAULTS).to.have.lengthOf(19);
+  });
+
+  it('have the faults and the members that were asked for, and no others', () => {
+    const { settings, actions } = drawCase(7, { members: 5, faults: ['crash'], safetyMs: 5000 });
+    expect(settings.members).to.equal(5);
+    const kinds = new Set(actions.map(({ action }) => action.kind));
+    expect([...kinds].filter((kind) => !['crash', 'weather', 'propose', 'read', 'heal'].includes(kind))).to.be.empty;
+    expect(actions.every(({ at }) => at < 5000)).to.equal(true);
+  });
+});
