@@ -1,6 +1,5 @@
 /** For this project's own tests and packages; may change with any release. */
 
-export { ChainLog } from './base/chain-log.js';
 export { RunHash } from './base/hash.js';
 export { EventQueue } from './base/queue.js';
 export { Stream } from './base/random.js';
@@ -12,6 +11,6 @@ export { Disk } from './member/disk.js';
 export { Image, type Write } from './member/image.js';
 export { Member } from './member/member.js';
 export { FAIR } from './plan/schedule.js';
-export { configurationOverlap } from './rules/membership.js';
+export * as rules from './rules/index.js';
 export { Liveness } from './run/liveness.js';
 export { shrink } from './run/shrink.js';

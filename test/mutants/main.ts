@@ -7,15 +7,18 @@ import { Copy, compileSources } from './copy.js';
 import { type Mutant, readMutants } from './mutant.js';
 import { specsFor } from './plan.js';
 import { readReport, renderReport } from './report.js';
+import { describeSimulated, isSimulated, type Simulated, simulate, updatePage } from './simulate.js';
 import { runSuite } from './suite.js';
 import { isGood, judge, LIMIT_MS, type Verdict } from './verdict.js';
 
-const usage = `usage: npm run mutants -- [--jobs N] [--unjudged] [NAME…]
+const usage = `usage: npm run mutants -- [--jobs N] [--unjudged] [--simulate [--seeds N]] [NAME…]
 
 Breaks one rule after the other in a copy and looks whether an assertion of a test notices; writes docs/mutants.md after
 each, so that it can be stopped at any time.
   --jobs N     that many at the same time (1)
   --unjudged   only those that docs/mutants.md has no good verdict on
+  --simulate   looks whether the simulator notices, not the tests, and writes docs/mutants-simulated.md
+  --seeds N    with --simulate: so many seeds in a series (200)
   NAME         only those whose name or area contains it
 `;
 
@@ -46,7 +49,8 @@ export async function runMutants(args: readonly string[], root: string, output: 
   }
   const page = join(root, 'docs/mutants.md');
   const verdicts = readPage(page, mutants);
-  const chosen = call.unjudged ? named.filter(({ name }) => !verdicts.has(name)) : named;
+  const toJudge = call.simulate ? named.filter(isSimulated) : named;
+  const chosen = call.unjudged ? toJudge.filter(({ name }) => !verdicts.has(name)) : toJudge;
   const folder = mkdtempSync(join(tmpdir(), 'raft-ts-mutants-'));
   // Whoever stops the command ends its tests too, and leaves nothing: both are done at the exit of this process.
   const leave = (): void => process.exit(130);
@@ -60,6 +64,9 @@ export async function runMutants(args: readonly string[], root: string, output: 
       mkdirSync(place);
       return new Copy(root, place, compiled);
     });
+    if (call.simulate) {
+      return await simulateAll({ root, mutants, chosen, copies, budget: call.seeds }, output);
+    }
     await judgeAll({ root, mutants, chosen, copies, verdicts, page }, output);
     return summarize(chosen, verdicts, output);
   } finally {
@@ -75,17 +82,27 @@ function readPage(page: string, mutants: readonly Mutant[]): Map<string, Verdict
 interface Call {
   readonly jobs: number;
   readonly unjudged: boolean;
+  readonly simulate: boolean;
+  readonly seeds: number;
   readonly names: readonly string[];
 }
 
 function readCall(args: readonly string[]): Call | string {
   try {
-    const options = { jobs: { type: 'string', default: '1' }, unjudged: { type: 'boolean', default: false } } as const;
+    const options = {
+      jobs: { type: 'string', default: '1' },
+      unjudged: { type: 'boolean', default: false },
+      simulate: { type: 'boolean', default: false },
+      seeds: { type: 'string' },
+    } as const;
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
+    const { unjudged, simulate } = values;
     const jobs = Number(values.jobs);
-    return Number.isInteger(jobs) && jobs > 0
-      ? { jobs, unjudged: values.unjudged, names: positionals }
-      : `--jobs ${values.jobs}: not a number of jobs`;
+    const seeds = Number(values.seeds ?? '200');
+    if (!Number.isInteger(jobs) || jobs < 1) return `--jobs ${values.jobs}: not a number of jobs`;
+    if (!Number.isInteger(seeds) || seeds < 1) return `--seeds ${values.seeds}: not a number of seeds`;
+    if (values.seeds !== undefined && !simulate) return '--seeds belongs to --simulate';
+    return { jobs, unjudged, simulate, seeds, names: positionals };
   } catch (error) {
     return (error as Error).message;
   }
@@ -141,6 +158,28 @@ async function judgeAll({ root, mutants, chosen, copies, verdicts, page }: Work,
     }
   };
   await Promise.all(copies.map(work));
+}
+
+/** Returns the exit code: 0 if the simulator noticed each of them in every series. */
+async function simulateAll(
+  { root, mutants, chosen, copies, budget }: Omit<Work, 'verdicts' | 'page'> & { readonly budget: number },
+  output: Output,
+): Promise<number> {
+  const page = join(root, 'docs/mutants-simulated.md');
+  const results = new Map<Mutant, Simulated>();
+  const queue = [...chosen];
+  const work = async (copy: Copy): Promise<void> => {
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      const result = await simulate(mutant, { original: root, copy, budget });
+      results.set(mutant, result);
+      updatePage(page, mutants, results);
+      output.out(
+        `[${String(results.size).padStart(3)}/${chosen.length}] ${mutant.name}: ${describeSimulated(result)}\n`,
+      );
+    }
+  };
+  await Promise.all(copies.map(work));
+  return [...results.values()].every(({ kind }) => kind === 'found') ? 0 : 1;
 }
 
 function describe(verdict: Verdict): string {

@@ -27,6 +27,7 @@ export const RULES = {
   'uncommitted-size': 'When a leader has applied its whole log, nothing counts as uncommitted.',
   'read-linearizable': 'A read is answered with an index at which everything committed before it is visible.',
   'no-failure': 'No member fails.',
+  'comes-to-rest': 'One event leads to a bounded number of Readys.',
   'live-leader': 'When faults end, one leader is elected within a bounded number of election timeouts.',
   'live-logs': 'When faults end, all logs become equal within a bounded number of election timeouts.',
   'live-writes': 'When faults end, a write is committed everywhere within a bounded number of election timeouts.',

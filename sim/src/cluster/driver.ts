@@ -11,6 +11,7 @@ import {
 import { isConfChangeEntry, type RawNode, type Ready } from '@raft-ts/raft';
 import { numberOf } from '../base/bytes.js';
 import type { Stream } from '../base/random.js';
+import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
 import type { Rules } from '../rules/rules.js';
 import { type Event, event, type Written, writtenEvent } from './event.js';
@@ -27,9 +28,13 @@ export interface Surroundings {
   send(member: Member, m: Message): void;
 }
 
+/** More Readys than any single event leads to: a whole log applied one entry at a time is far below. */
+const MOST_READYS = 100_000;
+
 /** Does what a member's Readys ask for, until there is nothing to do or a write is under way. */
 export function drive(world: Surroundings, member: Member, node: RawNode): void {
-  while (!member.isBusy && node.hasReady()) {
+  for (let readys = 0; !member.isBusy && node.hasReady(); readys++) {
+    if (readys > MOST_READYS) throw new Violation('comes-to-rest', `Member ${member.id} hands out Readys without end.`);
     const rd = node.ready();
     world.rules.handedOut(member, node, rd);
     if (member.isAsync) handOver(world, member, rd);

@@ -1,0 +1,12 @@
+/** Every rule by itself. */
+export * from './commits.js';
+export * from './elections.js';
+export { History } from './history.js';
+export * from './log.js';
+export * from './membership.js';
+export * from './messages.js';
+export * from './persistence.js';
+export * from './positions.js';
+export * from './progress.js';
+export * from './reads.js';
+export * from './snapshots.js';

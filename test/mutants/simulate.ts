@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import type { Copy } from './copy.js';
+import type { Mutant } from './mutant.js';
+import { compileMutant } from './patch.js';
+import type { Series } from './simulate-run.js';
+
+/** Each broken rule is looked for in so many series of fresh seeds. */
+const SERIES = 5;
+
+/** A series takes at most this long; one that hangs is ended, and has found nothing. */
+const LIMIT_MS = 90_000;
+
+/** What the simulator made of a broken rule. */
+export type Simulated =
+  /** The rules of the simulator that noticed, and the number of seeds that each series needed, ascending. */
+  | { readonly kind: 'found'; readonly rules: readonly string[]; readonly seeds: readonly number[] }
+  /** Some series, or all, found nothing within the budget. */
+  | { readonly kind: 'missed'; readonly found: number; readonly rules: readonly string[]; readonly budget: number };
+
+/** Can the simulator run into this rule at all? Its members are made of the core. */
+export function isSimulated({ file, equivalent }: Mutant): boolean {
+  return file?.startsWith('raft/src/') === true && equivalent === undefined;
+}
+
+async function runSeries(copy: Copy, first: number, budget: number): Promise<Series> {
+  const program = join(copy.root, 'test/dist/mutants/simulate-run.js');
+  const args = ['--max-old-space-size=1024', program, String(first), String(budget)];
+  const child = spawn(process.execPath, args, { cwd: copy.root, stdio: ['ignore', 'pipe', 'ignore'] });
+  const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (part: string) => {
+    text += part;
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  clearTimeout(limit);
+  return text === '' ? { seeds: undefined, rule: '', text: '' } : (JSON.parse(text) as Series);
+}
+
+/** Breaks the rule in the copy, and counts the seeds that the simulator needs to notice. */
+export async function simulate(
+  mutant: Mutant,
+  at: { original: string; copy: Copy; budget: number },
+): Promise<Simulated> {
+  const { original, copy, budget } = at;
+  const file = mutant.file as string;
+  copy.write(file, await compileMutant(readFileSync(join(original, file), 'utf8'), mutant));
+  try {
+    const series: Series[] = [];
+    for (let i = 0; i < SERIES; i++) {
+      series.push(await runSeries(copy, 1 + i * 1_000_000, budget));
+      // What the first one misses costs the whole budget each time, and is reported as missed in any case.
+      if (series[0]?.seeds === undefined) break;
+    }
+    const rules = [...new Set(series.flatMap(({ rule }) => (rule === '' ? [] : [rule])))];
+    const seeds = series.flatMap((one) => (one.seeds === undefined ? [] : [one.seeds])).sort((a, b) => a - b);
+    if (seeds.length === SERIES) return { kind: 'found', rules, seeds };
+    return { kind: 'missed', found: seeds.length, rules, budget };
+  } finally {
+    copy.restore(file);
+  }
+}
+
+const intro = `# Broken rules of the core, found by the simulator
+
+For each rule of the core that [\`test/mutants/\`](../test/mutants) breaks, the rule of the simulator that notices
+([\`sim/README.md\`](../sim/README.md)), and the number of seeds that it takes: the median and the most of ${SERIES} series of
+fresh ones. \`npm run mutants -- --simulate --jobs 2 NAME…\` runs those whose name or area contains a word and updates their lines.
+A series that hangs, or that finds nothing within the budget, has missed. [mutants.md](mutants.md) says which test notices.
+`;
+
+const cell = (text: string): string => text.replace(/\s+/g, ' ').replace(/[|<]/g, '\\$&').trim();
+
+function describe(result: Simulated): string {
+  if (result.kind === 'found') {
+    const { seeds } = result;
+    return `${result.rules.join(', ')} | ${seeds[Math.floor(seeds.length / 2)]} | ${seeds.at(-1)} |`;
+  }
+  if (result.found === 0) return `*missed* | | more than ${result.budget} |`;
+  return `${result.rules.join(', ')}, in ${result.found} of ${SERIES} series | | more than ${result.budget} |`;
+}
+
+/** The lines that a page has, by the name of the broken rule. */
+function readLines(page: string): Map<string, string> {
+  const lines = new Map<string, string>();
+  if (!existsSync(page)) return lines;
+  for (const line of readFileSync(page, 'utf8').split('\n')) {
+    const [, name = '', area = ''] = line.split(/(?<!\\)\|/).map((part) => part.trim());
+    if (line.startsWith('| ') && name !== '' && name !== 'broken rule') lines.set(`${area}\n${name}`, line);
+  }
+  return lines;
+}
+
+/** Puts what was found into the page, whose other lines stay; those of rules that are no longer broken go. */
+export function updatePage(page: string, mutants: readonly Mutant[], results: ReadonlyMap<Mutant, Simulated>): void {
+  const known = readLines(page);
+  const lines = mutants.filter(isSimulated).map((mutant) => {
+    const result = results.get(mutant);
+    const head = `| ${cell(mutant.name)} | ${cell(mutant.area)} |`;
+    if (result !== undefined) return `${head} ${describe(result)}`;
+    return known.get(`${cell(mutant.area)}\n${cell(mutant.name)}`) ?? `${head} **not run** | | |`;
+  });
+  const missed = lines.filter((line) => line.includes('*missed*')).length;
+  const open = lines.filter((line) => line.includes('**not run**')).length;
+  const partly = lines.filter((line) => line.includes(` of ${SERIES} series |`)).length;
+  const counts = `${lines.length} broken rules: ${lines.length - missed - open - partly} found in every series, ${partly} in some, ${missed} missed, ${open} not run.`;
+  const table = ['| broken rule | area | noticed by | seeds, median | most |', '|---|---|---|---|---|', ...lines];
+  writeFileSync(page, `${intro}\n${counts}\n\n${table.join('\n')}\n`);
+}
+
+/** One line for whoever waits. */
+export function describeSimulated(result: Simulated): string {
+  return describe(result).replaceAll(' |', '').trim();
+}

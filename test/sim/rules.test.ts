@@ -1,0 +1,308 @@
+import { type ConfState, type Entry, emptyConfState, type Message, MessageType, newMessage } from '@raft-ts/proto';
+import type { Raft } from '@raft-ts/raft/internal';
+import { RULES, type RuleName, Violation } from '@raft-ts/sim';
+import { Disk, Member, RunHash, rules } from '@raft-ts/sim/internal';
+import { expect } from 'chai';
+import { bytes, entry } from '../helpers/index.js';
+
+const { History } = rules;
+
+function member(id: bigint): Member {
+  return new Member(id, new Disk(new RunHash()), false);
+}
+
+/** A member whose disk holds these entries, after a hard state. */
+function stored(id: bigint, term: number, entries: readonly Entry[]): Member {
+  const one = member(id);
+  one.disk.save({ term, vote: 0n, commit: 0 }, entries, undefined);
+  one.disk.sync(one.disk.end);
+  one.durableTerm = term;
+  return one;
+}
+
+function written(history: InstanceType<typeof History>, one: Member, entries: readonly Entry[]): Member {
+  rules.logMatching(history, one, entries);
+  return one;
+}
+
+function voters(...ids: bigint[]): ConfState {
+  return { ...emptyConfState(), voters: ids };
+}
+
+/** As much of a member's raft as the rules look at. */
+function raft(of: object): Raft {
+  return of as unknown as Raft;
+}
+
+function sending(type: MessageType, fields: Partial<Message>): Message {
+  return Object.assign(newMessage(type, 2n), { from: 1n, term: 2 }, fields);
+}
+
+function breaks(rule: RuleName, act: () => unknown): void {
+  let caught: unknown;
+  try {
+    act();
+  } catch (error) {
+    caught = error;
+  }
+  expect(caught, rule).to.be.instanceOf(Violation);
+  expect((caught as Violation).rule).to.equal(rule);
+  expect((caught as Violation).message).to.match(/^(A|The|Member|Members|After|Entry) .*\.$/);
+}
+
+const log = [entry(1, 1, 'a'), entry(1, 2, 'b')];
+
+describe('the rules of the simulator', () => {
+  it('each say in a sentence what must hold', () => {
+    for (const text of Object.values(RULES)) expect(text).to.match(/^[A-Z].*\.$/);
+  });
+
+  it('election-safety: two leaders of a term', () => {
+    const history = new History();
+    rules.electionSafety(history, member(1n), 3);
+    rules.electionSafety(history, member(1n), 3);
+    breaks('election-safety', () => rules.electionSafety(history, member(2n), 3));
+  });
+
+  it('vote-once: two votes in a term, also over a restart', () => {
+    const history = new History();
+    rules.voteOnce(history, member(1n), 3, 2n);
+    rules.voteOnce(history, member(1n), 4, 3n);
+    breaks('vote-once', () => rules.voteOnce(history, member(1n), 3, 3n));
+  });
+
+  it('vote-up-to-date: a vote for a shorter log, or for an older one', () => {
+    const grant = newMessage(MessageType.MsgVoteResp, 2n);
+    const state = raft({ msgsAfterAppend: [grant] });
+    const ask = (logTerm: number, index: number): Message => sending(MessageType.MsgVote, { from: 2n, logTerm, index });
+    rules.voteUpToDate(member(1n), state, ask(2, 5), { term: 2, index: 5 });
+    breaks('vote-up-to-date', () => rules.voteUpToDate(member(1n), state, ask(2, 4), { term: 2, index: 5 }));
+    breaks('vote-up-to-date', () => rules.voteUpToDate(member(1n), state, ask(1, 9), { term: 2, index: 5 }));
+    rules.voteUpToDate(member(1n), raft({ msgsAfterAppend: [{ ...grant, reject: true }] }), ask(1, 9), {
+      term: 2,
+      index: 5,
+    });
+  });
+
+  it('leader-completeness: a leader without a committed entry, unless it was committed in its term or later', () => {
+    const history = new History();
+    history.commit(1, 7, 2);
+    const empty = { firstIndex: () => 1, term: (index: number) => (index === 0 ? 0 : 'unavailable') };
+    rules.leaderCompleteness(history, member(1n), raft({ term: 2, raftLog: empty }));
+    breaks('leader-completeness', () =>
+      rules.leaderCompleteness(history, member(1n), raft({ term: 3, raftLog: empty })),
+    );
+    rules.leaderCompleteness(history, member(1n), raft({ term: 3, raftLog: { firstIndex: () => 1, term: () => 1 } }));
+  });
+
+  it('log-matching: another entry at an index and term, or another log before it, or a gap', () => {
+    const history = new History();
+    written(history, member(1n), log);
+    written(history, member(2n), log);
+    breaks('log-matching', () => written(history, member(3n), [log[0] as Entry, entry(1, 2, 'c')]));
+    breaks('log-matching', () => written(history, member(3n), [entry(1, 1, 'x'), log[1] as Entry]));
+    breaks('log-matching', () => written(history, member(3n), [entry(1, 2, 'b')]));
+    written(history, member(3n), [entry(1, 1, 'a'), entry(2, 2, 'c')]);
+  });
+
+  it('leader-append-only: a leader that replaces its own entries', () => {
+    const leader = written(new History(), member(1n), log);
+    leader.leadsTerm = 2;
+    rules.leaderAppendOnly(leader, [entry(2, 2)]);
+    leader.handedTerm = 2;
+    rules.leaderAppendOnly(leader, [entry(2, 3)]);
+    breaks('leader-append-only', () => rules.leaderAppendOnly(leader, [entry(2, 2)]));
+  });
+
+  it('one-change-at-a-time: two membership changes that are not committed', () => {
+    const history = new History();
+    const change = (index: number): Entry => ({ type: 1, term: 1, index, data: undefined });
+    const one = written(history, member(1n), [change(1), change(2)]);
+    breaks('one-change-at-a-time', () => rules.oneChangeAtATime(history, one));
+    history.commit(1, one.log.chain(1), 1);
+    rules.oneChangeAtATime(history, one);
+  });
+
+  it('committed-on-quorum: an entry that too few disks hold, in either half', () => {
+    const all = [stored(1n, 1, log), stored(2n, 1, log), stored(3n, 1, []), stored(4n, 1, [])];
+    const half = (...ids: bigint[]): object => ({ ids, size: ids.length });
+    const leader = (incoming: object, outgoing: object): Raft =>
+      raft({ term: 1, raftLog: { committed: 2, term: () => 1 }, trk: { config: { voters: { incoming, outgoing } } } });
+    const check = (incoming: object, outgoing: object): void =>
+      rules.committedOnQuorum(all[0] as Member, leader(incoming, outgoing), all);
+    check(half(1n, 2n, 3n), half());
+    breaks('committed-on-quorum', () => check(half(1n, 2n, 3n, 4n), half()));
+    breaks('committed-on-quorum', () => check(half(1n, 2n, 3n), half(1n, 3n, 4n)));
+  });
+
+  it('committed-for-ever: another entry where one was committed, and a commit that no leader made', () => {
+    const history = new History();
+    const leader = written(history, member(1n), log);
+    leader.leadsTerm = 1;
+    rules.committedForEver(history, leader, 2, 1);
+    expect(history.committed).to.equal(2);
+    rules.committedForEver(history, written(history, member(2n), log), 2, 1);
+    const other = written(history, member(3n), [entry(1, 1, 'a'), entry(2, 2, 'c')]);
+    breaks('committed-for-ever', () => rules.committedForEver(history, other, 2, 2));
+    const ahead = written(history, member(4n), [...log, entry(1, 3)]);
+    breaks('committed-for-ever', () => rules.committedForEver(history, ahead, 3, 1));
+  });
+
+  it('applied-in-order and state-machine-safety: an index left out, or not committed, or another entry there', () => {
+    const history = new History();
+    const leader = written(history, member(1n), log);
+    leader.leadsTerm = 1;
+    rules.committedForEver(history, leader, 1, 1);
+    const one = member(2n);
+    breaks('applied-in-order', () => rules.stateMachineSafety(history, one, entry(1, 2, 'b')));
+    breaks('state-machine-safety', () => rules.stateMachineSafety(history, one, entry(1, 1, 'x')));
+    one.state = rules.stateMachineSafety(history, one, entry(1, 1, 'a'));
+    one.applied = 1;
+    breaks('applied-in-order', () => rules.stateMachineSafety(history, one, entry(1, 2, 'b')));
+    breaks('applied-in-order', () => rules.stateMachineSafety(history, one, entry(1, 1, 'a')));
+  });
+
+  it('entry-intact: bytes that nobody has proposed', () => {
+    const history = new History();
+    history.proposals = 1;
+    rules.entryIntact(history, member(1n), { ...entry(1, 1), data: new Uint8Array([0, 0, 0, 1, 5]) });
+    breaks('entry-intact', () => rules.entryIntact(history, member(1n), entry(1, 1, 'forged')));
+    breaks('entry-intact', () =>
+      rules.entryIntact(history, member(1n), { ...entry(1, 1), data: new Uint8Array([0, 0, 0, 1, 6]) }),
+    );
+  });
+
+  it('persisted-before-sent: a vote, an entry or a term that is not on the disk of who promises it', () => {
+    const one = stored(1n, 2, log);
+    rules.persistedBeforeSent(one, sending(MessageType.MsgAppResp, { index: 2 }));
+    breaks('persisted-before-sent', () =>
+      rules.persistedBeforeSent(one, sending(MessageType.MsgAppResp, { index: 3 })),
+    );
+    breaks('persisted-before-sent', () =>
+      rules.persistedBeforeSent(one, sending(MessageType.MsgAppResp, { term: 3, index: 0, reject: true })),
+    );
+    breaks('persisted-before-sent', () => rules.persistedBeforeSent(one, sending(MessageType.MsgVoteResp, {})));
+    one.durableVote = 2n;
+    rules.persistedBeforeSent(one, sending(MessageType.MsgVoteResp, {}));
+  });
+
+  it('hard-state-monotone: a stored term that falls, or a vote that changes', () => {
+    const one = stored(1n, 2, []);
+    rules.hardStateMonotone(one);
+    one.disk.durable.apply({ kind: 'hard-state', hardState: { term: 2, vote: 3n, commit: 0 } });
+    rules.hardStateMonotone(one);
+    one.disk.durable.apply({ kind: 'hard-state', hardState: { term: 2, vote: 2n, commit: 0 } });
+    breaks('hard-state-monotone', () => rules.hardStateMonotone(one));
+    one.disk.durable.apply({ kind: 'hard-state', hardState: { term: 1, vote: 0n, commit: 0 } });
+    breaks('hard-state-monotone', () => rules.hardStateMonotone(one));
+  });
+
+  it('positions-ordered: a term or an index that falls, and positions in the wrong order', () => {
+    const at = (term: number, applied: number, committed: number, last = 9): Raft =>
+      raft({ term, raftLog: { applied, committed, lastIndex: () => last } });
+    const one = member(1n);
+    rules.positionsOrdered(one, at(2, 3, 4));
+    for (const wrong of [at(1, 3, 4), at(2, 2, 4), at(2, 3, 3), at(2, 5, 4), at(2, 3, 10)]) {
+      breaks('positions-ordered', () => rules.positionsOrdered(one, wrong));
+    }
+  });
+
+  it('message-legal: what no sender can know to be true', () => {
+    const history = new History();
+    const one = written(history, member(1n), log);
+    one.seenCommit = 1;
+    const append = (fields: Partial<Message>): Message =>
+      sending(MessageType.MsgApp, { index: 1, logTerm: 1, commit: 1, entries: [log[1] as Entry], ...fields });
+    rules.messageLegal(history, one, append({}));
+    const wrong: Partial<Message>[] = [
+      { commit: 2 },
+      { logTerm: 2 },
+      { entries: [entry(1, 3)] },
+      { entries: [entry(1, 2, 'x')] },
+      { entries: [entry(3, 2, 'x')] },
+      { to: 1n },
+      { from: 3n },
+    ];
+    for (const fields of wrong) breaks('message-legal', () => rules.messageLegal(history, one, append(fields)));
+    breaks('message-legal', () => rules.messageLegal(history, one, sending(MessageType.MsgHup, {})));
+    breaks('message-legal', () => rules.messageLegal(history, one, sending(MessageType.MsgHeartbeat, { term: 0 })));
+  });
+
+  it('snapshot-true: a snapshot with another state, term or membership than its index had', () => {
+    const history = new History();
+    const snapshot = history.found([1n, 2n]);
+    const { metadata } = snapshot;
+    const one = member(1n);
+    rules.snapshotTrue(history, one, snapshot);
+    const wrong = [
+      { ...snapshot, data: bytes('wrong') },
+      { ...snapshot, metadata: { ...metadata, term: 2 } },
+      { ...snapshot, metadata: { ...metadata, index: 2 } },
+      { ...snapshot, metadata: { ...metadata, confState: voters(1n) } },
+    ];
+    for (const other of wrong) breaks('snapshot-true', () => rules.snapshotTrue(history, one, other));
+  });
+
+  it('configuration-agreed, -valid and -overlap: a membership that differs, makes no sense, or forgets the last one', () => {
+    const history = new History();
+    history.found([1n, 2n, 3n]);
+    const agree = (index: number, cs: ConfState): void => rules.configurationAgreed(history, member(1n), index, cs);
+    agree(2, voters(1n, 2n, 3n, 4n));
+    history.applied = 2;
+    agree(2, voters(4n, 3n, 2n, 1n));
+    breaks('configuration-agreed', () => agree(2, voters(1n, 2n, 3n)));
+    breaks('configuration-overlap', () => agree(3, voters(1n)));
+    breaks('configuration-overlap', () => agree(3, voters(4n, 5n, 6n)));
+    breaks('configuration-valid', () => agree(3, voters()));
+    breaks('configuration-valid', () => agree(3, { ...voters(1n, 2n, 3n), learners: [3n] }));
+    agree(3, { ...voters(5n), votersOutgoing: [1n, 2n, 3n, 4n] });
+    history.applied = 3;
+    agree(4, voters(5n));
+  });
+
+  it('progress-sane: what a leader believes cannot be', () => {
+    const leader = member(1n);
+    const follower = stored(2n, 1, log);
+    const inflights = { count: 0, size: 4, totalBytes: 0 };
+    const right = { id: 2n, match: 2, next: 3, state: 'StateReplicate', pendingSnapshot: 0, inflights };
+    const check = (pr: object): void => {
+      const state = raft({ term: 1, raftLog: { lastIndex: () => 2 }, trk: { ordered: [{ ...right, ...pr }] } });
+      rules.progressSane(leader, state, [leader, follower]);
+    };
+    check({});
+    const wrong = [
+      { match: 3, next: 4 },
+      { next: 2 },
+      { next: 4 },
+      { pendingSnapshot: 2 },
+      { state: 'StateSnapshot' },
+      { inflights: { ...inflights, count: 5 } },
+      { state: 'StateProbe', inflights: { ...inflights, count: 1 } },
+    ];
+    for (const pr of wrong) breaks('progress-sane', () => check(pr));
+    // It has stored less than the leader believes.
+    const state = raft({ term: 1, raftLog: { lastIndex: () => 2 }, trk: { ordered: [right] } });
+    breaks('progress-sane', () => rules.progressSane(leader, state, [leader, stored(2n, 1, [])]));
+  });
+
+  it('uncommitted-size: bytes that nothing is left of', () => {
+    const at = (applied: number, uncommittedSize: number): Raft =>
+      raft({ uncommittedSize, raftLog: { applied, lastIndex: () => 2 } });
+    rules.uncommittedSize(member(1n), at(1, 5));
+    rules.uncommittedSize(member(1n), at(2, 0));
+    breaks('uncommitted-size', () => rules.uncommittedSize(member(1n), at(2, 5)));
+  });
+
+  it('read-linearizable: an answer from before what was committed when the read was asked for', () => {
+    const history = new History();
+    const one = member(1n);
+    const ask = (number: number): Uint8Array => {
+      history.reads.set(number, { slot: 0, life: 0, bound: 5 });
+      return new Uint8Array([0, 0, 0, number]);
+    };
+    rules.readLinearizable(history, one, { index: 5, requestCtx: ask(1) });
+    expect(history.readsAnswered).to.equal(1);
+    const requestCtx = ask(2);
+    breaks('read-linearizable', () => rules.readLinearizable(history, one, { index: 4, requestCtx }));
+  });
+});
