@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import {
+  connectionsOfPorts,
   type KvOptions,
   parseKvFlags,
   parseStoreFlags,
@@ -210,6 +211,13 @@ describe('the store: its command line', () => {
       options: { count: 3, data: 'store-data-3' },
     });
     expect(parseStoreFlags(['--members', '10']).kind).to.equal('refuse');
+  });
+
+  it('both ports and the log share the files that the system allows', () => {
+    expect(connectionsOfPorts(undefined)).to.equal(4096);
+    expect(connectionsOfPorts(100_000)).to.equal(4096);
+    expect(connectionsOfPorts(1024)).to.equal(384);
+    expect(connectionsOfPorts(64)).to.equal(16);
   });
 
   it('a port beyond loopback needs certificates, or --insecure, and then the log warns', async () => {

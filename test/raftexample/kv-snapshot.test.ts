@@ -69,6 +69,28 @@ describe('the store: a copy of it', () => {
     expect((await ask(port, 'GET', '/snapshot')).status).to.equal(200);
   });
 
+  it('a client that hardly takes one loses its place to another', async () => {
+    store = await kvCluster(1, { limits: { maxSnapshots: 1, slowSnapshotMs: 50, slowSnapshotBytes: 2 ** 40 } });
+    const [port] = store.ports as [number];
+    const machine = store.machines.get(1n) as KvMachine;
+    for (let i = 0; i < 300; i++) {
+      machine.apply(
+        { op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined },
+        { index: 5, term: 1, features: 0 },
+      );
+    }
+    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    const closed = new Promise((resolve) => response.on('error', () => {}).once('close', resolve));
+    response.pause();
+    let status = 503;
+    while (status === 503) ({ status } = await ask(port, 'GET', '/snapshot'));
+    expect(status).to.equal(200);
+    response.resume();
+    await closed;
+    expect(response.complete).to.equal(false);
+  });
+
   it('a client that goes away in the middle frees its place', async () => {
     store = await kvCluster(1, { limits: { maxSnapshots: 1 } });
     const [port] = store.ports as [number];

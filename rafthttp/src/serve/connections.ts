@@ -29,8 +29,13 @@ export class Connections {
 
   /** Counts the connections of this server too. */
   watch(server: Server): void {
-    server.on('connection', (socket: Socket) => this.opened(socket));
+    this.watchOpened(server);
     server.on('request', (req: IncomingMessage) => this.used(req.socket));
+  }
+
+  /** As `watch`, for a server that says itself, by `used`, when a request comes. */
+  watchOpened(server: Server): void {
+    server.on('connection', (socket: Socket) => this.opened(socket));
   }
 
   /**
@@ -62,7 +67,8 @@ export class Connections {
     });
   }
 
-  private used(socket: Socket): void {
+  /** A request has come on this connection. */
+  used(socket: Socket): void {
     const key = keyOf(socket);
     const connection = this.open.get(key);
     if (connection === undefined) return;

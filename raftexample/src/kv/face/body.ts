@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from './answers.js';
+import { FREE_BYTES, roomsOf } from './room.js';
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -34,17 +35,30 @@ function readBytes(request: IncomingMessage, limit: number, what: string): Promi
       return;
     }
     length = 0;
+    const announced = Number(request.headers['content-length'] ?? limit);
+    const rooms = roomsOf(request.socket);
+    let release = (): void => {};
     request.on('data', (chunk: Buffer) => {
+      const before = length;
       length += chunk.length;
       if (length > limit) tooLong();
       else chunks.push(chunk);
+      if (length <= FREE_BYTES || before > FREE_BYTES || length > limit || rooms === undefined) return;
+      // All of a large body has room before the rest of it is taken from the connection.
+      request.pause();
+      void (async () => {
+        release = await rooms.bodies.take(request, announced);
+        request.resume();
+      })();
     });
     request.once('end', () => {
       complete = true;
+      release();
       resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
     });
     // Every request is closed in the end, and an error is dear: it records where it was made.
     request.once('close', () => {
+      release();
       if (!complete) reject(new HttpError('ERR_KV_REQUEST', 'cut-off', `${what} was cut off`));
     });
   });

@@ -5,6 +5,7 @@ import { answerText, HttpError, wrongMethod } from './answers.js';
 import { readText } from './body.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
 import { parseQuery } from './query.js';
+import { FREE_BYTES, roomsOf } from './room.js';
 
 export interface KeysHost {
   readonly replica: Replica<KvCommand, KvResult>;
@@ -62,9 +63,11 @@ async function get(
 ): Promise<void> {
   const item = await replica.read(() => machine.get(key), { consistency: consistencyOf(query) });
   if (item === undefined) throw new HttpError('ERR_KV_NOT_FOUND', 'key', 'no such key');
+  const length = Buffer.byteLength(item.value);
+  if (length > FREE_BYTES) await roomsOf(response.socket)?.answers.take(response, length);
   response.writeHead(200, {
     'Content-Type': 'text/plain; charset=utf-8',
-    'Content-Length': Buffer.byteLength(item.value),
+    'Content-Length': length,
     ETag: `"${item.index}"`,
   });
   response.end(item.value);

@@ -1,9 +1,15 @@
 /** What one member does for its clients at most. */
 export interface FaceLimits {
-  /** Connections; those beyond it are closed at once. */
+  /** Connections; one more takes the place of that which has been without a request for longest. */
   readonly maxConnections: number;
-  /** Requests of one connection that wait for their answers; those beyond it are answered with 503. */
+  /** Requests of one connection that wait while it is answered another; one more cuts the connection. */
   readonly maxPipelined: number;
+  /** Bytes of bodies that are being received, for all connections together; small ones are not counted. */
+  readonly maxBodies: number;
+  /** Bytes of answers that are being taken, for all connections together; small ones are not counted. */
+  readonly maxAnswers: number;
+  /** How long one may take when others wait for that memory, in milliseconds. */
+  readonly patienceMs: number;
   /** Characters of a request's target. */
   readonly maxUrl: number;
   /** Bytes of the target and all headers. */
@@ -22,11 +28,19 @@ export interface FaceLimits {
   readonly heartbeatMs: number;
   /** Snapshots that are being read. */
   readonly maxSnapshots: number;
+  /**
+   * One of which fewer bytes than these are taken per second, for longer than this time, loses its place to another.
+   */
+  readonly slowSnapshotBytes: number;
+  readonly slowSnapshotMs: number;
 }
 
 export const defaultLimits: FaceLimits = {
   maxConnections: 4096,
   maxPipelined: 64,
+  maxBodies: 64 * 2 ** 20,
+  maxAnswers: 64 * 2 ** 20,
+  patienceMs: 1000,
   maxUrl: 16 * 1024,
   maxHeader: 32 * 1024,
   headersMs: 10_000,
@@ -36,4 +50,6 @@ export const defaultLimits: FaceLimits = {
   maxWatchers: 1000,
   heartbeatMs: 15_000,
   maxSnapshots: 2,
+  slowSnapshotBytes: 256 * 1024,
+  slowSnapshotMs: 10_000,
 };

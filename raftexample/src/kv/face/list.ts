@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answer, HttpError } from './answers.js';
+import { HttpError } from './answers.js';
+import { toJson } from './json.js';
 import type { KeysHost } from './keys.js';
 import { parseQuery, queryOf } from './query.js';
+import { answerLarge } from './room.js';
 
 const DEFAULT_LIMIT = 100;
 const LARGEST_LIMIT = 1000;
@@ -16,7 +18,7 @@ export async function answerList(
   const limit = limitOf(parameters.get('limit'));
   const prefix = parameters.get('prefix') ?? '';
   const after = parameters.get('after') ?? '';
-  answer(response, 200, await replica.read(() => machine.list(prefix, after, limit)));
+  await answerLarge(response, toJson(await replica.read(() => machine.list(prefix, after, limit))));
 }
 
 function limitOf(text: string | undefined): number {

@@ -33,6 +33,8 @@ export interface Route {
   readonly open?: boolean;
   /** An answer may last as long as its client wants. */
   readonly streams?: boolean;
+  /** A GET costs milliseconds: how many are worked on at a time, and how many wait. */
+  readonly slots?: readonly [running: number, waiting: number];
 }
 
 /** The path of one key. It is not among the routes below: everything after `/kv/` is the key, whatever stands there. */
@@ -40,9 +42,9 @@ export const KEY_ROUTE = '/kv/{key}';
 
 /** What the face answers, other than requests for one key. */
 export const routes: readonly Route[] = [
-  { path: '/kv', methods: { GET: answerList, POST: answerTransaction } },
+  { path: '/kv', methods: { GET: answerList, POST: answerTransaction }, slots: [4, 256] },
   { path: '/status', methods: { GET: answerStatus } },
-  { path: '/digest', methods: { GET: answerDigest } },
+  { path: '/digest', methods: { GET: answerDigest }, slots: [2, 64] },
   { path: '/leader', methods: { POST: transfer } },
   { path: '/members', methods: { GET: answerMembers, POST: addMember } },
   { path: '/members/{id}', methods: { DELETE: removeMember } },
@@ -57,7 +59,7 @@ export const routes: readonly Route[] = [
     streams: true,
   },
   { path: '/explain', methods: { GET: answerExplain } },
-  { path: '/metrics', methods: { GET: answerMetrics } },
+  { path: '/metrics', methods: { GET: answerMetrics }, slots: [1, 64] },
   { path: '/healthz', methods: { GET: answerHealth }, open: true },
   { path: '/readyz', methods: { GET: answerReady }, open: true },
 ];

@@ -7,12 +7,16 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TransportLogger } from '@raft-ts/rafthttp';
+import { Connections, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
 import { answerKey, KEY_PATH } from './keys.js';
 import { defaultLimits, type FaceLimits } from './limits.js';
 import { RequestMetrics } from './metrics.js';
+import { placeIn, Room, type Rooms } from './room.js';
 import { KEY_ROUTE, type Route, type RoutesHost, routes, type Streams } from './routes.js';
+import { Slots } from './slots.js';
 import { SnapshotReader } from './snapshot.js';
 import { TokenGuard } from './token.js';
 import { Watchers } from './watch.js';
@@ -25,6 +29,8 @@ export interface FaceHost extends RoutesHost {
   /** What clients must show. Default: nothing. */
   readonly token?: string | undefined;
   readonly limits?: Partial<FaceLimits>;
+  /** Hears of what clients do that concerns all of them. Default: nothing. */
+  readonly logger?: TransportLogger;
   /** Creates the server. Default: one of plain HTTP. */
   readonly createServer?: ((options: ServerOptions, listener: RequestListener) => Server) | undefined;
 }
@@ -37,12 +43,25 @@ interface Counted {
 
 /** A client's connection. */
 interface Connection {
-  /** Requests that wait for their answers. */
+  /** Requests that wait for their answers, the one that is worked on among them. */
   waiting: number;
+  /** Begin those that wait for it. */
+  readonly queue: (() => void)[];
+  /** When its place among the connections was last renewed. */
+  renewed: number;
 }
+
+/** A connection that is used renews its place once in so many milliseconds. */
+const RENEW_MS = 100;
 
 // A client that has gone is nobody to answer.
 const ignore = (): void => {};
+const silent: TransportLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+const noTunnel = new HttpError('ERR_KV_REQUEST', 'http', 'this is no proxy');
+
+function isOfKey({ url }: IncomingMessage): boolean {
+  return url?.startsWith(KEY_PATH) === true;
+}
 
 /**
  * The store's HTTP face. Keys are answered without express, whose URL parser would change them, and which costs more
@@ -65,6 +84,8 @@ class Face {
   private readonly metrics: RequestMetrics;
   private readonly router: Express;
   private readonly connections = new WeakMap<Socket, Connection>();
+  private readonly places: Connections;
+  private readonly rooms: Rooms;
 
   constructor(host: FaceHost) {
     this.host = host;
@@ -76,63 +97,111 @@ class Face {
       snapshots: new SnapshotReader(host, this.limits),
     };
     this.router = this.createRouter();
-    const { maxHeader, maxConnections, headersMs, requestMs, idleMs, checkMs } = this.limits;
-    this.server = (host.createServer ?? createServer)(
+    const { maxBodies, maxAnswers, patienceMs, maxConnections } = this.limits;
+    this.rooms = { bodies: new Room(maxBodies, patienceMs), answers: new Room(maxAnswers, patienceMs) };
+    const budget = new LogBudget(host.logger ?? silent, () => false);
+    const warnings = new Warnings(budget);
+    this.places = new Connections(maxConnections, warnings);
+    this.server = this.createServer();
+    this.places.watchOpened(this.server);
+    const heart = setInterval(() => this.streams.watchers.beat(), this.limits.heartbeatMs).unref();
+    this.server.once('close', () => {
+      clearInterval(heart);
+      budget.close();
+    });
+    // Without a listener, a connection that cannot be accepted, for lack of descriptors, would end the process.
+    this.server.on('error', ({ message: error }) => {
+      if (this.server.listening) warnings.warn('failed to accept a connection of a client', { error });
+    });
+  }
+
+  private createServer(): Server {
+    const { maxHeader, headersMs, requestMs, idleMs, checkMs } = this.limits;
+    const server = (this.host.createServer ?? createServer)(
       {
         maxHeaderSize: maxHeader,
         headersTimeout: headersMs,
         requestTimeout: requestMs,
         connectionsCheckingInterval: checkMs,
+        // Said by `faultOf`, in the form of all errors.
+        requireHostHeader: false,
+        // So that two of what may be given once are not taken for the first of them.
+        joinDuplicateHeaders: true,
       },
       (request, response) => this.receive(request, response),
     );
-    this.server.maxConnections = maxConnections;
-    this.server.timeout = idleMs;
-    this.server.keepAliveTimeout = idleMs;
-    const heart = setInterval(() => this.streams.watchers.beat(), this.limits.heartbeatMs).unref();
-    this.server.once('close', () => clearInterval(heart));
-    this.server.on('clientError', (error, socket) => this.refuse(error, socket as Socket));
+    server.timeout = idleMs;
+    server.keepAliveTimeout = idleMs;
+    server.on('clientError', (error, socket) => this.refuse(this.meaningOf(error), socket as Socket));
+    server.on('connect', (_request, socket) => this.refuse(noTunnel, socket as Socket));
+    server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      // Whoever asks first need not send what is too long.
+      const isTooLong = Number(request.headers['content-length']) > this.host.maxValue;
+      if (!(isTooLong && request.url?.startsWith(KEY_PATH))) response.writeContinue();
+      this.receive(request, response);
+    });
+    server.on('checkExpectation', (_request, response: ServerResponse) => {
+      const error = new HttpError('ERR_KV_REQUEST', 'expect', 'nothing but 100-continue can be expected');
+      answerError(response, error, this.host.tell);
+    });
+    return server;
   }
 
+  /**
+   * Takes a request. Those of one connection are worked on one after the other, so that nobody is served before others
+   * because he sends more at once, and so that a client that takes no answer has one of them in memory, not all.
+   */
   private receive(request: IncomingMessage, response: ServerResponse): void {
-    const { socket, url = '' } = request;
+    const { socket } = request;
     const connection = this.connectionOf(socket);
+    const { queue } = connection;
+    if (queue.length >= this.limits.maxPipelined) {
+      socket.destroy();
+      return;
+    }
     connection.waiting++;
     const began = performance.now();
-    let ofKey = false;
+    if (began - connection.renewed > RENEW_MS) {
+      connection.renewed = began;
+      this.places.used(socket);
+    }
     response.once('close', () => {
       connection.waiting--;
-      if (ofKey) this.count({ route: KEY_ROUTE, streams: false }, request, response, began);
+      if (isOfKey(request)) this.count({ route: KEY_ROUTE, streams: false }, request, response, began);
+      const next = queue.shift();
+      if (next !== undefined && !socket.destroyed) next();
     });
     response.on('error', ignore);
-    const { maxUrl, maxPipelined } = this.limits;
-    if (url.length > maxUrl) {
-      const error = new HttpError(
-        'ERR_KV_URL_TOO_LONG',
-        'url',
-        `the path and the query take ${maxUrl} characters at most`,
-      );
-      answerError(response, error, this.host.tell);
-    } else if (connection.waiting > maxPipelined) {
-      const error = new HttpError(
-        'ERR_KV_BUSY',
-        'pipelined',
-        `${maxPipelined} requests of this connection wait already`,
-      );
-      answerError(response, error, this.host.tell);
-    } else if (url.startsWith(KEY_PATH)) {
-      ofKey = true;
-      void this.serveKey(request, response);
-    } else {
-      this.router(request, response);
-    }
+    if (connection.waiting === 1) this.begin(request, response);
+    else queue.push(() => this.begin(request, response));
+  }
+
+  private begin(request: IncomingMessage, response: ServerResponse): void {
+    const fault = this.faultOf(request);
+    if (fault !== undefined) answerError(response, fault, this.host.tell);
+    else if (isOfKey(request)) void this.serveKey(request, response);
+    else this.router(request, response);
+  }
+
+  private faultOf(request: IncomingMessage): HttpError | undefined {
+    const { url = '', headers, httpVersion } = request;
+    const { maxUrl } = this.limits;
+    if (url.length > maxUrl)
+      return new HttpError('ERR_KV_URL_TOO_LONG', 'url', `the path and the query take ${maxUrl} characters at most`);
+    const { host } = headers;
+    if (host === undefined ? httpVersion === '1.1' : host.includes(','))
+      return new HttpError('ERR_KV_REQUEST', 'host', 'there must be one header Host');
+    // A client that takes this member for a proxy sends the whole URL.
+    if (!url.startsWith('/')) request.url = url.replace(/^https?:\/\/[^/?#]*(?=[/?])/iu, '');
+    return undefined;
   }
 
   private connectionOf(socket: Socket): Connection {
     const known = this.connections.get(socket);
     if (known !== undefined) return known;
-    const connection = { waiting: 0 };
+    const connection = { waiting: 0, queue: [], renewed: 0 };
     this.connections.set(socket, connection);
+    placeIn(socket, this.rooms);
     return connection;
   }
 
@@ -175,6 +244,8 @@ class Face {
     app.disable('x-powered-by');
     app.disable('etag');
     app.set('query parser', false);
+    app.enable('case sensitive routing');
+    app.enable('strict routing');
     for (const route of routes) app.all(route.path.replaceAll(/\{(\w+)\}/gu, ':$1'), this.routed(route));
     app.use((request: Request, response: Response) => {
       void this.serve({ route: 'none', streams: false }, request, response, () => {
@@ -194,29 +265,30 @@ class Face {
     methods,
     open = false,
     streams = false,
+    slots: of,
   }: Route): (request: Request, response: Response) => void {
+    const slots = of === undefined ? undefined : new Slots(...of);
     return (request, response) => {
       void this.serve({ route: path, streams }, request, response, () => {
         if (!open) this.guard.check(request, response);
         const handler = methods[request.method];
         if (handler === undefined) throw wrongMethod(response, Object.keys(methods));
-        return handler(
-          { ...this.host, ...this.streams },
-          request,
-          response,
-          request.params as Readonly<Record<string, string>>,
-        );
+        if (streams) this.places.hold(request, response);
+        const parameters = request.params as Readonly<Record<string, string>>;
+        const work = (): Promise<void> | void =>
+          handler({ ...this.host, ...this.streams }, request, response, parameters);
+        return slots !== undefined && request.method === 'GET' ? slots.run(response, work) : work();
       });
     };
   }
 
   /** Answers what is no request, or did not come in time, if the connection is not in the middle of an answer. */
-  private refuse(error: Error & { readonly code?: string }, socket: Socket): void {
+  private refuse(error: HttpError, socket: Socket): void {
     if (!socket.writable || this.connectionOf(socket).waiting > 0) {
       socket.destroy();
       return;
     }
-    const problem = problemOf(this.meaningOf(error.code), this.host.tell);
+    const problem = problemOf(error, this.host.tell);
     const body = JSON.stringify(problem);
     const head = [
       `HTTP/1.1 ${problem.status} ${problem.title}`,
@@ -228,7 +300,7 @@ class Face {
     socket.destroySoon();
   }
 
-  private meaningOf(code: string | undefined): HttpError {
+  private meaningOf({ code }: Error & { readonly code?: string }): HttpError {
     switch (code) {
       case 'HPE_HEADER_OVERFLOW':
         return new HttpError(

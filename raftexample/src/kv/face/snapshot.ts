@@ -14,24 +14,31 @@ export interface SnapshotHost {
   readonly status: () => { readonly clusterId: bigint };
 }
 
+/** One copy that is being read. */
+interface Reading {
+  readonly response: ServerResponse;
+  /** Since when `bytes` are counted: not since the beginning, where sockets take much at once. */
+  since: number;
+  bytes: number;
+}
+
+type SnapshotLimits = Pick<FaceLimits, 'maxSnapshots' | 'slowSnapshotMs' | 'slowSnapshotBytes'>;
+
 /** Answers with copies of the store, from which a new cluster can begin, piece by piece as the client takes them. */
 export class SnapshotReader {
   private readonly host: SnapshotHost;
-  private readonly limits: Pick<FaceLimits, 'maxSnapshots'>;
+  private readonly limits: SnapshotLimits;
   /** A copy keeps what is overwritten meanwhile, so there are few at a time. */
-  private reading = 0;
+  private readonly readings = new Set<Reading>();
 
-  constructor(host: SnapshotHost, limits: Pick<FaceLimits, 'maxSnapshots'>) {
+  constructor(host: SnapshotHost, limits: SnapshotLimits) {
     this.host = host;
     this.limits = limits;
   }
 
   async answer(_request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { replica, machine, status } = this.host;
-    const { maxSnapshots } = this.limits;
-    if (this.reading >= maxSnapshots)
-      throw new HttpError('ERR_KV_BUSY', 'snapshots', `${maxSnapshots} snapshots are being read on this member`);
-    this.reading++;
+    const reading = this.admit(response);
     try {
       const { clusterId } = status();
       const { index, term, chunks } = await replica.read(() => {
@@ -45,13 +52,42 @@ export class SnapshotReader {
         'Raft-Term': String(term),
         'Content-Disposition': `attachment; filename="store-${index}.json"`,
       });
-      await pipeline(Readable.from(chunks), response);
+      await pipeline(Readable.from(this.counted(chunks, reading)), response);
     } catch (error) {
       // The client has gone, or took nothing for so long that its connection was closed.
       if (!response.headersSent) throw error;
       response.destroy();
     } finally {
-      this.reading--;
+      this.readings.delete(reading);
+    }
+  }
+
+  /** Takes one more; one that is hardly taken loses its place to it. @throws HttpError 503 if there is no place */
+  private admit(response: ServerResponse): Reading {
+    const { maxSnapshots, slowSnapshotMs, slowSnapshotBytes } = this.limits;
+    const now = performance.now();
+    if (this.readings.size >= maxSnapshots) {
+      const slow = [...this.readings].find(
+        ({ since, bytes }) => now - since > slowSnapshotMs && bytes < ((now - since) / 1000) * slowSnapshotBytes,
+      );
+      if (slow === undefined)
+        throw new HttpError('ERR_KV_BUSY', 'snapshots', `${maxSnapshots} snapshots are being read on this member`);
+      this.readings.delete(slow);
+      slow.response.destroy();
+    }
+    const reading = { response, since: now, bytes: 0 };
+    this.readings.add(reading);
+    return reading;
+  }
+
+  private async *counted(chunks: AsyncIterable<Uint8Array>, reading: Reading): AsyncGenerator<Uint8Array, void> {
+    for await (const chunk of chunks) {
+      reading.bytes += chunk.length;
+      yield chunk;
+      const now = performance.now();
+      if (now - reading.since < this.limits.slowSnapshotMs) continue;
+      reading.since = now;
+      reading.bytes = 0;
     }
   }
 }

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KvCondition, KvOperation, KvTransaction } from '../machine/kv-machine.js';
-import { answer, HttpError } from './answers.js';
+import { HttpError } from './answers.js';
 import { isObject, readObject } from './body.js';
 import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
+import { toJson } from './json.js';
 import type { KeysHost } from './keys.js';
+import { answerLarge } from './room.js';
 
 /** Bytes of the body. */
 const LARGEST_BODY = 2 * 2 ** 20;
@@ -30,7 +32,7 @@ export async function answerTransaction(
   const { index, result } = await (once === undefined
     ? host.replica.propose(transaction)
     : proposeOnce(host, once, transaction));
-  if (result.done) return answer(response, 200, { index, done: true, reads: result.reads ?? [] });
+  if (result.done) return answerLarge(response, toJson({ index, done: true, reads: result.reads ?? [] }));
   if (result.tooLarge === true)
     throw new HttpError(
       'ERR_KV_TOO_LARGE',

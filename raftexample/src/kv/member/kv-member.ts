@@ -18,7 +18,7 @@ import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.
 import { adminOf } from './admin.js';
 import { askToJoin, joinTls } from './join-via.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
-import { preparePorts } from './ports.js';
+import { connectionsOfPorts, preparePorts } from './ports.js';
 import { statusOf } from './status.js';
 import { readToken } from './token-file.js';
 
@@ -69,6 +69,8 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     moreMetrics: () => disk.text(),
     readyMs: Math.min(options.timeoutMs, READY_MS),
     tell: (text) => void log.error(text),
+    logger: transportLogger(log),
+    limits: { maxConnections: connectionsOfPorts() },
     createServer: ports.createServer,
   });
   try {
@@ -169,6 +171,7 @@ function createTransport(
     snapshots: new SnapshotFolder(join(data, 'snap')),
     logger: transportLogger(log),
     metrics: prometheusMetrics(registry, id),
+    maxConnections: connectionsOfPorts(),
     ...(peerTls === undefined ? {} : { tls: peerTls }),
     onRemoved: (removal) => {
       onRemoved(removal);

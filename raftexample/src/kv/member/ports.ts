@@ -1,11 +1,15 @@
 import { isIP } from 'node:net';
 import type { CreateServer } from '@raft-ts/rafthttp';
+import { connectionsWithin, MIN_CONNECTIONS, openFilesLimit } from '@raft-ts/rafthttp/internal';
 import type { Logger } from 'winston';
 import { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from '../../common/listen.js';
 import { describeInsecure } from '../../common/log.js';
 import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
 import { isMutual, openTls } from '../../common/tls-flags.js';
 import { hostOf, type KvOptions } from './options.js';
+
+/** Of one port. */
+const MAX_CONNECTIONS = 4096;
 
 /** Where a member listens, and with what. */
 export interface Ports {
@@ -46,6 +50,15 @@ export async function preparePorts(options: KvOptions, log: Logger): Promise<Por
   const [shownClients, shownPeers] = [shown(clients, clientTls), shown(peers, peerTls)];
   const said = `member ${id}: clients at ${shownClients}, peers at ${shownPeers}`;
   return { peers, clients, createServer, said, warnings };
+}
+
+/**
+ * Returns how many connections each of the two ports takes, so that neither leaves the log without a file, nor the
+ * other port without a connection.
+ */
+export function connectionsOfPorts(files: number | undefined = openFilesLimit()): number {
+  const { connections } = connectionsWithin(2 * MAX_CONNECTIONS, files);
+  return Math.max(MIN_CONNECTIONS, Math.floor(connections / 2));
 }
 
 function isHere({ host }: Address): boolean {
