@@ -3,6 +3,7 @@
 export { Applier } from './drive/applier.js';
 export { Backlog, type BacklogHost } from './drive/backlog.js';
 export { Driver } from './drive/driver.js';
+export { GroupCommit } from './drive/group-commit.js';
 export { MAX_BATCH, Proposals } from './drive/proposals.js';
 export { Reads } from './drive/reads.js';
 export { Ticker } from './drive/ticker.js';

@@ -1,6 +1,6 @@
 import { ConfChangeType, ERR_CONF_CHANGE_REFUSED, ERR_PROPOSAL_DROPPED, RaftError } from '@raft-ts/raft';
 import type { ProposalDropped, ProposalUnknown } from '@raft-ts/replica';
-import { MAX_BATCH, Proposals } from '@raft-ts/replica/internal';
+import { GroupCommit, MAX_BATCH, Proposals } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { VirtualTime } from './virtual.js';
 
@@ -19,6 +19,7 @@ class Bench {
   term = 1;
   next = 1;
   hasRoom = true;
+  isHeld = false;
   /** Bytes that may still be appended. */
   quota = Number.POSITIVE_INFINITY;
   refuses: string | undefined = undefined;
@@ -35,6 +36,7 @@ class Bench {
       clock: this.time,
       wake: () => {},
       hasRoom: () => this.hasRoom,
+      isHeld: () => this.isHeld,
       target: {
         proposeBatch: (payloads) => this.take(payloads),
         proposeConfChange: (change) => {
@@ -146,6 +148,50 @@ describe('replica: batches of proposals', () => {
     bench.refuses = undefined;
     bench.proposals.flush();
     expect(bench.batches.flat()).to.deep.equal([0, 1, 2, 3, 4, 5]);
+  });
+});
+
+describe('replica: proposals while the log is written', () => {
+  it('wait for those that are under way, and then leave as one batch', () => {
+    const bench = new Bench();
+    bench.isHeld = true;
+    bench.propose(1);
+    bench.proposals.flush();
+    expect(bench.batches, 'one alone waits for nobody').to.deep.equal([[0]]);
+    for (let turn = 0; turn < 3; turn++) {
+      bench.propose(2);
+      bench.proposals.flush();
+    }
+    expect(bench.batches).to.deep.equal([[0]]);
+    bench.isHeld = false;
+    bench.proposals.flush();
+    expect(bench.batches).to.deep.equal([[0], [1, 2, 3, 4, 5, 6]]);
+  });
+
+  it('are forwarded at once: the leader gathers them', () => {
+    const bench = new Bench();
+    bench.isHeld = true;
+    bench.leads = false;
+    for (let turn = 0; turn < 3; turn++) {
+      bench.propose(1);
+      bench.proposals.flush();
+    }
+    expect(bench.batches).to.deep.equal([[0], [1], [2]]);
+  });
+
+  it('wait for one write at most, though there always is one, and for 2 ms of it', async () => {
+    const time = new VirtualTime();
+    let woken = 0;
+    const group = new GroupCommit(time, () => woken++);
+    expect(group.holds(false)).to.equal(false);
+    expect([group.holds(true), group.holds(true)]).to.deep.equal([true, true]);
+    group.writeEnded();
+    expect(group.holds(true)).to.equal(false);
+    expect(group.holds(true)).to.equal(true);
+    await time.advance(1.9);
+    expect([group.holds(true), woken]).to.deep.equal([true, 0]);
+    await time.advance(0.2);
+    expect([group.holds(true), woken]).to.deep.equal([false, 1]);
   });
 });
 

@@ -108,6 +108,42 @@ describe('replica: the loop', () => {
     expect(shapes).to.deep.equal([`true ${follower} 100`, `false ${leader.id} 100`, `false ${leader.id} 100`]);
   });
 
+  it('sends what is proposed while a leader writes as one MsgApp to each follower, once that has ended', async () => {
+    const leader = await start();
+    const [follower] = othersThan(leader);
+    (logs.get(leader.id) as SlowLog).delay = 1.5;
+    const sent: [at: number, entries: number][] = [];
+    const began = group.time.monotonic();
+    group.network.onSend = ({ to, entries }) => {
+      if (to === follower && entries.length > 0) sent.push([group.time.monotonic() - began, entries.length]);
+    };
+    const results: Promise<unknown>[] = [];
+    for (let i = 0; i < 10; i++) {
+      results.push(leader.propose(1));
+      await group.time.advance(0.1);
+    }
+    expect(sent).to.deep.equal([[0, 1]]);
+    await group.time.settled(Promise.all(results));
+    expect(sent).to.deep.equal([
+      [0, 1],
+      [1.5, 9],
+    ]);
+  });
+
+  it('lets a slow write of a leader hold nothing for longer than 2 ms', async () => {
+    const leader = await start();
+    const [one, two] = othersThan(leader).map((id) => group.replica(id));
+    (logs.get(leader.id) as SlowLog).delay = 500;
+    const { index } = leader.applied;
+    void leader.propose(1);
+    await group.time.advance(1);
+    void leader.propose(1);
+    await group.time.advance(1);
+    expect(leader.status().hardState.commit).to.be.at.most(index + 1);
+    await group.time.advance(50);
+    expect([one, two].map((replica) => replica?.applied.index)).to.deep.equal([index + 2, index + 2]);
+  });
+
   it('takes a forwarded batch that is too much for the quota in parts, and loses no small command for a large one', async () => {
     const text = (value: string): number => value as unknown as number;
     group = new VirtualCluster<number, number>(3, () => new Counter(), { limits: { maxUncommittedBytes: 400 } });

@@ -20,6 +20,7 @@ import type { Clock } from '../base/clock.js';
 import type { ReplicaLog, ReplicaTransport } from '../base/contracts.js';
 import type { CarriedOut } from './applier.js';
 import type { Backlog } from './backlog.js';
+import { GroupCommit } from './group-commit.js';
 import { type Proposals, reasonOf } from './proposals.js';
 import type { Reads } from './reads.js';
 
@@ -71,6 +72,7 @@ interface Write {
 export class Driver {
   private readonly host: DriverHost;
   private readonly writes = new SlidingList<Write>();
+  private readonly group: GroupCommit;
   /** The body of a leader's snapshot is being taken over; what is to be saved after it waits. */
   private taking: Promise<void> | undefined = undefined;
   private scheduled = false;
@@ -81,6 +83,12 @@ export class Driver {
 
   constructor(host: DriverHost) {
     this.host = host;
+    this.group = new GroupCommit(host.clock, () => this.wake());
+  }
+
+  /** Should what a leader is asked to append wait for a write of its log? */
+  get holdsProposals(): boolean {
+    return this.group.holds(this.writes.length > 0);
   }
 
   /** Writes that are not durable yet. */
@@ -243,6 +251,7 @@ export class Driver {
     const out: Message[] = [];
     for (let write = this.writes.at(0); write?.durable === true; write = this.writes.at(0)) {
       this.writes.dropFront(1);
+      this.group.writeEnded();
       for (const response of write.responses) {
         if (response.to === this.host.id) this.host.raw.step(response);
         else this.sort(response, out);

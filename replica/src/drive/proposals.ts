@@ -38,6 +38,8 @@ export interface ProposalsOptions extends ProposalLimits {
   readonly wake: () => void;
   /** May this member, if it leads, append more entries now? */
   readonly hasRoom: () => boolean;
+  /** Should this member, if it leads, append nothing now? It is told to flush again when that is over. */
+  readonly isHeld: () => boolean;
   /** For counting: what came of a proposal, and why. */
   readonly onSettled?: (outcome: 'applied' | 'failed' | 'dropped' | 'unknown', reason?: string) => void;
 }
@@ -229,6 +231,8 @@ export class Proposals {
     const { softState } = this.options.target.basicStatus();
     if (softState.lead === 0n) return;
     const leads = softState.raftState === 'StateLeader';
+    // If none is under way, nobody else is about to propose, and there is nothing to wait for.
+    if (leads && this.queue.length < this.waiting && this.options.isHeld()) return;
     const hasRoom = !leads || this.options.hasRoom();
     const queue = this.queue;
     this.queue = [];

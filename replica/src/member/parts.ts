@@ -174,6 +174,7 @@ export function createProposals<Command, Result>(engine: Engine<Command, Result>
     clock,
     wake: () => engine.driver.wake(),
     hasRoom: () => engine.backlog.hasRoom,
+    isHeld: () => engine.driver.holdsProposals,
     onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),
   });
 }
