@@ -32,6 +32,7 @@ export interface KeyLimits {
   readonly maxReads: number;
 }
 
+/** All members must have the same: other numbers would need a higher level of features (`FEATURES`). */
 const defaultLimits: KeyLimits = { maxAge: 1_000_000, maxKeys: 131_072, maxReads: 16 * 2 ** 20 };
 
 /** A key as it stands in a snapshot; without its result if that is forgotten. Never written to: snapshots share it. */

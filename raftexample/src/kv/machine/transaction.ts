@@ -29,7 +29,10 @@ export interface KvRead {
   readonly index: number;
 }
 
-/** What the reads of one transaction may come to, in characters of keys and values together. */
+/**
+ * What the reads of one transaction may come to, in characters of keys and values together. All members must have the
+ * same: another number would need a higher level of features (`FEATURES`).
+ */
 const LARGEST_READ = 4 * 2 ** 20;
 
 /** Carries out a transaction. It touches nothing if a condition fails, or if it would read too much. */
