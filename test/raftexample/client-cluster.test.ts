@@ -41,6 +41,30 @@ describe('the client: with members', () => {
     expect(JSON.parse(Buffer.concat(chunks).toString()).kv['doc/b']).to.deep.equal(['2', second.index]);
   });
 
+  it('carries out transactions, and writes with a key once', async () => {
+    const put = await client.put('once', 'v', { idempotencyKey: 'first' });
+    await client.put('once', 'later');
+    expect(await client.put('once', 'v', { idempotencyKey: 'first' })).to.deep.equal(put);
+    expect((await client.get('once'))?.value).to.equal('later');
+    const seat = {
+      if: [{ key: 'seat', index: 'absent' }],
+      do: [
+        { op: 'put', key: 'seat', value: 'ada' },
+        { op: 'get', key: 'once' },
+        { op: 'get', key: 'none' },
+      ],
+    } as const;
+    const taken = await client.transact(seat, { idempotencyKey: 'seat' });
+    if (taken.outcome !== 'done') throw new Error(taken.outcome);
+    expect(taken.reads.map((read) => read?.value)).to.deep.equal(['later', undefined]);
+    expect(await client.transact(seat, { idempotencyKey: 'seat' })).to.deep.equal(taken);
+    expect(await client.transact(seat)).to.deep.equal({
+      outcome: 'condition-failed',
+      key: 'seat',
+      current: taken.index,
+    });
+  });
+
   it('every call without the token is refused', async () => {
     await using stranger = new StoreClient({ endpoints: endpoints(), token: 'another-one' });
     const calls = [stranger.get('k'), stranger.put('k', 'v'), stranger.members(), stranger.watch().opened()];

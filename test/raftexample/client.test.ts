@@ -83,6 +83,95 @@ describe('the client: what it makes of answers', () => {
     expect(await failure(client.get('hello'))).to.include({ code: 'ERR_KV_NOT_FOUND', reason: 'path', status: 404 });
   });
 
+  it('a write with a key is sent until there is an answer, with the same key', async () => {
+    for (const first of [unknown, reset, cut(200, { 'Content-Length': '11' }, '{"ind'), text(503, 'no servers')]) {
+      const [client, at] = await scene([first, done]);
+      expect(spell(await client.put('k', 'v', { idempotencyKey: 'a "name" \\' }))).to.equal('done');
+      const keys = at.received.map(({ headers }) => headers['idempotency-key']);
+      expect(keys).to.deep.equal(Array(2).fill(String.raw`"a \"name\" \\"`));
+      expect(at.received.map(({ body }) => body)).to.deep.equal(['v', 'v']);
+    }
+    const [client, at] = await scene([unknown, done]);
+    expect(spell(await client.delete('k', { idempotencyKey: 'id' }))).to.equal('done');
+    expect(at.asked).to.deep.equal(['DELETE /kv/k', 'DELETE /kv/k']);
+    at.play(unknown, problem(422, { code: 'ERR_KV_KEY_REUSED', retry: 'no' }));
+    expect(spell(await client.put('k', 'v', { idempotencyKey: 'id' }))).to.equal('unknown ERR_KV_KEY_REUSED');
+    expect(await failure(client.put('k', 'v', { idempotencyKey: 'id' }))).to.include({ code: 'ERR_KV_KEY_REUSED' });
+    for (const idempotencyKey of ['', 'é', 'a\nb', 'x'.repeat(129), 7 as never]) {
+      const error = await failure(Promise.resolve().then(() => client.put('k', 'v', { idempotencyKey })));
+      expect(error).to.include({ code: 'ERR_CLIENT_ARGUMENT', reason: 'idempotencyKey' });
+    }
+  });
+
+  it('a transaction goes over the wire as it is, and has an outcome of its own', async () => {
+    const reads = [
+      { key: 'c', value: 'x', index: 3 },
+      { key: 'd', index: 0 },
+    ];
+    const [client, at] = await scene([json(200, { index: 7, done: true, reads })]);
+    const outcome = await client.transact(
+      {
+        if: [
+          { key: 'a', index: 5 },
+          { key: 'b', index: 'absent' },
+        ],
+        do: [
+          { op: 'put', key: 'a', value: 'é' },
+          { op: 'delete', key: 'b' },
+          { op: 'get', key: 'c' },
+          { op: 'get', key: 'd' },
+        ],
+      },
+      { idempotencyKey: 'id' },
+    );
+    expect(outcome).to.deep.equal({ outcome: 'done', index: 7, reads: [reads[0], undefined] });
+    expect(at.asked).to.deep.equal(['POST /kv']);
+    expect(at.received[0]?.headers).to.include({ 'idempotency-key': '"id"', 'content-type': 'application/json' });
+    expect(JSON.parse(at.received[0]?.body ?? '')).to.deep.equal({
+      if: [
+        { key: 'a', index: 5 },
+        { key: 'b', index: 0 },
+      ],
+      do: [
+        { op: 'put', key: 'a', value: 'é' },
+        { op: 'delete', key: 'b' },
+        { op: 'get', key: 'c' },
+        { op: 'get', key: 'd' },
+      ],
+    });
+    at.play(problem(412, { code: 'ERR_KV_CONDITION', index: 9, condition: 1, key: 'b', current: 8 }));
+    expect(await client.transact({ do: [{ op: 'get', key: 'c' }] })).to.deep.equal({
+      outcome: 'condition-failed',
+      key: 'b',
+      current: 8,
+    });
+    // Without a key it is sent once.
+    at.play(unknown, json(200, { index: 7, done: true, reads: [] }));
+    expect((await client.transact({ do: [{ op: 'get', key: 'c' }] })).outcome).to.equal('unknown');
+    at.play(json(200, { index: 7 }));
+    expect((await client.transact({ do: [{ op: 'get', key: 'c' }] })).outcome).to.equal('unknown');
+  });
+
+  it('a transaction that makes no sense is not sent', async () => {
+    const [client, at] = await scene([]);
+    for (const [transaction, reason] of [
+      [{}, 'do'],
+      [{ do: 'get' }, 'do'],
+      [{ do: [{ op: 'swap', key: 'k' }] }, 'do'],
+      [{ do: [{ op: 'put', key: 'k' }] }, 'do'],
+      [{ do: [{ op: 'put', key: 'k', value: '\ud800' }] }, 'do'],
+      [{ do: [{ op: 'get', key: '' }] }, 'key'],
+      [{ do: [{ op: 'get', key: '\udc00' }] }, 'key'],
+      [{ do: [], if: {} }, 'if'],
+      [{ do: [], if: [{ key: 'k', index: 0 }] }, 'if'],
+      [{ do: [], if: [{ key: 7, index: 1 }] }, 'key'],
+    ] as const) {
+      const error = await failure(Promise.resolve().then(() => client.transact(transaction as never)));
+      expect(error, JSON.stringify(transaction)).to.include({ code: 'ERR_CLIENT_ARGUMENT', reason });
+    }
+    expect(at.asked).to.deep.equal([]);
+  });
+
   /** What a write comes to, after an answer that would be followed by success, and how often it was sent. */
   const rows: readonly (readonly [what: string, first: Act, outcome: string, sent: number])[] = [
     ['200', done, 'done', 1],

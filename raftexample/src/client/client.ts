@@ -6,6 +6,7 @@ import { askDelete, askGet, askPage, askPut } from './key-asks.js';
 import { type CallOptions, type ClientOptions, type Settings, settingsOf } from './options.js';
 import { Scope } from './scope.js';
 import { askSnapshot } from './streams.js';
+import { askTransaction } from './transaction-asks.js';
 import type {
   ChangeOutcome,
   EndpointStatus,
@@ -16,9 +17,12 @@ import type {
   Members,
   NewMember,
   NotDone,
+  OnceOptions,
   Page,
   Question,
   Snapshot,
+  Transaction,
+  TransactionOutcome,
   Unknown,
   WatchOptions,
   WriteOptions,
@@ -31,7 +35,8 @@ const LEARN_MS = 5_000;
 
 /**
  * A client of the store. It asks the member that answered last, moves on to another when that fails, and asks again
- * where that is safe: reads always; writes only if nothing of them was sent, or the answer says that nothing happened.
+ * where that is safe: reads always, and writes with an `idempotencyKey`; other writes only if nothing of them was sent,
+ * or the answer says that nothing happened.
  *
  * Reads reject with a `StoreError` when nothing more may be tried, and with the signal's reason when that aborts.
  * Writes resolve with a `WriteOutcome`; they reject only if the request itself is refused, such as for a wrong token.
@@ -73,6 +78,11 @@ export class StoreClient implements AsyncDisposable {
   /** Deletes a key; that there was no such key is `done` too, unless there is a condition. */
   delete(key: string, options: WriteOptions = {}): Promise<WriteOutcome> {
     return this.write(() => askDelete(key, options), options);
+  }
+
+  /** Carries out several operations at once if all conditions hold, and otherwise none of them. */
+  transact(transaction: Transaction, options: OnceOptions = {}): Promise<TransactionOutcome> {
+    return this.write(() => askTransaction(transaction, options), options);
   }
 
   /** Resolves with one page of keys, all of one moment. */
@@ -142,12 +152,12 @@ export class StoreClient implements AsyncDisposable {
    * Adding one again that is there does no harm, and goes on with what was left off.
    */
   addMember(member: NewMember, options: CallOptions = {}): Promise<ChangeOutcome> {
-    return this.change(() => askAddMember(member), options);
+    return this.write(() => askAddMember(member), options);
   }
 
   /** Removes a member, for good: its id is never used again. */
   removeMember(id: bigint, options: CallOptions = {}): Promise<ChangeOutcome> {
-    return this.change(() => askRemoveMember(id), options);
+    return this.write(() => askRemoveMember(id), options);
   }
 
   /** Hands leadership over; resolves once the member that was asked sees this one lead. */
@@ -201,11 +211,7 @@ export class StoreClient implements AsyncDisposable {
     throw outcome.error;
   }
 
-  private async write(ask: () => Ask<WriteOutcome>, options: CallOptions): Promise<WriteOutcome> {
-    return outcomeOf(await this.run(ask(), options));
-  }
-
-  private async change(ask: () => Ask<ChangeOutcome>, options: CallOptions): Promise<ChangeOutcome> {
+  private async write<T>(ask: () => Ask<T>, options: CallOptions): Promise<T | NotDone | Unknown> {
     return outcomeOf(await this.run(ask(), options));
   }
 

@@ -44,22 +44,23 @@ export function askPut(key: string, value: string | Uint8Array, options: WriteOp
   if (typeof value === 'string' && isBroken(value))
     throw badArgument('value', 'it must be well-formed Unicode: it has half of a surrogate pair');
   return {
-    ...askWrite('PUT', key, options.if),
+    ...askWrite('PUT', key, options),
     body: value,
   };
 }
 
 export function askDelete(key: string, options: WriteOptions): Ask<WriteOutcome> {
   if (options.if === 'absent') throw badArgument('if', 'a key that must be absent cannot be deleted');
-  return askWrite('DELETE', key, options.if);
+  return askWrite('DELETE', key, options);
 }
 
-function askWrite(method: 'PUT' | 'DELETE', key: string, condition: WriteOptions['if']): Ask<WriteOutcome> {
+function askWrite(method: 'PUT' | 'DELETE', key: string, options: WriteOptions): Ask<WriteOutcome> {
+  const { idempotencyKey } = options;
   return {
     method,
     path: pathOf(key),
-    headers: conditionOf(condition),
-    repeatable: false,
+    headers: { ...conditionOf(options.if), ...onceOf(idempotencyKey) },
+    repeatable: idempotencyKey !== undefined,
     read: readDone,
     refusal: ({ error, fields }) => {
       const { current } = fields;
@@ -100,7 +101,7 @@ export function askPage({ prefix = '', after = '', pageSize = 100 }: ListOptions
   };
 }
 
-function itemOf(item: Readonly<Record<string, unknown>>): Item {
+export function itemOf(item: Readonly<Record<string, unknown>>): Item {
   const { key, value, index } = item;
   return { key: textOf(key, 'a key'), value: textOf(value, 'a value'), index: wholeOf(index, 'an index') };
 }
@@ -113,10 +114,21 @@ function conditionOf(condition: WriteOptions['if']): Readonly<Record<string, str
   throw badArgument('if', "it must be the index that the key must have, or 'absent'");
 }
 
+/** The header that has a write carried out once. */
+export function onceOf(key: string | undefined): Readonly<Record<string, string>> {
+  if (key === undefined) return {};
+  if (typeof key !== 'string' || !/^[ -~]{1,128}$/u.test(key))
+    throw badArgument('idempotencyKey', 'it must be a string of 1 to 128 printable ASCII characters');
+  return { 'Idempotency-Key': `"${key.replaceAll(/["\\]/gu, '\\$&')}"` };
+}
+
 function pathOf(key: string): string {
-  if (typeof key !== 'string' || key === '' || isBroken(key))
-    throw badArgument('key', 'it must be a string of well-formed Unicode, and not empty');
-  return `/kv/${encodeURIComponent(key)}`;
+  return `/kv/${encodeURIComponent(checkedKey(key))}`;
+}
+
+export function checkedKey(key: string): string {
+  if (typeof key === 'string' && key !== '' && !isBroken(key)) return key;
+  throw badArgument('key', 'it must be a string of well-formed Unicode, and not empty');
 }
 
 /** `?a=b&…` of what is not empty; '' if nothing is. */
@@ -131,6 +143,6 @@ export function queryOf(parameters: Readonly<Record<string, string>>): string {
 }
 
 /** Has it half of a surrogate pair? Such a text has no UTF-8. */
-function isBroken(text: string): boolean {
+export function isBroken(text: string): boolean {
   return /\p{Surrogate}/u.test(text);
 }

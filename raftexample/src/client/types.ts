@@ -21,7 +21,16 @@ export interface GetOptions extends CallOptions {
   readonly consistency?: Consistency | undefined;
 }
 
-export interface WriteOptions extends CallOptions {
+export interface OnceOptions extends CallOptions {
+  /**
+   * A name for this write that no other one has, such as a UUID: 1 to 128 printable ASCII characters. With it the write
+   * is carried out once, however often it is sent. So it is sent again until there is an answer, and may be sent again
+   * later, by any client, as long as the members remember the name.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface WriteOptions extends OnceOptions {
   /**
    * Carry it out only if this is the key's version then, an index, or if there is no such key, `'absent'`. Otherwise
    * the outcome is `condition-failed`.
@@ -49,7 +58,10 @@ export interface NotDone {
   readonly error: StoreError;
 }
 
-/** It may have been carried out, or may be later: asking again may carry it out twice. */
+/**
+ * It may have been carried out, or may be later: asking again may carry it out twice, unless it has an
+ * `idempotencyKey`.
+ */
 export interface Unknown {
   readonly outcome: 'unknown';
   readonly error: StoreError;
@@ -60,6 +72,34 @@ export interface Unknown {
  * thrown as `StoreError`.
  */
 export type WriteOutcome = Done | ConditionFailed | NotDone | Unknown;
+
+/** Several operations that are carried out at once, if all conditions hold, or not at all. */
+export interface Transaction {
+  /** Each key once. Default: no conditions. */
+  readonly if?: readonly {
+    readonly key: string;
+    /** The version that the key must have, or `'absent'`. */
+    readonly index: number | 'absent';
+  }[];
+  /** Each key once; at least one. */
+  readonly do: readonly (
+    | { readonly op: 'put'; readonly key: string; readonly value: string }
+    | { readonly op: 'delete' | 'get'; readonly key: string }
+  )[];
+}
+
+export interface TransactionDone extends Done {
+  /** What the gets read, in their order, before anything was changed; `undefined` if there was no such key. */
+  readonly reads: readonly (Item | undefined)[];
+}
+
+/** Nothing was carried out, because this key is not as the condition says. */
+export interface TransactionConditionFailed extends ConditionFailed {
+  readonly key: string;
+}
+
+/** What became of a transaction. */
+export type TransactionOutcome = TransactionDone | TransactionConditionFailed | NotDone | Unknown;
 
 /** What became of a change that has no condition. */
 export type ChangeOutcome = Done | NotDone | Unknown;
