@@ -41,6 +41,11 @@ export interface HttpTransportOptions {
    * `featuresOf` and `requireFeatures`. Default: none is shown.
    */
   readonly features?: number;
+  /**
+   * What this member tells the others in a header, such as where it answers clients: see `announcementOf`. 1 to 512
+   * characters of visible ASCII. Default: nothing.
+   */
+  readonly announcement?: string;
   /** Default: silent. */
   readonly logger?: TransportLogger;
   /** Called once for each reason for which the other members refuse this one for good: it must stop. */

@@ -9,6 +9,7 @@ import {
   formatFounders,
   formatId,
   Header,
+  isAnnouncement,
   isIncarnation,
   parseFounders,
   parseId,
@@ -16,6 +17,7 @@ import {
 import {
   defaultTimings,
   FILES_ENOUGH,
+  MAX_ANNOUNCEMENT_LENGTH,
   MAX_BUSY_POLL_MS,
   MAX_FEATURES,
   MAX_FOUNDERS,
@@ -97,6 +99,7 @@ export class HttpTransport implements Transport {
       ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
       ...(founders === undefined ? {} : { [Header.founders]: foundersOf(founders) }),
       ...(options.features === undefined ? {} : { [Header.features]: featuresOf(options.features) }),
+      ...(options.announcement === undefined ? {} : { [Header.announcement]: announcementOf(options.announcement) }),
     };
     this.log = logger;
     const warnings = new Warnings(logger);
@@ -298,6 +301,14 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * What this peer passed as its option `announcement`, as of its last answer; `undefined` if it passed none, as Go
+   * members do, or has not answered yet.
+   */
+  announcementOf(id: NodeId): string | undefined {
+    return this.peers.get(id)?.announcement;
+  }
+
+  /**
    * From now on exchanges nothing with members that do not show this level of features, or a higher one: ends their
    * streams, answers them 412, and sends them nothing. Which they are is logged, once for each. It cannot be taken
    * back.
@@ -477,6 +488,14 @@ function foundersOf(ids: readonly NodeId[]): string {
 function featuresOf(level: number): string {
   if (Number.isInteger(level) && level >= 1 && level <= MAX_FEATURES) return String(level);
   throw new RaftError(ERR_TRANSPORT_OPTIONS, `features must be a whole number from 1 to ${MAX_FEATURES}, not ${level}`);
+}
+
+function announcementOf(text: string): string {
+  if (typeof text === 'string' && isAnnouncement(text)) return text;
+  throw new RaftError(
+    ERR_TRANSPORT_OPTIONS,
+    `announcement must be 1 to ${MAX_ANNOUNCEMENT_LENGTH} characters of visible ASCII`,
+  );
 }
 
 function ownIncarnation(option: string | false | undefined): string | undefined {

@@ -461,7 +461,7 @@ describe('the client: what it makes of answers', () => {
         learners: [],
         clients: Object.fromEntries(clients.map((url, i) => [i, url])),
       });
-    one.play(members(one.url, two.url, 'nonsense', 'http://127.0.0.1:1'));
+    one.play(members(one.url, two.url, 'nonsense', 'http://127.0.0.1:1', 'https://127.0.0.1:2'));
     const client = clientOf([one.url], { learn: true });
     await client.members();
     expect([...client.endpoints].sort()).to.deep.equal([one.url, two.url, 'http://127.0.0.1:1'].sort());

@@ -91,11 +91,12 @@ export class KvCluster {
         firstIndex: 1,
         lastIndex: 1,
         snapshotIndex: 0,
-        voters: [1n, 2n, 3n],
-        learners: [],
-        members: { '1': 'memory:1' },
+        voters: idsOf(replica, 'voter'),
+        learners: idsOf(replica, 'learner'),
+        members: Object.fromEntries(replica.members().map(({ id, url }) => [id.toString(), url])),
         pid: 1,
       }),
+      clients: () => Object.fromEntries(this.ports.map((port, i) => [String(i + 1), `http://127.0.0.1:${port}`])),
       admin: adminOf(replica, 1000, () => {}, 'http'),
       tell: (text) => {
         throw new Error(text);
@@ -117,6 +118,10 @@ export class KvCluster {
     for (const at of this.faces.keys()) this.closeFace(at);
     await this.group.stop();
   }
+}
+
+function idsOf(replica: Replica<KvCommand, KvResult>, role: 'voter' | 'learner'): NodeId[] {
+  return replica.members().flatMap((member) => (member.role === role ? [member.id] : []));
 }
 
 /** Starts so many members, and waits until one of them leads, and what they all understand is open. */

@@ -25,6 +25,18 @@ function refusal(...argv: string[]): string {
 }
 
 describe('the store: its command line', () => {
+  it('where clients reach a member follows from where it listens, unless it is said', () => {
+    const at = (...flags: string[]): string | undefined => options(...flags).clientUrl;
+    expect(at()).to.equal('http://127.0.0.1:23791');
+    const away = ['--peers', '1=http://10.0.0.1:23801'];
+    expect(at(...away)).to.equal(undefined);
+    expect(at(...away, '--client-addr', '10.0.0.2:1')).to.equal('http://10.0.0.2:1');
+    for (const any of ['0.0.0.0:2', '[::]:2']) expect(at(...away, '--client-addr', any)).to.equal('http://10.0.0.1:2');
+    expect(at('--client-url', 'http://store-1.example:80/')).to.equal('http://store-1.example');
+    for (const url of ['https://h:1', 'h:1', 'http://h:1/path'])
+      expect(refusal('--client-url', url)).to.include('--client-url');
+  });
+
   it('needs nothing for a cluster of one', () => {
     const { id, peers, clientAddress, data, tickMs, timeoutMs, join, snapshots } = options();
     expect([id, [...peers], clientAddress, data]).to.deep.equal([

@@ -21,6 +21,7 @@ import type {
   Page,
   Question,
   Snapshot,
+  StatusesOptions,
   Transaction,
   TransactionOutcome,
   Unknown,
@@ -32,6 +33,8 @@ import { Watch } from './watch.js';
 
 /** How long asking who the members are may take, in milliseconds: nobody waits for it. */
 const LEARN_MS = 5_000;
+/** How long a member may take to say how it is, in milliseconds, unless the call says otherwise. */
+const STATUS_MS = 5_000;
 
 /**
  * A client of the store. It asks the member that answered last, moves on to another when that fails, and asks again
@@ -125,16 +128,13 @@ export class StoreClient implements AsyncDisposable {
     }
   }
 
-  /** Resolves with how each endpoint is that is known, in no order; one that does not answer is asked once. */
-  statuses(options: CallOptions = {}): Promise<readonly EndpointStatus[]> {
+  /** Resolves with how the members at these endpoints are, in their order; each is asked once, and for 5 s at most. */
+  statuses(options: StatusesOptions = {}): Promise<readonly EndpointStatus[]> {
+    const { endpoints = this.endpoints, signal, timeoutMs = STATUS_MS } = options;
     return Promise.all(
-      this.endpoints.map(async (endpoint) => {
+      endpoints.map(async (endpoint) => {
         const only = this.endpointList.at(endpoint);
-        const outcome = await this.run(
-          askStatus(),
-          { ...options, timeoutMs: options.timeoutMs ?? 5_000 },
-          { only, once: true },
-        );
+        const outcome = await this.run(askStatus(), { signal, timeoutMs }, { only, once: true });
         return outcome.kind === 'value' ? { endpoint, status: outcome.value } : { endpoint, error: outcome.error };
       }),
     );
@@ -167,7 +167,9 @@ export class StoreClient implements AsyncDisposable {
 
   /** Asks a member why something is as it is. */
   async explain(question: Question = {}): Promise<Explanation> {
-    return this.read(askExplain(question), question);
+    const { endpoint } = question;
+    const only = endpoint === undefined ? undefined : this.endpointList.at(endpoint);
+    return this.read(askExplain(question), question, { only });
   }
 
   /** Ends all calls, watches and connections. Resolves once they have ended. */
@@ -204,8 +206,8 @@ export class StoreClient implements AsyncDisposable {
     }
   }
 
-  private async read<T>(ask: Ask<T>, options: CallOptions): Promise<T> {
-    const outcome = await this.run(ask, options);
+  private async read<T>(ask: Ask<T>, options: CallOptions, whom: Whom = {}): Promise<T> {
+    const outcome = await this.run(ask, options, whom);
     if (outcome.kind === 'value') return outcome.value;
     if (outcome.error.code === 'ERR_CLIENT_ABORTED') options.signal?.throwIfAborted();
     throw outcome.error;

@@ -49,14 +49,16 @@ export function askMembers(): Ask<Members> {
   };
 }
 
-export function askAddMember({ id, url, learner = false }: NewMember): Ask<ChangeOutcome> {
+export function askAddMember({ id, url, learner = false, replaces }: NewMember): Ask<ChangeOutcome> {
   if (typeof url !== 'string' || !/^https?:\/\/[^/]+/u.test(url))
     throw badArgument('url', 'it must be http://HOST:PORT, where the other members reach it');
+  if (learner && replaces !== undefined) throw badArgument('replaces', 'a learner takes the vote of nobody');
+  const exchange = replaces === undefined ? '' : `,"replaces":${memberId(replaces)}`;
   return {
     method: 'POST',
     path: '/members',
     headers: { 'Content-Type': 'application/json' },
-    body: `{"id":${memberId(id)},"url":${JSON.stringify(url)},"learner":${learner}}`,
+    body: `{"id":${memberId(id)},"url":${JSON.stringify(url)},"learner":${learner}${exchange}}`,
     // A member that is there already is not added again.
     repeatable: true,
     read: readDone,

@@ -87,6 +87,8 @@ function asBuffer(pem: string | Uint8Array): string | Buffer {
 export class Endpoints {
   private readonly settings: Settings;
   private readonly leaving = new Set<Promise<void>>();
+  /** Those that were asked by name, and are not known. */
+  private readonly named = new Map<string, Endpoint>();
   /** The one that answered last is the first. */
   private all: Endpoint[];
 
@@ -116,10 +118,16 @@ export class Endpoints {
     return among.reduce((best, one) => (rest(one) < rest(best) ? one : best));
   }
 
-  /** The endpoint at this URL, whether it is known or not. */
+  /** The endpoint at this URL; one that is not known is not asked unless it is named. */
   at(url: string): Endpoint {
     const origin = originOf(url);
-    return this.all.find((one) => one.origin === origin) ?? new Endpoint(origin, false, this.settings);
+    const known = this.all.find((one) => one.origin === origin) ?? this.named.get(origin);
+    if (known !== undefined) return known;
+    if (this.named.size >= MOST_ENDPOINTS)
+      throw badArgument('endpoint', `${MOST_ENDPOINTS} others than the known ones at most`);
+    const made = new Endpoint(origin, false, this.settings);
+    this.named.set(origin, made);
+    return made;
   }
 
   /** It is asked first from now on. */
@@ -136,9 +144,12 @@ export class Endpoints {
   /** Takes over who is in the cluster now; those whom the caller named stay. */
   learn(urls: readonly string[]): void {
     const origins = new Set<string>();
+    // Nobody may lure a client to where its token can be read.
+    const schemes = new Set(this.all.filter(({ given }) => given).map(({ origin }) => new URL(origin).protocol));
     for (const url of urls) {
       try {
-        origins.add(originOf(url));
+        const origin = originOf(url);
+        if (schemes.has(new URL(origin).protocol)) origins.add(origin);
       } catch {
         // A member that announces nonsense is none to ask.
       }
@@ -159,6 +170,7 @@ export class Endpoints {
 
   /** Ends all connections. */
   async destroy(): Promise<void> {
-    await Promise.all([...this.leaving, ...this.all.map((one) => one.destroy())]);
+    const open = [...this.all, ...this.named.values()];
+    await Promise.all([...this.leaving, ...open.map((one) => one.destroy())]);
   }
 }

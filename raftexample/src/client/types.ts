@@ -158,6 +158,11 @@ export interface MemberStatus {
   readonly pid: number;
 }
 
+export interface StatusesOptions extends CallOptions {
+  /** Whom to ask. Default: all endpoints that the client knows. */
+  readonly endpoints?: readonly string[] | undefined;
+}
+
 /** A status, or why there is none. */
 export type EndpointStatus =
   | { readonly endpoint: string; readonly status: MemberStatus; readonly error?: undefined }
@@ -181,10 +186,17 @@ export interface NewMember {
   readonly url: string;
   /** It gets everything and never votes. Default false. */
   readonly learner?: boolean;
+  /**
+   * The member whose vote it takes, in one step, once it has caught up; the new one may have its URL. A member written
+   * in Go does not look at it.
+   */
+  readonly replaces?: bigint;
 }
 
-/** About what `explain` is asked; at most one of these. */
+/** About what `explain` is asked; at most one of `index`, `member` and `read`. */
 export interface Question extends CallOptions {
+  /** Ask there, and nowhere else. Default: whoever answers. */
+  readonly endpoint?: string;
   /** Why is this entry not committed, or not applied there? */
   readonly index?: number;
   /** Why is this member behind? */

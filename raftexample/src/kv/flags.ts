@@ -1,6 +1,9 @@
+import { isIP } from 'node:net';
 import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
-import { parseAddress, parseId, schemeOf } from '../common/peers.js';
+import { parseDuration } from '../common/duration.js';
+import { isLoopback } from '../common/listen.js';
+import { type Address, formatAddress, parseAddress, parseId, schemeOf } from '../common/peers.js';
 import {
   checkScheme,
   clientTlsFlags,
@@ -24,6 +27,8 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
                       those whom it reaches at first (default 1=http://127.0.0.1:23801)
   --listen ADDR       HOST:PORT for the other members (default: those of this member's URL)
   --client-addr ADDR  HOST:PORT for clients (default 127.0.0.1:23791)
+  --client-url URL    where clients reach that, as every member tells them (default: --client-addr; if its host is
+                      0.0.0.0 or ::, the host of this member's URL in --peers)
   --data DIR          folder of log and snapshots (default data)
   --join              wait until a running cluster, told of this member by POST /members, contacts it
   --join-via URL      as --join, and asks the member that answers clients at URL to add this one
@@ -62,6 +67,7 @@ const kvFlags = {
   dial: { type: 'string', multiple: true },
   listen: { type: 'string' },
   'client-addr': { type: 'string' },
+  'client-url': { type: 'string' },
   data: { type: 'string' },
   join: { type: 'boolean' },
   'join-via': { type: 'string' },
@@ -93,6 +99,7 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
     const id = parseId('--id', values.id ?? '1');
     const peerTls = parsePeerTls(values);
     const clientTls = parseClientTls(values);
+    const clientAddress = parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791');
     const list = values.peers ?? `1=${schemeOf(peerTls)}://127.0.0.1:23801`;
     const peers = parseUrls('--peers', list.split(','), peerTls);
     if (!peers.has(id)) throw new UsageError(`--peers does not name member ${id} itself`);
@@ -107,7 +114,11 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         peers,
         dial: parseUrls('--dial', values.dial ?? [], peerTls),
         listen: values.listen === undefined ? undefined : parseAddress('--listen', values.listen),
-        clientAddress: parseAddress('--client-addr', values['client-addr'] ?? '127.0.0.1:23791'),
+        clientAddress,
+        clientUrl:
+          values['client-url'] === undefined
+            ? clientUrlAt(clientAddress, peers.get(id) as string, clientTls)
+            : parseClientUrl(values['client-url'], clientTls),
         data: values.data ?? 'data',
         join: values.join ?? values['join-via'] !== undefined,
         ...parseJoin(values['join-via'], values['join-ca-file'], clientTls),
@@ -144,16 +155,6 @@ function parseUrls(flag: string, parts: readonly string[], tls: TlsOptions | und
   return urls;
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
-
-/** A time such as 100ms, 5s or 2m, in milliseconds. */
-function parseDuration(flag: string, text: string): number {
-  const [, digits, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/u.exec(text) ?? [];
-  const ms = Number(digits) * (units[unit ?? ''] ?? Number.NaN);
-  if (ms >= 1 && ms <= 3_600_000) return Math.round(ms);
-  throw new UsageError(`${flag} wants a time from 1ms to 60m, such as 100ms or 5s, not '${text}'`);
-}
-
 function parseJoin(
   via: string | undefined,
   caFile: string | undefined,
@@ -172,6 +173,28 @@ function parseJoin(
   throw new UsageError(
     '--join-via with an https:// URL needs the CA of the certificate there: pass --join-ca-file, or --trusted-ca-file',
   );
+}
+
+/**
+ * Where clients reach this member, if nobody says: at the host of its URL if it listens on all addresses. One that
+ * listens to this machine alone has nothing to tell to others.
+ */
+function clientUrlAt({ host, port }: Address, url: string, tls: object | undefined): string | undefined {
+  const peer = hostOf('--peers', url).host;
+  if (isHere(host) && !isHere(peer)) return undefined;
+  return `${schemeOf(tls)}://${formatAddress({ host: host === '0.0.0.0' || host === '::' ? peer : host, port })}`;
+}
+
+function isHere(host: string): boolean {
+  return host === 'localhost' || (isIP(host) > 0 && isLoopback(host));
+}
+
+function parseClientUrl(text: string, tls: object | undefined): string {
+  const scheme = schemeOf(tls);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol === `${scheme}:` && /^https?:\/\/[^/]+\/?$/u.test(text) && url.origin.length <= 512)
+    return url.origin;
+  throw new UsageError(`--client-url wants ${scheme}://HOST:PORT, where clients reach this member, not '${text}'`);
 }
 
 function parseSwitch(flag: string, text = 'true'): boolean {

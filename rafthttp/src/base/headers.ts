@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { NodeId } from '@raft-ts/proto';
-import { MAX_FOUNDERS, MAX_INCARNATION_LENGTH } from './limits.js';
+import { MAX_ANNOUNCEMENT_LENGTH, MAX_FOUNDERS, MAX_INCARNATION_LENGTH } from './limits.js';
 import { MIN_CLUSTER_VERSION, SERVER_VERSION } from './version.js';
 
 /** The headers of requests and answers, spelled as Go members spell them. */
@@ -21,6 +21,8 @@ export const Header = {
   founders: 'X-Raft-Founders',
   /** Ours: the level of features that the member understands. On every request and answer. */
   features: 'X-Raft-Features',
+  /** Ours: what the application has the member tell the others. On every request and answer. */
+  announcement: 'X-Raft-Announcement',
 } as const;
 
 /** Formats an id for headers and paths: base 16, lower case, no leading zeros. */
@@ -55,6 +57,17 @@ export function isIncarnation(text: string): boolean {
 export function featuresIn(message: IncomingMessage): number {
   const text = headerOf(message, Header.features);
   return text !== undefined && /^[1-9]\d{0,8}$/u.test(text) ? Number(text) : 0;
+}
+
+/** Is this text fit for a header, and short enough for one on every request? */
+export function isAnnouncement(text: string): boolean {
+  return text.length <= MAX_ANNOUNCEMENT_LENGTH && /^[!-~]+$/u.test(text);
+}
+
+/** Returns what the sender announces; `undefined` if it is nothing, or unfit. */
+export function announcementIn(message: IncomingMessage): string | undefined {
+  const text = headerOf(message, Header.announcement);
+  return text !== undefined && isAnnouncement(text) ? text : undefined;
 }
 
 /** A process, as named in its requests and answers. */

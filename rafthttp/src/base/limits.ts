@@ -146,6 +146,9 @@ export const UNREACHABLE_MS = 10_000;
 /** Most founders of a cluster: far more than any has. */
 export const MAX_FOUNDERS = 64;
 
+/** Longest text that a member announces, in characters: it is on every request. */
+export const MAX_ANNOUNCEMENT_LENGTH = 512;
+
 /** Highest level of features. */
 export const MAX_FEATURES = 999_999_999;
 

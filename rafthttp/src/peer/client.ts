@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import axios, { type AxiosRequestConfig } from 'axios';
 import {
+  announcementIn,
   featuresIn,
   formatId,
   Header,
@@ -144,6 +145,7 @@ export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLink
   if (!proven) return;
   ctx.incarnations.remember(links.id, incarnation);
   links.run = incarnationIn(answer, Header.run);
+  links.announcement = announcementIn(answer);
   ctx.standing.accepted(links.id);
 }
 

@@ -29,6 +29,8 @@ export class PeerLinks {
   run: string | undefined;
   /** The features that it showed; undefined until that is known, and again after a failure. */
   features: number | undefined;
+  /** What the member that last answered at an address configured for it announced. */
+  announcement: string | undefined;
   /** Connections for POSTs, kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections for streams, used only once. */

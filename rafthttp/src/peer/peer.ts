@@ -146,6 +146,11 @@ export class Peer extends Remote implements ReaderOwner {
     return shown.length === 0 ? 0 : Math.min(...shown);
   }
 
+  /** What the peer announced when it last answered. */
+  get announcement(): string | undefined {
+    return this.links.announcement;
+  }
+
   /** More is asked of the peer now: ends the streams of a process that does not show it. */
   recheck(): void {
     const { required } = this.ctx.features;

@@ -6,8 +6,12 @@ import type { StatusHost } from './status.js';
 
 /** What changes who is in the cluster, and who leads it. */
 export interface AdminHost {
-  /** Resolves with the index of the change once it is applied here. @throws HttpError 409 for an id that was removed */
-  addMember(id: bigint, url: string, learner: boolean): Promise<number>;
+  /**
+   * Resolves with the index of the change once it is applied here.
+   * @param replaces the member whose vote it takes once it has caught up
+   * @throws HttpError 409 for an id that was removed
+   */
+  addMember(id: bigint, url: string, learner: boolean, replaces?: bigint): Promise<number>;
   /** @throws HttpError 404 for an id that is no member's */
   removeMember(id: bigint): Promise<number>;
   /** Resolves once this member leads. */
@@ -16,11 +20,13 @@ export interface AdminHost {
 
 export interface MembersHost extends StatusHost {
   readonly admin: AdminHost;
+  /** Where members answer clients, by id, as far as this one knows. */
+  readonly clients: () => Readonly<Record<string, string>>;
 }
 
 export function answerMembers(host: MembersHost, _request: IncomingMessage, response: ServerResponse): void {
   const { members, voters, learners } = host.status();
-  answer(response, 200, { members, voters, learners });
+  answer(response, 200, { members, voters, learners, clients: host.clients() });
 }
 
 export async function addMember(
@@ -28,12 +34,13 @@ export async function addMember(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const shape = '{"id": MEMBER, "url": "http://HOST:PORT", "learner": false}';
-  const { id, url, learner = false } = await readObject(request, shape);
-  if (typeof url !== 'string' || typeof learner !== 'boolean') throw wrongBody(shape);
+  const shape = '{"id": MEMBER, "url": "http://HOST:PORT", "learner": false}, and may name a member that it "replaces"';
+  const { id, url, learner = false, replaces } = await readObject(request, shape);
+  const old = replaces === undefined ? undefined : idOf(replaces, shape);
+  if (typeof url !== 'string' || typeof learner !== 'boolean' || (learner && old !== undefined)) throw wrongBody(shape);
   if (!/^https?:\/\/[^/]+/u.test(url) || !URL.canParse(url))
     throw new HttpError('ERR_KV_REQUEST', 'url', 'the url must be http://HOST:PORT, or https://');
-  answer(response, 200, { index: await admin.addMember(idOf(id, shape), url, learner) });
+  answer(response, 200, { index: await admin.addMember(idOf(id, shape), url, learner, old) });
 }
 
 export async function removeMember(

@@ -25,14 +25,43 @@ export function adminOf(
       tell(`member ${id} was added, and does not vote yet: ${String(error)}. POST it to /members again to go on`);
     }
   };
+  /** Resolves once the new one is a learner, to be started; it is told how the rest goes. */
+  const replace = (old: bigint, id: bigint, url: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const giveUp = new AbortController();
+      const deadline = setTimeout(() => giveUp.abort(), timeoutMs);
+      let added = false;
+      const onProgress = (): void => {
+        clearTimeout(deadline);
+        added = true;
+        resolve();
+      };
+      replica.replaceMember(old, { id, url }, { onProgress, signal: giveUp.signal }).then(
+        () => tell(`member ${id} has caught up, and votes in the place of member ${old}`),
+        (error: unknown) => {
+          clearTimeout(deadline);
+          if (added)
+            tell(
+              `member ${id} was added, and does not replace member ${old} yet: ${String(error)}. POST it to /members again to go on`,
+            );
+          else if (giveUp.signal.aborted)
+            reject(new HttpError('ERR_KV_UNKNOWN', 'unseen', `member ${id} was not seen to be added in time`));
+          else reject(error);
+        },
+      );
+    });
   return {
-    async addMember(id, url, learner) {
+    async addMember(id, url, learner, replaces) {
       if (!url.startsWith(`${scheme}://`))
         throw new HttpError(
           'ERR_KV_REQUEST',
           'url',
           `the url must begin with ${scheme}://, as those of all members do`,
         );
+      if (replaces !== undefined) {
+        await translated(() => replace(replaces, id, url));
+        return replica.applied.index;
+      }
       await translated(() => replica.addMember({ id, url }, { role: 'learner', timeoutMs }));
       const { index } = replica.applied;
       // It is to be started only now, and votes once it has caught up: until then it would be a voter that is missing.

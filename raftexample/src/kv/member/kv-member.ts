@@ -19,7 +19,7 @@ import { adminOf } from './admin.js';
 import { askToJoin, joinTls } from './join-via.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
 import { connectionsOfPorts, preparePorts } from './ports.js';
-import { statusOf } from './status.js';
+import { clientsOf, statusOf } from './status.js';
 import { readToken } from './token-file.js';
 
 /** Running requests may take so long to end. */
@@ -44,13 +44,14 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
   }
   const machine = new KvMachine();
   let removal: Removal | undefined;
+  let transport: HttpTransport | undefined;
   const replica = await startReplica(options, {
     storage,
     machine,
     log,
     registry,
     createTransport: async (receiver) => {
-      const transport = createTransport(options, {
+      transport = createTransport(options, {
         ...{ storage, receiver, log, registry },
         onRemoved: (first) => (removal ??= first),
       });
@@ -63,6 +64,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     machine,
     maxValue: options.maxValue,
     status: () => statusOf(replica, storage, clusterId),
+    clients: () => clientsOf(replica, options.clientUrl, (member) => transport?.announcementOf(member)),
     admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text), schemeOf(peerTls)),
     token,
     registry,
@@ -157,7 +159,7 @@ interface TransportParts {
 }
 
 function createTransport(
-  { id, clusterId, peers, peerTls, data }: KvOptions,
+  { id, clusterId, peers, clientUrl, peerTls, data }: KvOptions,
   { storage, receiver, log, registry, onRemoved }: TransportParts,
 ): HttpTransport {
   return new HttpTransport({
@@ -168,6 +170,7 @@ function createTransport(
     incarnation: storage.incarnation,
     newLog: storage.isNew,
     features: FEATURES,
+    ...(clientUrl === undefined ? {} : { announcement: clientUrl }),
     snapshots: new SnapshotFolder(join(data, 'snap')),
     logger: transportLogger(log),
     metrics: prometheusMetrics(registry, id),

@@ -15,6 +15,8 @@ export interface KvOptions {
   /** Where to listen for the other members; `undefined`: at the address of its URL. */
   readonly listen: Address | undefined;
   readonly clientAddress: Address;
+  /** Where clients reach this member, as the others tell them; `undefined`: they do not. */
+  readonly clientUrl: string | undefined;
   readonly data: string;
   readonly join: boolean;
   /** Where a member answers clients that is to be asked to add this one. */

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { StateType } from '@raft-ts/raft';
+import type { NodeId, StateType } from '@raft-ts/raft';
 import type { DurableStorage } from '@raft-ts/raftwal';
 import type { Replica } from '@raft-ts/replica';
 import type { KvStatus } from '../face/status.js';
@@ -34,4 +34,16 @@ export function statusOf(replica: Replica<KvCommand, KvResult>, storage: Durable
     members: Object.fromEntries(members.map(({ id, url }) => [id.toString(), url])),
     pid: process.pid,
   };
+}
+
+/** Where members answer clients, by id: this one, and those that have told it. */
+export function clientsOf(
+  replica: Replica<KvCommand, KvResult>,
+  own: string | undefined,
+  announcementOf: (id: NodeId) => string | undefined,
+): Readonly<Record<string, string>> {
+  const told = replica.members().map(({ id }) => [id, id === replica.id ? own : announcementOf(id)] as const);
+  // A member of another version may announce what is no URL.
+  const known = told.filter(([, url]) => url !== undefined && /^https?:\/\/[^/]+$/u.test(url) && URL.canParse(url));
+  return Object.fromEntries(known.map(([id, url]) => [id.toString(), url as string]));
 }
