@@ -5,6 +5,8 @@ export { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from './com
 export { describeRemoval, memberLog, transportLogger } from './common/log.js';
 export { type Address, formatAddress, formatPeers, localPeers, type Peer, parsePeers } from './common/peers.js';
 export { type Command, CommandError, carryOut } from './common/usage.js';
+export { type CtlIo } from './ctl/command.js';
+export { commands, ctlMain } from './ctl/main.js';
 export { type ClusterOptions, parseClusterFlags } from './hello/cluster-flags.js';
 export { type MemberConfig, raftConfig } from './hello/config.js';
 export { describeCommitted, describeOtherPeers } from './hello/describe.js';

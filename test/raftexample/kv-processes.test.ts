@@ -1,6 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
+import { StoreClient } from '@raft-ts/raftexample/client';
 import { expect } from 'chai';
+import { type Finished, root, run } from '../repo/repository.js';
 import { freePeers, type Program, Programs } from './processes.js';
 
 describe('the store: three members as processes', function store() {
@@ -37,6 +40,25 @@ describe('the store: three members as processes', function store() {
       ]);
     const members = [0, 1, 2].map(start);
     await Promise.all(members.map((member) => member.sees(/member \d leads in term \d+$/u)));
+
+    // Who knows one knows all.
+    await using client = new StoreClient({ endpoints: [`http://127.0.0.1:${clients[0]}`] });
+    while ((await client.members()).clients.size < 3) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([...client.endpoints].sort()).to.deep.equal(clients.map((port) => `http://127.0.0.1:${port}`).sort());
+
+    // So does whoever operates them.
+    const env = { RAFTEXAMPLE_ENDPOINTS: `http://127.0.0.1:${clients[1]}` };
+    const ctl = (...words: string[]): Promise<Finished> =>
+      run(process.execPath, [join(root, 'raftexample/bin/raftexample.js'), 'ctl', ...words], {
+        cwd: root,
+        timeoutMs: 30_000,
+        env,
+      });
+    expect(await ctl('put', 'by-ctl', 'yes', '--if-absent')).to.include({ code: 0, stderr: '' });
+    expect(await ctl('put', 'by-ctl', 'no', '--if-absent')).to.include({ code: 3, stdout: '' });
+    expect(await ctl('get', 'by-ctl')).to.deep.equal({ code: 0, stdout: 'yes', stderr: '' });
+    expect((await ctl('status')).stdout.trimEnd().split('\n')).to.have.length(4);
+    expect(await ctl('get', 'k', '--endpoints', 'http://127.0.0.1:1', '--timeout', '50ms')).to.include({ code: 5 });
 
     // Enough for some snapshots.
     for (let i = 0; i < 120; i++) expect(await put(clients[i % 3] as number, `k${i}`, `v${i}`)).to.equal(200);

@@ -29,6 +29,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
     'express',
     'prom-client',
     'sorted-btree',
+    'string-width',
     'undici',
     'winston',
   ],

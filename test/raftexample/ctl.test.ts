@@ -1,0 +1,363 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CtlIo, commands, ctlMain } from '@raft-ts/raftexample/internal';
+import { expect } from 'chai';
+import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
+import { type Act, cut, json, problem, reset, Scripted } from './scripted.js';
+
+interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface More {
+  readonly stdin?: string;
+  readonly env?: CtlIo['env'];
+  readonly stopping?: AbortSignal;
+  readonly isTTY?: boolean;
+  /** Hears what is printed, as it is. */
+  readonly onOut?: (text: string) => void;
+}
+
+/** Runs `raftexample ctl` with these words, in this process. */
+async function ctl(words: readonly string[], more: More = {}): Promise<Ran> {
+  const printed = { out: '', err: '' };
+  const output = (name: 'out' | 'err'): CtlIo['stdout'] => ({
+    isTTY: more.isTTY,
+    write: (data, done) => {
+      const piece = typeof data === 'string' ? data : Buffer.from(data).toString();
+      printed[name] += piece;
+      if (name === 'out') more.onOut?.(printed.out);
+      done?.();
+    },
+  });
+  const stdin = (async function* give(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(more.stdin ?? '');
+  })();
+  const io = { stdin, stdout: output('out'), stderr: output('err'), env: more.env ?? {} };
+  const code = await ctlMain(words, more.stopping ?? new AbortController().signal, io);
+  return { code, ...printed };
+}
+
+describe('ctl', () => {
+  let folder: string;
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'raft-ctl-'));
+  });
+
+  after(() => rmSync(folder, { recursive: true }));
+
+  describe('with members', () => {
+    let store: KvCluster;
+    let env: CtlIo['env'];
+    const run = (words: readonly string[], more: More = {}): Promise<Ran> => ctl(words, { env, ...more });
+
+    before(async () => {
+      store = await kvCluster(3, { token: 'the-token-of-clients' });
+      const tokenFile = join(folder, 'token');
+      writeFileSync(tokenFile, 'the-token-of-clients\n');
+      env = {
+        RAFTEXAMPLE_ENDPOINTS: store.ports.map((port) => `http://127.0.0.1:${port}`).join(','),
+        RAFTEXAMPLE_TOKEN_FILE: tokenFile,
+      };
+    });
+
+    after(() => store.stop());
+
+    it('put, get and del, with values of standard input, conditions and their exit codes', async () => {
+      const first = await run(['put', 'k', 'v', '--if-absent', '--json']);
+      expect(first).to.include({ code: 0, err: '' });
+      const { index } = JSON.parse(first.out) as { index: number };
+      expect(await run(['get', 'k'])).to.deep.equal({ code: 0, out: 'v', err: '' });
+      expect(await run(['get', 'k'], { isTTY: true })).to.deep.equal({ code: 0, out: 'v\n', err: '' });
+      expect(JSON.parse((await run(['get', 'k', '--json'])).out)).to.deep.equal({ key: 'k', value: 'v', index });
+      expect(await run(['put', 'k', 'w', '--if-absent'])).to.deep.equal({
+        code: 3,
+        out: '',
+        err: `not done: the condition failed: the key's version is ${index}\n`,
+      });
+      expect((await run(['put', 'k', '--if-index', String(index)], { stdin: 'of\nstdin' })).out).to.match(
+        /^done, index \d+\n$/u,
+      );
+      expect((await run(['get', 'k', '--consistency', 'stale'])).code).to.be.oneOf([0, 6]);
+      expect((await run(['get', 'k'])).out).to.equal('of\nstdin');
+      expect((await run(['del', 'k', '--if-index', String(index)])).code).to.equal(3);
+      expect((await run(['del', 'k'])).code).to.equal(0);
+      expect(await run(['get', 'k'])).to.deep.equal({ code: 6, out: '', err: 'there is no key "k"\n' });
+      await run(['put', '--', '-k', '-v']);
+      expect((await run(['get', '--', '-k'])).out).to.equal('-v');
+    });
+
+    it('a terminal shows what would move its cursor', async () => {
+      await run(['put', 'esc', 'a\u001b[2J\tb\nc\u202e']);
+      expect((await run(['get', 'esc'], { isTTY: true })).out).to.equal('a\\x1b[2J\tb\nc\\u202e\n');
+      expect((await run(['get', 'esc'])).out).to.equal('a\u001b[2J\tb\nc\u202e');
+      expect((await run(['list', 'esc'])).out).to.match(
+        /^KEY +VERSION +VALUE\nesc +\d+ +a\\x1b\[2J\\tb\\nc\\u202e\n$/u,
+      );
+    });
+
+    it('list has columns, or lines of JSON, in as many as are wanted', async () => {
+      for (const key of ['l/a', 'l/bb', 'l/寿司', 'l/d']) await run(['put', key, `v ${key}`]);
+      const { out } = await run(['list', 'l/']);
+      const lines = out.trimEnd().split('\n');
+      expect(lines.map((line) => line.split(/ {2,}/u)[0])).to.deep.equal(['KEY', 'l/a', 'l/bb', 'l/d', 'l/寿司']);
+      // Wide characters take two columns.
+      expect(lines[4]?.indexOf('v ')).to.equal((lines[3]?.indexOf('v ') ?? 0) - 2);
+      const some = await run(['list', 'l/', '--after', 'l/a', '--limit', '2', '--json']);
+      const keys = some.out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { key: string }).key);
+      expect(keys).to.deep.equal(['l/bb', 'l/d']);
+      expect((await run(['list', 'nothing/'])).out).to.equal('KEY  VERSION  VALUE\n');
+    });
+
+    it('watch prints events until it has so many, or is stopped', async () => {
+      const first = JSON.parse((await run(['put', 'w/a', '1', '--json'])).out) as { index: number };
+      await run(['del', 'w/a']);
+      const { out, code } = await run(['watch', 'w/', '--from', String(first.index), '--count', '2']);
+      expect(code).to.equal(0);
+      expect(out).to.match(new RegExp(`^${first.index} put "w/a" "1"\n\\d+ delete "w/a"\n$`, 'u'));
+      const stop = new AbortController();
+      const onOut = (): void => stop.abort();
+      const stopped = await run(['watch', 'w/', '--from', String(first.index), '--json'], {
+        stopping: stop.signal,
+        onOut,
+      });
+      expect(stopped.code).to.equal(0);
+      expect(JSON.parse(stopped.out.split('\n')[0] as string)).to.deep.equal({
+        type: 'put',
+        key: 'w/a',
+        value: '1',
+        index: first.index,
+      });
+      expect((await run(['watch'], { stopping: AbortSignal.abort() })).code).to.equal(0);
+    });
+
+    it('snapshot writes a file that is whole, or none, and overwrites nothing', async () => {
+      await run(['put', 'snap', 'shot']);
+      const file = join(folder, 'copy.json');
+      const done = await run(['snapshot', file]);
+      expect(done.out).to.match(/copy\.json: [\d.]+ \w+, index \d+\n$/u);
+      expect(JSON.parse(readFileSync(file, 'utf8'))).to.have.nested.property('kv.snap[0]', 'shot');
+      expect(await run(['snapshot', file])).to.include({ code: 2 });
+      const { out, err } = await run(['snapshot', '-']);
+      expect(JSON.parse(out)).to.have.nested.property('kv.snap[0]', 'shot');
+      expect(err).to.match(/index \d+\n$/u);
+    });
+
+    it('status is a table of all, members and explain speak of them, and transfer moves the leader', async () => {
+      const { out } = await run(['status']);
+      const rows = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(/ {2,}/u));
+      expect(rows[0]).to.deep.equal([
+        'ENDPOINT',
+        'ID',
+        'STATE',
+        'LEADER',
+        'TERM',
+        'COMMIT',
+        'APPLIED',
+        'LAG',
+        'SNAPSHOT',
+      ]);
+      expect(rows.slice(1).map(([, id]) => id)).to.deep.equal(['1', '2', '3']);
+      const leader = rows.find(([, , state]) => state === 'leader') as string[];
+      const next = String((Number(leader[1]) % 3) + 1);
+      expect((await run(['explain'])).out).to.match(new RegExp(`^member ${leader[1]} leads`, 'iu'));
+      expect(JSON.parse((await run(['explain', '--member', next, '--json'])).out)).to.include({ code: 'up-to-date' });
+      expect(await run(['transfer', next])).to.deep.equal({ code: 0, out: `member ${next} leads\n`, err: '' });
+      const found = JSON.parse((await run(['status', '--json'])).out) as { status: { id: number; leader: number } }[];
+      expect(found.map(({ status }) => status.id)).to.deep.equal([1, 2, 3]);
+      expect((await run(['members'])).out).to.match(/^ID {2}ROLE +PEER URL/u);
+      expect(await run(['remove', '9'])).to.include({ code: 1 });
+      expect((await run(['remove', '9'])).err).to.include('no such member (ERR_KV_NOT_FOUND, member)');
+    });
+
+    it('a member that is down is a row of the status, and the others answer the rest', async () => {
+      store.closeFace(2);
+      const { code, out } = await run(['status']);
+      expect(code).to.equal(0);
+      expect(out.split('\n')[3]).to.match(/^http:\S+ +\? +down +.*cannot be reached/u);
+      expect((await run(['put', 'while', 'down'])).code).to.equal(0);
+    });
+
+    it('a wrong token is refused', async () => {
+      writeFileSync(join(folder, 'wrong'), 'another-token');
+      const { code, err } = await run(['get', 'k', '--token-file', join(folder, 'wrong')]);
+      expect([code, err]).to.deep.equal([1, `${err.trimEnd()}\n`]);
+      expect(err).to.include('(ERR_KV_TOKEN, token)');
+    });
+  });
+
+  it('replace puts a member in the place of one that is lost, in one step', async () => {
+    const store = await kvCluster(3, { replica: { timeoutMs: 5000 } });
+    try {
+      const env = { RAFTEXAMPLE_ENDPOINTS: `http://127.0.0.1:${store.ports[0]}` };
+      const lost = store.group.replicas.find((replica) => !replica.leadership.leading && replica.id !== 1n)
+        ?.id as bigint;
+      await store.group.kill(lost);
+      const plan = await ctl(['replace', String(lost), '--url', 'http://new:1', '--dry-run'], { env });
+      expect(plan.out).to.include(`Member 4 at http://new:1 would be added, and take the vote of member ${lost}`);
+      expect(store.group.replica(1n).members()).to.have.length(3);
+
+      const at = store.ports[0] as number;
+      const body = JSON.stringify({ id: 4, url: 'http://new:1', replaces: 9 });
+      expect((await ask(at, 'POST', '/members', { body })).status).to.equal(404);
+      const learner = JSON.stringify({ id: 4, url: 'http://new:1', learner: true, replaces: Number(lost) });
+      expect((await ask(at, 'POST', '/members', { body: learner })).status).to.equal(400);
+
+      const running = ctl(['replace', String(lost), '--url', 'http://new:1', '--json'], { env });
+      await store.group.join(4n);
+      const { code, out, err } = await running;
+      expect(JSON.parse(out)).to.include({ outcome: 'done', id: 4, votes: true });
+      expect(code).to.equal(0);
+      expect(err).to.include('raftexample kv --id 4 --join --peers ');
+      const voters = store.group
+        .replica(1n)
+        .members()
+        .map(({ id }) => id);
+      expect(voters).to.have.members([1n, 2n, 3n, 4n].filter((id) => id !== lost));
+    } finally {
+      await store.stop();
+    }
+  });
+
+  describe('with answers as they may come', () => {
+    const servers: Scripted[] = [];
+    const scene = async (...acts: Act[]): Promise<(words: readonly string[], more?: More) => Promise<Ran>> => {
+      const at = await Scripted.start(...acts);
+      servers.push(at);
+      return (words, more) => ctl([...words, '--endpoints', at.url], more);
+    };
+
+    afterEach(() => Promise.all(servers.splice(0).map((one) => one.stop())));
+
+    it('says what may have become of a write', async () => {
+      const run = await scene(problem(504, { code: 'ERR_RAFT_UNKNOWN', reason: 'timeout', retry: 'unsafe' }));
+      expect(await run(['put', 'k', 'v'])).to.deep.include({ code: 4, out: '' });
+      expect(JSON.parse((await run(['del', 'k', '--json'])).out)).to.include({
+        outcome: 'unknown',
+        code: 'ERR_RAFT_UNKNOWN',
+      });
+      const again = await scene(problem(503, { code: 'ERR_RAFT_DROPPED', reason: 'no-leader', retry: 'safe' }));
+      const dropped = await again(['put', 'k', 'v', '--timeout', '50ms']);
+      expect(dropped.code).to.be.oneOf([4, 5]);
+      const broken = await scene(reset);
+      expect(await broken(['put', 'k', 'v'])).to.include({ code: 4 });
+    });
+
+    it('says that nobody was reached', async () => {
+      const gone = await Scripted.start(reset);
+      await gone.stop();
+      const at = ['--endpoints', gone.url, '--timeout', '100ms'];
+      for (const words of [
+        ['put', 'k', 'v'],
+        ['get', 'k'],
+        ['members'],
+        ['list'],
+        ['watch'],
+        ['explain'],
+        ['snapshot', '-'],
+      ]) {
+        const { code, err } = await ctl([...words, ...at]);
+        expect(code, words.join(' ')).to.equal(5);
+        expect(err, words.join(' ')).to.include('cannot be reached');
+      }
+      const { code, out } = await ctl(['status', ...at]);
+      expect([code, out.split('\n').length]).to.deep.equal([5, 3]);
+    });
+
+    it('a copy that breaks off leaves nothing', async () => {
+      const head = { 'Raft-Index': '9', 'Raft-Term': '2', 'Transfer-Encoding': 'chunked' };
+      const run = await scene(cut(200, head, '{"kv"'));
+      const file = join(folder, 'broken.json');
+      expect(await run(['snapshot', file])).to.include({ code: 5, out: '' });
+      expect(readdirSync(folder).filter((name) => name.startsWith('broken'))).to.deep.equal([]);
+    });
+
+    it('history that is gone says from where a watch goes on', async () => {
+      const run = await scene(
+        problem(410, { code: 'ERR_KV_HISTORY_GONE', reason: 'history', retry: 'no', oldest: 70 }),
+      );
+      const { code, err } = await run(['watch', '--from', '3']);
+      expect(code).to.equal(1);
+      expect(err).to.match(/list the keys, and watch --from 70\n$/u);
+    });
+
+    it('add prints how to start the member, waits until it votes, and passes over ids that were used', async () => {
+      const members = (voters: number[], learners: number[]): Act =>
+        json(200, {
+          members: Object.fromEntries([...voters, ...learners].map((id) => [id, `http://m${id}:1`])),
+          voters,
+          learners,
+        });
+      const used = problem(409, { code: 'ERR_KV_CONFLICT', reason: 'id-used', retry: 'no' });
+      const status = json(200, {
+        ...{ id: 1, clusterId: 4096, leader: 1, state: 'leader', term: 2, commit: 9, applied: 9, firstIndex: 1 },
+        ...{ lastIndex: 9, snapshotIndex: 0, voters: [1, 2], learners: [], members: {}, pid: 1 },
+      });
+      const run = await scene(
+        ...[members([1, 2], []), used, json(200, { index: 12 }), members([1, 2], [4])],
+        ...[status, json(200, { code: 'catching-up', text: 'member 4 lacks 3 entries' }), members([1, 2, 4], [])],
+      );
+      const { code, out, err } = await run(['add', '--url', 'http://m4:1', '--json']);
+      expect([code, JSON.parse(out)]).to.deep.equal([
+        0,
+        { outcome: 'done', index: 12, id: 4, url: 'http://m4:1', votes: true },
+      ]);
+      expect(err).to.include('raftexample kv --id 4 --join --peers 1=http://m1:1,2=http://m2:1,4=http://m4:1 ');
+      expect(err).to.include('member 4 lacks 3 entries\n');
+    });
+  });
+
+  it('command lines that make no sense are refused, and nothing is opened', async () => {
+    for (const words of [
+      [],
+      ['nonsense'],
+      ['__proto__'],
+      ['put'],
+      ['put', 'a', 'b', 'c'],
+      ['put', 'k', 'v', '--if-index', '0'],
+      ['put', 'k', 'v', '--if-index', '1', '--if-absent'],
+      ['put', 'k', 'v', '--nonsense'],
+      ['get', 'k', '--consistency', 'eventual'],
+      ['get', ''],
+      ['list', '--limit', '0'],
+      ['watch', '--from', 'x'],
+      ['remove', 'x'],
+      ['transfer'],
+      ['explain', '--read', '--member', '3'],
+      ['add'],
+      ['add', '--url', 'nonsense'],
+      ['replace', '3'],
+      ['get', 'k', '--timeout', '5'],
+      ['get', 'k', '--endpoints', 'nonsense'],
+      ['get', 'k', '--token-file', '/nowhere/at/all'],
+      ['get', 'k', '--cert', '/nowhere/at/all'],
+    ]) {
+      expect((await ctl(words)).code, words.join(' ')).to.equal(2);
+    }
+  });
+
+  it('every subcommand explains itself, with an example of each', async () => {
+    const { code, out } = await ctl(['--help']);
+    expect(code).to.equal(0);
+    for (const name of Object.keys(commands)) {
+      expect(out).to.match(new RegExp(`^  ${name} +\\w`, 'mu'));
+      const help = await ctl([name, '--help']);
+      expect(help.code).to.equal(0);
+      expect(help.out).to.match(new RegExp(`^Usage: raftexample ctl ${name}\\b`, 'u'));
+      expect(help.out).to.match(new RegExp(`^  raftexample ctl ${name}\\b`, 'mu'));
+      for (const flag of Object.keys(commands[name]?.options ?? {})) expect(help.out).to.include(`--${flag}`);
+      expect(help.out).to.include('--endpoints').and.to.include('Exit codes: 0 done');
+      for (const line of help.out.split('\n')) expect(line.length, line).to.be.at.most(120);
+    }
+  });
+});
