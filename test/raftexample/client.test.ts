@@ -1,11 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { type ClientTls, StoreClient, StoreError, type WriteOutcome } from '@raft-ts/raftexample/client';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
 import { type Act, cut, json, problem, reset, Scripted, silence, text } from './scripted.js';
 
+/** Every member looks at an Idempotency-Key. */
+const open = json(200, { code: 'features-open', text: 'Features are open up to level 1.' });
 const dropped = problem(503, { code: 'ERR_RAFT_DROPPED', reason: 'no-leader', retry: 'safe' });
 const unknown = problem(504, { code: 'ERR_RAFT_UNKNOWN', reason: 'timeout', retry: 'unsafe' });
 const done = json(200, { index: 7 });
@@ -84,16 +87,19 @@ describe('the client: what it makes of answers', () => {
   });
 
   it('a write with a key is sent until there is an answer, with the same key', async () => {
-    for (const first of [unknown, reset, cut(200, { 'Content-Length': '11' }, '{"ind'), text(503, 'no servers')]) {
-      const [client, at] = await scene([first, done]);
-      expect(spell(await client.put('k', 'v', { idempotencyKey: 'a "name" \\' }))).to.equal('done');
-      const keys = at.received.map(({ headers }) => headers['idempotency-key']);
+    const options = { idempotencyKey: 'a "name" \\' };
+    for (const [what, first] of rows.filter(([name]) => !/^200$|412|no answer/u.test(name))) {
+      const [client, at] = await scene([open, first, done]);
+      expect(spell(await client.put('k', 'v', options)), what).to.equal('done');
+      expect(at.asked).to.deep.equal(['GET /explain?features=true', 'PUT /kv/k', 'PUT /kv/k']);
+      const copies = at.received.slice(1);
+      const keys = copies.map(({ headers }) => headers['idempotency-key']);
       expect(keys).to.deep.equal(Array(2).fill(String.raw`"a \"name\" \\"`));
-      expect(at.received.map(({ body }) => body)).to.deep.equal(['v', 'v']);
+      expect(copies.map(({ body }) => body)).to.deep.equal(['v', 'v']);
     }
-    const [client, at] = await scene([unknown, done]);
+    const [client, at] = await scene([open, unknown, done]);
     expect(spell(await client.delete('k', { idempotencyKey: 'id' }))).to.equal('done');
-    expect(at.asked).to.deep.equal(['DELETE /kv/k', 'DELETE /kv/k']);
+    expect(at.asked.slice(1)).to.deep.equal(['DELETE /kv/k', 'DELETE /kv/k']);
     at.play(unknown, problem(422, { code: 'ERR_KV_KEY_REUSED', retry: 'no' }));
     expect(spell(await client.put('k', 'v', { idempotencyKey: 'id' }))).to.equal('unknown ERR_KV_KEY_REUSED');
     expect(await failure(client.put('k', 'v', { idempotencyKey: 'id' }))).to.include({ code: 'ERR_KV_KEY_REUSED' });
@@ -103,12 +109,22 @@ describe('the client: what it makes of answers', () => {
     }
   });
 
+  it('a write with a key is not sent while a member written in Go may carry out every copy', async () => {
+    const [client, at] = await scene([json(200, { code: 'features-missing', text: 'Member 3 does not show them.' })]);
+    const outcome = await client.put('k', 'v', { idempotencyKey: 'id' });
+    expect(spell(outcome)).to.equal('not-done ERR_KV_FEATURE');
+    expect(outcome).to.have.nested.property('error.reason', 'features-missing');
+    at.play(json(404, { error: 'no such path' }));
+    expect(spell(await client.put('k', 'v', { idempotencyKey: 'id' }))).to.equal('not-done ERR_HTTP_404');
+    expect(new Set(at.asked)).to.deep.equal(new Set(['GET /explain?features=true']));
+  });
+
   it('a transaction goes over the wire as it is, and has an outcome of its own', async () => {
     const reads = [
       { key: 'c', value: 'x', index: 3 },
       { key: 'd', index: 0 },
     ];
-    const [client, at] = await scene([json(200, { index: 7, done: true, reads })]);
+    const [client, at] = await scene([open, json(200, { index: 7, done: true, reads })]);
     const outcome = await client.transact(
       {
         if: [
@@ -125,9 +141,9 @@ describe('the client: what it makes of answers', () => {
       { idempotencyKey: 'id' },
     );
     expect(outcome).to.deep.equal({ outcome: 'done', index: 7, reads: [reads[0], undefined] });
-    expect(at.asked).to.deep.equal(['POST /kv']);
-    expect(at.received[0]?.headers).to.include({ 'idempotency-key': '"id"', 'content-type': 'application/json' });
-    expect(JSON.parse(at.received[0]?.body ?? '')).to.deep.equal({
+    expect(at.asked.slice(1)).to.deep.equal(['POST /kv']);
+    expect(at.received[1]?.headers).to.include({ 'idempotency-key': '"id"', 'content-type': 'application/json' });
+    expect(JSON.parse(at.received[1]?.body ?? '')).to.deep.equal({
       if: [
         { key: 'a', index: 5 },
         { key: 'b', index: 0 },
@@ -145,6 +161,9 @@ describe('the client: what it makes of answers', () => {
       key: 'b',
       current: 8,
     });
+    at.play(problem(410, { code: 'ERR_KV_ANSWER_GONE', reason: 'reads', retry: 'no', index: 7 }));
+    const again = await client.transact({ do: [{ op: 'get', key: 'c' }] }, { idempotencyKey: 'id' });
+    expect(again).to.deep.equal({ outcome: 'done', index: 7, reads: undefined });
     // Without a key it is sent once.
     at.play(unknown, json(200, { index: 7, done: true, reads: [] }));
     expect((await client.transact({ do: [{ op: 'get', key: 'c' }] })).outcome).to.equal('unknown');
@@ -290,6 +309,18 @@ describe('the client: what it makes of answers', () => {
     expect(await failure(client.get('c'))).to.include({ code: 'ERR_CLIENT_BUSY' });
     await client.close();
     for (const call of calls) expect(spell(await call)).to.match(/ERR_CLIENT_CLOSED/u);
+  });
+
+  it('many calls with one signal are no leak', async () => {
+    const [client] = await scene([done]);
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', hear);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 50 }, () => client.put('k', 'v', { signal })));
+    await new Promise(setImmediate);
+    process.off('warning', hear);
+    expect(warnings).to.deep.equal([]);
   });
 
   it('a closed client does nothing', async () => {

@@ -77,7 +77,7 @@ describe('ctl', () => {
       expect(await run(['put', 'k', 'w', '--if-absent'])).to.deep.equal({
         code: 3,
         out: '',
-        err: `not done: the condition failed: the key's version is ${index}\n`,
+        err: `not done: the condition failed: the version of the key is ${index}\n`,
       });
       expect((await run(['put', 'k', '--if-index', String(index)], { stdin: 'of\nstdin' })).out).to.match(
         /^done, index \d+\n$/u,
@@ -89,6 +89,25 @@ describe('ctl', () => {
       expect(await run(['get', 'k'])).to.deep.equal({ code: 6, out: '', err: 'there is no key "k"\n' });
       await run(['put', '--', '-k', '-v']);
       expect((await run(['get', '--', '-k'])).out).to.equal('-v');
+    });
+
+    it('txn does all or nothing, from flags and from JSON, once under a name', async () => {
+      const words = ['txn', '--if', 't/a=0', '--put', 't/a=x=1', '--get', 't/b', '--once', 'txn-1'];
+      const first = await run(words);
+      expect(first.out).to.match(/^done, index \d+\nKEY {2}VERSION {2}VALUE\nt\/b {2}0\n$/u);
+      expect(await run(words)).to.deep.equal(first);
+      expect((await run(['get', 't/a'])).out).to.equal('x=1');
+      const failed = await run(words.slice(0, -2));
+      expect(failed).to.include({ code: 3, out: '' });
+      expect(failed.err).to.match(/the version of the key "t\/a" is \d+\n$/u);
+      const stdin = '{"do":[{"op":"delete","key":"t/a"},{"op":"put","key":"t/b","value":"1"}]}';
+      expect(JSON.parse((await run(['txn', '--json'], { stdin })).out)).to.deep.include({ outcome: 'done', reads: [] });
+      expect((await run(['get', 't/a'])).code).to.equal(6);
+      for (const wrong of ['', '{', '[]', '{"if":[]}', '{"do":[{"op":"nonsense","key":"a"}]}'])
+        expect((await run(['txn'], { stdin: wrong })).code, wrong).to.equal(2);
+      expect((await run(['txn'], { stdin: '{"do":[]}' })).code).to.equal(1);
+      const once = ['put', 'once', 'v', '--if-absent', '--once', 'put-1'];
+      expect(await run(once)).to.deep.equal(await run(once));
     });
 
     it('a terminal shows what would move its cursor', async () => {
@@ -184,7 +203,7 @@ describe('ctl', () => {
       store.closeFace(2);
       const { code, out } = await run(['status']);
       expect(code).to.equal(0);
-      expect(out.split('\n')[3]).to.match(/^http:\S+ +\? +down +.*cannot be reached/u);
+      expect(out.split('\n')[3]).to.match(/^http:\S+ +3 +down +cannot be reached: connect ECONNREFUSED/u);
       expect((await run(['put', 'while', 'down'])).code).to.equal(0);
     });
 
@@ -218,7 +237,8 @@ describe('ctl', () => {
       const { code, out, err } = await running;
       expect(JSON.parse(out)).to.include({ outcome: 'done', id: 4, votes: true });
       expect(code).to.equal(0);
-      expect(err).to.include('raftexample kv --id 4 --join --peers ');
+      expect(err).to.match(/raftexample kv --id 4 --join --peers 1=\S+,\d=\S+,4=http:\/\/new:1 /u);
+      expect(err).not.to.include(`,${lost}=`);
       const voters = store.group
         .replica(1n)
         .members()
@@ -305,7 +325,12 @@ describe('ctl', () => {
       });
       const run = await scene(
         ...[members([1, 2], []), used, json(200, { index: 12 }), members([1, 2], [4])],
-        ...[status, json(200, { code: 'catching-up', text: 'member 4 lacks 3 entries' }), members([1, 2, 4], [])],
+        ...[
+          status,
+          members([1, 2], [4]),
+          json(200, { code: 'catching-up', text: 'member 4 lacks 3 entries' }),
+          members([1, 2, 4], []),
+        ],
       );
       const { code, out, err } = await run(['add', '--url', 'http://m4:1', '--json']);
       expect([code, JSON.parse(out)]).to.deep.equal([
@@ -331,6 +356,10 @@ describe('ctl', () => {
       ['get', ''],
       ['list', '--limit', '0'],
       ['watch', '--from', 'x'],
+      ['txn', '--if', 'a=0'],
+      ['txn', '--put', 'a'],
+      ['txn', '--if', 'a=x', '--get', 'a'],
+      ['put', 'k', 'v', '--once', ''],
       ['remove', 'x'],
       ['transfer'],
       ['explain', '--read', '--member', '3'],

@@ -50,6 +50,8 @@ export class StoreClient implements AsyncDisposable {
   private readonly attempts: Attempts;
   private readonly closing = new AbortController();
   private underWay = 0;
+  /** Writes may carry an `idempotencyKey`: every member looks at it. */
+  private namesOpen = false;
   private learntAt = Number.NEGATIVE_INFINITY;
   private learning: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
@@ -74,18 +76,21 @@ export class StoreClient implements AsyncDisposable {
   }
 
   /** Writes a value, of UTF-8. */
-  put(key: string, value: string | Uint8Array, options: WriteOptions = {}): Promise<WriteOutcome> {
-    return this.write(() => askPut(key, value, options), options);
+  async put(key: string, value: string | Uint8Array, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return this.write(askPut(key, value, options), options);
   }
 
   /** Deletes a key; that there was no such key is `done` too, unless there is a condition. */
-  delete(key: string, options: WriteOptions = {}): Promise<WriteOutcome> {
-    return this.write(() => askDelete(key, options), options);
+  async delete(key: string, options: WriteOptions = {}): Promise<WriteOutcome> {
+    return this.write(askDelete(key, options), options);
   }
 
-  /** Carries out several operations at once if all conditions hold, and otherwise none of them. */
-  transact(transaction: Transaction, options: OnceOptions = {}): Promise<TransactionOutcome> {
-    return this.write(() => askTransaction(transaction, options), options);
+  /**
+   * Carries out several operations at once if all conditions hold, and otherwise none of them. Members written in Go
+   * refuse it.
+   */
+  async transact(transaction: Transaction, options: OnceOptions = {}): Promise<TransactionOutcome> {
+    return this.write(askTransaction(transaction, options), options);
   }
 
   /** Resolves with one page of keys, all of one moment. */
@@ -151,13 +156,13 @@ export class StoreClient implements AsyncDisposable {
    * Adds a member. It is a learner at first, to be started now, and votes once it has caught up: `members` tells.
    * Adding one again that is there does no harm, and goes on with what was left off.
    */
-  addMember(member: NewMember, options: CallOptions = {}): Promise<ChangeOutcome> {
-    return this.write(() => askAddMember(member), options);
+  async addMember(member: NewMember, options: CallOptions = {}): Promise<ChangeOutcome> {
+    return this.write(askAddMember(member), options);
   }
 
   /** Removes a member, for good: its id is never used again. */
-  removeMember(id: bigint, options: CallOptions = {}): Promise<ChangeOutcome> {
-    return this.write(() => askRemoveMember(id), options);
+  async removeMember(id: bigint, options: CallOptions = {}): Promise<ChangeOutcome> {
+    return this.write(askRemoveMember(id), options);
   }
 
   /** Hands leadership over; resolves once the member that was asked sees this one lead. */
@@ -213,8 +218,23 @@ export class StoreClient implements AsyncDisposable {
     throw outcome.error;
   }
 
-  private async write<T>(ask: () => Ask<T>, options: CallOptions): Promise<T | NotDone | Unknown> {
-    return outcomeOf(await this.run(ask(), options));
+  private async write<T>(ask: Ask<T>, options: OnceOptions): Promise<T | NotDone | Unknown> {
+    const named = options.idempotencyKey !== undefined;
+    const closed = named && !this.namesOpen ? await this.openNames(options) : undefined;
+    return closed ?? outcomeOf(await this.run(ask, options));
+  }
+
+  /**
+   * A member written in Go would pass over a write's name, and carry every copy out. Once no such member can take part
+   * any more, none ever will.
+   */
+  private async openNames({ signal, timeoutMs }: CallOptions): Promise<NotDone | undefined> {
+    const outcome = await this.run(askExplain({ features: true }), { signal, timeoutMs });
+    this.namesOpen = outcome.kind === 'value' && outcome.value.code === 'features-open';
+    if (this.namesOpen) return undefined;
+    if (outcome.kind !== 'value') return { outcome: 'not-done', error: outcome.error };
+    const { code: reason, text } = outcome.value;
+    return { outcome: 'not-done', error: new StoreError('ERR_KV_FEATURE', text, { reason, effect: 'none' }) };
   }
 
   /** Asks who the members are, if what is known is old. Nobody waits for it. */

@@ -84,13 +84,15 @@ export function askTransfer(id: bigint): Ask<bigint> {
   };
 }
 
-export function askExplain({ index, member, read }: Question): Ask<Explanation> {
+export function askExplain({ index, member, read, features }: Question): Ask<Explanation> {
   const questions = {
     ...(index === undefined ? {} : { index: String(index) }),
     ...(member === undefined ? {} : { member: memberId(member) }),
     ...(read === undefined ? {} : { read: 'true' }),
+    ...(features === undefined ? {} : { features: 'true' }),
   };
-  if (Object.keys(questions).length > 1) throw badArgument('question', 'one of index, member and read at most');
+  if (Object.keys(questions).length > 1)
+    throw badArgument('question', 'one of index, member, read and features at most');
   return {
     method: 'GET',
     path: `/explain${queryOf(questions)}`,

@@ -43,10 +43,7 @@ export function askPut(key: string, value: string | Uint8Array, options: WriteOp
     throw badArgument('value', 'it must be a string, or bytes that are UTF-8');
   if (typeof value === 'string' && isBroken(value))
     throw badArgument('value', 'it must be well-formed Unicode: it has half of a surrogate pair');
-  return {
-    ...askWrite('PUT', key, options),
-    body: value,
-  };
+  return { ...askWrite('PUT', key, options), body: value };
 }
 
 export function askDelete(key: string, options: WriteOptions): Ask<WriteOutcome> {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from './errors.js';
 import type { CallOptions } from './options.js';
@@ -34,6 +35,8 @@ export class Scope implements Disposable {
     if (signal.aborted) {
       hear();
     } else {
+      // As many as there are calls under way, each for as long as it lasts: Node.js would take them for a leak.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', hear, { once: true });
       this.leave.push(() => signal.removeEventListener('abort', hear));
     }

@@ -24,7 +24,9 @@ export function askTransaction(
       return { outcome: 'done', index: wholeOf(index, 'the index'), reads: reads.map(readOf) };
     },
     refusal: ({ error, fields }) => {
-      const { current, key } = fields;
+      const { current, key, index } = fields;
+      if (error.code === 'ERR_KV_ANSWER_GONE' && typeof index === 'number')
+        return { outcome: 'done', index, reads: undefined };
       if (error.status !== 412 || typeof current !== 'number') return undefined;
       return { outcome: 'condition-failed', current, key: textOf(key, 'the key of the condition') };
     },

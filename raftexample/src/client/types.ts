@@ -25,7 +25,8 @@ export interface OnceOptions extends CallOptions {
   /**
    * A name for this write that no other one has, such as a UUID: 1 to 128 printable ASCII characters. With it the write
    * is carried out once, however often it is sent. So it is sent again until there is an answer, and may be sent again
-   * later, by any client, as long as the members remember the name.
+   * later, by any client, as long as the members remember the name. Members written in Go pass over it: as long as
+   * there are any, such a write is `not-done`.
    */
   readonly idempotencyKey?: string | undefined;
 }
@@ -89,8 +90,11 @@ export interface Transaction {
 }
 
 export interface TransactionDone extends Done {
-  /** What the gets read, in their order, before anything was changed; `undefined` if there was no such key. */
-  readonly reads: readonly (Item | undefined)[];
+  /**
+   * What the gets read, in their order, before anything was changed; `undefined` for a key that was absent. `undefined`
+   * as a whole if it was carried out when it was sent before, and what it read then is not kept any more.
+   */
+  readonly reads: readonly (Item | undefined)[] | undefined;
 }
 
 /** Nothing was carried out, because this key is not as the condition says. */
@@ -193,7 +197,7 @@ export interface NewMember {
   readonly replaces?: bigint;
 }
 
-/** About what `explain` is asked; at most one of `index`, `member` and `read`. */
+/** About what `explain` is asked; at most one of `index`, `member`, `read` and `features`. */
 export interface Question extends CallOptions {
   /** Ask there, and nowhere else. Default: whoever answers. */
   readonly endpoint?: string;
@@ -203,6 +207,8 @@ export interface Question extends CallOptions {
   readonly member?: bigint;
   /** Why was the slowest read of the last minute slow? */
   readonly read?: true;
+  /** Is everything open that members written in Go do not know, and why not? */
+  readonly features?: true;
 }
 
 /** A sentence for a person, and a code for a program. */

@@ -1,13 +1,11 @@
-import type { EndpointStatus, MemberStatus, Members, Question } from '../client/index.js';
+import type { Members, Question } from '../client/index.js';
 import { parseWhole, UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, tell } from './command.js';
 import { CtlExit } from './exit-codes.js';
 import { parseMember } from './flags.js';
-import { sayOutcome } from './keys.js';
+import { sayOutcome } from './outcome.js';
+import { leaderOf, statuses } from './status.js';
 import { table } from './table.js';
-
-/** How long asking for the members may take before their statuses are asked for, in milliseconds. */
-const MEMBERS_MS = 3_000;
 
 export const members: CtlCommand = {
   usage: '',
@@ -34,65 +32,6 @@ Example:
 function roleOf({ voters, learners }: Pick<Members, 'voters' | 'learners'>, id: bigint): string {
   if (voters.includes(id)) return 'voter';
   return learners.includes(id) ? 'learner' : '';
-}
-
-export const status: CtlCommand = {
-  usage: '',
-  summary: 'tells how each member is, in one table',
-  help: `
-Asks every endpoint, and those that the members name. One that does not answer is a row, and no failure; if none answers
-the exit code is 5. LAG is how many entries the member has still to apply, of those that any of them knows to be
-committed. SNAPSHOT is the index of its last snapshot.
-
-Examples:
-  raftexample ctl status --endpoints http://127.0.0.1:23791,http://127.0.0.1:23792
-  raftexample ctl status --json | jq '.[].status.applied'
-`,
-  options: {},
-  words: [0, 0],
-  parse: () => async (context) => {
-    const found = await statuses(context);
-    const all = found.map(({ endpoint, status: one, error }) => ({ endpoint, status: one, error: error?.message }));
-    await print(context, all, statusTable(found));
-    return found.some(({ status: one }) => one !== undefined) ? CtlExit.Done : CtlExit.NotDone;
-  },
-};
-
-/**
- * How every endpoint is, also those that only the members know, in the order of the members' ids; those that are down
- * come last.
- */
-async function statuses({ client, stopping: signal }: CtlContext): Promise<readonly EndpointStatus[]> {
-  const given = await client.statuses({ signal });
-  const ids = new Set(given.map(({ status: one }) => one?.id));
-  const found = [...given];
-  if (given.some(({ status: one }) => one !== undefined)) {
-    const known = await client.members({ signal, timeoutMs: MEMBERS_MS }).catch(() => undefined);
-    const more = [...(known?.clients ?? [])].filter(([id, url]) => !ids.has(id) && !client.endpoints.includes(url));
-    found.push(...(await client.statuses({ signal, endpoints: more.map(([, url]) => url) })));
-  }
-  const place = ({ status: one }: EndpointStatus): bigint => one?.id ?? 2n ** 64n;
-  return found.sort(
-    (a, b) => Number(place(a) > place(b)) - Number(place(a) < place(b)) || a.endpoint.localeCompare(b.endpoint),
-  );
-}
-
-function statusTable(found: readonly EndpointStatus[]): string {
-  const committed = Math.max(0, ...found.map(({ status: one }) => one?.commit ?? 0));
-  const row = (one: MemberStatus): string[] => [
-    String(one.id),
-    one.learners.includes(one.id) ? `${one.state} (learner)` : one.state,
-    one.leader === 0n ? 'none' : String(one.leader),
-    ...[one.term, one.commit, one.applied, committed - one.applied, one.snapshotIndex].map(String),
-  ];
-  return table(
-    ['ENDPOINT', 'ID', 'STATE', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'LAG', 'SNAPSHOT', ''],
-    found.map(({ endpoint, status: one, error }) =>
-      one === undefined
-        ? [endpoint, '?', 'down', '', '', '', '', '', '', error?.message ?? '']
-        : [endpoint, ...row(one), ''],
-    ),
-  );
 }
 
 export const remove: CtlCommand = {
@@ -178,19 +117,15 @@ Examples:
 
 async function sayWhy(context: CtlContext, question: Question): Promise<number> {
   const { client, stopping: signal } = context;
-  const up = (await statuses(context)).filter(({ status: one }) => one !== undefined);
-  const leader = up.filter(({ status: one }) => one?.state === 'leader').sort(byTerm)[0];
-  const asked = leader === undefined ? up : [leader];
-  if (asked.length === 0) throw (await client.statuses({ signal }))[0]?.error ?? new UsageError('no endpoint');
-  for (const { endpoint, status: one } of asked) {
+  const all = await statuses(context);
+  const leader = leaderOf(all);
+  const asked = leader === undefined ? all.filter(({ status }) => status !== undefined) : [leader];
+  for (const { endpoint, id } of asked) {
     const answer = await client.explain({ ...question, endpoint, signal });
-    const who = asked.length === 1 ? '' : `member ${one?.id}: `;
-    await print(context, { endpoint, id: one?.id, ...answer }, `${who}${answer.text}\n`);
+    const who = asked.length === 1 ? '' : `member ${id}: `;
+    await print(context, { endpoint, id, ...answer }, `${who}${answer.text}\n`);
   }
+  const [first] = all;
+  if (asked.length === 0 && first?.error !== undefined) throw first.error;
   return CtlExit.Done;
-}
-
-/** A leader that was replaced may not know it yet. */
-function byTerm(a: EndpointStatus, b: EndpointStatus): number {
-  return (b.status?.term ?? 0) - (a.status?.term ?? 0);
 }

@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { StoreClient, StoreError } from '../client/index.js';
+import { UsageError } from '../common/usage.js';
 import { CtlExit } from './exit-codes.js';
 import { toJson } from './table.js';
 
@@ -19,7 +20,7 @@ export interface CtlOutput {
 }
 
 /** The flags of one command, as they were given. */
-export type Values = Readonly<Record<string, string | boolean | undefined>>;
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
 /** What a command works with. */
 export interface CtlContext {
@@ -74,3 +75,18 @@ const passing: ReadonlySet<string> = new Set([
   'ERR_CLIENT_TIMEOUT',
   'ERR_CLIENT_ABORTED',
 ]);
+
+/** Longest text that is read from standard input, in bytes: far more than a member takes. */
+const LONGEST_INPUT = 64 * 2 ** 20;
+
+/** All of standard input. @throws UsageError if it is too long */
+export async function readAll({ stdin }: CtlIo): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of stdin) {
+    length += chunk.length;
+    if (length > LONGEST_INPUT) throw new UsageError(`standard input is longer than ${LONGEST_INPUT} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -5,8 +5,9 @@ import { UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, tell, type Values } from './command.js';
 import { CtlExit } from './exit-codes.js';
 import { parseMember } from './flags.js';
-import { sayOutcome } from './keys.js';
+import { sayOutcome } from './outcome.js';
 import { Progress } from './progress.js';
+import { leaderOf, statuses } from './status.js';
 
 /** How often it is looked how far a new member is, in milliseconds. */
 const LOOK_MS = 300;
@@ -100,7 +101,7 @@ async function grow(context: CtlContext, plan: Plan): Promise<number> {
   if (plan.dryRun === true) return sayPlan(context, plan, found);
   const [id, outcome] = await addUnder(context, plan, found);
   if (outcome.outcome !== 'done') return sayOutcome(context, outcome);
-  await tell(context, howToStart(id, plan.url, found.members));
+  await tell(context, howToStart(id, plan, found.members));
   const votes = plan.waits && (await untilItVotes(context, plan, id));
   const is = votes ? 'votes' : plan.learner ? 'is a learner' : 'is a learner, and votes once it has caught up';
   await print(context, { ...outcome, id, url: plan.url, votes }, `member ${id} ${is}\n`);
@@ -140,8 +141,10 @@ async function addUnder(
   }
 }
 
-function howToStart(id: bigint, url: string, members: Members['members']): string {
-  const peers = [...new Map([...members, [id, url]])].map(([one, at]) => `${one}=${at}`).join(',');
+function howToStart(id: bigint, { url, replaces }: Plan, members: Members['members']): string {
+  // The one that is replaced may be at the same URL.
+  const others = [...members].filter(([one]) => one !== id && one !== replaces);
+  const peers = [...others, [id, url] as const].map(([one, at]) => `${one}=${at}`).join(',');
   const tls = url.startsWith('https:') ? ', with the certificates that its flags for TLS name' : '';
   return `member ${id} was added. Start it now, in an empty folder${tls}:
   raftexample kv --id ${id} --join --peers ${peers} --client-addr HOST:PORT --data DIR`;
@@ -176,9 +179,10 @@ async function isAlone({ client, stopping: signal }: CtlContext, { replaces }: P
 }
 
 /** The leader knows how far others are. */
-async function howFar({ client, stopping: signal }: CtlContext, id: bigint): Promise<string> {
-  const leader = (await client.statuses({ signal })).find(({ status }) => status?.state === 'leader');
+async function howFar(context: CtlContext, id: bigint): Promise<string> {
+  const leader = leaderOf(await statuses(context));
   if (leader === undefined) return 'waiting for a leader';
+  const { client, stopping: signal } = context;
   return client.explain({ member: id, endpoint: leader.endpoint, signal }).then(
     ({ text }) => text,
     (error: unknown) => (error as Error).message,

@@ -1,12 +1,11 @@
 import { quoteText } from '@raft-ts/proto';
-import { type Consistency, HistoryGoneError, type WatchEvent, type WriteOutcome } from '../client/index.js';
+import { type Consistency, HistoryGoneError, type WatchEvent } from '../client/index.js';
 import { parseWhole, UsageError } from '../common/usage.js';
-import { type CtlCommand, type CtlContext, type CtlIo, print, tell, type Values, write } from './command.js';
+import { type CtlCommand, type CtlContext, print, readAll, tell, type Values, write } from './command.js';
 import { CtlExit } from './exit-codes.js';
+import { onceHelp, onceOf, sayOutcome } from './outcome.js';
 import { table, toJson } from './table.js';
 
-/** Longest value that is read from standard input, in bytes: far more than a member takes. */
-const LONGEST_VALUE = 64 * 2 ** 20;
 const LARGEST_INDEX = 2 ** 53 - 1;
 /** Rows of a table whose columns are laid out together: a listing may be longer than memory. */
 const ROWS_TOGETHER = 1000;
@@ -16,22 +15,26 @@ export const put: CtlCommand = {
   summary: 'writes a value; without VALUE, what standard input holds',
   help: `  --if-index N   only if the key's version is N
   --if-absent    only if there is no such key
-
+${onceHelp}
 Examples:
   raftexample ctl put hello world
   raftexample ctl put config < config.json
   raftexample ctl put hello again --if-index 12
 `,
-  options: { 'if-index': { type: 'string' }, 'if-absent': { type: 'boolean' } },
+  options: { 'if-index': { type: 'string' }, 'if-absent': { type: 'boolean' }, once: { type: 'string' } },
   words: [1, 2],
   parse: ([key, value], values) => {
     const condition = values['if-absent'] === true ? 'absent' : indexOf('--if-index', values['if-index']);
     if (values['if-absent'] === true && values['if-index'] !== undefined)
       throw new UsageError('--if-index and --if-absent exclude each other');
+    const once = onceOf(values);
     return async (context) => {
       const body = value ?? (await readAll(context.io));
       const { stopping: signal } = context;
-      return sayOutcome(context, await context.client.put(key as string, body, { if: condition, signal }));
+      return sayOutcome(
+        context,
+        await context.client.put(key as string, body, { if: condition, idempotencyKey: once, signal }),
+      );
     };
   },
 };
@@ -78,17 +81,18 @@ export const del: CtlCommand = {
   usage: 'KEY',
   summary: 'deletes a key; also done if there is no such key',
   help: `  --if-index N   only if the key's version is N
-
+${onceHelp}
 Example:
   raftexample ctl del hello
 `,
-  options: { 'if-index': { type: 'string' } },
+  options: { 'if-index': { type: 'string' }, once: { type: 'string' } },
   words: [1, 1],
   parse: ([key], values) => {
     const condition = indexOf('--if-index', values['if-index']);
+    const once = onceOf(values);
     return async (context) => {
       const { client, stopping: signal } = context;
-      return sayOutcome(context, await client.delete(key as string, { if: condition, signal }));
+      return sayOutcome(context, await client.delete(key as string, { if: condition, idempotencyKey: once, signal }));
     };
   },
 };
@@ -189,45 +193,6 @@ async function follow(
 function describe(event: WatchEvent): string {
   const value = event.type === 'put' ? ` ${quoteText(event.value, 1024)}` : '';
   return `${event.index} ${event.type} ${quoteText(event.key)}${value}\n`;
-}
-
-/** Says what became of a write. */
-export async function sayOutcome(context: CtlContext, outcome: WriteOutcome): Promise<number> {
-  switch (outcome.outcome) {
-    case 'done':
-      await print(context, outcome, `done, index ${outcome.index}\n`);
-      return CtlExit.Done;
-    case 'condition-failed': {
-      const { current } = outcome;
-      const is = current === 0 ? 'there is no such key' : `the key's version is ${current}`;
-      await print(context, outcome, '');
-      await tell(context, `not done: the condition failed: ${is}`);
-      return CtlExit.Condition;
-    }
-    default: {
-      const { outcome: kind, error } = outcome;
-      const { code, reason, message } = error;
-      await print(context, { outcome: kind, code, reason, message }, '');
-      await tell(
-        context,
-        kind === 'unknown'
-          ? `it is not known whether it was carried out, or will be: ${message}`
-          : `not done, and nothing happened: ${message}`,
-      );
-      return kind === 'unknown' ? CtlExit.Unknown : CtlExit.NotDone;
-    }
-  }
-}
-
-async function readAll({ stdin }: CtlIo): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of stdin) {
-    length += chunk.length;
-    if (length > LONGEST_VALUE) throw new UsageError(`standard input is longer than ${LONGEST_VALUE} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function textOf(values: Values, name: string): string | undefined {

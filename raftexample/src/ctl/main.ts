@@ -2,13 +2,15 @@ import process from 'node:process';
 import { printableLine } from '@raft-ts/proto';
 import { StoreClient, StoreError } from '../client/index.js';
 import { CommandError, LINE_LENGTH, parseFlags, UsageError } from '../common/usage.js';
-import { explain, members, remove, status, transfer } from './cluster.js';
+import { explain, members, remove, transfer } from './cluster.js';
 import { type CtlCommand, type CtlIo, exitCodeOf, type Values, write } from './command.js';
 import { CtlExit, exitHelp } from './exit-codes.js';
 import { asUsage, clientOptionsOf, commonFlags, commonHelp } from './flags.js';
 import { add, replace } from './growth.js';
 import { del, get, list, put, watch } from './keys.js';
 import { snapshot } from './snapshot.js';
+import { status } from './status.js';
+import { txn } from './txn.js';
 
 /** In the order of `--help`. */
 export const commands: Readonly<Record<string, CtlCommand>> = {
@@ -17,6 +19,7 @@ export const commands: Readonly<Record<string, CtlCommand>> = {
   del,
   list,
   watch,
+  txn,
   members,
   add,
   remove,

@@ -1,0 +1,83 @@
+import type { EndpointStatus, MemberStatus } from '../client/index.js';
+import { type CtlCommand, type CtlContext, print } from './command.js';
+import { CtlExit } from './exit-codes.js';
+import { table } from './table.js';
+
+/** How long asking for the members may take, in milliseconds. */
+const MEMBERS_MS = 3_000;
+
+export const status: CtlCommand = {
+  usage: '',
+  summary: 'tells how each member is, in one table',
+  help: `
+Asks every endpoint, and those that the members name. One that does not answer is a row, and no failure; if none answers
+the exit code is 5. LAG is how many entries the member has still to apply, of those that any of them knows to be
+committed. SNAPSHOT is the index of its last snapshot.
+
+Examples:
+  raftexample ctl status --endpoints http://127.0.0.1:23791,http://127.0.0.1:23792
+  raftexample ctl status --json | jq '.[].status.applied'
+`,
+  options: {},
+  words: [0, 0],
+  parse: () => async (context) => {
+    const found = await statuses(context);
+    const all = found.map(({ error, ...rest }) => ({ ...rest, error: error?.message }));
+    await print(context, all, statusTable(found));
+    return found.some(({ status: one }) => one !== undefined) ? CtlExit.Done : CtlExit.NotDone;
+  },
+};
+
+/** How an endpoint is. @property id of its member, also if it does not answer and another one knows it */
+export type Place = EndpointStatus & { readonly id: bigint | undefined };
+
+/**
+ * How every endpoint is, also those that only the members know, in the order of the members' ids; those that nobody
+ * knows come last.
+ */
+export async function statuses({ client, stopping: signal }: CtlContext): Promise<readonly Place[]> {
+  const given = await client.statuses({ signal });
+  const found = [...given];
+  const ids = new Map<string, bigint>();
+  if (given.some(({ status: one }) => one !== undefined)) {
+    const known = await client.members({ signal, timeoutMs: MEMBERS_MS }).catch(() => undefined);
+    const clients = [...(known?.clients ?? [])];
+    for (const [id, url] of clients) ids.set(url, id);
+    const seen = new Set(given.map(({ status: one }) => one?.id));
+    const more = clients.flatMap(([id, url]) => (seen.has(id) || client.endpoints.includes(url) ? [] : [url]));
+    found.push(...(await client.statuses({ signal, endpoints: more })));
+  }
+  const places = found.map((one): Place => ({ ...one, id: one.status?.id ?? ids.get(one.endpoint) }));
+  const order = ({ id }: Place): bigint => id ?? 2n ** 64n;
+  return places.sort(
+    (a, b) => Number(order(a) > order(b)) - Number(order(a) < order(b)) || a.endpoint.localeCompare(b.endpoint),
+  );
+}
+
+/** The member that leads; of several that think so, that of the highest term: the others do not know it yet. */
+export function leaderOf(places: readonly Place[]): Place | undefined {
+  const leaders = places.filter(({ status: one }) => one?.state === 'leader');
+  return leaders.sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0];
+}
+
+function statusTable(found: readonly Place[]): string {
+  const committed = Math.max(0, ...found.map(({ status: one }) => one?.commit ?? 0));
+  const row = (one: MemberStatus): string[] => [
+    one.learners.includes(one.id) ? `${one.state} (learner)` : one.state,
+    one.leader === 0n ? 'none' : String(one.leader),
+    ...[one.term, one.commit, one.applied, committed - one.applied, one.snapshotIndex].map(String),
+  ];
+  return table(
+    ['ENDPOINT', 'ID', 'STATE', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'LAG', 'SNAPSHOT', ''],
+    found.map(({ endpoint, id, status: one, error }) => [
+      endpoint,
+      id === undefined ? '?' : String(id),
+      ...(one === undefined ? ['down', '', '', '', '', '', '', whyDown(endpoint, error?.message)] : [...row(one), '']),
+    ]),
+  );
+}
+
+/** The row says already who it is about. */
+function whyDown(endpoint: string, message = ''): string {
+  return message.startsWith(`${endpoint} `) ? message.slice(endpoint.length + 1) : message;
+}
