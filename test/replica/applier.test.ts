@@ -34,6 +34,7 @@ class Bench {
         proposals: { appliedAt: none, find: none, answer: none, skippedTo: none },
         boot: 1,
         sessionsNeedFeatures: false,
+        patience: { begin: none, end: none },
         applyErrors: 'stop',
         warn: none,
         applyConfChange: undefined as never,

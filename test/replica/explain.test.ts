@@ -2,6 +2,7 @@ import { MemoryStorage, type NodeId, RawNode, silentLogger } from '@raft-ts/raft
 import type { Question, Replica } from '@raft-ts/replica';
 import { Contacts, explain } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster } from './virtual.js';
 
@@ -92,7 +93,7 @@ describe('replica: explain', () => {
       const { code, text } = leader.explain({ index: index + 1 });
       expect(code).to.equal('waiting-for-quorum');
       expect(text).to.match(
-        new RegExp(`^Index ${index + 1} is on 1 voters of the 2 it needs: member \\d has ${index}, `),
+        new RegExp(`^Index ${index + 1} is on 1 voter of the 2 it needs: member \\d has ${index}, `),
       );
       await lost;
       await group.time.until(() => !leader.leadership.leading, 'it steps down');
@@ -114,10 +115,37 @@ describe('replica: explain', () => {
       const { code, text } = leader.explain({ index: index + 1 });
       expect([code, text]).to.deep.equal([
         'applying',
-        `Index ${index + 1} is committed, and member ${leader.id} has applied up to ${index}: its state machine is 1 entries behind.`,
+        `Index ${index + 1} is committed, and member ${leader.id} has applied up to ${index}: its state machine is 1 entry behind.`,
       ]);
       release();
       await group.time.settled(waiting);
+    });
+
+    it('apply-stuck: a promise of apply() does not settle; it is warned of once, and named until it does', async () => {
+      const lines: string[] = [];
+      const logger = { ...silentLogger, warn: (text: string) => void lines.push(text) };
+      group = new VirtualCluster(1, () => new Held(), { logger });
+      const alone = await group.startMember(1n);
+      await group.leader();
+      const { index } = await group.time.settled(alone.propose(1));
+      let release = (): void => {};
+      (inside(alone).options.stateMachine as Held).hold = new Promise((resolve) => {
+        release = resolve;
+      });
+      const waiting = alone.propose(2);
+      await group.time.advance(50);
+      expect(alone.explain().code).to.equal('leading');
+      await group.time.advance(1_000);
+      const [general, ofIndex] = [alone.explain(), alone.explain({ index: index + 1 })];
+      expect(general).to.deep.equal(ofIndex);
+      expect(general.code).to.equal('apply-stuck');
+      expect(general.text).to.match(
+        new RegExp(`^apply\\(\\) of the state machine of member 1 has not come back for 1\\.\\d s, at index ${index + 1}:`),
+      );
+      expect(lines.filter((line) => line.includes('has not come back'))).to.have.length(1);
+      release();
+      await group.time.settled(waiting);
+      expect(alone.explain().code).to.equal('leading');
     });
   });
 
@@ -180,6 +208,8 @@ describe('replica: explain', () => {
           founders: undefined,
           ended: false,
           applied: 1,
+          stuck: undefined,
+          tickMs: 10,
           slowestRead: undefined,
           features: { level: 0, open: 0, missing: [] },
         },

@@ -43,6 +43,14 @@ async function* pieces(...parts: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
   yield* parts;
 }
 
+function caught(call: () => unknown): unknown {
+  try {
+    return call();
+  } catch (error) {
+    return error;
+  }
+}
+
 const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown }).code;
 
 /** Reads a snapshot to its end. */
@@ -51,6 +59,44 @@ async function read(bytes: AsyncIterable<Uint8Array>): Promise<{ head: SnapshotH
   const state = await collect(found.state);
   return { head: await found.head(), state };
 }
+
+describe('replica: commands as JSON', () => {
+  const codec = jsonCodec<unknown>();
+
+  it('are read back, whatever JSON has, and undefined', () => {
+    const values = [undefined, null, 0, -1.5, '', 'ä', true, [], [1, [2]], {}, { a: { b: null } }, Object.create(null)];
+    for (const value of values) expect(codec.decode(codec.encode(value))).to.deep.equal(value);
+    class Put {
+      readonly key = 'k';
+    }
+    expect(codec.decode(codec.encode(new Put()))).to.deep.equal({ key: 'k' });
+  });
+
+  it('are refused with a code and what it is about if they would be read back as something else', () => {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    const refused: readonly (readonly [unknown, string])[] = [
+      [() => 1, 'a function'],
+      [Symbol('s'), 'a symbol'],
+      [1n, 'a bigint'],
+      [{ deep: [1n] }, 'BigInt'],
+      [NaN, 'NaN'],
+      [-Infinity, '-Infinity'],
+      [new Map(), 'a Map'],
+      [new Set(), 'a Set'],
+      [new Date(0), 'a Date'],
+      [Promise.resolve(), 'a Promise'],
+      [new Uint8Array(1), 'a Uint8Array'],
+      [circle, 'circular'],
+      [{ toJSON: () => undefined }, 'toJSON'],
+    ];
+    for (const [value, what] of refused) {
+      const error = caught(() => codec.encode(value));
+      expect(error, what).to.include({ code: 'ERR_RAFT_ENTRY_FORMAT', reason: 'json' });
+      expect((error as Error).message).to.include(what);
+    }
+  });
+});
 
 describe('replica: the default format', () => {
   const whole = (): Promise<Uint8Array> =>

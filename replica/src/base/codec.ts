@@ -1,6 +1,9 @@
+import { RaftError } from '@raft-ts/raft';
+import { describe, ERR_ENTRY_FORMAT } from './errors.js';
+
 /** Turns commands, or results, into bytes and back. */
 export interface Codec<T> {
-  /** The bytes must not be changed afterwards. */
+  /** The bytes must not be changed afterwards. @throws what `propose` is to throw for a value that has no bytes */
   encode(value: T): Uint8Array;
   /** The bytes belong to the log: copy what is kept of them. */
   decode(bytes: Uint8Array): T;
@@ -9,12 +12,70 @@ export interface Codec<T> {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** JSON in UTF-8. `undefined`, which JSON does not have, takes no bytes. */
+/**
+ * JSON in UTF-8. `undefined`, which JSON does not have, takes no bytes. A value that would be read back as something
+ * else is refused, as far as that shows without a walk through it: functions, symbols, numbers that are not finite,
+ * maps, sets, dates, buffers and promises, and anything that holds a bigint or itself. Inside an object they are not
+ * looked for: there JSON leaves out functions and what is `undefined`, writes `null` for `NaN`, text for a date, and
+ * `{}` for a map or a set.
+ * @throws ERR_RAFT_ENTRY_FORMAT when such a value is encoded
+ */
 export function jsonCodec<T>(): Codec<T> {
-  return {
-    encode: (value) => encoder.encode(value === undefined ? '' : JSON.stringify(value)),
-    decode: (bytes) => (bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))) as T,
-  };
+  return { encode: encodeJson, decode: decodeJson };
+}
+
+/** As `jsonCodec`, for results, which only a retry reads back: what JSON cannot say of one is no reason to fail. */
+export function jsonResults<T>(): Codec<T> {
+  return { encode: (value) => encoder.encode(JSON.stringify(value) ?? ''), decode: decodeJson };
+}
+
+function encodeJson(value: unknown): Uint8Array {
+  const lost = whatIsLost(value);
+  if (lost !== undefined) throw refuse(`${lost} cannot be read back from it`);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (error) {
+    throw refuse(describe(error), error);
+  }
+  if (text === undefined && value !== undefined) throw refuse('its toJSON gives undefined');
+  return encoder.encode(text ?? '');
+}
+
+function decodeJson<T>(bytes: Uint8Array): T {
+  return (bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))) as T;
+}
+
+/** Names what JSON would turn into something else. */
+function whatIsLost(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? undefined : String(value);
+    case 'function':
+    case 'symbol':
+    case 'bigint':
+      return `a ${typeof value}`;
+    case 'object': {
+      if (value === null || Array.isArray(value)) return undefined;
+      const prototype: unknown = Object.getPrototypeOf(value);
+      return prototype === Object.prototype || prototype === null ? undefined : lossyClass(value);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The fields of other classes are what JSON writes. */
+function lossyClass(value: object): string | undefined {
+  for (const type of [Map, Set, WeakMap, WeakSet, Date, RegExp, Error, Promise, ArrayBuffer]) {
+    if (value instanceof type) return `a ${type.name}`;
+  }
+  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : undefined;
+}
+
+function refuse(why: string, cause?: unknown): RaftError {
+  const text = `this value cannot be written as JSON: ${why}. Pass a codec of your own, or a value of another form`;
+  return new RaftError(ERR_ENTRY_FORMAT, text, { reason: 'json', cause });
 }
 
 /** For commands that are bytes already. */

@@ -159,6 +159,7 @@ export class ProposalUnknown extends RaftError {
     super(ERR_UNKNOWN, `the command ${what} (${reason})${suffix(detail)}`, { reason, cause });
     this.name = 'ProposalUnknown';
     this.sequence = sequence;
+    dropFrames(this);
   }
 }
 
@@ -171,6 +172,7 @@ export class CommandFailed extends RaftError {
   constructor({ index, term }: { readonly index: number; readonly term: number }, message: string, cause?: unknown) {
     super(ERR_COMMAND_FAILED, `the command at index ${index} failed: ${message}`, { cause });
     this.name = 'CommandFailed';
+    dropFrames(this);
     this.index = index;
     this.term = term;
   }
@@ -204,6 +206,11 @@ export class MembershipError extends RaftError {
     this.id = id;
     this.mayStillHappen = mayStillHappen;
   }
+}
+
+/** It is made where the loop settles a call: the frames there say nothing to whoever made the call. */
+function dropFrames(error: Error): void {
+  error.stack = `${error.name}: ${error.message}`;
 }
 
 function suffix(detail: string | undefined): string {

@@ -23,6 +23,7 @@ import {
 import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
 import type { SessionPlace, SessionVerdict } from '../group/sessions.js';
+import type { Patience } from './patience.js';
 import type { Applied, Pending, Proposals } from './proposals.js';
 
 /**
@@ -43,6 +44,7 @@ export interface ApplierOptions<Command, Result> {
   readonly boot: number;
   /** Do sessions need features to be open, so that no member passes over them? */
   readonly sessionsNeedFeatures: boolean;
+  readonly patience: Pick<Patience, 'begin' | 'end'>;
   /** What a throw of the state machine means: the command's result, or this member's end. */
   readonly applyErrors: 'result' | 'stop';
   readonly warn: (text: string) => void;
@@ -401,12 +403,16 @@ export class Applier<Command, Result> {
 
   private async awaitResult(promise: Promise<Result>, at: Position, origin: Origin): Promise<void> {
     const { index, term } = at;
+    const { patience } = this.options;
     let result: Result;
+    patience.begin('apply', index);
     try {
       result = await promise;
     } catch (error) {
       this.done(this.failed(error, at), at, origin);
       return;
+    } finally {
+      patience.end();
     }
     this.done({ value: { index, term, result } }, at, origin);
   }
@@ -433,14 +439,17 @@ export class Applier<Command, Result> {
 
   /** Replaces everything by a snapshot of the leader's. To be called within `exclusive`. */
   async restore({ metadata }: Snapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { format, group, stateMachine, proposals, onMembership, onRestored } = this.options;
+    const { format, group, stateMachine, patience, proposals, onMembership, onRestored } = this.options;
     const { index, term, confState } = metadata;
     const { state, head } = await format.unwrap(chunks);
     if (index > this.durableIndex) {
+      patience.begin('restore', index);
       try {
         await stateMachine.restore(state, { index, term });
       } catch (error) {
         throw this.failedRestore(error, index);
+      } finally {
+        patience.end();
       }
     }
     group.restore(await head());

@@ -11,7 +11,8 @@ import {
 import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
-import { type DroppedReason, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
+import { describe, type DroppedReason, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { type Waiter, Waits } from './waits.js';
 
 /** Most entries that travel as one proposal. */
@@ -176,20 +177,20 @@ export class Proposals {
   }
 
   private refusal(signal: AbortSignal | undefined): ProposalDropped | undefined {
-    if (this.ended !== undefined) return new ProposalDropped('stopped', undefined, this.ended);
+    if (this.ended !== undefined) return new ProposalDropped('stopped', describe(this.ended), this.ended);
     const aborted = whyAborted(signal);
     if (aborted !== undefined) return new ProposalDropped('aborted', undefined, aborted.reason);
     if (this.waiting < this.options.maxPending) return undefined;
-    return new ProposalDropped('busy', `${this.waiting} commands wait on this member`);
+    return new ProposalDropped('busy', `${counted(this.waiting, 'command')} wait on this member`);
   }
 
   private tooMuch(bytes: number): ProposalDropped | undefined {
     const { maxPendingBytes, maxCommandBytes } = this.options;
     if (bytes > maxCommandBytes) {
-      return new ProposalDropped('too-large', `it takes ${bytes} bytes; limits.maxCommandBytes is ${maxCommandBytes}`);
+      return new ProposalDropped('too-large', `it takes ${counted(bytes, 'byte')}; limits.maxCommandBytes is ${maxCommandBytes}`);
     }
     if (this.waiting === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
-    return new ProposalDropped('busy', `commands of ${this.bytes} bytes wait on this member`);
+    return new ProposalDropped('busy', `commands of ${counted(this.bytes, 'byte')} wait on this member`);
   }
 
   /** The caller gives it `resolve` and `reject` at once. */
@@ -427,8 +428,8 @@ export class Proposals {
     this.queue = [];
     this.batches.clear();
     for (let pending = this.all.oldest; pending !== undefined; pending = this.all.oldest) {
-      if (pending.state === 'queued') this.drop(pending, 'stopped', cause);
-      else this.giveUp(pending, 'stopped', cause);
+      if (pending.state === 'queued') this.drop(pending, 'stopped', cause, describe(cause));
+      else this.giveUp(pending, 'stopped', cause, describe(cause));
     }
   }
 
@@ -443,10 +444,10 @@ export class Proposals {
     pending.reject(new ProposalDropped(reason, detail, cause));
   }
 
-  private giveUp(pending: Pending, reason: UnknownReason, cause?: unknown): void {
+  private giveUp(pending: Pending, reason: UnknownReason, cause?: unknown, detail?: string): void {
     if (!this.settle(pending)) return;
     this.options.onSettled?.('unknown', reason);
-    pending.reject(new ProposalUnknown(reason, undefined, cause));
+    pending.reject(new ProposalUnknown(reason, detail, cause));
   }
 
   private settle(pending: Pending): boolean {

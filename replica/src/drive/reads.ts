@@ -1,7 +1,8 @@
 import type { RawNode, ReadState } from '@raft-ts/raft';
 import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
-import { ReadFailed, type ReadFailure } from '../base/errors.js';
+import { describe, ReadFailed, type ReadFailure } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { type Waiter, Waits } from './waits.js';
 
 /** How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. */
@@ -135,11 +136,11 @@ export class Reads {
   }
 
   private refusal(signal: AbortSignal | undefined): ReadFailed | undefined {
-    if (this.ended !== undefined) return new ReadFailed('stopped', undefined, this.ended);
+    if (this.ended !== undefined) return new ReadFailed('stopped', describe(this.ended), this.ended);
     const aborted = whyAborted(signal);
     if (aborted !== undefined) return new ReadFailed('aborted', undefined, aborted.reason);
     if (this.waiting < this.options.maxWaiting) return undefined;
-    return new ReadFailed('busy', `${this.waiting} reads wait on this member`);
+    return new ReadFailed('busy', `${counted(this.waiting, 'read')} wait on this member`);
   }
 
   private admit(fn: () => unknown, now: number, signal: AbortSignal | undefined, timeoutMs: number): Waiting {
@@ -262,13 +263,13 @@ export class Reads {
     this.ended = cause;
     this.queue = [];
     this.rounds.clear();
-    for (let read = this.all.oldest; read !== undefined; read = this.all.oldest) this.fail(read, 'stopped', cause);
+    for (let read = this.all.oldest; read !== undefined; read = this.all.oldest) this.fail(read, 'stopped', cause, describe(cause));
   }
 
-  private fail(read: Waiting, reason: ReadFailure, cause?: unknown): void {
+  private fail(read: Waiting, reason: ReadFailure, cause?: unknown, detail?: string): void {
     if (!this.settle(read)) return;
     this.options.onFailed?.(reason);
-    read.reject(new ReadFailed(reason, undefined, cause));
+    read.reject(new ReadFailed(reason, detail, cause));
   }
 
   private settle(read: Waiting): boolean {

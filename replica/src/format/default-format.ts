@@ -1,6 +1,7 @@
 import { RaftError } from '@raft-ts/raft';
 import { type Codec } from '../base/codec.js';
 import { describe, ERR_ENTRY_FORMAT } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import type { SessionPlace } from '../group/sessions.js';
 import type { DecodedEntry, EntryContent, Format, OpenFeatures, RequestId } from './format.js';
 import { readNumber48, writeNumber48 } from './numbers.js';
@@ -143,7 +144,7 @@ function decodeCommand<Command>(codec: Codec<Command>, bytes: Uint8Array): Comma
   } catch (cause) {
     throw new RaftError(
       ERR_ENTRY_FORMAT,
-      `the codec cannot read a command of ${bytes.length} bytes: ${describe(cause)}`,
+      `the codec cannot read a command of ${counted(bytes.length, 'byte')}: ${describe(cause)}`,
       {
         cause,
       },

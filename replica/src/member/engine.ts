@@ -23,6 +23,7 @@ import { hostRandom } from '../base/random.js';
 import type { Applier } from '../drive/applier.js';
 import type { Backlog } from '../drive/backlog.js';
 import type { Driver } from '../drive/driver.js';
+import type { Patience } from '../drive/patience.js';
 import type { Proposals } from '../drive/proposals.js';
 import type { Reads } from '../drive/reads.js';
 import type { Ticker } from '../drive/ticker.js';
@@ -41,6 +42,7 @@ import {
   createBacklog,
   createDriver,
   createLead,
+  createPatience,
   createProposals,
   createReads,
   createRoster,
@@ -70,6 +72,7 @@ export class Engine<Command, Result> {
   readonly proposals: Proposals;
   readonly reads: Reads;
   readonly applier: Applier<Command, Result>;
+  readonly patience: Patience;
   readonly backlog: Backlog;
   readonly driver: Driver;
   readonly ticker: Ticker;
@@ -125,6 +128,7 @@ export class Engine<Command, Result> {
     this.observer = observer;
     this.proposals = createProposals(this);
     this.reads = createReads(this);
+    this.patience = createPatience(this);
     const { metadata } = log.snapshot();
     this.applier = createApplier(this, { applied: metadata, confState: metadata.confState });
     this.backlog = createBacklog(this);
@@ -208,6 +212,7 @@ export class Engine<Command, Result> {
     this.observer.begin({
       id,
       clock,
+      tickMs: options.tickMs,
       raw,
       group,
       founders: this.founders,
@@ -215,6 +220,7 @@ export class Engine<Command, Result> {
       reads,
       writesUnderWay: () => this.driver.writesUnderWay,
       applied: () => this.applier.applied.index,
+      stuck: () => this.patience.stuck,
       snapshotIndex: () => this.snapshots.index,
       features: () => ({ level: options.features, open: group.features, missing: this.lead.gate.missing() }),
       metrics,
@@ -284,6 +290,7 @@ export class Engine<Command, Result> {
       this.logger.tick();
       this.proposals.expire();
       this.reads.expire();
+      this.patience.tick();
       this.roster.tick();
       this.lead.tick();
     });

@@ -1,6 +1,6 @@
 import { type Logger, type NodeId, RaftError } from '@raft-ts/raft';
 import { type Clock, systemClock } from '../base/clock.js';
-import { type Codec, jsonCodec } from '../base/codec.js';
+import { type Codec, jsonCodec, jsonResults } from '../base/codec.js';
 import type { MemberAddress, ReplicaLog, StateMachine, TransportFactory } from '../base/contracts.js';
 import { ERR_OPTIONS } from '../base/errors.js';
 import { defaultFormat } from '../format/default-format.js';
@@ -189,7 +189,7 @@ export function resolveOptions<Command, Result>(
     stateMachine,
     founders: log.isNew ? bootstrap?.peers : undefined,
     format: format ?? defaultFormat(codec ?? jsonCodec()),
-    results: options.results ?? jsonCodec(),
+    results: options.results ?? jsonResults(),
     applyErrors,
     features,
     timeoutMs,

@@ -3,6 +3,7 @@ import type { Position } from '../base/contracts.js';
 import { Applier } from '../drive/applier.js';
 import { Backlog } from '../drive/backlog.js';
 import { Driver } from '../drive/driver.js';
+import { Patience } from '../drive/patience.js';
 import { Proposals } from '../drive/proposals.js';
 import { Reads } from '../drive/reads.js';
 import { Ticker } from '../drive/ticker.js';
@@ -137,6 +138,7 @@ export function createApplier<Command, Result>(
       clock,
       boot: engine.boot,
       sessionsNeedFeatures: engine.options.features > 0,
+      patience: engine.patience,
       applyErrors,
       warn: (text) => engine.logger.warn(text),
       applyConfChange: (entry) => engine.driver.applyConfChange(entry),
@@ -155,6 +157,20 @@ export function createApplier<Command, Result>(
     },
     from,
   );
+}
+
+/** A restore may take its time, since a state may be large. */
+const RESTORE_ELECTIONS = 60;
+
+export function createPatience<Command, Result>(engine: Engine<Command, Result>): Patience {
+  const { id, logger } = engine;
+  const { tickMs, electionTicks } = engine.options;
+  const most = { apply: electionTicks, restore: electionTicks * RESTORE_ELECTIONS };
+  return new Patience(most, ({ what, index, ticks }) => {
+    logger.warn(
+      `member ${id}: ${what}() of the state machine has not come back for ${ticks * tickMs} ms, at index ${index}: nothing is applied or read here until its promise settles. If it never does, mend what it waits for, and start this member again`,
+    );
+  });
 }
 
 export function createProposals<Command, Result>(engine: Engine<Command, Result>): Proposals {

@@ -1,4 +1,6 @@
 import type { NodeId, RawNode } from '@raft-ts/raft';
+import { counted } from '../base/text.js';
+import type { Waited } from '../drive/patience.js';
 import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import type { Contacts } from './contacts.js';
@@ -30,6 +32,7 @@ export type ExplanationCode =
   | 'not-a-member'
   | 'removed'
   | 'other-founders'
+  | 'apply-stuck'
   | 'waiting-for-timeout'
   | 'votes-missing'
   | 'votes-refused'
@@ -68,6 +71,9 @@ export interface ExplainSource {
   readonly ended: boolean;
   /** Index up to which this member has applied. */
   readonly applied: number;
+  /** What the state machine has been asked and does not answer. */
+  readonly stuck: Waited | undefined;
+  readonly tickMs: number;
   readonly slowestRead: ReadTiming | undefined;
   readonly features: FeatureView;
 }
@@ -118,6 +124,7 @@ function explainLeader(source: ExplainSource): Explanation {
   const { softState, hardState } = raw.basicStatus();
   const { lead, raftState } = softState;
   const { term } = hardState;
+  if (lead !== 0n && source.stuck !== undefined) return explainStuck(source, source.stuck);
   if (raftState === 'StateLeader') return say('leading', `Member ${id} leads in term ${term}.`);
   if (lead !== 0n) return say('following', `Member ${lead} leads in term ${term}, and member ${id} follows it.`);
   if (group.removed.has(id)) {
@@ -142,6 +149,13 @@ function explainLeader(source: ExplainSource): Explanation {
   return raftState === 'StateFollower' ? explainWaiting(source, voters) : explainCampaign(source, voters, term);
 }
 
+function explainStuck({ id, tickMs }: ExplainSource, { what, index, ticks }: Waited): Explanation {
+  return say(
+    'apply-stuck',
+    `${what}() of the state machine of member ${id} has not come back for ${seconds(ticks * tickMs)}, at index ${index}: nothing is applied or read on this member until its promise settles.`,
+  );
+}
+
 /** Says why nothing passes between this member and that one. */
 function explainFounders({ id, founders = [], contacts }: ExplainSource, member: NodeId): Explanation {
   const text = describeApart(id, founders, member, contacts.foundersOf(member) ?? []);
@@ -153,7 +167,7 @@ function explainWaiting(source: ExplainSource, voters: readonly NodeId[]): Expla
   const left = Math.max(0, raft.randomizedElectionTimeout - raft.electionElapsed);
   return say(
     'waiting-for-timeout',
-    `Member ${source.id} hears of no leader and will ask for votes in ${left} ticks at most; ${describeSilence(source, voters)}.`,
+    `Member ${source.id} hears of no leader and will ask for votes in ${counted(left, 'tick')} at most; ${describeSilence(source, voters)}.`,
   );
 }
 
@@ -197,9 +211,10 @@ function explainIndex(source: ExplainSource, index: number): Explanation {
   const { raftLog, term } = raw.raft;
   if (index <= applied) return say('applied', `Index ${index} is committed, and applied on member ${id}.`);
   if (index <= raftLog.committed) {
+    if (source.stuck !== undefined) return explainStuck(source, source.stuck);
     return say(
       'applying',
-      `Index ${index} is committed, and member ${id} has applied up to ${applied}: its state machine is ${index - applied} entries behind.`,
+      `Index ${index} is committed, and member ${id} has applied up to ${applied}: its state machine is ${entries(index - applied)} behind.`,
     );
   }
   if (index > raftLog.lastIndex()) {
@@ -235,7 +250,7 @@ function explainQuorum(source: ExplainSource, index: number): Explanation {
   const where = lack.map((voter) => `member ${voter} has ${match.get(voter) ?? 0}`).join(', ');
   return say(
     'waiting-for-quorum',
-    `Index ${index} is on ${have.length} voters of the ${quorum} it needs: ${where}; ${describeSilence(source, lack)}.`,
+    `Index ${index} is on ${counted(have.length, 'voter')} of the ${quorum} it needs: ${where}; ${describeSilence(source, lack)}.`,
   );
 }
 
@@ -257,13 +272,13 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   if (unreachable !== undefined) {
     return say(
       'unreachable',
-      `Member ${member} is ${behind} entries behind, and messages to it have been lost for ${seconds(unreachable)}.`,
+      `Member ${member} is ${entries(behind)} behind, and messages to it have been lost for ${seconds(unreachable)}.`,
     );
   }
   if (!pr.recentActive) {
     const silent = contacts.silentFor(member);
     const since = silent === undefined ? 'it was never heard of' : `it has been silent for ${seconds(silent)}`;
-    return say('silent', `Member ${member} is ${behind} entries behind, and ${since}.`);
+    return say('silent', `Member ${member} is ${entries(behind)} behind, and ${since}.`);
   }
   if (pr.state === 'StateSnapshot') {
     return say(
@@ -275,12 +290,12 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   if (pr.state === 'StateProbe') {
     return say(
       'probing',
-      `Member ${member} is ${behind} entries behind: the leader looks for where the two logs agree.`,
+      `Member ${member} is ${entries(behind)} behind: the leader looks for where the two logs agree.`,
     );
   }
   return say(
     'catching-up',
-    `Member ${member} is ${behind} entries behind and is sent what it lacks as fast as it takes it.`,
+    `Member ${member} is ${entries(behind)} behind and is sent what it lacks as fast as it takes it.`,
   );
 }
 
@@ -316,6 +331,10 @@ function matches(raw: RawNode): Map<NodeId, number> {
   const found = new Map<NodeId, number>();
   raw.withProgress((id, _type, { match }) => found.set(id, match));
   return found;
+}
+
+function entries(count: number): string {
+  return counted(count, 'entry', 'entries');
 }
 
 function list(ids: readonly NodeId[]): string {

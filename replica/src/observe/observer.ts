@@ -1,5 +1,6 @@
 import type { NodeId, RawNode } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
+import type { Waited } from '../drive/patience.js';
 import type { Proposals } from '../drive/proposals.js';
 import type { Reads, ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
@@ -11,6 +12,7 @@ import { SlowReads } from './slow-reads.js';
 export interface ObserverHost {
   readonly id: NodeId;
   readonly clock: Clock;
+  readonly tickMs: number;
   readonly raw: RawNode;
   readonly group: Group;
   /** Those of this member's cluster, if it knows them. */
@@ -19,6 +21,7 @@ export interface ObserverHost {
   readonly reads: Pick<Reads, 'waiting'>;
   readonly writesUnderWay: () => number;
   readonly applied: () => number;
+  readonly stuck: () => Waited | undefined;
   readonly snapshotIndex: () => number;
   readonly features: () => FeatureView;
   readonly metrics: MetricsRegistry | undefined;
@@ -69,6 +72,8 @@ export class Observer {
         founders: host.founders,
         ended: this.ended,
         applied: host.applied(),
+        stuck: host.stuck(),
+        tickMs: host.tickMs,
         slowestRead: this.slowReads.slowest,
         features: host.features(),
       },
