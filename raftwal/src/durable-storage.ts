@@ -46,6 +46,8 @@ const KEPT_FILES = 5;
  */
 export class DurableStorage implements Storage {
   readonly dir: string;
+  /** The member whose log it is. */
+  readonly nodeId: NodeId;
   /** Whether nothing was ever saved here: then start a node, do not restart one. */
   readonly isNew: boolean;
   /**
@@ -77,6 +79,7 @@ export class DurableStorage implements Storage {
 
   private constructor(dir: string, found: OpenMember, options: DurableStorageOptions) {
     this.dir = dir;
+    this.nodeId = options.nodeId;
     this.incarnation = found.incarnation;
     this.fs = codedFs(options.fs);
     this.kept = found.founders;

@@ -140,7 +140,9 @@ describe('replica: explain', () => {
       expect(general).to.deep.equal(ofIndex);
       expect(general.code).to.equal('apply-stuck');
       expect(general.text).to.match(
-        new RegExp(`^apply\\(\\) of the state machine of member 1 has not come back for 1\\.\\d s, at index ${index + 1}:`),
+        new RegExp(
+          `^apply\\(\\) of the state machine of member 1 has not come back for 1\\.\\d s, at index ${index + 1}:`,
+        ),
       );
       expect(lines.filter((line) => line.includes('has not come back'))).to.have.length(1);
       release();

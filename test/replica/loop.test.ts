@@ -406,7 +406,9 @@ describe('replica: what throws, and what never ends', () => {
     // Whoever waits, or comes later, reads what happened.
     for (const one of [waits, outcome(stops.propose(1)), outcome(stops.read(() => 1))]) {
       const said = (await group.time.settled<unknown>(one)) as Error;
-      expect(said.message).to.match(/\(stopped\): the state machine threw at index \d+, .*: not a number\. Mend apply/u);
+      expect(said.message).to.match(
+        /\(stopped\): the state machine threw at index \d+, .*: not a number\. Mend apply/u,
+      );
     }
     expect(saying(await waits)).to.equal('unknown stopped');
     await group.stop();

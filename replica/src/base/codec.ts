@@ -42,8 +42,8 @@ function encodeJson(value: unknown): Uint8Array {
   return encoder.encode(text ?? '');
 }
 
-function decodeJson<T>(bytes: Uint8Array): T {
-  return (bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))) as T;
+function decodeJson(bytes: Uint8Array): never {
+  return (bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))) as never;
 }
 
 /** Names what JSON would turn into something else. */
@@ -65,12 +65,18 @@ function whatIsLost(value: unknown): string | undefined {
   }
 }
 
-/** The fields of other classes are what JSON writes. */
+/** Classes of which JSON writes nothing, or something else; of others it writes the fields. */
+const lossy: ReadonlySet<string> = new Set(
+  ['Map', 'Set', 'WeakMap', 'WeakSet', 'Date', 'RegExp', 'Error', 'Promise', 'ArrayBuffer'].map(tagOf),
+);
+
+function tagOf(name: string): string {
+  return `[object ${name}]`;
+}
+
 function lossyClass(value: object): string | undefined {
-  for (const type of [Map, Set, WeakMap, WeakSet, Date, RegExp, Error, Promise, ArrayBuffer]) {
-    if (value instanceof type) return `a ${type.name}`;
-  }
-  return ArrayBuffer.isView(value) ? `a ${value.constructor.name}` : undefined;
+  const tag = Object.prototype.toString.call(value);
+  return lossy.has(tag) || ArrayBuffer.isView(value) ? `a ${tag.slice(tagOf('').length - 1, -1)}` : undefined;
 }
 
 function refuse(why: string, cause?: unknown): RaftError {

@@ -68,6 +68,8 @@ export interface SnapshotStreams {
 
 /** The log of a member. `DurableStorage` of `@raft-ts/raftwal` is one; `MemoryLog` forgets. */
 export interface ReplicaLog extends Storage {
+  /** The member whose log it is, if it knows. No other one may use it. */
+  readonly nodeId?: NodeId;
   /** Was nothing ever saved here? */
   readonly isNew: boolean;
   /** The members that founded the cluster, as `keepFounders` was told when the log was new. */

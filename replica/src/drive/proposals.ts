@@ -11,7 +11,7 @@ import {
 import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
-import { describe, type DroppedReason, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
+import { type DroppedReason, describe, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import { type Waiter, Waits } from './waits.js';
 
@@ -187,7 +187,10 @@ export class Proposals {
   private tooMuch(bytes: number): ProposalDropped | undefined {
     const { maxPendingBytes, maxCommandBytes } = this.options;
     if (bytes > maxCommandBytes) {
-      return new ProposalDropped('too-large', `it takes ${counted(bytes, 'byte')}; limits.maxCommandBytes is ${maxCommandBytes}`);
+      return new ProposalDropped(
+        'too-large',
+        `it takes ${counted(bytes, 'byte')}; limits.maxCommandBytes is ${maxCommandBytes}`,
+      );
     }
     if (this.waiting === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
     return new ProposalDropped('busy', `commands of ${counted(this.bytes, 'byte')} wait on this member`);

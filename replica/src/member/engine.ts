@@ -9,15 +9,9 @@ import {
   type SoftState,
 } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
-import type { CallOptions, MemberInfo, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
-import {
-  describe,
-  ERR_OPTIONS,
-  ERR_REPLICA_STARTING,
-  ProposalDropped,
-  removedSender,
-  replicaStopped,
-} from '../base/errors.js';
+import { refuseOption, timeoutFault } from '../base/arguments.js';
+import type { CallOptions, MemberAddress, MemberInfo, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
+import { describe, ERR_REPLICA_STARTING, ProposalDropped, removedSender, replicaStopped } from '../base/errors.js';
 import { Observable } from '../base/events.js';
 import { hostRandom } from '../base/random.js';
 import type { Applier } from '../drive/applier.js';
@@ -144,10 +138,9 @@ export class Engine<Command, Result> {
     if (founders !== undefined) await options.log.keepFounders?.(this.founders ?? []);
     this.transport = await options.transport(this.receiver());
     if (typeof this.transport?.send !== 'function') {
-      throw new RaftError(ERR_OPTIONS, 'transport: what the function built has no function send', {
-        reason: 'transport',
-      });
+      refuseOption('transport', 'what the function built has no function send');
     }
+    for (const founder of founders ?? []) this.checkAddress(founder);
     this.connections = new Connections({
       self: this.id,
       transport: this.transport,
@@ -166,13 +159,31 @@ export class Engine<Command, Result> {
     this.driver.start();
   }
 
+  /**
+   * The list of founders is in the log for good, and an address that is none would be noticed by nobody but a log line.
+   */
+  private checkAddress(founder: MemberAddress): void {
+    const urls = this.options.dial(founder);
+    try {
+      if (urls.length > 0) this.transport.checkPeer?.(urls);
+    } catch (error) {
+      refuseOption('bootstrap', `member ${founder.id} has the address ${founder.url}: ${describe(error)}`);
+    }
+  }
+
   submit(
     content: EntryContent<Command>,
     { signal, timeoutMs, leaderOnly = false }: CallOptions & { readonly leaderOnly?: boolean },
   ): Promise<unknown> {
     if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
+    const fault = timeoutFault(timeoutMs);
+    if (fault !== undefined) return Promise.reject(fault);
     const call = { signal, timeoutMs: timeoutMs ?? this.options.timeoutMs, leaderOnly };
     return this.proposals.submit(content, this.encode, call);
+  }
+
+  get running(): boolean {
+    return this.begun && this.ending === undefined;
   }
 
   /** Who leads, as far as this member knows. */

@@ -1,12 +1,14 @@
-import { type Logger, type NodeId, RaftError } from '@raft-ts/raft';
+import type { Logger, NodeId } from '@raft-ts/raft';
+import { refuseOption } from '../base/arguments.js';
 import { type Clock, systemClock } from '../base/clock.js';
 import { type Codec, jsonCodec, jsonResults } from '../base/codec.js';
 import type { MemberAddress, ReplicaLog, StateMachine, TransportFactory } from '../base/contracts.js';
-import { ERR_OPTIONS } from '../base/errors.js';
 import { defaultFormat } from '../format/default-format.js';
 import type { Format } from '../format/format.js';
 import type { MetricsRegistry } from '../observe/metrics.js';
 import type { SnapshotPolicy } from '../snapshots/policy.js';
+import { checkOptions } from './check-options.js';
+import { checkNames } from './option-names.js';
 
 /** How much may wait, so that whoever is slow slows down whoever asks, and memory stays bounded. */
 export interface ReplicaLimits {
@@ -149,39 +151,16 @@ export interface ResolvedOptions<Command, Result> {
 export function resolveOptions<Command, Result>(
   options: ReplicaOptions<Command, Result>,
 ): ResolvedOptions<Command, Result> {
+  checkOptions(options);
   const { id, log, transport, stateMachine, bootstrap, codec, format } = options;
-  if (typeof id !== 'bigint' || id <= 0n) refuse('id', 'it must be a bigint above 0, such as 1n');
-  for (const call of ['save', 'createSnapshot', 'compact', 'close', 'initialState', 'snapshot'] as const) {
-    if (typeof log?.[call] !== 'function') refuse('log', `it has no function ${call}`);
-  }
-  if (typeof transport !== 'function') refuse('transport', 'it must be a function that builds one');
-  for (const call of ['apply', 'snapshot', 'restore'] as const) {
-    if (typeof stateMachine?.[call] !== 'function') refuse('stateMachine', `it has no function ${call}`);
-  }
-  const { appliedIndex = 0 } = stateMachine;
-  if (!Number.isSafeInteger(appliedIndex) || appliedIndex < 0)
-    refuse('stateMachine', `its appliedIndex is ${String(appliedIndex)}, which is no index`);
-  if (appliedIndex > log.lastIndex()) {
-    refuse(
-      'stateMachine',
-      `it holds commands up to index ${appliedIndex}, but the log ends at ${log.lastIndex()}: one of them is another member's, or the log was lost. Remove this member, and add it anew with an empty state`,
-    );
-  }
-  if (format !== undefined && codec !== undefined)
-    refuse('codec', 'a format of your own says how commands are written');
-  checkBeginning(options);
   const { applyErrors = 'stop', timeoutMs = 5000, tickMs = 100, electionTicks = 10, heartbeatTicks = 1 } = options;
-  if (applyErrors !== 'stop' && applyErrors !== 'result') refuse('applyErrors', "it must be 'stop' or 'result'");
+  if (applyErrors !== 'stop' && applyErrors !== 'result') refuseOption('applyErrors', "it must be 'stop' or 'result'");
   for (const [name, value] of Object.entries({ timeoutMs, tickMs, electionTicks, heartbeatTicks }))
     positive(name, value);
   const { features = 0 } = options;
   if (!Number.isSafeInteger(features) || features < 0)
-    refuse('features', `it must be a whole number, 0 for none, not ${String(features)}`);
-  if (electionTicks <= heartbeatTicks) refuse('electionTicks', 'it must be above heartbeatTicks');
-  const limits = { ...defaultLimits, ...options.limits };
-  const snapshots = { ...defaultSnapshots, ...options.snapshots };
-  for (const [name, value] of Object.entries(limits)) positive(`limits.${name}`, value);
-  for (const [name, value] of Object.entries(snapshots)) positive(`snapshots.${name}`, value);
+    refuseOption('features', `it must be a whole number, 0 for none, not ${String(features)}`);
+  if (electionTicks <= heartbeatTicks) refuseOption('electionTicks', 'it must be above heartbeatTicks');
   return {
     id,
     log,
@@ -196,8 +175,8 @@ export function resolveOptions<Command, Result>(
     tickMs,
     electionTicks,
     heartbeatTicks,
-    limits,
-    snapshots,
+    limits: numbers('limits', defaultLimits, options.limits),
+    snapshots: numbers('snapshots', defaultSnapshots, options.snapshots),
     preVote: options.preVote ?? true,
     checkQuorum: options.checkQuorum ?? true,
     stepDownOnRemoval: options.stepDownOnRemoval ?? true,
@@ -210,49 +189,17 @@ export function resolveOptions<Command, Result>(
   };
 }
 
-/** A new log needs to be told how its member begins. */
-function checkBeginning({
-  id,
-  log,
-  bootstrap,
-  join,
-}: Pick<ReplicaOptions<never, never>, 'id' | 'log' | 'bootstrap' | 'join'>): void {
-  if (bootstrap !== undefined) checkPeers(bootstrap.peers);
-  if (log.isNew) {
-    if (bootstrap === undefined && join !== true) {
-      refuse(
-        'bootstrap',
-        'the log is new: pass bootstrap with the founders to begin a cluster, or join: true to wait until a running cluster adds this member',
-      );
-    }
-    if (bootstrap !== undefined && join === true)
-      refuse('join', 'a founder does not join: pass bootstrap, or join: true');
-    if (bootstrap !== undefined && !bootstrap.peers.some((peer) => peer.id === id)) {
-      refuse('bootstrap', `its peers must contain this member, ${id}`);
-    }
-  }
-}
-
-/** What a list of founders gets wrong shows only when it is too late: members would wait for each other for ever. */
-function checkPeers(peers: readonly MemberAddress[]): void {
-  if (!Array.isArray(peers))
-    refuse('bootstrap', 'it must be an object with a list: { peers: [{ id: 1n, url: … }, …] }');
-  const ids = new Set<NodeId>();
-  const urls = new Set<string>();
-  for (const [i, { id, url }] of (peers as readonly MemberAddress[]).entries()) {
-    if (typeof id !== 'bigint' || id <= 0n) refuse('bootstrap', `peers[${i}].id must be a bigint above 0, such as 1n`);
-    if (typeof url !== 'string') refuse('bootstrap', `peers[${i}].url must be a string`);
-    if (ids.has(id)) refuse('bootstrap', `its peers name member ${id} twice`);
-    if (url !== '' && urls.has(url)) refuse('bootstrap', `two of its peers have the address ${url}`);
-    ids.add(id);
-    urls.add(url);
-  }
+/** Fills in defaults. */
+function numbers<T extends object>(name: string, defaults: T, given: Partial<T> | undefined): T {
+  if (given === undefined) return defaults;
+  if (typeof given !== 'object' || given === null) refuseOption(name, 'it must be an object with numbers');
+  checkNames(given, Object.keys(defaults), `${name}.`);
+  const all = { ...defaults, ...given };
+  for (const [one, value] of Object.entries(all)) positive(`${name}.${one}`, value);
+  return all;
 }
 
 function positive(name: string, value: unknown): void {
-  if (typeof value !== 'number' || !(value > 0)) refuse(name, `it must be a number above 0, not ${String(value)}`);
-}
-
-function refuse(name: string, why: string): never {
-  throw new RaftError(ERR_OPTIONS, `${name}: ${why}`, { reason: name });
+  if (typeof value !== 'number' || !(value > 0))
+    refuseOption(name, `it must be a number above 0, not ${String(value)}`);
 }

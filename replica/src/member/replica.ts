@@ -1,4 +1,5 @@
 import type { NodeId, Status } from '@raft-ts/raft';
+import { callFault, timeoutFault } from '../base/arguments.js';
 import type { CallOptions, MemberInfo, Position } from '../base/contracts.js';
 import { ReadFailed } from '../base/errors.js';
 import type { Listener } from '../base/events.js';
@@ -94,14 +95,23 @@ export class Replica<Command, Result> {
 
   /**
    * Runs a function over the state, between two commands, at a moment at which what it sees is as fresh as asked for.
-   * @throws ReadFailed; what the function throws
+   * @throws ReadFailed; what the function throws; ERR_RAFT_ARGUMENT for a consistency that there is not
    */
   read<T>(fn: () => T | Promise<T>, options: ReadOptions = {}): Promise<T> {
     const { consistency = 'linearizable', signal, timeoutMs = this.engine.options.timeoutMs } = options;
+    const fault = typeof fn === 'function' ? timeoutFault(timeoutMs) : callFault('fn', fn, 'a function that reads');
+    if (fault !== undefined) return Promise.reject(fault);
     if (this.engine.stopping !== undefined) return Promise.reject(new ReadFailed('stopped'));
-    if (consistency === 'stale') return this.engine.reads.submitStale(fn, signal, timeoutMs);
-    if (consistency === 'lease') return this.engine.lead.read(fn, signal, timeoutMs);
-    return this.engine.reads.submit(fn, signal, timeoutMs);
+    switch (consistency) {
+      case 'linearizable':
+        return this.engine.reads.submit(fn, signal, timeoutMs);
+      case 'lease':
+        return this.engine.lead.read(fn, signal, timeoutMs);
+      case 'stale':
+        return this.engine.reads.submitStale(fn, signal, timeoutMs);
+      default:
+        return Promise.reject(callFault('consistency', consistency, "'linearizable', 'lease' or 'stale'"));
+    }
   }
 
   /**
@@ -117,7 +127,13 @@ export class Replica<Command, Result> {
    * @throws what the task throws; ERR_RAFT_REPLICA_STOPPED if the member has ended, or fails
    */
   whileLeading<T>(task: LeadingTask<T>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<T | undefined> {
+    if (typeof task !== 'function') return Promise.reject(callFault('task', task, 'a function'));
     return this.engine.lead.run(task, signal);
+  }
+
+  /** Does it take part? No more once it ends, for whatever reason; `ended` resolves when all is closed. */
+  get running(): boolean {
+    return this.engine.running;
   }
 
   /** Who leads, as far as this member knows. */
@@ -193,7 +209,10 @@ export class Replica<Command, Result> {
 
   /** Calls the listener with the present value, if there is one, and with each new one. @returns ends it */
   watch<Kind extends keyof ReplicaEvents>(kind: Kind, listener: Listener<ReplicaEvents[Kind]>): () => void {
-    return this.engine.events[kind].subscribe(listener);
+    const events = this.engine.events[kind];
+    if (events === undefined) throw callFault('kind', kind, Object.keys(this.engine.events).join(', '));
+    if (typeof listener !== 'function') throw callFault('listener', listener, 'a function');
+    return events.subscribe(listener);
   }
 
   /** Says in a sentence, and by a code, what an operator asks: why there is no leader, or why something is slow. */

@@ -1,4 +1,5 @@
 import { badArgument } from '@raft-ts/proto/internal';
+import { timeoutFault } from '../base/arguments.js';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions } from '../base/contracts.js';
 import { CommandFailed, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
@@ -91,6 +92,8 @@ export class Session<Command, Result> {
     earlier: UnknownReason | undefined,
   ): Promise<Done<Result>> {
     const { clock, attemptMs, pauseMs, propose } = this.host;
+    const fault = timeoutFault(timeoutMs);
+    if (fault !== undefined) throw fault;
     const deadline = clock.monotonic() + timeoutMs;
     let unknown = earlier;
     this.open.add(sequence);
@@ -98,7 +101,11 @@ export class Session<Command, Result> {
       const left = deadline - clock.monotonic();
       try {
         const place = { session: this.id, sequence, acknowledged: this.acknowledged };
-        const done = await propose(command, { place, timeoutMs: Math.min(left, attemptMs), ...(signal && { signal }) });
+        const done = await propose(command, {
+          place,
+          timeoutMs: Math.max(0, Math.min(left, attemptMs)),
+          ...(signal && { signal }),
+        });
         this.open.delete(sequence);
         return done;
       } catch (error) {

@@ -1,5 +1,6 @@
 import { type NodeId } from '@raft-ts/raft';
 import { whyAborted } from '@raft-ts/raft/internal';
+import { timeoutFault } from '../base/arguments.js';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions } from '../base/contracts.js';
 import { describe, MembershipError, type MembershipRefusal } from '../base/errors.js';
@@ -21,8 +22,10 @@ export class Call implements Wait {
   private reason: MembershipRefusal = 'no-leader';
   private obstacle = 'no leader is known';
 
-  /** @throws what `signal` aborted for, as a MembershipError; ERR_RAFT_ARGUMENT if it is none */
+  /** @throws what `signal` aborted for, as a MembershipError; ERR_RAFT_ARGUMENT if it, or `timeoutMs`, is none */
   constructor(name: string, { signal, timeoutMs }: CallOptions, clock: Clock, defaultMs: number) {
+    const fault = timeoutFault(timeoutMs);
+    if (fault !== undefined) throw fault;
     this.name = name;
     this.signal = signal;
     this.clock = clock;

@@ -6,18 +6,12 @@ import {
   ERR_CONF_CHANGE_REFUSED,
   type NodeId,
   type ProposalReceipt,
-  RaftError,
+  type RaftError,
 } from '@raft-ts/raft';
+import { checkMemberId, refuseOption } from '../base/arguments.js';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions, MemberAddress, MemberInfo } from '../base/contracts.js';
-import {
-  describe,
-  ERR_OPTIONS,
-  MembershipError,
-  type MembershipRefusal,
-  ProposalDropped,
-  ProposalUnknown,
-} from '../base/errors.js';
+import { describe, MembershipError, type MembershipRefusal, ProposalDropped, ProposalUnknown } from '../base/errors.js';
 import type { Group } from '../group/group.js';
 import { membersOf } from '../group/group.js';
 import { Call } from './call.js';
@@ -123,6 +117,7 @@ export class Membership {
 
   async remove(id: NodeId, options: CallOptions): Promise<void> {
     const call = new Call('removeMember', options, this.host.clock, this.host.timeoutMs);
+    checkMemberId(id);
     call.id = id;
     // Without the other one there may be no quorum to ask.
     this.noteTwoVoters(call, id);
@@ -148,6 +143,7 @@ export class Membership {
 
   async replace(old: NodeId, { url, id }: NewMember, { onProgress, ...options }: AddOptions): Promise<MemberInfo> {
     const call = new Call('replaceMember', options, this.host.clock, CATCH_UP_MS);
+    checkMemberId(old);
     checkUrl(url);
     call.id = old;
     await this.host.barrier(call);
@@ -181,9 +177,7 @@ export class Membership {
       );
     }
     if (id === undefined) return;
-    if (typeof id !== 'bigint' || id <= 0n) {
-      throw new RaftError(ERR_OPTIONS, `id: it must be a bigint above 0, not ${String(id)}`, { reason: 'id' });
-    }
+    checkMemberId(id);
     if (removed.has(id)) throw call.refuse('id-used', `member ${id} was removed, and its id is never used again`);
     const address = members.get(id);
     if (address !== undefined && address !== url) {
@@ -356,13 +350,7 @@ export class Membership {
 
 function checkUrl(url: unknown): void {
   if (typeof url === 'string' && url !== '') return;
-  throw new RaftError(
-    ERR_OPTIONS,
-    `url: it must be an address at which the others reach the member, not ${String(url)}`,
-    {
-      reason: 'url',
-    },
-  );
+  refuseOption('url', `it must be an address at which the others reach the member, not ${String(url)}`);
 }
 
 function addVoter(nodeId: NodeId): AnyConfChange {

@@ -1,4 +1,5 @@
 import type { ConfState, NodeId, RawNode } from '@raft-ts/raft';
+import { checkMemberId } from '../base/arguments.js';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions } from '../base/contracts.js';
 import { Call } from './call.js';
@@ -40,6 +41,7 @@ export class Transfers {
   async transfer(id: NodeId | undefined, options: CallOptions): Promise<NodeId> {
     const { clock, conditions, timeoutMs, electionMs } = this.host;
     const call = new Call('transferLeadership', options, clock, timeoutMs);
+    if (id !== undefined) checkMemberId(id);
     call.id = id;
     await this.checkTarget(call, id);
     const from = (await conditions.when(call, () => this.leader || undefined)) ?? this.leader;

@@ -1,11 +1,10 @@
-import { type NodeId, RaftError, silentLogger } from '@raft-ts/raft';
+import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
+import { refuseOption } from '../base/arguments.js';
 import { systemClock } from '../base/clock.js';
 import type { MemberAddress, ReplicaReceiver, StateMachine } from '../base/contracts.js';
-import { ERR_OPTIONS } from '../base/errors.js';
 import type { ReplicaOptions } from '../member/options.js';
 import { Replica } from '../member/replica.js';
-import type { ReplicaEvents } from '../member/types.js';
 import { MemoryLog } from './memory-log.js';
 import { Pausable } from './pausable.js';
 
@@ -14,6 +13,9 @@ export type MemoryClusterOptions<Command, Result> = Omit<
   Partial<ReplicaOptions<Command, Result>>,
   'id' | 'log' | 'transport' | 'stateMachine' | 'bootstrap' | 'join'
 >;
+
+/** A member's id: `1` and `1n` name the same one. */
+export type MemoryId = NodeId | number;
 
 interface Place<Command, Result> {
   replica: Replica<Command, Result> | undefined;
@@ -35,11 +37,18 @@ export class MemoryCluster<Command, Result> {
   private readonly create: (id: NodeId) => StateMachine<Command, Result>;
   private readonly options: MemoryClusterOptions<Command, Result>;
 
+  /** Each looks whether somebody leads. */
+  private readonly waiting = new Set<() => void>();
+
+  /** @throws ERR_RAFT_REPLICA_OPTIONS */
   constructor(
     size: number,
     create: (id: NodeId) => StateMachine<Command, Result>,
     options: MemoryClusterOptions<Command, Result>,
   ) {
+    if (!Number.isSafeInteger(size) || size < 1)
+      refuseOption('size', `it must be a whole number above 0, not ${String(size)}`);
+    if (typeof create !== 'function') refuseOption('create', 'it must be a function that makes a state machine');
     this.create = create;
     this.options = options;
     this.founders = Array.from({ length: size }, (_, i) => ({ id: BigInt(i + 1), url: `memory:${i + 1}` }));
@@ -56,61 +65,76 @@ export class MemoryCluster<Command, Result> {
     this.places.set(id, { replica: undefined, log: new MemoryLog(), joined, pausable, receiver: undefined });
   }
 
-  /** The members that run, ascending by id. */
+  /** The members that run, ascending by id: without those that were killed, or have ended by themselves. */
   get replicas(): readonly Replica<Command, Result>[] {
-    return [...this.places.values()].flatMap(({ replica }) => replica ?? []);
+    return [...this.places.values()].flatMap(({ replica }) => (replica?.running === true ? replica : []));
   }
 
   /** @throws ERR_RAFT_REPLICA_OPTIONS if it does not run */
-  replica(id: NodeId): Replica<Command, Result> {
-    const found = this.places.get(id)?.replica;
-    if (found === undefined) throw unknown(id);
-    return found;
+  replica(id: MemoryId): Replica<Command, Result> {
+    const { replica } = this.placeOf(id);
+    if (replica?.running !== true) refuseOption('id', `member ${id} does not run: restart(${id}) starts it again`);
+    return replica;
   }
 
-  /** Resolves with the member that leads, once one does. */
+  /** @throws ERR_RAFT_REPLICA_OPTIONS: a mistaken id must not pass for a fault that did nothing */
+  private placeOf(id: MemoryId): Place<Command, Result> {
+    const found = this.places.get(idOf(id));
+    if (found !== undefined) return found;
+    return refuseOption(
+      'id',
+      `there is no member ${String(id)} in this cluster, but ${[...this.places.keys()].join(', ')}`,
+    );
+  }
+
+  /** Resolves with the member that leads, once one does: in the highest term, if an isolated one does not know yet. */
   leader(signal?: AbortSignal): Promise<Replica<Command, Result>> {
     return new Promise((resolve, reject) => {
-      const watches: (() => void)[] = [];
       const settle = (): void => {
-        for (const end of watches) end();
+        this.waiting.delete(look);
         signal?.removeEventListener('abort', abort);
       };
       const abort = (): void => {
         settle();
         reject(signal?.reason as Error);
       };
+      const look = (): void => {
+        const leading = this.replicas.filter((replica) => replica.leadership.leading);
+        const [latest] = leading.sort((one, other) => other.leadership.term - one.leadership.term);
+        if (latest === undefined) return;
+        settle();
+        resolve(latest);
+      };
       if (signal?.aborted === true) {
         abort();
         return;
       }
       signal?.addEventListener('abort', abort);
-      const replicas = this.replicas;
-      const look = (replica: Replica<Command, Result>) => (leadership: ReplicaEvents['leadership']) => {
-        if (!leadership.leading) return;
-        settle();
-        resolve(replica);
-      };
-      for (const replica of replicas) watches.push(replica.watch('leadership', look(replica)));
+      this.waiting.add(look);
+      look();
     });
   }
 
   /** Starts a member that the cluster has added, or is about to add, under this id. */
-  async join(id: NodeId): Promise<Replica<Command, Result>> {
-    if (this.places.has(id)) throw new RaftError(ERR_OPTIONS, `member ${id} is there already`, { reason: 'id' });
-    this.place(id, true);
-    return this.restart(id);
+  async join(id: MemoryId): Promise<Replica<Command, Result>> {
+    const member = idOf(id);
+    if (this.places.has(member)) refuseOption('id', `member ${id} is there already`);
+    this.place(member, true);
+    return this.restart(member);
   }
 
   /** Loses everything between these two members from now on. */
-  cut(a: NodeId, b: NodeId): void {
-    this.cuts.set(`${a}-${b}`, [a, b]);
-    this.network.cut(a, b);
+  cut(a: MemoryId, b: MemoryId): void {
+    for (const id of [a, b]) this.placeOf(id);
+    const [one, other] = [idOf(a), idOf(b)];
+    this.cuts.set(`${one}-${other}`, [one, other]);
+    this.network.cut(one, other);
   }
 
   /** Cuts a member off from all others. */
-  isolate(id: NodeId): void {
-    for (const other of this.places.keys()) if (other !== id) this.cut(id, other);
+  isolate(id: MemoryId): void {
+    this.placeOf(id);
+    for (const other of this.places.keys()) if (other !== idOf(id)) this.cut(id, other);
   }
 
   /** Mends every cut. */
@@ -120,49 +144,51 @@ export class MemoryCluster<Command, Result> {
   }
 
   /** Freezes a member, as SIGSTOP does. */
-  pause(id: NodeId): void {
-    this.places.get(id)?.pausable.pause();
+  pause(id: MemoryId): void {
+    this.placeOf(id).pausable.pause();
   }
 
   /** Lets it go on, as SIGCONT does. */
-  resume(id: NodeId): void {
-    this.places.get(id)?.pausable.resume();
+  resume(id: MemoryId): void {
+    this.placeOf(id).pausable.resume();
   }
 
-  /** Ends a member without a farewell. Its log stays, for `restart`. */
-  async kill(id: NodeId): Promise<void> {
-    const place = this.places.get(id);
-    if (place?.replica === undefined) return;
+  /** Ends a member without a farewell. Its log stays, for `restart`. Does nothing if it has ended. */
+  async kill(id: MemoryId): Promise<void> {
+    const place = this.placeOf(id);
     const { replica } = place;
     place.replica = undefined;
     place.pausable.resume();
-    await replica.kill();
+    await replica?.kill();
   }
 
-  /** Starts a member with the log that it had, and a new state machine. */
-  async restart(id: NodeId): Promise<Replica<Command, Result>> {
-    const place = this.places.get(id);
-    if (place === undefined) throw unknown(id);
-    await this.kill(id);
+  /** Starts a member with the log that it had, and a new state machine. Kills it before, if it runs. */
+  async restart(id: MemoryId): Promise<Replica<Command, Result>> {
+    const place = this.placeOf(id);
+    const member = idOf(id);
+    await this.kill(member);
     place.pausable = new Pausable(this.options.clock ?? systemClock());
     const { pausable, log, joined } = place;
     const replica = await Replica.start<Command, Result>({
       tickMs: 10,
       logger: silentLogger,
       ...this.options,
-      id,
+      id: member,
       log,
       clock: pausable.clock,
-      stateMachine: this.create(id),
+      stateMachine: this.create(member),
       transport: (receiver) => {
         place.receiver = pausable.receiver(receiver);
-        const transport = this.network.connect(id, this.refusing(id, place.receiver));
+        const transport = this.network.connect(member, this.refusing(member, place.receiver));
         // All members are of this process, and were given the same options.
         return Object.assign(transport, { featuresOf: () => this.options.features ?? 0 });
       },
       ...(joined ? { join: true } : { bootstrap: { peers: this.founders } }),
     });
     place.replica = replica;
+    replica.watch('leadership', () => {
+      for (const look of this.waiting) look();
+    });
     return replica;
   }
 
@@ -180,7 +206,7 @@ export class MemoryCluster<Command, Result> {
   /** Stops all members. */
   async stop(): Promise<void> {
     for (const { pausable } of this.places.values()) pausable.resume();
-    await Promise.all(this.replicas.map((replica) => replica.stop()));
+    await Promise.all([...this.places.values()].flatMap(({ replica }) => replica?.stop() ?? []));
     for (const place of this.places.values()) place.replica = undefined;
   }
 
@@ -189,7 +215,10 @@ export class MemoryCluster<Command, Result> {
   }
 }
 
-/** Starts a cluster of so many members in this process, each with a state machine of its own. */
+/**
+ * Starts a cluster of so many members in this process, each with a state machine of its own.
+ * @throws ERR_RAFT_REPLICA_OPTIONS
+ */
 export async function cluster<Command, Result>(
   size: number,
   create: (id: NodeId) => StateMachine<Command, Result>,
@@ -200,6 +229,6 @@ export async function cluster<Command, Result>(
   return made;
 }
 
-function unknown(id: NodeId): RaftError {
-  return new RaftError(ERR_OPTIONS, `member ${id} does not run in this cluster`, { reason: 'id' });
+function idOf(id: MemoryId): NodeId {
+  return typeof id === 'number' && Number.isSafeInteger(id) ? BigInt(id) : (id as NodeId);
 }
