@@ -1,5 +1,6 @@
 /** For tests. */
 
+export { commandLine } from './common/launcher.js';
 export { linesOf } from './common/lines.js';
 export { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from './common/listen.js';
 export { describeRemoval, memberLog, transportLogger } from './common/log.js';

@@ -102,7 +102,9 @@ export class HttpTransport implements Transport {
       ...(options.announcement === undefined ? {} : { [Header.announcement]: announcementOf(options.announcement) }),
     };
     this.log = logger;
-    const warnings = new Warnings(logger);
+    const timings = { ...defaultTimings, ...options.timings };
+    const built = performance.now();
+    const warnings = new Warnings(logger, () => performance.now() - built >= timings.settleMs);
     this.connections = new Connections(connectionLimit(options.maxConnections, logger), warnings);
     this.ctx = {
       id,
@@ -115,7 +117,7 @@ export class HttpTransport implements Transport {
       logger,
       warnings,
       busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
-      timings: { ...defaultTimings, ...options.timings },
+      timings,
       lookup: options.lookup ?? nameService.lookup,
       standing: new Standing({
         newLog: options.newLog ?? options.incarnation === undefined,

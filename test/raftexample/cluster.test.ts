@@ -107,6 +107,9 @@ describe('raftexample: the launcher', function () {
     await commitOn(cluster, [1, 2, 3], 1);
     process.kill(await processOf(cluster, 2), 'SIGKILL');
     await cluster.sees(/^\[cluster\] member 2 was ended by SIGKILL; 2 still running$/u);
+    await cluster.sees(
+      /^\[cluster\] to bring it back, in another terminal: node \S*raftexample\.js --id 2 --peers 1=/u,
+    );
     await commitOn(cluster, [1, 3]);
 
     process.kill(await processOf(cluster, 1), 'SIGTERM');

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { ConfChangeTransition, ConfChangeType, encodeConfChangeV2 } from '@raft-ts/proto';
 import { type Entry, EntryType } from '@raft-ts/raft';
-import { describeCommitted, linesOf, memberLog, transportLogger } from '@raft-ts/raftexample/internal';
+import { commandLine, describeCommitted, linesOf, memberLog, transportLogger } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 
 const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u;
@@ -70,6 +70,12 @@ describe('raftexample: what a member prints', () => {
     expect(describeCommitted(entry(Buffer.from('\u001b[2J'), EntryType.EntryConfChange))).to.equal(
       'committed index=7 term=2 kind=conf-change text="\\x1b[2J"',
     );
+  });
+
+  it('names a command that a shell reads as it was meant', () => {
+    expect(
+      commandLine('raftexample.js', ['kv', '--data', "my data's/member-1", '--peers', '1=http://h:1,2=http://h:2']),
+    ).to.match(/^node \S+raftexample\.js kv --data 'my data'\\''s\/member-1' --peers 1=http:\/\/h:1,2=http:\/\/h:2$/u);
   });
 
   it('keeps each message on one printing line of bounded length, whoever has worded it', () => {

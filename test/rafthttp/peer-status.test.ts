@@ -1,6 +1,17 @@
+import { setTimeout } from 'node:timers/promises';
 import { PeerStatus } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
-import { Recorder } from './members.js';
+import {
+  eventually,
+  exchangeRaw,
+  introduce,
+  openStreams,
+  quick,
+  Recorder,
+  requestHead,
+  startMember,
+  stopAll,
+} from './members.js';
 import { contextOf, warnings } from './recorded-context.js';
 
 describe('PeerStatus', () => {
@@ -22,5 +33,49 @@ describe('PeerStatus', () => {
       expect(counts.active).to.equal(0);
       expect(warnings(receiver)).to.have.length(round);
     }
+  });
+
+  it('warns of no loss while a peer settles, and then of one that does not answer', async () => {
+    const failure = { action: 'dial', source: 'pipeline', error: 'refused' } as const;
+    for (const answers of [true, false]) {
+      const receiver = new Recorder();
+      const status = new PeerStatus(2n, contextOf(receiver).logger, undefined);
+      status.settleFor(20);
+      status.activate();
+      status.deactivate(failure);
+      status.lost('lost a stream', {});
+      expect(warnings(receiver)).to.deep.equal([]);
+      if (answers) status.activate();
+      await setTimeout(40);
+      status.lost('lost a stream', {});
+      const late = 'peer has not become active 20 ms after it was added';
+      const said = warnings(receiver).map((line) => line.split(' {', 1)[0]);
+      expect(said).to.deep.equal([...(answers ? [] : [`warn ${late}`]), 'warn lost a stream']);
+    }
+  });
+});
+
+describe('a start', () => {
+  afterEach(stopAll);
+
+  it('of members that do not find each other at once warns of nothing, unless it lasts', async () => {
+    const a = await startMember(1n);
+    const b = await startMember(2n);
+    // One does not know the other yet, and streams come and go.
+    await exchangeRaw(a.listener.address.port, requestHead('GET', '/raft/stream/message/2', 2n, { 'X-Raft-To': '1' }));
+    introduce(a, [b]);
+    introduce(b, [a]);
+    await eventually('they talk', () => openStreams(a) === 2 && openStreams(b) === 2);
+    await b.transport.stop();
+    await eventually('it is lost', () => a.receiver.log.some((line) => line.includes('lost TCP')));
+    expect(warnings(a.receiver)).to.deep.equal([]);
+    const unknown = a.receiver.log.filter((line) => line.startsWith('info failed to find remote peer'));
+    expect(unknown).to.have.length(1);
+
+    const alone = await startMember(1n, { timings: { ...quick, settleMs: 30 } });
+    alone.transport.addPeer(2n, ['http://127.0.0.1:1']);
+    await eventually('it lasts', () =>
+      warnings(alone.receiver).some((line) => line.includes('not become active 30 ms')),
+    );
   });
 });

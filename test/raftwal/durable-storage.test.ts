@@ -41,7 +41,8 @@ describe('DurableStorage', () => {
   it('is kept by one member of one cluster, and one process', async () => {
     const dir = place();
     const storage = await open(dir);
-    await refused(open(dir), 'ERR_RAFT_WAL_LOCKED');
+    const error = await refused(open(dir), 'ERR_RAFT_WAL_LOCKED');
+    expect(error.message).to.include(`the log in ${dir} is open`);
     await storage.close();
     await refused(open(dir, { nodeId: 7n }), 'ERR_RAFT_WAL_IDENTITY');
     await refused(open(dir, { clusterId: 7n }), 'ERR_RAFT_WAL_IDENTITY');

@@ -92,6 +92,23 @@ describe('replica: members come and go', () => {
       await group.time.until(() => machines.get(4n)?.value === 1, 'the new member has the state');
     });
 
+    it('tells how far it is once an election timeout at most, although that changes all the time', async () => {
+      const leader = await found(3);
+      let told = 0;
+      const adding = leader.addMember(at(4), {
+        timeoutMs: 1_000,
+        onProgress: ({ phase }) => void (told += phase === 'catching-up' ? 1 : 0),
+      });
+      const failed = failure(adding);
+      // It never runs, and the others go on.
+      for (let i = 0; i < 80; i++) {
+        await group.time.settled(leader.propose(1));
+        await group.time.advance(10);
+      }
+      expect((await failed).reason).to.equal('not-caught-up');
+      expect(told).to.be.within(3, 12);
+    });
+
     it('works on a member that does not lead', async () => {
       const leader = await found(3);
       const [other] = followersOf(leader);

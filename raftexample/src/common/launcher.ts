@@ -1,5 +1,6 @@
 import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { relative } from 'node:path';
 import process from 'node:process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +25,8 @@ export interface Launch {
   readonly members: readonly { readonly id: NodeId; readonly args: readonly string[] }[];
   /** The program of `bin` that they run. Default: raftexample.js. */
   readonly program?: string;
+  /** May a member come back, with what it has kept? Default true. */
+  readonly keepsLogs?: boolean;
   /** How long a member may take to stop, in milliseconds. Default 2000. */
   readonly graceMs?: number;
   /** Called with each line of a member; false keeps it from being printed. */
@@ -32,7 +35,7 @@ export interface Launch {
 
 /** Runs one process per member, until `stopping` aborts. Resolves to the exit code. */
 export async function launch(
-  { name, members, program = 'raftexample.js', graceMs = GRACE_MS, onLine }: Launch,
+  { name, members, program = 'raftexample.js', keepsLogs = true, graceMs = GRACE_MS, onLine }: Launch,
   stopping: AbortSignal,
 ): Promise<number> {
   if (stopping.aborted) return ExitCode.Done;
@@ -61,6 +64,7 @@ export async function launch(
       if (stopping.aborted) return;
       const cause = signal === null ? `ended by itself with exit code ${code}` : `was ended by ${signal}`;
       say(`member ${id} ${cause}; ${running.size === 0 ? 'none is left' : `${running.size} still running`}`);
+      if (signal !== null && keepsLogs) say(`to bring it back, in another terminal: ${commandLine(program, args)}`);
     }),
   );
   if (!stopping.aborted) return ExitCode.Failed;
@@ -70,8 +74,18 @@ export async function launch(
 
 /** Starts a member with a channel that is never used: the member ends when it closes, however this process ends. */
 function startMember(program: string, args: readonly string[]): Member {
-  const file = fileURLToPath(new URL(`../../bin/${program}`, import.meta.url));
-  return spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+  return spawn(process.execPath, [fileOf(program), ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+}
+
+function fileOf(program: string): string {
+  return fileURLToPath(new URL(`../../bin/${program}`, import.meta.url));
+}
+
+/** Returns the command that starts a member by itself in this folder, for a shell. */
+export function commandLine(program: string, args: readonly string[]): string {
+  const quoted = (text: string): string =>
+    /^[\w@%+=:,./-]+$/u.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+  return ['node', relative(process.cwd(), fileOf(program)), ...args].map(quoted).join(' ');
 }
 
 interface Relay {

@@ -14,5 +14,5 @@ function runCluster({ peers, data, memberFlags }: ClusterOptions, stopping: Abor
     const log = data === undefined ? ['--memory'] : ['--data', defaultData(data, id)];
     return { id, args: ['--id', String(id), '--peers', formatPeers(peers), ...log, ...memberFlags] };
   });
-  return launch({ name: 'cluster', members }, stopping);
+  return launch({ name: 'cluster', members, keepsLogs: data !== undefined }, stopping);
 }

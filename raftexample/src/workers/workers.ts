@@ -1,14 +1,16 @@
 import type { NodeId } from '@raft-ts/raft';
 import { ExitCode } from '../common/exit-codes.js';
 import { launch } from '../common/launcher.js';
-import { memberLog } from '../common/log.js';
 import { formatPeers, type Peer, parseId, parsePeers } from '../common/peers.js';
+import { untilStopped } from '../common/until-stopped.js';
 import { asCommand, type Command, carryOut, parseFlags, UsageError } from '../common/usage.js';
 import { runWorker } from './worker.js';
 
 /** Where the five workers listen unless they are told. */
 const PORT = 24_801;
 const COUNT = 5;
+/** A worker that has not stopped after this time is ended. */
+const STOP_MS = 5000;
 
 interface WorkersOptions {
   /** `undefined`: the launcher of all of them. */
@@ -32,10 +34,12 @@ export function main(argv: readonly string[], stopping: AbortSignal): Promise<nu
     if (self === undefined) {
       const list = formatPeers(peers);
       const members = peers.map((peer) => ({ id: peer.id, args: ['--id', String(peer.id), '--peers', list] }));
-      return launch({ name: 'workers', members, program: 'workers.js' }, stopping);
+      return launch({ name: 'workers', members, program: 'workers.js', graceMs: STOP_MS + 1000 }, stopping);
     }
-    await runWorker({ self, peers, data: `workers-data/worker-${id}` }, stopping, memberLog(self.id, false));
-    return ExitCode.Done;
+    return untilStopped({ id: self.id, verbose: false }, STOP_MS, stopping, async (log) => {
+      await runWorker({ self, peers, data: `workers-data/worker-${id}` }, stopping, log);
+      return ExitCode.Done;
+    });
   });
 }
 

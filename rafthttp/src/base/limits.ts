@@ -231,6 +231,11 @@ export interface TransportTimings {
   readonly probeStatusMs: number;
   /** The same while they are bad, and at the beginning; etcd's statusErrorInterval. */
   readonly probeErrorMs: number;
+  /**
+   * So long after a peer was added its connections may come and go without a warning, and after the transport was built
+   * members may be unknown: whoever starts first waits for the others. A peer that does not answer by then is one.
+   */
+  readonly settleMs: number;
 }
 
 export const defaultTimings: TransportTimings = {
@@ -246,6 +251,7 @@ export const defaultTimings: TransportTimings = {
   probeIntervalMs: 4000,
   probeStatusMs: 30_000,
   probeErrorMs: 5000,
+  settleMs: 5000,
 };
 
 /**

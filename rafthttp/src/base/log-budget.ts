@@ -58,6 +58,11 @@ export class LogBudget implements TransportLogger {
     this.line('warn', message, fields, true);
   }
 
+  /** As `warnOnce`, one level below. */
+  infoOnce(message: string, fields: LogFields): void {
+    this.line('info', message, fields, true);
+  }
+
   /** Ends all windows. Later lines are passed on. */
   close(): void {
     this.closed = true;

@@ -121,6 +121,7 @@ export class Peer extends Remote implements ReaderOwner {
     this.readers = [new StreamReader(ctx, this, streams.msgapp), new StreamReader(ctx, this, streams.message)];
     this.presence = new Presence(ctx, this.links, this.picker);
     this.prober = new Prober(ctx, this.links, urls);
+    this.status.settleFor(ctx.timings.settleMs);
   }
 
   override send(message: Message): void {
@@ -159,6 +160,7 @@ export class Peer extends Remote implements ReaderOwner {
   }
 
   override async stop(): Promise<void> {
+    this.status.stop();
     this.prober.stop();
     this.presence.stop();
     for (const writer of Object.values(this.writers)) writer.stop();

@@ -133,7 +133,7 @@ export class StreamReader {
     if (error !== undefined) {
       this.owner.status.deactivate({ action: 'read', source: this.row.source, error });
     }
-    this.ctx.logger.warn('lost TCP streaming connection with remote peer', this.fields());
+    this.owner.status.lost('lost TCP streaming connection with remote peer', this.fields());
   }
 
   /** Resolves when the stream is over: with undefined if it ended properly, else with the error. */

@@ -4,6 +4,7 @@ import { type Message, messageSize, type NodeId } from '@raft-ts/proto';
 import { describeError } from '../base/errors.js';
 import { formatId } from '../base/headers.js';
 import { EARLY_WRITE_LENGTH, STREAM_QUEUE_LENGTH, WRITE_BATCH_BYTES } from '../base/limits.js';
+import type { LogFields } from '../base/logger.js';
 import { linkHeartbeat, type StreamEncoder } from '../codec/stream-codec.js';
 import { WriteBuffer } from '../codec/write-buffer.js';
 import type { TransportContext } from '../member/context.js';
@@ -82,7 +83,7 @@ export class StreamWriter {
     }
     if (this.connection !== undefined) {
       this.end(this.connection);
-      this.log('warn', 'closed TCP streaming connection with remote peer');
+      this.status.lost('closed TCP streaming connection with remote peer', this.fields());
     }
     const connection: Connection = {
       response,
@@ -105,7 +106,7 @@ export class StreamWriter {
       else if (connection.blocked) this.lost(connection, 'write', 'write timeout');
     });
     this.status.activate();
-    this.log('info', 'established TCP streaming connection with remote peer');
+    this.ctx.logger.info('established TCP streaming connection with remote peer', this.fields());
     this.flushSoon();
   }
 
@@ -171,7 +172,7 @@ export class StreamWriter {
         this.ctx.metrics?.sentBytes(formatId(this.peer), messageSize(message));
       } catch (error) {
         this.ctx.metrics?.sendFailed(formatId(this.peer));
-        this.log('error', 'failed to encode Raft message', describeError(error));
+        this.ctx.logger.error('failed to encode Raft message', { ...this.fields(), error: describeError(error) });
         this.ctx.gateway.reportUnreachable(this.peer);
       }
     }
@@ -207,7 +208,8 @@ export class StreamWriter {
     connection.response.destroy();
     this.status.deactivate({ action, source: this.row.source, error });
     this.ctx.metrics?.sendFailed(formatId(this.peer));
-    this.log('warn', 'lost TCP streaming connection with remote peer', describeError(error));
+    const fields = { ...this.fields(), error: describeError(error) };
+    this.status.lost('lost TCP streaming connection with remote peer', fields);
     if (this.queue.clear().length > 0) this.ctx.gateway.reportUnreachable(this.peer);
   }
 
@@ -224,8 +226,7 @@ export class StreamWriter {
     this.connection = undefined;
   }
 
-  private log(level: 'info' | 'warn' | 'error', message: string, error?: string): void {
-    const fields = { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
-    this.ctx.logger[level](message, error === undefined ? fields : { ...fields, error });
+  private fields(): LogFields {
+    return { 'stream-writer-type': this.row.source, 'remote-peer-id': formatId(this.peer) };
   }
 }

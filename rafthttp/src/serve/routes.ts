@@ -100,7 +100,7 @@ async function answerStream(
   if (lacking !== undefined) return refuse(req, res, lacking);
   if (owner.peer(from) === undefined) {
     learnFrom(owner, req, from);
-    ctx.warnings.warn('failed to find remote peer in cluster', { 'remote-peer-id': formatId(from) });
+    ctx.warnings.warnIfSettled('failed to find remote peer in cluster', { 'remote-peer-id': formatId(from) });
     return answer(req, res, 404, 'error sender not found');
   }
   if (headerOf(req, Header.to) !== formatId(ctx.id)) return answer(req, res, 412, 'to field mismatch');

@@ -66,7 +66,7 @@ export class WalError extends RaftError {
   readonly offset: number | undefined;
   /** For `ERR_RAFT_WAL_IO`: the operation that the operating system refused. */
   readonly operation: string | undefined;
-  /** For `ERR_RAFT_WAL_IO`: the path of the file or folder. */
+  /** For `ERR_RAFT_WAL_IO` and `ERR_RAFT_WAL_LOCKED`: the path of the file or folder. */
   readonly path: string | undefined;
 
   constructor(code: string, message: string, options: WalErrorOptions = {}) {

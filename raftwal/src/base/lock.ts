@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import process from 'node:process';
 import { describeError } from '@raft-ts/proto/internal';
 import { codeOf, ERR_WAL_IO, ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED, hasCode, WalError } from './errors.js';
@@ -48,7 +49,7 @@ export function defaultFs(): Fs {
  * Locks a file of the log, or its mark, for this handle only.
  * @throws WalError `ERR_RAFT_WAL_LOCKED`, `ERR_RAFT_WAL_LOCK_UNAVAILABLE`
  */
-export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean): Promise<void> {
+export async function lockFile(file: FsFile, path: string, unsafeNoLock: boolean): Promise<void> {
   if (unsafeNoLock) return;
   let free: boolean;
   try {
@@ -59,9 +60,14 @@ export async function lockFile(file: FsFile, name: string, unsafeNoLock: boolean
     const advice = 'make it loadable for this system (a bundle must leave it out), or give NodeFs a tryLock';
     const why = codeOf(cause) === ERR_WAL_IO ? (cause as WalError).cause : cause;
     throw new WalError(ERR_WAL_LOCK_UNAVAILABLE, `no file locks: ${describeError(why)}; ${advice}`, {
-      file: name,
+      file: basename(path),
       cause,
     });
   }
-  if (!free) throw new WalError(ERR_WAL_LOCKED, 'the log is open for writing elsewhere', { file: name });
+  if (free) return;
+  const what = `the log in ${dirname(path)} is open for writing elsewhere`;
+  throw new WalError(ERR_WAL_LOCKED, `${what}: only one process at a time, and one object in it, may use it`, {
+    file: basename(path),
+    path,
+  });
 }

@@ -37,7 +37,7 @@ export interface NewMember {
 export interface MemberProgress {
   /**
    * - `added`: it is a learner: start it now, under this id, with `join: true`
-   * - `catching-up`: it is being sent the log, or a snapshot
+   * - `catching-up`: it is being sent the log, or a snapshot; told once an election timeout at most
    * - `promoted`: it votes
    */
   readonly phase: 'added' | 'catching-up' | 'promoted';
@@ -238,13 +238,16 @@ export class Membership {
     { change, done }: Step,
     { member, onProgress }: { readonly member: NodeId; readonly onProgress: AddOptions['onProgress'] },
   ): Promise<void> {
+    const { clock, electionMs } = this.host;
     let told = '';
+    let tellAt = clock.monotonic();
     const watched = (): boolean => {
       if (done()) return true;
       const lag = this.host.leads() ? this.host.followers.lag(member) : undefined;
       const { match, target } = lag ?? {};
-      if (onProgress === undefined || told === `${match} ${target}`) return false;
+      if (onProgress === undefined || told === `${match} ${target}` || clock.monotonic() < tellAt) return false;
       told = `${match} ${target}`;
+      tellAt = clock.monotonic() + electionMs;
       onProgress({
         phase: 'catching-up',
         id: member,
