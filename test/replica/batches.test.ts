@@ -20,6 +20,7 @@ class Bench {
   next = 1;
   hasRoom = true;
   isHeld = false;
+  knowsLeader = true;
   /** Bytes that may still be appended. */
   quota = Number.POSITIVE_INFINITY;
   refuses: string | undefined = undefined;
@@ -35,6 +36,7 @@ class Bench {
       ...limits,
       clock: this.time,
       wake: () => {},
+      knows: () => this.knowsLeader,
       hasRoom: () => this.hasRoom,
       isHeld: () => this.isHeld,
       target: {
@@ -103,6 +105,26 @@ class Bench {
 }
 
 describe('replica: batches of proposals', () => {
+  it('are not forwarded to a leader whose address is not known yet: they wait, and are dropped at their deadline', async () => {
+    const bench = new Bench();
+    bench.leads = false;
+    bench.knowsLeader = false;
+    bench.propose(1, 1, { timeoutMs: 50 });
+    bench.propose(1);
+    const change = bench.change(201n);
+    change.catch(() => {});
+    bench.proposals.flush();
+    await bench.time.advance(100);
+    bench.proposals.expire();
+    await bench.time.advance(0);
+    expect(bench.batches).to.deep.equal([]);
+    expect(bench.outcomes).to.deep.equal([['dropped', 'no-leader'], 'open']);
+    bench.knowsLeader = true;
+    bench.proposals.flush();
+    expect(bench.batches).to.deep.equal([[1], [201]]);
+    await change;
+  });
+
   it('hold what was proposed in one turn, in order, at most 4,096', () => {
     const bench = new Bench();
     bench.propose(MAX_BATCH + 3);

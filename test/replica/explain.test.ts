@@ -1,6 +1,6 @@
 import { MemoryStorage, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
 import type { Question, Replica } from '@raft-ts/replica';
-import { Contacts, explain } from '@raft-ts/replica/internal';
+import { Contacts, explain, type LeaseObstacle } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { inside } from './inside.js';
 import { Counter } from './machines.js';
@@ -200,6 +200,9 @@ describe('replica: explain', () => {
       return new RawNode({ id: 1n, electionTick: 10, heartbeatTick: 1, storage, preVote: true, ...limits });
     };
 
+    let obstacle: LeaseObstacle | undefined;
+    const lease = { obstacle: () => obstacle, withoutPromise: () => [2n], remainingMs: 0 };
+
     const ask = (raw: RawNode, question: Question = {}, removed: readonly NodeId[] = []): string =>
       explain(
         {
@@ -214,6 +217,7 @@ describe('replica: explain', () => {
           tickMs: 10,
           slowestRead: undefined,
           features: { level: 0, open: 0, missing: [] },
+          lease,
         },
         question,
       ).code;
@@ -245,6 +249,13 @@ describe('replica: explain', () => {
       expect(ask(member([1n, 2n]), { member: 3n }, [3n])).to.equal('removed');
     });
 
+    it('no-lease-stalled, -not-promised, -transferring, -clocks', () => {
+      for (const why of ['stalled', 'not-promised', 'transferring', 'clocks'] as const) {
+        obstacle = why;
+        expect(ask(lead(member([1n, 2n])), { lease: true })).to.equal(`no-lease-${why}`);
+      }
+    });
+
     it('earlier-term: an entry of a former leader', () => {
       expect(ask(lead(member([1n, 2n, 3n], [], 5)), { index: 4 })).to.equal('earlier-term');
     });
@@ -262,6 +273,26 @@ describe('replica: explain', () => {
       expect(ask(raw, { member: 2n })).to.equal('catching-up');
       pr.becomeSnapshot(1);
       expect(ask(raw, { member: 2n })).to.equal('snapshot');
+    });
+  });
+
+  describe('why is there no lease?', () => {
+    it('leased, no-lease-not-leading, no-lease-unconfirmed', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      await group.promised();
+      const [follower] = others(leader);
+      await group.time.settled(leader.propose(1));
+      expect(follower.explain({ lease: true })).to.deep.equal({
+        code: 'no-lease-not-leading',
+        text: `Member ${follower.id} has no lease: only the leader has one, which is member ${leader.id}: ask there.`,
+      });
+      await group.time.advance(10_000);
+      expect(leader.explain({ lease: true }).code).to.equal('no-lease-unconfirmed');
+      await group.time.settled(leader.read(() => 1, { consistency: 'lease' }));
+      const { code, text } = leader.explain({ lease: true });
+      expect(code).to.equal('leased');
+      expect(text).to.match(/^Member \d has a lease, for [\d.]+ ms unless it is renewed\.$/u);
     });
   });
 

@@ -8,6 +8,7 @@ import {
 } from '@raft-ts/raft';
 import type { Ended, MemberProgress, MembershipError, Replica } from '@raft-ts/replica';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { Counter } from './machines.js';
 import { VirtualCluster, type VirtualOptions } from './virtual.js';
 
@@ -107,6 +108,32 @@ describe('replica: members come and go', () => {
       }
       expect((await failed).reason).to.equal('not-caught-up');
       expect(told).to.be.within(3, 12);
+    });
+
+    it('asked for on two members at once for one address, adds one', async () => {
+      const leader = await found(3);
+      const [one, two] = followersOf(leader);
+      for (const pair of [
+        [one, two],
+        [leader, leader],
+        [leader, one],
+      ] as const) {
+        const url = `virtual:${pair[0].id}-${pair[1].id}`;
+        const calls = pair.map((member) => member.addMember({ url }, { role: 'learner' }));
+        const settled = await group.time.settled(Promise.allSettled(calls));
+        const refused = settled
+          .filter((call) => call.status === 'rejected')
+          .map(({ reason }) => reason as MembershipError);
+        expect(refused.map(({ reason }) => reason)).to.deep.equal(['url-used']);
+        expect(leader.members().filter((member) => member.url === url)).to.have.length(1);
+      }
+      // A follower that has not seen the first yet may forward the second: the leader is who knows.
+      const { guard } = inside(leader).roster;
+      const context = new TextEncoder().encode('virtual:2');
+      const second = (id: bigint) => () =>
+        guard.check({ id, type: ConfChangeType.ConfChangeAddLearnerNode, nodeId: 99n, context });
+      expect(second(0n)).to.throw('member 2 has the address virtual:2').with.property('reason', 'url-used');
+      expect(second(2n), 'it is to replace member 2').not.to.throw();
     });
 
     it('works on a member that does not lead', async () => {

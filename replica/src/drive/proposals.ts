@@ -4,6 +4,7 @@ import {
   type BatchReceipt,
   ERR_CONF_CHANGE_REFUSED,
   ERR_PROPOSAL_DROPPED,
+  type NodeId,
   type ProposalReceipt,
   type RaftError,
   type RawNode,
@@ -37,6 +38,8 @@ export interface ProposalsOptions extends ProposalLimits {
   readonly clock: Clock;
   /** There is something to flush. */
   readonly wake: () => void;
+  /** Does this member know where to reach that one? A member that has just joined learns it from the log. */
+  readonly knows: (leader: NodeId) => boolean;
   /** May this member, if it leads, append more entries now? */
   readonly hasRoom: () => boolean;
   /** Should this member, if it leads, append nothing now? It is told to flush again when that is over. */
@@ -237,6 +240,8 @@ export class Proposals {
     const leads = softState.raftState === 'StateLeader';
     // If none is under way, nobody else is about to propose, and there is nothing to wait for.
     if (leads && this.queue.length < this.waiting && this.options.isHeld()) return;
+    // What is sent to nowhere is lost in silence, and nobody would know what became of it.
+    if (!leads && !this.options.knows(softState.lead)) return;
     const hasRoom = !leads || this.options.hasRoom();
     const queue = this.queue;
     this.queue = [];

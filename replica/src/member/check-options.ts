@@ -16,6 +16,7 @@ const names: Readonly<Record<keyof ReplicaOptions<unknown, unknown>, true>> = {
   results: true,
   format: true,
   applyErrors: true,
+  features: true,
   timeoutMs: true,
   tickMs: true,
   electionTicks: true,

@@ -232,6 +232,7 @@ export class Engine<Command, Result> {
       writesUnderWay: () => this.driver.writesUnderWay,
       applied: () => this.applier.applied.index,
       stuck: () => this.patience.stuck,
+      lease: this.lead.lease,
       snapshotIndex: () => this.snapshots.index,
       features: () => ({ level: options.features, open: group.features, missing: this.lead.gate.missing() }),
       metrics,

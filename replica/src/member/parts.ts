@@ -189,6 +189,7 @@ export function createProposals<Command, Result>(engine: Engine<Command, Result>
     },
     clock,
     wake: () => engine.driver.wake(),
+    knows: (leader) => engine.group.members.has(leader),
     hasRoom: () => engine.backlog.hasRoom,
     isHeld: () => engine.driver.holdsProposals,
     onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),

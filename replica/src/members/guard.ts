@@ -1,5 +1,6 @@
 import {
   type AnyConfChange,
+  type ConfChange,
   type ConfChangeSingle,
   ConfChangeType,
   type ConfState,
@@ -41,6 +42,7 @@ export class ChangeGuard {
     const changes = 'changes' in cc ? cc.changes : [cc];
     const carriesAddress = cc.context !== undefined && cc.context.length > 0;
     for (const change of changes) this.checkSingle(change, carriesAddress);
+    if (carriesAddress && !('changes' in cc)) this.checkAddress(cc);
     if (changes.some(({ type }) => type === ConfChangeType.ConfChangeRemoveNode)) this.checkHealth(changes);
   }
 
@@ -88,6 +90,14 @@ export class ChangeGuard {
     }
   }
 
+  /** Two calls at once may have found the same address free. The new member may have that of the one in `id`. */
+  private checkAddress({ id, nodeId, context }: ConfChange): void {
+    const url = new TextDecoder().decode(context);
+    for (const [other, address] of this.host.group.members) {
+      if (address === url && other !== nodeId && other !== id) throw urlUsed(other, url);
+    }
+  }
+
   /** Would a quorum of the voters that remain answer? */
   private checkHealth(changes: readonly ConfChangeSingle[]): void {
     const voters = new Set(this.host.confState().voters);
@@ -102,6 +112,15 @@ export class ChangeGuard {
       `of the ${voters.size} voters that would remain, ${named(silent)} ${silent.length === 1 ? 'does' : 'do'} not answer the leader, so that nothing could be committed: bring them back, or remove them first`,
     );
   }
+}
+
+/** Returns what is said of an address that a member has already. */
+export function urlUsed(id: NodeId, url: string): MembershipError {
+  return new MembershipError(
+    'url-used',
+    `member ${id} has the address ${url}: replaceMember(${id}n, …) puts a new member in its place, and addMember({ url, id: ${id}n }) goes on if it is being added`,
+    { id },
+  );
 }
 
 /** Returns what is said of a learner that cannot vote yet. */

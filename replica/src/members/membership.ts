@@ -17,6 +17,7 @@ import { membersOf } from '../group/group.js';
 import { Call } from './call.js';
 import type { Conditions } from './conditions.js';
 import type { Followers } from './followers.js';
+import { urlUsed } from './guard.js';
 import type { Transfers } from './transfers.js';
 
 /** A new member must be started and be sent everything: adding one may take so long, unless the call says otherwise. */
@@ -105,7 +106,7 @@ export class Membership {
     checkUrl(url);
     await this.host.barrier(call);
     this.checkNewcomer(call, { url, id }, undefined);
-    const member = await this.addLearner(call, { url, id }, onProgress);
+    const member = await this.addLearner(call, { url, id }, undefined, onProgress);
     if (role === 'learner') return { id: member, url, role };
     await this.promote(
       call,
@@ -151,7 +152,7 @@ export class Membership {
     if (!this.host.group.removed.has(old) || id === undefined) this.checkPresent(call, old);
     this.checkNewcomer(call, { url, id }, old);
     const learns = this.host.confState().learners.includes(old);
-    const member = await this.addLearner(call, { url, id }, onProgress);
+    const member = await this.addLearner(call, { url, id }, old, onProgress);
     if (learns) {
       await this.carryOut(call, { change: removal(old), done: () => this.isGone(old) });
       return { id: member, url, role: 'learner' };
@@ -169,13 +170,7 @@ export class Membership {
   /** @param replaced a member whose address the new one may take over */
   private checkNewcomer(call: Call, { url, id }: NewMember, replaced: NodeId | undefined): void {
     const { members, removed } = this.host.group;
-    for (const [other, address] of members) {
-      if (address !== url || other === id || other === replaced) continue;
-      throw call.refuse(
-        'url-used',
-        `member ${other} has the address ${url}: replaceMember(${other}n, …) puts a new member in its place, and addMember({ url, id: ${other}n }) goes on if it is being added`,
-      );
-    }
+    this.checkFree(call, url, [id, replaced]);
     if (id === undefined) return;
     checkMemberId(id);
     if (removed.has(id)) throw call.refuse('id-used', `member ${id} was removed, and its id is never used again`);
@@ -185,19 +180,32 @@ export class Membership {
     }
   }
 
+  /** @param among who may have this address */
+  private checkFree(call: Call, url: string, among: readonly (NodeId | undefined)[]): void {
+    for (const [other, address] of this.host.group.members) {
+      if (address === url && !among.includes(other)) throw call.refuse('url-used', urlUsed(other, url).message);
+    }
+  }
+
   private noteTwoVoters(call: Call, id: NodeId): void {
     const { voters } = this.host.confState();
     call.needsBoth = voters.length === 2 && voters.includes(id);
   }
 
-  private async addLearner(call: Call, { url, id }: NewMember, onProgress: AddOptions['onProgress']): Promise<NodeId> {
+  private async addLearner(
+    call: Call,
+    { url, id }: NewMember,
+    replaced: NodeId | undefined,
+    onProgress: AddOptions['onProgress'],
+  ): Promise<NodeId> {
     const { group } = this.host;
     // Once it is in the log it cannot be taken back.
     this.host.checkAddress({ id: id ?? group.lastId + 1n, url });
     const member = id ?? (await this.reserveId(call));
     call.id = member;
     const change = {
-      id: 0n,
+      // Raft makes nothing of it; the leader's guard lets the two share an address.
+      id: replaced ?? 0n,
       type: ConfChangeType.ConfChangeAddLearnerNode,
       nodeId: member,
       context: new TextEncoder().encode(url),
@@ -208,6 +216,8 @@ export class Membership {
       if (address !== undefined && address !== url) {
         throw call.refuse('id-used', `somebody else has added member ${member} meanwhile, at ${address}`);
       }
+      // Somebody else may have been faster.
+      if (address === undefined) this.checkFree(call, url, [replaced]);
       return address === url;
     };
     await this.carryOut(call, { change, done });

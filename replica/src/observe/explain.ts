@@ -3,6 +3,7 @@ import { counted } from '../base/text.js';
 import type { Waited } from '../drive/patience.js';
 import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
+import type { Lease, LeaseObstacle } from '../lead/lease.js';
 import type { Contacts } from './contacts.js';
 import { describeApart } from './founders.js';
 
@@ -14,6 +15,8 @@ export interface Question {
   readonly member?: NodeId;
   /** Why was the slowest read of the last minute slow? */
   readonly read?: true;
+  /** Has this member a lease, and why not? */
+  readonly lease?: true;
   /** Which features are open, and why no more of them are (`ReplicaOptions.features`)? */
   readonly features?: true;
 }
@@ -58,7 +61,14 @@ export type ExplanationCode =
   | 'no-slow-read'
   | 'read-without-leader'
   | 'read-unconfirmed'
-  | 'read-behind';
+  | 'read-behind'
+  | 'leased'
+  | 'no-lease-not-leading'
+  | 'no-lease-stalled'
+  | 'no-lease-not-promised'
+  | 'no-lease-transferring'
+  | 'no-lease-unconfirmed'
+  | 'no-lease-clocks';
 
 /** What explanations are read from: live state. */
 export interface ExplainSource {
@@ -75,6 +85,7 @@ export interface ExplainSource {
   readonly stuck: Waited | undefined;
   readonly tickMs: number;
   readonly slowestRead: ReadTiming | undefined;
+  readonly lease: Pick<Lease, 'obstacle' | 'withoutPromise' | 'remainingMs'>;
   readonly features: FeatureView;
 }
 
@@ -93,6 +104,7 @@ export function explain(source: ExplainSource, question: Question): Explanation 
   if (source.ended) return say('stopped', `Member ${source.id} does not run any more, so it takes part in nothing.`);
   if (question.index !== undefined) return explainIndex(source, question.index);
   if (question.member !== undefined) return explainMember(source, question.member);
+  if (question.lease === true) return explainLease(source);
   if (question.features === true) return explainFeatures(source);
   return question.read === true ? explainRead(source) : explainLeader(source);
 }
@@ -316,6 +328,23 @@ function explainRead({ id, slowestRead }: ExplainSource): Explanation {
     'read-behind',
     `${total}, of which ${ms(applyingMs)} passed until this member had applied what was confirmed.`,
   );
+}
+
+function explainLease({ id, raw, lease }: ExplainSource): Explanation {
+  const obstacle = lease.obstacle();
+  if (obstacle === undefined) {
+    return say('leased', `Member ${id} has a lease, for ${ms(lease.remainingMs)} unless it is renewed.`);
+  }
+  const { lead } = raw.basicStatus().softState;
+  const why: Readonly<Record<LeaseObstacle, string>> = {
+    'not-leading': lead === 0n ? 'no leader is known' : `only the leader has one, which is member ${lead}: ask there`,
+    stalled: 'it stood still, and first reads what has arrived meanwhile',
+    'not-promised': `${list(lease.withoutPromise())} may give a vote at any time: a member of another implementation, one whose format does not write entries of the kind promise, or one that has just joined and will announce its promise soon`,
+    transferring: 'leadership was to be handed over, and nothing was committed since',
+    unconfirmed: 'no quorum has confirmed it recently. A lease is renewed only while reads or whileLeading use it',
+    clocks: 'its wall clock and its monotonic clock have moved by different amounts, so neither can be believed',
+  };
+  return say(`no-lease-${obstacle}`, `Member ${id} has no lease: ${why[obstacle]}.`);
 }
 
 function membership(raw: RawNode): { readonly voters: readonly NodeId[]; readonly learners: readonly NodeId[] } {

@@ -5,7 +5,7 @@ import type { Proposals } from '../drive/proposals.js';
 import type { Reads, ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import { Contacts } from './contacts.js';
-import { type Explanation, explain, type FeatureView, type Question } from './explain.js';
+import { type ExplainSource, type Explanation, explain, type FeatureView, type Question } from './explain.js';
 import { exposeMetrics, type MetricsRegistry, type Samples, Tally } from './metrics.js';
 import { SlowReads } from './slow-reads.js';
 
@@ -22,6 +22,7 @@ export interface ObserverHost {
   readonly writesUnderWay: () => number;
   readonly applied: () => number;
   readonly stuck: () => Waited | undefined;
+  readonly lease: ExplainSource['lease'];
   readonly snapshotIndex: () => number;
   readonly features: () => FeatureView;
   readonly metrics: MetricsRegistry | undefined;
@@ -75,6 +76,7 @@ export class Observer {
         stuck: host.stuck(),
         tickMs: host.tickMs,
         slowestRead: this.slowReads.slowest,
+        lease: host.lease,
         features: host.features(),
       },
       question,
