@@ -351,10 +351,11 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application;
-   * other paths pass through. Peers request these paths, so a prefix is only possible behind a proxy that adds it. The
-   * server must not limit the time of a request (`requestTimeout: 0`), because a stream is a request that never ends.
-   * Without such an application, `serve` does all that is needed.
+   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application,
+   * ahead of whatever reads bodies; a plain `node:http` listener cannot call them. Other paths pass through. Peers
+   * request these paths, so a prefix is only possible behind a proxy that adds it. The server must not limit the time
+   * of a request (`requestTimeout: 0`), because a stream is a request that never ends. Without such an application,
+   * `serve` does all that is needed.
    */
   handler(): Router {
     return this.router;

@@ -86,8 +86,31 @@ export function parseWhole(flag: string, text: string, min: number, max: number)
   throw new UsageError(`${flag} wants a whole number from ${min} to ${max}, not '${text}'`);
 }
 
+/** The flags that ask for a text in place of a run. */
+export const textFlags = { help: { type: 'boolean' }, version: { type: 'boolean' } } as const;
+
+/** Returns what prints the text that these flags ask for, if they do. */
+export function askedText(
+  { help, version }: { readonly [Flag in keyof typeof textFlags]?: boolean | undefined },
+  text: string,
+): { readonly kind: 'print'; readonly text: string } | undefined {
+  if (help === true) return { kind: 'print', text };
+  return version === true ? { kind: 'print', text: `${packageVersion()}\n` } : undefined;
+}
+
+/** Returns the folder that `--data` names; `undefined` if `--memory` stands in its place. */
+export function parseFolder(
+  { data, memory }: { readonly data?: string | undefined; readonly memory?: boolean | undefined },
+  fallback: string,
+): string | undefined {
+  if (data === '') throw new UsageError("--data wants a folder, not ''");
+  if (memory !== true) return data ?? fallback;
+  if (data !== undefined) throw new UsageError('--data and --memory exclude each other');
+  return undefined;
+}
+
 /** The version of this package. */
-export function packageVersion(): string {
+function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

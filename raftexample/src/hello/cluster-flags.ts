@@ -1,5 +1,14 @@
 import { formatPeers, localPeers, type Peer, parsePeers } from '../common/peers.js';
-import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
+import {
+  asCommand,
+  askedText,
+  type Command,
+  parseFlags,
+  parseFolder,
+  parseWhole,
+  textFlags,
+  UsageError,
+} from '../common/usage.js';
 import { parseMemberFlags, sharedFlags } from './flags.js';
 
 /** What the launcher needs to know. */
@@ -38,21 +47,16 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
         data: { type: 'string' },
         memory: { type: 'boolean' },
         ...sharedFlags,
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
+        ...textFlags,
       },
     });
-    if (values.help === true) return { kind: 'print', text: help };
-    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     if (values.members !== undefined && values.peers !== undefined) {
       throw new UsageError('--members and --peers exclude each other');
     }
-    if (values.data === '') throw new UsageError("--data wants a folder, not ''");
-    if (values.data !== undefined && values.memory === true) {
-      throw new UsageError('--data and --memory exclude each other');
-    }
     const count = parseWhole('--members', values.members ?? '3', 1, 9);
-    const data = values.memory === true ? undefined : (values.data ?? defaultFolder(count));
+    const data = parseFolder(values, defaultFolder(count));
     const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
     const memberFlags = formatShared(values);
     const first = peers[0] as Peer;

@@ -3,7 +3,16 @@ import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
 import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers, schemeOf } from '../common/peers.js';
 import { checkScheme, parsePeerTls, peerTlsFlags, peerTlsHelp } from '../common/tls-flags.js';
-import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
+import {
+  asCommand,
+  askedText,
+  type Command,
+  parseFlags,
+  parseFolder,
+  parseWhole,
+  textFlags,
+  UsageError,
+} from '../common/usage.js';
 
 /** When a member proposes hello, in milliseconds. */
 export interface HelloPlan {
@@ -104,12 +113,11 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         memory: { type: 'boolean' },
         ...peerTlsFlags,
         ...sharedFlags,
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
+        ...textFlags,
       },
     });
-    if (values.help === true) return { kind: 'print', text: help };
-    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     if (values.id === undefined) throw new UsageError('--id is missing; see --help');
     const id = parseId('--id', values.id);
     const tls = parsePeerTls(values);
@@ -132,7 +140,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         tls,
         insecure: values.insecure ?? false,
         tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),
-        data: parseData(id, values.data, values.memory),
+        data: parseFolder(values, defaultData('data', id)),
         snapshotEvery: parseWhole('--snapshot-every', values['snapshot-every'] ?? '10000', 1, 1_000_000_000),
         hello: parseHello(id, values['hello-after'], values['hello-every']),
         preVote: parseSwitch('--prevote', values.prevote),
@@ -154,13 +162,6 @@ function parseOthers(text: string, tls: TlsOptions | undefined): Peer[] {
 /** Returns the folder of a member's log, unless flags say otherwise. */
 export function defaultData(parent: string, id: NodeId): string {
   return join(parent, `member-${id}`);
-}
-
-function parseData(id: NodeId, data: string | undefined, memory: boolean | undefined): string | undefined {
-  if (data === '') throw new UsageError("--data wants a folder, not ''");
-  if (memory !== true) return data ?? defaultData('data', id);
-  if (data !== undefined) throw new UsageError('--data and --memory exclude each other');
-  return undefined;
 }
 
 /** Parses a flag that is on by default. */

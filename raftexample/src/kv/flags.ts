@@ -13,7 +13,7 @@ import {
   peerTlsFlags,
   peerTlsHelp,
 } from '../common/tls-flags.js';
-import { asCommand, type Command, packageVersion, parseFlags, parseWhole, UsageError } from '../common/usage.js';
+import { asCommand, askedText, type Command, parseFlags, parseWhole, textFlags, UsageError } from '../common/usage.js';
 import { hostOf, type KvOptions } from './member/options.js';
 
 const help = `Usage: raftexample kv --id ID --peers LIST --client-addr HOST:PORT [options]
@@ -86,16 +86,15 @@ const kvFlags = {
   'max-value': { type: 'string' },
   insecure: { type: 'boolean' },
   verbose: { type: 'boolean', short: 'v' },
-  help: { type: 'boolean' },
-  version: { type: 'boolean' },
+  ...textFlags,
 } as const;
 
 /** The command line of `raftexample kv`. Reads nothing but its argument. */
 export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
   return asCommand(() => {
     const { values } = parseFlags({ args: [...argv], options: kvFlags });
-    if (values.help === true) return { kind: 'print', text: help };
-    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     const id = parseId('--id', values.id ?? '1');
     const peerTls = parsePeerTls(values);
     const clientTls = parseClientTls(values);

@@ -3,11 +3,12 @@ import { ExitCode } from '../common/exit-codes.js';
 import { parseId } from '../common/peers.js';
 import {
   asCommand,
+  askedText,
   type Command,
   carryOut,
-  packageVersion,
   parseFlags,
   parseWhole,
+  textFlags,
   UsageError,
 } from '../common/usage.js';
 import { hostOf } from './member/options.js';
@@ -43,12 +44,11 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         'cluster-id': { type: 'string' },
         data: { type: 'string' },
         skip: { type: 'string' },
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
+        ...textFlags,
       },
     });
-    if (values.help === true) return { kind: 'print', text: help };
-    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     const [file, ...more] = positionals;
     if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
     const need = (flag: '--url' | '--cluster-id' | '--data', value: string | undefined): string => {

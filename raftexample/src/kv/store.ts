@@ -2,11 +2,12 @@ import process from 'node:process';
 import { launch } from '../common/launcher.js';
 import {
   asCommand,
+  askedText,
   type Command,
   carryOut,
-  packageVersion,
   parseFlags,
   parseWhole,
+  textFlags,
   UsageError,
 } from '../common/usage.js';
 
@@ -43,12 +44,11 @@ export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> 
       options: {
         members: { type: 'string' },
         data: { type: 'string' },
-        help: { type: 'boolean' },
-        version: { type: 'boolean' },
+        ...textFlags,
       },
     });
-    if (values.help === true) return { kind: 'print', text: help };
-    if (values.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     if (values.data === '') throw new UsageError("--data wants a folder, not ''");
     const count = parseWhole('--members', values.members ?? '5', 1, 9);
     // A cluster of another size is another cluster: its founders are others.

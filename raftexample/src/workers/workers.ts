@@ -3,7 +3,7 @@ import { ExitCode } from '../common/exit-codes.js';
 import { launch } from '../common/launcher.js';
 import { formatPeers, type Peer, parseId, parsePeers } from '../common/peers.js';
 import { untilStopped } from '../common/until-stopped.js';
-import { asCommand, type Command, carryOut, parseFlags, UsageError } from '../common/usage.js';
+import { asCommand, askedText, type Command, carryOut, parseFlags, textFlags, UsageError } from '../common/usage.js';
 import { runWorker } from './worker.js';
 
 /** Where the five workers listen unless they are told. */
@@ -25,6 +25,7 @@ Runs five processes of which one at a time runs a job each second. Kill that one
   --peers LIST  run these instead: 1=http://HOST:PORT,2=http://HOST:PORT,… (default: five at 127.0.0.1:24801 and on)
   --id ID       run this one alone
   --help        print this text
+  --version     print the version
 `;
 
 /** The launcher, and with --id one worker. Resolves to the exit code. */
@@ -47,9 +48,10 @@ function parse(argv: readonly string[]): Command<WorkersOptions> {
   return asCommand(() => {
     const { values } = parseFlags({
       args: [...argv],
-      options: { id: { type: 'string' }, peers: { type: 'string' }, help: { type: 'boolean' } },
+      options: { id: { type: 'string' }, peers: { type: 'string' }, ...textFlags },
     });
-    if (values.help === true) return { kind: 'print', text: help };
+    const text = askedText(values, help);
+    if (text !== undefined) return text;
     const id = values.id === undefined ? undefined : parseId('--id', values.id);
     const ids = Array.from({ length: COUNT }, (_, i) => i);
     const local = ids.map((i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: PORT + i }));
