@@ -50,8 +50,8 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
         ...textFlags,
       },
     });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     if (values.members !== undefined && values.peers !== undefined) {
       throw new UsageError('--members and --peers exclude each other');
     }

@@ -116,8 +116,8 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         ...textFlags,
       },
     });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     if (values.id === undefined) throw new UsageError('--id is missing; see --help');
     const id = parseId('--id', values.id);
     const tls = parsePeerTls(values);

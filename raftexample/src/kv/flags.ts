@@ -93,8 +93,8 @@ const kvFlags = {
 export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
   return asCommand(() => {
     const { values } = parseFlags({ args: [...argv], options: kvFlags });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     const id = parseId('--id', values.id ?? '1');
     const peerTls = parsePeerTls(values);
     const clientTls = parseClientTls(values);

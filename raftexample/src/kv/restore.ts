@@ -47,8 +47,8 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         ...textFlags,
       },
     });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     const [file, ...more] = positionals;
     if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
     const need = (flag: '--url' | '--cluster-id' | '--data', value: string | undefined): string => {

@@ -47,8 +47,8 @@ export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> 
         ...textFlags,
       },
     });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     if (values.data === '') throw new UsageError("--data wants a folder, not ''");
     const count = parseWhole('--members', values.members ?? '5', 1, 9);
     // A cluster of another size is another cluster: its founders are others.

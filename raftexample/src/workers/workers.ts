@@ -50,8 +50,8 @@ function parse(argv: readonly string[]): Command<WorkersOptions> {
       args: [...argv],
       options: { id: { type: 'string' }, peers: { type: 'string' }, ...textFlags },
     });
-    const text = askedText(values, help);
-    if (text !== undefined) return text;
+    const asked = askedText(values, help);
+    if (asked !== undefined) return asked;
     const id = values.id === undefined ? undefined : parseId('--id', values.id);
     const ids = Array.from({ length: COUNT }, (_, i) => i);
     const local = ids.map((i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: PORT + i }));
