@@ -23,6 +23,7 @@ export {
   snapshotFault,
   within,
 } from './arguments.js';
+export { crc32cByTables } from './crc32c.js';
 export { decodeEntryView, decodeMessageInTurns } from './decode.js';
 export { describeError } from './describe-error.js';
 export { encodeEntryHeadInto, encodeEntryInto, encodeHardStateInto, encodeMessageInto } from './encode.js';

@@ -60,6 +60,11 @@ async function read(bytes: AsyncIterable<Uint8Array>): Promise<{ head: SnapshotH
   return { head: await found.head(), state };
 }
 
+/** Looks at a snapshot without its state, as a member does before it takes one. */
+async function admit(bytes: AsyncIterable<Uint8Array>): Promise<SnapshotHead> {
+  return (await format.unwrap(bytes)).head();
+}
+
 describe('replica: commands as JSON', () => {
   const codec = jsonCodec<unknown>();
 
@@ -119,6 +124,29 @@ describe('replica: the default format', () => {
     }
     const longer: unknown = await read(pieces(bytes, Uint8Array.of(0))).catch((caught: unknown) => caught);
     expect(codeOf(longer)).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
+  });
+
+  it('refuses a snapshot of which any byte is another one, before it takes the place of the state', async () => {
+    const bytes = await whole();
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = bytes.slice();
+      damaged[at] = (bytes[at] as number) ^ 4;
+      for (const look of [read, admit]) {
+        const error: unknown = await look(pieces(damaged)).catch((caught: unknown) => caught);
+        expect(codeOf(error), `byte ${at}`).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
+      }
+    }
+    expect(await admit(pieces(bytes))).to.deep.equal(head);
+  });
+
+  it('reads version 1, which had no checksum', async () => {
+    const bytes = await whole();
+    const former = bytes.slice(0, -4);
+    former[5] = 1;
+    former.fill(0, -4);
+    expect(await read(pieces(former))).to.deep.equal({ head, state: Uint8Array.of(1, 2, 3) });
+    former[5] = 3;
+    expect(codeOf(await read(pieces(former)).catch((caught: unknown) => caught))).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
   });
 
   it('gives a code to whatever is no snapshot', async () => {

@@ -39,9 +39,12 @@ export class Bulk implements StateMachine<number, number> {
   /** Snapshots that were restored: their sizes. */
   readonly restored: number[] = [];
   private readonly size: number;
+  private readonly checks: boolean;
 
-  constructor(size: number) {
+  /** @param checks whether `restore` refuses bytes that it did not write */
+  constructor(size: number, checks = true) {
     this.size = size;
+    this.checks = checks;
   }
 
   apply(n: number): number {
@@ -78,7 +81,8 @@ export class Bulk implements StateMachine<number, number> {
           end = Math.min(chunk.length, from + PIECE - (at % PIECE));
           expected.fill((count + Math.floor(at / PIECE)) % 251);
           const right = expected.subarray(0, end - from);
-          if (Buffer.compare(chunk.subarray(from, end), right) !== 0) throw new Error(`wrong bytes after ${at}`);
+          if (this.checks && Buffer.compare(chunk.subarray(from, end), right) !== 0)
+            throw new Error(`wrong bytes after ${at}`);
         }
         read += end - from;
         from = end;

@@ -1,5 +1,6 @@
-import { readdirSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { SnapshotEvent } from '@raft-ts/replica';
 import { expect } from 'chai';
 import { DurableCluster } from './durable.js';
@@ -15,8 +16,14 @@ describe('replica: streamed snapshots over HTTP and disk', function () {
 
   afterEach(() => members.end());
 
-  const begin = async (options: { readonly bodies?: string }): Promise<void> => {
-    members = new DurableCluster(3, () => new Bulk(SIZE), {
+  const begin = async ({
+    checks = true,
+    ...options
+  }: {
+    readonly bodies?: string;
+    checks?: boolean;
+  }): Promise<void> => {
+    members = new DurableCluster(3, () => new Bulk(SIZE, checks), {
       ...options,
       snapshots: { everyEntries: 10, keepEntries: 1, keepEntriesForSlow: 1 },
     });
@@ -69,5 +76,44 @@ describe('replica: streamed snapshots over HTTP and disk', function () {
     }
     const error: unknown = await members.start(1n).catch((caught: unknown) => caught);
     expect(error).to.have.property('code', 'ERR_RAFT_SNAPSHOT_FORMAT');
+  });
+
+  /** Changes one byte in the middle of the state of each stream. */
+  const damage = (id: bigint): void => {
+    for (const name of streamsOf(id)) {
+      const file = openSync(join(members.dir(id), 'snap', name), 'r+');
+      writeSync(file, Uint8Array.of(255), 0, 1, SIZE / 2);
+      closeSync(file);
+    }
+  };
+
+  it('whose bytes were damaged end the start with a code, although the state machine could read them', async () => {
+    await begin({ checks: false });
+    await members.stop(1n);
+    damage(1n);
+    const error: unknown = await members.start(1n).catch((caught: unknown) => caught);
+    expect(error).to.have.property('code', 'ERR_RAFT_SNAPSHOT_FORMAT');
+    expect((error as Error).message).to.include('damaged where they are kept');
+  });
+
+  it('whose bytes were damaged are not sent: another one is taken, and sent', async () => {
+    await begin({});
+    const sender = members.replicas.get(1n)?.leadership.leading === true ? 1n : 2n;
+    const applied = members.replicas.get(sender)?.applied.index ?? 0;
+    await members.event(sender, 'snapshot', ({ phase, index: at }) => phase === 'saved' && at > applied - 10);
+    damage(sender);
+    const sent: SnapshotEvent[] = [];
+    members.replicas.get(sender)?.watch('snapshot', (event) => sent.push(event));
+    const late = await members.start(3n);
+    const installed: SnapshotEvent[] = [];
+    late.watch('snapshot', (event) => installed.push(event));
+    while (!sent.some(({ phase }) => phase === 'send-failed')) await setTimeout(5);
+    expect(sent.filter(({ phase, bytes }) => phase === 'sending' && bytes > 0)).to.deep.equal([]);
+    const { index = 0 } = sent.find(({ phase }) => phase === 'send-failed') ?? {};
+    await members.replicas.get(sender)?.propose(1);
+    while (!installed.some(({ phase }) => phase === 'installed')) await setTimeout(5);
+    expect(sent.some(({ phase, index: at }) => phase === 'saved' && at > index)).to.equal(true);
+    await late.propose(1);
+    expect(machine(3n).count).to.equal(32);
   });
 });

@@ -1,3 +1,4 @@
+import { crc32cByTables } from '@raft-ts/proto/internal';
 import type { SnapshotData } from '../base/contracts.js';
 
 /** The same bytes, piece by piece. The source's own iterator is used, so that whoever lets go of it lets go of both. */
@@ -39,8 +40,12 @@ export class ChunkReader {
   private readonly source: AsyncIterator<Uint8Array, unknown>;
   /** What has come and was not taken: the end of a piece. */
   private rest: Uint8Array = new Uint8Array(0);
+  /** The CRC-32C of all that was taken; `undefined` if nobody wants to know. */
+  sum: number | undefined;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  /** @param sum 0 to have what is taken summed up */
+  constructor(chunks: AsyncIterable<Uint8Array>, sum?: 0) {
+    this.sum = sum;
     this.source = chunks[Symbol.asyncIterator]();
   }
 
@@ -65,6 +70,7 @@ export class ChunkReader {
     }
     const piece = this.rest.subarray(0, most);
     this.rest = this.rest.subarray(piece.length);
+    if (this.sum !== undefined) this.sum = crc32cByTables(this.sum, piece);
     return piece;
   }
 

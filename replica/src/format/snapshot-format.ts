@@ -4,9 +4,10 @@
  *   HEAD     once: members, removed ids and what else is small, as JSON
  *   SESSION  once for each session, least recently used first
  *   STATE    a piece of the state machine's own bytes
- *   END      empty: a snapshot that was cut short lacks it
- * Numbers are little endian.
+ *   END      the CRC-32C of everything before it: a snapshot that was cut short lacks it
+ * Numbers are little endian. In version 1, which is still read, END is empty.
  */
+import { crc32cByTables } from '@raft-ts/proto/internal';
 import { type NodeId, RaftError } from '@raft-ts/raft';
 import { ERR_SNAPSHOT_FORMAT } from '../base/errors.js';
 import type { SnapshotHead } from '../group/group.js';
@@ -15,13 +16,16 @@ import { ChunkReader } from './chunks.js';
 import type { UnwrappedSnapshot } from './format.js';
 import { readNumber, writeNumber } from './numbers.js';
 
-const MAGIC = new TextEncoder().encode('rafts\u0001\r\n');
+const MAGIC = new TextEncoder().encode('rafts\u0002\r\n');
+/** Where the version stands in it. */
+const VERSION = 5;
 
 const HEAD = 1;
 const SESSION = 2;
 const STATE = 3;
 const END = 4;
 const LENGTH = 4;
+const SUM = 4;
 
 /** Bytes of the JSON in a head: some hundred thousand removed members. */
 const LARGEST_HEAD = 16 * 2 ** 20;
@@ -49,6 +53,22 @@ export async function* wrap(
   { sessions, ...head }: SnapshotHead,
   state: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void> {
+  let sum = 0;
+  for await (const piece of records(head, sessions, state)) {
+    sum = crc32cByTables(sum, piece);
+    yield piece;
+  }
+  const end = new Uint8Array(SUM);
+  writeNumber(end, 0, sum, SUM);
+  yield end;
+}
+
+/** Everything but the sum at its end. */
+async function* records(
+  head: Omit<SnapshotHead, 'sessions'>,
+  sessions: SnapshotHead['sessions'],
+  state: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
   yield MAGIC;
   yield* record(HEAD, encoder.encode(JSON.stringify(head, idsAsText)));
   for (const session of sessions) yield* record(SESSION, encodeSession(session));
@@ -57,24 +77,30 @@ export async function* wrap(
       yield* record(STATE, piece.subarray(at, at + LARGEST_PIECE));
     }
   }
-  yield* record(END, new Uint8Array(0));
+  yield recordStart(END, SUM);
 }
 
 function* record(kind: number, bytes: Uint8Array): Generator<Uint8Array, void> {
+  yield recordStart(kind, bytes.length);
+  if (bytes.length > 0) yield bytes;
+}
+
+function recordStart(kind: number, length: number): Uint8Array {
   const start = new Uint8Array(1 + LENGTH);
   start[0] = kind;
-  writeNumber(start, 1, bytes.length, LENGTH);
-  yield start;
-  if (bytes.length > 0) yield bytes;
+  writeNumber(start, 1, length, LENGTH);
+  return start;
 }
 
 /** @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT, also while the state is read */
 export async function unwrap(chunks: AsyncIterable<Uint8Array>): Promise<UnwrappedSnapshot> {
-  const reader = new ChunkReader(chunks);
+  const reader = new ChunkReader(chunks, 0);
   const start = await reader.take(MAGIC.length);
-  if (start === undefined || MAGIC.some((byte, i) => start[i] !== byte)) {
+  const version = start?.[VERSION];
+  if (start === undefined || MAGIC.some((byte, i) => start[i] !== byte && !(i === VERSION && version === 1))) {
     throw refuse('it does not begin as one does. Do all members use the same format?');
   }
+  const sumLength = version === 1 ? 0 : SUM;
   const first = await nextRecord(reader);
   if (first.kind !== HEAD) throw refuse('it has no head');
   const head = parseHead(await contentOf(reader, first, LARGEST_HEAD));
@@ -88,10 +114,26 @@ export async function unwrap(chunks: AsyncIterable<Uint8Array>): Promise<Unwrapp
       throw refuse('it holds more sessions than there can be');
     sessions.push(decodeSession(await contentOf(reader, next, LARGEST_SESSION)));
   }
-  return { state: stateFrom(reader, next), head: () => Promise.resolve({ ...head, sessions }) };
+  let begun = false;
+  const state = async function* (): AsyncGenerator<Uint8Array, void> {
+    begun = true;
+    yield* stateFrom(reader, next, sumLength);
+  };
+  return {
+    state: state(),
+    head: async () => {
+      // What nobody reads is read for its sum.
+      if (!begun) for await (const _piece of state()) continue;
+      return { ...head, sessions };
+    },
+  };
 }
 
-async function* stateFrom(reader: ChunkReader, first: RecordStart): AsyncGenerator<Uint8Array, void> {
+async function* stateFrom(
+  reader: ChunkReader,
+  first: RecordStart,
+  sumLength: number,
+): AsyncGenerator<Uint8Array, void> {
   try {
     let next = first;
     for (; next.kind === STATE; next = await nextRecord(reader)) {
@@ -102,10 +144,21 @@ async function* stateFrom(reader: ChunkReader, first: RecordStart): AsyncGenerat
         yield piece;
       }
     }
-    if (next.kind !== END || next.length !== 0) throw refuse(`a record of kind ${next.kind} stands in its state`);
+    if (next.kind !== END || next.length !== sumLength)
+      throw refuse(`a record of kind ${next.kind} stands in its state`);
+    if (sumLength > 0) await checkSum(reader);
     if ((await reader.some(1)) !== undefined) throw refuse('bytes follow its end');
   } finally {
     await reader.close();
+  }
+}
+
+async function checkSum(reader: ChunkReader): Promise<void> {
+  const { sum } = reader;
+  const end = await reader.take(SUM);
+  if (end === undefined) throw refuse('it was cut short');
+  if (readNumber(end, 0, SUM) !== sum) {
+    throw refuse('its checksum is not that of its bytes: they were damaged where they are kept');
   }
 }
 

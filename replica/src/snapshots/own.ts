@@ -61,6 +61,11 @@ export class OwnSnapshots {
     this.due = true;
   }
 
+  /** What the newest one kept on disk cannot be read: the state itself is sound, and gives another one. */
+  damaged(): void {
+    this.due = true;
+  }
+
   /** Entries were applied, and nothing is being applied now: takes a snapshot if one is due. */
   progress(entries: number, bytes: number): void {
     this.entries += entries;

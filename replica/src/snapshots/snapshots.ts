@@ -27,6 +27,7 @@ export class Snapshots {
       ...host,
       interrupt,
       onInstalled: (snapshot) => this.own.installed(snapshot),
+      onDamaged: () => this.own.damaged(),
     });
   }
 

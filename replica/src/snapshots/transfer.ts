@@ -15,6 +15,8 @@ export interface SnapshotTransferHost {
   /** Puts a snapshot in the place of the state. */
   readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly onInstalled: (snapshot: Snapshot) => void;
+  /** The newest snapshot on disk is damaged: another one is due. */
+  readonly onDamaged: () => void;
   /** Lets the event loop turn. */
   readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
@@ -42,7 +44,7 @@ export class SnapshotTransfer {
    * @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT if its body is missing or is not of this format; what reading it throws
    */
   async admit(snapshot: Snapshot): Promise<void> {
-    const { log, transport, format, interrupt } = this.host;
+    const { log, transport, interrupt } = this.host;
     let chunks: AsyncIterable<Uint8Array>;
     if (isInline(snapshot)) {
       chunks = inPieces(snapshot.data);
@@ -54,6 +56,12 @@ export class SnapshotTransfer {
       if (body === undefined) throw refuse(snapshot, 'it came without its state');
       ({ chunks } = body);
     }
+    await this.check(chunks);
+  }
+
+  /** Reads as much of a snapshot as its format has to, to know that it is sound. @throws why it is not */
+  private async check(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const { format, interrupt } = this.host;
     const reader = this.turning(interrupt.read(chunks[Symbol.asyncIterator]()));
     try {
       const { head } = await format.unwrap(reader);
@@ -139,7 +147,7 @@ export class SnapshotTransfer {
 
   /** Sends a MsgSnap; the state travels beside it if it is not within it. */
   send(message: Message): void {
-    const { transport, interrupt, reportSnapshot, onEvent, warn } = this.host;
+    const { transport, interrupt, reportSnapshot, onDamaged, onEvent, warn } = this.host;
     const { snapshot, to } = message;
     if (snapshot === undefined) return;
     const { index } = snapshot.metadata;
@@ -152,7 +160,10 @@ export class SnapshotTransfer {
       if (interrupt.stopped) return;
       // The body could not even be opened, so the transport has told raft nothing. Raft sends the newest one later.
       reportSnapshot(to, 'failure');
-      warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. It is tried again`);
+      const damaged = (error as Partial<RaftError>).code === ERR_SNAPSHOT_FORMAT;
+      if (damaged) onDamaged();
+      const next = damaged ? 'A new one is taken with the next command' : 'It is tried again';
+      warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. ${next}`);
     });
   }
 
@@ -167,6 +178,7 @@ export class SnapshotTransfer {
     const { index } = snapshot.metadata;
     const streams = log.snapshots;
     if (streams === undefined) throw refuse(snapshot, 'its state is gone: the log keeps no streams');
+    await this.check(streams.loadStream(index));
     const size = await streams.streamSize(index);
     const chunks = interrupt.read(streams.loadStream(index)[Symbol.asyncIterator]());
     if (transport.sendSnapshot === undefined) {
