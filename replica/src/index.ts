@@ -17,6 +17,7 @@ export { bytesCodec, type Codec, jsonCodec } from './base/codec.js';
 export * from './base/contracts.js';
 export * from './base/errors.js';
 export type { Listener } from './base/events.js';
+export { collect } from './format/chunks.js';
 export { defaultFormat } from './format/default-format.js';
 export type {
   DecodedEntry,

@@ -263,7 +263,8 @@ export class Reads {
     this.ended = cause;
     this.queue = [];
     this.rounds.clear();
-    for (let read = this.all.oldest; read !== undefined; read = this.all.oldest) this.fail(read, 'stopped', cause, describe(cause));
+    for (let read = this.all.oldest; read !== undefined; read = this.all.oldest)
+      this.fail(read, 'stopped', cause, describe(cause));
   }
 
   private fail(read: Waiting, reason: ReadFailure, cause?: unknown, detail?: string): void {

@@ -123,7 +123,7 @@ export async function unwrap(chunks: AsyncIterable<Uint8Array>): Promise<Unwrapp
     state: state(),
     head: async () => {
       // What nobody reads is read for its sum.
-      if (!begun) for await (const _piece of state()) continue;
+      if (!begun) await drain(state());
       return { ...head, sessions };
     },
   };
@@ -151,6 +151,10 @@ async function* stateFrom(
   } finally {
     await reader.close();
   }
+}
+
+async function drain(chunks: AsyncIterator<Uint8Array>): Promise<void> {
+  while ((await chunks.next()).done !== true);
 }
 
 async function checkSum(reader: ChunkReader): Promise<void> {
