@@ -62,35 +62,50 @@ describe('replica: what waits', () => {
   });
 });
 
+interface Stub {
+  readonly time: VirtualTime;
+  readonly reads: Reads;
+  readonly contexts: Uint8Array[];
+  readonly served: [count: number, queuedMs: number][];
+  /** What waits for an index. */
+  readonly applied: (() => void)[];
+  looks: number;
+}
+
+/** Reads in front of a raft that is only a list of what it was asked. */
+function stub(): Stub {
+  const time = new VirtualTime();
+  const [contexts, served, applied]: [Uint8Array[], [number, number][], (() => void)[]] = [[], [], []];
+  const reads = new Reads({
+    target: {
+      readIndex: (context: Uint8Array) => contexts.push(context),
+      basicStatus: () => ({ softState: { lead: 1n } }),
+    } as never,
+    clock: {
+      monotonic: () => {
+        parts.looks++;
+        return time.monotonic();
+      },
+      wall: () => 0,
+      after: () => () => {},
+      soon: () => {},
+    },
+    boot: 7,
+    maxWaiting: 1000,
+    retryMs: 500,
+    wake: () => {},
+    whenApplied: (_index, run) => applied.push(run),
+    onRound: () => () => {},
+    onServed: (count, { queuedMs }) => served.push([count, queuedMs]),
+  });
+  const parts = { time, reads, contexts, served, applied, looks: 0 };
+  return parts;
+}
+
 describe('replica: the reads of a round', () => {
   it('are served by one look at the clock and at what is applied, and told of as one, with the slowest', async () => {
-    const time = new VirtualTime();
-    let looks = 0;
-    const applied: (() => void)[] = [];
-    const served: [count: number, queuedMs: number][] = [];
-    const contexts: Uint8Array[] = [];
-    const reads = new Reads({
-      target: {
-        readIndex: (context: Uint8Array) => contexts.push(context),
-        basicStatus: () => ({ softState: { lead: 1n } }),
-      } as never,
-      clock: {
-        monotonic: () => {
-          looks++;
-          return time.monotonic();
-        },
-        wall: () => 0,
-        after: () => () => {},
-        soon: () => {},
-      },
-      boot: 7,
-      maxWaiting: 1000,
-      retryMs: 500,
-      wake: () => {},
-      whenApplied: (_index, run) => applied.push(run),
-      onRound: () => () => {},
-      onServed: (count, { queuedMs }) => served.push([count, queuedMs]),
-    });
+    const parts = stub();
+    const { time, reads, contexts, served, applied } = parts;
     const aborted = new AbortController();
     const lost = reads.submit(() => 'lost', aborted.signal, 1000).catch(() => 'aborted');
     const answers = Array.from({ length: 100 }, (_, i) => reads.submit(() => i, undefined, 1000));
@@ -104,6 +119,21 @@ describe('replica: the reads of a round', () => {
     expect(await lost).to.equal('aborted');
     expect(served).to.deep.equal([[100, 5]]);
     // One for the turn in which they came, and one each as the round begins, is confirmed and is served.
-    expect(looks).to.equal(4);
+    expect(parts.looks).to.equal(4);
+  });
+
+  it('are those that came while two rounds were under way', () => {
+    const { reads, contexts, served, applied } = stub();
+    for (let turn = 0; turn < 5; turn++) {
+      void reads.submit(() => turn, undefined, 1000);
+      reads.flush();
+    }
+    expect(contexts).to.have.lengthOf(2);
+    reads.confirmed({ index: 3, requestCtx: contexts[1] });
+    reads.flush();
+    expect(contexts).to.have.lengthOf(3);
+    reads.confirmed({ index: 3, requestCtx: contexts[2] });
+    for (const run of applied) run();
+    expect(served.map(([count]) => count)).to.deep.equal([1, 3]);
   });
 });

@@ -5,8 +5,11 @@ import { describe, ReadFailed, type ReadFailure } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import { type Waiter, Waits } from './waits.js';
 
-/** How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. */
-const MAX_ROUNDS = 4;
+/**
+ * How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. A round
+ * costs a message to each member and an answer, whoever it is for; one alone would hold up all reads if it is lost.
+ */
+const MAX_ROUNDS = 2;
 
 export interface ReadsOptions {
   readonly target: Pick<RawNode, 'readIndex' | 'basicStatus'>;
