@@ -12,8 +12,9 @@ import {
   KvMachine,
   type KvResult,
   kvFormat,
+  LeaseClock,
 } from '@raft-ts/raftexample/internal';
-import type { Replica } from '@raft-ts/replica';
+import { type Replica, systemClock } from '@raft-ts/replica';
 import { cluster, type MemoryCluster, type MemoryClusterOptions } from '@raft-ts/replica/memory';
 import { Registry } from 'prom-client';
 
@@ -58,6 +59,7 @@ export class KvCluster {
   /** Ports of the faces, that of member 1 first. */
   readonly ports: number[] = [];
   readonly faces: FaceServer[] = [];
+  private readonly clocks: LeaseClock[] = [];
   private readonly options: KvClusterOptions;
 
   constructor(group: MemoryCluster<KvCommand, KvResult>, machines: Map<NodeId, KvMachine>, options: KvClusterOptions) {
@@ -103,6 +105,7 @@ export class KvCluster {
       },
     });
     this.closeFace(at);
+    this.clocks[at] = new LeaseClock({ replica, leases: machine.leases, clock: systemClock() });
     face.listen(this.ports[at] ?? 0, '127.0.0.1');
     await once(face, 'listening');
     this.faces[at] = face;
@@ -110,6 +113,7 @@ export class KvCluster {
   }
 
   closeFace(at: number): void {
+    this.clocks[at]?.stop();
     this.faces[at]?.close();
     this.faces[at]?.closeAllConnections();
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
-import { KEY_METHODS, KEY_ROUTE, KvMachine, routes } from '@raft-ts/raftexample/internal';
+import { KEY_METHODS, KEY_ROUTE, KvMachine, MAX_LEASE_KEYS, routes } from '@raft-ts/raftexample/internal';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect } from 'chai';
 import { parse } from 'yaml';
@@ -78,6 +78,7 @@ describe('the store: openapi.yaml', () => {
     let store: KvCluster;
     /** Of a member that others hear, of a leader that is cut off, and of a follower that is. */
     const at = { fine: 0, leader: 0, follower: 0, ended: 0 };
+    let lease = 0;
 
     before(async () => {
       store = await kvCluster(5, {
@@ -148,6 +149,54 @@ describe('the store: openapi.yaml', () => {
       'GET /kv 200': () => one('GET', '/kv?prefix=a&limit=1'),
       'GET /kv 400': () => one('GET', '/kv?limit=0'),
       'GET /kv 401': () => anonymous('GET', '/kv'),
+      'POST /leases 200': async () => {
+        const granted = await one('POST', '/leases', { body: '{"ttlMs":60000}' });
+        ({ id: lease } = JSON.parse(granted.text) as { id: number });
+        return granted;
+      },
+      'POST /leases 400': () => one('POST', '/leases', { body: '{"ttlMs":1}' }),
+      'POST /leases 401': () => anonymous('POST', '/leases'),
+      'POST /leases 413': () => one('POST', '/leases', { body: ' '.repeat(5000) }),
+      'POST /leases 422': async () => {
+        const once = { 'Idempotency-Key': '"a-lease"' };
+        await one('POST', '/leases', { body: '{"ttlMs":60000}', headers: once });
+        return one('POST', '/leases', { body: '{"ttlMs":60001}', headers: once });
+      },
+      'POST /leases/{id}/keepalive 200': () => one('POST', `/leases/${lease}/keepalive`),
+      'POST /leases/{id}/keepalive 400': () => one('POST', '/leases/x/keepalive'),
+      'POST /leases/{id}/keepalive 401': () => anonymous('POST', '/leases/1/keepalive'),
+      'POST /leases/{id}/keepalive 404': () => one('POST', '/leases/999999/keepalive'),
+      'PUT /kv/{key} 404': () => one('PUT', '/kv/k?lease=999999', { body: 'v' }),
+      'PUT /kv/{key} 409': () => {
+        for (const { leases } of store.machines.values()) {
+          for (let i = 0; i < MAX_LEASE_KEYS; i++) leases.attach(lease, `of-a-lease-${i}`);
+        }
+        return one('PUT', `/kv/one-more?lease=${lease}`, { body: 'v' });
+      },
+      'GET /leases/{id} 200': () => one('GET', `/leases/${lease}`),
+      'GET /leases/{id} 400': () => one('GET', '/leases/x'),
+      'GET /leases/{id} 401': () => anonymous('GET', '/leases/1'),
+      'GET /leases/{id} 404': () => one('GET', '/leases/999999'),
+      'POST /locks/{name} 200': () => one('POST', '/locks/a%2Fb', { body: `{"lease":${lease}}` }),
+      'POST /locks/{name} 400': () => one('POST', '/locks/l', { body: '{"lease":"x"}' }),
+      'POST /locks/{name} 401': () => anonymous('POST', '/locks/l'),
+      'POST /locks/{name} 404': () => one('POST', '/locks/l', { body: '{"lease":999999}' }),
+      'POST /locks/{name} 409': async () => {
+        const { id } = JSON.parse((await one('POST', '/leases', { body: '{"ttlMs":60000}' })).text) as { id: number };
+        return one('POST', '/locks/a%2Fb', { body: `{"lease":${id},"waitMs":10}` });
+      },
+      'POST /locks/{name} 413': () => one('POST', '/locks/l', { body: ' '.repeat(5000) }),
+      'GET /locks/{name} 200': () => one('GET', '/locks/a%2Fb'),
+      'GET /locks/{name} 400': () => one('GET', `/locks/${'x'.repeat(257)}`),
+      'GET /locks/{name} 401': () => anonymous('GET', '/locks/l'),
+      'GET /locks/{name} 404': () => one('GET', '/locks/none'),
+      'DELETE /locks/{name} 200': () => one('DELETE', '/locks/a%2Fb?fence=1'),
+      'DELETE /locks/{name} 400': () => one('DELETE', '/locks/l'),
+      'DELETE /locks/{name} 401': () => anonymous('DELETE', '/locks/l?fence=1'),
+      'DELETE /leases/{id} 200': () => one('DELETE', `/leases/${lease}`),
+      'DELETE /leases/{id} 400': () => one('DELETE', '/leases/x'),
+      'DELETE /leases/{id} 401': () => anonymous('DELETE', '/leases/1'),
+      'DELETE /leases/{id} 404': () => one('DELETE', '/leases/999999'),
       'GET /watch 200': () => stream('/watch?prefix=a'),
       'GET /watch 400': () => one('GET', '/watch?from=x'),
       'GET /watch 401': () => anonymous('GET', '/watch'),
@@ -195,6 +244,20 @@ describe('the store: openapi.yaml', () => {
     const parted: Readonly<Record<string, () => Promise<Answer>>> = {
       'PUT /kv/{key} 503': () => away('PUT', '/kv/k', { body: 'v' }),
       'PUT /kv/{key} 504': () => deposed('PUT', '/kv/k', { body: 'v' }),
+      'POST /leases 503': () => away('POST', '/leases', { body: '{"ttlMs":1000}' }),
+      'POST /leases 504': () => deposed('POST', '/leases', { body: '{"ttlMs":1000}' }),
+      'GET /leases/{id} 503': () => away('GET', '/leases/1'),
+      'GET /leases/{id} 504': () => deposed('GET', '/leases/1'),
+      'DELETE /leases/{id} 503': () => away('DELETE', '/leases/1'),
+      'DELETE /leases/{id} 504': () => deposed('DELETE', '/leases/1'),
+      'POST /leases/{id}/keepalive 503': () => away('POST', '/leases/1/keepalive'),
+      'POST /leases/{id}/keepalive 504': () => deposed('POST', '/leases/1/keepalive'),
+      'GET /locks/{name} 503': () => away('GET', '/locks/l'),
+      'GET /locks/{name} 504': () => deposed('GET', '/locks/l'),
+      'POST /locks/{name} 503': () => away('POST', '/locks/l', { body: '{"lease":1}' }),
+      'POST /locks/{name} 504': () => deposed('POST', '/locks/l', { body: '{"lease":1}' }),
+      'DELETE /locks/{name} 503': () => away('DELETE', '/locks/l?fence=1'),
+      'DELETE /locks/{name} 504': () => deposed('DELETE', '/locks/l?fence=1'),
       'GET /kv/{key} 503': () => away('GET', '/kv/k'),
       'GET /kv/{key} 504': () => deposed('GET', '/kv/k'),
       'DELETE /kv/{key} 503': () => away('DELETE', '/kv/k'),

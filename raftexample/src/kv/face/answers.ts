@@ -12,6 +12,7 @@ export type KvErrorCode =
   | 'ERR_KV_METHOD'
   | 'ERR_KV_SLOW_REQUEST'
   | 'ERR_KV_CONFLICT'
+  | 'ERR_KV_LOCKED'
   | 'ERR_KV_HISTORY_GONE'
   | 'ERR_KV_ANSWER_GONE'
   | 'ERR_KV_CONDITION'
@@ -32,6 +33,7 @@ const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry
   ERR_KV_METHOD: [405, 'no'],
   ERR_KV_SLOW_REQUEST: [408, 'safe'],
   ERR_KV_CONFLICT: [409, 'no'],
+  ERR_KV_LOCKED: [409, 'safe'],
   ERR_KV_HISTORY_GONE: [410, 'no'],
   ERR_KV_ANSWER_GONE: [410, 'no'],
   ERR_KV_CONDITION: [412, 'no'],

@@ -86,3 +86,9 @@ export async function readObject(
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** What is misspelt must not be passed over. @throws HttpError 400 */
+export function onlyFields(place: string, one: object, allowed: readonly string[]): void {
+  if (Object.keys(one).every((name) => allowed.includes(name))) return;
+  throw new HttpError('ERR_KV_REQUEST', 'fields', `${place} may have the fields ${allowed.join(', ')}`);
+}

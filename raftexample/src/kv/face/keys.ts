@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Consistency, Replica } from '@raft-ts/replica';
 import type { KvCommand, KvMachine, KvResult, KvWrite } from '../machine/kv-machine.js';
+import type { LeasePut } from '../machine/lease-commands.js';
 import { answerText, HttpError, wrongMethod } from './answers.js';
 import { readText } from './body.js';
+import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
+import { leaseError, leaseIn } from './leases.js';
 import { parseQuery } from './query.js';
 import { FREE_BYTES, roomsOf } from './room.js';
 
@@ -27,8 +30,11 @@ export async function answerKey(host: KeysHost, request: IncomingMessage, respon
     case 'PUT': {
       const ifIndex = condition(request);
       const once = idempotencyKey(request);
+      const lease = query === '' ? undefined : parseQuery(query).get('lease');
       const value = await readText(request, host.maxValue, 'the value');
-      return write(host, { op: 'put', key, value, ifIndex }, once, response);
+      if (lease === undefined) return write(host, { op: 'put', key, value, ifIndex }, once, response);
+      requireFeatures(host);
+      return write(host, { op: 'lease-put', key, value, ifIndex, lease: leaseIn(lease) }, once, response);
     }
     case 'DELETE': {
       const ifIndex = condition(request);
@@ -81,7 +87,7 @@ function consistencyOf(query: string): Consistency {
 
 async function write(
   host: KeysHost,
-  command: KvWrite,
+  command: KvWrite | LeasePut,
   once: string | undefined,
   response: ServerResponse,
 ): Promise<void> {
@@ -89,6 +95,7 @@ async function write(
     ? host.replica.propose(command)
     : proposeOnce(host, once, command));
   if (result.done) return answerText(response, 200, `{"index":${index}}`, 'application/json');
+  if (result.why !== undefined) throw leaseError(result);
   throw new HttpError('ERR_KV_CONDITION', 'index', `the condition failed: the key's index is ${result.current}`, {
     index,
     current: result.current,

@@ -26,6 +26,8 @@ export interface FaceLimits {
   readonly maxWatchers: number;
   /** How often a watch says that it lives, in milliseconds; one that takes nothing for twice as long is ended. */
   readonly heartbeatMs: number;
+  /** Requests that wait for a lock. */
+  readonly maxLockWaiters: number;
   /** Snapshots that are being read. */
   readonly maxSnapshots: number;
   /**
@@ -49,6 +51,7 @@ export const defaultLimits: FaceLimits = {
   checkMs: 5_000,
   maxWatchers: 1000,
   heartbeatMs: 15_000,
+  maxLockWaiters: 1000,
   maxSnapshots: 2,
   slowSnapshotBytes: 256 * 1024,
   slowSnapshotMs: 10_000,

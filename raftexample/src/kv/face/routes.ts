@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answerExplain, answerHealth, answerReady, type HealthHost } from './health.js';
 import type { KeysHost } from './keys.js';
+import { answerLease, grantLease, keepLease, revokeLease } from './leases.js';
 import { answerList } from './list.js';
+import type { LockDesk } from './locks.js';
 import { addMember, answerMembers, type MembersHost, removeMember, transfer } from './members.js';
 import { answerMetrics, type MetricsHost } from './metrics.js';
 import type { SnapshotReader } from './snapshot.js';
@@ -15,6 +17,7 @@ export type RoutesHost = KeysHost & MembersHost & HealthHost & MetricsHost;
 export interface Streams {
   readonly watchers: Watchers;
   readonly snapshots: SnapshotReader;
+  readonly locks: LockDesk;
 }
 
 /** @param parameters what stands in the path, percent-decoded */
@@ -48,6 +51,17 @@ export const routes: readonly Route[] = [
   { path: '/leader', methods: { POST: transfer } },
   { path: '/members', methods: { GET: answerMembers, POST: addMember } },
   { path: '/members/{id}', methods: { DELETE: removeMember } },
+  { path: '/leases', methods: { POST: grantLease } },
+  { path: '/leases/{id}', methods: { GET: answerLease, DELETE: revokeLease } },
+  { path: '/leases/{id}/keepalive', methods: { POST: keepLease } },
+  {
+    path: '/locks/{name}',
+    methods: {
+      GET: ({ locks }, ...asked) => locks.holder(...asked),
+      POST: ({ locks }, ...asked) => locks.acquire(...asked),
+      DELETE: ({ locks }, ...asked) => locks.release(...asked),
+    },
+  },
   {
     path: '/watch',
     methods: { GET: ({ watchers }, request, response) => watchers.open(request, response) },

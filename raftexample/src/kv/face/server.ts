@@ -13,6 +13,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
 import { answerKey, KEY_PATH } from './keys.js';
 import { defaultLimits, type FaceLimits } from './limits.js';
+import { LockDesk } from './locks.js';
 import { RequestMetrics } from './metrics.js';
 import { placeIn, Room, type Rooms } from './room.js';
 import { KEY_ROUTE, type Route, type RoutesHost, routes, type Streams } from './routes.js';
@@ -69,7 +70,12 @@ function isOfKey({ url }: IncomingMessage): boolean {
  */
 export function createFace(host: FaceHost): FaceServer {
   const { server, streams } = new Face(host);
-  return Object.assign(server, { endStreams: () => streams.watchers.end() });
+  return Object.assign(server, { endStreams: () => endAll(streams) });
+}
+
+function endAll({ watchers, locks }: Streams): void {
+  watchers.end();
+  locks.end();
 }
 
 /** The server; streams, which their clients do not end, are ended before it is closed. */
@@ -95,6 +101,7 @@ class Face {
     this.streams = {
       watchers: new Watchers(host, this.limits),
       snapshots: new SnapshotReader(host, this.limits),
+      locks: new LockDesk(host, this.limits),
     };
     this.router = this.createRouter();
     const { maxBodies, maxAnswers, patienceMs, maxConnections } = this.limits;

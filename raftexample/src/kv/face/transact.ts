@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KvCondition, KvOperation, KvTransaction } from '../machine/kv-machine.js';
 import { HttpError } from './answers.js';
-import { isObject, readObject } from './body.js';
+import { isObject, onlyFields, readObject } from './body.js';
 import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
 import { toJson } from './json.js';
@@ -102,12 +102,6 @@ function operationOf(place: string, one: Readonly<Record<string, unknown>>, maxV
   if (Buffer.byteLength(value) > maxValue)
     throw new HttpError('ERR_KV_TOO_LARGE', 'value', `${place}.value is longer than ${maxValue} bytes`);
   return { op, key, value };
-}
-
-/** What is misspelt must not be passed over. */
-function onlyFields(place: string, one: object, allowed: readonly string[]): void {
-  if (Object.keys(one).some((name) => !allowed.includes(name)))
-    throw invalid(`${place} may have the fields ${allowed.join(', ')}`);
 }
 
 function invalid(message: string): HttpError {

@@ -1,4 +1,5 @@
 import type { KvResult, KvWrite } from './kv-machine.js';
+import type { LeaseCommand } from './lease-commands.js';
 import { type KvTransaction, sizeOf } from './transaction.js';
 
 /** A write that is carried out once, however often it is sent. */
@@ -8,7 +9,7 @@ export interface KvOnce {
   readonly key: string;
   /** Tells the write from others: the same for the same write only. */
   readonly print: string;
-  readonly write: KvWrite | KvTransaction;
+  readonly write: KvWrite | KvTransaction | LeaseCommand;
 }
 
 /**

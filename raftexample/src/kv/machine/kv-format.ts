@@ -4,6 +4,7 @@ import { decodeFeatures, encodeFeatures } from './features.js';
 import type { KvOnce } from './idempotency.js';
 import type { KvCommand } from './kv-machine.js';
 import { kvSnapshots } from './kv-snapshot.js';
+import { leaseCommandOf } from './lease-commands.js';
 import { transactionOf } from './transaction.js';
 
 /**
@@ -109,8 +110,12 @@ function contentOf(
     case 'features':
       return decodeFeatures(fields) ?? nothing;
     default:
-      return nothing;
+      return commandOf(leaseCommandOf(op, fields)) ?? nothing;
   }
+}
+
+function commandOf(command: KvCommand | undefined): EntryContent<KvCommand> | undefined {
+  return command === undefined ? undefined : { kind: 'command', command };
 }
 
 const nothing: EntryContent<KvCommand> = { kind: 'command', command: { op: 'nothing' } };

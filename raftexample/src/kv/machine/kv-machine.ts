@@ -1,8 +1,12 @@
 import type { CommandPosition, Position, StateMachine } from '@raft-ts/replica';
-import { History, type HistoryLimits } from './history.js';
+import { FEATURES } from './features.js';
+import { type Change, History, type HistoryLimits } from './history.js';
 import { type Earlier, type KeyLimits, type KeyRecord, Keys, type KvOnce } from './idempotency.js';
 import { compareKeys } from './key-order.js';
 import { type Item, readState, writeItems, writeKeys } from './kv-sections.js';
+import type { LeaseCommand, LeasePut } from './lease-commands.js';
+import { leaseSections, leaseSink } from './lease-sections.js';
+import { type LeaseResult, Leases } from './leases.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
 import { type KvRead, type KvTransaction, transact } from './transaction.js';
 
@@ -19,10 +23,10 @@ export interface KvWrite {
 }
 
 /** A command; one of an unknown kind does nothing, on every member alike. */
-export type KvCommand = KvWrite | KvTransaction | KvOnce | { readonly op: 'nothing' };
+export type KvCommand = KvWrite | KvTransaction | KvOnce | LeaseCommand | { readonly op: 'nothing' };
 
 /** What a command came to. */
-export interface KvResult {
+export interface KvResult extends Omit<LeaseResult, 'ended'> {
   /** Its conditions held, or it had none. */
   readonly done: boolean;
   /** Of a write: the key's index before. Of a condition of a transaction that failed: its key's. 0: it was absent. */
@@ -53,8 +57,6 @@ const LARGEST_PAGE = 4 * 2 ** 20;
 /** Pieces of a snapshot have about so many characters. */
 const PIECE = 64 * 1024;
 
-/** The level of features that transactions, and keys of writes, came with. */
-const SINCE = 1;
 /** What becomes of a command that does nothing. */
 const nothing: KvResult = { done: true, current: 0 };
 
@@ -62,6 +64,7 @@ const nothing: KvResult = { done: true, current: 0 };
 export class KvMachine implements StateMachine<KvCommand, KvResult> {
   /** What the last entries did, for those who watch. */
   readonly history: History;
+  readonly leases: Leases = new Leases();
   private items: SortedMap<Item> = newSortedMap();
   private readonly keys: Keys;
 
@@ -76,12 +79,18 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
       case 'put':
       case 'delete':
         return this.write(command, index);
-      case 'txn':
-        return at.features < SINCE ? nothing : this.transact(command, index);
-      case 'once':
-        return at.features < SINCE ? nothing : this.keys.carryOut(command, index, () => this.apply(command.write, at));
       case 'nothing':
         return nothing;
+      case 'txn':
+        return at.features < FEATURES ? nothing : this.transact(command, index);
+      case 'once':
+        return at.features < FEATURES
+          ? nothing
+          : this.keys.carryOut(command, index, () => this.apply(command.write, at));
+      case 'lease-put':
+        return at.features < FEATURES ? nothing : this.writeWithLease(command, index);
+      default:
+        return at.features < FEATURES ? nothing : this.applyToLeases(command, at);
     }
   }
 
@@ -90,14 +99,38 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     if (ifIndex !== undefined && ifIndex !== current) return { done: false, current };
     if (op === 'put') this.items.set(key, { value, index });
     else this.items.delete(key);
-    if (op === 'put' || current !== 0) this.history.record(index, [{ op, key, value }]);
+    if (op === 'put' || current !== 0) this.changed(index, [{ op, key, value }]);
     return { done: true, current };
+  }
+
+  /** A key that is written or deleted does not vanish with its lease any more. */
+  private changed(index: number, changes: readonly Change[]): void {
+    for (const { key } of changes) this.leases.detach(key);
+    this.history.record(index, changes);
   }
 
   private transact(transaction: KvTransaction, index: number): KvResult {
     const { result, changes } = transact(transaction, index, this.items);
-    if (changes.length > 0) this.history.record(index, changes);
+    if (changes.length > 0) this.changed(index, changes);
     return result;
+  }
+
+  private writeWithLease({ key, value, ifIndex, lease }: LeasePut, index: number): KvResult {
+    const why = this.leases.refusalOf(lease, key);
+    if (why !== undefined) return { done: false, current: 0, why };
+    const result = this.write({ op: 'put', key, value, ifIndex }, index);
+    if (result.done) this.leases.attach(lease, key);
+    return result;
+  }
+
+  private applyToLeases(command: Exclude<LeaseCommand, LeasePut>, at: Position): KvResult {
+    const { ended = [], ...result } = this.leases.apply(command, at);
+    for (const key of ended) this.items.delete(key);
+    if (ended.length > 0) {
+      const changes = ended.map((key): Change => ({ op: 'delete', key, value: '' }));
+      this.history.record(at.index, changes);
+    }
+    return { ...result, current: 0 };
   }
 
   get(key: string): Item | undefined {
@@ -140,7 +173,7 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
    * The state's sections as a JSON object. The tree is shared with the copy, node by node, until it is written to.
    */
   snapshot(): Iterable<Uint8Array> {
-    return piecesOf(this.items.clone(), this.keys.records());
+    return piecesOf(this.items.clone(), this.keys.records(), leaseSections(this.leases));
   }
 
   /** Takes over the state in a snapshot, whose other sections are passed over. */
@@ -148,20 +181,28 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     // The former state goes first: the two together would take twice the memory.
     const items = newSortedMap<Item>();
     this.items = items;
+    this.leases.clear();
     const keys: KeyRecord[] = [];
     await readState(chunks, {
       item: (key, item) => void items.set(key, item),
       key: (record) => void keys.push(record),
+      leases: leaseSink(this.leases),
     });
+    this.leases.link();
     this.keys.restore(keys);
     this.history.restart(at.index);
   }
 }
 
-function* piecesOf(items: SortedMap<Item>, keys: readonly KeyRecord[]): Generator<Uint8Array, void> {
+function* piecesOf(
+  items: SortedMap<Item>,
+  keys: readonly KeyRecord[],
+  leases: readonly string[],
+): Generator<Uint8Array, void> {
   const encoder = new TextEncoder();
   yield encoder.encode('{');
   for (const text of writeItems(items.entries(), PIECE)) yield encoder.encode(text);
   for (const text of writeKeys(keys, PIECE)) yield encoder.encode(text);
+  for (const text of leases) yield encoder.encode(text);
   yield encoder.encode('}');
 }

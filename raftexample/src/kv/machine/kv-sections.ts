@@ -1,4 +1,5 @@
 import { type KeyRecord, keyRecordOf } from './idempotency.js';
+import { type LeaseSink, leaseReaderOf, noLeases } from './lease-sections.js';
 import { readSections, refuse, type SectionReader } from './snapshot-sections.js';
 
 /** A value, and the index of the entry that wrote it. */
@@ -17,6 +18,7 @@ const notState: ReadonlySet<string> = new Set([...headSections, ...copySections]
 export interface StateSink {
   readonly item: (key: string, item: Item) => void;
   readonly key: (record: KeyRecord) => void;
+  readonly leases: LeaseSink;
 }
 
 /** A section of the state that this package does not know would be lost, and the member would differ from others. */
@@ -24,6 +26,8 @@ function readerOf(section: string, sink: StateSink): SectionReader {
   if (notState.has(section)) return { kind: 'skip' };
   if (section === 'kv') return { kind: 'members', take: (key, value) => sink.item(key, itemOf(value)) };
   if (section === 'once') return { kind: 'members', take: (key, value) => sink.key(keyOf(key, value)) };
+  const ofLeases = leaseReaderOf(section, sink.leases);
+  if (ofLeases !== undefined) return ofLeases;
   throw refuse(`this version does not know its section '${section.slice(0, 40)}'. Update this member`);
 }
 
@@ -37,7 +41,7 @@ export function readState(chunks: AsyncIterable<Uint8Array>, sink: StateSink): P
 
 /** Is this a state that can be restored? @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT */
 export function checkState(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  return readState(chunks, { item: () => {}, key: () => {} });
+  return readState(chunks, { item: () => {}, key: () => {}, leases: noLeases });
 }
 
 /** `[VALUE,INDEX]` */

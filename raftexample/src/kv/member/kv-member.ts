@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
 import { DurableStorage, WalHistograms } from '@raft-ts/raftwal';
-import { type Ended, Replica, type ReplicaReceiver } from '@raft-ts/replica';
+import { type Ended, Replica, type ReplicaReceiver, systemClock } from '@raft-ts/replica';
 import { Registry } from 'prom-client';
 import type { Logger } from 'winston';
 import { cannotOpen } from '../../common/bad-log.js';
@@ -17,6 +17,7 @@ import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
 import { askToJoin, joinTls } from './join-via.js';
+import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
 import { connectionsOfPorts, preparePorts } from './ports.js';
 import { clientsOf, statusOf } from './status.js';
@@ -59,6 +60,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
       return transport;
     },
   });
+  const leaseClock = new LeaseClock({ replica, leases: machine.leases, clock: systemClock() });
   const face = createFace({
     replica,
     machine,
@@ -83,6 +85,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     if (ended !== undefined) return verdict(options, ended, removal, log);
   } finally {
     await Promise.all([replica.stop(), close(face)]);
+    leaseClock.stop();
   }
   return ExitCode.Done;
 }
