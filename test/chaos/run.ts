@@ -8,6 +8,7 @@ import { ask } from './ask.js';
 import { Clients } from './clients.js';
 import { Cluster, type Member } from './cluster.js';
 import { type Fault, linkFaults, processFaults, type Random } from './faults.js';
+import { LeaseClients } from './lease-clients.js';
 import { Operator } from './operator.js';
 import { type Report, report } from './verdict.js';
 
@@ -25,6 +26,8 @@ const HEAL_MS = 90_000;
 const FAULTS_PER_ROUND = 8;
 /** Of a run without a clock: calls that are answered while a fault lasts. */
 const CALLS_PER_FAULT = 30;
+/** Clients that take leases and locks. */
+const LEASE_CLIENTS = 4;
 /** A run of so many minutes also freezes one member for one of them. */
 const MINUTES_FOR_FREEZE = 3;
 
@@ -43,6 +46,7 @@ class Chaos {
   private readonly programs: Programs;
   private readonly cluster: Cluster;
   private readonly clients: Clients;
+  private readonly leases: LeaseClients;
   private readonly operator: Operator;
   private readonly random: Random;
   private readonly begun = new Map<string, number>();
@@ -59,6 +63,11 @@ class Chaos {
     this.clients = new Clients({
       clients: plan.clients,
       random: seededRandom(plan.seed + 1),
+      targets: () => cluster.present,
+    });
+    this.leases = new LeaseClients({
+      clients: LEASE_CLIENTS,
+      random: seededRandom(plan.seed + 4),
       targets: () => cluster.present,
     });
     this.operator = new Operator(cluster, seededRandom(plan.seed + 2), plan.tell);
@@ -96,12 +105,14 @@ class Chaos {
   }
 
   private get failed(): boolean {
-    return this.findings.length + this.cluster.findings.length + this.clients.findings.length > 0;
+    const { findings, cluster, clients, leases } = this;
+    return findings.length + cluster.findings.length + clients.findings.length + leases.findings.length > 0;
   }
 
   private async round(round: number): Promise<void> {
     const { clients, operator, plan } = this;
     clients.start();
+    this.leases.start();
     // In a short run it comes with the faults; it takes as long as it takes.
     const replacing = operator.replace();
     const count = plan.minutes === undefined ? plan.faults : FAULTS_PER_ROUND;
@@ -110,7 +121,8 @@ class Chaos {
     await this.cluster.heal();
     await this.within(replacing, () => `the operator could not ${operator.doing}`);
     await this.allServe();
-    await clients.stop();
+    await Promise.all([clients.stop(), this.leases.stop()]);
+    await this.allLeasesEnd();
     await this.allAgree();
     plan.tell(`round ${round}: healed, all serve and hold the same; ${clients.answered} calls so far`);
   }
@@ -181,6 +193,21 @@ class Chaos {
     }
   }
 
+  /** Nobody keeps one any more: then their keys vanish, and the clock of leases writes nothing. */
+  private async allLeasesEnd(): Promise<void> {
+    const since = performance.now();
+    for (const member of this.cluster.present) {
+      while (!(await this.leases.allGone(member))) {
+        if (this.cluster.findings.length > 0) return;
+        if (performance.now() - since > HEAL_MS) {
+          this.findings.push(`${HEAL_MS / 1000} s after nobody kept them, member ${member.id} has keys of leases`);
+          return;
+        }
+        await sleep(100);
+      }
+    }
+  }
+
   /** Nobody writes. */
   private async allAgree(): Promise<void> {
     const since = performance.now();
@@ -199,13 +226,20 @@ class Chaos {
   }
 
   private async verdict(): Promise<Report> {
-    const { cluster, clients, operator, plan } = this;
+    const { cluster, clients, leases, operator, plan } = this;
     for (const member of cluster.present) {
       if (!this.failed && !(await clients.readAll(member))) this.findings.push(`member ${member.id} cannot be read`);
     }
     const result = report({
       history: clients.history,
-      findings: [...this.findings, ...cluster.findings, ...clients.findings, ...clients.miscounted()],
+      findings: [
+        ...this.findings,
+        ...cluster.findings,
+        ...clients.findings,
+        ...clients.miscounted(),
+        ...leases.judge(),
+      ],
+      leases,
       faults: this.begun,
       answers: clients.answers,
       errors: cluster.errorLines(),
@@ -231,7 +265,7 @@ class Chaos {
   }
 
   async end(): Promise<void> {
-    await this.clients.stop();
+    await Promise.all([this.clients.stop(), this.leases.stop()]);
     await this.cluster.close();
   }
 }

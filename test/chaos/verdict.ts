@@ -11,6 +11,7 @@ export interface Evidence {
   readonly answers: ReadonlyMap<string, number>;
   /** What members logged as errors: nothing to fail for, and worth a look. */
   readonly errors: ReadonlyMap<string, number>;
+  readonly leases: { readonly leases: number; readonly reads: number; readonly holds: readonly unknown[] };
   readonly starts: number;
   readonly changes: string;
 }
@@ -40,7 +41,7 @@ export function judge(history: readonly Operation[]): { findings: string[]; keys
   return { findings, keys: keys.size, steps };
 }
 
-export function report({ history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
+export function report({ leases, history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
   const judged = judge(history);
   const count = (fits: (one: Operation) => boolean): number => history.filter(fits).length;
   const outcomes = (['done', 'refused', 'nothing', 'unknown'] as const)
@@ -51,6 +52,7 @@ export function report({ history, findings, faults, answers, errors, starts, cha
     `processes started: ${starts}; members: ${changes}`,
     `operations: ${history.length} (${outcomes}), of them ${count(({ kind }) => kind === 'get')} reads and ` +
       `${count(({ condition }) => condition !== undefined)} conditional writes`,
+    `leases: ${leases.leases}, read ${leases.reads} times; locks: held ${leases.holds.length} times`,
     `answers: ${listed(answers)}`,
     `errors in the logs: ${errors.size === 0 ? 'none' : listed(errors)}`,
     `judged: all by index; by search ${judged.keys} keys in ${judged.steps} steps`,
