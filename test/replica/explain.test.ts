@@ -316,6 +316,18 @@ describe('replica: explain', () => {
       expect(leader.explain({ read: true }).code).to.equal('read-unconfirmed');
     });
 
+    it('one that fails is unconfirmed while a leader is known, also if other reads took all rounds', async () => {
+      await begin(3, [1n, 2n, 3n]);
+      const leader = await group.leader();
+      group.network.isolate(leader.id, group.ids);
+      const reads: Promise<unknown>[] = [];
+      for (let i = 0; i < 8; i++) {
+        reads.push(leader.read(() => {}, { timeoutMs: 50 }).catch(({ reason }: { readonly reason: string }) => reason));
+        await group.time.advance(1);
+      }
+      expect(await group.time.settled(Promise.all(reads))).to.deep.equal(reads.map(() => 'unconfirmed'));
+    });
+
     it('read-behind: the state machine was', async () => {
       await begin(3, [1n, 2n, 3n]);
       const leader = await group.leader();

@@ -55,8 +55,6 @@ interface Waiting extends Waiter<Waiting> {
   settled: boolean;
   /** The index is known, and not applied yet. */
   confirmed: boolean;
-  /** A round was asked for. */
-  asked: boolean;
 }
 
 /** Stands in for a promise that is about to be made. */
@@ -158,7 +156,6 @@ export class Reads {
       forget: undefined,
       settled: false,
       confirmed: false,
-      asked: false,
     };
     if (signal !== undefined) waiting.forget = onAbort(signal, () => this.fail(waiting, 'aborted', signal.reason));
     this.all.add(waiting);
@@ -172,7 +169,6 @@ export class Reads {
     const reads = this.queue.filter(({ settled }) => !settled);
     this.queue = [];
     if (reads.length === 0) return;
-    for (const read of reads) read.asked = true;
     this.begin(reads);
   }
 
@@ -248,7 +244,7 @@ export class Reads {
     this.all.each((read) => {
       if (read.deadline > now) return;
       if (read.confirmed) this.fail(read, 'not-applied');
-      else this.fail(read, read.asked && this.hasLeader() ? 'unconfirmed' : 'no-leader');
+      else this.fail(read, this.hasLeader() ? 'unconfirmed' : 'no-leader');
     });
     for (const round of new Set(this.rounds.values())) {
       if (round.reads.every(({ settled }) => settled) && now - round.began >= this.options.retryMs) {
