@@ -3,6 +3,7 @@ import { askAddMember, askExplain, askMembers, askRemoveMember, askStatus, askTr
 import { Endpoints } from './endpoints.js';
 import { StoreError } from './errors.js';
 import { askDelete, askGet, askPage, askPut } from './key-asks.js';
+import { Lease, type LeaseHost, type LeaseOptions, Lock, type LockOptions } from './lease.js';
 import { type CallOptions, type ClientOptions, type Settings, settingsOf } from './options.js';
 import { Scope } from './scope.js';
 import { askSnapshot } from './streams.js';
@@ -91,6 +92,19 @@ export class StoreClient implements AsyncDisposable {
    */
   async transact(transaction: Transaction, options: OnceOptions = {}): Promise<TransactionOutcome> {
     return this.write(askTransaction(transaction, options), options);
+  }
+
+  /** Asks for a lease, which is kept until it is closed. Members written in Go refuse it. */
+  async lease(options: LeaseOptions = {}): Promise<Lease> {
+    return Lease.grant(this.leases(), options);
+  }
+
+  /**
+   * Takes a lock, or waits until it is free; `undefined` if somebody else holds it for as long as `waitMs`. Of those
+   * that wait any may be the next.
+   */
+  async lock(name: string, options: LockOptions = {}): Promise<Lock | undefined> {
+    return Lock.acquire(this.leases(), name, options);
   }
 
   /** Resolves with one page of keys, all of one moment. */
@@ -216,6 +230,14 @@ export class StoreClient implements AsyncDisposable {
     if (outcome.kind === 'value') return outcome.value;
     if (outcome.error.code === 'ERR_CLIENT_ABORTED') options.signal?.throwIfAborted();
     throw outcome.error;
+  }
+
+  private leases(): LeaseHost {
+    return {
+      closing: this.closing.signal,
+      attemptMs: this.settings.attemptMs,
+      call: (ask, options) => this.read(ask, options),
+    };
   }
 
   private async write<T>(ask: Ask<T>, options: OnceOptions): Promise<T | NotDone | Unknown> {

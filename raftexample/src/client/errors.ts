@@ -20,6 +20,8 @@ export type ClientErrorCode =
   | 'ERR_CLIENT_TIMEOUT'
   /** The caller's signal aborted; `cause` is its reason. */
   | 'ERR_CLIENT_ABORTED'
+  /** A lease may have ended; the reason of `Lease.lost`. */
+  | 'ERR_CLIENT_LEASE_LOST'
   /** What answered did not answer like a member of the store. */
   | 'ERR_CLIENT_ANSWER';
 

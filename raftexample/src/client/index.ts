@@ -10,6 +10,7 @@ export {
   StoreError,
   type StoreErrorDetails,
 } from './errors.js';
+export { Lease, type LeaseOptions, Lock, type LockOptions } from './lease.js';
 export type { CallOptions, ClientOptions, ClientTls } from './options.js';
 export * from './types.js';
 export { Watch } from './watch.js';

@@ -43,11 +43,15 @@ export function askPut(key: string, value: string | Uint8Array, options: WriteOp
     throw badArgument('value', 'it must be a string, or bytes that are UTF-8');
   if (typeof value === 'string' && isBroken(value))
     throw badArgument('value', 'it must be well-formed Unicode: it has half of a surrogate pair');
-  return { ...askWrite('PUT', key, options), body: value };
+  const { lease } = options;
+  if (lease !== undefined && !Number.isSafeInteger(lease)) throw badArgument('lease', "it must be a lease's id");
+  const ask = askWrite('PUT', key, options);
+  return { ...ask, path: lease === undefined ? ask.path : `${ask.path}?lease=${lease}`, body: value };
 }
 
 export function askDelete(key: string, options: WriteOptions): Ask<WriteOutcome> {
   if (options.if === 'absent') throw badArgument('if', 'a key that must be absent cannot be deleted');
+  if (options.lease !== undefined) throw badArgument('lease', 'it is for a put');
   return askWrite('DELETE', key, options);
 }
 

@@ -37,6 +37,8 @@ export interface WriteOptions extends OnceOptions {
    * the outcome is `condition-failed`.
    */
   readonly if?: number | 'absent' | undefined;
+  /** Of a put: the id of the lease with which the key vanishes. */
+  readonly lease?: number | undefined;
 }
 
 /** It was carried out; every later linearizable read sees it. */

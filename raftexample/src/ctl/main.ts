@@ -8,6 +8,7 @@ import { CtlExit, exitHelp } from './exit-codes.js';
 import { asUsage, clientOptionsOf, commonFlags, commonHelp } from './flags.js';
 import { add, replace } from './growth.js';
 import { del, get, list, put, watch } from './keys.js';
+import { lock } from './lock.js';
 import { snapshot } from './snapshot.js';
 import { status } from './status.js';
 import { txn } from './txn.js';
@@ -20,6 +21,7 @@ export const commands: Readonly<Record<string, CtlCommand>> = {
   list,
   watch,
   txn,
+  lock,
   members,
   add,
   remove,
