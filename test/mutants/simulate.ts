@@ -8,10 +8,10 @@ import { compileMutant } from './patch.js';
 import type { Series } from './simulate-run.js';
 
 /** Each broken rule is looked for in so many series of fresh seeds. */
-const SERIES = 5;
+const SERIES = 3;
 
 /** A series takes at most this long; one that hangs is ended, and has found nothing. */
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 600_000;
 
 /** What the simulator made of a broken rule. */
 export type Simulated =

@@ -9,11 +9,12 @@ import { root } from '../repo/repository.js';
 const seeds = [11, 12, 13, 14, 15, 16];
 const hashes = (): string[] => seeds.map((seed) => runCase(drawCase(seed)).hash);
 
-/** The other releases of Node.js that are at hand, as `npm run test:releases` leaves them. */
-function releases(): string[] {
+/** This release of Node.js, that of npm, and those that `npm run test:releases` has left. */
+function releases(): Set<string> {
   const folder = join(root, 'node_modules/.cache/node');
   const names = existsSync(folder) ? readdirSync(folder) : [];
-  return names.map((name) => join(folder, name, 'node_modules/node/bin/node')).filter((file) => existsSync(file));
+  const left = names.map((name) => join(folder, name, 'node_modules/node/bin/node')).filter((file) => existsSync(file));
+  return new Set([process.execPath, process.env['npm_node_execpath'] ?? process.execPath, ...left]);
 }
 
 describe('a simulation', function () {
@@ -30,7 +31,7 @@ describe('a simulation', function () {
   it('does the same in another process, and on every release of Node.js at hand', () => {
     const program = `import { drawCase, runCase } from '@raft-ts/sim';
 console.log(JSON.stringify(${JSON.stringify(seeds)}.map((seed) => runCase(drawCase(seed)).hash)));`;
-    for (const binary of [process.execPath, ...releases()]) {
+    for (const binary of releases()) {
       const args = ['--input-type=module', '--eval', program];
       expect(
         JSON.parse(execFileSync(binary, args, { cwd: join(root, 'test'), encoding: 'utf8' })),

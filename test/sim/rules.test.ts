@@ -1,9 +1,19 @@
-import { type ConfState, type Entry, emptyConfState, type Message, MessageType, newMessage } from '@raft-ts/proto';
+import {
+  type ConfState,
+  type Entry,
+  EntryType,
+  emptyConfState,
+  encodeConfChangeV2,
+  type Message,
+  MessageType,
+  newMessage,
+} from '@raft-ts/proto';
 import type { Raft } from '@raft-ts/raft/internal';
 import { RULES, type RuleName, Violation } from '@raft-ts/sim';
 import { Disk, Member, RunHash, rules } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import { bytes, entry } from '../helpers/index.js';
+import { changeV2 } from '../raft/rawnode/changes.js';
 
 const { History } = rules;
 
@@ -243,21 +253,62 @@ describe('the rules of the simulator', () => {
     for (const other of wrong) breaks('snapshot-true', () => rules.snapshotTrue(history, one, other));
   });
 
-  it('configuration-agreed, -valid and -overlap: a membership that differs, makes no sense, or forgets the last one', () => {
-    const history = new History();
-    history.found([1n, 2n, 3n]);
-    const agree = (index: number, cs: ConfState): void => rules.configurationAgreed(history, member(1n), index, cs);
-    agree(2, voters(1n, 2n, 3n, 4n));
-    history.applied = 2;
-    agree(2, voters(4n, 3n, 2n, 1n));
-    breaks('configuration-agreed', () => agree(2, voters(1n, 2n, 3n)));
-    breaks('configuration-overlap', () => agree(3, voters(1n)));
-    breaks('configuration-overlap', () => agree(3, voters(4n, 5n, 6n)));
-    breaks('configuration-valid', () => agree(3, voters()));
-    breaks('configuration-valid', () => agree(3, { ...voters(1n, 2n, 3n), learners: [3n] }));
-    agree(3, { ...voters(5n), votersOutgoing: [1n, 2n, 3n, 4n] });
-    history.applied = 3;
-    agree(4, voters(5n));
+  describe('about membership', () => {
+    const history = (): InstanceType<typeof History> => {
+      const founded = new History();
+      founded.found([1n, 2n, 3n]);
+      return founded;
+    };
+    const change = (index: number, text: string, transition?: 'explicit'): Entry => {
+      const data = encodeConfChangeV2(changeV2(text, transition));
+      return { type: EntryType.EntryConfChangeV2, term: 1, index, data };
+    };
+    const agree = (of: InstanceType<typeof History>, entry: Entry, cs: ConfState): void =>
+      rules.configurationAgreed(of, member(1n), entry, cs);
+
+    it('configuration-agreed: another configuration than others had after the same entry', () => {
+      const of = history();
+      agree(of, change(2, 'v4'), voters(1n, 2n, 3n, 4n));
+      of.applied = 2;
+      agree(of, change(2, 'v4'), voters(4n, 3n, 2n, 1n));
+      breaks('configuration-agreed', () => agree(of, change(2, 'v4'), voters(1n, 2n, 3n)));
+    });
+
+    it('configuration-valid: nobody who votes, or who votes and learns at once', () => {
+      breaks('configuration-valid', () => agree(history(), change(2, 'r1 r2 r3'), voters()));
+      const both = { ...voters(1n, 2n, 3n), learners: [3n] };
+      breaks('configuration-valid', () => agree(history(), change(2, 'l3'), both));
+    });
+
+    it('configuration-overlap: quorums that need not meet', () => {
+      breaks('configuration-overlap', () => agree(history(), change(2, 'r2 r3'), voters(1n)));
+      breaks('configuration-overlap', () => agree(history(), change(2, 'v4 v5 v6'), voters(4n, 5n, 6n)));
+    });
+
+    it('configuration-right: where the change does not lead', () => {
+      breaks('configuration-right', () => agree(history(), change(2, 'v4'), voters(1n, 2n, 3n, 5n)));
+      const joint = { ...voters(1n, 2n, 4n), votersOutgoing: [1n, 2n, 3n], autoLeave: true };
+      agree(history(), change(2, 'v4 r3'), joint);
+      breaks('configuration-right', () => agree(history(), change(2, 'v4 r3'), { ...joint, autoLeave: false }));
+    });
+
+    it('work changes out for themselves, as the core does', () => {
+      const rows: [change: string, after: string][] = [
+        ['v4', 'voters (1,2,3,4)'],
+        ['l3', 'voters (1,2) learners (3)'],
+        ['v4 l3', 'voters (1,2,4)&&(1,2,3) learners-next (3) auto-leave'],
+        ['l3 v3', 'voters (1,2,3)&&(1,2,3) auto-leave'],
+        ['u3', 'voters (1,2,3)'],
+        ['r1 l4 l4', 'voters (2,3)&&(1,2,3) learners (4) auto-leave'],
+      ];
+      for (const [text, after] of rows) {
+        const model = rules.configurationAfter(voters(1n, 2n, 3n), change(2, text));
+        expect(rules.confStateKey(model), text).to.equal(after);
+        const left = rules.configurationAfter(model, change(3, ''));
+        expect(left.votersOutgoing, text).to.deep.equal([]);
+        expect(left.learnersNext, text).to.deep.equal([]);
+      }
+    });
   });
 
   it('progress-sane: what a leader believes cannot be', () => {

@@ -20,6 +20,7 @@ export const RULES = {
   'message-refused': 'No member sends a message that another one refuses.',
   'snapshot-true': 'A snapshot holds the state and the membership of its index.',
   'configuration-agreed': 'Members that have applied the same index have the same configuration.',
+  'configuration-right': 'A membership change leads to the configuration that a second implementation works out.',
   'configuration-overlap': 'Quorums of two successive configurations have a member in common.',
   'configuration-valid': 'No member is voter and learner at once, and there is at least one voter.',
   'one-change-at-a-time': 'A log holds at most one membership change that is not committed.',

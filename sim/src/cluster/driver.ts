@@ -165,7 +165,7 @@ function apply(world: Surroundings, member: Member, node: RawNode, entries: read
     member.applied = entry.index;
     if (isConfChangeEntry(entry)) {
       member.confState = node.applyConfChangeEntry(entry);
-      rules.configured(member, entry.index, member.confState);
+      rules.configured(member, entry, member.confState);
       rules.afterStep(member, node);
     }
     rules.applied(member);

@@ -1,11 +1,13 @@
-import type { ConfState, NodeId } from '@raft-ts/proto';
+import type { ConfState, Entry, NodeId } from '@raft-ts/proto';
 import { confStateKey } from '../base/records.js';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
 import type { History } from './history.js';
+import { configurationAfter } from './membership-model.js';
 
-/** A member has carried out the membership change at `index`. */
-export function configurationAgreed(history: History, { id }: Member, index: number, confState: ConfState): void {
+/** A member has carried out the membership change of an entry. */
+export function configurationAgreed(history: History, { id }: Member, entry: Entry, confState: ConfState): void {
+  const { index } = entry;
   // A member that starts again before all founders are in its configuration gets there one by one.
   if (index < history.decreed) return;
   const key = confStateKey(confState);
@@ -18,8 +20,25 @@ export function configurationAgreed(history: History, { id }: Member, index: num
     );
   }
   configurationValid(id, index, confState);
-  if (known !== undefined) configurationOverlap(index, known.confState, confState);
+  if (known !== undefined) {
+    configurationOverlap(index, known.confState, confState);
+    configurationRight(id, entry, { before: known.confState, after: confState });
+  }
   history.configurations.push({ index, confState, key });
+}
+
+/** The change leads where a second implementation of it leads. */
+function configurationRight(
+  id: NodeId,
+  entry: Entry,
+  { before, after }: { before: ConfState; after: ConfState },
+): void {
+  const expected = confStateKey(configurationAfter(before, entry));
+  if (expected === confStateKey(after)) return;
+  throw new Violation(
+    'configuration-right',
+    `Entry ${entry.index} leads member ${id} from ${confStateKey(before)} to ${confStateKey(after)}; it should lead to ${expected}.`,
+  );
 }
 
 function configurationValid(id: NodeId, index: number, cs: ConfState): void {

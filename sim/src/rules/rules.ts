@@ -108,8 +108,8 @@ export class Rules {
   }
 
   /** A member has carried out a membership change. */
-  configured(member: Member, index: number, confState: ConfState): void {
-    configurationAgreed(this.history, member, index, confState);
+  configured(member: Member, entry: Entry, confState: ConfState): void {
+    configurationAgreed(this.history, member, entry, confState);
   }
 
   /** A member has applied everything up to its `applied`. */
