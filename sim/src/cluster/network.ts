@@ -21,7 +21,7 @@ export class Network {
   weather: Weather = FAIR;
   /** Messages of this type are lost; none if negative. */
   lostKind = -1;
-  /** When the last of the late messages arrives. */
+  /** When the last of the messages that were sent so far arrives. */
   lastArrival = 0;
   /** Is the direction from slot a to slot b cut? By a * MAX_SLOTS + b. */
   private readonly cut = new Uint8Array(MAX_SLOTS * MAX_SLOTS);
@@ -86,6 +86,7 @@ export class Network {
   /** Keeps a message that its receiver cannot take yet. */
   carryOn(at: number, m: Message, from: number): void {
     const direction = from * MAX_SLOTS + Number(m.to) - 1;
+    if (at > this.lastArrival) this.lastArrival = at;
     this.underWay[direction] = (this.underWay[direction] as number) + 1;
     this.post(at, m, from);
   }
@@ -102,11 +103,7 @@ export class Network {
 
   private delay(direction: number, random: Stream, now: number): number {
     const { minDelay, maxDelay, ordered, late, lateDelay } = this.weather;
-    if (random.chance(late)) {
-      const delay = random.between(maxDelay, Math.max(maxDelay, lateDelay));
-      this.lastArrival = Math.max(this.lastArrival, now + delay);
-      return delay;
-    }
+    if (random.chance(late)) return random.between(maxDelay, Math.max(maxDelay, lateDelay));
     const delay = random.between(minDelay, maxDelay);
     if (!ordered) return delay;
     const at = Math.max(now + delay, (this.arrivals[direction] as number) + 1);

@@ -43,9 +43,15 @@ export function persistedBeforeSent(member: Member, m: Message): void {
   }
 }
 
-function entriesPersisted({ id, disk, log }: Member, m: Message): void {
+/**
+ * A member that has entered a later term since may have lost the entries to that term's leader before it wrote them,
+ * and acknowledges them all the same, in the old term. That commits nothing: whoever accepts an entry refuses its vote
+ * to a log without it, so if a quorum had accepted it, the later leader would have it too, and would not have replaced
+ * it.
+ */
+function entriesPersisted({ id, disk, log, durableTerm }: Member, m: Message): void {
   const { durable } = disk;
-  if (m.index <= durable.lastIndex) return;
+  if (m.index <= durable.lastIndex || m.term < durableTerm) return;
   throw new Violation(
     'persisted-before-sent',
     `Member ${id} acknowledges entry ${m.index} to ${m.to}; its stable storage ends at ${durable.lastIndex}, its log at ${log.last}.`,

@@ -199,8 +199,9 @@ export class Liveness {
   /** Nothing is asked of the cluster: terms stay, and there are heartbeats only. */
   private stayQuiet(): void {
     const { world, timeoutMs } = this;
-    // What is late may still bring a campaign about.
-    while (world.step(world.network.lastArrival));
+    // What was sent under faults and is still on its way may bring a campaign about.
+    const { lastArrival } = world.network;
+    while (world.step(lastArrival));
     const terms = this.core.map(({ node }) => node?.raft.term);
     const before = world.network.messages;
     const end = world.now + 20 * timeoutMs;
