@@ -69,6 +69,20 @@ export class Liveness {
       member.disk.applyMs = 0;
       if (!member.isUp && !member.isGone) world.start(member);
     }
+    this.dismiss();
+  }
+
+  /**
+   * Shuts members down that nobody in the cluster knows any more: without pre-votes they would campaign for ever, and
+   * drive the terms of those whom they know ahead of the others.
+   */
+  private dismiss(): void {
+    const known = this.core.flatMap(({ node }) => node?.raft.trk.config.confState() ?? []);
+    for (const member of this.world.members) {
+      if (names(this.configuration.confState, member.id) || known.some((cs) => names(cs, member.id))) continue;
+      member.forgetLife();
+      member.isGone = true;
+    }
   }
 
   /** Lets time pass until something holds. */
