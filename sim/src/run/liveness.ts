@@ -74,11 +74,13 @@ export class Liveness {
 
   /**
    * Shuts members down that nobody in the cluster knows any more: without pre-votes they would campaign for ever, and
-   * drive the terms of those whom they know ahead of the others.
+   * drive the terms of those whom they know ahead of the others. One that is about to join is unknown too, but it does
+   * not campaign before it has applied that it is a member.
    */
   private dismiss(): void {
     const known = this.core.flatMap(({ node }) => node?.raft.trk.config.confState() ?? []);
     for (const member of this.world.members) {
+      if (member.node?.raft.promotable() !== true) continue;
       if (names(this.configuration.confState, member.id) || known.some((cs) => names(cs, member.id))) continue;
       member.forgetLife();
       member.isGone = true;
