@@ -18,6 +18,7 @@ import { Member } from '../member/member.js';
 import type { Action, Pick } from '../plan/action.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { type Settings, TICK_MS } from '../plan/settings.js';
+import type { Voter } from '../rules/elections.js';
 import { Rules } from '../rules/rules.js';
 import { act, makeSnapshot } from './acts.js';
 import { appended, appliedByThread, drive, type Surroundings, written } from './driver.js';
@@ -271,7 +272,7 @@ export class World implements Surroundings {
     }
     if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, true);
     const isVoteRequest = m.type === MessageType.MsgVote || m.type === MessageType.MsgPreVote;
-    const own = isVoteRequest ? to.node.raft.raftLog.lastEntryId() : undefined;
+    const own = isVoteRequest ? voterOf(to.node) : undefined;
     this.input(to, (node) => {
       node.stepChecked(m);
       if (own !== undefined) this.rules.afterVoteRequest(to, node, m, own);
@@ -358,4 +359,9 @@ export class World implements Surroundings {
   get freshId(): NodeId {
     return BigInt(this.members.length + 1);
   }
+}
+
+function voterOf({ raft }: RawNode): Voter {
+  const { term, index } = raft.raftLog.lastEntryId();
+  return { term, index, answers: raft.msgsAfterAppend.length };
 }

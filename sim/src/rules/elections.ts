@@ -44,16 +44,17 @@ export function voteOnce({ votes }: History, { id, slot }: Member, term: number,
   }
 }
 
-/** Where a voter's log ends. */
-export interface LogEnd {
+/** Where a voter's log ended before it was asked, and how many answers it had not handed out. */
+export interface Voter {
   readonly term: number;
   readonly index: number;
+  readonly answers: number;
 }
 
-/** A member has just handled a request for its vote; its log ended at `own` before. */
-export function voteUpToDate({ id }: Member, { msgsAfterAppend }: Raft, request: Message, own: LogEnd): void {
+/** A member has just handled a request for its vote. */
+export function voteUpToDate({ id }: Member, { msgsAfterAppend }: Raft, request: Message, own: Voter): void {
   const isComplete = request.logTerm > own.term || (request.logTerm === own.term && request.index >= own.index);
-  if (isComplete) return;
+  if (isComplete || msgsAfterAppend.length === own.answers) return;
   const answer = msgsAfterAppend.at(-1);
   if (answer === undefined || answer.to !== request.from || answer.reject) return;
   if (answer.type !== MessageType.MsgVoteResp && answer.type !== MessageType.MsgPreVoteResp) return;

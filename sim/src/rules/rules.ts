@@ -3,7 +3,7 @@ import { EntryType, MessageType } from '@raft-ts/proto';
 import type { RawNode, Ready } from '@raft-ts/raft';
 import type { Member } from '../member/member.js';
 import { committedForEver, committedOnQuorum, entryIntact, stateMachineSafety } from './commits.js';
-import { electionSafety, type LogEnd, leaderCompleteness, voteOnce, voteUpToDate } from './elections.js';
+import { electionSafety, leaderCompleteness, type Voter, voteOnce, voteUpToDate } from './elections.js';
 import { History } from './history.js';
 import { leaderAppendOnly, logMatching, oneChangeAtATime } from './log.js';
 import { configurationAgreed } from './membership.js';
@@ -56,8 +56,8 @@ export class Rules {
     positionsOrdered(member, raft);
   }
 
-  /** A member has handled a request for its vote; its log ended at `own` before. */
-  afterVoteRequest(member: Member, node: RawNode, request: Message, own: LogEnd): void {
+  /** A member has handled a request for its vote. */
+  afterVoteRequest(member: Member, node: RawNode, request: Message, own: Voter): void {
     voteUpToDate(member, node.raft, request, own);
   }
 
