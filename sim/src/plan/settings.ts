@@ -69,10 +69,13 @@ const limitNames = [
 export function drawSettings(seed: number, members?: number): Settings {
   const random = new Stream(seed, PURPOSE.settings);
   const drawn = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 5]);
+  const electionTick = random.pick([3, 5, 10, 10, 10, 20]);
+  const slowHeartbeat = random.chance(0.25);
   return {
     members: members ?? drawn,
-    electionTick: random.pick([3, 5, 10, 10, 10, 20]),
-    heartbeatTick: random.pick([1, 1, 1, 2]),
+    electionTick,
+    // Three ticks can be hardly longer than two, so a timeout of three would end between two such heartbeats.
+    heartbeatTick: slowHeartbeat && electionTick > 3 ? 2 : 1,
     preVote: random.chance(0.5),
     checkQuorum: random.chance(0.5),
     stepDownOnRemoval: false,
