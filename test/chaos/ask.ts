@@ -1,11 +1,23 @@
 /** One request to a member of the store. */
 import { type Agent, type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 
 export interface Answer {
   readonly status: number;
   /** The version that it names, 0 if none. */
   readonly etag: number;
   readonly body: string;
+  /** The connection that it came on. */
+  readonly connection: number;
+}
+
+const connections = new WeakMap<Socket, number>();
+let lastConnection = 0;
+
+function numberOf(socket: Socket): number {
+  let number = connections.get(socket);
+  if (number === undefined) connections.set(socket, (number = ++lastConnection));
+  return number;
 }
 
 /** `refused`: nobody listens, so nothing was sent. `undefined`: no answer came, or not all of it. */
@@ -48,14 +60,17 @@ export function ask(
     };
     sent.on('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNREFUSED' ? 'refused' : undefined));
     // The request counts as closed before all of the answer has been read.
-    sent.on('response', (response) => void collect(response).then(settle, () => settle(undefined)));
+    sent.on('response', (response) => {
+      const connection = numberOf(response.socket);
+      void collect(response, connection).then(settle, () => settle(undefined));
+    });
     sent.end(body);
   });
 }
 
-async function collect(response: IncomingMessage): Promise<Answer> {
+async function collect(response: IncomingMessage, connection: number): Promise<Answer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
   const [, etag = '0'] = /^"(\d+)"$/u.exec(response.headers.etag ?? '') ?? [];
-  return { status: response.statusCode ?? 0, etag: Number(etag), body: Buffer.concat(chunks).toString() };
+  return { status: response.statusCode ?? 0, etag: Number(etag), body: Buffer.concat(chunks).toString(), connection };
 }

@@ -1,10 +1,13 @@
 /** Clients that ask members of the store for this and that, and write down every call and answer. */
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '@raft-ts/raft/internal';
 import { type Answer, type Answered, ask, conditionHeaders, pathOf, type Question } from './ask.js';
 import { askOnce } from './once.js';
 import { ABSENT, type Operation } from './operation.js';
 import { bodyOf, noteAnswer, type Part } from './transactions.js';
+import { watchAll } from './watching.js';
+import type { StaleRead, Watched } from './weak-judge.js';
 
 export interface ClientPlan {
   readonly clients: number;
@@ -26,6 +29,8 @@ interface Caller {
 
 /** So many calls on one key, so that its history can be searched; then another key takes its place. */
 const CALLS_PER_KEY = 150;
+/** And with so many of unknown outcome, each of which can lie anywhere, it could no longer be. */
+const UNKNOWN_PER_KEY = 12;
 const REGISTERS = 8;
 const COUNTERS = 2;
 /** Begins the key of each counter. */
@@ -46,12 +51,18 @@ interface Key {
   readonly name: string;
   readonly isCounter: boolean;
   calls: number;
+  /** Writes of unknown outcome. */
+  unknown: number;
   /** What somebody was told last. */
   last: Version;
 }
 
 export class Clients {
   readonly history: Operation[] = [];
+  /** Reads that may be old. */
+  readonly stale: StaleRead[] = [];
+  /** What clients that watch were sent. */
+  readonly watched: Watched[] = [];
   /** Answers that no member should give. */
   readonly findings: string[] = [];
   /** Every key that was ever written to. */
@@ -65,6 +76,7 @@ export class Clients {
   private readonly keys: Key[] = [];
   private readonly agents: Agent[] = [];
   private workers: Promise<void>[] = [];
+  private watching = new AbortController();
   private stopping = false;
   private moment = 0;
   private generation = 0;
@@ -77,11 +89,15 @@ export class Clients {
   start(): void {
     this.stopping = false;
     this.workers = Array.from({ length: this.plan.clients }, () => this.work());
+    this.watching = new AbortController();
+    // Not of everything: others, who are judged in another way, write as well.
+    this.workers.push(...['t', 'text/', COUNTER].map((prefix) => this.watch(prefix, this.watching.signal)));
   }
 
   /** Resolves once every call has been answered, or given up. */
   async stop(): Promise<void> {
     this.stopping = true;
+    this.watching.abort();
     await Promise.all(this.workers);
     for (const agent of this.agents.splice(0)) agent.destroy();
   }
@@ -93,7 +109,7 @@ export class Clients {
   private newKey(isCounter: boolean): Key {
     const name = `${isCounter ? COUNTER : 'text'}/${++this.generation} ü%`;
     this.names.add(name);
-    return { name, isCounter, calls: 0, last: NO_VERSION };
+    return { name, isCounter, calls: 0, unknown: 0, last: NO_VERSION };
   }
 
   private async work(): Promise<void> {
@@ -108,7 +124,7 @@ export class Clients {
       }
       const at = random(this.keys.length);
       const key = this.keys[at] as Key;
-      if (key.calls >= CALLS_PER_KEY) {
+      if (key.calls >= CALLS_PER_KEY || key.unknown >= UNKNOWN_PER_KEY) {
         this.keys[at] = this.newKey(key.isCounter);
         continue;
       }
@@ -123,6 +139,7 @@ export class Clients {
     const { random } = this.plan;
     const chance = random(100);
     const { last } = key;
+    if (chance < 8) return this.getStale(key, caller);
     if (chance < 45) return (await this.get(key, caller)).outcome === 'done';
     const kind = chance < 80 ? 'put' : 'delete';
     let condition: Version | undefined;
@@ -160,16 +177,18 @@ export class Clients {
     return operation;
   }
 
-  private target(): Target {
+  private target(random: (n: number) => number = this.plan.random): Target {
     const targets = this.plan.targets();
-    return targets[this.plan.random(targets.length)] as Target;
+    return targets[random(targets.length)] as Target;
   }
 
   private async get(key: Key, { agent, member }: Caller): Promise<Operation> {
     const { id, clientPort } = member ?? this.target();
     key.calls++;
     const operation = this.begin(key.name, id, {});
-    const answer = this.counted(await ask(clientPort, 'GET', pathOf(key.name), { agent }));
+    // The two promise the same.
+    const consistency = this.plan.random(3) === 0 ? '?consistency=lease' : '';
+    const answer = this.counted(await ask(clientPort, 'GET', pathOf(key.name) + consistency, { agent }));
     operation.ended = this.now;
     operation.outcome = 'nothing';
     if (answer === undefined || answer === 'refused') return operation;
@@ -178,6 +197,27 @@ export class Clients {
     else this.judgeFailure(operation, answer);
     if (operation.outcome === 'done') key.last = { index: operation.index, token: operation.seen, count: 0 };
     return operation;
+  }
+
+  /** Whether it was served. */
+  private async getStale({ name: key }: Key, { agent }: Caller): Promise<boolean> {
+    const { id: member, clientPort } = this.target();
+    const answer = this.counted(await ask(clientPort, 'GET', `${pathOf(key)}?consistency=stale`, { agent }));
+    if (typeof answer !== 'object' || (answer.status !== 200 && answer.status !== 404)) return false;
+    const { status, body, etag: index, connection } = answer;
+    const seen = status === 200 ? Number.parseInt(body, 10) : ABSENT;
+    this.stale.push({ key, member, connection, ended: this.now, seen, index });
+    if (status === 200 && this.values.get(seen) !== body)
+      this.findings.push(`member ${member} shows a stale value of ${key} that nobody wrote: '${body.slice(0, 100)}'`);
+    return true;
+  }
+
+  private async watch(prefix: string, stopping: AbortSignal): Promise<void> {
+    const find = (what: string): void => void this.findings.push(what);
+    // Not the plan's chance: how long connections last must not change what is asked.
+    const random = seededRandom(this.generation + prefix.length);
+    const plan = { prefix, random, target: () => this.target(random), stopping, find };
+    this.watched.push(...(await watchAll(plan)));
   }
 
   private noteRead(operation: Operation, value: string, index: number): void {
@@ -210,14 +250,18 @@ export class Clients {
     const answer = await (member === undefined
       ? this.send({ id, clientPort }, method, path, { agent, headers, body })
       : this.sendTo(member, method, path, { agent, headers, body }));
-    if (answer === undefined) return operation;
+    if (answer === undefined) {
+      key.unknown++;
+      return operation;
+    }
     if (answer === 'refused' || answer.status === 503) operation.outcome = 'nothing';
     else if (answer.status === 200 || answer.status === 412) {
       const { index, current = 0 } = JSON.parse(answer.body) as { index: number; current?: number };
       Object.assign(operation, { index, current, outcome: answer.status === 200 ? 'done' : 'refused' });
       if (answer.status === 200) key.last = kind === 'put' ? { index, token: operation.token, count } : NO_VERSION;
     } else this.judgeFailure(operation, answer);
-    if (operation.outcome !== 'unknown') operation.ended = this.now;
+    if (operation.outcome === 'unknown') key.unknown++;
+    else operation.ended = this.now;
     return operation;
   }
 
@@ -263,9 +307,10 @@ export class Clients {
     if (!isFine && typeof answer === 'object') this.judgeFailure(parts[0]?.operation as Operation, answer);
     const ended = this.now;
     for (const [i, { operation }] of parts.entries()) {
-      if (operation.outcome !== 'unknown') operation.ended = ended;
-      if (operation.outcome !== 'done') continue;
       const key = chosen[i] as Key;
+      if (operation.outcome === 'unknown') key.unknown++;
+      else operation.ended = ended;
+      if (operation.outcome !== 'done') continue;
       if (operation.kind === 'get') key.last = { index: operation.index, token: operation.seen, count: 0 };
       else
         key.last = operation.kind === 'put' ? { index: operation.index, token: operation.token, count: 0 } : NO_VERSION;

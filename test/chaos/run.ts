@@ -230,15 +230,13 @@ class Chaos {
     for (const member of cluster.present) {
       if (!this.failed && !(await clients.readAll(member))) this.findings.push(`member ${member.id} cannot be read`);
     }
+    // Before everything was read, what a counter showed last may be old.
+    const miscounted = this.failed ? [] : clients.miscounted();
     const result = report({
       history: clients.history,
-      findings: [
-        ...this.findings,
-        ...cluster.findings,
-        ...clients.findings,
-        ...clients.miscounted(),
-        ...leases.judge(),
-      ],
+      stale: clients.stale,
+      watched: clients.watched,
+      findings: [...this.findings, ...cluster.findings, ...clients.findings, ...miscounted, ...leases.judge()],
       leases,
       faults: this.begun,
       answers: clients.answers,

@@ -2,9 +2,12 @@
 import { judgeByIndex } from './index-judge.js';
 import type { Operation } from './operation.js';
 import { byKey, judgeBySearch } from './search-judge.js';
+import { judgeStale, judgeWatches, type StaleRead, type Watched } from './weak-judge.js';
 
 export interface Evidence {
   readonly history: readonly Operation[];
+  readonly stale: readonly StaleRead[];
+  readonly watched: readonly Watched[];
   /** What was found before anybody judged. */
   readonly findings: readonly string[];
   readonly faults: ReadonlyMap<string, number>;
@@ -41,8 +44,11 @@ export function judge(history: readonly Operation[]): { findings: string[]; keys
   return { findings, keys: keys.size, steps };
 }
 
-export function report({ leases, history, findings, faults, answers, errors, starts, changes }: Evidence): Report {
+export function report(evidence: Evidence): Report {
+  const { leases, history, stale, watched, findings, faults, answers, errors, starts, changes } = evidence;
   const judged = judge(history);
+  const weak = [...judgeStale(history, stale), ...judgeWatches(history, watched)].slice(0, SHOWN);
+  const events = watched.reduce((sum, one) => sum + one.events.length, 0);
   const count = (fits: (one: Operation) => boolean): number => history.filter(fits).length;
   const outcomes = (['done', 'refused', 'nothing', 'unknown'] as const)
     .map((outcome) => `${count((one) => one.outcome === outcome)} ${outcome}`)
@@ -55,9 +61,10 @@ export function report({ leases, history, findings, faults, answers, errors, sta
     `leases: ${leases.leases}, read ${leases.reads} times; locks: held ${leases.holds.length} times`,
     `answers: ${listed(answers)}`,
     `errors in the logs: ${errors.size === 0 ? 'none' : listed(errors)}`,
+    `also judged: ${stale.length} stale reads, ${events} events of watches that lost their place ${watched.length} times`,
     `judged: all by index; by search ${judged.keys} keys in ${judged.steps} steps`,
   ].join('\n');
-  return { findings: [...findings, ...judged.findings], judged: history.length, summary };
+  return { findings: [...findings, ...judged.findings, ...weak], judged: history.length, summary };
 }
 
 function listed(counts: ReadonlyMap<string, number>): string {
