@@ -1,5 +1,6 @@
-import { type Lock, StoreClient, type StoreError } from '@raft-ts/raftexample/client';
+import { type Lease, type Lock, StoreClient, type StoreError } from '@raft-ts/raftexample/client';
 import { expect } from 'chai';
+import { type KvCluster, kvCluster } from './kv-cluster.js';
 import { type Act, json, problem, reset, Scripted } from './scripted.js';
 
 const aborted = (signal: AbortSignal): Promise<StoreError> =>
@@ -91,6 +92,51 @@ describe('the client: leases and locks', () => {
       const error: unknown = await client.lock('n', { signal: stop.signal }).catch((caught: unknown) => caught);
       expect(error).to.be.instanceOf(RangeError);
       expect(at.asked.at(-1)).to.equal('DELETE /leases/7');
+    });
+  });
+
+  describe('with members', () => {
+    let store: KvCluster;
+    let client: StoreClient;
+
+    before(async () => {
+      store = await kvCluster(3);
+      client = new StoreClient({ endpoints: store.ports.map((port) => `http://127.0.0.1:${port}`) });
+    });
+
+    after(async () => {
+      await client.close();
+      await store.stop();
+    });
+
+    it('keys vanish with their lease', async () => {
+      let lease: Lease;
+      {
+        await using held = await client.lease();
+        lease = held;
+        expect(await client.put('workers/1', 'here', { lease: held.id })).to.include({ outcome: 'done' });
+        expect((await client.get('workers/1'))?.value).to.equal('here');
+      }
+      expect(lease.lost.aborted).to.equal(true);
+      expect(await client.get('workers/1')).to.equal(undefined);
+    });
+
+    it('one at a time holds a lock, and each has a higher fence', async () => {
+      let inside = 0;
+      const fences: number[] = [];
+      const worker = async (): Promise<void> => {
+        await using lock = (await client.lock('nightly')) as Lock;
+        expect(++inside).to.equal(1);
+        fences.push(lock.fence);
+        await new Promise(setImmediate);
+        inside--;
+      };
+      await Promise.all([worker(), worker(), worker(), worker()]);
+      expect(new Set(fences)).to.have.length(4);
+      expect(fences).to.deep.equal([...fences].sort((a, b) => a - b));
+      await using held = await client.lock('nightly');
+      expect(held).not.to.equal(undefined);
+      expect(await client.lock('nightly', { waitMs: 0 })).to.equal(undefined);
     });
   });
 });

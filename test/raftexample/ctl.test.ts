@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { type CtlIo, commands, ctlMain } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
@@ -108,6 +109,31 @@ describe('ctl', () => {
       expect((await run(['txn'], { stdin: '{"do":[]}' })).code).to.equal(1);
       const once = ['put', 'once', 'v', '--if-absent', '--once', 'put-1'];
       expect(await run(once)).to.deep.equal(await run(once));
+    });
+
+    it('lock holds one while a command runs, which finds its fence, and nobody else has it', async () => {
+      const out = join(folder, 'fence');
+      const script = `require('node:fs').writeFileSync(process.argv[1], process.env.RAFTEXAMPLE_FENCE); process.exitCode = 7`;
+      const node = { ...env, PATH: process.env['PATH'] };
+      expect((await run(['lock', 'nightly', '--', process.execPath, '-e', script, out], { env: node })).code).to.equal(
+        7,
+      );
+      const stop = new AbortController();
+      let held: (text: string) => void = () => {};
+      const taken = new Promise<string>((resolve) => {
+        held = resolve;
+      });
+      const holding = run(['lock', 'nightly', '--json'], { stopping: stop.signal, onOut: held });
+      const { fence } = JSON.parse(await taken) as { fence: number };
+      expect(fence).to.be.greaterThan(Number(readFileSync(out, 'utf8')));
+      expect(await run(['lock', 'nightly', '--no-wait', '--', 'true'])).to.deep.equal({
+        ...{ code: 3, out: '', err: 'not taken: somebody else holds it\n' },
+      });
+      stop.abort();
+      expect((await holding).code).to.equal(0);
+      const missing = await run(['lock', 'nightly', '--', '/no/such/program']);
+      expect([missing.code, missing.err]).to.deep.equal([2, missing.err]);
+      expect(missing.err).to.include('cannot run the command');
     });
 
     it('a terminal shows what would move its cursor', async () => {
