@@ -207,6 +207,46 @@ describe('replica: snapshots', () => {
       expect(taken).to.equal(size);
       expect(most).to.be.at.most(2 * PIECE.length);
     });
+
+    it('are not held to find out whether they are large if the last one was; small ones are, one later', async () => {
+      const inlineBytes = 16 * PIECE.length;
+      const options = { snapshots: { ...policy, inlineBytes } };
+      const leader = await begin(1, options);
+      await until(() => saved(1n), 'the first one is saved');
+      let pieces = 0;
+      let given = 0;
+      let heldAtFirst = 0;
+      machine(1n).onSnapshot = (data) => {
+        void (data as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]().return?.();
+        given = 0;
+        return (async function* () {
+          for (; given < pieces; given++) yield PIECE;
+        })();
+      };
+      const save = async (replica: Replica<Set, number>, size: number): Promise<boolean> => {
+        pieces = size;
+        const { index } = replica.applied;
+        const { saveStream } = log(1n).snapshots;
+        log(1n).snapshots.saveStream = (source, at) => {
+          heldAtFirst = given;
+          return saveStream.call(log(1n).snapshots, source, at);
+        };
+        await write(replica, 25);
+        await until(() => saved(1n, index), 'it is saved');
+        log(1n).snapshots.saveStream = saveStream;
+        return log(1n).snapshot().data === undefined;
+      };
+      expect([await save(leader, 100), heldAtFirst]).to.deep.equal([true, 15]);
+      expect([await save(leader, 100), heldAtFirst]).to.deep.equal([true, 0]);
+      await members.kill(1n);
+      const restored = Object.assign(new Kv(), { restore: async () => {} });
+      restored.onSnapshot = machine(1n).onSnapshot;
+      const again = await startMember(1n, { ...options, stateMachine: restored });
+      machines.set(1n, restored);
+      expect([await save(again, 100), heldAtFirst]).to.deep.equal([true, 0]);
+      expect([await save(again, 2), heldAtFirst]).to.deep.equal([true, 0]);
+      expect(await save(again, 2)).to.equal(false);
+    });
   });
 
   describe('for a member that joins', () => {
@@ -341,6 +381,63 @@ describe('replica: snapshots', () => {
       expect(phases(slow)).to.include('installed').and.not.to.include('save-failed');
       await write(leader, 25, 9);
       expect((await members.time.settled(members.replica(slow).propose(['x', 1]))).result).to.equal(1);
+    });
+
+    it('are restored after one of its own that is being taken has let go of the state', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await until(() => saved(slow), 'the first one is saved');
+      let taking = 0;
+      machine(slow).onSnapshot = (data) => {
+        taking++;
+        const view = (data as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+        return {
+          [Symbol.asyncIterator]: () => ({
+            next: () => view.next(),
+            return: () => {
+              taking--;
+              return view.return?.() ?? Promise.resolve({ done: true, value: undefined });
+            },
+          }),
+        };
+      };
+      log(slow).pieceMs = 1000;
+      await write(leader, 30);
+      await until(() => log(slow).writing === 1, 'its own is being saved');
+      expect(taking).to.equal(1);
+      let atRestore = -1;
+      machine(slow).onRestore = () => {
+        atRestore = taking;
+      };
+      await leaveBehind(leader, slow);
+      members.network.mend();
+      await until(() => atRestore >= 0, 'the leader’s is restored');
+      expect(atRestore).to.be.at.most(0);
+      log(slow).pieceMs = 0;
+      await until(() => members.replica(slow).applied.index === leader.applied.index, 'it has caught up');
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      expect(phases(slow)).not.to.include('save-failed');
+    });
+
+    it('that came within their message and are large are kept beside the log, and restored from there', async () => {
+      const leader = await begin(3, { snapshots: { ...policy, inlineBytes: 1e9 } });
+      const [slow] = othersOf(leader) as [NodeId];
+      await members.kill(slow);
+      await startMember(slow);
+      await leaveBehind(leader, slow);
+      members.network.mend();
+      await until(() => phases(slow).includes('installed'), 'the leader’s is installed');
+      await until(() => members.replica(slow).applied.index === leader.applied.index, 'it has caught up');
+      const { data, metadata } = log(slow).snapshot();
+      expect(data).to.equal(undefined);
+      expect(log(leader.id).snapshot().data).not.to.equal(undefined);
+      expect([...log(slow).streams.keys()]).to.include(metadata.index);
+      expect(bodies.sent).to.deep.equal([]);
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      await members.kill(slow);
+      await startMember(slow);
+      await until(() => members.replica(slow).applied.index === leader.applied.index, 'it is back');
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
     });
 
     const changes: readonly (readonly [string, (body: Uint8Array) => Uint8Array | undefined])[] = [

@@ -42,8 +42,8 @@ export interface DriverHost {
   readonly onSoftState: (state: SoftState) => void;
   /** Sends a snapshot, whose body may lie beside the log. */
   readonly sendSnapshot: (message: Message) => void;
-  /** A leader's snapshot is about to be saved: makes sure that its body is at hand. */
-  readonly takeSnapshot: (snapshot: Snapshot) => Promise<void>;
+  /** A leader's snapshot is about to be saved: makes sure that its body is at hand. Resolves to what is to be saved. */
+  readonly takeSnapshot: (snapshot: Snapshot) => Promise<Snapshot>;
   /** It is saved: puts it in the place of the state. */
   readonly installSnapshot: (snapshot: Snapshot) => Promise<void>;
   /**
@@ -74,7 +74,7 @@ export class Driver {
   private readonly writes = new SlidingList<Write>();
   private readonly group: GroupCommit;
   /** The body of a leader's snapshot is being taken over; what is to be saved after it waits. */
-  private taking: Promise<void> | undefined = undefined;
+  private taking: Promise<Snapshot> | undefined = undefined;
   private scheduled = false;
   private started = false;
   private stopped = false;
@@ -224,24 +224,24 @@ export class Driver {
     if (snapshot === undefined) return before === undefined ? log.save(rd) : this.saveAfter(rd, before);
     const taking = before === undefined ? takeSnapshot(snapshot) : this.takeAfter(snapshot, before);
     this.taking = taking;
-    return this.saveSnapshot(rd, snapshot, taking);
+    return this.saveSnapshot(rd, taking);
   }
 
-  private async saveAfter(rd: Ready, before: Promise<void>): Promise<void> {
+  private async saveAfter(rd: Ready, before: Promise<unknown>): Promise<void> {
     await before;
     await this.host.log.save(rd);
   }
 
-  private async takeAfter(snapshot: Snapshot, before: Promise<void>): Promise<void> {
+  private async takeAfter(snapshot: Snapshot, before: Promise<unknown>): Promise<Snapshot> {
     await before;
-    await this.host.takeSnapshot(snapshot);
+    return this.host.takeSnapshot(snapshot);
   }
 
-  private async saveSnapshot(rd: Ready, snapshot: Snapshot, taking: Promise<void>): Promise<void> {
-    await taking;
+  private async saveSnapshot({ hardState, entries }: Ready, taking: Promise<Snapshot>): Promise<void> {
+    const snapshot = await taking;
     // Whoever waits for the same promise comes right after this, before any other save can begin.
     if (this.taking === taking) this.taking = undefined;
-    await this.host.log.save(rd);
+    await this.host.log.save({ hardState, entries, snapshot });
     await this.host.installSnapshot(snapshot);
   }
 

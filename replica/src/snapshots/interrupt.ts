@@ -13,14 +13,14 @@ export class Interrupt {
     return this.why !== undefined;
   }
 
-  /** Every read that is under way, and each later one, fails with this reason. */
-  stop(): void {
-    this.why ??= new RaftError(ERR_REPLICA_STOPPED, 'the replica was stopped', { reason: 'stopped' });
+  /** Every read that is under way, and each later one, fails with this reason. Default: the replica was stopped. */
+  stop(why?: RaftError): void {
+    this.why ??= why ?? new RaftError(ERR_REPLICA_STOPPED, 'the replica was stopped', { reason: 'stopped' });
     for (const reject of this.waiting) reject(this.why);
     this.waiting.clear();
   }
 
-  /** @throws RaftError ERR_RAFT_REPLICA_STOPPED once it was stopped */
+  /** @throws RaftError once it was stopped: the reason */
   check(): void {
     if (this.why !== undefined) throw this.why;
   }

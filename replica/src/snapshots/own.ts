@@ -1,10 +1,11 @@
+import { storageError } from '@raft-ts/proto/internal';
 import { type ConfState, ERR_COMPACTED, ERR_SNAP_OUT_OF_DATE, RaftError, type Snapshot } from '@raft-ts/raft';
 import type { Position, ReplicaLog, ReplicaTransport, SnapshotData, StateMachine } from '../base/contracts.js';
 import { describe, ERR_STATE_MACHINE } from '../base/errors.js';
 import { chunksOf } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
-import type { Interrupt } from './interrupt.js';
+import { Interrupt } from './interrupt.js';
 import { type KeptState, keepState } from './keep.js';
 import { AppliedBytes, type SnapshotEvent, type SnapshotPolicy } from './policy.js';
 
@@ -48,6 +49,11 @@ export class OwnSnapshots {
   private due = false;
   private failures = 0;
   private running: Promise<void> | undefined = undefined;
+  /** Bytes of the last one that was taken. */
+  private lastSize: number | undefined = undefined;
+  /** The one that is being taken. */
+  private present: { readonly interrupt: Interrupt; readonly source: AsyncIterator<Uint8Array, unknown> } | undefined =
+    undefined;
   /** Index of the newest one. */
   index: number;
 
@@ -99,8 +105,10 @@ export class OwnSnapshots {
       await this.attempt(index, confState);
       this.failures = 0;
     } catch (error) {
-      this.failed(error, index, wasDue);
+      // What the log throws may hide that this one had to give way.
+      if (this.present?.interrupt.stopped !== true) this.failed(error, index, wasDue);
     }
+    this.present = undefined;
     this.running = undefined;
     // What became due meanwhile does not wait for another command.
     if (this.isDue()) this.host.betweenCommands(() => this.take());
@@ -130,11 +138,14 @@ export class OwnSnapshots {
     head: ReturnType<Group['head']>,
     source: AsyncIterator<Uint8Array, unknown>,
   ): Promise<void> {
-    const { log, format, interrupt, holdUp, onEvent } = this.host;
+    const { log, format, holdUp, onEvent } = this.host;
+    const interrupt = new Interrupt();
+    this.present = { interrupt, source };
     onEvent({ phase: 'saving', index, bytes: 0 });
     try {
-      const state = this.checked(interrupt.read(source));
-      const { data, size } = await this.keep(this.counting(format.wrap(head, state), index), index);
+      const state = this.checked(interrupt.read(source), interrupt);
+      const chunks = this.counting(format.wrap(head, state), index, interrupt);
+      const { data, size } = await this.keep(chunks, index, interrupt);
       interrupt.check();
       await log.createSnapshot(index, confState, data);
       this.index = Math.max(this.index, index);
@@ -146,20 +157,32 @@ export class OwnSnapshots {
     }
   }
 
+  /** The leader's takes the place of the state: what is being taken is of no use any more, and lets go of the state. */
+  giveWay(): void {
+    if (this.present === undefined) return;
+    const { interrupt, source } = this.present;
+    interrupt.stop(storageError(ERR_SNAP_OUT_OF_DATE));
+    void interrupt.letGo(source);
+  }
+
   /** What the state machine gives, and throws, is told apart from what the log throws. */
-  private async *checked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  private async *checked(chunks: AsyncIterable<Uint8Array>, interrupt: Interrupt): AsyncGenerator<Uint8Array, void> {
     try {
       for await (const chunk of chunks) {
         if (!(chunk instanceof Uint8Array)) throw new TypeError(`it gave ${typeof chunk}, not a Uint8Array`);
         yield chunk;
       }
     } catch (error) {
-      this.host.interrupt.check();
+      interrupt.check();
       throw failedStream('the stream of snapshot() of the state machine failed', error);
     }
   }
 
-  private async *counting(chunks: AsyncIterable<Uint8Array>, index: number): AsyncGenerator<Uint8Array, void> {
+  private async *counting(
+    chunks: AsyncIterable<Uint8Array>,
+    index: number,
+    interrupt: Interrupt,
+  ): AsyncGenerator<Uint8Array, void> {
     let bytes = 0;
     let turns = 0;
     for await (const chunk of chunks) {
@@ -168,20 +191,35 @@ export class OwnSnapshots {
         turns = Math.floor(bytes / BYTES_PER_TURN);
         if (turns % TURNS_PER_EVENT === 0) this.host.onEvent({ phase: 'saving', index, bytes });
         await this.host.turn();
-        this.host.interrupt.check();
+        interrupt.check();
       }
       yield chunk;
     }
   }
 
-  private async keep(chunks: AsyncGenerator<Uint8Array, void>, index: number): Promise<KeptState> {
-    const { log, transport, policy, interrupt } = this.host;
+  private async keep(
+    chunks: AsyncGenerator<Uint8Array, void>,
+    index: number,
+    interrupt: Interrupt,
+  ): Promise<KeptState> {
+    const { log, transport, policy } = this.host;
     const streams = transport.sendSnapshot === undefined ? undefined : log.snapshots;
+    // What was large will be large again: none of it is held to find that out.
+    const inlineBytes = this.wasStreamed() ? 0 : policy.inlineBytes;
     try {
-      return await keepState(chunks, { streams, inlineBytes: policy.inlineBytes, index });
+      const kept = await keepState(chunks, { streams, inlineBytes, index });
+      this.lastSize = kept.size;
+      return kept;
     } finally {
       await interrupt.letGo(chunks);
     }
+  }
+
+  private wasStreamed(): boolean {
+    const { lastSize, host } = this;
+    if (lastSize !== undefined) return lastSize > host.policy.inlineBytes;
+    const { data, metadata } = host.log.snapshot();
+    return metadata.index > 0 && (data === undefined || data.length === 0);
   }
 
   private failed(error: unknown, index: number, wasDue: boolean): void {
@@ -237,8 +275,9 @@ export class OwnSnapshots {
     this.due = false;
   }
 
-  /** Resolves when none is being taken any more. The interrupt must have stopped. */
+  /** Resolves when none is being taken any more. */
   async stop(): Promise<void> {
+    this.present?.interrupt.stop();
     await this.running;
   }
 }

@@ -26,6 +26,7 @@ export class Snapshots {
     this.transfer = new SnapshotTransfer({
       ...host,
       interrupt,
+      onInstalling: () => this.own.giveWay(),
       onInstalled: (snapshot) => this.own.installed(snapshot),
       onDamaged: () => this.own.damaged(),
     });
@@ -58,8 +59,8 @@ export class Snapshots {
     return this.transfer.admit(snapshot);
   }
 
-  /** A leader's snapshot is about to be saved: its body, if it came beside its message, must be kept first. */
-  takeBody(snapshot: Snapshot): Promise<void> {
+  /** As `SnapshotTransfer.takeBody` does. */
+  takeBody(snapshot: Snapshot): Promise<Snapshot> {
     return this.transfer.takeBody(snapshot);
   }
 

@@ -1,19 +1,22 @@
 import { type Message, RaftError, type Snapshot } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
-import type { ReceivedBody, ReplicaLog, ReplicaTransport, SnapshotBody } from '../base/contracts.js';
+import type { ReceivedBody, ReplicaLog, ReplicaTransport, SnapshotBody, SnapshotStreams } from '../base/contracts.js';
 import { describe, ERR_SNAPSHOT_FORMAT } from '../base/errors.js';
 import { chunksOf, collect } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { Interrupt } from './interrupt.js';
-import type { SnapshotEvent } from './policy.js';
+import type { SnapshotEvent, SnapshotPolicy } from './policy.js';
 
 export interface SnapshotTransferHost {
   readonly log: Pick<ReplicaLog, 'snapshots' | 'snapshot'>;
   readonly transport: ReplicaTransport;
   readonly format: Pick<Format<unknown>, 'unwrap'>;
+  readonly policy: Pick<SnapshotPolicy, 'inlineBytes'>;
   readonly interrupt: Interrupt;
   /** Puts a snapshot in the place of the state. */
   readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** The state is about to be replaced by a snapshot of the leader's. */
+  readonly onInstalling: () => void;
   readonly onInstalled: (snapshot: Snapshot) => void;
   /** The newest snapshot on disk is damaged: another one is due. */
   readonly onDamaged: () => void;
@@ -33,7 +36,7 @@ const BYTES_PER_EVENT = 4 * 2 ** 20;
 export class SnapshotTransfer {
   private readonly host: SnapshotTransferHost;
   /** The last body that was taken over; the driver takes one at a time. */
-  private keeping: Promise<void> = Promise.resolve();
+  private keeping: Promise<unknown> = Promise.resolve();
 
   constructor(host: SnapshotTransferHost) {
     this.host = host;
@@ -71,19 +74,36 @@ export class SnapshotTransfer {
     }
   }
 
-  /** A leader's snapshot is about to be saved: its body, if it came beside its message, must be kept first. */
-  takeBody(snapshot: Snapshot): Promise<void> {
-    const { log, transport } = this.host;
-    if (isInline(snapshot) || log.snapshots === undefined || transport.openSnapshot === undefined) {
-      return Promise.resolve();
+  /**
+   * A leader's snapshot is about to be saved: its body, if it came beside its message, must be kept first. So is one
+   * that came within it and is larger than this member would send, or it would be held for as long as it is the newest.
+   * @returns the snapshot as it is to be saved
+   */
+  takeBody(snapshot: Snapshot): Promise<Snapshot> {
+    const { log, transport, policy } = this.host;
+    const streams = log.snapshots;
+    if (streams === undefined) return Promise.resolve(snapshot);
+    let kept: Promise<Snapshot>;
+    if (isInline(snapshot)) {
+      const fits = transport.sendSnapshot === undefined || snapshot.data.length <= policy.inlineBytes;
+      if (fits) return Promise.resolve(snapshot);
+      kept = this.moveOut(snapshot, streams);
+    } else {
+      if (transport.openSnapshot === undefined) return Promise.resolve(snapshot);
+      kept = this.keepBody(snapshot, streams, transport.openSnapshot(snapshot)).then(() => snapshot);
     }
-    this.keeping = this.keepBody(snapshot, log.snapshots, transport.openSnapshot(snapshot));
-    return this.keeping;
+    this.keeping = kept;
+    return kept;
+  }
+
+  private async moveOut({ data, metadata }: InlineSnapshot, streams: SnapshotStreams): Promise<Snapshot> {
+    await streams.saveStream(inPieces(data), metadata.index);
+    return { data: undefined, metadata };
   }
 
   private async keepBody(
     { metadata: { index } }: Snapshot,
-    streams: NonNullable<ReplicaLog['snapshots']>,
+    streams: SnapshotStreams,
     opening: Promise<ReceivedBody>,
   ): Promise<void> {
     const { interrupt } = this.host;
@@ -113,8 +133,9 @@ export class SnapshotTransfer {
 
   /** Puts a snapshot of the leader's, which is saved, in the place of the state. */
   async install(snapshot: Snapshot): Promise<void> {
-    const { onEvent, onInstalled } = this.host;
+    const { onEvent, onInstalling, onInstalled } = this.host;
     const { index } = snapshot.metadata;
+    onInstalling();
     const bytes = await this.restoreFrom(snapshot);
     onInstalled(snapshot);
     onEvent({ phase: 'installed', index, bytes, size: bytes });
@@ -234,7 +255,9 @@ function inPieces(data: Uint8Array): AsyncIterable<Uint8Array> {
   return chunksOf(pieces());
 }
 
-function isInline(snapshot: Snapshot): snapshot is Snapshot & { readonly data: Uint8Array } {
+type InlineSnapshot = Snapshot & { readonly data: Uint8Array };
+
+function isInline(snapshot: Snapshot): snapshot is InlineSnapshot {
   return snapshot.data !== undefined && snapshot.data.length > 0;
 }
 
