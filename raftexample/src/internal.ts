@@ -34,6 +34,7 @@ export { Leases, MAX_LEASE_KEYS, MAX_LEASES } from './kv/machine/leases.js';
 export { ReplicatedClock } from './kv/machine/replicated-clock.js';
 export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-sections.js';
 export { adminOf } from './kv/member/admin.js';
+export { collectGarbage } from './kv/member/garbage.js';
 export { askToJoin } from './kv/member/join-via.js';
 export { LeaseClock } from './kv/member/lease-clock.js';
 export { type KvOptions, snapshotPolicy } from './kv/member/options.js';

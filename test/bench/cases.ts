@@ -227,7 +227,7 @@ export const workloads: Readonly<Record<string, () => Case[]>> = {
 };
 
 /** Programs that print a table of their own. */
-export const alone: readonly string[] = ['hostile', 'slow-connections'];
+export const alone: readonly string[] = ['hostile', 'slow-connections', 'store-size'];
 
 /** Those that have no counterpart in test/reference. */
 export const withoutAnchor: readonly string[] = [

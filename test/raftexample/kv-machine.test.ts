@@ -1,4 +1,4 @@
-import { compareKeys, type KvCommand, KvMachine, kvFormat } from '@raft-ts/raftexample/internal';
+import { collectGarbage, compareKeys, type KvCommand, KvMachine, kvFormat } from '@raft-ts/raftexample/internal';
 import type { CommandPosition } from '@raft-ts/replica';
 import { expect } from 'chai';
 import fc from 'fast-check';
@@ -90,6 +90,45 @@ describe('the store: keys and values', () => {
     expect(page('')).to.deep.equal([['k0', 'k1'], true]);
     expect(page('k1')).to.deep.equal([['k2'], true]);
     expect(page('k2')).to.deep.equal([['k3'], false]);
+  });
+
+  it('tells of a state that was dropped before another takes its place, and holds none of it then', async () => {
+    const sizes: number[] = [];
+    const machine: KvMachine = new KvMachine({}, {}, () => sizes.push(machine.size));
+    const other = new KvMachine();
+    other.apply(put('other', 'x'), { index: 1, term: 1, features: 0 });
+    await machine.restore(pieces(...other.snapshot()), { index: 5, term: 1 });
+    expect(sizes).to.deep.equal([]);
+    await machine.restore(pieces(...other.snapshot()), { index: 6, term: 1 });
+    expect(sizes).to.deep.equal([0]);
+    expect(machine.size).to.equal(1);
+  });
+
+  it('a member can collect garbage when it wants to, and gives nobody else the means', async () => {
+    const before = globalThis.gc;
+    const dropped = new WeakRef(new Array<number>(1000).fill(7));
+    // Until the end of its turn it is held by whoever has made it.
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(dropped.deref()).to.equal(undefined);
+    expect(globalThis.gc).to.equal(before);
+  });
+
+  it('a snapshot that is read no further holds nothing of the state', async () => {
+    const machine = new KvMachine();
+    for (let i = 1; i <= 5000; i++) machine.apply(put(`k${i}`, 'x'.repeat(100)), { index: i, term: 1, features: 0 });
+    const snapshot = machine.snapshot()[Symbol.iterator]();
+    snapshot.next();
+    const item = new WeakRef(machine.get('k17') as object);
+    await machine.restore(pieces(...new KvMachine().snapshot()), { index: 5000, term: 1 });
+    await new Promise(setImmediate);
+    collectGarbage();
+    expect(item.deref()).not.to.equal(undefined);
+    await new Promise(setImmediate);
+    snapshot.return?.();
+    collectGarbage();
+    expect(item.deref()).to.equal(undefined);
+    expect(snapshot.next().done).to.equal(true);
   });
 
   it('a snapshot is that of its moment, whatever is written while it is read', async () => {

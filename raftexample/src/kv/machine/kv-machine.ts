@@ -68,9 +68,13 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
   private items: SortedMap<Item> = newSortedMap();
   private readonly keys: Keys;
 
-  constructor(history: Partial<HistoryLimits> = {}, keys: Partial<KeyLimits> = {}) {
+  /** Called when a state was dropped whose place another is about to take. */
+  private readonly onDropped: () => void;
+
+  constructor(history: Partial<HistoryLimits> = {}, keys: Partial<KeyLimits> = {}, onDropped: () => void = () => {}) {
     this.history = new History(history);
     this.keys = new Keys(keys);
+    this.onDropped = onDropped;
   }
 
   apply(command: KvCommand, at: CommandPosition): KvResult {
@@ -173,15 +177,17 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
    * The state's sections as a JSON object. The tree is shared with the copy, node by node, until it is written to.
    */
   snapshot(): Iterable<Uint8Array> {
-    return piecesOf(this.items.clone(), this.keys.records(), leaseSections(this.leases));
+    return letGoOf(piecesOf(this.items.clone(), this.keys.records(), leaseSections(this.leases)));
   }
 
   /** Takes over the state in a snapshot, whose other sections are passed over. */
   async restore(chunks: AsyncIterable<Uint8Array>, at: Position): Promise<void> {
     // The former state goes first: the two together would take twice the memory.
+    const hadState = this.items.size > 0;
     const items = newSortedMap<Item>();
     this.items = items;
     this.leases.clear();
+    if (hadState) this.onDropped();
     const keys: KeyRecord[] = [];
     await readState(chunks, {
       item: (key, item) => void items.set(key, item),
@@ -192,6 +198,24 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     this.keys.restore(keys);
     this.history.restart(at.index);
   }
+}
+
+/**
+ * The same pieces. Whoever reads no further lets go of all that they were made of, even if what it holds of them stays:
+ * a generator that has ended may hold what it was given.
+ */
+function letGoOf(pieces: Generator<Uint8Array, void>): IterableIterator<Uint8Array> {
+  let rest: Generator<Uint8Array, void> | undefined = pieces;
+  return {
+    next: () => rest?.next() ?? { done: true, value: undefined },
+    return: () => {
+      rest = undefined;
+      return { done: true, value: undefined };
+    },
+    [Symbol.iterator]() {
+      return this;
+    },
+  };
 }
 
 function* piecesOf(

@@ -16,6 +16,7 @@ import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { adminOf } from './admin.js';
+import { collectGarbage } from './garbage.js';
 import { askToJoin, joinTls } from './join-via.js';
 import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
@@ -43,7 +44,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     await storage.close();
     return ExitCode.Done;
   }
-  const machine = new KvMachine();
+  const machine = new KvMachine({}, {}, collectGarbage);
   let removal: Removal | undefined;
   let transport: HttpTransport | undefined;
   const replica = await startReplica(options, {

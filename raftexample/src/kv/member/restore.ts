@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
@@ -95,7 +95,7 @@ async function readFile(file: string, machine: KvMachine, stopping: AbortSignal)
 
 async function found(
   dir: string,
-  { id, url, clusterId }: RestoreOptions,
+  { file, id, url, clusterId }: RestoreOptions,
   { copy, machine, index }: { readonly copy: RestoredCopy; readonly machine: KvMachine; readonly index: number },
 ): Promise<void> {
   const log = await DurableStorage.open(dir, { nodeId: id, clusterId });
@@ -106,7 +106,8 @@ async function found(
       stateMachine: machine,
       format: kvFormat,
       former: copy.head,
-      inlineBytes: LARGEST_INLINE,
+      // What is known to be large is not held to find that out.
+      inlineBytes: (await stat(file)).size > LARGEST_INLINE ? 0 : LARGEST_INLINE,
     });
   } finally {
     await log.close();
