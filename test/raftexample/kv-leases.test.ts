@@ -183,13 +183,17 @@ describe('the store: leases', () => {
     expect(machine.leases.size).to.equal(0);
   });
 
-  it('do nothing while not every member knows them', () => {
+  it('end a member that has lost that they were opened', () => {
     const log = new Log();
     log.features = 0;
-    log.apply({ op: 'lease', ttl: 1000 });
-    log.put('a', log.index);
-    log.apply({ op: 'lock', name: 'l', lease: 1 });
-    log.read(7);
+    const lost = { code: 'ERR_KV_FEATURES_LOST' };
+    const commands = [
+      () => log.apply({ op: 'lease', ttl: 1000 }),
+      () => log.put('a', 1),
+      () => log.apply({ op: 'lock', name: 'l', lease: 1 }),
+      () => log.read(7),
+    ];
+    for (const command of commands) expect(command).to.throw().that.includes(lost);
     expect(log.machine.leases.size).to.equal(0);
     expect(log.keys).to.deep.equal([]);
     expect(log.machine.leases.clock.save()).to.deep.equal({ now: 0, ms: 0, term: 0 });

@@ -1,3 +1,4 @@
+import { RaftError } from '@raft-ts/raft';
 import { FEATURES, type KvCommand, KvMachine, type KvOperation, kvFormat } from '@raft-ts/raftexample/internal';
 import type { CommandPosition } from '@raft-ts/replica';
 import { expect } from 'chai';
@@ -98,13 +99,14 @@ describe('the store: transactions, as they are applied', () => {
     expect(machine.apply(transaction({}, ...both.slice(0, 2)), at(4)).done).to.equal(true);
   });
 
-  it('do nothing while members may be there that pass over them', () => {
+  it('end a member that has lost that they were opened', () => {
     const machine = new KvMachine();
     const closed = { index: 5, term: 1, features: 0 };
     const write = transaction({}, { op: 'put', key: 'k', value: 'v' });
-    expect(machine.apply(write, closed)).to.deep.equal({ done: true, current: 0 });
     const once: KvCommand = { op: 'once', key: 'id', print: 'p', write: { op: 'txn', if: [], do: [] } };
-    expect(machine.apply(once, closed)).to.deep.equal({ done: true, current: 0 });
+    for (const command of [write, once]) {
+      expect(() => machine.apply(command, closed)).to.throw(RaftError, /^entry 5 .* Replace this member/u);
+    }
     expect(machine.apply(once, at(6))).to.not.have.property('earlier');
     expect([machine.size, machine.history.last]).to.deep.equal([0, 0]);
   });

@@ -3,8 +3,8 @@ import type { OpenFeatures } from '@raft-ts/replica';
 
 /**
  * The level of features that this version understands. 1: what the format of members written in Go lacks, which pass
- * over operations that they do not know, and would have another state from then on. `apply` carries such operations out
- * only while `at.features` is at least this.
+ * over operations that they do not know, and would have another state from then on. A member proposes such operations
+ * only once it has applied an entry that opens them, so `apply` refuses them, and ends, below this level.
  */
 export const FEATURES = 1;
 

@@ -1,3 +1,4 @@
+import { RaftError } from '@raft-ts/raft';
 import type { CommandPosition, Position, StateMachine } from '@raft-ts/replica';
 import { FEATURES } from './features.js';
 import { type Change, History, type HistoryLimits } from './history.js';
@@ -57,6 +58,8 @@ const LARGEST_PAGE = 4 * 2 ** 20;
 /** Pieces of a snapshot have about so many characters. */
 const PIECE = 64 * 1024;
 
+/** A member meets what it does not know to be open. */
+export const ERR_FEATURES_LOST = 'ERR_KV_FEATURES_LOST';
 /** What becomes of a command that does nothing. */
 const nothing: KvResult = { done: true, current: 0 };
 
@@ -86,15 +89,17 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
       case 'nothing':
         return nothing;
       case 'txn':
-        return at.features < FEATURES ? nothing : this.transact(command, index);
+        requireOpen(at);
+        return this.transact(command, index);
       case 'once':
-        return at.features < FEATURES
-          ? nothing
-          : this.keys.carryOut(command, index, () => this.apply(command.write, at));
+        requireOpen(at);
+        return this.keys.carryOut(command, index, () => this.apply(command.write, at));
       case 'lease-put':
-        return at.features < FEATURES ? nothing : this.writeWithLease(command, index);
+        requireOpen(at);
+        return this.writeWithLease(command, index);
       default:
-        return at.features < FEATURES ? nothing : this.applyToLeases(command, at);
+        requireOpen(at);
+        return this.applyToLeases(command, at);
     }
   }
 
@@ -216,6 +221,21 @@ function letGoOf(pieces: Generator<Uint8Array, void>): IterableIterator<Uint8Arr
       return this;
     },
   };
+}
+
+/**
+ * Members ask for what Go members pass over only once they have seen it opened, so whoever has not, and meets it, has
+ * lost that: a Go program ran on its log, and took a snapshot.
+ * @throws RaftError, which ends this member: to pass it over would be to differ from the others in silence
+ */
+function requireOpen({ features, index }: CommandPosition): void {
+  if (features >= FEATURES) return;
+  throw new RaftError(
+    ERR_FEATURES_LOST,
+    `entry ${index} is of a kind that was opened in an entry before it, of which the snapshot of this member knows nothing: ` +
+      'a program of another kind took that snapshot. Replace this member by a new one, with an empty folder and another id',
+    { reason: 'features' },
+  );
 }
 
 function* piecesOf(
