@@ -9,7 +9,7 @@ import {
 } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
-import { scratchFolder } from '../rafthttp/members.js';
+import { scratchFolder, stopAll } from '../rafthttp/members.js';
 
 const log = { info: () => {}, warn: () => {} } as unknown as Parameters<typeof preparePorts>[1];
 
@@ -25,6 +25,8 @@ function refusal(...argv: string[]): string {
 }
 
 describe('the store: its command line', () => {
+  after(stopAll);
+
   it('where clients reach a member follows from where it listens, unless it is said', () => {
     const at = (...flags: string[]): string | undefined => options(...flags).clientUrl;
     expect(at()).to.equal('http://127.0.0.1:23791');

@@ -7,7 +7,7 @@ import { askToJoin } from '@raft-ts/raftexample/internal';
 import { httpsServers, type TlsOptions } from '@raft-ts/rafthttp';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
-import { scratchFolder } from '../rafthttp/members.js';
+import { scratchFolder, stopAll } from '../rafthttp/members.js';
 import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
 const hosts = ['127.0.0.1'];
@@ -35,14 +35,23 @@ function get(port: number, path: string, options: ConnectionOptions): Promise<st
 }
 
 describe('the store: TLS on the clients’ port', () => {
-  const authority = new Authority(scratchFolder());
-  const stranger = new Authority(scratchFolder(), 'other-ca');
-  const server = authority.issue('server', { cn: 'server', hosts });
-  const client = authority.issue('client', { cn: 'client' });
+  let authority: Authority;
+  let stranger: Authority;
+  let server: Certificate & { readonly serial: string };
+  let client: Certificate & { readonly serial: string };
   const lines: string[] = [];
   const line = (message: string, fields: object): void => void lines.push(`${message} ${JSON.stringify(fields)}`);
   const logger = { debug: () => {}, info: line, warn: line, error: line };
   let store: KvCluster | undefined;
+
+  before(() => {
+    authority = new Authority(scratchFolder());
+    stranger = new Authority(scratchFolder(), 'other-ca');
+    server = authority.issue('server', { cn: 'server', hosts });
+    client = authority.issue('client', { cn: 'client' });
+  });
+
+  after(stopAll);
 
   async function start(tls: Partial<TlsOptions> = {}): Promise<number> {
     store = await kvCluster(1, { createServer: httpsServers({ ...server, ...tls }, logger) });
