@@ -186,14 +186,13 @@ function serve(r: Reach, m: Message): void {
   r.readOnly.addRequest(r.raftLog.committed, m);
   r.readOnly.recvAck(r.id, r.readOnly.heartbeatCtx());
   // An only voter confirms itself: in a configuration of one that is joint, nobody else may be there to answer.
-  if (!r.guardsSoleReads || !answerConfirmed(r)) bcastHeartbeat(r);
+  if (r.guardsSoleReads) answerConfirmed(r);
+  if (r.readOnly.waiting > 0) bcastHeartbeat(r);
 }
 
-/** Answers the reads that a quorum has confirmed. Returns whether there were any. */
-function answerConfirmed(r: Reach): boolean {
-  const confirmed = r.readOnly.maybeAdvance(r.trk.config.voters);
-  for (const { request, index } of confirmed) answer(r, request, index);
-  return confirmed.length > 0;
+/** Answers the reads that a quorum has confirmed. */
+function answerConfirmed(r: Reach): void {
+  for (const { request, index } of r.readOnly.maybeAdvance(r.trk.config.voters)) answer(r, request, index);
 }
 
 function answer(r: Reach, request: Message, index: number): void {

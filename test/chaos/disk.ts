@@ -3,8 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Room for two segments of the log and some snapshots. */
-const SIZE = '200m';
+/**
+ * Room for the segments of a log, which take 64 MB each, written or prepared, and for the 128 MB that a streamed
+ * snapshot has to leave free: with less, a member that needs one never gets it.
+ */
+const SIZE = '450m';
 const PIECE = Buffer.alloc(1024 * 1024);
 
 export class SmallDisk {

@@ -104,6 +104,12 @@ class Chaos {
     return this.verdict();
   }
 
+  /** Told at once: what waits for the verdict may never be told, if the run is cut off. */
+  private find(what: string): void {
+    this.findings.push(what);
+    this.plan.tell(`finding: ${what}`);
+  }
+
   private get failed(): boolean {
     const { findings, cluster, clients, leases } = this;
     return findings.length + cluster.findings.length + clients.findings.length + leases.findings.length > 0;
@@ -176,7 +182,7 @@ class Chaos {
     let done = false;
     const finished = what.then(() => (done = true));
     await Promise.race([finished, sleep(HEAL_MS, undefined, { ref: false })]);
-    if (!done) this.findings.push(`${HEAL_MS / 1000} s after all faults had ended, ${why()}`);
+    if (!done) this.find(`${HEAL_MS / 1000} s after all faults had ended, ${why()}`);
   }
 
   private async allServe(): Promise<void> {
@@ -185,7 +191,7 @@ class Chaos {
       while (!(await this.clients.isServed(member))) {
         if (this.cluster.findings.length > 0) return;
         if (performance.now() - since > HEAL_MS) {
-          this.findings.push(`${HEAL_MS / 1000} s after all faults had ended, member ${member.id} does not serve`);
+          this.find(`${HEAL_MS / 1000} s after all faults had ended, member ${member.id} does not serve`);
           return;
         }
         await sleep(100);
@@ -200,7 +206,7 @@ class Chaos {
       while (!(await this.leases.allGone(member))) {
         if (this.cluster.findings.length > 0) return;
         if (performance.now() - since > HEAL_MS) {
-          this.findings.push(`${HEAL_MS / 1000} s after nobody kept them, member ${member.id} has keys of leases`);
+          this.find(`${HEAL_MS / 1000} s after nobody kept them, member ${member.id} has keys of leases`);
           return;
         }
         await sleep(100);
@@ -222,13 +228,13 @@ class Chaos {
       if (new Set(digests).size === 1) return;
       await sleep(200);
     } while (performance.now() - since < HEAL_MS && this.cluster.findings.length === 0);
-    this.findings.push(`the members do not come to hold the same: ${digests.join(' ')}`);
+    this.find(`the members do not come to hold the same: ${digests.join(' ')}`);
   }
 
   private async verdict(): Promise<Report> {
     const { cluster, clients, leases, operator, plan } = this;
     for (const member of cluster.present) {
-      if (!this.failed && !(await clients.readAll(member))) this.findings.push(`member ${member.id} cannot be read`);
+      if (!this.failed && !(await clients.readAll(member))) this.find(`member ${member.id} cannot be read`);
     }
     // Before everything was read, what a counter showed last may be old.
     const miscounted = this.failed ? [] : clients.miscounted();

@@ -69,6 +69,25 @@ describe('the store: a copy of it', () => {
     expect((await ask(port, 'GET', '/snapshot')).status).to.equal(200);
   });
 
+  it('is of the index that it names, whatever is applied before it is sent', async () => {
+    store = await kvCluster(1);
+    const [port] = store.ports as [number];
+    const machine = store.machines.get(1n) as KvMachine;
+    const replica = store.group.replica(1n);
+    const read = replica.read.bind(replica) as (view: () => unknown, options?: object) => Promise<unknown>;
+    Object.assign(replica, {
+      read: async (view: () => unknown, options?: object): Promise<unknown> => {
+        const seen = await read(view, options);
+        const at = { index: replica.applied.index + 1, term: 1, features: 0 };
+        machine.apply({ op: 'put', key: 'late', value: 'x', ifIndex: undefined }, at);
+        return seen;
+      },
+    });
+    const { text } = await ask(port, 'GET', '/snapshot');
+    expect(machine.get('late')).to.not.equal(undefined);
+    expect(text).to.not.include('late');
+  });
+
   it('a client that hardly takes one loses its place to another', async () => {
     store = await kvCluster(1, { limits: { maxSnapshots: 1, slowSnapshotMs: 50, slowSnapshotBytes: 2 ** 40 } });
     const [port] = store.ports as [number];

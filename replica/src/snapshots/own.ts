@@ -70,6 +70,7 @@ export class OwnSnapshots {
   /** What the newest one kept on disk cannot be read: the state itself is sound, and gives another one. */
   damaged(): void {
     this.due = true;
+    this.takeIfDue();
   }
 
   /** Entries were applied, and nothing is being applied now: takes a snapshot if one is due. */
@@ -110,7 +111,11 @@ export class OwnSnapshots {
     }
     this.present = undefined;
     this.running = undefined;
-    // What became due meanwhile does not wait for another command.
+    this.takeIfDue();
+  }
+
+  /** What has become due does not wait for another command. */
+  private takeIfDue(): void {
     if (this.isDue()) this.host.betweenCommands(() => this.take());
   }
 

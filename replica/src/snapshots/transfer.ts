@@ -183,7 +183,7 @@ export class SnapshotTransfer {
       reportSnapshot(to, 'failure');
       const damaged = (error as Partial<RaftError>).code === ERR_SNAPSHOT_FORMAT;
       if (damaged) onDamaged();
-      const next = damaged ? 'A new one is taken with the next command' : 'It is tried again';
+      const next = damaged ? 'A new one is taken' : 'It is tried again';
       warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. ${next}`);
     });
   }

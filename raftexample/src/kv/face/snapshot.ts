@@ -43,7 +43,7 @@ export class SnapshotReader {
       const { clusterId } = status();
       const { index, term, chunks } = await replica.read(() => {
         const { applied } = replica;
-        const snapshot = kvFormat.wrap(replica.snapshotHead(), piecesOf(machine));
+        const snapshot = kvFormat.wrap(replica.snapshotHead(), inTurn(machine.snapshot()));
         return { ...applied, chunks: writeCopy({ clusterId, ...applied }, snapshot) };
       });
       response.writeHead(200, {
@@ -92,6 +92,7 @@ export class SnapshotReader {
   }
 }
 
-async function* piecesOf(machine: KvMachine): AsyncGenerator<Uint8Array, void> {
-  yield* machine.snapshot();
+/** Of a view that was fixed by the caller: a generator would fix it only when it is read from, some commands later. */
+async function* inTurn(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  yield* pieces;
 }

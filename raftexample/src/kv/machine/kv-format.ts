@@ -100,9 +100,9 @@ function contentOf(
     case 'delete':
       return { kind: 'command', command: { op, key, value, ifIndex } };
     case 'txn':
-      return contentWith(transactionOf(fields));
+      return commandOf(transactionOf(fields));
     case 'once':
-      return contentWith(onceOf(key, fields));
+      return commandOf(onceOf(key, fields));
     case 'reserve-id':
       return { kind: 'reserve-id' };
     case 'promise':
@@ -123,10 +123,6 @@ const nothing: EntryContent<KvCommand> = { kind: 'command', command: { op: 'noth
 function promiseOf({ member }: Readonly<Record<string, unknown>>): EntryContent<KvCommand> | undefined {
   if (typeof member !== 'string' || !/^[1-9]\d*$/u.test(member)) return undefined;
   return { kind: 'promise', member: BigInt(member) };
-}
-
-function contentWith(command: KvCommand | undefined): EntryContent<KvCommand> | undefined {
-  return command === undefined ? undefined : { kind: 'command', command };
 }
 
 function onceOf(id: string, { print, write }: Readonly<Record<string, unknown>>): KvOnce | undefined {

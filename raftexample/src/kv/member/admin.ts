@@ -17,12 +17,18 @@ export function adminOf(
   tell: (text: string) => void,
   scheme: Scheme,
 ): AdminHost {
+  /** Those that are being promoted: asking again goes on with what is under way. */
+  const promoting = new Set<bigint>();
   const promote = async (id: bigint, url: string): Promise<void> => {
+    if (promoting.has(id)) return;
+    promoting.add(id);
     try {
       await replica.addMember({ id, url });
       tell(`member ${id} has caught up, and votes`);
     } catch (error) {
       tell(`member ${id} was added, and does not vote yet: ${String(error)}. POST it to /members again to go on`);
+    } finally {
+      promoting.delete(id);
     }
   };
   /** Resolves once the new one is a learner, to be started; it is told how the rest goes. */
@@ -86,7 +92,7 @@ async function translated<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-function meaning({ code, reason, message }: Partial<MembershipError>): HttpError | undefined {
+function meaning({ code, reason, message, mayStillHappen }: Partial<MembershipError>): HttpError | undefined {
   // The transport knows best which addresses it can dial.
   if (code === 'ERR_RAFT_PEER_URL' || code === 'ERR_RAFT_REPLICA_OPTIONS')
     return new HttpError('ERR_KV_REQUEST', 'url', String(message));
@@ -98,9 +104,11 @@ function meaning({ code, reason, message }: Partial<MembershipError>): HttpError
     case 'url-used':
     case 'last-voter':
       return new HttpError('ERR_KV_CONFLICT', reason, String(message));
-    case 'unseen':
-      return new HttpError('ERR_KV_UNKNOWN', reason, String(message));
     default:
-      return new HttpError('ERR_KV_NOT_READY', String(reason), String(message));
+      return new HttpError(
+        reason === 'unseen' || mayStillHappen === true ? 'ERR_KV_UNKNOWN' : 'ERR_KV_NOT_READY',
+        String(reason),
+        String(message),
+      );
   }
 }

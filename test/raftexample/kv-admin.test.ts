@@ -1,0 +1,40 @@
+import { adminOf, HttpError } from '@raft-ts/raftexample/internal';
+import { MembershipError } from '@raft-ts/replica';
+import { expect } from 'chai';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the store: how it changes its cluster', () => {
+  it('a member that is asked for again is promoted once', async () => {
+    const promotions: (() => void)[] = [];
+    const replica = {
+      applied: { index: 7 },
+      addMember: (_member: object, options?: { readonly role?: string }) =>
+        options?.role === 'learner' ? Promise.resolve() : new Promise<void>((resolve) => promotions.push(resolve)),
+    };
+    const told: string[] = [];
+    const admin = adminOf(replica as never, 1000, (text) => void told.push(text), 'http');
+    for (let i = 0; i < 3; i++) expect(await admin.addMember(4n, 'http://h:4', false, undefined)).to.equal(7);
+    expect(promotions).to.have.length(1);
+    promotions[0]?.();
+    await turn();
+    expect(told).to.deep.equal(['member 4 has caught up, and votes']);
+    await admin.addMember(4n, 'http://h:4', false, undefined);
+    expect(promotions, 'and again once that is over').to.have.length(2);
+  });
+
+  for (const [mayStillHappen, code] of [
+    [false, 'ERR_KV_NOT_READY'],
+    [true, 'ERR_KV_UNKNOWN'],
+  ] as const) {
+    it(`a change that ${mayStillHappen ? 'may still happen' : 'did not happen'} is told as ${code}`, async () => {
+      const error = new MembershipError('no-leader', 'no leader is known', { mayStillHappen });
+      const replica = { removeMember: () => Promise.reject(error) };
+      const admin = adminOf(replica as never, 1000, () => {}, 'http');
+      let caught: unknown;
+      await admin.removeMember(2n).catch((refused: unknown) => (caught = refused));
+      expect(caught).to.be.instanceOf(HttpError);
+      expect((caught as HttpError).code).to.equal(code);
+    });
+  }
+});
