@@ -7,6 +7,7 @@ import {
   type SnapshotMetadata,
 } from '@raft-ts/proto';
 import {
+  badArgument,
   checkId,
   checkList,
   checkOptionalBytes,
@@ -26,7 +27,7 @@ import { ERR_WAL_INVALID, ERR_WAL_POISONED, WalError } from './base/errors.js';
 import type { Fs } from './base/fs.js';
 import { checkLogOptions } from './base/options.js';
 import { checkIdentity } from './format/identity.js';
-import { keepFounders } from './founders.js';
+import { isUnused, keepFounders, MAX_FOUNDERS } from './founders.js';
 import { LogView } from './log-view.js';
 import { type OpenMember, openMember } from './open-member.js';
 import type { DurableStorageOptions, WalOptions } from './options.js';
@@ -92,7 +93,7 @@ export class DurableStorage implements Storage {
     this.durable = found.snapshot.metadata;
     this.hardState = found.content?.hardState;
     this.view.reset(found.snapshot, found.content?.entries ?? []);
-    this.isNew = this.hardState === undefined && this.view.lastIndex === 0;
+    this.isNew = isUnused(this.hardState, this.view.lastIndex);
   }
 
   /**
@@ -116,12 +117,18 @@ export class DurableStorage implements Storage {
    * Keeps the founders of this log's cluster, for good: of a new log, before anything is saved. Members that others
    * founded must not be spoken to.
    *
-   * @throws WalError `ERR_RAFT_WAL_INVALID` if something was saved before, `ERR_RAFT_WAL_IO`
+   * @throws WalError `ERR_RAFT_WAL_INVALID` if something was saved before, `ERR_RAFT_WAL_IO`; RaftError
+   * `ERR_RAFT_ARGUMENT` for what is no list of ids, an empty one, or one that is too long to be read back
    */
   async keepFounders(founders: readonly NodeId[]): Promise<void> {
     checkList('founders', founders);
+    if (founders.length === 0 || founders.length > MAX_FOUNDERS) {
+      const allowed = `a list of 1 to ${MAX_FOUNDERS} ids`;
+      throw badArgument('founders', { path: '.length', value: founders.length, allowed });
+    }
     for (const id of founders) checkId('founders', id);
-    if (!this.isNew) throw new WalError(ERR_WAL_INVALID, `the founders of the log in ${this.dir} are settled already`);
+    if (!isUnused(this.hardState, this.view.lastIndex))
+      throw new WalError(ERR_WAL_INVALID, `the founders of the log in ${this.dir} are settled already`);
     await keepFounders(this.fs, this.dir, founders);
     this.kept = [...founders];
   }

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
-import type { NodeId } from '@raft-ts/proto';
+import type { HardState, NodeId } from '@raft-ts/proto';
 import { ERR_WAL_FOUNDERS, WalError } from './base/errors.js';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
 import { placeFile } from './base/place-file.js';
 
 const NAME = 'founders';
-/** An id has 20 digits at most, and a comma after it. Far more founders than any cluster has. */
-const MOST_BYTES = 21 * 1024;
+/** Far more founders than any cluster has. */
+export const MAX_FOUNDERS = 1024;
+/** An id has 20 digits at most, and a comma or the end of the line after it. */
+const MOST_BYTES = 21 * MAX_FOUNDERS;
 const LARGEST_ID = 2n ** 64n - 1n;
 
 /**
@@ -16,6 +18,11 @@ const LARGEST_ID = 2n ** 64n - 1n;
 export async function keepFounders(fs: Fs, dir: string, founders: readonly NodeId[]): Promise<void> {
   const text = new TextEncoder().encode(`${founders.join(',')}\n`);
   await placeFile(fs, dir, NAME, (file) => writeFully(file, text, 0));
+}
+
+/** Was nothing ever saved in a log with this hard state, which ends at this index? */
+export function isUnused(hardState: HardState | undefined, lastIndex: number): boolean {
+  return hardState === undefined && lastIndex === 0;
 }
 
 /** A log in which nothing was saved belongs to no cluster yet, whatever an earlier one has left. */

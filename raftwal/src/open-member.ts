@@ -8,7 +8,7 @@ import { type Fs, withCleanup } from './base/fs.js';
 import { lockFile } from './base/lock.js';
 import type { WalSnapshot } from './format/record.js';
 import type { SegmentName } from './format/segment-name.js';
-import { forgetFounders, readFounders } from './founders.js';
+import { forgetFounders, isUnused, readFounders } from './founders.js';
 import { incarnationOf } from './incarnation.js';
 import { LogMark } from './mark/log-mark.js';
 import type { DurableStorageOptions, WalContent, WalCreateOptions, WalOpenOptions } from './options.js';
@@ -91,10 +91,10 @@ async function resume(opening: Opening, last: SegmentName): Promise<OpenMember> 
     await snapshots.prepare();
     await snapshots.setAside(broken);
     await warnOfSnapshotsAbove(wal.lastIndex, opening);
-    const isNew = snapshot.metadata.index === 0 && content.hardState === undefined && content.entries.length === 0;
-    if (isNew) await forgetFounders(fs, dir);
+    const unused = isUnused(content.hardState, snapshot.metadata.index + content.entries.length);
+    if (unused) await forgetFounders(fs, dir);
     const incarnation = await incarnationOf(fs, dir, false);
-    const founders = isNew ? undefined : await readFounders(fs, dir);
+    const founders = unused ? undefined : await readFounders(fs, dir);
     return { wal, snapshots, snapshot, content, incarnation, founders };
   });
 }

@@ -23,8 +23,8 @@ async function kept(fs: TracedFs): Promise<readonly bigint[] | undefined> {
   return storage.founders;
 }
 
-async function overwrite(fs: TracedFs, content: string): Promise<void> {
-  const file = await fs.open(PATH, { write: true, create: true, truncate: true });
+async function overwrite(fs: TracedFs, content: string, path = PATH): Promise<void> {
+  const file = await fs.open(path, { write: true, create: true, truncate: true });
   if (content !== '') await file.write(new TextEncoder().encode(content), 0);
   await file.close();
 }
@@ -43,6 +43,39 @@ describe('the founders of the cluster of a log', () => {
     await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
     await storage.close();
     expect(await kept(fs)).to.deep.equal([1n, 2n, 2n ** 64n - 1n]);
+  });
+
+  it('are settled once something was saved since the log was opened', async () => {
+    const storage = await open(fs);
+    const saving = storage.save({ hardState: state(1, 1n, 0), entries: [entry(1)] });
+    await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
+    await saving;
+    await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
+    await storage.close();
+    expect(await kept(fs)).to.equal(undefined);
+  });
+
+  it('are as many as can be read back, and one at least', async () => {
+    const storage = await open(fs);
+    const many = Array.from({ length: 1025 }, (_, i) => 2n ** 64n - 1n - BigInt(i));
+    for (const founders of [[], many]) await refused(storage.keepFounders(founders), 'ERR_RAFT_ARGUMENT');
+    expect(storage.founders).to.equal(undefined);
+    await storage.close();
+    await begin(fs, many.slice(1));
+    expect(await kept(fs)).to.deep.equal(many.slice(1));
+  });
+
+  it('are not in the way of what a start that was interrupted has left, though that is longer', async () => {
+    const storage = await open(fs);
+    await overwrite(fs, '100,200,300,400', `${PATH}.tmp`);
+    await storage.keepFounders([1n, 2n]);
+    await storage.close();
+    const file = await fs.open(PATH);
+    const bytes = new Uint8Array(100);
+    const length = await file.read(bytes, 0);
+    await file.close();
+    expect(new TextDecoder().decode(bytes.subarray(0, length))).to.equal('1,2\n');
+    expect(await fs.readdir('/member')).not.to.include('founders.tmp');
   });
 
   it('have their file once it is durable, and that is durable before anything is saved', async () => {
