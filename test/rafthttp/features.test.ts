@@ -73,6 +73,35 @@ describe('features', () => {
     }
   });
 
+  it('that are required between the answer and the first byte of a stream end that stream', async () => {
+    let closed = 0;
+    let opened = 0;
+    const { url } = await startServer((req, res) => {
+      if (req.url !== '/raft/stream/message/1') {
+        res.writeHead(404).end();
+        return;
+      }
+      opened++;
+      req.socket.on('close', () => closed++);
+      res.writeHead(200, { 'X-Server-Version': '3.7.1', [Header.clusterId]: CLUSTER.toString(16) }).flushHeaders();
+    });
+    const receiver = new Recorder();
+    const none = (): void => {};
+    const info = (text: string): void => {
+      if (text.startsWith('established')) transport.requireFeatures(1);
+    };
+    const logger = { debug: none, info, warn: none, error: none };
+    // Nothing but the check ends a stream.
+    const transport = newTransport(1n, receiver, {
+      ...shown,
+      logger,
+      timings: { readTimeoutMs: 1e9, dialRetryMs: 1e9 },
+    });
+    transport.addPeer(2n, [url]);
+    // It is dialled again at once, and refused.
+    await eventually('the stream was opened, and has ended', () => opened >= 1 && closed >= 1);
+  });
+
   it('every way is refused with 412, and a member that was removed is told that', async () => {
     const a = await startMember(1n, shown);
     a.transport.addPeer(2n, ['http://127.0.0.1:1']);

@@ -127,6 +127,8 @@ export class StreamReader {
   /** Delivers what the stream brings until it ends or breaks. */
   private async read(stream: IncomingMessage): Promise<void> {
     this.current = { stream, features: featuresIn(stream) };
+    // More may be asked for since the answer was looked at.
+    this.recheck();
     const error = await this.drain(stream);
     this.current = undefined;
     if (this.stopping.signal.aborted) return;
