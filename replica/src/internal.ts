@@ -1,7 +1,7 @@
 /** What lies behind the doors: for this project's own tests and packages. It may change with any release. */
 
 export { Applier } from './drive/applier.js';
-export { Backlog, type BacklogHost } from './drive/backlog.js';
+export { Backlog } from './drive/backlog.js';
 export { Driver } from './drive/driver.js';
 export { GroupCommit } from './drive/group-commit.js';
 export { MAX_BATCH, Proposals } from './drive/proposals.js';

@@ -9,6 +9,10 @@ class Bench {
   private now = 0;
   private readonly turns: (() => void)[] = [];
   readonly applier: Applier<number, void>;
+  /** What commands throw. */
+  thrown: Error | undefined = undefined;
+  /** Does somebody here wait for each command? */
+  asked = false;
 
   constructor(takesMs: number) {
     const clock: Clock = {
@@ -21,6 +25,7 @@ class Bench {
       apply: (n: number) => {
         this.now += takesMs;
         this.events.push(`${n}`);
+        if (this.thrown !== undefined) throw this.thrown;
       },
     } as unknown as StateMachine<number, void>;
     const none = (): undefined => undefined;
@@ -31,11 +36,15 @@ class Bench {
         format: { decode: (data: Uint8Array) => ({ content: { kind: 'command', command: data[0] } }) } as never,
         results: undefined as never,
         group: { features: 0 } as never,
-        proposals: { appliedAt: none, find: none, answer: none, skippedTo: none },
+        proposals: {
+          appliedAt: () => (this.asked ? ({} as never) : undefined),
+          find: none,
+          answer: (_pending, applied) => void this.events.push('error' in applied ? String(applied.error) : 'value'),
+          skippedTo: none,
+        },
         boot: 1,
-        sessionsNeedFeatures: false,
         patience: { begin: none, end: none },
-        applyErrors: 'stop',
+        applyErrors: 'result',
         warn: none,
         applyConfChange: undefined as never,
         onMembership: none,
@@ -97,5 +106,24 @@ describe('replica: applying in slices', () => {
     bench.push(1, 100);
     for (let i = 101; i <= 200; i++) bench.push(i, i);
     expect(await bench.run()).to.have.length(1);
+  });
+});
+
+describe('replica: a command that the state machine refuses', () => {
+  it('makes an error only for whom it was asked by: none on the other members', async () => {
+    let looks = 0;
+    const thrown = Object.defineProperty(new Error(), 'message', {
+      get: () => {
+        looks++;
+        return 'no such account';
+      },
+    });
+    for (const asked of [false, true]) {
+      const bench = Object.assign(new Bench(0.01), { thrown, asked });
+      bench.push(1, 1);
+      const events = (await bench.run()).join(' ');
+      expect(looks).to.equal(asked ? 1 : 0);
+      expect(events.includes('no such account')).to.equal(asked);
+    }
   });
 });

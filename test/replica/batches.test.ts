@@ -38,7 +38,7 @@ class Bench {
       wake: () => {},
       knows: () => this.knowsLeader,
       hasRoom: () => this.hasRoom,
-      isHeld: () => this.isHeld,
+      hold: () => this.isHeld,
       target: {
         proposeBatch: (payloads) => this.take(payloads),
         proposeConfChange: (change) => {
@@ -205,15 +205,15 @@ describe('replica: proposals while the log is written', () => {
     const time = new VirtualTime();
     let woken = 0;
     const group = new GroupCommit(time, () => woken++);
-    expect(group.holds(false)).to.equal(false);
-    expect([group.holds(true), group.holds(true)]).to.deep.equal([true, true]);
+    expect(group.hold(false)).to.equal(false);
+    expect([group.hold(true), group.hold(true)]).to.deep.equal([true, true]);
     group.writeEnded();
-    expect(group.holds(true)).to.equal(false);
-    expect(group.holds(true)).to.equal(true);
+    expect(group.hold(true)).to.equal(false);
+    expect(group.hold(true)).to.equal(true);
     await time.advance(1.9);
-    expect([group.holds(true), woken]).to.deep.equal([true, 0]);
+    expect([group.hold(true), woken]).to.deep.equal([true, 0]);
     await time.advance(0.2);
-    expect([group.holds(true), woken]).to.deep.equal([false, 1]);
+    expect([group.hold(true), woken]).to.deep.equal([false, 1]);
   });
 });
 

@@ -82,7 +82,7 @@ describe('replica: features', function features() {
       },
       more,
     );
-    for (const id of group.ids) await group.startMember(id, options(id));
+    for (const id of group.ids) await group.startMember(id, { ...options(id), ...more });
     await group.promised();
   };
   const open = (): number[] => [...group.replicas.values()].map((replica) => replica.features.open);
@@ -193,8 +193,9 @@ describe('replica: features', function features() {
     expect(required.get(4n), 'before anything else').to.equal(1);
   });
 
-  it('sessions need them, where not every member may know sessions', async () => {
-    await begin([1, 1, 0]);
+  it('sessions need them in a format that other readers read without sessions', async () => {
+    const format = { ...defaultFormat<number>(jsonCodec()), sessionsNeedFeatures: true };
+    await begin([1, 1, 0], { format });
     const leader = await group.leader();
     const refused: unknown = await group.time.settled(leader.openSession()).catch((error: unknown) => error);
     expect((refused as ProposalDropped).reason).to.equal('features');
@@ -203,4 +204,64 @@ describe('replica: features', function features() {
     const session = await group.time.settled(leader.openSession());
     expect((await group.time.settled(session.propose(1))).result).to.equal(1);
   });
+
+  it('sessions of the default format stay when members start again with a level of features', async () => {
+    await begin([0], { features: 0 });
+    const session = await group.time.settled((await group.leader()).openSession());
+    expect((await group.time.settled(session.propose(1))).result).to.equal(1);
+    await group.kill(1n);
+    const { id, next } = session.state;
+    const after = await group.startMember(1n, options(1n));
+    const resumed = after.resumeSession({ id, next });
+    expect((await group.time.settled(resumed.propose(1))).result).to.equal(2);
+    const again = after.resumeSession({ id, next });
+    expect((await group.time.settled(again.propose(1))).result, 'once').to.equal(2);
+  });
+
+  for (const own of [0, 1]) {
+    describe(`of level 2, to a member that is set back to ${own}, end it`, () => {
+      const refused = { code: 'ERR_RAFT_REPLICA_OPTIONS', reason: 'features' };
+      const set = (id: NodeId): VirtualOptions<number, number> => ({ ...options(id), features: own });
+      /** Opens level 2, and writes one command more. */
+      const open2 = async (more: VirtualOptions<number, number> = {}): Promise<void> => {
+        await begin([2, 2, 2], { ...more, features: 2 });
+        await group.time.until(() => open().every((level) => level === 2), 'level 2 is open');
+        await add(await group.leader());
+        await group.time.advance(LONG_MS);
+      };
+
+      it('when its log is replayed, before it applies what comes after', async () => {
+        await open2();
+        await group.kill(3n);
+        const replica = await group.startMember(3n, set(3n));
+        const { reason, error } = await group.time.settled(replica.ended);
+        expect(reason).to.equal('failed');
+        expect(error).to.include(refused);
+        expect((error as Error).message).to.include('level 2');
+        expect(positions(3n)).to.deep.equal([]);
+      });
+
+      it('when it starts from a snapshot', async () => {
+        await open2({ snapshots: { everyEntries: 3, keepEntries: 1, keepEntriesForSlow: 1 } });
+        for (let i = 0; i < 10; i++) await add(await group.leader());
+        await group.time.advance(LONG_MS);
+        await group.kill(3n);
+        const error: unknown = await group.startMember(3n, set(3n)).catch((caught: unknown) => caught);
+        expect(error).to.include(refused);
+      });
+
+      it('when the entry comes from the leader', async () => {
+        await begin([2, 2, 0], { features: 2 });
+        await group.kill(3n);
+        const replica = await group.startMember(3n, set(3n));
+        await group.time.advance(LONG_MS);
+        expect(replica.running).to.equal(true);
+        // It had shown them before it was set back.
+        shows.set(3n, 2);
+        const { reason, error } = await group.time.settled(replica.ended);
+        expect(reason).to.equal('failed');
+        expect(error).to.include(refused);
+      });
+    });
+  }
 });

@@ -65,7 +65,13 @@ describe('replica: a cluster that begins with the state of another', () => {
     };
     const used = new MemoryLog();
     await foundFromState(used, founding);
+    const [one] = peersOf(members) as [{ id: NodeId; url: string }];
     for (const [log, wrong, reason] of [
+      [new MemoryLog(), { ...founding, peers: [one, { id: 2n, url: one.url }] }, 'peers'],
+      [new MemoryLog(), { ...founding, peers: [one, { id: one.id, url: 'virtual:9' }] }, 'peers'],
+      [new MemoryLog(), { ...founding, peers: [{ id: 0n, url: '' }] }, 'peers'],
+      [new MemoryLog(), { ...founding, peers: [{ id: 1n, url: undefined as never }] }, 'peers'],
+      [new MemoryLog(), { ...founding, peers: undefined as never }, 'peers'],
       [used, founding, 'log'],
       [new MemoryLog(), { ...founding, peers: [] }, 'peers'],
       [new MemoryLog(), { ...founding, at: { index: 0, term: 1 } }, 'at'],

@@ -123,6 +123,26 @@ describe('replica: what a proposal that fails says', () => {
     expect(await failure(asked)).to.deep.equal(['dropped', 'not-leading']);
   });
 
+  it('dropped, not-leading, on a member that does not know its leader, where others wait in their order', async () => {
+    const [follower] = othersThan((await group.leader()).id);
+    await group.time.advance(50);
+    const { proposals, group: known } = inside(group.replica(follower));
+    const members = new Map(known.members);
+    known.members.clear();
+    const submit = (content: string, leaderOnly: boolean): Promise<unknown> =>
+      proposals.submit(content, () => undefined, { timeoutMs: 60_000, leaderOnly });
+    const first = submit('first', false);
+    const only = failure(submit('only', true));
+    const second = submit('second', false);
+    expect(await group.time.settled(only, 100)).to.deep.equal(['dropped', 'not-leading']);
+    expect(proposals.waiting).to.equal(2);
+    const queue = Reflect.get(proposals, 'queue') as readonly { readonly sequence: number }[];
+    const sequences = queue.map(({ sequence }) => sequence);
+    expect(sequences).to.deep.equal(sequences.toSorted((a, b) => a - b));
+    for (const [id, url] of members) known.members.set(id, url);
+    await group.time.settled(Promise.allSettled([first, second]));
+  });
+
   it('dropped, removed: this member leads, and is no longer in the configuration', async () => {
     await group.stop();
     group = new VirtualCluster(3, () => new Counter(), { stepDownOnRemoval: false });

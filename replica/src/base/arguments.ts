@@ -13,7 +13,7 @@ export function timeoutFault(timeoutMs: unknown): RaftError | undefined {
   return callFault('timeoutMs', timeoutMs, 'milliseconds, 0 or more, or undefined');
 }
 
-/** Returns what to throw for an argument of a call that is none: ERR_RAFT_ARGUMENT. */
+/** Returns what to throw if a call was given a value that is not allowed there: ERR_RAFT_ARGUMENT. */
 export function callFault(name: string, value: unknown, allowed: string): RaftError {
   return badArgument(name, { path: '', value, allowed });
 }

@@ -76,7 +76,12 @@ function tagOf(name: string): string {
 
 function lossyClass(value: object): string | undefined {
   const tag = Object.prototype.toString.call(value);
-  return lossy.has(tag) || ArrayBuffer.isView(value) ? `a ${tag.slice(tagOf('').length - 1, -1)}` : undefined;
+  return lossy.has(tag) || ArrayBuffer.isView(value) ? withArticle(tag.slice(tagOf('').length - 1, -1)) : undefined;
+}
+
+/** The names that begin with a U, such as Uint8Array, do not begin with a vowel when they are spoken. */
+function withArticle(name: string): string {
+  return /^[AEIO]/u.test(name) ? `an ${name}` : `a ${name}`;
 }
 
 function refuse(why: string, cause?: unknown): RaftError {

@@ -42,8 +42,6 @@ export interface ApplierOptions<Command, Result> {
   readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'skippedTo'>;
   readonly clock: Clock;
   readonly boot: number;
-  /** Do sessions need features to be open, so that no member passes over them? */
-  readonly sessionsNeedFeatures: boolean;
   readonly patience: Pick<Patience, 'begin' | 'end'>;
   /** What a throw of the state machine means: the command's result, or this member's end. */
   readonly applyErrors: 'result' | 'stop';
@@ -81,6 +79,9 @@ interface Origin {
   readonly asked: Pending | undefined;
   readonly place: SessionPlace | undefined;
 }
+
+/** What a command came to: nothing is made of it for whom nobody asks. */
+type Came<Result> = { readonly result: Result } | { readonly thrown: unknown };
 
 interface WaitingForIndex {
   readonly index: number;
@@ -252,8 +253,8 @@ export class Applier<Command, Result> {
     }
     const decoded = this.decode(entry, data);
     if (decoded === undefined) {
-      const error = new CommandFailed(entry, 'no member can read it: do all use the same format and codec?');
-      if (own !== undefined) proposals.answer(own, { error });
+      const why = 'no member can read it: do all use the same format and codec?';
+      if (own !== undefined) proposals.answer(own, { error: new CommandFailed(entry, why) });
       return undefined;
     }
     const asked = own ?? this.forwarded(decoded);
@@ -287,8 +288,8 @@ export class Applier<Command, Result> {
     at: Position,
     asked: Pending | undefined,
   ): Promise<void> | undefined {
-    const { group, sessionsNeedFeatures } = this.options;
-    if (content.kind === 'open-session' && sessionsNeedFeatures && group.features === 0) {
+    const { group, format } = this.options;
+    if (content.kind === 'open-session' && format.sessionsNeedFeatures === true && group.features === 0) {
       if (asked !== undefined) this.options.proposals.answer(asked, { error: new ProposalDropped('features') });
       return undefined;
     }
@@ -334,32 +335,33 @@ export class Applier<Command, Result> {
   }
 
   /** Tells whoever asked what came of a command, and a session, if it is of one. */
-  private done(applied: Applied, at: Position, { asked, place }: Origin): void {
-    const kept = place === undefined ? applied : this.keep(place, applied, at);
-    if (asked !== undefined) this.options.proposals.answer(asked, kept);
+  private done(came: Came<Result>, at: Position, { asked, place }: Origin): void {
+    const kept = place === undefined ? came : this.keep(place, came, at);
+    if (asked === undefined) return;
+    const { index, term } = at;
+    const applied: Applied =
+      'result' in kept
+        ? { value: { index, term, result: kept.result } }
+        : { error: new CommandFailed(at, describe(kept.thrown), kept.thrown) };
+    this.options.proposals.answer(asked, applied);
   }
 
   /** Keeps what a command of a session came to. @returns what it came to: what cannot be kept is a failure */
-  private keep(place: SessionPlace, applied: Applied, { index, term }: Position): Applied {
+  private keep(place: SessionPlace, came: Came<Result>, { index, term }: Position): Came<Result> {
     const { sessions } = this.options.group;
-    if (index <= this.durableIndex) {
-      sessions.keep(place, { index, term, forgotten: true });
-      return applied;
+    if ('thrown' in came) {
+      sessions.keep(place, { index, term, failure: describe(came.thrown) });
+      return came;
     }
-    if ('error' in applied) {
-      sessions.keep(place, { index, term, failure: describe((applied.error as CommandFailed).cause) });
-      return applied;
-    }
-    const { result } = applied.value as { readonly result: Result };
     let encoded: Uint8Array;
     try {
-      encoded = this.options.results.encode(result);
+      encoded = this.options.results.encode(came.result);
     } catch (error) {
       // A result that cannot be kept could not be told again; so the command came to this, on every member alike.
-      return this.keep(place, this.failed(error, { index, term }), { index, term });
+      return this.keep(place, this.failed(error, index), { index, term });
     }
     sessions.keep(place, { index, term, result: encoded });
-    return applied;
+    return came;
   }
 
   private remembered(verdict: Exclude<SessionVerdict, 'apply'>, { session, sequence }: SessionPlace): Applied {
@@ -382,51 +384,56 @@ export class Applier<Command, Result> {
     const { stateMachine, group } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
-      const detail = `at index ${index}, before this member started`;
-      this.done({ error: new ProposalUnknown('result-forgotten', detail) }, at, origin);
+      this.passOver(at, origin);
       return undefined;
     }
     let result: Result | Promise<Result>;
     try {
       result = stateMachine.apply(command, { index, term, features: group.features });
     } catch (error) {
-      this.done(this.failed(error, at), at, origin);
+      this.done(this.failed(error, index), at, origin);
       return undefined;
     }
     if (isPromise(result)) return this.awaitResult(result, at, origin);
     // On most members nobody asked: they need nothing of what would make an answer.
-    if (origin.asked !== undefined || origin.place !== undefined) {
-      this.done({ value: { index, term, result } }, at, origin);
-    }
+    if (origin.asked !== undefined || origin.place !== undefined) this.done({ result }, at, origin);
     return undefined;
   }
 
+  /** The state holds this command already, and what came of it is not known any more. */
+  private passOver({ index, term }: Position, { asked, place }: Origin): void {
+    const { group, proposals } = this.options;
+    if (place !== undefined) group.sessions.keep(place, { index, term, forgotten: true });
+    if (asked === undefined) return;
+    const detail = `at index ${index}, before this member started`;
+    proposals.answer(asked, { error: new ProposalUnknown('result-forgotten', detail) });
+  }
+
   private async awaitResult(promise: Promise<Result>, at: Position, origin: Origin): Promise<void> {
-    const { index, term } = at;
     const { patience } = this.options;
     let result: Result;
-    patience.begin('apply', index);
+    patience.begin('apply', at.index);
     try {
       result = await promise;
     } catch (error) {
-      this.done(this.failed(error, at), at, origin);
+      this.done(this.failed(error, at.index), at, origin);
       return;
     } finally {
       patience.end();
     }
-    this.done({ value: { index, term, result } }, at, origin);
+    this.done({ result }, at, origin);
   }
 
   /** What a throw of the state machine comes to. @throws what ends this member, if that is what it means */
-  private failed(error: unknown, at: Position): Applied {
+  private failed(thrown: unknown, index: number): { readonly thrown: unknown } {
     if (this.options.applyErrors === 'stop') {
       throw new RaftError(
         ERR_STATE_MACHINE,
-        `the state machine threw at index ${at.index}, and this member ends, since it cannot know whether the others threw too: ${describe(error)}. Mend apply(), or pass applyErrors: 'result' if it throws for what a command asks, and the same on every member`,
-        { reason: 'apply', cause: error },
+        `the state machine threw at index ${index}, and this member ends, since it cannot know whether the others threw too: ${describe(thrown)}. Mend apply(), or pass applyErrors: 'result' if it throws for what a command asks, and the same on every member`,
+        { reason: 'apply', cause: thrown },
       );
     }
-    return { error: new CommandFailed(at, describe(error), error) };
+    return { thrown };
   }
 
   private changeMembership(entry: Entry): void {

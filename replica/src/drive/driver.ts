@@ -86,9 +86,9 @@ export class Driver {
     this.group = new GroupCommit(host.clock, () => this.wake());
   }
 
-  /** Should what a leader is asked to append wait for a write of its log? */
-  get holdsProposals(): boolean {
-    return this.group.holds(this.writes.length > 0);
+  /** Holds what a leader is asked to append while its log is written. @returns whether it waits */
+  holdProposals(): boolean {
+    return this.group.hold(this.writes.length > 0);
   }
 
   /** Writes that are not durable yet. */

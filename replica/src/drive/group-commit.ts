@@ -27,8 +27,8 @@ export class GroupCommit {
     this.ended++;
   }
 
-  /** Should what is there now wait? One write at most, even if there always is one. */
-  holds(isWriting: boolean): boolean {
+  /** Holds what is there now, for one write at most, even if there always is one. @returns whether it waits */
+  hold(isWriting: boolean): boolean {
     const now = this.clock.monotonic();
     if (isWriting) {
       this.held ??= { ended: this.ended + 1, until: now + LONGEST_MS };

@@ -14,7 +14,7 @@ import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
 import { type DroppedReason, describe, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
 import { counted } from '../base/text.js';
-import { type Waiter, Waits } from './waits.js';
+import { nobody, type Waiter, Waits } from './waits.js';
 
 /** Most entries that travel as one proposal. */
 export const MAX_BATCH = 4096;
@@ -42,8 +42,11 @@ export interface ProposalsOptions extends ProposalLimits {
   readonly knows: (leader: NodeId) => boolean;
   /** May this member, if it leads, append more entries now? */
   readonly hasRoom: () => boolean;
-  /** Should this member, if it leads, append nothing now? It is told to flush again when that is over. */
-  readonly isHeld: () => boolean;
+  /**
+   * Holds what this member, if it leads, would append now: says whether it waits. This member is told to flush again
+   * when that is over.
+   */
+  readonly hold: () => boolean;
   /** For counting: what came of a proposal, and why. */
   readonly onSettled?: (outcome: 'applied' | 'failed' | 'dropped' | 'unknown', reason?: string) => void;
 }
@@ -82,9 +85,6 @@ interface Pending extends Waiter<Pending> {
   reject: (error: unknown) => void;
   forget: (() => void) | undefined;
 }
-
-/** Stands in for a promise that is about to be made. */
-const nobody = (): void => {};
 
 /** Proposals whose entries stand one after the other in this member's log. */
 interface Batch {
@@ -239,9 +239,9 @@ export class Proposals {
     if (softState.lead === 0n) return;
     const leads = softState.raftState === 'StateLeader';
     // If none is under way, nobody else is about to propose, and there is nothing to wait for.
-    if (leads && this.queue.length < this.waiting && this.options.isHeld()) return;
+    if (leads && this.queue.length < this.waiting && this.options.hold()) return;
     // What is sent to nowhere is lost in silence, and nobody would know what became of it.
-    if (!leads && !this.options.knows(softState.lead)) return;
+    const reachable = leads || this.options.knows(softState.lead);
     const hasRoom = !leads || this.options.hasRoom();
     const queue = this.queue;
     this.queue = [];
@@ -251,6 +251,10 @@ export class Proposals {
       if (pending.state !== 'queued') continue;
       if (pending.leaderOnly && !leads) {
         this.drop(pending, 'not-leading');
+        continue;
+      }
+      if (!reachable) {
+        this.queue.push(pending);
         continue;
       }
       if (!hasRoom) {
@@ -375,7 +379,7 @@ export class Proposals {
   private leaderChanged(term: number): void {
     this.appliedTerm = term;
     for (const pending of this.forwarded.values()) {
-      if (pending.forwardedIn < term && pending.change === undefined) this.giveUp(pending, 'leadership-lost');
+      if (pending.forwardedIn < term) this.giveUp(pending, 'leadership-lost');
     }
   }
 

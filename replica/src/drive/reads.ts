@@ -3,7 +3,7 @@ import { onAbort, whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import { describe, ReadFailed, type ReadFailure } from '../base/errors.js';
 import { counted } from '../base/text.js';
-import { type Waiter, Waits } from './waits.js';
+import { nobody, type Waiter, Waits } from './waits.js';
 
 /**
  * How many rounds may wait for their confirmation at a time; what is asked for meanwhile shares the next one. A round
@@ -56,9 +56,6 @@ interface Waiting extends Waiter<Waiting> {
   /** The index is known, and not applied yet. */
   confirmed: boolean;
 }
-
-/** Stands in for a promise that is about to be made. */
-const nobody = (): void => {};
 
 /** Reads that are confirmed together: they were all asked for before the round began. */
 interface Round {

@@ -4,6 +4,9 @@ export interface Waiter<T> {
   after: T | undefined;
 }
 
+/** Stands in for the functions of a promise that is about to be made. */
+export const nobody = (): void => {};
+
 /**
  * All that wait, oldest first. What has left is referred to by nothing here, so that it dies young: a list that is
  * cleaned only from time to time keeps what is settled, with its promise and its closures, until the garbage collector

@@ -44,6 +44,11 @@ export interface DecodedEntry<Command> {
  */
 export interface Format<Command> {
   /**
+   * Do other readers of this format, older versions or other implementations, pass over sessions? Then none opens
+   * before features are open: such a reader would apply a retried command twice. Default: false.
+   */
+  readonly sessionsNeedFeatures?: boolean;
+  /**
    * The bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one are served
    * as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever open.
    * @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it

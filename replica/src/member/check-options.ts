@@ -1,6 +1,7 @@
 import type { NodeId } from '@raft-ts/raft';
 import { checkMemberId, refuseOption } from '../base/arguments.js';
-import type { MemberAddress, ReplicaLog } from '../base/contracts.js';
+import type { ReplicaLog } from '../base/contracts.js';
+import { checkPeers } from '../base/peers.js';
 import { checkNames } from './option-names.js';
 import type { ReplicaOptions } from './options.js';
 
@@ -118,7 +119,11 @@ function checkBeginning({
   bootstrap,
   join,
 }: Pick<ReplicaOptions<unknown, unknown>, 'id' | 'log' | 'bootstrap' | 'join'>): void {
-  if (bootstrap !== undefined) checkPeers(bootstrap?.peers);
+  if (bootstrap !== undefined) {
+    if (!Array.isArray(bootstrap?.peers))
+      refuseOption('bootstrap', 'it must be an object with a list: { peers: [{ id: 1n, url: … }, …] }');
+    checkPeers('bootstrap', bootstrap.peers);
+  }
   if (!log.isNew) return;
   if (bootstrap === undefined && join !== true) {
     refuseOption(
@@ -130,23 +135,5 @@ function checkBeginning({
     refuseOption('join', 'a founder does not join: pass bootstrap, or join: true');
   if (bootstrap !== undefined && !bootstrap.peers.some((peer) => peer.id === id)) {
     refuseOption('bootstrap', `its peers must contain this member, ${id}`);
-  }
-}
-
-/** What a list of founders gets wrong shows only when it is too late: members would wait for each other for ever. */
-function checkPeers(peers: readonly MemberAddress[] | undefined): void {
-  if (!Array.isArray(peers))
-    refuseOption('bootstrap', 'it must be an object with a list: { peers: [{ id: 1n, url: … }, …] }');
-  const ids = new Set<NodeId>();
-  const urls = new Set<string>();
-  for (const [i, peer] of (peers as readonly (MemberAddress | null)[]).entries()) {
-    const { id, url } = peer ?? {};
-    if (typeof id !== 'bigint' || id <= 0n)
-      refuseOption('bootstrap', `peers[${i}].id must be a bigint above 0, such as 1n`);
-    if (typeof url !== 'string') refuseOption('bootstrap', `peers[${i}].url must be a string`);
-    if (ids.has(id)) refuseOption('bootstrap', `its peers name member ${id} twice`);
-    if (url !== '' && urls.has(url)) refuseOption('bootstrap', `two of its peers have the address ${url}`);
-    ids.add(id);
-    urls.add(url);
   }
 }

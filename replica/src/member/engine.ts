@@ -358,9 +358,20 @@ export class Engine<Command, Result> {
     this.logger.error(describeApart(this.id, this.founders ?? [], member, founders));
   }
 
-  /** Features were opened, or a snapshot says which are. */
+  /**
+   * Features were opened, or a snapshot says which are. Nothing may be applied after that by a member that does not
+   * understand them, as one may be that was set back to an earlier version: nobody would notice that its state differs.
+   * @throws ERR_RAFT_REPLICA_OPTIONS
+   */
   onFeatures(): void {
     const { features } = this.group;
+    const own = this.options.features;
+    if (features > own) {
+      refuseOption(
+        'features',
+        `the cluster has opened level ${features}, for good, and this member was started with ${own}: it would pass over what the others apply. Start it again with a version that understands level ${features}, and passes it`,
+      );
+    }
     if (features > 0) this.transport.requireFeatures?.(features);
   }
 

@@ -4,7 +4,7 @@ import { refuseOption } from '../base/arguments.js';
 const MOST_EDITS = 2;
 
 /**
- * Refuses names that are none: a misspelt option would be silently without effect.
+ * Refuses names that no option has: a misspelt one would have no effect, and nobody would be told.
  * @param prefix of the names in messages, such as `limits.`
  */
 export function checkNames(given: object, known: readonly string[], prefix = ''): void {

@@ -65,7 +65,9 @@ export interface ReplicaOptions<Command, Result> {
   /**
    * The level of features that this member's format and state machine understand, and that its transport shows to the
    * others. Once every member shows it, the leader opens it for good, and members that show less are refused from then
-   * on (`Replica.features`). Default 0: every member is taken to understand everything.
+   * on (`Replica.features`). A member that finds more open than this, in its log or in a snapshot, ends with
+   * ERR_RAFT_REPLICA_OPTIONS, reason `features`. Default 0: this member opens none, and every member is taken to
+   * understand everything.
    */
   readonly features?: number;
   /** How long a command or a read waits, unless the call says otherwise, in milliseconds. Default 5,000. */

@@ -137,7 +137,6 @@ export function createApplier<Command, Result>(
       proposals: engine.proposals,
       clock,
       boot: engine.boot,
-      sessionsNeedFeatures: engine.options.features > 0,
       patience: engine.patience,
       applyErrors,
       warn: (text) => engine.logger.warn(text),
@@ -191,7 +190,7 @@ export function createProposals<Command, Result>(engine: Engine<Command, Result>
     wake: () => engine.driver.wake(),
     knows: (leader) => engine.group.members.has(leader),
     hasRoom: () => engine.backlog.hasRoom,
-    isHeld: () => engine.driver.holdsProposals,
+    hold: () => engine.driver.holdProposals(),
     onSettled: (outcome, reason) => observer.proposalsSettled.add(outcome, reason),
   });
 }

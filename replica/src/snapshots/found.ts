@@ -1,6 +1,7 @@
-import { type NodeId, RaftError } from '@raft-ts/raft';
+import type { NodeId } from '@raft-ts/raft';
+import { refuseOption } from '../base/arguments.js';
 import type { MemberAddress, Position, ReplicaLog, StateMachine } from '../base/contracts.js';
-import { ERR_OPTIONS } from '../base/errors.js';
+import { checkPeers } from '../base/peers.js';
 import { chunksOf } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { SnapshotHead } from '../group/group.js';
@@ -29,15 +30,18 @@ export interface FoundingState {
  * used that is none of theirs. The state's sessions go on in it, features that are open stay so, and ids that are given
  * out stay above all that ever were. Members of the former cluster must not reach it: give the transport another
  * cluster id.
- * @throws RaftError ERR_RAFT_REPLICA_OPTIONS if the log is not new, or `at` is no position
+ * @throws RaftError ERR_RAFT_REPLICA_OPTIONS if the log is not new, `at` is no position, or `peers` is no list of
+ * founders
  */
 export async function foundFromState(log: ReplicaLog, founding: FoundingState): Promise<void> {
   const { peers, at, stateMachine, format, former, inlineBytes = 2 ** 20 } = founding;
   const { index, term } = at;
-  if (!log.isNew) throw refused('log', 'it is not new: a state would take the place of what is there');
-  if (peers.length === 0) throw refused('peers', 'a cluster has one founder at least');
+  if (!log.isNew) refuseOption('log', 'it is not new: a state would take the place of what is there');
+  if (!Array.isArray(peers) || peers.length === 0)
+    refuseOption('peers', 'it must be a list of one founder at least: [{ id: 1n, url: … }, …]');
+  checkPeers('peers', peers);
   for (const [name, value] of Object.entries({ index, term })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw refused('at', `its ${name} must be a whole number above 0`);
+    if (!Number.isSafeInteger(value) || value < 1) refuseOption('at', `its ${name} must be a whole number above 0`);
   }
   const head = headOf(peers, former);
   const voters = head.members.map(([id]) => id);
@@ -64,8 +68,4 @@ function headOf(peers: readonly MemberAddress[], former: SnapshotHead | undefine
 
 async function* passing(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   yield* chunks;
-}
-
-function refused(what: string, why: string): RaftError {
-  return new RaftError(ERR_OPTIONS, `${what}: ${why}`, { reason: what });
 }
