@@ -16,5 +16,5 @@ export { type Settings, TICK_MS } from './plan/settings.js';
 export { Recording } from './report/recording.js';
 export { renderTimeline } from './report/timeline.js';
 export { type Minimal, minimize } from './run/minimize.js';
-export { type Case, type CaseOptions, drawCase, type Finding, type Outcome, runCase } from './run/run.js';
+export { type Case, type CaseOptions, drawCase, type Finding, type Outcome, Run, runCase } from './run/run.js';
 export { readSchedule, writeSchedule } from './run/schedule-file.js';

@@ -1,16 +1,19 @@
 /** For this project's own tests and packages; may change with any release. */
 
+export { numbered, numberOf } from './base/bytes.js';
 export { RunHash } from './base/hash.js';
 export { EventQueue } from './base/queue.js';
 export { Stream } from './base/random.js';
 export { makeSnapshot, propose, proposeChange, read } from './cluster/acts.js';
 export type { Event } from './cluster/event.js';
 export { Network } from './cluster/network.js';
+export { leaveJoint } from './cluster/operator.js';
 export { type Recorder, World } from './cluster/world.js';
 export { Disk } from './member/disk.js';
 export { Image, type Write } from './member/image.js';
 export { Member } from './member/member.js';
 export { FAIR } from './plan/schedule.js';
+export { drawSettings } from './plan/settings.js';
 export * as rules from './rules/index.js';
 export { Liveness } from './run/liveness.js';
 export { shrink } from './run/shrink.js';

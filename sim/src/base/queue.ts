@@ -33,10 +33,36 @@ export class EventQueue<E> {
     return key === undefined ? Number.POSITIVE_INFINITY : Math.floor(key / TIE);
   }
 
+  /** Shows everything that is going to happen, in no order, each with the key by which `take` finds it. */
+  forEach(show: (at: number, event: E, key: number) => void): void {
+    const { keys, events } = this;
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as number;
+      show(Math.floor(key / TIE), events[i] as E, key);
+    }
+  }
+
+  /** Removes and returns the event of this key; undefined if it is not here. */
+  take(key: number): E | undefined {
+    const { keys, events } = this;
+    const found = keys.indexOf(key);
+    if (found < 0) return undefined;
+    const event = events[found] as E;
+    const rest = keys.map((each, i) => [each, events[i] as E] as const);
+    rest.splice(found, 1);
+    keys.length = 0;
+    events.length = 0;
+    for (const [each, other] of rest) this.insert(each, other);
+    return event;
+  }
+
   /** @param at a whole number of milliseconds */
   push(at: number, event: E): void {
+    this.insert(Math.min(at, LAST_MOMENT) * TIE + (this.ties.next() >>> (32 - TIE_BITS)), event);
+  }
+
+  private insert(key: number, event: E): void {
     const { keys, events } = this;
-    const key = Math.min(at, LAST_MOMENT) * TIE + (this.ties.next() >>> (32 - TIE_BITS));
     let place = keys.length;
     keys.push(key);
     events.push(event);

@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly delays: Stream;
   readonly sendsWhileWriting: boolean;
   post(at: number, event: Event): void;
+  /** A member hands out a Ready. */
+  handedOut(member: Member, node: RawNode, rd: Ready): void;
   /** Hands a message to the network. */
   send(member: Member, m: Message): void;
 }
@@ -36,7 +38,7 @@ export function drive(world: Surroundings, member: Member, node: RawNode): void 
   for (let readys = 0; !member.isBusy && node.hasReady(); readys++) {
     if (readys > MOST_READYS) throw new Violation('comes-to-rest', `Member ${member.id} hands out Readys without end.`);
     const rd = node.ready();
-    world.rules.handedOut(member, node, rd);
+    world.handedOut(member, node, rd);
     if (member.isAsync) handOver(world, member, rd);
     else write(world, member, node, rd);
   }

@@ -60,6 +60,12 @@ export class Network {
     return this.isWhole || this.cut[from * MAX_SLOTS + to] === 0;
   }
 
+  /** Opens or cuts the direction between these two slots, and leaves all others as they are. */
+  setOpen(from: number, to: number, isOpen: boolean): void {
+    this.cut[from * MAX_SLOTS + to] = isOpen ? 0 : 1;
+    this.isWhole = this.cut.every((each) => each === 0);
+  }
+
   /** Puts a message on its way. Returns whether it, or one copy of it, will arrive if nothing changes. */
   send(m: Message, from: number, to: number, now: number): boolean {
     const size = messageSize(m);

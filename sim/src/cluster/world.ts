@@ -7,6 +7,7 @@ import {
   ERR_PROPOSAL_DROPPED,
   ERR_STEP_PEER_NOT_FOUND,
   RawNode,
+  type Ready,
   silentLogger,
 } from '@raft-ts/raft';
 import { RunHash } from '../base/hash.js';
@@ -33,6 +34,8 @@ const KEPT_ENTRIES = 10;
 export interface Recorder {
   note(world: World, what: Event): void;
   sent(world: World, member: Member, m: Message, arrives: boolean): void;
+  /** A member hands out a Ready, which is about to be carried out. */
+  handedOut?(world: World, member: Member, rd: Ready): void;
 }
 
 /**
@@ -55,7 +58,11 @@ export class World implements Surroundings {
   events = 0;
   recorder: Recorder | undefined;
 
-  constructor(seed: number, settings: Settings) {
+  /**
+   * @param logs the terms of the entries that each founder begins with, after the one that founds the cluster and is of
+   * term 1; for clusters that `bootstrap` does not found
+   */
+  constructor(seed: number, settings: Settings, logs: readonly (readonly number[])[] = []) {
     this.seed = seed;
     this.settings = settings;
     this.sendsWhileWriting = settings.sendsWhileWriting;
@@ -66,11 +73,11 @@ export class World implements Surroundings {
     this.network = new Network(seed, this.hash, (at, message, from) =>
       this.queue.push(at, deliverEvent(message, from)),
     );
-    this.found();
+    this.found(logs);
   }
 
   /** Makes and starts the first members, either with `bootstrap` or from storage that names them. */
-  private found(): void {
+  private found(logs: readonly (readonly number[])[]): void {
     const { bootstraps, members: count } = this.settings;
     const { history } = this.rules;
     const founders = Array.from({ length: count }, () => this.addMember());
@@ -79,7 +86,7 @@ export class World implements Surroundings {
       history.decreed = count;
     } else {
       const snapshot = history.found(voters);
-      for (const { disk } of founders) disk.found(snapshot);
+      for (const { disk, slot } of founders) disk.found(snapshot, logs[slot]);
     }
     for (const member of founders) this.start(member);
   }
@@ -121,6 +128,7 @@ export class World implements Surroundings {
       asyncStorageWrites: member.isAsync,
       checkQuorum: settings.checkQuorum,
       preVote: settings.preVote,
+      readOnlyOption: settings.leaseReads ? 'ReadOnlyLeaseBased' : 'ReadOnlySafe',
       stepDownOnRemoval: settings.stepDownOnRemoval,
       disableProposalForwarding: settings.disableProposalForwarding,
       logger: silentLogger,
@@ -321,7 +329,29 @@ export class World implements Surroundings {
     }
   }
 
+  handedOut(member: Member, node: RawNode, rd: Ready): void {
+    this.rules.handedOut(member, node, rd);
+    this.recorder?.handedOut?.(this, member, rd);
+  }
+
   // The network.
+
+  /** Loses a message that is under way, by the key of its event. Returns whether there was one. */
+  lose(key: number): boolean {
+    const what = this.queue.take(key);
+    if (what?.message === undefined) return false;
+    this.network.arrived(what.value, Number(what.message.to) - 1);
+    this.undelivered(what.message, what.value);
+    return true;
+  }
+
+  /** Lets a message that is under way arrive at a later moment. Returns whether there was one. */
+  delay(key: number, until: number): boolean {
+    const what = this.queue.take(key);
+    if (what?.message === undefined) return false;
+    this.queue.push(until, what);
+    return true;
+  }
 
   send(member: Member, m: Message): void {
     this.rules.sent(member, m);

@@ -17,6 +17,11 @@ export interface Settings {
    * leave members behind that need its vote and do not get it, with no fault at all.
    */
   readonly stepDownOnRemoval: boolean;
+  /**
+   * Leaders answer reads by their lease, which their clocks decide. Not drawn: a frozen leader answers wrongly. Needs
+   * `checkQuorum`.
+   */
+  readonly leaseReads: boolean;
   readonly disableProposalForwarding: boolean;
   /** Which members use asynchronous storage writes. */
   readonly storage: 'synchronous' | 'asynchronous' | 'mixed';
@@ -79,6 +84,7 @@ export function drawSettings(seed: number, members?: number): Settings {
     preVote: random.chance(0.5),
     checkQuorum: random.chance(0.5),
     stepDownOnRemoval: false,
+    leaseReads: false,
     disableProposalForwarding: random.chance(0.2),
     storage: random.pick(['synchronous', 'asynchronous', 'mixed']),
     sendsWhileWriting: random.chance(0.5),

@@ -26,21 +26,22 @@ export class Liveness {
   /**
    * Ends all faults and asks everything of the whole cluster; then takes a random minority away for ever and asks it of
    * the rest.
+   * @yields after each event
    * @throws Violation
    */
-  check(): void {
+  *check(): Generator<void, void> {
     this.heal();
-    this.agree();
+    yield* this.agree();
     this.removeOthers();
-    this.settle();
+    yield* this.settle();
     // Leaving a joint configuration removes members too.
     this.removeOthers();
-    this.agree();
-    this.serve();
+    yield* this.agree();
+    yield* this.serve();
     this.keepCore();
-    this.settle();
-    this.serve();
-    this.stayQuiet();
+    yield* this.settle();
+    yield* this.serve();
+    yield* this.stayQuiet();
   }
 
   /** The members that the newest configuration names, and that still have their disks. */
@@ -88,7 +89,12 @@ export class Liveness {
   }
 
   /** Lets time pass until something holds. */
-  private await(rule: RuleName, holds: () => boolean, describe: () => string, each?: () => void): void {
+  private *await(
+    rule: RuleName,
+    holds: () => boolean,
+    describe: () => string,
+    each?: () => void,
+  ): Generator<void, void> {
     const { world, timeoutMs } = this;
     const end = world.now + TIMEOUTS * timeoutMs;
     for (let next = world.now; !holds(); ) {
@@ -100,17 +106,18 @@ export class Liveness {
         next = world.now + timeoutMs;
       }
       world.step(Math.min(next, end));
+      yield;
     }
   }
 
   /** One leader, who may be a member that was removed meanwhile, and one log. */
-  private agree(): void {
-    this.await(
+  private *agree(): Generator<void, void> {
+    yield* this.await(
       'live-leader',
       () => this.soleLeader() !== undefined,
       () => `There is no leader that all members follow`,
     );
-    this.await(
+    yield* this.await(
       'live-logs',
       () => this.areEqual(),
       () => `The logs are not equal: ${this.describeLogs()}`,
@@ -118,10 +125,10 @@ export class Liveness {
   }
 
   /** As above, and no membership change is under way. */
-  private settle(): void {
+  private *settle(): Generator<void, void> {
     const { world } = this;
-    this.agree();
-    this.await(
+    yield* this.agree();
+    yield* this.await(
       'live-membership',
       () => this.configuration.confState.votersOutgoing.length === 0 && this.soleLeader() !== undefined,
       () => `The configuration is still joint`,
@@ -133,7 +140,7 @@ export class Liveness {
         }
       },
     );
-    this.agree();
+    yield* this.agree();
   }
 
   private soleLeader(): Member | undefined {
@@ -185,11 +192,11 @@ export class Liveness {
   }
 
   /** A write is applied everywhere, and every member answers a read. */
-  private serve(): void {
+  private *serve(): Generator<void, void> {
     const { world } = this;
     const { history } = world.rules;
     const before = history.applied;
-    this.await(
+    yield* this.await(
       'live-writes',
       () => history.applied > before && this.areEqual() && this.soleLeader() !== undefined,
       () => `A write is not applied everywhere (${this.describeLogs()})`,
@@ -201,7 +208,7 @@ export class Liveness {
     for (const member of this.core) {
       let asked: number[] = [];
       const { readsAnswered } = history;
-      this.await(
+      yield* this.await(
         'live-reads',
         () => history.readsAnswered > readsAnswered && asked.some((number) => !history.reads.has(number)),
         () => `Member ${member.id} has not been answered a read`,
@@ -213,15 +220,15 @@ export class Liveness {
   }
 
   /** Nothing is asked of the cluster: terms stay, and there are heartbeats only. */
-  private stayQuiet(): void {
+  private *stayQuiet(): Generator<void, void> {
     const { world, timeoutMs } = this;
     // What was sent under faults and is still on its way may bring a campaign about.
     const { lastArrival } = world.network;
-    while (world.step(lastArrival));
+    while (world.step(lastArrival)) yield;
     const terms = this.core.map(({ node }) => node?.raft.term);
     const before = world.network.messages;
     const end = world.now + 20 * timeoutMs;
-    while (world.step(end));
+    while (world.step(end)) yield;
     const now = this.core.map(({ node }) => node?.raft.term);
     if (now.some((term, i) => term !== terms[i])) {
       throw new Violation(

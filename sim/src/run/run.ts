@@ -70,31 +70,63 @@ function mayRecover({ preVote, checkQuorum }: Settings, actions: readonly Planne
   return preVote || checkQuorum || !actions.some(({ action: { kind } }) => kind === 'change' || kind === 'replace');
 }
 
+/** A run under way, for whoever looks at it event by event. */
+export class Run {
+  readonly world: World;
+  /** The rule that was broken; nothing happens any more after that. */
+  finding: Finding | undefined;
+  private readonly course: Generator<void, void>;
+
+  /** @param recorder is told of everything that happens */
+  constructor({ seed, settings, actions, safetyMs }: Case, recorder?: Recorder) {
+    this.world = new World(seed, settings);
+    this.world.recorder = recorder;
+    for (const { at, action } of actions) this.world.plan(at, action);
+    this.course = course(this.world, safetyMs, mayRecover(settings, actions));
+  }
+
+  /** Lets the next event happen. Returns false at the end of the run. */
+  step(): boolean {
+    if (this.finding !== undefined) return false;
+    try {
+      return this.course.next().done !== true;
+    } catch (error) {
+      const { seed, events, now } = this.world;
+      this.finding = findingOf(error, { seed, event: events, at: now });
+      return false;
+    }
+  }
+}
+
+function* course(world: World, safetyMs: number, recovers: boolean): Generator<void, void> {
+  while (world.step(safetyMs)) yield;
+  if (recovers) yield* new Liveness(world).check();
+}
+
+function findingOf(error: unknown, where: Pick<Finding, 'seed' | 'event' | 'at'>): Finding {
+  if (!(error instanceof Violation)) throw error;
+  const stack = error.cause instanceof Error ? error.cause.stack : undefined;
+  return { ...where, rule: error.rule, text: error.message, stack };
+}
+
 /**
  * Runs a case to its end, or to the first broken rule.
  * @param recorder is told of everything that happens
  */
-export function runCase({ seed, settings, actions, safetyMs }: Case, recorder?: Recorder): Outcome {
-  let world: World | undefined;
-  let finding: Finding | undefined;
+export function runCase(of: Case, recorder?: Recorder): Outcome {
+  const { seed } = of;
+  let run: Run;
   try {
-    world = new World(seed, settings);
-    world.recorder = recorder;
-    for (const { at, action } of actions) world.plan(at, action);
-    while (world.step(safetyMs));
-    if (mayRecover(settings, actions)) new Liveness(world).check();
+    run = new Run(of, recorder);
   } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-    const stack = error.cause instanceof Error ? error.cause.stack : undefined;
-    finding = {
-      seed,
-      rule: error.rule,
-      text: error.message,
-      event: world?.events ?? 0,
-      at: world?.now ?? 0,
-      stack,
-    };
+    // A member fails when it is started first.
+    return outcomeOf(seed, findingOf(error, { seed, event: 0, at: 0 }), undefined);
   }
+  while (run.step());
+  return outcomeOf(seed, run.finding, run.world);
+}
+
+function outcomeOf(seed: number, finding: Finding | undefined, world: World | undefined): Outcome {
   return {
     seed,
     finding,
