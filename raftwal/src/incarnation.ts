@@ -13,12 +13,17 @@ const LENGTH = 37;
  *
  * @param isNew the log is being created: it gets a new name, even if an earlier log left one. So does a log without a
  * name
+ * @param newName makes a UUID that no other log has
  * @throws WalError `ERR_RAFT_WAL_IO`
  */
-export async function incarnationOf(fs: Fs, dir: string, isNew: boolean): Promise<string> {
+export async function incarnationOf(
+  fs: Fs,
+  dir: string,
+  { isNew, newName = () => crypto.randomUUID() }: { readonly isNew: boolean; readonly newName?: () => string },
+): Promise<string> {
   const kept = isNew ? undefined : await read(fs, dir);
   if (kept !== undefined) return kept;
-  const made = crypto.randomUUID();
+  const made = newName();
   // A power cut must not bring another name back.
   await placeFile(fs, dir, NAME, (file) => writeFully(file, new TextEncoder().encode(`${made}\n`), 0));
   return made;

@@ -69,7 +69,7 @@ async function begin({ fs, dir, walDir, snapshots, options }: Opening): Promise<
   if (options.lock?.found !== undefined) throw logIsGone(walDir);
   await forgetFounders(fs, dir);
   // Before the log exists: a start that is interrupted between the two begins again, with another incarnation.
-  const incarnation = await incarnationOf(fs, dir, true);
+  const incarnation = await incarnationOf(fs, dir, { ...options, isNew: true });
   const wal = await Wal.create(walDir, options);
   return closingOnFailure(wal, async () => {
     await snapshots.prepare();
@@ -93,7 +93,7 @@ async function resume(opening: Opening, last: SegmentName): Promise<OpenMember> 
     await warnOfSnapshotsAbove(wal.lastIndex, opening);
     const unused = isUnused(content.hardState, snapshot.metadata.index + content.entries.length);
     if (unused) await forgetFounders(fs, dir);
-    const incarnation = await incarnationOf(fs, dir, false);
+    const incarnation = await incarnationOf(fs, dir, { ...options, isNew: false });
     const founders = unused ? undefined : await readFounders(fs, dir);
     return { wal, snapshots, snapshot, content, incarnation, founders };
   });

@@ -56,6 +56,8 @@ export interface DurableStorageOptions extends Omit<WalOptions, 'lock'>, Identit
    * one: see docs/wal.md. Default `repair`, as in etcd.
    */
   readonly torn?: 'refuse' | 'repair';
+  /** Makes the random name of a new log, a UUID. Default `crypto.randomUUID`; a simulation draws it from its seed. */
+  readonly newName?: () => string;
   /** Snapshot files to keep, at least 1. Default 5. */
   readonly keepSnapshots?: number;
   /** Files of the log to keep in addition to those that are needed. Default 5. */

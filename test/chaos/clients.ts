@@ -2,9 +2,9 @@
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@raft-ts/raft/internal';
+import { ABSENT, type Operation } from '@raft-ts/sim/internal';
 import { type Answer, type Answered, ask, conditionHeaders, pathOf, type Question } from './ask.js';
 import { askOnce } from './once.js';
-import { ABSENT, type Operation } from './operation.js';
 import { bodyOf, noteAnswer, type Part } from './transactions.js';
 import { watchAll } from './watching.js';
 import type { StaleRead, Watched } from './weak-judge.js';

@@ -1,9 +1,7 @@
 import { seededRandom } from '@raft-ts/raft/internal';
+import { byKey, describeOperation, judgeByIndex, judgeBySearch, type Operation } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
-import { judgeByIndex } from './index-judge.js';
-import { describeOperation, type Operation } from './operation.js';
 import { indexPlants, legalHistory, type Plant, plants } from './planted.js';
-import { byKey, judgeBySearch } from './search-judge.js';
 
 /** Histories of each kind. */
 const EACH = 32;

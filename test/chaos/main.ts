@@ -4,9 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { Operation } from './operation.js';
+import { judge, type Operation } from '@raft-ts/sim/internal';
 import { runChaos } from './run.js';
-import { judge } from './verdict.js';
 
 const usage = `usage: npm run chaos -- [--minutes N] [--seed N] [--clients N] | --judge FILE
 

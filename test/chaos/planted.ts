@@ -1,5 +1,5 @@
 /** Histories for the judges: legal ones of a store that is made up, and illegal ones with one fault in each. */
-import { ABSENT, type Operation } from './operation.js';
+import { ABSENT, type Operation } from '@raft-ts/sim/internal';
 
 export type Random = (n: number) => number;
 

@@ -1,6 +1,7 @@
 /** Transactions of clients: one operation for each key, all of which stand in one entry. */
+
+import type { Operation } from '@raft-ts/sim/internal';
 import type { Answered } from './ask.js';
-import type { Operation } from './operation.js';
 
 export interface Part {
   readonly operation: Operation;

@@ -1,7 +1,5 @@
 /** What a run comes to. */
-import { judgeByIndex } from './index-judge.js';
-import type { Operation } from './operation.js';
-import { byKey, judgeBySearch } from './search-judge.js';
+import { judge, type Operation } from '@raft-ts/sim/internal';
 import { judgeStale, judgeWatches, type StaleRead, type Watched } from './weak-judge.js';
 
 export interface Evidence {
@@ -28,21 +26,6 @@ export interface Report {
 
 /** Findings of one kind beyond these say nothing new. */
 const SHOWN = 10;
-
-/** What both judges find in all of a history, and how long the search was. */
-export function judge(history: readonly Operation[]): { findings: string[]; keys: number; steps: number } {
-  const bySearch: string[] = [];
-  const keys = byKey(history);
-  let steps = 0;
-  for (const [key, operations] of keys) {
-    const { verdict, at, steps: taken } = judgeBySearch(operations);
-    steps += taken;
-    if (verdict !== 'linearizable')
-      bySearch.push(`the search calls ${key} ${verdict} after ${taken} steps: ${at ?? ''}`);
-  }
-  const findings = [...judgeByIndex(history).slice(0, SHOWN), ...bySearch.slice(0, SHOWN)];
-  return { findings, keys: keys.size, steps };
-}
 
 export function report(evidence: Evidence): Report {
   const { leases, history, stale, watched, findings, faults, answers, errors, starts, changes } = evidence;

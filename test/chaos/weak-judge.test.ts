@@ -1,6 +1,6 @@
 import { seededRandom } from '@raft-ts/raft/internal';
+import { ABSENT, type Operation } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
-import { ABSENT, type Operation } from './operation.js';
 import { judgeStale, judgeWatches, type StaleRead, type WatchEvent, type Watched } from './weak-judge.js';
 
 type Random = (n: number) => number;

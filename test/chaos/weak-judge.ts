@@ -3,7 +3,7 @@
  * grows on one connection; a watch is sent every change of its prefix of the order, once and in order. Indexes tell the
  * order.
  */
-import { ABSENT, describeOperation, type Operation } from './operation.js';
+import { ABSENT, describeOperation, type Operation } from '@raft-ts/sim/internal';
 
 /** A read of what the member has applied. */
 export interface StaleRead {

@@ -5,11 +5,9 @@ import { join } from 'node:path';
 import { seededRandom } from '@raft-ts/raft/internal';
 import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { listSegments, segmentName } from '@raft-ts/raftwal/internal';
+import { type DirectoryImage, Disk, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { entries, entry, indexes, refused, state } from './logs.js';
-import { type DirectoryImage, Disk } from './sim/disk.js';
-import { LOST, PowerCut } from './sim/power-cut.js';
-import { SimFs } from './sim/sim-fs.js';
 import { TracedFs } from './traced.js';
 
 const SEGMENT_SIZE = 2048;

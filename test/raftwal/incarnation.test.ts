@@ -54,6 +54,15 @@ describe('the incarnation of a log', () => {
     expect(await use(new TracedFs()), 'another log').to.not.equal(first);
   });
 
+  it('is made by the owner of the log, if it has a way to', async () => {
+    const names = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
+    for (const name of names) {
+      const storage = await DurableStorage.open(`/${name}`, { ...options, fs, newName: () => name });
+      await storage.close();
+      expect(storage.incarnation).to.equal(name);
+    }
+  });
+
   it('of a log that replaces another one is a new one', async () => {
     const first = await use(fs);
     await empty(fs);

@@ -3,12 +3,11 @@ import { readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileS
 import { join } from 'node:path';
 import { DurableStorage, type DurableStorageOptions, repair, verify } from '@raft-ts/raftwal';
 import { defaultFs, FrameDecoder, markPath, readMark, SECTOR_SIZE } from '@raft-ts/raftwal/internal';
+import { Disk, FileNode, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { until } from '../helpers/waiting.js';
 import { FaultyFs, fileError } from './faulty-fs.js';
 import { entries, oneVoter, refused, state } from './logs.js';
-import { Disk, FileNode } from './sim/disk.js';
-import { SimFs } from './sim/sim-fs.js';
 import { removeScratch, scratchFolder } from './vectors.js';
 
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 4096, keepSegments: 100 };

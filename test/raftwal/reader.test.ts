@@ -15,9 +15,9 @@ import {
   segmentName,
   withCleanup,
 } from '@raft-ts/raftwal/internal';
+import { SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
-import { SimFs } from './sim/sim-fs.js';
 import { contents, overwrite, TracedFs } from './traced.js';
 
 const first = segmentName(0, 0).name;

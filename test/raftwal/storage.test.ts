@@ -1,10 +1,10 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
 import { DurableStorage, type DurableStorageOptions, Wal } from '@raft-ts/raftwal';
 import { segmentName } from '@raft-ts/raftwal/internal';
+import type { Call } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { turn } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
-import type { Call } from './sim/sim-fs.js';
 import { TracedFs } from './traced.js';
 
 const SEGMENT_SIZE = 4096;

@@ -1,7 +1,6 @@
 import type { Fs } from '@raft-ts/raftwal';
 import { readFully } from '@raft-ts/raftwal/internal';
-import { Disk } from './sim/disk.js';
-import { type Call, SimFs, type SimFsOptions } from './sim/sim-fs.js';
+import { type Call, Disk, SimFs, type SimFsOptions } from '@raft-ts/sim/disk';
 
 const nameOf = (path: string): string => path.split('/').at(-1) ?? path;
 

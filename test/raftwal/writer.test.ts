@@ -1,9 +1,9 @@
 import { Wal } from '@raft-ts/raftwal';
 import { LARGEST_WRITE, segmentName } from '@raft-ts/raftwal/internal';
+import type { Call } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { isPending, turn } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
-import type { Call } from './sim/sim-fs.js';
 import { TracedFs } from './traced.js';
 
 const SEGMENT_SIZE = 8192;

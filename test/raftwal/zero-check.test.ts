@@ -4,11 +4,10 @@
  */
 import { DurableStorage, verify, Wal, type WalError } from '@raft-ts/raftwal';
 import { LARGEST_WRITE, segmentName } from '@raft-ts/raftwal/internal';
+import { type Call, Disk, SimFs, type SimFsOptions } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { isPending, turn, until } from '../helpers/waiting.js';
 import { entries, entry, failure, indexes, oneVoter, refused, state } from './logs.js';
-import { Disk } from './sim/disk.js';
-import { type Call, SimFs, type SimFsOptions } from './sim/sim-fs.js';
 import { overwrite, TracedFs } from './traced.js';
 
 const MEBIBYTE = 1 << 20;

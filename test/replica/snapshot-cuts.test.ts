@@ -3,10 +3,8 @@ import { seededRandom } from '@raft-ts/raft/internal';
 import { DurableStorage } from '@raft-ts/raftwal';
 import { bytesCodec, defaultFormat, type ReceivedBody } from '@raft-ts/replica';
 import { collect, Group, Snapshots } from '@raft-ts/replica/internal';
+import { Disk, KEPT, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
-import { Disk } from '../raftwal/sim/disk.js';
-import { KEPT, LOST, PowerCut } from '../raftwal/sim/power-cut.js';
-import { SimFs } from '../raftwal/sim/sim-fs.js';
 
 const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 const format = defaultFormat(bytesCodec);

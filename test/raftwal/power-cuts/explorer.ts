@@ -1,7 +1,5 @@
 import { seededRandom } from '@raft-ts/raft/internal';
-import { type DirectoryImage, Disk, type Effect } from '../sim/disk.js';
-import { hashImage, KEPT, LOST, PowerCut } from '../sim/power-cut.js';
-import { SimFs } from '../sim/sim-fs.js';
+import { type DirectoryImage, Disk, type Effect, hashImage, KEPT, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { type LogState, stateText } from './history.js';
 import type { LogUnderTest, Started } from './log-under-test.js';
 import type { Step } from './machine.js';

@@ -1,7 +1,5 @@
+import { type Call, type DirectoryImage, Disk, type Effect, type Fault, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { turn } from '../../helpers/waiting.js';
-import { type DirectoryImage, Disk, type Effect } from '../sim/disk.js';
-import { PowerCut } from '../sim/power-cut.js';
-import { type Call, type Fault, SimFs } from '../sim/sim-fs.js';
 import { History } from './history.js';
 
 /** One effect on the disk, and what was promised by the time the next one came. */

@@ -1,9 +1,7 @@
 import { seededRandom } from '@raft-ts/raft/internal';
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
+import { type DirectoryImage, Disk, KEPT, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
-import { type DirectoryImage, Disk } from '../sim/disk.js';
-import { KEPT, LOST, PowerCut } from '../sim/power-cut.js';
-import { SimFs } from '../sim/sim-fs.js';
 import { Explorer, Loss } from './explorer.js';
 import type { LogUnderTest } from './log-under-test.js';
 import type { FaultAt } from './machine.js';

@@ -1,6 +1,6 @@
 import { seededRandom } from '@raft-ts/raft/internal';
+import type { Call, Fault } from '@raft-ts/sim/disk';
 import { testRandom } from '../../helpers/random.js';
-import type { Call, Fault } from '../sim/sim-fs.js';
 import { type Counts, Explorer, Loss } from './explorer.js';
 import { logOf } from './logs.js';
 import type { FaultAt } from './machine.js';

@@ -1,9 +1,8 @@
 import type { ConfState, Entry, HardState } from '@raft-ts/proto';
 import { seededRandom } from '@raft-ts/raft/internal';
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
+import { type DirectoryImage, isInjected } from '@raft-ts/sim/disk';
 import { turn } from '../../helpers/waiting.js';
-import type { DirectoryImage } from '../sim/disk.js';
-import { isInjected } from '../sim/sim-fs.js';
 import { entryKey, type SnapshotMark, stateText } from './history.js';
 import type { LogUnderTest, OpenLog } from './log-under-test.js';
 import { type FaultAt, Machine, type Step } from './machine.js';

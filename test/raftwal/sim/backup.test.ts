@@ -1,9 +1,7 @@
 import { backup, DurableStorage, verify } from '@raft-ts/raftwal';
+import { Disk, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { entries, oneVoter, state } from '../logs.js';
-import { Disk } from './disk.js';
-import { LOST, PowerCut } from './power-cut.js';
-import { SimFs } from './sim-fs.js';
 
 describe('a backup', () => {
   it('is there, and whole, after a power cut that follows it', async () => {

@@ -6,13 +6,20 @@
 import { seededRandom } from '@raft-ts/raft/internal';
 import { repair, Wal } from '@raft-ts/raftwal';
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
+import {
+  type DirectoryImage,
+  DirectoryNode,
+  Disk,
+  FileNode,
+  type Node,
+  PowerCut,
+  type Sector,
+  SimFs,
+  ZERO_SECTOR,
+} from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { BEFORE_LAST_WRITE, checkCell, logFor, type Place, type Shelf, table } from '../damage-table.js';
 import { failure, indexes } from '../logs.js';
-import { type DirectoryImage, DirectoryNode, Disk, FileNode, type Node } from './disk.js';
-import { PowerCut } from './power-cut.js';
-import { type Sector, ZERO_SECTOR } from './sector.js';
-import { SimFs } from './sim-fs.js';
 
 const SEED = 1;
 

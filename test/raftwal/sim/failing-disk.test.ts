@@ -3,10 +3,9 @@
  * says what failed, closing does not hide it, and everything that was acknowledged is there at the next start.
  */
 import { DurableStorage, type WalError } from '@raft-ts/raftwal';
+import { type Call, Disk, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { entries, oneVoter, state } from '../logs.js';
-import { Disk } from './disk.js';
-import { type Call, SimFs } from './sim-fs.js';
 
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 2048, keepSegments: 1, keepSnapshots: 1 };
 

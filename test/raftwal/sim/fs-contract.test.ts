@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fs, NodeFs } from '@raft-ts/raftwal';
 import { readFully, writeFully } from '@raft-ts/raftwal/internal';
+import { SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import { rejectionCode } from './rejection.js';
-import { SimFs } from './sim-fs.js';
 
 const text = (words: string): Uint8Array => Buffer.from(words);
 

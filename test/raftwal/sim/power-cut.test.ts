@@ -1,12 +1,22 @@
 import { seededRandom } from '@raft-ts/raft/internal';
 import type { FsFile } from '@raft-ts/raftwal';
 import { SECTOR_SIZE, writeFully } from '@raft-ts/raftwal/internal';
+import {
+  type Call,
+  type DirectoryImage,
+  Disk,
+  type Effect,
+  type Fault,
+  FileImage,
+  hashImage,
+  KEPT,
+  LOST,
+  PowerCut,
+  SimFs,
+} from '@raft-ts/sim/disk';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { type DirectoryImage, Disk, type Effect, FileImage } from './disk.js';
-import { hashImage, KEPT, LOST, PowerCut } from './power-cut.js';
 import { rejectionCode } from './rejection.js';
-import { type Call, type Fault, SimFs } from './sim-fs.js';
 
 /** `count` sectors full of one byte. */
 const filled = (byte: number, count = 1): Uint8Array => new Uint8Array(count * SECTOR_SIZE).fill(byte);
@@ -254,7 +264,7 @@ describe('the simulated disk: faults', () => {
   });
 
   it('fills up: what fits is written, then ENOSPC, and a file that has its room may be overwritten', async () => {
-    const fs = new SimFs(undefined, { capacity: 4 * SECTOR_SIZE });
+    const fs = new SimFs(undefined, { capacity: () => 4 * SECTOR_SIZE });
     const file = await durableFile(fs);
     expect(await file.write(filled(2, 2), 3 * SECTOR_SIZE)).to.equal(SECTOR_SIZE);
     expect(await rejectionCode(file.write(filled(2), 4 * SECTOR_SIZE))).to.equal('ENOSPC');

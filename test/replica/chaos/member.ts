@@ -2,9 +2,7 @@ import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
 import { type Position, Replica, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
 import { Pausable } from '@raft-ts/replica/internal';
-import { Disk } from '../../raftwal/sim/disk.js';
-import { type Choice, KEPT, LOST, PowerCut } from '../../raftwal/sim/power-cut.js';
-import { SimFs } from '../../raftwal/sim/sim-fs.js';
+import { type Choice, Disk, KEPT, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import type { Invariants } from '../invariants.js';
 import type { VirtualNetwork, VirtualTime } from '../virtual.js';
 

@@ -30,7 +30,7 @@ export interface SimFsOptions {
   /**
    * Total number of bytes that the files may take. Beyond that, a write fails with `ENOSPC` after the part that fits.
    */
-  readonly capacity?: number;
+  readonly capacity?: () => number;
   /** Sees each call when it is made. */
   readonly onCall?: (call: Call) => void;
   /** Sees each effect after it happened. */
@@ -171,7 +171,8 @@ export class SimFs implements Fs {
 
   /** Number of bytes by which the files may still grow. */
   get free(): number {
-    return (this.#options.capacity ?? Number.POSITIVE_INFINITY) - bytesIn(this.disk.root);
+    const capacity = this.#options.capacity?.() ?? Number.POSITIVE_INFINITY;
+    return Number.isFinite(capacity) ? capacity - bytesIn(this.disk.root) : capacity;
   }
 
   async #enter(call: Call): Promise<Fault | undefined> {
