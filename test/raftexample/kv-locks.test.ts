@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { KvMachine } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { type Answer, ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** As long as a request may wait for a lock. */
+const LONG_MS = 30_000;
 
 describe('the store: leases and locks by HTTP', function http() {
   this.timeout(60_000);
@@ -30,12 +34,12 @@ describe('the store: leases and locks by HTTP', function http() {
     ask(port(), 'DELETE', `/locks/${name}?fence=${String(fence)}`);
 
   it('a key vanishes with its lease, which is kept, on every member, until its holder stops', async () => {
-    const lease = await grant(1000);
+    const lease = await grant(2000);
     const { index } = json(await put('mine', lease));
-    for (let i = 0; i < 4; i++) {
-      await sleep(500);
+    for (let i = 0; i < 10; i++) {
+      await sleep(300);
       const kept = await ask(port(), 'POST', `/leases/${lease}/keepalive`);
-      expect(json(kept)).to.deep.include({ id: lease, ttlMs: 1000 });
+      expect(json(kept)).to.deep.include({ id: lease, ttlMs: 2000 });
     }
     expect((await ask(port(), 'GET', '/kv/mine')).headers['etag']).to.equal(`"${String(index)}"`);
     expect(json(await ask(port(), 'GET', `/leases/${lease}`))).to.deep.include({ id: lease, keys: ['mine'] });
@@ -96,7 +100,7 @@ describe('the store: leases and locks by HTTP', function http() {
   });
 
   it('a request waits for a lock until it is given back, its holder’s lease ends, or its own time is over', async () => {
-    const [a, b, c] = [await grant(), await grant(), await grant(1000)];
+    const [a, b] = [await grant(), await grant()];
     const { fence } = json(await lock('w', a));
     const began = performance.now();
     expect((await lock('w', b, 200)).status).to.equal(409);
@@ -105,7 +109,7 @@ describe('the store: leases and locks by HTTP', function http() {
     await sleep(50);
     await release('w', fence);
     expect(json(await waits)).to.include({ lease: b });
-    const other = json(await lock('w2', c));
+    const other = json(await lock('w2', await grant(2000)));
     const heir = json(await lock('w2', a, 20_000));
     expect(heir['lease']).to.equal(a);
     expect(heir['fence']).to.be.above(other['fence'] as number);
@@ -113,23 +117,31 @@ describe('the store: leases and locks by HTTP', function http() {
 
   it('no more than so many wait on one member, and whoever goes away waits no longer', async () => {
     const [a, b] = [await grant(), await grant()];
-    await lock('busy', a);
-    const at = store.ports[0] as number;
-    const body = JSON.stringify({ lease: b, waitMs: 3000 });
+    const { fence } = json(await lock('busy', a));
+    const asked = { method: 'POST', body: JSON.stringify({ lease: b, waitMs: LONG_MS }) };
+    const url = `http://127.0.0.1:${String(store.ports[0])}/locks/busy`;
+    const { locks } = (store.machines.get(1n) as KvMachine).leases;
+    const waiters = (): number => locks['waiting'].get('busy')?.size ?? 0;
+    const until = async (number: number): Promise<void> => {
+      while (waiters() !== number) await sleep(5);
+    };
     const away = new AbortController();
-    const waiting = [1, 2].map(() =>
-      fetch(`http://127.0.0.1:${at}/locks/busy`, { method: 'POST', body, signal: away.signal }).catch(() => {}),
-    );
-    await sleep(300);
-    const more = await ask(at, 'POST', '/locks/busy', { body });
-    expect(json(more)).to.include({ status: 503, code: 'ERR_KV_BUSY', reason: 'locks' });
+    const gone = [1, 2].map(() => fetch(url, { ...asked, signal: away.signal }).catch(() => {}));
+    await until(2);
+    const more = await fetch(url, asked);
+    expect(more.status).to.equal(503);
+    expect(await more.json()).to.include({ code: 'ERR_KV_BUSY', reason: 'locks' });
+    const left = performance.now();
     away.abort();
-    await Promise.all(waiting);
-    await sleep(100);
-    expect((await ask(at, 'POST', '/locks/busy', { body: JSON.stringify({ lease: b, waitMs: 10 }) })).status).to.equal(
-      409,
-    );
+    await Promise.all(gone);
+    await until(0);
+    expect(performance.now() - left, 'nobody waited out their time').to.be.below(LONG_MS / 2);
     expect(json(await ask(port(), 'GET', '/locks/busy'))['lease']).to.equal(a);
+    // Their places are free.
+    const heir = fetch(url, asked);
+    await Promise.race([heir, until(1)]);
+    await release('busy', fence);
+    expect(await (await heir).json()).to.include({ name: 'busy', lease: b });
   });
 
   it('what makes no sense is refused', async () => {
