@@ -28,6 +28,8 @@ export class ChaosWorld {
   readonly operations: Operation[] = [];
   readonly list: number[] = [];
   readonly faults: string[] = [];
+  /** Reads that were answered by a leader while it had a lease. */
+  leaseReads = 0;
   readonly members: readonly ChaosMember[];
   private readonly network: VirtualNetwork;
   private readonly random: (n: number) => number;
@@ -206,14 +208,18 @@ export class ChaosWorld {
     operation.ended = ++this.moments;
   }
 
-  private read(replica: ListReplica, timeoutMs: number): Promise<void> {
+  private async read(replica: ListReplica, timeoutMs: number): Promise<void> {
     const { machine } = this.members.find((member) => member.replica === replica) as ChaosMember;
     // A lease must promise no less than a round does.
     const consistency = this.random(2) === 0 ? 'lease' : 'linearizable';
-    return this.settle(
-      this.begin('read'),
+    const operation = this.begin('read');
+    const isLeased = (): boolean => consistency === 'lease' && replica.explain({ lease: true }).code === 'leased';
+    const leased = isLeased();
+    await this.settle(
+      operation,
       replica.read(() => machine?.length ?? -1, { timeoutMs, consistency }),
     );
+    if (leased && operation.outcome === 'applied' && isLeased()) this.leaseReads++;
   }
 
   private append(replica: ListReplica, timeoutMs: number): Promise<void> {
