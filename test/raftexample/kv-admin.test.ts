@@ -1,8 +1,7 @@
 import { adminOf, HttpError } from '@raft-ts/raftexample/internal';
 import { MembershipError } from '@raft-ts/replica';
 import { expect } from 'chai';
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+import { turn } from '../helpers/waiting.js';
 
 describe('the store: how it changes its cluster', () => {
   it('a member that is asked for again is promoted once', async () => {

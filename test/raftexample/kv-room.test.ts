@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Room, Slots } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
+import { turn } from '../helpers/waiting.js';
 
 class Client extends EventEmitter {
   closed = false;
@@ -30,7 +31,6 @@ describe('the store: memory that is held for clients', () => {
       given.push(i);
       return release;
     });
-  const turn = (): Promise<void> => new Promise(setImmediate);
 
   it('is given at once while there is some, and then in the order in which it was asked for', async () => {
     const room = new Room(100 * KiB, LONG);
@@ -117,7 +117,7 @@ describe('the store: requests that cost milliseconds', () => {
     expect(refused).to.include({ code: 'ERR_KV_BUSY', reason: 'waiting' });
     expect(begun).to.deep.equal([1, 2]);
     for (let i = 0; i < 4; i++) {
-      while (ends.length <= i) await new Promise(setImmediate);
+      while (ends.length <= i) await turn();
       ends[i]?.();
     }
     await Promise.all(running);

@@ -8,6 +8,23 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
   yield bytes;
 }
 
+const PUTS = 300;
+const VALUE = 'x'.repeat(100_000);
+
+/** Has a machine apply more than sockets hold, so that most of a copy is still unread when something happens. */
+function fill(machine: KvMachine, index: number): void {
+  for (let i = 0; i < PUTS; i++) {
+    machine.apply({ op: 'put', key: `k${i}`, value: VALUE, ifIndex: undefined }, { index, term: 1, features: 0 });
+  }
+}
+
+/** Asks for a copy; nothing of it is read yet. */
+async function openSnapshot(port: number): Promise<IncomingMessage> {
+  const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return response.pause();
+}
+
 describe('the store: a copy of it', () => {
   let store: KvCluster;
   afterEach(() => store.stop());
@@ -44,28 +61,22 @@ describe('the store: a copy of it', () => {
     const [port] = store.ports as [number];
     const machine = store.machines.get(1n) as KvMachine;
     const { index: begin } = store.group.replica(1n).applied;
-    // More than sockets hold, so that the rest is still unread when it is overwritten.
-    const value = 'x'.repeat(100_000);
-    for (let i = 0; i < 300; i++)
-      machine.apply({ op: 'put', key: `k${i}`, value, ifIndex: undefined }, { index: begin, term: 1, features: 0 });
-    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    response.pause();
+    fill(machine, begin);
+    const response = await openSnapshot(port);
     const refused = await ask(port, 'GET', '/snapshot');
     expect(refused.status).to.equal(503);
     expect(JSON.parse(refused.text)).to.include({ code: 'ERR_KV_BUSY', reason: 'snapshots', retry: 'safe' });
-    for (let i = 0; i < 300; i++)
-      machine.apply(
-        { op: 'delete', key: `k${i}`, value: '', ifIndex: undefined },
-        { index: begin, term: 1, features: 0 },
-      );
+    for (let i = 0; i < PUTS; i++) {
+      const at = { index: begin, term: 1, features: 0 };
+      machine.apply({ op: 'delete', key: `k${i}`, value: '', ifIndex: undefined }, at);
+    }
     const chunks: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
     const { state } = await kvFormat.unwrap(one(Buffer.concat(chunks)));
     const restored = new KvMachine();
     await restored.restore(state, { index: begin, term: 1 });
-    expect(restored.size).to.equal(300);
-    expect(restored.get('k299')).to.deep.equal({ value, index: begin });
+    expect(restored.size).to.equal(PUTS);
+    expect(restored.get(`k${PUTS - 1}`)).to.deep.equal({ value: VALUE, index: begin });
     expect((await ask(port, 'GET', '/snapshot')).status).to.equal(200);
   });
 
@@ -91,17 +102,9 @@ describe('the store: a copy of it', () => {
   it('a client that hardly takes one loses its place to another', async () => {
     store = await kvCluster(1, { limits: { maxSnapshots: 1, slowSnapshotMs: 50, slowSnapshotBytes: 2 ** 40 } });
     const [port] = store.ports as [number];
-    const machine = store.machines.get(1n) as KvMachine;
-    for (let i = 0; i < 300; i++) {
-      machine.apply(
-        { op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined },
-        { index: 5, term: 1, features: 0 },
-      );
-    }
-    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    fill(store.machines.get(1n) as KvMachine, 5);
+    const response = await openSnapshot(port);
     const closed = new Promise((resolve) => response.on('error', () => {}).once('close', resolve));
-    response.pause();
     let status = 503;
     while (status === 503) ({ status } = await ask(port, 'GET', '/snapshot'));
     expect(status).to.equal(200);
@@ -113,16 +116,8 @@ describe('the store: a copy of it', () => {
   it('a client that goes away in the middle frees its place', async () => {
     store = await kvCluster(1, { limits: { maxSnapshots: 1 } });
     const [port] = store.ports as [number];
-    const machine = store.machines.get(1n) as KvMachine;
-    for (let i = 0; i < 300; i++) {
-      machine.apply(
-        { op: 'put', key: `k${i}`, value: 'x'.repeat(100_000), ifIndex: undefined },
-        { index: 5, term: 1, features: 0 },
-      );
-    }
-    const sent = get({ host: '127.0.0.1', port, path: '/snapshot', agent: false });
-    const [response] = (await once(sent, 'response')) as [IncomingMessage];
-    response.destroy();
+    fill(store.machines.get(1n) as KvMachine, 5);
+    (await openSnapshot(port)).destroy();
     let status = 503;
     while (status === 503) ({ status } = await ask(port, 'GET', '/snapshot'));
     expect(status).to.equal(200);

@@ -1,17 +1,17 @@
-import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
+import { MessageType, RaftError } from '@raft-ts/proto';
 import { FEATURES_MISSING, Header, MAX_FEATURES } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   append,
   CLUSTER,
   eventually,
+  everyWay,
   exchangeRaw,
   introduce,
   type Member,
   message,
   newTransport,
   openStreams,
-  post,
   Recorder,
   requestHead,
   snapshot,
@@ -108,14 +108,8 @@ describe('features', () => {
     a.transport.requireFeatures(2);
     a.receiver.removed.add(4n);
     const ask = async (from: bigint, level: string): Promise<readonly number[]> => {
-      const shows = { 'X-Raft-To': '1', ...(level === '' ? {} : { [Header.features]: level }) };
-      const body = encodeMessage(message(MessageType.MsgVote, from, 1n, { term: 1 }));
       const found: number[] = [];
-      for (const bytes of [
-        post(from, body, shows),
-        requestHead('POST', '/raft/snapshot', from, { ...shows, 'Content-Length': '0' }),
-        requestHead('GET', `/raft/stream/message/${from}`, from, shows),
-      ]) {
+      for (const bytes of everyWay(from, level === '' ? {} : { [Header.features]: level })) {
         const answer = await exchangeRaw(a.listener.address.port, bytes, { isHead: false });
         if (answer.status === 412) expect(answer.body).to.equal(`${FEATURES_MISSING}\n`);
         expect(answer.headers).to.deep.include([Header.features, '1']);

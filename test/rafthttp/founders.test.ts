@@ -1,17 +1,17 @@
-import { encodeMessage, MessageType, RaftError } from '@raft-ts/proto';
+import { MessageType, RaftError } from '@raft-ts/proto';
 import { formatFounders, Header, MAX_FOUNDERS, OTHER_FOUNDERS, parseFounders } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   append,
   CLUSTER,
   eventually,
+  everyWay,
   exchangeRaw,
   introduce,
   type Member,
   message,
   newTransport,
   openStreams,
-  post,
   Recorder,
   requestHead,
   startCluster,
@@ -79,13 +79,7 @@ describe('founders', () => {
   it('every way is refused, with the cluster and the founders in the answer', async () => {
     const a = await startMember(1n, three);
     a.transport.addPeer(2n, ['http://127.0.0.1:1']);
-    const names = { [Header.founders]: '1,2', 'X-Raft-To': '1' };
-    const body = encodeMessage(message(MessageType.MsgVote, 2n, 1n, { term: 1 }));
-    for (const bytes of [
-      post(2n, body, names),
-      requestHead('POST', '/raft/snapshot', 2n, { ...names, 'Content-Length': '0' }),
-      requestHead('GET', '/raft/stream/message/2', 2n, names),
-    ]) {
+    for (const bytes of everyWay(2n, { [Header.founders]: '1,2' })) {
       const answer = await exchangeRaw(a.listener.address.port, bytes);
       expect(answer).to.include({ status: 412, body: `${OTHER_FOUNDERS}\n` });
       expect(answer.headers).to.deep.include([Header.founders, '1,2,3']);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry, Message, NodeId } from '@raft-ts/proto';
-import { MessageType, newMessage } from '@raft-ts/proto';
+import { encodeMessage, MessageType, newMessage } from '@raft-ts/proto';
 import type { SnapshotStatus, TransportReceiver } from '@raft-ts/raft/transport';
 import {
   HttpTransport,
@@ -201,6 +201,16 @@ export function snapshot(from: NodeId, to: NodeId): Message {
     term: 1,
     snapshot: { data: new TextEncoder().encode('state'), metadata: { confState, index: 9, term: 1 } },
   });
+}
+
+/** A request for each way into member 1: a message, a snapshot and a stream. */
+export function everyWay(from: NodeId, headers: Record<string, string>): (Buffer | string)[] {
+  const shown = { ...headers, 'X-Raft-To': '1' };
+  return [
+    post(from, encodeMessage(message(MessageType.MsgVote, from, 1n, { term: 1 })), shown),
+    requestHead('POST', '/raft/snapshot', from, { ...shown, 'Content-Length': '0' }),
+    requestHead('GET', `/raft/stream/message/${from}`, from, shown),
+  ];
 }
 
 export interface RawAnswer {

@@ -2,11 +2,11 @@ import { EntryType, type Snapshot } from '@raft-ts/raft';
 import { seededRandom } from '@raft-ts/raft/internal';
 import { DurableStorage } from '@raft-ts/raftwal';
 import { bytesCodec, defaultFormat, type ReceivedBody } from '@raft-ts/replica';
-import { collect, Group, Snapshots } from '@raft-ts/replica/internal';
+import { collect, Group, type Snapshots } from '@raft-ts/replica/internal';
 import { Disk, KEPT, LOST, PowerCut, SimFs } from '@raft-ts/sim/disk';
 import { expect } from 'chai';
+import { confState, loneSnapshots } from './lone-snapshots.js';
 
-const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 const format = defaultFormat(bytesCodec);
 const group = new Group();
 
@@ -38,47 +38,26 @@ class Member {
     this.fs = fs;
     this.log = log;
     this.folder = folder;
-    this.snapshots = new Snapshots({
+    this.snapshots = loneSnapshots({
       log,
       transport: {
-        send: () => {},
-        addPeer: () => {},
-        updatePeer: () => {},
-        removePeer: () => {},
-        stop: () => Promise.resolve(),
         sendSnapshot: () => Promise.resolve('finish'),
         openSnapshot: (snapshot) => this.open(snapshot),
       },
       format,
       stateMachine: { snapshot: () => stateAt(this.applied) },
       group,
-      policy: {
-        everyEntries: 1,
-        everyBytes: 1e9,
-        keepEntries: 1,
-        keepEntriesForSlow: 1,
-        keepBytes: 1e9,
-        inlineBytes: 100,
-      },
+      policy: { everyEntries: 1, inlineBytes: 100 },
       position: () => ({ applied: { index: this.applied, term: 1 }, confState }),
-      neededFrom: () => Number.POSITIVE_INFINITY,
-      betweenCommands: () => {},
-      holdUp: () => {},
       restore: async ({ metadata }, chunks) => {
         const { state } = await format.unwrap(chunks);
         this.restored = { index: metadata.index, state: await collect(state) };
       },
-      turn: () => Promise.resolve(),
       onEvent: ({ phase, index }) => {
         if (phase !== 'saved' && phase !== 'installed') return;
         this.promised = index;
         this.onPromised();
       },
-      warn: (text) => expect.fail(text),
-      onFatal: (error) => {
-        throw error;
-      },
-      reportSnapshot: () => {},
     });
   }
 

@@ -1,7 +1,8 @@
 import { bytesCodec, defaultFormat } from '@raft-ts/replica';
-import { collect, Group, Snapshots } from '@raft-ts/replica/internal';
+import { collect, Group } from '@raft-ts/replica/internal';
 import { MemoryLog } from '@raft-ts/replica/memory';
 import { expect } from 'chai';
+import { confState, loneSnapshots } from './lone-snapshots.js';
 
 const MIB = 2 ** 20;
 
@@ -17,21 +18,13 @@ describe('replica: a large snapshot that came in one piece', () => {
         })(),
       ),
     );
-    const confState = { voters: [1n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
     const snapshot = { data, metadata: { index: 5, term: 1, confState } };
     const log = new MemoryLog();
     await log.save({ snapshot });
     let turns = 0;
     const sizes: number[] = [];
-    const snapshots = new Snapshots({
+    const snapshots = loneSnapshots({
       log,
-      transport: {
-        send: () => {},
-        addPeer: () => {},
-        updatePeer: () => {},
-        removePeer: () => {},
-        stop: () => Promise.resolve(),
-      },
       format: {
         wrap: format.wrap,
         // As a format whose head comes last.
@@ -46,18 +39,8 @@ describe('replica: a large snapshot that came in one piece', () => {
       },
       stateMachine: { snapshot: () => new Uint8Array(0) },
       group,
-      policy: {
-        everyEntries: 1e9,
-        everyBytes: 1e9,
-        keepEntries: 1,
-        keepEntriesForSlow: 1,
-        keepBytes: 1e9,
-        inlineBytes: 1e9,
-      },
+      policy: { everyEntries: 1e9, inlineBytes: 1e9 },
       position: () => ({ applied: { index: 5, term: 1 }, confState }),
-      neededFrom: () => Number.POSITIVE_INFINITY,
-      betweenCommands: () => {},
-      holdUp: () => {},
       restore: async (_snapshot, chunks) => {
         for await (const { length } of chunks) sizes.push(length);
       },
@@ -65,10 +48,6 @@ describe('replica: a large snapshot that came in one piece', () => {
         turns++;
         return Promise.resolve();
       },
-      onEvent: () => {},
-      warn: (text) => expect.fail(text),
-      onFatal: (error) => expect.fail(String(error)),
-      reportSnapshot: () => {},
     });
     for (const read of [() => snapshots.admit(snapshot), () => snapshots.restoreNewest()]) {
       turns = 0;
