@@ -47,8 +47,8 @@ describe('the client: leases and locks', () => {
       const began = performance.now();
       const lease = await client.lease({ ttlMs: 1000 });
       expect(await aborted(lease.lost)).to.include({ code: 'ERR_CLIENT_LEASE_LOST' });
-      // Earlier than a member would end it.
-      expect(performance.now() - began).to.be.at.least(900);
+      // It is relied on for 99 % of its time.
+      expect(performance.now() - began).to.be.at.least(980);
       // That it has ended already is no failure.
       at.play(noLease);
       await lease.close();

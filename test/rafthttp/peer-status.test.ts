@@ -59,7 +59,8 @@ describe('a start', () => {
   afterEach(stopAll);
 
   it('of members that do not find each other at once warns of nothing, unless it lasts', async () => {
-    const a = await startMember(1n);
+    // For as long as it takes them to find each other.
+    const a = await startMember(1n, { timings: { ...quick, settleMs: 60_000 } });
     const b = await startMember(2n);
     // One does not know the other yet, and streams come and go.
     await exchangeRaw(a.listener.address.port, requestHead('GET', '/raft/stream/message/2', 2n, { 'X-Raft-To': '1' }));
