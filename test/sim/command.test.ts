@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import type { RaftLog } from '@raft-ts/raft/internal';
 import { drawCase, type Finding, minimize, readSchedule, runCase } from '@raft-ts/sim';
-import { raftSim } from '@raft-ts/sim/node';
+import { runAll } from '@raft-ts/sim/internal';
+import { EscapeError, raftSim } from '@raft-ts/sim/node';
 import { expect } from 'chai';
-import { BROKEN_SEED, withCarelessVotes } from './planted.js';
+import { BROKEN_SEED, TWOFOLD_SEED, withCarelessVotes, withVotes } from './planted.js';
 
 interface Said {
   readonly code: number;
@@ -24,6 +28,14 @@ async function call(...args: string[]): Promise<Said> {
     },
   });
   return { code, out, error };
+}
+
+function failLong(): never {
+  throw new Error('a log');
+}
+
+function failShort(): never {
+  throw new Error('a log');
 }
 
 describe('the command raft-sim', function () {
@@ -110,4 +122,90 @@ describe('the command raft-sim', function () {
       }
     });
   });
+
+  it('keeps a failure without the host too', async () => {
+    const out = join(folder, 'escaped');
+    let reads = 0;
+    let escapes = 0;
+    const judge = (): boolean => {
+      try {
+        Date.now();
+        reads++;
+      } catch (error) {
+        expect(error).to.be.instanceOf(EscapeError);
+        escapes++;
+      }
+      return true;
+    };
+    const { code } = await withVotes(judge, () => call('--seeds', '1', '--seed', String(BROKEN_SEED), '--out', out));
+    expect(code).to.equal(1);
+    expect(reads).to.equal(0);
+    expect(escapes).to.be.above(0);
+  });
+
+  // Two mistakes; with fewer actions the log is still short when the first one shows.
+  const two: readonly [what: string, fail: (isLong: boolean) => never][] = [
+    [
+      'with other words',
+      (isLong) => {
+        throw new Error(`a ${isLong ? 'long' : 'short'} log`);
+      },
+    ],
+    ['from another place', (isLong) => (isLong ? failLong() : failShort())],
+  ];
+  for (const [what, fail] of two) {
+    it(`shortens to the finding that it was given, not to one of the same rule ${what}`, async () => {
+      const judge = function (this: RaftLog): boolean {
+        const last = this.lastIndex();
+        return last > 4 ? fail(last > 10) : true;
+      };
+      await withVotes(judge, async () => {
+        const original = drawCase(TWOFOLD_SEED);
+        const finding = runCase(original).finding as Finding;
+        expect(finding.stack).to.match(/a long log|at failLong/);
+        const { case: short, outcome } = await minimize(original, finding);
+        expect(outcome.finding?.stack).to.match(/a long log|at failLong/);
+        expect(short.actions.length).to.be.below(original.actions.length);
+      });
+    });
+  }
+
+  it('leaves a case as it is that does not lead to the finding', async () => {
+    const original = drawCase(BROKEN_SEED);
+    const finding = (await withCarelessVotes(() => runCase(original).finding)) as Finding;
+    expect(await minimize(original, finding)).to.deep.include({ case: original, runs: 1 });
+  });
+
+  for (const [what, broken] of [
+    ['giving out work', { next: 3 }],
+    ['taking a result', { done: 1 }],
+  ] as const) {
+    it(`ends every thread if ${what} fails`, async () => {
+      const gone: Promise<unknown>[] = [];
+      const started = (worker: Worker): void => {
+        gone.push(once(worker, 'exit'));
+      };
+      process.on('worker', started);
+      const calls = { next: 0, done: 0 };
+      const count = (name: 'next' | 'done'): void => {
+        if (++calls[name] === (broken as Partial<typeof calls>)[name]) throw new Error(`no more of ${name}`);
+      };
+      const work = {
+        options: { safetyMs: 1000 },
+        jobs: 3,
+        next: () => {
+          count('next');
+          return 1;
+        },
+        done: () => count('done'),
+      };
+      const error: unknown = await runAll(work).catch((caught: unknown) => caught);
+      process.off('worker', started);
+      expect(error)
+        .to.be.an('error')
+        .with.property('message', `no more of ${Object.keys(broken)[0]}`);
+      expect(gone).to.have.lengthOf(3);
+      await Promise.all(gone);
+    });
+  }
 });

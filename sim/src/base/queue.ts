@@ -7,7 +7,7 @@ const TIE = 2 ** TIE_BITS;
 /**
  * The furthest moment, in milliseconds of virtual time: with the random bits a key is an exact number. About 270 days.
  */
-export const LAST_MOMENT: number = 2 ** (53 - TIE_BITS) - 1;
+const LAST_MOMENT: number = 2 ** (53 - TIE_BITS) - 1;
 
 /**
  * What is going to happen, earliest first. Events of the same moment come in an order drawn from the stream, as nothing

@@ -1,7 +1,7 @@
 const SCALE = 2 ** 32;
 
 /** Spreads the bits of a whole number over 32 (the finalizer of MurmurHash3). */
-export function scramble(value: number): number {
+function scramble(value: number): number {
   let h = value | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

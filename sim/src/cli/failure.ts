@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { withoutHost } from '../node/trap.js';
 import { Recording } from '../report/recording.js';
 import { describeFinding } from '../report/summary.js';
 import { renderTimeline } from '../report/timeline.js';
@@ -11,9 +12,9 @@ import type { Call } from './options.js';
 /** Makes a failure as short as possible and writes it. Returns what to tell about it. */
 export async function keepFailure(finding: Finding, options: CaseOptions, { out }: Pick<Call, 'out'>): Promise<string> {
   const original = drawCase(finding.seed, options);
-  const { case: short, outcome, runs } = await minimize(original, finding);
+  const { case: short, outcome, runs } = await withoutHost(() => minimize(original, finding));
   const recording = new Recording();
-  runCase(short, recording);
+  withoutHost(() => runCase(short, recording));
   recording.finish();
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });

@@ -11,12 +11,9 @@ export interface Work {
   done(outcome: Outcome): void;
 }
 
-/** Runs the seeds, several at a time if so asked. */
+/** Runs the seeds, several at a time if so asked. Whether it ends well or not, no thread is left. */
 export async function runAll(work: Work): Promise<void> {
-  if (work.jobs > 1) {
-    await Promise.all(Array.from({ length: work.jobs }, () => runInThread(work)));
-    return;
-  }
+  if (work.jobs > 1) return runInThreads(work);
   for (let seed = work.next(); seed !== undefined; seed = work.next()) {
     const current = seed;
     work.done(withoutHost(() => runCase(drawCase(current, work.options))));
@@ -25,20 +22,39 @@ export async function runAll(work: Work): Promise<void> {
   }
 }
 
-async function runInThread(work: Work): Promise<void> {
-  const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: work.options });
-  await new Promise<void>((resolve, reject) => {
+async function runInThreads(work: Work): Promise<void> {
+  const workers: Worker[] = [];
+  try {
+    const runs: Promise<void>[] = [];
+    for (let i = 0; i < work.jobs; i++) {
+      const worker = new Worker(new URL('worker.js', import.meta.url), { workerData: work.options });
+      workers.push(worker);
+      runs.push(runIn(worker, work));
+    }
+    await Promise.all(runs);
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+}
+
+function runIn(worker: Worker, work: Work): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
     const go = (): void => {
       const seed = work.next();
       if (seed === undefined) resolve();
       else worker.postMessage(seed);
     };
     worker.on('message', (outcome: Outcome) => {
-      work.done(outcome);
-      go();
+      // What is thrown here would end the process, with the other threads in the middle of their work.
+      try {
+        work.done(outcome);
+        go();
+      } catch (error) {
+        reject(error);
+      }
     });
     worker.on('error', reject);
+    worker.on('exit', (code) => reject(new Error(`a thread ended with exit code ${code} before its work was done`)));
     go();
   });
-  await worker.terminate();
 }

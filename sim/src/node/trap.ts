@@ -40,6 +40,42 @@ function escape(what: string): EscapeError {
 const timers = ['setTimeout', 'setInterval', 'setImmediate'];
 const require = createRequire(import.meta.url);
 
+/** What tells how long the process runs, what it has used, or what the machine has left. */
+const ofProcess = ['uptime', 'cpuUsage', 'resourceUsage', 'memoryUsage', 'availableMemory', 'constrainedMemory'];
+
+/** The functions of a module that are trapped; every one if undefined. */
+const modules: Record<string, readonly string[] | undefined> = {
+  'node:timers': timers,
+  'node:timers/promises': timers,
+  'node:crypto': [
+    'randomBytes',
+    'randomInt',
+    'randomUUID',
+    'randomFill',
+    'randomFillSync',
+    'pseudoRandomBytes',
+    'generateKey',
+    'generateKeySync',
+    'generateKeyPair',
+    'generateKeyPairSync',
+    'generatePrime',
+    'generatePrimeSync',
+  ],
+  'node:net': ['connect', 'createConnection', 'createServer'],
+  'node:tls': ['connect', 'createServer'],
+  'node:dgram': ['createSocket'],
+  'node:http': ['request', 'get', 'createServer'],
+  'node:https': ['request', 'get', 'createServer'],
+  'node:http2': ['connect', 'createServer', 'createSecureServer'],
+  'node:dns': undefined,
+  'node:dns/promises': undefined,
+  'node:child_process': undefined,
+  'node:worker_threads': ['Worker'],
+  'node:os': ['uptime', 'loadavg', 'freemem', 'networkInterfaces'],
+  'node:fs': undefined,
+  'node:fs/promises': undefined,
+};
+
 /** Traps what reads a clock, draws a number, sets a timer or reaches outside. Once for each process. */
 function install(): void {
   if (installed) return;
@@ -48,36 +84,31 @@ function install(): void {
   trap(RealDate, 'now', 'Date.now()');
   trapNewDate(RealDate);
   trap(Math, 'random', 'Math.random()');
-  trap(performance, 'now', 'performance.now()');
+  for (const name of ['now', 'mark', 'measure']) trap(performance, name, `performance.${name}()`);
   trap(process, 'hrtime', 'process.hrtime()');
+  trap(process.hrtime, 'bigint', 'process.hrtime.bigint()');
+  for (const name of ofProcess) trap(process, name, `process.${name}()`);
   trap(crypto, 'getRandomValues', 'crypto.getRandomValues()');
   trap(crypto, 'randomUUID', 'crypto.randomUUID()');
+  trap(crypto.subtle, 'generateKey', 'crypto.subtle.generateKey()');
   for (const name of timers) trap(globalThis, name, `${name}()`);
-  trap(globalThis, 'fetch', 'fetch()');
-  const modules: Record<string, readonly string[]> = {
-    'node:timers': timers,
-    'node:timers/promises': ['setTimeout', 'setImmediate', 'setInterval'],
-    'node:crypto': ['randomBytes', 'randomInt', 'randomUUID', 'randomFillSync'],
-    'node:net': ['connect', 'createConnection', 'createServer'],
-    'node:http': ['request', 'get', 'createServer'],
-    'node:https': ['request', 'get', 'createServer'],
-    'node:dns': ['lookup', 'resolve'],
-    'node:child_process': ['spawn', 'exec', 'execFile', 'fork', 'spawnSync', 'execSync', 'execFileSync'],
-  };
+  trap(AbortSignal, 'timeout', 'AbortSignal.timeout()');
+  for (const name of ['fetch', 'WebSocket', 'EventSource']) trap(globalThis, name, `${name}()`);
   for (const [module, names] of Object.entries(modules)) {
-    for (const name of names) trap(require(module) as object, name, `${name}() of ${module}`);
+    const functions = require(module) as Functions;
+    for (const name of names ?? callsOf(functions)) trap(functions, name, `${name}() of ${module}`);
   }
-  for (const module of ['node:fs', 'node:fs/promises']) trapFiles(module);
+  // Whoever makes a socket or a server as an object gets no further.
+  const { Socket, Server } = require('node:net') as typeof import('node:net');
+  trap(Socket.prototype, 'connect', 'connect() of a socket');
+  trap(Server.prototype, 'listen', 'listen() of a server');
   // Whoever has imported a name from these modules gets the trapped function too.
   syncBuiltinESMExports();
 }
 
-/** Every call of the file system, but for those that only make values. */
-function trapFiles(module: string): void {
-  const functions = require(module) as Functions;
-  for (const [name, value] of Object.entries(functions)) {
-    if (typeof value === 'function' && /^[a-z]/.test(name)) trap(functions, name, `${name}() of ${module}`);
-  }
+/** The names of a module's functions, but for its classes and what is not called. */
+function callsOf(functions: Functions): string[] {
+  return Object.keys(functions).filter((name) => typeof functions[name] === 'function' && /^[a-z]/.test(name));
 }
 
 /** `new Date()` reads the clock; `new Date(0)` does not. */

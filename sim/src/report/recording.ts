@@ -1,4 +1,4 @@
-import { type Message, messageName } from '@raft-ts/proto';
+import type { Message } from '@raft-ts/proto';
 import { describeMessage, type StateType } from '@raft-ts/raft';
 import type { Event } from '../cluster/event.js';
 import type { Recorder, World } from '../cluster/world.js';
@@ -11,7 +11,6 @@ export interface Arrow {
   readonly to: number;
   readonly sentAt: number;
   readonly sentEvent: number;
-  readonly name: string;
   readonly text: string;
   /** When it was delivered; undefined if it was lost, or is still under way. */
   arrivedAt: number | undefined;
@@ -81,7 +80,6 @@ export class Recording implements Recorder {
       to: Number(m.to) - 1,
       sentAt: world.now,
       sentEvent: world.events,
-      name: messageName(m.type),
       text: describeMessage(m).slice(0, SHOWN),
       arrivedAt: undefined,
       isLost: !arrives,
@@ -116,7 +114,7 @@ export class Recording implements Recorder {
 }
 
 /** Returns an action in one line: `crash who=leader kept=0 forMs=1000`. */
-export function describeAction(action: Action): string {
+function describeAction(action: Action): string {
   const words = Object.entries(action)
     .filter(([name]) => name !== 'kind')
     .map(([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`);

@@ -33,7 +33,7 @@ class Scale {
 
 const y = (slot: number): number => TOP + slot * LANE + LANE / 2;
 
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 

@@ -36,7 +36,8 @@ export interface Minimal {
 }
 
 /**
- * Leaves out of a case what is not needed to break the same rule: actions first, then settings.
+ * Leaves out of a case what is not needed for the same finding: actions first, then settings. A case that does not lead
+ * to it is left as it is.
  * @param maxEvents gives up after so many events, with the best that it has
  */
 export async function minimize(original: Case, finding: Finding, maxEvents = 30_000_000): Promise<Minimal> {
@@ -44,12 +45,13 @@ export async function minimize(original: Case, finding: Finding, maxEvents = 30_
   let outcome = runCase(original);
   let runs = 1;
   let events = outcome.events;
+  if (!isSameKind(outcome.finding, finding)) return { case: original, outcome, runs };
   const breaks = (candidate: Case): boolean => {
     if (events > maxEvents) return false;
     runs++;
     const tried = runCase(candidate);
     events += tried.events;
-    if (tried.finding?.rule !== finding.rule) return false;
+    if (!isSameKind(tried.finding, finding)) return false;
     best = candidate;
     outcome = tried;
     return true;
@@ -70,4 +72,24 @@ export async function minimize(original: Case, finding: Finding, maxEvents = 30_
   const last = best.actions.at(-1)?.at ?? 0;
   breaks({ ...best, safetyMs: last + 1 });
   return { case: best, outcome, runs };
+}
+
+/**
+ * Whether two runs found the same: the same rule, broken in the same way. One rule may be broken by several mistakes,
+ * and whoever made the finding short would otherwise be shown another one, and think it mended once that one is. The
+ * sentence without its numbers says which check failed, and where the stack begins which error a member died of.
+ */
+function isSameKind(one: Finding | undefined, other: Finding): boolean {
+  return one?.rule === other.rule && wordsOf(one) === wordsOf(other) && placeOf(one) === placeOf(other);
+}
+
+/** A configuration as `confStateKey` writes it: which learners it has is as much a fact as which voters. */
+const CONFIGURATION = /voters \([\d,]*\)(?:&&\([\d,]*\))?(?: learners(?:-next)? \([\d,]*\))*(?: auto-leave)?/g;
+
+function wordsOf({ text }: Finding): string {
+  return text.replace(CONFIGURATION, '').replace(/[^a-z]+/gi, ' ');
+}
+
+function placeOf({ stack }: Finding): string | undefined {
+  return stack?.split('\n').find((line) => /^\s+at /.test(line));
 }
