@@ -49,7 +49,7 @@ describe('simulated clusters', function () {
     for (const kind of ['replace', 'change', 'unreachable', 'forget-leader', 'split', 'bridge', 'ring', 'one-way']) {
       expect(kinds, kind).to.include(kind);
     }
-    expect(FAULTS).to.have.lengthOf(19);
+    expect(FAULTS).to.have.lengthOf(20);
   });
 
   it('have the faults and the members that were asked for, and no others', () => {

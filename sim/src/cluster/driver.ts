@@ -16,10 +16,19 @@ import type { Member } from '../member/member.js';
 import type { Rules } from '../rules/rules.js';
 import { type Event, event, type Written, writtenEvent } from './event.js';
 
+/** What a recorder may be told of a state machine. */
+export interface Observer {
+  /** A member has applied this entry. */
+  applied?(member: Member, entry: Entry): void;
+  /** A member has put a leader's snapshot in the place of its state. */
+  installed?(member: Member, snapshot: Snapshot): void;
+}
+
 /** What drivers need of the world around them. */
 export interface Surroundings {
   readonly now: number;
   readonly rules: Rules;
+  readonly recorder: Observer | undefined;
   /** How long each write takes. */
   readonly delays: Stream;
   readonly sendsWhileWriting: boolean;
@@ -87,7 +96,7 @@ function isAppend({ type }: Message): boolean {
 
 function finish(world: Surroundings, member: Member, node: RawNode, { ready, messages }: Omit<Written, 'upTo'>): void {
   for (const m of messages) world.send(member, m);
-  if (ready.snapshot !== undefined) install(member, ready.snapshot);
+  if (ready.snapshot !== undefined) install(world, member, ready.snapshot);
   apply(world, member, node, ready.committedEntries);
   node.advance();
   world.rules.afterStep(member, node);
@@ -125,7 +134,7 @@ export function appended(world: Surroundings, member: Member, node: RawNode): vo
   if (work === undefined) return;
   member.disk.sync(work.upTo);
   world.rules.persisted(member);
-  if (work.message.snapshot !== undefined) install(member, work.message.snapshot);
+  if (work.message.snapshot !== undefined) install(world, member, work.message.snapshot);
   answer(world, member, node, work.message);
 }
 
@@ -150,16 +159,18 @@ function answer(world: Surroundings, member: Member, node: RawNode, m: Message):
 
 // The state machine.
 
-function install(member: Member, { data, metadata }: Snapshot): void {
+function install({ recorder }: Surroundings, member: Member, snapshot: Snapshot): void {
+  const { data, metadata } = snapshot;
   // What a thread applied meanwhile may be newer.
   if (metadata.index <= member.applied) return;
   member.state = data === undefined ? 0 : (numberOf(data) ?? 0);
   member.applied = metadata.index;
   member.confState = metadata.confState;
+  recorder?.installed?.(member, snapshot);
 }
 
 function apply(world: Surroundings, member: Member, node: RawNode, entries: readonly Entry[]): void {
-  const { rules } = world;
+  const { rules, recorder } = world;
   for (const entry of entries) {
     // A snapshot that was installed meanwhile covers it.
     if (entry.index <= member.applied && member.isAsync) continue;
@@ -171,5 +182,6 @@ function apply(world: Surroundings, member: Member, node: RawNode, entries: read
       rules.afterStep(member, node);
     }
     rules.applied(member);
+    recorder?.applied?.(member, entry);
   }
 }

@@ -1,5 +1,4 @@
-import type { Message } from '@raft-ts/proto';
-import { messageSize } from '@raft-ts/proto';
+import { isResponseMessage, type Message, messageSize } from '@raft-ts/proto';
 import { encodeMessageInto } from '@raft-ts/proto/internal';
 import type { RunHash } from '../base/hash.js';
 import { mix, Stream } from '../base/random.js';
@@ -98,7 +97,7 @@ export class Network {
   }
 
   private carry(m: Message, direction: number, random: Stream, now: number): void {
-    this.carryOn(now + this.delay(direction, random, now), m, Math.floor(direction / MAX_SLOTS));
+    this.carryOn(now + this.delay(m, direction, random, now), m, Math.floor(direction / MAX_SLOTS));
   }
 
   /** A message has come to the end of its way. */
@@ -107,8 +106,9 @@ export class Network {
     this.underWay[direction] = (this.underWay[direction] as number) - 1;
   }
 
-  private delay(direction: number, random: Stream, now: number): number {
-    const { minDelay, maxDelay, ordered, late, lateDelay } = this.weather;
+  private delay(m: Message, direction: number, random: Stream, now: number): number {
+    const { minDelay, maxDelay, ordered, late, lateDelay, lateAnswers } = this.weather;
+    if (isResponseMessage(m.type) && random.chance(lateAnswers)) return 200 + random.int(1 + random.int(2001));
     if (random.chance(late)) return random.between(maxDelay, Math.max(maxDelay, lateDelay));
     const delay = random.between(minDelay, maxDelay);
     if (!ordered) return delay;
@@ -120,6 +120,15 @@ export class Network {
   heal(): void {
     this.cut.fill(0);
     this.isWhole = true;
+  }
+
+  /** Cuts the directions between the slots of [0, count) for which a function returns false, and opens all others. */
+  connectWhere(count: number, isOpen: (from: number, to: number) => boolean): void {
+    this.heal();
+    this.isWhole = false;
+    for (let from = 0; from < count; from++) {
+      for (let to = 0; to < count; to++) if (!isOpen(from, to)) this.cut[from * MAX_SLOTS + to] = 1;
+    }
   }
 
   /** Cuts what the shape cuts between these slots. `choice` says which of the shapes of this kind it is. */

@@ -22,7 +22,7 @@ import { type Settings, TICK_MS } from '../plan/settings.js';
 import type { Voter } from '../rules/elections.js';
 import { Rules } from '../rules/rules.js';
 import { act, makeSnapshot } from './acts.js';
-import { appended, appliedByThread, drive, type Surroundings, written } from './driver.js';
+import { appended, appliedByThread, drive, type Observer, type Surroundings, written } from './driver.js';
 import { actionEvent, deliverEvent, type Event, event } from './event.js';
 import { MAX_SLOTS, Network } from './network.js';
 import { names } from './operator.js';
@@ -31,7 +31,7 @@ import { names } from './operator.js';
 const KEPT_ENTRIES = 10;
 
 /** What a recorder is told of; nothing is recorded unless somebody asks. */
-export interface Recorder {
+export interface Recorder extends Observer {
   note(world: World, what: Event): void;
   sent(world: World, member: Member, m: Message, arrives: boolean): void;
   /** A member hands out a Ready, which is about to be carried out. */

@@ -36,6 +36,11 @@ export interface Weather {
   /** This share of the messages is delayed by up to `lateDelay`. */
   readonly late: number;
   readonly lateDelay: number;
+  /**
+   * This share of the answers is overtaken by much that is sent later: delayed by 200 ms and a number drawn from
+   * [0, n], n itself being drawn from [0, 2000]. With two thirds it is the long reordering of the MIT 6.5840 labs.
+   */
+  readonly lateAnswers: number;
 }
 
 /** Something that is done to the cluster. Plain data: a schedule of actions is written to a file and played again. */

@@ -24,6 +24,7 @@ export const FAULTS = [
   'unreachable',
   'membership',
   'replace',
+  'late-answers',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -54,6 +55,7 @@ export const FAIR: Weather = {
   ordered: true,
   late: 0,
   lateDelay: 0,
+  lateAnswers: 0,
 };
 
 function drawWeather(random: Stream, on: ReadonlySet<Fault>): Weather {
@@ -67,6 +69,7 @@ function drawWeather(random: Stream, on: ReadonlySet<Fault>): Weather {
     ordered: !on.has('delay') || random.chance(0.3),
     late: on.has('late') ? random.pick([0, 0.01, 0.1, 0.6]) : 0,
     lateDelay: random.pick([500, 2400, 20_000]),
+    lateAnswers: on.has('late-answers') ? random.pick([0, 0.1, 2 / 3]) : 0,
   };
 }
 
@@ -89,6 +92,7 @@ const makers: Record<Fault, (random: Stream, on: ReadonlySet<Fault>) => Action> 
   duplication: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
   delay: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
   late: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+  'late-answers': (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
   kinds: (random) => ({ kind: 'lose-kind', type: random.pick(kindsToLose), forMs: lasting(random) }),
   'one-way': (random) => connect(random, random.pick(['one-way', 'deaf', 'mute'])),
   split: (random) => connect(random, random.pick(['split', 'split', 'isolated'])),
