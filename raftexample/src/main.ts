@@ -19,6 +19,10 @@ export async function main(argv: readonly string[], stopping: AbortSignal): Prom
     const { restoreMain } = await import('./kv/restore.js');
     return restoreMain(argv.slice(1), stopping);
   }
+  if (argv[0] === 'recover') {
+    const { recoverMain } = await import('./kv/recover.js');
+    return recoverMain(argv.slice(1), stopping);
+  }
   const [{ parseMemberFlags }, { runMember }] = await Promise.all([
     import('./hello/flags.js'),
     import('./hello/member.js'),

@@ -42,7 +42,7 @@ export async function backup(dir: string, target: string, options: BackupOptions
   }
   const scratch = join(parent, `${basename(target)}.tmp`);
   return despitePurges(async () => {
-    await removeCopy(fs, scratch);
+    await removeMember(fs, scratch);
     const result = await copyMember(fs, dir, scratch, options.progress ?? (() => {}));
     await fs.rename(scratch, target);
     await fs.syncDirectory(parent);
@@ -111,8 +111,8 @@ async function copyFile(fs: Fs, from: string, to: string, { end, progress }: Cop
   );
 }
 
-/** Removes what an earlier attempt left. */
-async function removeCopy(fs: Fs, dir: string): Promise<void> {
+/** Removes a member's folder, if it is there: what an earlier attempt left. */
+export async function removeMember(fs: Fs, dir: string): Promise<void> {
   for (const folder of [join(dir, 'wal'), join(dir, 'snap'), dir]) {
     let names: string[];
     try {

@@ -23,6 +23,7 @@ export * from './options.js';
 export { type Damage, type Verdict } from './read/damage.js';
 export { type LogPlace, type RepairOptions, type RepairResult, repair } from './read/repair.js';
 export { type VerifyOptions, type VerifyResult, validSnapshots, verify } from './read/verify.js';
+export { type MemberContent, readMember } from './read-member.js';
 export { SnapshotFiles, type SnapshotFilesOptions } from './snapshots/snapshot-files.js';
 export { type Unsaved } from './unsaved.js';
 export { Wal } from './wal.js';

@@ -1,5 +1,6 @@
 /** What tests and sibling packages use beside the public door. It may change at any time. */
 
+export { removeMember } from './backup.js';
 export { codedFs } from './base/coded-fs.js';
 export * from './base/fs.js';
 export { defaultFs } from './base/lock.js';

@@ -126,7 +126,7 @@ async function checkUnlocked({ fs, walDir, options }: Opening, { name }: Segment
  * Returns the newest snapshot that the log confirms; an empty one if there is none and the log reaches back to its
  * start.
  */
-async function newestSnapshot(
+export async function newestSnapshot(
   files: SnapshotFiles,
   marks: readonly WalSnapshot[],
 ): Promise<{ readonly snapshot: Snapshot; readonly broken: readonly string[] }> {
@@ -137,7 +137,7 @@ async function newestSnapshot(
   throw new WalError(ERR_SNAP_NONE, `${what}: put the snapshot back, or remove this member and add it anew`);
 }
 
-function checkContent({ hardState, entries, snapshotFound }: WalContent, { index }: SnapshotMetadata): void {
+export function checkContent({ hardState, entries, snapshotFound }: WalContent, { index }: SnapshotMetadata): void {
   const todo = 'remove this member and add it anew';
   if (!snapshotFound) throw new WalError(ERR_WAL_CORRUPT, `the log has lost the mark of snapshot ${index}: ${todo}`);
   const last = index + entries.length;

@@ -206,7 +206,7 @@ describe('the store: back up and restore, as the README says', function store() 
   /** The commands of the README's section, as words. */
   const commands = (): readonly (readonly string[])[] => {
     const readme = readFileSync(join(root, 'raftexample/README.md'), 'utf8');
-    const section = /^### Back up and restore$(.*?)^## /msu.exec(readme)?.[1] ?? '';
+    const section = /^### Back up and restore$(.*?)^##/msu.exec(readme)?.[1] ?? '';
     const blocks = [...section.matchAll(/^```sh$(.*?)^```$/gmsu)].flatMap(([, lines]) => (lines as string).split('\n'));
     return blocks.filter((line) => line !== '').map((line) => line.split(' '));
   };

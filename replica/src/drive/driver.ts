@@ -270,16 +270,24 @@ export class Driver {
 
   /** Carries out a committed membership change. */
   applyConfChange(entry: Entry): CarriedOut {
-    let change: AnyConfChange | undefined;
-    try {
-      change = decodeConfChangeEntry(entry);
-      this.host.raw.checkConfChange(change);
-    } catch {
-      // Raft says what it skips, or ends the member over it.
-      change = undefined;
-    }
-    return { confState: this.host.raw.applyConfChangeEntry(entry), change };
+    return carryOutChange(this.host.raw, entry);
   }
+}
+
+/** Carries out a committed membership change. */
+export function carryOutChange(
+  raw: Pick<RawNode, 'checkConfChange' | 'applyConfChangeEntry'>,
+  entry: Entry,
+): CarriedOut {
+  let change: AnyConfChange | undefined;
+  try {
+    change = decodeConfChangeEntry(entry);
+    raw.checkConfChange(change);
+  } catch {
+    // Raft says what it skips, or ends the member over it.
+    change = undefined;
+  }
+  return { confState: raw.applyConfChangeEntry(entry), change };
 }
 
 function proposalOf({ to, from, term }: Message, entries: readonly Entry[]): Message {

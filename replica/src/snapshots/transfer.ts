@@ -145,10 +145,7 @@ export class SnapshotTransfer {
   private async restoreFrom(snapshot: Snapshot): Promise<number> {
     const { log, interrupt, restore, onEvent } = this.host;
     const { index } = snapshot.metadata;
-    const chunks =
-      isInline(snapshot) || log.snapshots === undefined
-        ? inPieces(snapshot.data ?? new Uint8Array(0))
-        : log.snapshots.loadStream(index);
+    const chunks = stateOf(snapshot, log.snapshots);
     onEvent({ phase: 'installing', index, bytes: 0 });
     let bytes = 0;
     const reader = this.counting(
@@ -248,6 +245,15 @@ export class SnapshotTransfer {
 }
 
 /** What came in one piece is read in several, so that the event loop can turn in between. */
+/** The state of a snapshot that a log keeps: within it, or in the stream beside it. */
+export function stateOf(
+  snapshot: Snapshot,
+  streams: Pick<SnapshotStreams, 'loadStream'> | undefined,
+): AsyncIterable<Uint8Array> {
+  if (isInline(snapshot) || streams === undefined) return inPieces(snapshot.data ?? new Uint8Array(0));
+  return streams.loadStream(snapshot.metadata.index);
+}
+
 function inPieces(data: Uint8Array): AsyncIterable<Uint8Array> {
   function* pieces(): Generator<Uint8Array, void> {
     for (let at = 0; at < data.length; at += BYTES_PER_TURN) yield data.subarray(at, at + BYTES_PER_TURN);

@@ -1,14 +1,11 @@
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
 import type { NodeId } from '@raft-ts/raft';
-import { DurableStorage } from '@raft-ts/raftwal';
-import { ERR_SNAPSHOT_FORMAT, foundFromState } from '@raft-ts/replica';
-import { cannotOpen } from '../../common/bad-log.js';
+import { ERR_SNAPSHOT_FORMAT } from '@raft-ts/replica';
 import { UsageError } from '../../common/usage.js';
 import { type RestoredCopy, restoreCopy } from '../machine/backup.js';
-import { kvFormat } from '../machine/kv-format.js';
 import { KvMachine } from '../machine/kv-machine.js';
+import { checkEmpty, foundFolder } from './found-folder.js';
 import { LARGEST_INLINE } from './options.js';
 
 /** Bytes read from a copy at a time. */
@@ -39,8 +36,8 @@ export interface Restored {
  * @throws UsageError if the copy or the folder cannot be used
  */
 export async function restoreFolder(options: RestoreOptions, stopping: AbortSignal): Promise<Restored> {
-  const { file, clusterId, data, skip } = options;
-  await checkFolder(data);
+  const { file, id, url, clusterId, data, skip } = options;
+  await checkEmpty(data);
   const machine = new KvMachine();
   const copy = await readFile(file, machine, stopping);
   if (copy.clusterId === clusterId) {
@@ -49,34 +46,17 @@ export async function restoreFolder(options: RestoreOptions, stopping: AbortSign
     );
   }
   const index = copy.index + skip;
-  // Beside the folder, so that an end in the middle leaves no log that looks whole.
-  const scratch = `${data}.restoring`;
-  await rm(scratch, { recursive: true, force: true });
-  try {
-    await found(scratch, options, { copy, machine, index });
-    await rename(scratch, data);
-    await syncFolder(dirname(resolve(data)));
-  } catch (error) {
-    await rm(scratch, { recursive: true, force: true }).catch(() => {});
-    throw cannotOpen(data, error);
-  }
+  await foundFolder(data, {
+    id,
+    url,
+    clusterId,
+    at: { index, term: copy.term },
+    stateMachine: machine,
+    former: copy.head,
+    // What is known to be large is not held to find that out.
+    inlineBytes: (await stat(file)).size > LARGEST_INLINE ? 0 : LARGEST_INLINE,
+  });
   return { keys: machine.size, index };
-}
-
-async function checkFolder(data: string): Promise<void> {
-  let names: readonly string[];
-  try {
-    names = await readdir(data);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return;
-    throw new UsageError(`cannot use ${data}: ${message}`);
-  }
-  if (names.length > 0) {
-    throw new UsageError(
-      `${data} is not empty, and what is in it stays: name a folder with --data that is not there yet`,
-    );
-  }
 }
 
 async function readFile(file: string, machine: KvMachine, stopping: AbortSignal): Promise<RestoredCopy> {
@@ -90,35 +70,5 @@ async function readFile(file: string, machine: KvMachine, stopping: AbortSignal)
     throw error;
   } finally {
     chunks.destroy();
-  }
-}
-
-async function found(
-  dir: string,
-  { file, id, url, clusterId }: RestoreOptions,
-  { copy, machine, index }: { readonly copy: RestoredCopy; readonly machine: KvMachine; readonly index: number },
-): Promise<void> {
-  const log = await DurableStorage.open(dir, { nodeId: id, clusterId });
-  try {
-    await foundFromState(log, {
-      peers: [{ id, url }],
-      at: { index, term: copy.term },
-      stateMachine: machine,
-      format: kvFormat,
-      former: copy.head,
-      // What is known to be large is not held to find that out.
-      inlineBytes: (await stat(file)).size > LARGEST_INLINE ? 0 : LARGEST_INLINE,
-    });
-  } finally {
-    await log.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
