@@ -25,6 +25,7 @@ export {
   bcastAppend,
   maybeCommit,
   maybeSendAppend,
+  names,
   reduceUncommittedSize,
   sendAppend,
 } from './replication.js';

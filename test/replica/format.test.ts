@@ -88,6 +88,7 @@ describe('replica: commands as JSON', () => {
       [NaN, 'NaN'],
       [-Infinity, '-Infinity'],
       [new Map(), 'a Map'],
+      [new Error('x'), 'an Error'],
       [new Set(), 'a Set'],
       [new Date(0), 'a Date'],
       [Promise.resolve(), 'a Promise'],

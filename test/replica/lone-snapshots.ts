@@ -16,6 +16,9 @@ export type LoneOptions = Pick<Host, 'log' | 'format' | 'stateMachine' | 'positi
 /** The snapshots of a member that is not there otherwise. */
 export function loneSnapshots({ transport, policy, ...options }: LoneOptions): Snapshots {
   return new Snapshots({
+    id: 1n,
+    retryTicks: 10,
+    commitEmpty: () => Promise.resolve(),
     group: new Group(),
     neededFrom: () => Number.POSITIVE_INFINITY,
     betweenCommands: () => {},

@@ -13,6 +13,7 @@ import {
   type StateMachine,
 } from '@raft-ts/replica';
 import { expect } from 'chai';
+import { inside } from './inside.js';
 import { StreamLog, VirtualBodies } from './streams.js';
 import { VirtualCluster, type VirtualOptions } from './virtual.js';
 
@@ -316,6 +317,49 @@ describe('replica: snapshots', () => {
       });
     }
 
+    it('are taken again though nothing is written any more, after pauses that double', async () => {
+      const leader = await begin(1);
+      await members.promised();
+      await until(() => saved(1n), 'the first one is saved');
+      log(1n).failure = new Error('no space left');
+      const failedAt: number[] = [];
+      leader.watch('snapshot', ({ phase }) => {
+        if (phase === 'save-failed') failedAt.push(members.time.monotonic());
+      });
+      await write(leader, 25);
+      const { index } = leader.applied;
+      await until(() => failedAt.length === 7, 'it has failed seven times');
+      const pauses = failedAt.slice(1).map((at, i) => at - (failedAt[i] as number));
+      for (const [i, pause] of pauses.entries()) expect(pause).to.be.within(100 * 2 ** i - 10, 100 * 2 ** i + 10);
+      expect(leader.running, 'its log has not grown').to.equal(true);
+      log(1n).failure = undefined;
+      await until(() => saved(1n, 20), 'the next one is saved');
+      expect(leader.applied.index).to.equal(index);
+      const { length } = events;
+      await members.time.advance(60_000);
+      expect(events.length, 'nothing is taken without need').to.equal(length);
+    });
+
+    it('count towards the end of the member only if its log grows', async () => {
+      const leader = await begin(1);
+      await members.promised();
+      await until(() => saved(1n), 'the first one is saved');
+      log(1n).failure = new Error('no space left');
+      const failures = (): number => phases(1n).filter((phase) => phase === 'save-failed').length;
+      await write(leader, 25);
+      await until(() => failures() === 1, 'it has failed');
+      // A tenth of what a snapshot is usually taken after, in two parts with a failure after a pause in between.
+      for (let row = 2; row <= 5; row++) {
+        const before = failures();
+        await write(leader, 1);
+        await until(() => failures() === before + 1, 'it has failed after a pause');
+        expect(leader.running).to.equal(true);
+        await write(leader, 1);
+        await until(() => warnings.some((line) => line.includes(`${row} in a row`)) || !leader.running, 'it counts');
+      }
+      expect(String((await endOf(leader)).error)).to.contain('5 in a row');
+    });
+
     it('five times in a row end the member, because its log grows', async () => {
       const leader = await begin(1);
       machine(1n).onSnapshot = () => {
@@ -438,6 +482,48 @@ describe('replica: snapshots', () => {
       await startMember(slow);
       await until(() => members.replica(slow).applied.index === leader.applied.index, 'it is back');
       expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+    });
+
+    it('that are damaged on the leader’s disk are taken anew and sent, though nobody writes any more', async () => {
+      const leader = await begin(3);
+      await members.promised();
+      const [slow] = othersOf(leader) as [NodeId];
+      await leaveBehind(leader, slow);
+      const { index } = leader.applied;
+      const { snapshots } = inside(leader);
+      snapshots.membershipChanged();
+      snapshots.progress(0, 0);
+      await until(() => log(leader.id).snapshot().metadata.index === index, 'the newest one is of what is applied');
+      const bytes = log(leader.id).streams.get(index) as Uint8Array;
+      log(leader.id).streams.set(
+        index,
+        bytes.map((byte, i) => (i === Math.floor(bytes.length / 2) ? byte ^ 1 : byte)),
+      );
+      members.network.mend();
+      await until(() => members.replica(slow).applied.index > index, 'it has caught up');
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      expect(bodies.sent.map((sent) => sent.index)).not.to.include(index);
+    });
+
+    it('that do not name this member are refused before their body is looked at', async () => {
+      const leader = await begin(1);
+      await until(() => saved(1n), 'one is saved');
+      const snapshot = log(1n).snapshot();
+      const { metadata } = snapshot;
+      const admit = (confState: typeof metadata.confState): Promise<unknown> =>
+        inside(leader)
+          .snapshots.admit({ ...snapshot, metadata: { ...metadata, confState } })
+          .catch((error: unknown) => error);
+      const none = { ...metadata.confState, voters: [2n] };
+      for (const confState of [none, { ...none, learnersNext: [3n] }]) {
+        expect(await admit(confState)).to.include({ code: 'ERR_RAFT_SNAPSHOT_FORMAT', reason: 'membership' });
+      }
+      for (const confState of [
+        { ...none, learners: [1n] },
+        { ...none, votersOutgoing: [1n] },
+      ]) {
+        expect(await admit(confState)).to.include({ reason: 'body' });
+      }
     });
 
     const changes: readonly (readonly [string, (body: Uint8Array) => Uint8Array | undefined])[] = [

@@ -10,7 +10,14 @@ import {
 } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { refuseOption, timeoutFault } from '../base/arguments.js';
-import type { CallOptions, MemberAddress, MemberInfo, ReplicaReceiver, ReplicaTransport } from '../base/contracts.js';
+import type {
+  CallOptions,
+  MemberAddress,
+  MemberInfo,
+  Position,
+  ReplicaReceiver,
+  ReplicaTransport,
+} from '../base/contracts.js';
 import { describe, ERR_REPLICA_STARTING, ProposalDropped, removedSender, replicaStopped } from '../base/errors.js';
 import { Observable } from '../base/events.js';
 import { hostRandom } from '../base/random.js';
@@ -182,6 +189,12 @@ export class Engine<Command, Result> {
     return this.proposals.submit(content, this.encode, call);
   }
 
+  /** Has an empty entry committed. @throws ProposalDropped if this member does not lead */
+  commitEmpty(signal?: AbortSignal): Promise<Position> {
+    const call = { signal, timeoutMs: this.options.timeoutMs, leaderOnly: true };
+    return this.proposals.submit(undefined, () => undefined, call) as Promise<Position>;
+  }
+
   get running(): boolean {
     return this.begun && this.ending === undefined;
   }
@@ -305,6 +318,7 @@ export class Engine<Command, Result> {
       this.patience.tick();
       this.roster.tick();
       this.lead.tick();
+      this.snapshots.tick();
     });
   }
 

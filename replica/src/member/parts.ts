@@ -29,8 +29,8 @@ export function createTicker<Command, Result>(engine: Engine<Command, Result>): 
 }
 
 export function createLead<Command, Result>(engine: Engine<Command, Result>): Lead {
-  const { id, raw, group, reads, proposals, options, logger } = engine;
-  const { clock, tickMs, electionTicks, heartbeatTicks, timeoutMs } = options;
+  const { id, raw, group, reads, options, logger } = engine;
+  const { clock, tickMs, electionTicks, heartbeatTicks } = options;
   return new Lead({
     id,
     raft: raw.raft,
@@ -42,8 +42,7 @@ export function createLead<Command, Result>(engine: Engine<Command, Result>): Le
     reads,
     isForeign: (member) => engine.transport.isForeign?.(member) ?? false,
     isStalled: () => engine.ticker.isStalled,
-    commitEmpty: (signal) =>
-      proposals.submit(undefined, () => undefined, { signal, timeoutMs, leaderOnly: true }) as Promise<Position>,
+    commitEmpty: (signal) => engine.commitEmpty(signal),
     announce: () => engine.submit({ kind: 'promise', member: id }, {}),
     features: options.features,
     shownBy: (member) => engine.transport.featuresOf?.(member) ?? 0,
@@ -76,8 +75,9 @@ export function createRoster<Command, Result>(engine: Engine<Command, Result>): 
 
 export function createSnapshots<Command, Result>(engine: Engine<Command, Result>): Snapshots {
   const { options, applier, group } = engine;
-  const { log, format, stateMachine, clock } = options;
+  const { log, format, stateMachine, clock, electionTicks } = options;
   return new Snapshots({
+    id: engine.id,
     log,
     transport: engine.transport,
     format,
@@ -90,6 +90,8 @@ export function createSnapshots<Command, Result>(engine: Engine<Command, Result>
     betweenCommands: (run) => void applier.exclusive(run).catch(() => {}),
     holdUp: (room) => applier.holdUp(room),
     restore: (snapshot, chunks) => applier.exclusive(() => applier.restore(snapshot, chunks)),
+    commitEmpty: () => engine.commitEmpty(),
+    retryTicks: electionTicks,
     turn: () => new Promise((resolve) => clock.soon(resolve)),
     onEvent: (event) => {
       if (!isProgress(event)) engine.observer.snapshots.add(event.phase);

@@ -7,7 +7,9 @@ import type { Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
 import { Interrupt } from './interrupt.js';
 import { type KeptState, keepState } from './keep.js';
+import { counting, turning } from './passing.js';
 import { AppliedBytes, type SnapshotEvent, type SnapshotPolicy } from './policy.js';
+import { RetryPause } from './retry-pause.js';
 
 export interface OwnSnapshotsHost {
   readonly log: ReplicaLog;
@@ -25,6 +27,10 @@ export interface OwnSnapshotsHost {
   readonly betweenCommands: (run: () => void) => void;
   /** Commands ask this before they are applied, and wait for its promise if there is one. */
   readonly holdUp: (room: (() => Promise<void> | undefined) | undefined) => void;
+  /** Has an empty entry committed, if this member leads. Rejects if it was not. */
+  readonly commitEmpty: () => Promise<unknown>;
+  /** The first pause after a failure, in ticks. */
+  readonly retryTicks: number;
   /** Lets the event loop turn. */
   readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
@@ -32,13 +38,23 @@ export interface OwnSnapshotsHost {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Progress is told, and the event loop turns, after so many bytes. */
-const BYTES_PER_TURN = 2 ** 20;
-const TURNS_PER_EVENT = 4;
 /** So many snapshots in a row may fail: without one the log grows. */
 const MOST_FAILURES = 5;
-/** After a failure the next attempt comes after this share of what a snapshot is usually taken after. */
+/** After a failure the next attempt comes after this share of what a snapshot is usually taken after, or a pause. */
 const RETRY_SHARE = 0.1;
+
+/** One that is being taken, and what it is taken for. */
+interface Attempt {
+  readonly index: number;
+  readonly confState: ConfState;
+  /** Something but the growth of the log asks for it. */
+  readonly due: boolean;
+  /** The log has grown enough to ask for it. */
+  readonly grown: boolean;
+  /** What was applied since the last attempt that growth had asked for. */
+  readonly entries: number;
+  readonly bytes: number;
+}
 
 /** Takes snapshots of the own state, and drops what they cover from the log. */
 export class OwnSnapshots {
@@ -47,7 +63,10 @@ export class OwnSnapshots {
   private entries = 0;
   private bytes = 0;
   private due = false;
+  /** Failures in a row: the first, and those of attempts that the growth of the log had asked for. */
   private failures = 0;
+  private readonly pause: RetryPause;
+  private committing = false;
   private running: Promise<void> | undefined = undefined;
   /** Bytes of the last one that was taken. */
   private lastSize: number | undefined = undefined;
@@ -59,6 +78,7 @@ export class OwnSnapshots {
 
   constructor(host: OwnSnapshotsHost) {
     this.host = host;
+    this.pause = new RetryPause(host.retryTicks);
     this.index = host.log.snapshot().metadata.index;
   }
 
@@ -81,11 +101,19 @@ export class OwnSnapshots {
     if (this.isDue()) this.take();
   }
 
+  /** A tick has passed: where nothing is written, one that has failed is tried again all the same. */
+  tick(): void {
+    if (this.running === undefined && this.pause.tick()) this.host.betweenCommands(() => this.take());
+  }
+
   private isDue(): boolean {
+    return this.hasGrown() || (this.due && this.failures === 0);
+  }
+
+  private hasGrown(): boolean {
     const { everyEntries, everyBytes } = this.host.policy;
     const share = this.failures > 0 ? RETRY_SHARE : 1;
-    const enough = this.entries >= everyEntries * share || this.bytes >= everyBytes * share;
-    return enough || (this.due && this.failures === 0);
+    return this.entries >= everyEntries * share || this.bytes >= everyBytes * share;
   }
 
   /** Takes one now, unless one is being taken. To be called between two commands. */
@@ -93,21 +121,40 @@ export class OwnSnapshots {
     const { host } = this;
     if (this.running !== undefined || host.interrupt.stopped) return;
     const { applied, confState } = host.position();
-    if (applied.index <= this.index) return;
-    const { due } = this;
+    if (applied.index <= this.index) {
+      this.makeRoom();
+      return;
+    }
+    const { due, entries, bytes } = this;
+    const attempt = { index: applied.index, confState, due, grown: this.hasGrown(), entries, bytes };
     this.due = false;
     this.entries = 0;
     this.bytes = 0;
-    this.running = this.run(applied.index, confState, due);
+    this.running = this.run(attempt);
   }
 
-  private async run(index: number, confState: ConfState, wasDue: boolean): Promise<void> {
+  /**
+   * The newest one is of what is applied: if another is due, since that one is damaged, it can only be of a later
+   * index. A leader that waited for the next command would send nothing to a member that needs a snapshot.
+   */
+  private makeRoom(): void {
+    if (!this.due || this.committing) return;
+    this.committing = true;
+    const ended = (): void => {
+      this.committing = false;
+    };
+    // One that failed is asked for again by the next send that finds the damage.
+    this.host.commitEmpty().then(ended, ended);
+  }
+
+  private async run(attempt: Attempt): Promise<void> {
     try {
-      await this.attempt(index, confState);
+      await this.attempt(attempt.index, attempt.confState);
       this.failures = 0;
+      this.pause.reset();
     } catch (error) {
       // What the log throws may hide that this one had to give way.
-      if (this.present?.interrupt.stopped !== true) this.failed(error, index, wasDue);
+      if (this.present?.interrupt.stopped !== true) this.failed(error, attempt);
     }
     this.present = undefined;
     this.running = undefined;
@@ -149,7 +196,12 @@ export class OwnSnapshots {
     onEvent({ phase: 'saving', index, bytes: 0 });
     try {
       const state = this.checked(interrupt.read(source), interrupt);
-      const chunks = this.counting(format.wrap(head, state), index, interrupt);
+      const turn = async (): Promise<void> => {
+        await this.host.turn();
+        interrupt.check();
+      };
+      const told = counting(format.wrap(head, state), (bytes) => onEvent({ phase: 'saving', index, bytes }));
+      const chunks = turning(told, turn);
       const { data, size } = await this.keep(chunks, index, interrupt);
       interrupt.check();
       await log.createSnapshot(index, confState, data);
@@ -183,25 +235,6 @@ export class OwnSnapshots {
     }
   }
 
-  private async *counting(
-    chunks: AsyncIterable<Uint8Array>,
-    index: number,
-    interrupt: Interrupt,
-  ): AsyncGenerator<Uint8Array, void> {
-    let bytes = 0;
-    let turns = 0;
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      if (bytes >= (turns + 1) * BYTES_PER_TURN) {
-        turns = Math.floor(bytes / BYTES_PER_TURN);
-        if (turns % TURNS_PER_EVENT === 0) this.host.onEvent({ phase: 'saving', index, bytes });
-        await this.host.turn();
-        interrupt.check();
-      }
-      yield chunk;
-    }
-  }
-
   private async keep(
     chunks: AsyncGenerator<Uint8Array, void>,
     index: number,
@@ -227,16 +260,25 @@ export class OwnSnapshots {
     return metadata.index > 0 && (data === undefined || data.length === 0);
   }
 
-  private failed(error: unknown, index: number, wasDue: boolean): void {
+  private failed(error: unknown, { index, due, grown, entries, bytes }: Attempt): void {
     const { interrupt, warn, onEvent, onFatal } = this.host;
     // A snapshot of the leader's has overtaken this one.
     if (interrupt.stopped || isOutOfDate(error)) return;
-    this.due ||= wasDue;
-    this.failures++;
+    this.due ||= due;
+    this.pause.begin();
     onEvent({ phase: 'save-failed', index, bytes: 0, error });
+    if (!grown && this.failures > 0) {
+      this.entries += entries;
+      this.bytes += bytes;
+      warn(`the snapshot at index ${index} failed again: ${describe(error)}. The next pause is twice as long`);
+      return;
+    }
+    this.failures++;
     const what = `the snapshot at index ${index} failed, ${this.failures} in a row: ${describe(error)}`;
     if (this.failures < MOST_FAILURES) {
-      warn(`${what}. The log grows until one succeeds; after ${MOST_FAILURES} failures in a row this member ends`);
+      warn(
+        `${what}. The log grows until one succeeds; after ${MOST_FAILURES} failures in a row, while it grows, this member ends`,
+      );
       return;
     }
     onFatal(
@@ -278,6 +320,8 @@ export class OwnSnapshots {
     this.entries = 0;
     this.bytes = 0;
     this.due = false;
+    this.failures = 0;
+    this.pause.reset();
   }
 
   /** Resolves when none is being taken any more. */

@@ -8,7 +8,7 @@ import { SnapshotTransfer, type SnapshotTransferHost } from './transfer.js';
 
 export interface SnapshotsHost
   extends Omit<OwnSnapshotsHost, 'interrupt'>,
-    Pick<SnapshotTransferHost, 'restore' | 'reportSnapshot'> {
+    Pick<SnapshotTransferHost, 'id' | 'restore' | 'reportSnapshot'> {
   readonly log: ReplicaLog;
   readonly transport: ReplicaTransport;
   readonly format: Pick<Format<unknown>, 'wrap' | 'unwrap'>;
@@ -45,6 +45,11 @@ export class Snapshots {
   /** Entries were applied, and nothing is being applied now: takes a snapshot if one is due. */
   progress(entries: number, bytes: number): void {
     this.own.progress(entries, bytes);
+  }
+
+  /** A tick has passed. */
+  tick(): void {
+    this.own.tick();
   }
 
   /** Restores the state from the log's newest snapshot, if there is one: at the start. */

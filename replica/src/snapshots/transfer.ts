@@ -1,13 +1,17 @@
-import { type Message, RaftError, type Snapshot } from '@raft-ts/raft';
+import { type Message, type NodeId, RaftError, type Snapshot } from '@raft-ts/raft';
+import { names } from '@raft-ts/raft/internal';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import type { ReceivedBody, ReplicaLog, ReplicaTransport, SnapshotBody, SnapshotStreams } from '../base/contracts.js';
 import { describe, ERR_SNAPSHOT_FORMAT } from '../base/errors.js';
 import { chunksOf, collect } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { Interrupt } from './interrupt.js';
+import { BYTES_PER_TURN, counting, turning } from './passing.js';
 import type { SnapshotEvent, SnapshotPolicy } from './policy.js';
 
 export interface SnapshotTransferHost {
+  /** This member. */
+  readonly id: NodeId;
   readonly log: Pick<ReplicaLog, 'snapshots' | 'snapshot'>;
   readonly transport: ReplicaTransport;
   readonly format: Pick<Format<unknown>, 'unwrap'>;
@@ -24,13 +28,8 @@ export interface SnapshotTransferHost {
   readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
   readonly warn: (text: string) => void;
-  readonly reportSnapshot: (to: bigint, status: SnapshotStatus) => void;
+  readonly reportSnapshot: (to: NodeId, status: SnapshotStatus) => void;
 }
-
-/** The event loop turns after so many bytes of a snapshot that is read. */
-const BYTES_PER_TURN = 2 ** 20;
-/** Progress is told after so many bytes. */
-const BYTES_PER_EVENT = 4 * 2 ** 20;
 
 /** Sends snapshots to other members, and takes over those of the leader. */
 export class SnapshotTransfer {
@@ -44,10 +43,14 @@ export class SnapshotTransfer {
 
   /**
    * Looks at a snapshot that came, before raft takes it: what raft has taken cannot be refused any more.
-   * @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT if its body is missing or is not of this format; what reading it throws
+   * @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT if its membership does not name this member, or its body is missing or
+   * is not of this format; what reading it throws
    */
   async admit(snapshot: Snapshot): Promise<void> {
-    const { log, transport, interrupt } = this.host;
+    const { id, log, transport, interrupt } = this.host;
+    // Raft would ignore it, and its body would keep the place of the next one.
+    if (!names(snapshot.metadata.confState, id))
+      throw refuse(snapshot, `it was taken before member ${id} was added`, 'membership');
     let chunks: AsyncIterable<Uint8Array>;
     if (isInline(snapshot)) {
       chunks = inPieces(snapshot.data);
@@ -64,8 +67,8 @@ export class SnapshotTransfer {
 
   /** Reads as much of a snapshot as its format has to, to know that it is sound. @throws why it is not */
   private async check(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { format, interrupt } = this.host;
-    const reader = this.turning(interrupt.read(chunks[Symbol.asyncIterator]()));
+    const { format, interrupt, turn } = this.host;
+    const reader = turning(interrupt.read(chunks[Symbol.asyncIterator]()), turn);
     try {
       const { head } = await format.unwrap(reader);
       await head();
@@ -106,14 +109,15 @@ export class SnapshotTransfer {
     streams: SnapshotStreams,
     opening: Promise<ReceivedBody>,
   ): Promise<void> {
-    const { interrupt } = this.host;
+    const { interrupt, onEvent } = this.host;
     const body = await interrupt.race(opening);
     const { file, size } = body;
     if (file !== undefined && streams.adoptStream !== undefined) {
       if (await streams.adoptStream(file, index)) return;
     }
     const chunks = interrupt.read(body.chunks[Symbol.asyncIterator]());
-    const saved = await streams.saveStream(this.counting(chunks, { phase: 'installing', index, size }), index);
+    const counted = counting(chunks, (bytes) => onEvent({ phase: 'installing', index, bytes, size }));
+    const saved = await streams.saveStream(counted, index);
     if (saved !== size) {
       throw new RaftError(
         ERR_SNAPSHOT_FORMAT,
@@ -143,14 +147,14 @@ export class SnapshotTransfer {
 
   /** @returns how many bytes were read */
   private async restoreFrom(snapshot: Snapshot): Promise<number> {
-    const { log, interrupt, restore, onEvent } = this.host;
+    const { log, interrupt, restore, turn, onEvent } = this.host;
     const { index } = snapshot.metadata;
     const chunks = stateOf(snapshot, log.snapshots);
     onEvent({ phase: 'installing', index, bytes: 0 });
     let bytes = 0;
-    const reader = this.counting(
-      this.turning(interrupt.read(chunks[Symbol.asyncIterator]())),
-      { phase: 'installing', index },
+    const reader = counting(
+      turning(interrupt.read(chunks[Symbol.asyncIterator]()), turn),
+      (told) => onEvent({ phase: 'installing', index, bytes: told }),
       (n) => {
         bytes = n;
       },
@@ -186,13 +190,13 @@ export class SnapshotTransfer {
   }
 
   /** The transport has told raft how a snapshot that was sent has ended. */
-  sent(to: bigint, status: SnapshotStatus): void {
+  sent(to: NodeId, status: SnapshotStatus): void {
     const phase = status === 'finish' ? 'sent' : 'send-failed';
     this.host.onEvent({ phase, index: this.host.log.snapshot().metadata.index, bytes: 0, to });
   }
 
   private async sendBody(message: Message, snapshot: Snapshot): Promise<void> {
-    const { transport, log, interrupt } = this.host;
+    const { transport, log, interrupt, onEvent } = this.host;
     const { index } = snapshot.metadata;
     const streams = log.snapshots;
     if (streams === undefined) throw refuse(snapshot, 'its state is gone: the log keeps no streams');
@@ -203,39 +207,9 @@ export class SnapshotTransfer {
       transport.send([{ ...message, snapshot: { ...snapshot, data: await collect(chunks) } }]);
       return;
     }
-    const progress = { phase: 'sending', index, size, to: message.to } as const;
-    const body: SnapshotBody = { size, chunks: this.counting(chunks, progress) };
+    const tell = (bytes: number): void => onEvent({ phase: 'sending', index, bytes, size, to: message.to });
+    const body: SnapshotBody = { size, chunks: counting(chunks, tell) };
     await transport.sendSnapshot(message, body);
-  }
-
-  /** Reading a snapshot takes long: whoever waits for this member hears from it meanwhile. */
-  private async *turning(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-    let bytes = 0;
-    for await (const chunk of chunks) {
-      yield chunk;
-      bytes += chunk.length;
-      if (bytes < BYTES_PER_TURN) continue;
-      bytes = 0;
-      await this.host.turn();
-    }
-  }
-
-  private async *counting(
-    chunks: AsyncIterable<Uint8Array>,
-    event: Omit<SnapshotEvent, 'bytes'>,
-    count: (bytes: number) => void = () => {},
-  ): AsyncGenerator<Uint8Array, void> {
-    let bytes = 0;
-    let told = 0;
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      count(bytes);
-      if (bytes - told >= BYTES_PER_EVENT) {
-        told = bytes;
-        this.host.onEvent({ ...event, bytes });
-      }
-      yield chunk;
-    }
   }
 
   /** Resolves when the log is not written any more. The interrupt must have stopped. */
@@ -267,8 +241,6 @@ function isInline(snapshot: Snapshot): snapshot is InlineSnapshot {
   return snapshot.data !== undefined && snapshot.data.length > 0;
 }
 
-function refuse({ metadata: { index } }: Snapshot, why: string): RaftError {
-  return new RaftError(ERR_SNAPSHOT_FORMAT, `the snapshot at index ${index} cannot be used: ${why}`, {
-    reason: 'body',
-  });
+function refuse({ metadata: { index } }: Snapshot, why: string, reason = 'body'): RaftError {
+  return new RaftError(ERR_SNAPSHOT_FORMAT, `the snapshot at index ${index} cannot be used: ${why}`, { reason });
 }
