@@ -47,8 +47,11 @@ export interface TransportReceiver {
   isIdRemoved(id: NodeId): boolean;
   /** Reports that a message to this member was lost. */
   reportUnreachable(id: NodeId): void;
-  /** Reports whether a snapshot to this member arrived. Called exactly once for each MsgSnap that was sent. */
-  reportSnapshot(id: NodeId, status: SnapshotStatus): void;
+  /**
+   * Reports whether a snapshot to this member arrived. Called exactly once for each MsgSnap that was sent.
+   * @param error why it did not, if that is known: for people
+   */
+  reportSnapshot(id: NodeId, status: SnapshotStatus, error?: unknown): void;
   /**
    * Reports that nothing passes between this member and `id`, whose cluster these founded. May be called repeatedly.
    */

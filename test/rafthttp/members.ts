@@ -32,6 +32,8 @@ export class Recorder implements TransportReceiver {
   readonly processed: Message[] = [];
   readonly unreachable: NodeId[] = [];
   readonly snapshots: [NodeId, SnapshotStatus][] = [];
+  /** Why those that failed did. */
+  readonly failures: unknown[] = [];
   readonly removed = new Set<NodeId>();
   readonly removals: Removal[] = [];
   readonly log: string[] = [];
@@ -51,8 +53,9 @@ export class Recorder implements TransportReceiver {
     this.unreachable.push(id);
   }
 
-  reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+  reportSnapshot(id: NodeId, status: SnapshotStatus, error?: unknown): void {
     this.snapshots.push([id, status]);
+    if (status === 'failure') this.failures.push(error);
   }
 
   types(): MessageType[] {

@@ -14,6 +14,7 @@ import {
   chunksOf,
   eventually,
   exchangeRaw,
+  introduce,
   type Member,
   message,
   quick,
@@ -412,6 +413,14 @@ describe('streamed snapshots', () => {
       const head = encodeEnvelope(envelope());
       expect((await exchangeRaw(port, postSnapshot(Buffer.concat([head, bytesOf(11)])))).status).to.equal(507);
       expect((await exchangeRaw(port, postSnapshot(Buffer.concat([head, bytesOf(10)])))).status).to.equal(204);
+      const a = await startMember(1n);
+      introduce(a, [b]);
+      const body = { size: 11, chunks: chunksOf(bytesOf(11)) };
+      expect(await a.transport.sendSnapshot(envelope(), body)).to.equal('failure');
+      // Whoever sends says it to people: what there is no room for, where, and that room must be made.
+      expect(String(a.receiver.failures[0])).to.match(
+        /no space for the snapshot: free some on the receiver's disk, where 128 MB must stay \(http status 507\)/u,
+      );
     });
 
     it('a second one of the same sender, and a third one of anybody', async () => {

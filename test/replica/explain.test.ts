@@ -1,4 +1,4 @@
-import { MemoryStorage, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
+import { MemoryStorage, MessageType, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
 import type { Question, Replica } from '@raft-ts/replica';
 import { Contacts, explain, type LeaseObstacle } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
@@ -186,6 +186,41 @@ describe('replica: explain', () => {
     });
   });
 
+  describe('why does a member not get its snapshot?', () => {
+    it('snapshot-failing: it answers, and has no room; until one arrives', async () => {
+      machines = new Map();
+      const snapshots = { everyEntries: 5, keepEntries: 1, keepEntriesForSlow: 1 };
+      group = new VirtualCluster(3, () => new Counter(), { snapshots });
+      for (const id of group.ids) await group.startMember(id);
+      await group.promised();
+      const leader = await group.leader();
+      const [follower] = others(leader);
+      const question = { member: follower.id };
+      group.network.isolate(follower.id, group.ids);
+      for (let i = 0; i < 20; i++) await group.time.settled(leader.propose(1));
+      await group.time.advance(200);
+      expect(leader.explain(question).code).to.equal('unreachable');
+      const full = 'no space for the snapshot: free some (http status 507)';
+      const failed: unknown[] = [];
+      leader.watch('snapshot', ({ phase, error }) => void (phase === 'send-failed' && failed.push(error)));
+      group.network.loses = ({ type }) => type === MessageType.MsgSnap && new Error(full);
+      group.network.mend();
+      await group.time.until(() => leader.explain(question).text.includes('3 times'), 'it has failed three times');
+      const { code, text } = leader.explain(question);
+      expect(code).to.equal('snapshot-failing');
+      expect(text).to.match(
+        /^Member \d needs entries that are compacted here, .* 3 times in a row, for \d\.\d s: no space/u,
+      );
+      expect(text).to.include(full).and.to.include('mend the cause');
+      expect(failed).to.have.length.at.least(3);
+      expect(String(failed[0])).to.include(full);
+      group.network.loses = () => false;
+      await group.time.until(() => follower.applied.index === leader.applied.index, 'it has caught up');
+      await group.time.advance(50);
+      expect(leader.explain(question).code).to.equal('up-to-date');
+    });
+  });
+
   describe('branches that a RawNode alone brings about', () => {
     /** Member 1 of these voters and learners, whose log holds `last` entries of term 1. */
     const member = (voters: readonly NodeId[], learners: readonly NodeId[] = [], last = 1): RawNode => {
@@ -344,5 +379,21 @@ describe('replica: explain', () => {
       await group.time.settled(Promise.all([read, proposal]));
       expect(leader.explain({ read: true }).code).to.equal('read-behind');
     });
+  });
+});
+
+describe('replica: contacts', () => {
+  it('snapshots that failed are counted since the last one that arrived, of members alone', () => {
+    let now = 0;
+    const contacts = new Contacts({ monotonic: () => now });
+    for (const error of ['first', 'second']) {
+      contacts.sentSnapshot(2n, 'failure', error);
+      contacts.sentSnapshot(3n, 'failure', error);
+      now += 10;
+    }
+    expect(contacts.snapshotFailures(2n)).to.deep.equal({ count: 2, forMs: 20, error: 'second' });
+    contacts.sentSnapshot(2n, 'finish', undefined);
+    contacts.keep(new Map([[2n, '']]));
+    expect([2n, 3n].map((id) => contacts.snapshotFailures(id))).to.deep.equal([undefined, undefined]);
   });
 });

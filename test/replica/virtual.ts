@@ -104,8 +104,8 @@ export class VirtualNetwork {
   faults: Faults = {};
   /** What was sent, for tests that look. */
   onSend: (message: Message) => void = () => {};
-  /** Loses messages of a test's choice. */
-  loses: (message: Message) => boolean = () => false;
+  /** Loses messages of a test's choice, and may say why. */
+  loses: (message: Message) => boolean | Error = () => false;
   /** Addresses that each member was told to dial, by the member that dials. */
   readonly dialled = new Map<NodeId, Map<NodeId, readonly string[]>>();
   private readonly time: VirtualTime;
@@ -164,10 +164,12 @@ export class VirtualNetwork {
   private send(from: NodeId, sender: ReplicaReceiver, message: Message): void {
     this.onSend(message);
     const { drop = 0, duplicate = 0, duplicateProposals = true } = this.faults;
-    if (this.cuts.has(`${from}-${message.to}`) || this.chance(drop) || this.loses(message)) {
+    const lost = this.cuts.has(`${from}-${message.to}`) || this.chance(drop) || this.loses(message);
+    if (lost !== false) {
+      const error = lost === true ? undefined : lost;
       this.time.soon(() => {
         sender.reportUnreachable(message.to);
-        if (message.type === MessageType.MsgSnap) sender.reportSnapshot(message.to, 'failure');
+        if (message.type === MessageType.MsgSnap) sender.reportSnapshot(message.to, 'failure', error);
       });
       return;
     }

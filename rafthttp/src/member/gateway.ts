@@ -93,13 +93,13 @@ export class Gateway {
   }
 
   /** A message will not reach its target: reports it if it is a snapshot, once for each. */
-  reportLost(message: Message): void {
-    if (message.type === MessageType.MsgSnap) this.reportSnapshot(message.to, 'failure');
+  reportLost(message: Message, error?: unknown): void {
+    if (message.type === MessageType.MsgSnap) this.reportSnapshot(message.to, 'failure', error);
   }
 
-  reportSnapshot(id: NodeId, status: SnapshotStatus): void {
+  reportSnapshot(id: NodeId, status: SnapshotStatus, why?: unknown): void {
     try {
-      this.receiver.reportSnapshot(id, status);
+      this.receiver.reportSnapshot(id, status, why);
     } catch (error) {
       this.failed('reportSnapshot', error);
     }

@@ -85,7 +85,7 @@ export class Pipeline {
         status.deactivate({ action: 'write', source: 'pipeline', error });
         gateway.reportUnreachable(message.to);
       }
-      gateway.reportLost(message);
+      gateway.reportLost(message, error);
       return;
     } finally {
       this.underWay--;

@@ -72,7 +72,7 @@ export class SnapshotSender {
         this.status.deactivate({ action: 'post', source: 'sendMsgSnap', error });
         gateway.reportUnreachable(id);
       }
-      gateway.reportSnapshot(id, 'failure');
+      gateway.reportSnapshot(id, 'failure', error);
       return 'failure';
     } finally {
       this.picker.release(url, answered);

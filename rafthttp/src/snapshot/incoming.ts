@@ -231,5 +231,9 @@ function tooLarge(): RefusedSnapshot {
 }
 
 function noSpace(): RefusedSnapshot {
-  return new RefusedSnapshot(507, 'no space for the snapshot');
+  const reserve = `${SNAPSHOT_DISK_RESERVE / 1_000_000} MB`;
+  return new RefusedSnapshot(
+    507,
+    `no space for the snapshot: free some on the receiver's disk, where ${reserve} must stay`,
+  );
 }

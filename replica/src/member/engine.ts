@@ -263,15 +263,16 @@ export class Engine<Command, Result> {
         this.observer.contacts.lose(id);
         this.feed(() => raw.reportUnreachable(id));
       },
-      reportSnapshot: (id, status) => this.reportSnapshot(id, status),
+      reportSnapshot: (id, status, error) => this.reportSnapshot(id, status, error),
       reportFounders: (member, founders) => this.onOtherFounders(member, founders),
       onRemoved: (removal) => this.roster.refused(removal),
     };
   }
 
-  reportSnapshot(to: NodeId, status: SnapshotStatus): void {
+  reportSnapshot(to: NodeId, status: SnapshotStatus, error: unknown): void {
+    this.observer.contacts.sentSnapshot(to, status, error);
     this.feed(() => this.raw.reportSnapshot(to, status));
-    this.snapshots?.sent(to, status);
+    this.snapshots?.sent(to, status, error);
   }
 
   private process(message: Message): void | Promise<void> {

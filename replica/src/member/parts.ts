@@ -99,7 +99,7 @@ export function createSnapshots<Command, Result>(engine: Engine<Command, Result>
     },
     warn: (text) => engine.logger.warn(text),
     onFatal: (error) => engine.fail(error),
-    reportSnapshot: (to, status) => engine.reportSnapshot(to, status),
+    reportSnapshot: (to, status, error) => engine.reportSnapshot(to, status, error),
   });
 }
 

@@ -49,7 +49,7 @@ export class Pausable {
       process: (message, options) => (this.paused ? this.hold(receiver, message) : receiver.process(message, options)),
       isIdRemoved: (id) => receiver.isIdRemoved(id),
       reportUnreachable: (id) => this.run(() => receiver.reportUnreachable(id)),
-      reportSnapshot: (id, status) => this.run(() => receiver.reportSnapshot(id, status)),
+      reportSnapshot: (id, status, error) => this.run(() => receiver.reportSnapshot(id, status, error)),
       reportFounders: (id, founders) => this.run(() => receiver.reportFounders(id, founders)),
       onRemoved: (removal) => this.run(() => receiver.onRemoved(removal)),
     };

@@ -1,15 +1,30 @@
 import type { NodeId } from '@raft-ts/raft';
+import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import type { Clock } from '../base/clock.js';
 
 /** A transport that keeps meeting members of another cluster says so more often than this. */
 const APART_MS = 60_000;
 
-/** When this member last heard of each other one, since when it cannot reach it, and who belongs to another cluster. */
+/** Snapshots to a member have failed, all of them since the last one that arrived. */
+export interface SnapshotFailures {
+  readonly count: number;
+  /** Milliseconds since the first of them. */
+  readonly forMs: number;
+  /** Why the last one failed, if the transport has said it. */
+  readonly error: unknown;
+}
+
+/**
+ * When this member last heard of each other one, since when it cannot reach it, what of snapshots, and who belongs to
+ * another cluster.
+ */
 export class Contacts {
   private readonly clock: Pick<Clock, 'monotonic'>;
   private readonly heard = new Map<NodeId, number>();
   private readonly unreachable = new Map<NodeId, number>();
   private readonly apart = new Map<NodeId, { readonly founders: readonly NodeId[]; readonly at: number }>();
+
+  private readonly failures = new Map<NodeId, { count: number; readonly since: number; error: unknown }>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.clock = clock;
@@ -25,6 +40,22 @@ export class Contacts {
   /** A message to this member was lost. */
   lose(id: NodeId): void {
     if (!this.unreachable.has(id)) this.unreachable.set(id, this.clock.monotonic());
+  }
+
+  /** How a snapshot that was sent to this member has ended. */
+  sentSnapshot(id: NodeId, status: SnapshotStatus, error: unknown): void {
+    const failures = this.failures.get(id);
+    if (status === 'finish') this.failures.delete(id);
+    else if (failures === undefined) this.failures.set(id, { count: 1, since: this.clock.monotonic(), error });
+    else Object.assign(failures, { count: failures.count + 1, error });
+  }
+
+  /** What has become of snapshots to it; `undefined` if the last one arrived, or none was sent. */
+  snapshotFailures(id: NodeId): SnapshotFailures | undefined {
+    const failures = this.failures.get(id);
+    if (failures === undefined) return undefined;
+    const { count, since, error } = failures;
+    return { count, forMs: this.clock.monotonic() - since, error };
   }
 
   /** This member's cluster was founded by others. @returns whether that is news */
@@ -54,7 +85,7 @@ export class Contacts {
 
   /** Forgets whoever is not a member any more. */
   keep(members: ReadonlyMap<NodeId, unknown>): void {
-    for (const known of [this.heard, this.unreachable, this.apart]) {
+    for (const known of [this.heard, this.unreachable, this.apart, this.failures]) {
       for (const id of known.keys()) if (!members.has(id)) known.delete(id);
     }
   }

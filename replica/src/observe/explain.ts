@@ -1,10 +1,11 @@
 import type { NodeId, RawNode } from '@raft-ts/raft';
+import { describe } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import type { Waited } from '../drive/patience.js';
 import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import type { Lease, LeaseObstacle } from '../lead/lease.js';
-import type { Contacts } from './contacts.js';
+import type { Contacts, SnapshotFailures } from './contacts.js';
 import { describeApart } from './founders.js';
 
 /** What to explain. Nothing named: whether there is a leader, and why not. */
@@ -52,6 +53,7 @@ export type ExplanationCode =
   | 'unreachable'
   | 'silent'
   | 'snapshot'
+  | 'snapshot-failing'
   | 'probing'
   | 'catching-up'
   | 'no-features'
@@ -280,6 +282,9 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   if (pr === undefined) return say('unknown-member', `There is no member ${member}.`);
   const last = raw.raft.raftLog.lastIndex();
   const behind = last - pr.match;
+  const needsSnapshot = pr.match + 1 < raw.raft.raftLog.firstIndex();
+  const failures = needsSnapshot && pr.recentActive ? contacts.snapshotFailures(member) : undefined;
+  if (failures !== undefined) return explainFailures(member, failures);
   const unreachable = contacts.unreachableFor(member);
   if (unreachable !== undefined) {
     return say(
@@ -308,6 +313,16 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   return say(
     'catching-up',
     `Member ${member} is ${entries(behind)} behind and is sent what it lacks as fast as it takes it.`,
+  );
+}
+
+/** A member that answers, and does not get the snapshot that it needs, will not get it by waiting. */
+function explainFailures(member: NodeId, { count, forMs, error }: SnapshotFailures): Explanation {
+  const times = count === 1 ? 'failed' : `failed ${count} times in a row, for ${seconds(forMs)}`;
+  const why = error === undefined ? 'the transport does not say why' : describe(error);
+  return say(
+    'snapshot-failing',
+    `Member ${member} needs entries that are compacted here, and sending it a snapshot has ${times}: ${why}. It is tried again until it succeeds: mend the cause on member ${member}, whose log says more, or on the way to it.`,
   );
 }
 

@@ -36,7 +36,7 @@ export interface SnapshotEvent {
   readonly size?: number;
   /** To whom, if it is sent. */
   readonly to?: bigint;
-  /** Why it failed. */
+  /** Why it failed, if that is known. */
   readonly error?: unknown;
 }
 

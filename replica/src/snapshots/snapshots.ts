@@ -1,4 +1,4 @@
-import type { Message, Snapshot } from '@raft-ts/raft';
+import type { Message, NodeId, Snapshot } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import type { ReplicaLog, ReplicaTransport } from '../base/contracts.js';
 import type { Format } from '../format/format.js';
@@ -80,8 +80,8 @@ export class Snapshots {
   }
 
   /** The transport has told raft how a snapshot that was sent has ended. */
-  sent(to: bigint, status: SnapshotStatus): void {
-    this.transfer.sent(to, status);
+  sent(to: NodeId, status: SnapshotStatus, error: unknown): void {
+    this.transfer.sent(to, status, error);
   }
 
   /** Breaks off what is under way; resolves when the log is not written any more. */

@@ -28,7 +28,7 @@ export interface SnapshotTransferHost {
   readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
   readonly warn: (text: string) => void;
-  readonly reportSnapshot: (to: NodeId, status: SnapshotStatus) => void;
+  readonly reportSnapshot: (to: NodeId, status: SnapshotStatus, error: unknown) => void;
 }
 
 /** Sends snapshots to other members, and takes over those of the leader. */
@@ -181,7 +181,7 @@ export class SnapshotTransfer {
     this.sendBody(message, snapshot).catch((error: unknown) => {
       if (interrupt.stopped) return;
       // The body could not even be opened, so the transport has told raft nothing. Raft sends the newest one later.
-      reportSnapshot(to, 'failure');
+      reportSnapshot(to, 'failure', error);
       const damaged = (error as Partial<RaftError>).code === ERR_SNAPSHOT_FORMAT;
       if (damaged) onDamaged();
       const next = damaged ? 'A new one is taken' : 'It is tried again';
@@ -190,9 +190,9 @@ export class SnapshotTransfer {
   }
 
   /** The transport has told raft how a snapshot that was sent has ended. */
-  sent(to: NodeId, status: SnapshotStatus): void {
-    const phase = status === 'finish' ? 'sent' : 'send-failed';
-    this.host.onEvent({ phase, index: this.host.log.snapshot().metadata.index, bytes: 0, to });
+  sent(to: NodeId, status: SnapshotStatus, error: unknown): void {
+    const outcome = status === 'finish' ? ({ phase: 'sent' } as const) : ({ phase: 'send-failed', error } as const);
+    this.host.onEvent({ ...outcome, index: this.host.log.snapshot().metadata.index, bytes: 0, to });
   }
 
   private async sendBody(message: Message, snapshot: Snapshot): Promise<void> {
