@@ -1,4 +1,4 @@
-import { type Message, MessageType, type NodeId, RaftPanic } from '@raft-ts/raft';
+import { ConfChangeType, isConfChangeEntry, type Message, MessageType, type NodeId, RaftPanic } from '@raft-ts/raft';
 import {
   type CommandFailed,
   Replica,
@@ -53,6 +53,30 @@ describe('replica: the loop', () => {
     void leader.propose(1);
     await group.time.advance(50);
     expect([leader, one, two].map((replica) => replica?.applied.index)).to.deep.equal([index, index + 1, index + 1]);
+  });
+
+  it('ends as removed, and not by an error, if its log is still writing when its own removal is applied', async () => {
+    const leader = await start();
+    const log = logs.get(leader.id) as SlowLog;
+    log.onDurable = ({ entries = [] }) => {
+      if (!entries.some(isConfChangeEntry)) return;
+      // The others confirm the removal, and do not hear that it is committed: they would refuse this member.
+      for (const other of othersThan(leader)) group.network.cut(leader.id, other);
+      log.onDurable = () => {};
+      log.delay = 30;
+      void outcome(leader.propose(1));
+    };
+    const { raw, driver } = inside(leader);
+    raw.proposeConfChange({
+      id: 0n,
+      type: ConfChangeType.ConfChangeRemoveNode,
+      nodeId: leader.id,
+      context: undefined,
+    });
+    driver.wake();
+    await group.time.advance(20);
+    expect(leader.members().map(({ id }) => id)).not.to.include(leader.id);
+    expect((await group.time.settled(leader.ended)).reason).to.equal('removed');
   });
 
   it('counts a leader’s own write only once it is durable', async () => {

@@ -4,6 +4,7 @@ import {
   decodeConfChangeEntry,
   type Entry,
   ERR_PROPOSAL_DROPPED,
+  ERR_STEP_PEER_NOT_FOUND,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type Message,
@@ -253,12 +254,24 @@ export class Driver {
       this.writes.dropFront(1);
       this.group.writeEnded();
       for (const response of write.responses) {
-        if (response.to === this.host.id) this.host.raw.step(response);
+        if (response.to === this.host.id) this.stepOwn(response);
         else this.sort(response, out);
       }
     }
     if (out.length > 0) this.host.transport.send(out);
     this.wake();
+  }
+
+  /**
+   * Steps what this member's own log answers. If a change that was applied while the log was written has removed the
+   * member, its own vote or acknowledgement counts for nothing any more, and raft says so.
+   */
+  private stepOwn(response: Message): void {
+    try {
+      this.host.raw.step(response);
+    } catch (error) {
+      if ((error as RaftError).code !== ERR_STEP_PEER_NOT_FOUND) throw error;
+    }
   }
 
   /** The work of a MsgStorageApply is done. */
