@@ -7,7 +7,8 @@
  * and hands each to a member; `cluster/driver.ts` does what its Readys ask for, on a disk (`member/disk.ts`) and
  * through a network (`cluster/network.ts`); `cluster/acts.ts` carries out actions, and `cluster/operator.ts` is whoever
  * changes the membership. After each step `rules/rules.ts` asks every rule, and `run/liveness.ts` asks what must happen
- * once faults end. `run/minimize.ts` shortens what broke a rule, and `report/` shows it.
+ * once faults end. `run/minimize.ts` shortens what broke a rule, and `report/` shows it. `situations/` plays partitions
+ * step by step for a reader.
  */
 export { RULES, type RuleName, Violation } from './base/violation.js';
 export type { Action, ActionKind, Planned, Shape, Weather } from './plan/action.js';

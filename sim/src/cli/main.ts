@@ -9,6 +9,7 @@ import { readSchedule } from '../run/schedule-file.js';
 import { keepFailure, seedCommand } from './failure.js';
 import { type Call, readCall, USAGE } from './options.js';
 import { runAll } from './pool.js';
+import { situationOf, tellSituation } from './situation.js';
 
 /** Where a command's words go; a test collects them. */
 export interface Output {
@@ -26,6 +27,11 @@ const PROGRESS_MS = 5000;
 export async function raftSim(args: readonly string[], output: Output): Promise<number> {
   let call: Call;
   try {
+    const situation = situationOf(args);
+    if (situation !== undefined) {
+      output.out(tellSituation(situation, args.slice(1)));
+      return 0;
+    }
     call = readCall(args);
   } catch (error) {
     output.error(`${(error as Error).message}\n\n${USAGE}`);

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { FAULTS, type Fault } from '../plan/schedule.js';
+import { SITUATION_NAMES } from './situation.js';
 
 export const USAGE: string = `Runs whole clusters in one process, each from one seed, with faults, and checks every rule after every event.
 
 Usage: raft-sim [OPTION…]            runs new clusters
        raft-sim --replay FILE        runs one again that broke a rule
+       raft-sim SITUATION            tells step by step what becomes of five members
 
   --seeds N      that many runs (default 100; without an end if --minutes is given)
   --seed S       the first one has this seed, the next S + 1 (default: drawn, and printed)
@@ -18,6 +20,9 @@ ${wrap(FAULTS, 17)}
   --replay FILE  runs a schedule that a failure has written, and prints what comes of it
   --html FILE    with --replay: writes a timeline of the run
   --help         this text
+
+Situations, with --seed S, --no-pre-vote, --no-check-quorum and --no-table as their options:
+${SITUATION_NAMES}
 
 A run that breaks a rule is made as short as possible, then written as a schedule that --replay runs again, and as a
 timeline that a browser shows. Exit code: 0 if no rule was broken, 1 if one was, 2 for a wrong call.
