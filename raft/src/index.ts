@@ -100,9 +100,10 @@ export { MemoryStorage } from './memory-storage.js';
 export { Node, type WaitOptions } from './node.js';
 
 export type { SoftState, StateType } from './raft.js';
-export { type BatchReceipt, type ProgressType, type ProposalReceipt, RawNode } from './raw-node.js';
+export { type ProgressType, RawNode } from './raw-node.js';
 export type { ReadState } from './read-only.js';
 export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js';
+export { type BatchReceipt, type ProposalReceipt } from './receipt.js';
 export type { SnapshotStatus } from './snapshot-status.js';
 export { joinNode, restartNode, startNode } from './start-node.js';
 export { type BasicStatus, describeStatus, type Status, type StatusJson } from './status.js';

@@ -26,7 +26,6 @@ import { bootstrap, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
 import {
-  ERR_CONF_CHANGE_REFUSED,
   ERR_MESSAGE_INVALID,
   ERR_STEP_LOCAL_MSG,
   ERR_STEP_PEER_NOT_FOUND,
@@ -35,34 +34,16 @@ import {
 } from './errors.js';
 import { HandedChanges } from './handed-changes.js';
 import { applyConfChange, applyConfChangeEntry, tryConfChange } from './membership.js';
-import type { StepOutcome } from './outcome.js';
 import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { mustSync, type Ready } from './ready.js';
+import { type BatchReceipt, forwardedBatch, type ProposalReceipt, receipt } from './receipt.js';
 import { entriesSize, messageHeldSize } from './sizes.js';
 import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import { asyncMessages, needsStorageAppendResp, storageAppendResp, storageApplyResp } from './storage-messages.js';
 import type { Progress } from './tracker/progress.js';
 import { isStorageThread, validateIncoming } from './validate-incoming.js';
-
-/** What this member did with a proposal: it is in the leader's log, or on its way there, but not committed. */
-export interface ProposalReceipt {
-  /** It was forwarded to the leader; whether it arrives and is accepted is not known. */
-  readonly forwarded: boolean;
-}
-
-/** Where the entries of a batch are in the leader's log, unless the batch was forwarded. */
-export interface BatchReceipt extends ProposalReceipt {
-  /** Index of the first entry; 0 if the batch was forwarded. */
-  readonly index: number;
-  /** The term of all entries; 0 if the batch was forwarded. */
-  readonly term: number;
-}
-
-const appended: ProposalReceipt = { forwarded: false };
-const forwarded: ProposalReceipt = { forwarded: true };
-const forwardedBatch: BatchReceipt = { forwarded: true, index: 0, term: 0 };
 
 /** Does a progress belong to a voter or to a learner? */
 export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
@@ -449,21 +430,5 @@ export class RawNode {
     for (const pr of this.raft.trk.ordered) {
       visit(pr.id, pr.isLearner ? 'ProgressTypeLearner' : 'ProgressTypePeer', pr.withoutInflights());
     }
-  }
-}
-
-/** Returns the receipt of an accepted proposal; throws if it was not accepted. */
-export function receipt(outcome: StepOutcome): ProposalReceipt {
-  switch (outcome.kind) {
-    case 'done':
-      return appended;
-    case 'forwarded':
-      return forwarded;
-    case 'dropped':
-      throw proposalDropped(outcome.reason);
-    case 'refused':
-      throw new RaftError(ERR_CONF_CHANGE_REFUSED, `raft: membership change refused: ${outcome.reason}`, {
-        reason: outcome.reason,
-      });
   }
 }

@@ -3,31 +3,14 @@ import { checkId, checkList, checkMessages, checkRecord, messageFault, refuseFau
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
-import { describeError, ERR_LISTEN, ERR_SNAPSHOT_BODY, ERR_TRANSPORT_OPTIONS } from './base/errors.js';
-import {
-  commonHeaders,
-  formatFounders,
-  formatId,
-  Header,
-  isAnnouncement,
-  isIncarnation,
-  parseFounders,
-  parseId,
-} from './base/headers.js';
-import {
-  defaultTimings,
-  FILES_ENOUGH,
-  MAX_ANNOUNCEMENT_LENGTH,
-  MAX_BUSY_POLL_MS,
-  MAX_FEATURES,
-  MAX_FOUNDERS,
-  MAX_SNAPSHOT_BYTES,
-  MIN_CONNECTIONS,
-} from './base/limits.js';
+import { describeError, ERR_LISTEN, ERR_SNAPSHOT_BODY } from './base/errors.js';
+import { commonHeaders, formatId, parseId } from './base/headers.js';
+import { defaultTimings, MAX_SNAPSHOT_BYTES } from './base/limits.js';
 import { LogBudget } from './base/log-budget.js';
 import type { TransportLogger } from './base/logger.js';
 import { printableLogger } from './base/printable-logger.js';
 import { Warnings } from './base/warnings.js';
+import { busyPollOf, checkOptionId, connectionLimit, ownHeadersOf, ownIncarnation } from './check-options.js';
 import { LearnedMembers } from './learned/learned.js';
 import type { TransportContext } from './member/context.js';
 import { Features } from './member/features.js';
@@ -41,7 +24,6 @@ import { checkBody, closeBody } from './peer/snapshot-sender.js';
 import { parsePeerUrls, UrlPicker } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
 import type { Listener, ListenOptions } from './serve/listener.js';
-import { connectionsWithin, openFilesLimit } from './serve/open-files.js';
 import { PostedMessages } from './serve/posted.js';
 import { createRouter } from './serve/routes.js';
 import { listen } from './serve/server.js';
@@ -93,14 +75,8 @@ export class HttpTransport implements Transport {
     const urls = options.urls === undefined ? undefined : parsePeerUrls(options.urls);
     const serverStats = new ServerStats(id, options.name ?? formatId(id));
     const own = ownIncarnation(options.incarnation);
-    const founders = options.founders ?? receiver.founders;
     const gateway = new Gateway(id, receiver, logger, serverStats);
-    const ownHeaders = {
-      ...(own === undefined ? {} : { [Header.incarnation]: own, [Header.run]: crypto.randomUUID() }),
-      ...(founders === undefined ? {} : { [Header.founders]: foundersOf(founders) }),
-      ...(options.features === undefined ? {} : { [Header.features]: featuresOf(options.features) }),
-      ...(options.announcement === undefined ? {} : { [Header.announcement]: announcementOf(options.announcement) }),
-    };
+    const ownHeaders = ownHeadersOf(options, own);
     this.log = logger;
     const timings = { ...defaultTimings, ...options.timings };
     const built = performance.now();
@@ -455,55 +431,4 @@ function checkSnapshotMessage(message: Message): void {
 function storeCannot(call: 'open' | 'peek'): RaftError {
   const text = `the option snapshots has no function ${call}: pass a SnapshotFolder, or a store of your own that has it`;
   return new RaftError(ERR_SNAPSHOT_BODY, text, { reason: 'store' });
-}
-
-function checkOptionId(name: string, id: bigint, min: bigint): void {
-  if (typeof id === 'bigint' && id >= min && id < 2n ** 64n) return;
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, `${name} must be from ${min} to 2^64 - 1, not ${String(id)}`);
-}
-
-function connectionLimit(option: number | undefined, logger: TransportLogger): number {
-  if (option !== undefined && !(Number.isSafeInteger(option) && option >= MIN_CONNECTIONS)) {
-    const text = `maxConnections must be at least ${MIN_CONNECTIONS}, not ${option}`;
-    throw new RaftError(ERR_TRANSPORT_OPTIONS, text);
-  }
-  const files = openFilesLimit();
-  const { connections, isLow } = connectionsWithin(option, files);
-  if (isLow) {
-    const advice = `raise it to ${FILES_ENOUGH} or more: ulimit -n, or LimitNOFILE of systemd`;
-    logger.warn('the system lets this process open few files', { limit: files ?? 0, connections, advice });
-  }
-  return connections;
-}
-
-function busyPollOf(option = 0): number {
-  if (option >= 0 && option <= MAX_BUSY_POLL_MS) return option;
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
-}
-
-function foundersOf(ids: readonly NodeId[]): string {
-  for (const id of ids) checkOptionId('founders', id, 1n);
-  const text = formatFounders(ids);
-  if (parseFounders(text) !== undefined) return text;
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, `founders must be 1 to ${MAX_FOUNDERS} ids, not ${ids.length}`);
-}
-
-function featuresOf(level: number): string {
-  if (Number.isInteger(level) && level >= 1 && level <= MAX_FEATURES) return String(level);
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, `features must be a whole number from 1 to ${MAX_FEATURES}, not ${level}`);
-}
-
-function announcementOf(text: string): string {
-  if (typeof text === 'string' && isAnnouncement(text)) return text;
-  throw new RaftError(
-    ERR_TRANSPORT_OPTIONS,
-    `announcement must be 1 to ${MAX_ANNOUNCEMENT_LENGTH} characters of visible ASCII`,
-  );
-}
-
-function ownIncarnation(option: string | false | undefined): string | undefined {
-  if (option === false) return undefined;
-  const incarnation = option ?? crypto.randomUUID();
-  if (isIncarnation(incarnation)) return incarnation;
-  throw new RaftError(ERR_TRANSPORT_OPTIONS, 'incarnation must be 1 to 128 characters of visible ASCII');
 }

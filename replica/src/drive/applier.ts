@@ -22,9 +22,10 @@ import {
 } from '../base/errors.js';
 import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
 import type { Group } from '../group/group.js';
-import type { SessionPlace, SessionVerdict } from '../group/sessions.js';
+import type { SessionPlace } from '../group/sessions.js';
 import type { Patience } from './patience.js';
 import type { Applied, Pending, Proposals } from './proposals.js';
+import { type Came, SessionAnswers } from './session-answers.js';
 
 /**
  * Commands are applied for so long in one turn of the event loop, in milliseconds; sockets and timers come in between.
@@ -80,9 +81,6 @@ interface Origin {
   readonly place: SessionPlace | undefined;
 }
 
-/** What a command came to: nothing is made of it for whom nobody asks. */
-type Came<Result> = { readonly result: Result } | { readonly thrown: unknown };
-
 interface WaitingForIndex {
   readonly index: number;
   readonly run: () => void;
@@ -109,6 +107,7 @@ export class Applier<Command, Result> {
   confState: ConfState;
   /** Commands up to here are in the state already. */
   private readonly durableIndex: number;
+  private readonly answers: SessionAnswers<Result>;
   /** Commands wait for this, if there is something to wait for. */
   private room: (() => Promise<void> | undefined) | undefined = undefined;
 
@@ -121,6 +120,8 @@ export class Applier<Command, Result> {
     this.term = from.applied.term;
     this.confState = from.confState;
     this.durableIndex = options.stateMachine.appliedIndex ?? 0;
+    const failed = (error: unknown, index: number): { readonly thrown: unknown } => this.failed(error, index);
+    this.answers = new SessionAnswers({ sessions: options.group.sessions, results: options.results, failed });
   }
 
   /** The last entry that was applied. */
@@ -330,13 +331,13 @@ export class Applier<Command, Result> {
     const { group, proposals } = this.options;
     const verdict = group.sessions.judge(place, at.index);
     if (verdict === 'apply') return true;
-    if (asked !== undefined) proposals.answer(asked, this.remembered(verdict, place));
+    if (asked !== undefined) proposals.answer(asked, this.answers.remembered(verdict, place));
     return false;
   }
 
   /** Tells whoever asked what came of a command, and a session, if it is of one. */
   private done(came: Came<Result>, at: Position, { asked, place }: Origin): void {
-    const kept = place === undefined ? came : this.keep(place, came, at);
+    const kept = place === undefined ? came : this.answers.keep(place, came, at);
     if (asked === undefined) return;
     const { index, term } = at;
     const applied: Applied =
@@ -344,39 +345,6 @@ export class Applier<Command, Result> {
         ? { value: { index, term, result: kept.result } }
         : { error: new CommandFailed(at, describe(kept.thrown), kept.thrown) };
     this.options.proposals.answer(asked, applied);
-  }
-
-  /** Keeps what a command of a session came to. @returns what it came to: what cannot be kept is a failure */
-  private keep(place: SessionPlace, came: Came<Result>, { index, term }: Position): Came<Result> {
-    const { sessions } = this.options.group;
-    if ('thrown' in came) {
-      sessions.keep(place, { index, term, failure: describe(came.thrown) });
-      return came;
-    }
-    let encoded: Uint8Array;
-    try {
-      encoded = this.options.results.encode(came.result);
-    } catch (error) {
-      // A result that cannot be kept could not be told again; so the command came to this, on every member alike.
-      return this.keep(place, this.failed(error, index), { index, term });
-    }
-    sessions.keep(place, { index, term, result: encoded });
-    return came;
-  }
-
-  private remembered(verdict: Exclude<SessionVerdict, 'apply'>, { session, sequence }: SessionPlace): Applied {
-    const detail = `session ${session}, command ${sequence}`;
-    if (verdict === 'expired') return { error: new ProposalDropped('session-expired', detail) };
-    if (verdict === 'passed') return { error: new ProposalUnknown('session-expired', detail) };
-    const { index, term, result, failure, forgotten } = verdict;
-    if (forgotten === true) return { error: new ProposalUnknown('result-forgotten', `at index ${index}, ${detail}`) };
-    if (failure !== undefined) return { error: new CommandFailed({ index, term }, failure) };
-    try {
-      const value = result === undefined ? undefined : this.options.results.decode(result);
-      return { value: { index, term, result: value } };
-    } catch (cause) {
-      return { error: new ProposalUnknown('result-forgotten', `${detail}: the codec cannot read it`, cause) };
-    }
   }
 
   /** Hands a command to the state machine. */
@@ -402,11 +370,10 @@ export class Applier<Command, Result> {
 
   /** The state holds this command already, and what came of it is not known any more. */
   private passOver({ index, term }: Position, { asked, place }: Origin): void {
-    const { group, proposals } = this.options;
-    if (place !== undefined) group.sessions.keep(place, { index, term, forgotten: true });
+    if (place !== undefined) this.answers.passOver(place, { index, term });
     if (asked === undefined) return;
     const detail = `at index ${index}, before this member started`;
-    proposals.answer(asked, { error: new ProposalUnknown('result-forgotten', detail) });
+    this.options.proposals.answer(asked, { error: new ProposalUnknown('result-forgotten', detail) });
   }
 
   private async awaitResult(promise: Promise<Result>, at: Position, origin: Origin): Promise<void> {

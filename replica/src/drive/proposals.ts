@@ -1,4 +1,3 @@
-import { SlidingList } from '@raft-ts/proto/internal';
 import {
   type AnyConfChange,
   type BatchReceipt,
@@ -14,6 +13,7 @@ import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
 import { type DroppedReason, describe, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
 import { counted } from '../base/text.js';
+import { AppendedBatches } from './appended-batches.js';
 import { nobody, type Waiter, Waits } from './waits.js';
 
 /** Most entries that travel as one proposal. */
@@ -86,14 +86,6 @@ interface Pending extends Waiter<Pending> {
   forget: (() => void) | undefined;
 }
 
-/** Proposals whose entries stand one after the other in this member's log. */
-interface Batch {
-  readonly index: number;
-  readonly term: number;
-  /** Shortened from its end once another leader's entries are committed in the place of its last ones. */
-  readonly pending: Pending[];
-}
-
 /**
  * The proposals of this member, from the call until it is known what came of them.
  *
@@ -113,11 +105,11 @@ export class Proposals {
   private nextSequence = 1;
   /** Those that were not handed over yet, oldest first. */
   private queue: Pending[] = [];
-  /**
-   * What stands in the log, ascending by index. Two may overlap, if this member led, was overwritten, and leads again:
-   * until something is committed there, each of the two may still be.
-   */
-  private readonly batches = new SlidingList<Batch>();
+  /** Those that stand in the log. */
+  private readonly appended = new AppendedBatches<Pending>({
+    onReplaced: (pending, detail) => this.drop(pending, 'replaced', undefined, detail),
+    onSkipped: (pending) => this.giveUp(pending, 'snapshot-skipped'),
+  });
   private bytes = 0;
   private ended: unknown = undefined;
 
@@ -296,17 +288,7 @@ export class Proposals {
       pending.forwardedIn = forwardedIn;
       this.forwarded.set(pending.sequence, pending);
     }
-    if (!forwarded) this.insert({ index, term, pending: batch });
-  }
-
-  private insert(batch: Batch): void {
-    const { batches } = this;
-    let place = batches.length;
-    while (place > 0 && (batches.at(place - 1) as Batch).index > batch.index) place--;
-    const above = batches.slice(place);
-    batches.truncate(place);
-    batches.push(batch);
-    for (const one of above) batches.push(one);
+    if (!forwarded) this.appended.insert({ index, term, pending: batch });
   }
 
   private proposeChange(pending: Pending, change: AnyConfChange): void {
@@ -352,24 +334,8 @@ export class Proposals {
 
   /** The entry at `index` was applied. @returns whose it is, if this member appended it as the leader */
   appliedAt(index: number, term: number): Pending | undefined {
-    const { batches } = this;
     if (term > this.appliedTerm) this.leaderChanged(term);
-    let own: Pending | undefined;
-    for (let i = 0, batch = batches.at(0); batch !== undefined && batch.index <= index; batch = batches.at(++i)) {
-      const offset = index - batch.index;
-      if (batch.term === term) own = batch.pending[offset];
-      else this.replaced(batch, offset, `index ${index} holds an entry of term ${term}, not ${batch.term}`);
-    }
-    for (let batch = batches.at(0); batch !== undefined; batch = batches.at(0)) {
-      if (batch.index + batch.pending.length > index + 1) break;
-      batches.dropFront(1);
-    }
-    return own;
-  }
-
-  /** An entry of another term stands in this place for good, so nothing from there on can be committed any more. */
-  private replaced({ pending }: Batch, from: number, detail: string): void {
-    for (const one of pending.splice(from)) this.drop(one, 'replaced', undefined, detail);
+    return this.appended.appliedAt(index, term);
   }
 
   /**
@@ -398,28 +364,13 @@ export class Proposals {
   }
 
   /** A snapshot took the place of the entries up to there: what came of them cannot be seen. */
-  skippedTo({ index, term }: Position): void {
-    const batches = this.batches.slice();
-    this.batches.clear();
-    for (const batch of batches) {
-      const skipped = Math.max(0, index + 1 - batch.index);
-      const detail = `the entry at index ${index} is of term ${term}, not ${batch.term}`;
-      // Terms never go down along a log: none up to here is of a later term, and none from here on of an earlier one.
-      if (batch.term > term) {
-        for (const one of batch.pending.splice(0, skipped)) this.drop(one, 'replaced', undefined, detail);
-      } else {
-        if (batch.term < term) this.replaced(batch, skipped, detail);
-        for (const one of batch.pending.splice(0, skipped)) this.giveUp(one, 'snapshot-skipped');
-      }
-      if (batch.pending.length > 0) this.batches.push({ ...batch, index: Math.max(batch.index, index + 1) });
-    }
+  skippedTo(at: Position): void {
+    this.appended.skippedTo(at);
   }
 
   /** This member does not lead any more. */
   leadershipLost(): void {
-    for (const { pending } of this.batches.slice()) {
-      for (const one of pending) one.leadershipLost = true;
-    }
+    for (const pending of this.appended.all()) pending.leadershipLost = true;
   }
 
   /** Ends the waits whose time is over. */
@@ -438,7 +389,7 @@ export class Proposals {
   end(cause: unknown): void {
     this.ended = cause;
     this.queue = [];
-    this.batches.clear();
+    this.appended.clear();
     for (let pending = this.all.oldest; pending !== undefined; pending = this.all.oldest) {
       if (pending.state === 'queued') this.drop(pending, 'stopped', cause, describe(cause));
       else this.giveUp(pending, 'stopped', cause, describe(cause));

@@ -1,24 +1,8 @@
-import {
-  consoleLogger,
-  LimitedLogger,
-  type Message,
-  MessageType,
-  type NodeId,
-  RaftError,
-  RawNode,
-  type SoftState,
-} from '@raft-ts/raft';
+import { consoleLogger, LimitedLogger, type NodeId, RaftError, RawNode, type SoftState } from '@raft-ts/raft';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { refuseOption, timeoutFault } from '../base/arguments.js';
-import type {
-  CallOptions,
-  MemberAddress,
-  MemberInfo,
-  Position,
-  ReplicaReceiver,
-  ReplicaTransport,
-} from '../base/contracts.js';
-import { describe, ERR_REPLICA_STARTING, ProposalDropped, removedSender, replicaStopped } from '../base/errors.js';
+import type { CallOptions, MemberAddress, MemberInfo, Position, ReplicaTransport } from '../base/contracts.js';
+import { describe, ERR_REPLICA_STARTING, ProposalDropped, replicaStopped } from '../base/errors.js';
 import { Observable } from '../base/events.js';
 import { hostRandom } from '../base/random.js';
 import type { Applier } from '../drive/applier.js';
@@ -33,7 +17,6 @@ import { Group } from '../group/group.js';
 import type { Lead } from '../lead/lead.js';
 import { Connections } from '../members/connections.js';
 import type { Roster } from '../members/roster.js';
-import { describeApart } from '../observe/founders.js';
 import { Observer } from '../observe/observer.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
 import { closeAll } from './closing.js';
@@ -51,6 +34,7 @@ import {
   createTicker,
   rawConfig,
 } from './parts.js';
+import { createReceiver } from './receiver.js';
 import type { Ended, Leadership, ReplicaEvents } from './types.js';
 
 /** How long the end waits for a transport, and for a state machine that is giving its snapshot, in milliseconds. */
@@ -143,7 +127,7 @@ export class Engine<Command, Result> {
     const { options, group } = this;
     const { founders } = options;
     if (founders !== undefined) await options.log.keepFounders?.(this.founders ?? []);
-    this.transport = await options.transport(this.receiver());
+    this.transport = await options.transport(createReceiver(this));
     if (typeof this.transport?.send !== 'function') {
       refuseOption('transport', 'what the function built has no function send');
     }
@@ -253,60 +237,16 @@ export class Engine<Command, Result> {
     });
   }
 
-  private receiver(): ReplicaReceiver {
-    const { raw } = this;
-    return {
-      founders: this.founders,
-      process: (message) => this.process(message),
-      isIdRemoved: (id) => this.group.removed.has(id),
-      reportUnreachable: (id) => {
-        this.observer.contacts.lose(id);
-        this.feed(() => raw.reportUnreachable(id));
-      },
-      reportSnapshot: (id, status, error) => this.reportSnapshot(id, status, error),
-      reportFounders: (member, founders) => this.onOtherFounders(member, founders),
-      onRemoved: (removal) => this.roster.refused(removal),
-    };
+  /** @throws RaftError if this member takes no part in the cluster: not yet, or no more */
+  checkTakesPart(): void {
+    if (this.ending !== undefined) throw replicaStopped(undefined);
+    if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
   }
 
   reportSnapshot(to: NodeId, status: SnapshotStatus, error: unknown): void {
     this.observer.contacts.sentSnapshot(to, status, error);
     this.feed(() => this.raw.reportSnapshot(to, status));
     this.snapshots?.sent(to, status, error);
-  }
-
-  private process(message: Message): void | Promise<void> {
-    if (this.ending !== undefined) throw replicaStopped(undefined);
-    if (!this.begun) throw new RaftError(ERR_REPLICA_STARTING, `member ${this.id} still starts`);
-    if (this.group.removed.has(message.from)) throw removedSender(message.from);
-    this.observer.contacts.hear(message.from);
-    this.received++;
-    if (message.type === MessageType.MsgSnap) return this.processSnapshot(message);
-    this.step(message);
-  }
-
-  /** What raft has taken cannot be refused any more, so a snapshot is looked at before. */
-  private async processSnapshot(message: Message): Promise<void> {
-    try {
-      if (message.snapshot !== undefined) await this.snapshots.admit(message.snapshot);
-    } catch (error) {
-      this.logger.warn(
-        `refused the snapshot that member ${message.from} sent, which sends it again: ${describe(error)}`,
-      );
-      throw error;
-    }
-    if (this.ending !== undefined) throw replicaStopped(undefined);
-    this.step(message);
-  }
-
-  private step(message: Message): void {
-    try {
-      this.lead.process(message, (admitted) => this.driver.step(admitted));
-    } catch (error) {
-      // A refusal is the sender's to hear of; anything else means that this member's state cannot be trusted.
-      if (typeof (error as Partial<RaftError>).code !== 'string') this.fail(error);
-      throw error;
-    }
   }
 
   tick(): void {
@@ -365,12 +305,6 @@ export class Engine<Command, Result> {
     this.lead.voidLease();
     this.events.membership.set(this.members());
     this.roster.membershipChanged();
-  }
-
-  /** Either of the two may be wrong, and neither can harm the other: nobody ends. */
-  private onOtherFounders(member: NodeId, founders: readonly NodeId[]): void {
-    if (!this.observer.contacts.estrange(member, founders)) return;
-    this.logger.error(describeApart(this.id, this.founders ?? [], member, founders));
   }
 
   /**
