@@ -1,5 +1,6 @@
 /** For tests. */
 
+export { EventReader } from './client/events.js';
 export { commandLine } from './common/launcher.js';
 export { linesOf } from './common/lines.js';
 export { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from './common/listen.js';

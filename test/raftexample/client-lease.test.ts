@@ -1,7 +1,7 @@
 import { type Lease, type Lock, StoreClient, type StoreError } from '@raft-ts/raftexample/client';
 import { expect } from 'chai';
 import { type KvCluster, kvCluster } from './kv-cluster.js';
-import { type Act, json, problem, reset, Scripted } from './scripted.js';
+import { type Act, json, problem, reset, Scripted, silence } from './scripted.js';
 
 const aborted = (signal: AbortSignal): Promise<StoreError> =>
   new Promise((resolve) => {
@@ -55,6 +55,20 @@ describe('the client: leases and locks', () => {
       at.play(json(200, { index: 8, id: 8, ttlMs: 1000 }), noLease);
       const other = await client.lease({ ttlMs: 1000 });
       expect((await aborted(other.lost)).message).to.equal('the lease has ended');
+    });
+
+    it('outlasts a keepalive that is not answered', async () => {
+      const granted = json(200, { index: 7, id: 7, ttlMs: 2000 });
+      await scene(granted, silence, json(200, { index: 8 }));
+      const lease = await client.lease({ ttlMs: 2000 });
+      let lost = false;
+      lease.lost.addEventListener('abort', () => {
+        lost = true;
+      });
+      while (at.asked.length < 4 && !lost) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(lost).to.equal(false);
+      expect(new Set(at.asked.slice(1))).to.deep.equal(new Set(['POST /leases/7/keepalive']));
+      await lease.close();
     });
 
     it('is lost when its client is closed', async () => {

@@ -1,46 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type CtlIo, commands, ctlMain } from '@raft-ts/raftexample/internal';
+import { type CtlIo, commands } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
+import { ctl, type More, type Ran } from './ctl-run.js';
 import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
-import { type Act, cut, json, problem, reset, Scripted } from './scripted.js';
-
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface More {
-  readonly stdin?: string;
-  readonly env?: CtlIo['env'];
-  readonly stopping?: AbortSignal;
-  readonly isTTY?: boolean;
-  /** Hears what is printed, as it is. */
-  readonly onOut?: (text: string) => void;
-}
-
-/** Runs `raftexample ctl` with these words, in this process. */
-async function ctl(words: readonly string[], more: More = {}): Promise<Ran> {
-  const printed = { out: '', err: '' };
-  const output = (name: 'out' | 'err'): CtlIo['stdout'] => ({
-    isTTY: more.isTTY,
-    write: (data, done) => {
-      const piece = typeof data === 'string' ? data : Buffer.from(data).toString();
-      printed[name] += piece;
-      if (name === 'out') more.onOut?.(printed.out);
-      done?.();
-    },
-  });
-  const stdin = (async function* give(): AsyncGenerator<Uint8Array> {
-    yield Buffer.from(more.stdin ?? '');
-  })();
-  const io = { stdin, stdout: output('out'), stderr: output('err'), env: more.env ?? {} };
-  const code = await ctlMain(words, more.stopping ?? new AbortController().signal, io);
-  return { code, ...printed };
-}
 
 describe('ctl', () => {
   let folder: string;
@@ -274,99 +239,6 @@ describe('ctl', () => {
     } finally {
       await store.stop();
     }
-  });
-
-  describe('with answers as they may come', () => {
-    const servers: Scripted[] = [];
-    const scene = async (...acts: Act[]): Promise<(words: readonly string[], more?: More) => Promise<Ran>> => {
-      const at = await Scripted.start(...acts);
-      servers.push(at);
-      return (words, more) => ctl([...words, '--endpoints', at.url], more);
-    };
-
-    afterEach(() => Promise.all(servers.splice(0).map((one) => one.stop())));
-
-    it('says what may have become of a write', async () => {
-      const run = await scene(problem(504, { code: 'ERR_RAFT_UNKNOWN', reason: 'timeout', retry: 'unsafe' }));
-      expect(await run(['put', 'k', 'v'])).to.deep.include({ code: 4, out: '' });
-      expect(JSON.parse((await run(['del', 'k', '--json'])).out)).to.include({
-        outcome: 'unknown',
-        code: 'ERR_RAFT_UNKNOWN',
-      });
-      const again = await scene(problem(503, { code: 'ERR_RAFT_DROPPED', reason: 'no-leader', retry: 'safe' }));
-      const dropped = await again(['put', 'k', 'v', '--timeout', '50ms']);
-      expect(dropped.code).to.be.oneOf([4, 5]);
-      const broken = await scene(reset);
-      expect(await broken(['put', 'k', 'v'])).to.include({ code: 4 });
-    });
-
-    it('says that nobody was reached', async () => {
-      const gone = await Scripted.start(reset);
-      await gone.stop();
-      const at = ['--endpoints', gone.url, '--timeout', '100ms'];
-      for (const words of [
-        ['put', 'k', 'v'],
-        ['get', 'k'],
-        ['members'],
-        ['list'],
-        ['watch'],
-        ['explain'],
-        ['snapshot', '-'],
-      ]) {
-        const { code, err } = await ctl([...words, ...at]);
-        expect(code, words.join(' ')).to.equal(5);
-        expect(err, words.join(' ')).to.include('cannot be reached');
-      }
-      const { code, out } = await ctl(['status', ...at]);
-      expect([code, out.split('\n').length]).to.deep.equal([5, 3]);
-    });
-
-    it('a copy that breaks off leaves nothing', async () => {
-      const head = { 'Raft-Index': '9', 'Raft-Term': '2', 'Transfer-Encoding': 'chunked' };
-      const run = await scene(cut(200, head, '{"kv"'));
-      const file = join(folder, 'broken.json');
-      expect(await run(['snapshot', file])).to.include({ code: 5, out: '' });
-      expect(readdirSync(folder).filter((name) => name.startsWith('broken'))).to.deep.equal([]);
-    });
-
-    it('history that is gone says from where a watch goes on', async () => {
-      const run = await scene(
-        problem(410, { code: 'ERR_KV_HISTORY_GONE', reason: 'history', retry: 'no', oldest: 70 }),
-      );
-      const { code, err } = await run(['watch', '--from', '3']);
-      expect(code).to.equal(1);
-      expect(err).to.match(/list the keys, and watch --from 70\n$/u);
-    });
-
-    it('add prints how to start the member, waits until it votes, and passes over ids that were used', async () => {
-      const members = (voters: number[], learners: number[]): Act =>
-        json(200, {
-          members: Object.fromEntries([...voters, ...learners].map((id) => [id, `http://m${id}:1`])),
-          voters,
-          learners,
-        });
-      const used = problem(409, { code: 'ERR_KV_CONFLICT', reason: 'id-used', retry: 'no' });
-      const status = json(200, {
-        ...{ id: 1, clusterId: 4096, leader: 1, state: 'leader', term: 2, commit: 9, applied: 9, firstIndex: 1 },
-        ...{ lastIndex: 9, snapshotIndex: 0, voters: [1, 2], learners: [], members: {}, pid: 1 },
-      });
-      const run = await scene(
-        ...[members([1, 2], []), used, json(200, { index: 12 }), members([1, 2], [4])],
-        ...[
-          status,
-          members([1, 2], [4]),
-          json(200, { code: 'catching-up', text: 'member 4 lacks 3 entries' }),
-          members([1, 2, 4], []),
-        ],
-      );
-      const { code, out, err } = await run(['add', '--url', 'http://m4:1', '--json']);
-      expect([code, JSON.parse(out)]).to.deep.equal([
-        0,
-        { outcome: 'done', index: 12, id: 4, url: 'http://m4:1', votes: true },
-      ]);
-      expect(err).to.include('raftexample kv --id 4 --join --peers 1=http://m1:1,2=http://m2:1,4=http://m4:1 ');
-      expect(err).to.include('member 4 lacks 3 entries\n');
-    });
   });
 
   it('command lines that make no sense are refused, and nothing is opened', async () => {

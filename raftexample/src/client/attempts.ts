@@ -1,7 +1,7 @@
 import type { Endpoint, Endpoints } from './endpoints.js';
 import { type Effect, StoreError } from './errors.js';
 import { type Answer, ExchangeFailure, exchange, type Sent } from './exchange.js';
-import type { Settings } from './options.js';
+import { attemptMsOf, pauseAfter, type Settings } from './options.js';
 import { type Refusal, readRefusal } from './problem.js';
 import type { Ending, Scope } from './scope.js';
 
@@ -70,7 +70,9 @@ export class Attempts {
     let last: StoreError | undefined;
     for (let n = 1; call.ended === undefined; n++) {
       const endpoint = only ?? this.endpoints.choose(tried);
-      const attempt = await this.once(ask, endpoint, call);
+      const mayMoveOn = ask.repeatable && !once && only === undefined && this.endpoints.origins.length > 1;
+      const attemptMs = mayMoveOn ? attemptMsOf(this.settings, call.ms) : this.settings.attemptMs;
+      const attempt = await this.once(ask, endpoint, call.part(attemptMs));
       if (attempt.kind === 'value') {
         if (only === undefined) this.endpoints.prefer(endpoint);
         if (tried.size > 0) this.onMoved();
@@ -78,7 +80,11 @@ export class Attempts {
       }
       const { error, retry, answered } = attempt;
       if (error.effect === 'unknown' && ask.method !== 'GET') effect = 'unknown';
-      if (call.ended !== undefined) break;
+      if (call.ended !== undefined) {
+        // It took all the time that there was: the next call begins with another one.
+        if (call.ended === 'timeout') this.note(endpoint, answered);
+        break;
+      }
       last = error;
       // What was refused now may have been carried out before.
       if (retry === 'never') return effect === 'none' ? { kind: 'refused', error } : { kind: 'failed', error, effect };
@@ -86,7 +92,10 @@ export class Attempts {
       tried.add(endpoint);
       const mayAskAgain = ask.repeatable || retry === 'again';
       if (!mayAskAgain || once || n >= this.settings.maxAttempts) return { kind: 'failed', error, effect };
-      await this.pauseBetween(n, tried, answered, call);
+      const isNextFresh = only === undefined && tried.size < this.endpoints.origins.length;
+      // A member that cannot be reached says nothing about the next one, which is asked at once. One that answers that
+      // it cannot do it now speaks for all: most likely they elect a leader.
+      if (answered || !isNextFresh) await call.pause(pauseAfter(this.settings, n));
       if (this.endpoints.origins.length <= tried.size) tried.clear();
     }
     return { kind: 'failed', error: call.error(effect, last), effect };
@@ -97,20 +106,9 @@ export class Attempts {
     else this.endpoints.failed(endpoint);
   }
 
-  /**
-   * A member that cannot be reached says nothing about the next one, which is asked at once. One that answers that it
-   * cannot do it now speaks for all: most likely they elect a leader.
-   */
-  private async pauseBetween(n: number, tried: ReadonlySet<Endpoint>, answered: boolean, call: Scope): Promise<void> {
-    if (!answered && tried.size < this.endpoints.origins.length) return;
-    const { pauseMs, longestPauseMs } = this.settings;
-    const longest = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(n - 1, 20));
-    // Those who failed together must not come back together.
-    await call.pause(longest * (0.5 + Math.random() / 2));
-  }
-
-  private async once<T>(ask: Ask<T>, endpoint: Endpoint, call: Scope): Promise<Attempt<T>> {
-    using attempt = call.part(this.settings.attemptMs);
+  /** @param time how long it may take; ends with it */
+  private async once<T>(ask: Ask<T>, endpoint: Endpoint, time: Scope): Promise<Attempt<T>> {
+    using attempt = time;
     let answer: Answer;
     try {
       answer = await (ask.send ?? overShared)(endpoint, this.authorized(ask), attempt.signal);

@@ -4,7 +4,7 @@ import { Endpoints } from './endpoints.js';
 import { StoreError } from './errors.js';
 import { askDelete, askGet, askPage, askPut } from './key-asks.js';
 import { Lease, type LeaseHost, type LeaseOptions, Lock, type LockOptions } from './lease.js';
-import { type CallOptions, type ClientOptions, type Settings, settingsOf } from './options.js';
+import { attemptMsOf, type CallOptions, type ClientOptions, type Settings, settingsOf } from './options.js';
 import { Scope } from './scope.js';
 import { askSnapshot } from './streams.js';
 import { askTransaction } from './transaction-asks.js';
@@ -25,6 +25,7 @@ import type {
   StatusesOptions,
   Transaction,
   TransactionOutcome,
+  TransferOutcome,
   Unknown,
   WatchOptions,
   WriteOptions,
@@ -153,7 +154,8 @@ export class StoreClient implements AsyncDisposable {
     return Promise.all(
       endpoints.map(async (endpoint) => {
         const only = this.endpointList.at(endpoint);
-        const outcome = await this.run(askStatus(), { signal, timeoutMs }, { only, once: true });
+        using call = this.scopeOf({ signal, timeoutMs });
+        const outcome = await this.run(askStatus(), call, { only, once: true });
         return outcome.kind === 'value' ? { endpoint, status: outcome.value } : { endpoint, error: outcome.error };
       }),
     );
@@ -179,9 +181,9 @@ export class StoreClient implements AsyncDisposable {
     return this.write(askRemoveMember(id), options);
   }
 
-  /** Hands leadership over; resolves once the member that was asked sees this one lead. */
-  async transferLeadership(id: bigint, options: CallOptions = {}): Promise<void> {
-    await this.read(askTransfer(id), options);
+  /** Hands leadership over; it is done once the member that was asked sees this one lead. */
+  async transferLeadership(id: bigint, options: CallOptions = {}): Promise<TransferOutcome> {
+    return this.write(askTransfer(id), options);
   }
 
   /** Asks a member why something is as it is. */
@@ -207,8 +209,11 @@ export class StoreClient implements AsyncDisposable {
     await this.endpointList.destroy();
   }
 
-  private async run<T>(ask: Ask<T>, options: CallOptions, whom: Whom = {}): Promise<Outcome<T>> {
-    using call = Scope.ofCall(options, this.closing.signal, this.settings.timeoutMs);
+  private scopeOf(options: CallOptions): Scope {
+    return Scope.ofCall(options, this.closing.signal, this.settings.timeoutMs);
+  }
+
+  private async run<T>(ask: Ask<T>, call: Scope, whom: Whom = {}): Promise<Outcome<T>> {
     const { maxUnderWay } = this.settings;
     if (this.underWay >= maxUnderWay) {
       const text = `${maxUnderWay} calls of this client are under way`;
@@ -226,7 +231,8 @@ export class StoreClient implements AsyncDisposable {
   }
 
   private async read<T>(ask: Ask<T>, options: CallOptions, whom: Whom = {}): Promise<T> {
-    const outcome = await this.run(ask, options, whom);
+    using call = this.scopeOf(options);
+    const outcome = await this.run(ask, call, whom);
     if (outcome.kind === 'value') return outcome.value;
     if (outcome.error.code === 'ERR_CLIENT_ABORTED') options.signal?.throwIfAborted();
     throw outcome.error;
@@ -235,26 +241,31 @@ export class StoreClient implements AsyncDisposable {
   private leases(): LeaseHost {
     return {
       closing: this.closing.signal,
-      attemptMs: this.settings.attemptMs,
+      attemptMs: (timeoutMs) => attemptMsOf(this.settings, timeoutMs),
       call: (ask, options) => this.read(ask, options),
     };
   }
 
   private async write<T>(ask: Ask<T>, options: OnceOptions): Promise<T | NotDone | Unknown> {
+    using call = this.scopeOf(options);
     const named = options.idempotencyKey !== undefined;
-    const closed = named && !this.namesOpen ? await this.openNames(options) : undefined;
-    return closed ?? outcomeOf(await this.run(ask, options));
+    const closed = named && !this.namesOpen ? await this.openNames(call) : undefined;
+    return closed ?? outcomeOf(await this.run(ask, call));
   }
 
   /**
    * A member written in Go would pass over a write's name, and carry every copy out. Once no such member can take part
    * any more, none ever will.
    */
-  private async openNames({ signal, timeoutMs }: CallOptions): Promise<NotDone | undefined> {
-    const outcome = await this.run(askExplain({ features: true }), { signal, timeoutMs });
+  private async openNames(call: Scope): Promise<NotDone | undefined> {
+    const outcome = await this.run(askExplain({ features: true }), call);
     this.namesOpen = outcome.kind === 'value' && outcome.value.code === 'features-open';
     if (this.namesOpen) return undefined;
-    if (outcome.kind !== 'value') return { outcome: 'not-done', error: outcome.error };
+    if (outcome.kind !== 'value') {
+      // Members written in Go do not know the path; whatever else is refused, such as a wrong token, is so for a write.
+      if (outcome.kind === 'refused' && outcome.error.status !== 404) throw outcome.error;
+      return { outcome: 'not-done', error: outcome.error };
+    }
     const { code: reason, text } = outcome.value;
     return { outcome: 'not-done', error: new StoreError('ERR_KV_FEATURE', text, { reason, effect: 'none' }) };
   }

@@ -2,7 +2,15 @@ import type { Ask } from './attempts.js';
 import { badArgument } from './errors.js';
 import { queryOf, readDone, readObject } from './key-asks.js';
 import { idOf, idsOf, parseIds, textOf, urlsOf, wholeOf } from './numbers.js';
-import type { ChangeOutcome, Explanation, MemberStatus, Members, NewMember, Question } from './types.js';
+import type {
+  ChangeOutcome,
+  Explanation,
+  MemberStatus,
+  Members,
+  NewMember,
+  Question,
+  TransferOutcome,
+} from './types.js';
 
 export function askStatus(): Ask<MemberStatus> {
   return {
@@ -69,7 +77,7 @@ export function askRemoveMember(id: bigint): Ask<ChangeOutcome> {
   return { method: 'DELETE', path: `/members/${memberId(id)}`, repeatable: true, read: readDone };
 }
 
-export function askTransfer(id: bigint): Ask<bigint> {
+export function askTransfer(id: bigint): Ask<TransferOutcome> {
   return {
     method: 'POST',
     path: '/leader',
@@ -79,7 +87,7 @@ export function askTransfer(id: bigint): Ask<bigint> {
     repeatable: true,
     read: async (answer) => {
       const { leader } = await readObject(answer, parseIds);
-      return idOf(leader);
+      return { outcome: 'done', leader: idOf(leader) };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { Client, Pool } from 'undici';
 import { badArgument } from './errors.js';
-import { originOf, type Settings } from './options.js';
+import { announcedOrigin, originOf, type Settings } from './options.js';
 
 /** After failures an endpoint is asked last for a while: so long after the first, in milliseconds, twice after each. */
 const REST_MS = 250;
@@ -143,17 +143,8 @@ export class Endpoints {
 
   /** Takes over who is in the cluster now; those whom the caller named stay. */
   learn(urls: readonly string[]): void {
-    const origins = new Set<string>();
-    // Nobody may lure a client to where its token can be read.
-    const schemes = new Set(this.all.filter(({ given }) => given).map(({ origin }) => new URL(origin).protocol));
-    for (const url of urls) {
-      try {
-        const origin = originOf(url);
-        if (schemes.has(new URL(origin).protocol)) origins.add(origin);
-      } catch {
-        // A member that announces nonsense is none to ask.
-      }
-    }
+    const given = this.all.filter((one) => one.given).map(({ origin }) => origin);
+    const origins = new Set(urls.map((url) => announcedOrigin(url, given)).filter((origin) => origin !== undefined));
     const kept = this.all.filter((one) => one.given || origins.has(one.origin));
     for (const gone of this.all) {
       if (!kept.includes(gone)) this.leave(gone);

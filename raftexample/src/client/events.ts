@@ -15,7 +15,9 @@ export interface ServerEvent {
  */
 export class EventReader {
   private readonly limit: number;
-  private rest = '';
+  /** The line that has no end yet, in pieces: joined each time, a long one would be copied for every piece of it. */
+  private pieces: string[] = [];
+  private length = 0;
   private event: string | undefined;
   private data: string[] = [];
   private id: string | undefined;
@@ -28,16 +30,18 @@ export class EventReader {
 
   /** Yields what is complete. @throws RangeError for an event that is too long */
   *push(piece: string): Generator<ServerEvent, void, undefined> {
-    const text = this.rest + piece;
     let at = 0;
-    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', at)) {
-      const line = text.slice(at, text[end - 1] === '\r' ? end - 1 : end);
+    for (let end = piece.indexOf('\n'); end >= 0; end = piece.indexOf('\n', at)) {
+      const line = [...this.pieces, piece.slice(at, end)].join('');
+      this.pieces = [];
+      this.length = 0;
       at = end + 1;
-      const complete = this.take(line);
+      const complete = this.take(line.endsWith('\r') ? line.slice(0, -1) : line);
       if (complete !== undefined) yield complete;
     }
-    this.rest = text.slice(at);
-    this.check(this.rest.length);
+    this.pieces.push(piece.slice(at));
+    this.length += piece.length - at;
+    this.check(this.length);
   }
 
   private check(more: number): void {

@@ -10,8 +10,6 @@ import type { Consistency, Done, Item, ListOptions, Page, WriteOptions, WriteOut
  */
 export const LONGEST_ANSWER: number = 64 * 2 ** 20;
 const LARGEST_PAGE = 1000;
-/** Indexes beyond it are none. */
-const LARGEST_INDEX = 2 ** 53 - 1;
 
 const consistencies: readonly string[] = ['linearizable', 'lease', 'stale'] satisfies readonly Consistency[];
 
@@ -110,8 +108,7 @@ export function itemOf(item: Readonly<Record<string, unknown>>): Item {
 function conditionOf(condition: WriteOptions['if']): Readonly<Record<string, string>> {
   if (condition === undefined) return {};
   if (condition === 'absent') return { 'If-None-Match': '*' };
-  if (Number.isSafeInteger(condition) && condition >= 1 && condition <= LARGEST_INDEX)
-    return { 'If-Match': `"${condition}"` };
+  if (Number.isSafeInteger(condition) && condition >= 1) return { 'If-Match': `"${condition}"` };
   throw badArgument('if', "it must be the index that the key must have, or 'absent'");
 }
 
@@ -145,5 +142,5 @@ export function queryOf(parameters: Readonly<Record<string, string>>): string {
 
 /** Has it half of a surrogate pair? Such a text has no UTF-8. */
 export function isBroken(text: string): boolean {
-  return /\p{Surrogate}/u.test(text);
+  return !text.isWellFormed();
 }

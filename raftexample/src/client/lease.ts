@@ -7,16 +7,21 @@ import { type CallOptions, checkWhole } from './options.js';
 
 /** So much of a lease's time is not relied on, because two clocks do not run equally fast: 1 %. */
 const MARGIN = 0.01;
-/** A lease is kept so often in its time. */
-const KEPT_IN_ITS_TIME = 3;
+/**
+ * Parts of a lease's time: it is kept again after a third; trying it takes a sixth at most; and what failed is tried
+ * again after a twentieth. So there is time for three tries.
+ */
+const KEPT_AFTER = 1 / 3;
+const TRY_TAKES = 1 / 6;
+const TRIED_AGAIN_AFTER = 1 / 20;
 /** The members answer 30 s later at the latest; the client's attempts are shorter. */
 const LONGEST_WAIT_MS = 30_000;
 
 /** What leases need of their client. */
 export interface LeaseHost {
   readonly closing: AbortSignal;
-  /** How long an attempt may take, in milliseconds. */
-  readonly attemptMs: number;
+  /** How long one attempt of a call may take, in milliseconds; `timeoutMs` is the call's, if it has one of its own. */
+  attemptMs(timeoutMs?: number): number;
   /** @throws StoreError */
   call<T>(ask: Ask<T>, options: CallOptions): Promise<T>;
 }
@@ -97,17 +102,18 @@ export class Lease implements AsyncDisposable {
 
   private async keep(): Promise<void> {
     const { signal } = this.over;
-    while (!signal.aborted) {
-      await sleep(this.ttlMs / KEPT_IN_ITS_TIME, undefined, { signal, ref: false }).catch(() => {});
+    const timeoutMs = Math.ceil(this.ttlMs * TRY_TAKES);
+    for (let pause = KEPT_AFTER; !signal.aborted; ) {
+      await sleep(this.ttlMs * pause, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
       const asked = performance.now();
       try {
-        // An answer that comes later is worth less than a new attempt.
-        const timeoutMs = Math.ceil(this.ttlMs / KEPT_IN_ITS_TIME);
         if (await this.host.call(askKeep(this.id), { signal, timeoutMs })) this.prolong(asked);
         else this.lose('the lease has ended');
+        pause = KEPT_AFTER;
       } catch {
         // It is tried again as long as there is time.
+        pause = TRIED_AGAIN_AFTER;
       }
     }
   }
@@ -151,7 +157,7 @@ export class Lock implements AsyncDisposable {
       fence = await Lock.wait(host, { name, lease, waitMs }, options);
     } finally {
       // A lease that is for nothing ends by itself, should this fail.
-      if (fence === undefined) await lease.close({ timeoutMs: host.attemptMs }).catch(() => {});
+      if (fence === undefined) await lease.close({ timeoutMs: host.attemptMs() }).catch(() => {});
     }
     return fence === undefined ? undefined : new Lock(name, fence, lease);
   }
@@ -162,10 +168,10 @@ export class Lock implements AsyncDisposable {
     { signal, timeoutMs }: CallOptions,
   ): Promise<number | undefined> {
     const deadline = performance.now() + waitMs;
+    // A member that says nothing must still be told from one that waits.
+    const atMost = Math.min(LONGEST_WAIT_MS, host.attemptMs(timeoutMs) / 2);
     for (;;) {
       lease.lost.throwIfAborted();
-      // A member that says nothing must still be told from one that waits.
-      const atMost = Math.min(LONGEST_WAIT_MS, host.attemptMs / 2, (timeoutMs ?? Number.POSITIVE_INFINITY) / 2);
       const left = deadline - performance.now();
       const ask = askLock(name, lease.id, Math.max(0, Math.floor(Math.min(atMost, left))));
       const found: Locked = await host.call(ask, { signal, timeoutMs });

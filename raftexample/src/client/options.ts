@@ -21,6 +21,7 @@ export interface ClientOptions {
   readonly timeoutMs?: number;
   /**
    * How long one attempt may take, in milliseconds. Default 7,000, more than the 5,000 after which a member answers.
+   * One that another member may be asked after takes half of the call at most.
    */
   readonly attemptMs?: number;
   /** How long opening a connection may take, in milliseconds. Default 2,000. */
@@ -76,6 +77,21 @@ const defaults = {
   silenceMs: 45_000,
 } as const;
 
+/** How long to pause after so many failures in a row, in milliseconds. */
+export function pauseAfter({ pauseMs, longestPauseMs }: Settings, failures: number): number {
+  const longest = Math.min(longestPauseMs, pauseMs * 2 ** Math.min(failures - 1, 20));
+  // Those who failed together must not come back together.
+  return longest * (0.5 + Math.random() / 2);
+}
+
+/**
+ * How long one attempt of a call may take, in milliseconds, if another one may follow: a member that hangs must leave
+ * time for the next.
+ */
+export function attemptMsOf({ attemptMs, timeoutMs }: Settings, callMs: number = timeoutMs): number {
+  return Math.max(1, Math.min(attemptMs, Math.floor(callMs / 2)));
+}
+
 /** The longest time that a timer of Node.js takes. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -112,4 +128,20 @@ export function originOf(text: string): string {
     url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
   if (plain && url.password === '' && (url.protocol === 'http:' || url.protocol === 'https:')) return url.origin;
   throw badArgument('endpoints', `an endpoint must be http://HOST:PORT or https://HOST:PORT, not '${text}'`);
+}
+
+/**
+ * The origin of a URL that a member announces, if it may be asked: nobody may lure a client to where its token can be
+ * read, so it must have the scheme of one of the `given` origins. `undefined` for any other text.
+ */
+export function announcedOrigin(url: string, given: readonly string[]): string | undefined {
+  let origin: string;
+  try {
+    origin = originOf(url);
+  } catch {
+    // A member that announces nonsense is none to ask.
+    return undefined;
+  }
+  const { protocol } = new URL(origin);
+  return given.some((one) => one.startsWith(`${protocol}//`)) ? origin : undefined;
 }

@@ -15,10 +15,13 @@ export class Scope implements Disposable {
   private readonly controller = new AbortController();
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly leave: (() => void)[] = [];
+  /** How long it may last in all, in milliseconds; `undefined` without an end. */
+  readonly ms: number | undefined;
   private ending: Ending | undefined;
 
   /** @param ms how long it may last, in milliseconds. @param signals what ends it earlier, and how that is called */
   constructor(ms: number | undefined, ...signals: readonly (readonly [Ending, AbortSignal | undefined])[]) {
+    this.ms = ms;
     this.timer = ms === undefined ? undefined : setTimeout(() => this.end('timeout', undefined), ms);
     for (const [ending, signal] of signals) this.listen(ending, signal);
   }

@@ -35,14 +35,16 @@ export function askSnapshot(silenceMs: number, whole: Scope): Ask<Snapshot> {
     repeatable: true,
     send: overOwnConnection(silenceMs, whole.signal),
     read: async ({ headers, body }) => {
-      body.once('close', () => whole[Symbol.dispose]());
       const number = (name: string): number => wholeOf(Number(headers[name] ?? Number.NaN), name);
+      const [index, term] = [number('raft-index'), number('raft-term')];
+      // Only now: an answer that is refused is followed by another one, which `whole` must still end.
+      body.once('close', () => whole[Symbol.dispose]());
       const close = async (): Promise<void> => {
         body.destroy();
       };
       return {
-        index: number('raft-index'),
-        term: number('raft-term'),
+        index,
+        term,
         chunks: piecesOf(body, whole),
         close,
         [Symbol.asyncDispose]: close,

@@ -110,6 +110,16 @@ export type TransactionOutcome = TransactionDone | TransactionConditionFailed | 
 /** What became of a change that has no condition. */
 export type ChangeOutcome = Done | NotDone | Unknown;
 
+/** Leadership was handed over. */
+export interface Transferred {
+  readonly outcome: 'done';
+  /** Who leads now. */
+  readonly leader: bigint;
+}
+
+/** What became of a transfer of leadership. */
+export type TransferOutcome = Transferred | NotDone | Unknown;
+
 export interface ListOptions extends CallOptions {
   /** Only keys that begin with this. Default: all keys. */
   readonly prefix?: string | undefined;

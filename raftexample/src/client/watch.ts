@@ -4,7 +4,7 @@ import { badArgument, HistoryGoneError } from './errors.js';
 import { EventStream, type ServerEvent } from './events.js';
 import { LONGEST_ANSWER, queryOf } from './key-asks.js';
 import { textOf, wholeOf } from './numbers.js';
-import { checkWhole, type Settings } from './options.js';
+import { checkWhole, pauseAfter, type Settings } from './options.js';
 import { Scope } from './scope.js';
 import { overOwnConnection } from './streams.js';
 import type { WatchEvent, WatchOptions } from './types.js';
@@ -31,14 +31,14 @@ export class Watch implements AsyncIterable<WatchEvent>, AsyncDisposable {
   private readonly host: WatchHost;
   private readonly options: WatchOptions;
   private readonly closer = new AbortController();
-  private readonly scope: Scope;
+  private lasts: Scope | undefined;
   private first: Promise<Opened> | undefined;
   private begun = false;
   /** Everything up to it was given out; `undefined` until a member has said where "now" is. */
   private seen: number | undefined;
 
   constructor(host: WatchHost, options: WatchOptions) {
-    const { from, prefix = '', timeoutMs, signal } = options;
+    const { from, prefix = '', timeoutMs } = options;
     if (from !== undefined && (!Number.isSafeInteger(from) || from < 0))
       throw badArgument('from', 'it must be an index, a whole number');
     if (timeoutMs !== undefined) checkWhole('timeoutMs', timeoutMs);
@@ -46,7 +46,18 @@ export class Watch implements AsyncIterable<WatchEvent>, AsyncDisposable {
     this.host = host;
     this.options = options;
     this.seen = from === undefined ? undefined : Math.max(0, from - 1);
-    this.scope = new Scope(undefined, ['aborted', this.closer.signal], ['closed', host.closing], ['aborted', signal]);
+  }
+
+  /** Ends with the watch. Made when it begins: one that never does must leave nothing on the signals of others. */
+  private get scope(): Scope {
+    const { host, closer, options } = this;
+    this.lasts ??= new Scope(
+      undefined,
+      ['aborted', closer.signal],
+      ['closed', host.closing],
+      ['aborted', options.signal],
+    );
+    return this.lasts;
   }
 
   /**
@@ -73,8 +84,8 @@ export class Watch implements AsyncIterable<WatchEvent>, AsyncDisposable {
 
   private open(): Promise<Opened> {
     this.first ??= this.reach();
-    // Whoever awaits it hears of its failure.
-    this.first.catch(() => {});
+    // Whoever awaits it hears of its failure, and nothing comes after it.
+    this.first.catch(() => this.scope[Symbol.dispose]());
     return this.first;
   }
 
@@ -109,7 +120,7 @@ export class Watch implements AsyncIterable<WatchEvent>, AsyncDisposable {
         if (this.scope.ended !== undefined) throw this.scope.error('none', undefined);
         this.host.endpoints.failed(endpoint);
         fruitless = this.seen === before ? fruitless + 1 : 0;
-        if (fruitless > 0) await this.scope.pause(this.pauseAfter(fruitless));
+        if (fruitless > 0) await this.scope.pause(pauseAfter(this.host.settings, fruitless));
       }
     } catch (error) {
       if (this.closer.signal.aborted) return;
@@ -118,11 +129,6 @@ export class Watch implements AsyncIterable<WatchEvent>, AsyncDisposable {
     } finally {
       this.scope[Symbol.dispose]();
     }
-  }
-
-  private pauseAfter(fruitless: number): number {
-    const { pauseMs, longestPauseMs } = this.host.settings;
-    return Math.min(longestPauseMs, pauseMs * 2 ** Math.min(fruitless, 20)) * (0.5 + Math.random() / 2);
   }
 
   /** Returns when the stream is over, whatever ended it. */

@@ -1,5 +1,6 @@
-import { LOCAL_APPLY_THREAD, type NodeId } from '@raft-ts/raft';
+import type { NodeId } from '@raft-ts/raft';
 import { MAX_FOUNDERS } from '@raft-ts/rafthttp/internal';
+import { parseId } from './member-id.js';
 import { UsageError } from './usage.js';
 
 /** Where a member listens, or can be reached. */
@@ -18,13 +19,6 @@ export interface Peer extends Address {
 /** Members 1 to `count` on this machine: member id listens on port 22210 + 10 * (id - 1). */
 export function localPeers(count: number): Peer[] {
   return Array.from({ length: count }, (_, i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: 22210 + 10 * i }));
-}
-
-/** Parses an id: decimal, 1 to 2^64 - 3 (the two numbers above name raft's local threads). */
-export function parseId(flag: string, text: string): NodeId {
-  const id = /^\d+$/u.test(text) ? BigInt(text) : 0n;
-  if (id >= 1n && id < LOCAL_APPLY_THREAD) return id;
-  throw new UsageError(`${flag} wants a member's number, 1 or more, not '${text}'`);
 }
 
 /** How members are dialled. */

@@ -1,8 +1,8 @@
 import type { Members, Question } from '../client/index.js';
+import { parseId } from '../common/member-id.js';
 import { parseWhole, UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, tell } from './command.js';
 import { CtlExit } from './exit-codes.js';
-import { parseMember } from './flags.js';
 import { sayOutcome } from './outcome.js';
 import { leaderOf, statuses } from './status.js';
 import { table } from './table.js';
@@ -47,7 +47,7 @@ Example:
   options: { 'dry-run': { type: 'boolean' } },
   words: [1, 1],
   parse: ([word], values) => {
-    const id = parseMember('ID', word as string);
+    const id = parseId('ID', word as string);
     return async (context) => {
       const { client, stopping: signal } = context;
       if (values['dry-run'] === true) return sayRemaining(context, await client.members({ signal }), id);
@@ -79,9 +79,10 @@ Example:
   options: {},
   words: [1, 1],
   parse: ([word]) => {
-    const id = parseMember('ID', word as string);
+    const id = parseId('ID', word as string);
     return async (context) => {
-      await context.client.transferLeadership(id, { signal: context.stopping });
+      const outcome = await context.client.transferLeadership(id, { signal: context.stopping });
+      if (outcome.outcome !== 'done') return sayOutcome(context, outcome);
       await print(context, { leader: id }, `member ${id} leads\n`);
       return CtlExit.Done;
     };
@@ -108,7 +109,7 @@ Examples:
       throw new UsageError('one of --index, --member and --read at most');
     const question: Question = {
       ...(index === undefined ? {} : { index: parseWhole('--index', String(index), 0, 10 ** 15 - 1) }),
-      ...(member === undefined ? {} : { member: parseMember('--member', String(member)) }),
+      ...(member === undefined ? {} : { member: parseId('--member', String(member)) }),
       ...(read === true ? { read } : {}),
     };
     return (context) => sayWhy(context, question);

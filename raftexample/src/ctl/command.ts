@@ -22,6 +22,12 @@ export interface CtlOutput {
 /** The flags of one command, as they were given. */
 export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
 
+/** What a flag that takes a text was given; `undefined` if it was not. */
+export function textOf(values: Values, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
 /** What a command works with. */
 export interface CtlContext {
   readonly client: StoreClient;

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { type ClientOptions, type ClientTls, StoreError } from '../client/index.js';
 import { parseDuration } from '../common/duration.js';
-import { UsageError } from '../common/usage.js';
-import type { CtlIo, Values } from './command.js';
+import { parseWhole, UsageError } from '../common/usage.js';
+import { type CtlIo, textOf, type Values } from './command.js';
 
 const flags = {
   endpoints: { type: 'string' },
@@ -33,10 +33,7 @@ const DEFAULT_ENDPOINT = 'http://127.0.0.1:23791';
 
 /** What the client is made with. @throws UsageError */
 export async function clientOptionsOf(values: Values, env: CtlIo['env']): Promise<ClientOptions> {
-  const given = (name: string): string | undefined => {
-    const value = values[name];
-    return typeof value === 'string' ? value : undefined;
-  };
+  const given = (name: string): string | undefined => textOf(values, name);
   const endpoints = given('endpoints') ?? env['RAFTEXAMPLE_ENDPOINTS'] ?? DEFAULT_ENDPOINT;
   const tokenFile = given('token-file') ?? env['RAFTEXAMPLE_TOKEN_FILE'];
   const timeout = given('timeout');
@@ -73,11 +70,11 @@ async function readGiven(flag: string, file: string): Promise<string> {
   }
 }
 
-/** A member's id. @throws UsageError */
-export function parseMember(flag: string, text: string): bigint {
-  const id = /^\d{1,20}$/u.test(text) ? BigInt(text) : 0n;
-  if (id >= 1n && id < 2n ** 64n) return id;
-  throw new UsageError(`${flag} wants a member's number, 1 or more, not '${text}'`);
+/** An index; `undefined` if the flag was not given. @throws UsageError */
+export function parseIndex(flag: string, value: string, min?: number): number;
+export function parseIndex(flag: string, value: Values[string], min?: number): number | undefined;
+export function parseIndex(flag: string, value: Values[string], min = 1): number | undefined {
+  return value === undefined ? undefined : parseWhole(flag, String(value), min, Number.MAX_SAFE_INTEGER);
 }
 
 /** What the client refuses in its options or arguments came from the command line. */

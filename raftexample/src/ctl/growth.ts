@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChangeOutcome, type Members, type NewMember, StoreError } from '../client/index.js';
 import { parseDuration } from '../common/duration.js';
+import { parseId } from '../common/member-id.js';
 import { UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, tell, type Values } from './command.js';
 import { CtlExit } from './exit-codes.js';
-import { parseMember } from './flags.js';
 import { sayOutcome } from './outcome.js';
 import { Progress } from './progress.js';
 import { leaderOf, statuses } from './status.js';
@@ -13,6 +13,8 @@ import { leaderOf, statuses } from './status.js';
 const LOOK_MS = 300;
 /** Ids of members that were removed are never used again, and nobody tells which they were. */
 const MOST_IDS_TRIED = 256;
+/** The reasons of a refusal after which another id may do: members written in Go give no more than the status. */
+const saysUsed: ReadonlySet<string> = new Set(['id-used', '409']);
 
 const options = {
   url: { type: 'string' },
@@ -41,7 +43,7 @@ Examples:
   options: { ...options, id: { type: 'string' }, learner: { type: 'boolean' } },
   words: [0, 0],
   parse: (_, values) => {
-    const plan = planOf(values, values['id'] === undefined ? undefined : parseMember('--id', String(values['id'])));
+    const plan = planOf(values, values['id'] === undefined ? undefined : parseId('--id', String(values['id'])));
     const learner = values['learner'] === true;
     return (context) => grow(context, { ...plan, learner, waits: plan.waits && !learner });
   },
@@ -65,8 +67,8 @@ Examples:
   words: [1, 1],
   parse: ([word], values) => {
     const given = values['new-id'];
-    const plan = planOf(values, given === undefined ? undefined : parseMember('--new-id', String(given)));
-    const replaces = parseMember('ID', word as string);
+    const plan = planOf(values, given === undefined ? undefined : parseId('--new-id', String(given)));
+    const replaces = parseId('ID', word as string);
     const dryRun = values['dry-run'] === true;
     return (context) => grow(context, { ...plan, learner: false, replaces, dryRun });
   },
@@ -135,7 +137,7 @@ async function addUnder(
     try {
       return [id, await client.addMember(member, { signal })];
     } catch (error) {
-      const used = error instanceof StoreError && error.status === 409 && error.reason !== 'url-used';
+      const used = error instanceof StoreError && error.status === 409 && saysUsed.has(error.reason);
       if (!used || given !== undefined || id - first >= MOST_IDS_TRIED) throw error;
     }
   }

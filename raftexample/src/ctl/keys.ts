@@ -1,12 +1,12 @@
 import { quoteText } from '@raft-ts/proto';
 import { type Consistency, HistoryGoneError, type WatchEvent } from '../client/index.js';
-import { parseWhole, UsageError } from '../common/usage.js';
-import { type CtlCommand, type CtlContext, print, readAll, tell, type Values, write } from './command.js';
+import { UsageError } from '../common/usage.js';
+import { type CtlCommand, type CtlContext, print, readAll, tell, textOf, write } from './command.js';
 import { CtlExit } from './exit-codes.js';
+import { parseIndex } from './flags.js';
 import { onceHelp, onceOf, sayOutcome } from './outcome.js';
 import { table, toJson } from './table.js';
 
-const LARGEST_INDEX = 2 ** 53 - 1;
 /** Rows of a table whose columns are laid out together: a listing may be longer than memory. */
 const ROWS_TOGETHER = 1000;
 
@@ -24,7 +24,7 @@ Examples:
   options: { 'if-index': { type: 'string' }, 'if-absent': { type: 'boolean' }, once: { type: 'string' } },
   words: [1, 2],
   parse: ([key, value], values) => {
-    const condition = values['if-absent'] === true ? 'absent' : indexOf('--if-index', values['if-index']);
+    const condition = values['if-absent'] === true ? 'absent' : parseIndex('--if-index', values['if-index']);
     if (values['if-absent'] === true && values['if-index'] !== undefined)
       throw new UsageError('--if-index and --if-absent exclude each other');
     const once = onceOf(values);
@@ -88,7 +88,7 @@ Example:
   options: { 'if-index': { type: 'string' }, once: { type: 'string' } },
   words: [1, 1],
   parse: ([key], values) => {
-    const condition = indexOf('--if-index', values['if-index']);
+    const condition = parseIndex('--if-index', values['if-index']);
     const once = onceOf(values);
     return async (context) => {
       const { client, stopping: signal } = context;
@@ -112,7 +112,7 @@ Examples:
   options: { after: { type: 'string' }, limit: { type: 'string' } },
   words: [0, 1],
   parse: ([prefix], values) => {
-    const limit = values['limit'] === undefined ? undefined : whole('--limit', values['limit']);
+    const limit = parseIndex('--limit', values['limit']);
     return (context) => sayList(context, { prefix, after: textOf(values, 'after') }, limit ?? Number.POSITIVE_INFINITY);
   },
 };
@@ -155,8 +155,8 @@ Examples:
   options: { from: { type: 'string' }, count: { type: 'string' } },
   words: [0, 1],
   parse: ([prefix], values) => {
-    const from = indexOf('--from', values['from'], 0);
-    const count = values['count'] === undefined ? undefined : whole('--count', values['count']);
+    const from = parseIndex('--from', values['from'], 0);
+    const count = parseIndex('--count', values['count']);
     return (context) => follow(context, prefix, from, count ?? Number.POSITIVE_INFINITY);
   },
 };
@@ -193,17 +193,4 @@ async function follow(
 function describe(event: WatchEvent): string {
   const value = event.type === 'put' ? ` ${quoteText(event.value, 1024)}` : '';
   return `${event.index} ${event.type} ${quoteText(event.key)}${value}\n`;
-}
-
-function textOf(values: Values, name: string): string | undefined {
-  const value = values[name];
-  return typeof value === 'string' ? value : undefined;
-}
-
-function whole(flag: string, value: Values[string]): number {
-  return parseWhole(flag, String(value), 1, LARGEST_INDEX);
-}
-
-function indexOf(flag: string, value: Values[string], min = 1): number | undefined {
-  return value === undefined ? undefined : parseWhole(flag, String(value), min, LARGEST_INDEX);
 }

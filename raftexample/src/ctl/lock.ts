@@ -3,8 +3,11 @@ import { constants } from 'node:os';
 import type { Lock } from '../client/index.js';
 import { parseDuration } from '../common/duration.js';
 import { UsageError } from '../common/usage.js';
-import { type CtlCommand, type CtlContext, print, tell, type Values } from './command.js';
+import { type CtlCommand, type CtlContext, print, tell, textOf, type Values } from './command.js';
 import { CtlExit } from './exit-codes.js';
+
+/** The longest that a timer of Node.js takes. */
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1;
 
 export const lock: CtlCommand = {
   usage: 'NAME [-- COMMAND …]',
@@ -47,19 +50,25 @@ Examples:
 };
 
 function duration(values: Values, name: string): number | undefined {
-  const text = values[name];
-  return typeof text === 'string' ? parseDuration(`--${name}`, text) : undefined;
+  const text = textOf(values, name);
+  return text === undefined ? undefined : parseDuration(`--${name}`, text);
 }
 
 async function hold(context: CtlContext, { name, fence, lost }: Lock): Promise<number> {
   const { stopping } = context;
-  await print(context, { name, fence }, `held, fence ${fence}\n`);
-  await new Promise<void>((resolve) => {
-    for (const signal of [lost, stopping]) {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    }
-  });
+  // Keeping a lease does not keep the process alive.
+  const alive = setInterval(() => {}, LONGEST_INTERVAL_MS);
+  try {
+    await print(context, { name, fence }, `held, fence ${fence}\n`);
+    await new Promise<void>((resolve) => {
+      for (const signal of [lost, stopping]) {
+        if (signal.aborted) resolve();
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      }
+    });
+  } finally {
+    clearInterval(alive);
+  }
   return stopping.aborted ? CtlExit.Done : sayLost(context);
 }
 

@@ -1,6 +1,6 @@
 import { quoteText } from '@raft-ts/proto';
 import type { TransactionOutcome, WriteOutcome } from '../client/index.js';
-import { type CtlContext, print, tell, type Values } from './command.js';
+import { type CtlContext, print, tell, textOf, type Values } from './command.js';
 import { CtlExit } from './exit-codes.js';
 
 export const onceHelp = `  --once NAME       carry it out once under this name, which nothing else has, however often it is asked for:
@@ -9,8 +9,7 @@ export const onceHelp = `  --once NAME       carry it out once under this name, 
 
 /** The name of a write. */
 export function onceOf(values: Values): string | undefined {
-  const { once } = values;
-  return typeof once === 'string' ? once : undefined;
+  return textOf(values, 'once');
 }
 
 /** Says what became of a write. */

@@ -1,4 +1,6 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { syncFolder } from '../common/sync-folder.js';
 import { UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, tell, write } from './command.js';
 import { CtlExit } from './exit-codes.js';
@@ -40,27 +42,36 @@ async function toFile(context: CtlContext, file: string): Promise<number> {
   const own = await create(file);
   await own.close();
   const partial = `${file}.part`;
+  /** What is removed if it fails: only what was made here. */
+  const made = [file];
+  let copied: Copied;
   try {
     const handle = await create(partial);
-    let copied: Copied;
-    try {
-      copied = await copy(context, async (chunk) => {
-        await handle.write(chunk);
-      });
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    made.push(partial);
+    copied = await fill(context, handle);
     await rename(partial, file);
-    await print(context, { file, ...copied }, `${file}: ${bytes(copied.bytes)}, index ${copied.index}\n`);
-    return CtlExit.Done;
+    await syncFolder(dirname(resolve(file)));
   } catch (error) {
-    await Promise.all([rm(partial, { force: true }), rm(file, { force: true })]);
+    await Promise.all(made.map((one) => rm(one, { force: true })));
     throw error;
+  }
+  await print(context, { file, ...copied }, `${file}: ${bytes(copied.bytes)}, index ${copied.index}\n`);
+  return CtlExit.Done;
+}
+
+/** Copies to a file, and closes it once all of it is on disk. */
+async function fill(context: CtlContext, handle: FileHandle): Promise<Copied> {
+  try {
+    // Unlike `write`, it goes on after a write that took a part only.
+    const copied = await copy(context, (chunk) => handle.writeFile(chunk));
+    await handle.sync();
+    return copied;
+  } finally {
+    await handle.close();
   }
 }
 
-async function create(file: string): ReturnType<typeof open> {
+async function create(file: string): Promise<FileHandle> {
   try {
     return await open(file, 'wx');
   } catch (error) {

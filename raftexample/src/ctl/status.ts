@@ -1,4 +1,5 @@
 import type { EndpointStatus, MemberStatus } from '../client/index.js';
+import { announcedOrigin } from '../client/options.js';
 import { type CtlCommand, type CtlContext, print } from './command.js';
 import { CtlExit } from './exit-codes.js';
 import { table } from './table.js';
@@ -10,9 +11,9 @@ export const status: CtlCommand = {
   usage: '',
   summary: 'tells how each member is, in one table',
   help: `
-Asks every endpoint, and those that the members name. One that does not answer is a row, and no failure; if none answers
-the exit code is 5. LAG is how many entries the member has still to apply, of those that any of them knows to be
-committed. SNAPSHOT is the index of its last snapshot.
+Asks every endpoint, and those that the members name with the same scheme, http or https. One that does not answer is a
+row, and no failure; if none answers the exit code is 5. LAG is how many entries the member has still to apply, of those
+that any of them knows to be committed. SNAPSHOT is the index of its last snapshot.
 
 Examples:
   raftexample ctl status --endpoints http://127.0.0.1:23791,http://127.0.0.1:23792
@@ -41,11 +42,13 @@ export async function statuses({ client, stopping: signal }: CtlContext): Promis
   const ids = new Map<string, bigint>();
   if (given.some(({ status: one }) => one !== undefined)) {
     const known = await client.members({ signal, timeoutMs: MEMBERS_MS }).catch(() => undefined);
-    const clients = [...(known?.clients ?? [])];
-    for (const [id, url] of clients) ids.set(url, id);
+    for (const [id, url] of known?.clients ?? []) {
+      const origin = announcedOrigin(url, client.endpoints);
+      if (origin !== undefined) ids.set(origin, id);
+    }
     const seen = new Set(given.map(({ status: one }) => one?.id));
-    const more = clients.flatMap(([id, url]) => (seen.has(id) || client.endpoints.includes(url) ? [] : [url]));
-    found.push(...(await client.statuses({ signal, endpoints: more })));
+    const more = [...ids].filter(([origin, id]) => !seen.has(id) && !client.endpoints.includes(origin));
+    found.push(...(await client.statuses({ signal, endpoints: more.map(([origin]) => origin) })));
   }
   const places = found.map((one): Place => ({ ...one, id: one.status?.id ?? ids.get(one.endpoint) }));
   const order = ({ id }: Place): bigint => id ?? 2n ** 64n;

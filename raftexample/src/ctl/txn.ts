@@ -1,11 +1,10 @@
 import type { Item, Transaction, TransactionDone } from '../client/index.js';
-import { parseWhole, UsageError } from '../common/usage.js';
+import { UsageError } from '../common/usage.js';
 import { type CtlCommand, type CtlContext, print, readAll, type Values } from './command.js';
 import { CtlExit } from './exit-codes.js';
+import { parseIndex } from './flags.js';
 import { onceHelp, onceOf, sayOutcome } from './outcome.js';
 import { table } from './table.js';
-
-const LARGEST_INDEX = 2 ** 53 - 1;
 
 export const txn: CtlCommand = {
   usage: '[--if KEY=N …] [--put KEY=VALUE …] [--get KEY …] [--del KEY …]',
@@ -49,7 +48,7 @@ function transactionOf(values: Values): Transaction | undefined {
   };
   const conditions = all('if').map((text) => {
     const [key, index] = split('--if', text, text.lastIndexOf('='), 'KEY=N');
-    const version = parseWhole(`--if ${key}`, index, 0, LARGEST_INDEX);
+    const version = parseIndex(`--if ${key}`, index, 0);
     return { key, index: version === 0 ? ('absent' as const) : version };
   });
   const operations: Transaction['do'] = [

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
-import { type Address, localPeers, type Peer, parseAddress, parseId, parsePeers, schemeOf } from '../common/peers.js';
+import { parseId } from '../common/member-id.js';
+import { type Address, localPeers, type Peer, parseAddress, parsePeers, schemeOf } from '../common/peers.js';
 import { checkScheme, parsePeerTls, peerTlsFlags, peerTlsHelp } from '../common/tls-flags.js';
 import {
   asCommand,

@@ -3,7 +3,8 @@ import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
 import { parseDuration } from '../common/duration.js';
 import { isLoopback } from '../common/listen.js';
-import { type Address, formatAddress, parseAddress, parseId, schemeOf } from '../common/peers.js';
+import { parseId } from '../common/member-id.js';
+import { type Address, formatAddress, parseAddress, schemeOf } from '../common/peers.js';
 import {
   checkScheme,
   clientTlsFlags,

@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
 import { describeMembers } from '../common/log.js';
-import { parseId } from '../common/peers.js';
+import { parseId } from '../common/member-id.js';
 import {
   asCommand,
   askedText,

@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
-import { parseId } from '../common/peers.js';
+import { parseId } from '../common/member-id.js';
 import {
   asCommand,
   askedText,

@@ -1,7 +1,8 @@
 import type { NodeId } from '@raft-ts/raft';
 import { ExitCode } from '../common/exit-codes.js';
 import { launch } from '../common/launcher.js';
-import { formatPeers, type Peer, parseId, parsePeers } from '../common/peers.js';
+import { parseId } from '../common/member-id.js';
+import { formatPeers, type Peer, parsePeers } from '../common/peers.js';
 import { untilStopped } from '../common/until-stopped.js';
 import { asCommand, askedText, type Command, carryOut, parseFlags, textFlags, UsageError } from '../common/usage.js';
 import { runWorker } from './worker.js';

@@ -14,8 +14,6 @@ const LARGEST_BODY = 2 * 2 ** 20;
 const MOST = 128;
 /** Bytes of a key: percent-encoded, it must still fit into a path. */
 const LONGEST_KEY = 4096;
-/** Half of a surrogate pair, which has no UTF-8. */
-const HALF = /\p{Surrogate}/u;
 
 const SHAPE =
   '{"if":[{"key","index"},…],"do":[{"op":"put","key","value"} or {"op":"delete","key"} or {"op":"get","key"},…]}';
@@ -75,7 +73,7 @@ function listOf(what: string, list: unknown, least: number): readonly Readonly<R
     const place = `${what}[${i}]`;
     if (!isObject(one)) throw invalid(`${place} must be an object`);
     const { key } = one;
-    if (typeof key !== 'string' || key === '' || HALF.test(key) || Buffer.byteLength(key) > LONGEST_KEY)
+    if (typeof key !== 'string' || key === '' || !key.isWellFormed() || Buffer.byteLength(key) > LONGEST_KEY)
       throw invalid(`${place}.key must be a text of 1 to ${LONGEST_KEY} bytes of UTF-8`);
     if (keys.has(key)) throw invalid(`${place}.key stands in "${what}" twice`);
     keys.add(key);
@@ -98,7 +96,7 @@ function operationOf(place: string, one: Readonly<Record<string, unknown>>, maxV
   }
   if (op !== 'put') throw invalid(`${place}.op must be put, delete or get`);
   onlyFields(place, one, ['op', 'key', 'value']);
-  if (typeof value !== 'string' || HALF.test(value)) throw invalid(`${place}.value must be a text`);
+  if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`${place}.value must be a text`);
   if (Buffer.byteLength(value) > maxValue)
     throw new HttpError('ERR_KV_TOO_LARGE', 'value', `${place}.value is longer than ${maxValue} bytes`);
   return { op, key, value };
