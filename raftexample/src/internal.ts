@@ -46,3 +46,4 @@ export { readToken } from './kv/member/token-file.js';
 export { describePlan, parseRecoverFlags } from './kv/recover.js';
 export { parseRestoreFlags } from './kv/restore.js';
 export { parseStoreFlags } from './kv/store.js';
+export { type WarnLimits, Watches, type WatchesHost } from './kv/watch/watches.js';

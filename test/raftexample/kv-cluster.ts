@@ -97,6 +97,7 @@ export class KvCluster {
         learners: idsOf(replica, 'learner'),
         members: Object.fromEntries(replica.members().map(({ id, url }) => [id.toString(), url])),
         pid: 1,
+        warnings: [],
       }),
       clients: () => Object.fromEntries(this.ports.map((port, i) => [String(i + 1), `http://127.0.0.1:${port}`])),
       admin: adminOf(replica, 1000, () => {}, 'http'),

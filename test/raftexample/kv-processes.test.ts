@@ -36,6 +36,8 @@ describe('the store: three members as processes', function store() {
           '50',
           '--catch-up',
           '10',
+          '--warn-disk',
+          String(Number.MAX_SAFE_INTEGER),
         ],
       ]);
     const members = [0, 1, 2].map(start);
@@ -72,6 +74,11 @@ describe('the store: three members as processes', function store() {
     }
 
     const page = await (await fetch(`http://127.0.0.1:${clients[1]}/metrics`)).text();
+    expect(page).to.match(/^raft_store_alarm\{kind="disk"\} 1$/mu);
+    await members[1]?.sees(/^\[2\] warn: the disk of \S+kv-2 has \d+ MiB left, less than the /u);
+    const status = (await (await fetch(`http://127.0.0.1:${clients[1]}/status`)).json()) as Record<string, unknown>;
+    expect(status['disk']).to.have.keys('free', 'size');
+    expect(status['warnings']).to.have.nested.property('[0].kind', 'disk');
     for (const series of ['raft_replica_term{', 'raft_store_requests_total{', 'etcd_network_', 'etcd_disk_wal_fsync']) {
       expect(page).to.include(`\n${series}`);
     }

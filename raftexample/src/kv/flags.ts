@@ -16,6 +16,7 @@ import {
 } from '../common/tls-flags.js';
 import { asCommand, askedText, type Command, parseFlags, parseWhole, textFlags, UsageError } from '../common/usage.js';
 import { hostOf, type KvOptions } from './member/options.js';
+import type { WarnLimits } from './watch/watches.js';
 
 const help = `Usage: raftexample kv --id ID --peers LIST --client-addr HOST:PORT [options]
 
@@ -48,6 +49,10 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --snapshots HOW     inline (in the message, default; beside it above 64 MiB) or stream (beside it)
   --timeout DURATION  longest time that a request takes (default 5s)
   --max-value BYTES   longest value (default 1048576)
+  --warn-disk BYTES   warn if the disk of the log has less room (default 1073741824; 0: never)
+  --warn-sync TIME    warn if a write of the log takes longer to be durable (default 500ms; 0: never)
+  --warn-late TIME    warn if the event loop is late by more (default 500ms; 0: never)
+  --warn-cert DAYS    warn so many days before a certificate expires (default 14; 0: never)
   -v, --verbose       print what raft and the transport do
   --help              print this text
   --version           print the version
@@ -85,6 +90,10 @@ const kvFlags = {
   snapshots: { type: 'string' },
   timeout: { type: 'string' },
   'max-value': { type: 'string' },
+  'warn-disk': { type: 'string' },
+  'warn-sync': { type: 'string' },
+  'warn-late': { type: 'string' },
+  'warn-cert': { type: 'string' },
   insecure: { type: 'boolean' },
   verbose: { type: 'boolean', short: 'v' },
   ...textFlags,
@@ -134,11 +143,27 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         snapshots: parseSnapshots(values.snapshots ?? 'inline'),
         timeoutMs: parseDuration('--timeout', values.timeout ?? '5s'),
         maxValue: whole('--max-value', values['max-value'], 2 ** 20),
+        warn: parseLimits(values),
         insecure: values.insecure ?? false,
         verbose: values.verbose ?? false,
       },
     };
   });
+}
+
+/** From where on a member warns. 0 turns a warning off. */
+function parseLimits(
+  values: {
+    readonly [Flag in 'warn-disk' | 'warn-sync' | 'warn-late' | 'warn-cert']?: string | undefined;
+  },
+): WarnLimits {
+  const time = (flag: string, text = '500ms'): number => (text === '0' ? 0 : parseDuration(flag, text));
+  return {
+    diskBytes: parseWhole('--warn-disk', values['warn-disk'] ?? String(2 ** 30), 0, Number.MAX_SAFE_INTEGER),
+    syncMs: time('--warn-sync', values['warn-sync']),
+    lateMs: time('--warn-late', values['warn-late']),
+    certificateDays: parseWhole('--warn-cert', values['warn-cert'] ?? '14', 0, 36_500),
+  };
 }
 
 function parseUrls(flag: string, parts: readonly string[], tls: TlsOptions | undefined): Map<NodeId, string> {

@@ -21,6 +21,10 @@ export interface KvStatus {
   readonly learners: readonly bigint[];
   readonly members: Readonly<Record<string, string>>;
   readonly pid: number;
+  /** The disk of its log, in bytes; absent if that is not known. */
+  readonly disk?: { readonly free: number; readonly size: number } | undefined;
+  /** What is going to end this member, or to make it slow, unless somebody does something about it. */
+  readonly warnings: readonly { readonly kind: string; readonly text: string }[];
 }
 
 export interface StatusHost {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
 import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
-import { DurableStorage, WalHistograms } from '@raft-ts/raftwal';
+import { DurableStorage, WalHistograms, type WalMetrics } from '@raft-ts/raftwal';
 import { type Ended, Replica, type ReplicaReceiver, systemClock } from '@raft-ts/replica';
 import { Registry } from 'prom-client';
 import type { Logger } from 'winston';
@@ -15,6 +15,7 @@ import { createFace, type FaceServer } from '../face/server.js';
 import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
+import { Watches } from '../watch/watches.js';
 import { adminOf } from './admin.js';
 import { collectGarbage } from './garbage.js';
 import { askToJoin, joinTls } from './join-via.js';
@@ -38,7 +39,14 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
   const token = options.tokenFile === undefined ? undefined : await readToken(options.tokenFile);
   const disk = new WalHistograms();
   const registry = new Registry();
-  const storage = await openLog(data, { id, clusterId, metrics: disk }, log);
+  const watches = new Watches({
+    limits: options.warn,
+    data,
+    tls: [peerTls, options.clientTls],
+    log: { info: (text) => void log.info(text), warn: (text) => void log.warn(text) },
+    registry,
+  });
+  const storage = await openLog(data, { id, clusterId, metrics: watches.watching(disk) }, log);
   await joinVia(options, { storage, token, tls, stopping, log });
   if (stopping.aborted) {
     await storage.close();
@@ -66,7 +74,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     replica,
     machine,
     maxValue: options.maxValue,
-    status: () => statusOf(replica, storage, clusterId),
+    status: () => statusOf(replica, storage, { clusterId, watches }),
     clients: () => clientsOf(replica, options.clientUrl, (member) => transport?.announcementOf(member)),
     admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text), schemeOf(peerTls)),
     token,
@@ -82,11 +90,13 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     await listen(face, ports.clients);
     for (const warning of ports.warnings) log.warn(warning);
     log.info(ports.said);
+    await watches.start();
     const ended = await untilEnded(replica, stopping);
     if (ended !== undefined) return verdict(options, ended, removal, log);
   } finally {
     await Promise.all([replica.stop(), close(face)]);
     leaseClock.stop();
+    watches.stop();
   }
   return ExitCode.Done;
 }
@@ -189,7 +199,7 @@ function createTransport(
 
 async function openLog(
   data: string,
-  owner: { readonly id: bigint; readonly clusterId: bigint; readonly metrics: WalHistograms },
+  owner: { readonly id: bigint; readonly clusterId: bigint; readonly metrics: WalMetrics },
   log: Logger,
 ): Promise<DurableStorage> {
   try {

@@ -3,6 +3,7 @@ import type { TlsOptions } from '@raft-ts/rafthttp';
 import type { SnapshotPolicy } from '@raft-ts/replica';
 import { type Address, parseAddress } from '../../common/peers.js';
 import { UsageError } from '../../common/usage.js';
+import type { WarnLimits } from '../watch/watches.js';
 
 /** What one member of the store needs to know. */
 export interface KvOptions {
@@ -38,6 +39,8 @@ export interface KvOptions {
   readonly snapshots: 'inline' | 'stream';
   readonly timeoutMs: number;
   readonly maxValue: number;
+  /** From where on this member warns. */
+  readonly warn: WarnLimits;
   readonly insecure: boolean;
   readonly verbose: boolean;
 }

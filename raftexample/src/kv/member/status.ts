@@ -4,6 +4,7 @@ import type { DurableStorage } from '@raft-ts/raftwal';
 import type { Replica } from '@raft-ts/replica';
 import type { KvStatus } from '../face/status.js';
 import type { KvCommand, KvResult } from '../machine/kv-machine.js';
+import type { Watches } from '../watch/watches.js';
 
 const states: Readonly<Record<StateType, KvStatus['state']>> = {
   StateFollower: 'follower',
@@ -13,7 +14,11 @@ const states: Readonly<Record<StateType, KvStatus['state']>> = {
 };
 
 /** How a member is, for GET /status. */
-export function statusOf(replica: Replica<KvCommand, KvResult>, storage: DurableStorage, clusterId: bigint): KvStatus {
+export function statusOf(
+  replica: Replica<KvCommand, KvResult>,
+  storage: DurableStorage,
+  { clusterId, watches }: { readonly clusterId: bigint; readonly watches: Pick<Watches, 'room' | 'warnings'> },
+): KvStatus {
   const { leader, role, term } = replica.leadership;
   const members = replica.members();
   const idsOf = (kind: 'voter' | 'learner'): bigint[] =>
@@ -33,6 +38,8 @@ export function statusOf(replica: Replica<KvCommand, KvResult>, storage: Durable
     learners: idsOf('learner'),
     members: Object.fromEntries(members.map(({ id, url }) => [id.toString(), url])),
     pid: process.pid,
+    disk: watches.room,
+    warnings: watches.warnings,
   };
 }
 
