@@ -208,6 +208,8 @@ export class LogMark {
     this.writing = this.catchUp();
     await this.writing;
     this.phase = 'closed';
-    await this.file.close().catch((error: unknown) => this.logger?.warn(`${this.path}: ${describeError(error)}`));
+    await this.file
+      .close()
+      .catch((error: unknown) => this.logger?.warn(`${this.path} was not closed: ${describeError(error)}`));
   }
 }

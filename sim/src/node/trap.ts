@@ -4,6 +4,7 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 /** A simulation did something that its seed does not decide. */
 export class EscapeError extends Error {
   override readonly name = 'EscapeError';
+  /** Inside a simulation, something asked the real clock, randomness, network or disk; the text names the call. */
   readonly code = 'ERR_RAFT_SIM_ESCAPE';
 }
 

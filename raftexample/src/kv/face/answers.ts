@@ -6,24 +6,48 @@ export type Retry = 'safe' | 'unsafe' | 'no';
 
 /** The store's own errors; those of raft keep their codes. */
 export type KvErrorCode =
+  /** The request makes no sense; `reason` says which part of it. */
   | 'ERR_KV_REQUEST'
+  /** The `Authorization` header has no token, or not that of this member. */
   | 'ERR_KV_TOKEN'
+  /** There is no such key, lease, lock, member or path; `reason` says which of them. */
   | 'ERR_KV_NOT_FOUND'
+  /** This path does not take this method; `Allow` lists those that it takes. */
   | 'ERR_KV_METHOD'
+  /** The request did not arrive in time. */
   | 'ERR_KV_SLOW_REQUEST'
+  /**
+   * The change of the membership does not fit the present one; `reason` is a `MembershipRefusal` of `@raft-
+   * ts/replica`.
+   */
   | 'ERR_KV_CONFLICT'
+  /** Another lease holds the lock; `lease` and `fence` are the holder's. */
   | 'ERR_KV_LOCKED'
+  /** The watch begins at an index whose changes are not kept any more; `oldest` is the first that is. */
   | 'ERR_KV_HISTORY_GONE'
+  /**
+   * The write with this `Idempotency-Key` was carried out, by the entry `index`, but its answer is not kept any more.
+   */
   | 'ERR_KV_ANSWER_GONE'
+  /** `If-Match` or `If-None-Match` does not hold: the key has another version, or none. Nothing was changed. */
   | 'ERR_KV_CONDITION'
+  /** The body, the key or the value is longer than this member takes. */
   | 'ERR_KV_TOO_LARGE'
+  /** The URL is longer than this member takes. */
   | 'ERR_KV_URL_TOO_LONG'
+  /** The `Idempotency-Key` belongs to another request, which was carried out by the entry `index`. */
   | 'ERR_KV_KEY_REUSED'
+  /** The headers are longer than this member takes. */
   | 'ERR_KV_HEADERS_TOO_LARGE'
+  /** The store failed in a way that nobody expected; its log says how. */
   | 'ERR_KV_INTERNAL'
+  /** This member has no room for the request now; `reason` says of what there is too much. Nothing was done. */
   | 'ERR_KV_BUSY'
+  /** This member cannot serve now; `reason` is that of a read that failed, or `stopped`. */
   | 'ERR_KV_NOT_READY'
+  /** The cluster has not opened what the request needs; `missing` names the members that do not know it. */
   | 'ERR_KV_FEATURE'
+  /** A change of the membership may still happen, but was not seen in time. */
   | 'ERR_KV_UNKNOWN';
 
 const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry]>> = {

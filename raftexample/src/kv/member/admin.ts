@@ -7,14 +7,14 @@ import type { KvCommand, KvResult } from '../machine/kv-machine.js';
 /**
  * Changes the cluster as the HTTP face asks.
  *
- * @param tell hears how a member that was added goes on
+ * @param info hears how a member that was added goes on
  * @param scheme what the URLs of all members begin with: one that is dialled otherwise would prove nothing, or be sent
  * what a cluster with TLS keeps secret
  */
 export function adminOf(
   replica: Replica<KvCommand, KvResult>,
   timeoutMs: number,
-  tell: (text: string) => void,
+  info: (text: string) => void,
   scheme: Scheme,
 ): AdminHost {
   /** Those that are being promoted: asking again goes on with what is under way. */
@@ -24,9 +24,9 @@ export function adminOf(
     promoting.add(id);
     try {
       await replica.addMember({ id, url });
-      tell(`member ${id} has caught up, and votes`);
+      info(`member ${id} has caught up, and votes`);
     } catch (error) {
-      tell(`member ${id} was added, and does not vote yet: ${String(error)}. POST it to /members again to go on`);
+      info(`member ${id} was added, and does not vote yet: ${String(error)}. POST it to /members again to go on`);
     } finally {
       promoting.delete(id);
     }
@@ -43,11 +43,11 @@ export function adminOf(
         resolve();
       };
       replica.replaceMember(old, { id, url }, { onProgress, signal: giveUp.signal }).then(
-        () => tell(`member ${id} has caught up, and votes in the place of member ${old}`),
+        () => info(`member ${id} has caught up, and votes in the place of member ${old}`),
         (error: unknown) => {
           clearTimeout(deadline);
           if (added)
-            tell(
+            info(
               `member ${id} was added, and does not replace member ${old} yet: ${String(error)}. POST it to /members again to go on`,
             );
           else if (giveUp.signal.aborted)
