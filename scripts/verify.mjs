@@ -20,6 +20,7 @@ const checks = [
   { name: 'format', command: [bin('biome'), 'ci', '--error-on-warnings', `--colors=${colors}`] },
   { name: 'lint', command: [bin('oxlint')] },
   { name: 'expressions', command: script('check-expressions.mjs') },
+  { name: 'log lines', command: script('check-log-lines.mjs') },
   { name: 'types', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'packages', command: script('check-packages.mjs') },
   { name: 'tests', command: [bin('mocha')] },
