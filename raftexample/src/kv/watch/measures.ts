@@ -1,3 +1,5 @@
+import process from 'node:process';
+import { getHeapStatistics } from 'node:v8';
 import { Counter, Gauge, Histogram, type Metric, type Registry } from 'prom-client';
 import { type Alarms, alarmKinds } from './alarms.js';
 import type { CertificateWatch } from './certificate-watch.js';
@@ -25,7 +27,7 @@ export function measure(registry: Registry, measured: Measured): (seconds: numbe
     buckets: [...LATE_BUCKETS],
     registers,
   });
-  const all: readonly Metric[] = [late, ...diskMetrics(measured), ...alarmMetrics(measured)];
+  const all: readonly Metric[] = [late, ...diskMetrics(measured), ...memoryMetrics(), ...alarmMetrics(measured)];
   for (const metric of all) registry.registerMetric(metric);
   return (seconds) => late.observe(seconds);
 }
@@ -58,6 +60,34 @@ function diskMetrics({ disk, syncs }: Measured): readonly Metric[] {
     },
   });
   return [free, size, slow];
+}
+
+function memoryMetrics(): readonly Metric[] {
+  const used = new Gauge({
+    name: 'raft_store_heap_used_bytes',
+    help: 'The heap of this process.',
+    registers,
+    collect() {
+      this.set(getHeapStatistics().used_heap_size);
+    },
+  });
+  const limit = new Gauge({
+    name: 'raft_store_heap_limit_bytes',
+    help: 'What the heap of this process may take: Node.js ends a process that takes more.',
+    registers,
+    collect() {
+      this.set(getHeapStatistics().heap_size_limit);
+    },
+  });
+  const resident = new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Resident memory size in bytes.',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  return [used, limit, resident];
 }
 
 function alarmMetrics({ alarms, certificates }: Measured): readonly Metric[] {
