@@ -145,10 +145,12 @@ export class Cluster {
     const program = member.programs.at(-1);
     if (program?.running !== true) return;
     this.killed.add(program);
-    const { code } = await program.kill(signal);
-    if (signal === 'SIGTERM' && code !== 0 && !(member.phase === 'leaving' && code === 3)) {
+    const { code, signal: by } = await program.kill(signal);
+    // Node.js dies of a signal that comes before it runs the first line of the program, which may take long.
+    const hadBegun = by !== 'SIGTERM' || program.lines.length > 0 || program.errors.length > 0;
+    if (signal === 'SIGTERM' && hadBegun && code !== 0 && !(member.phase === 'leaving' && code === 3)) {
       this.findings.push(
-        `member ${member.id} ended with ${code} at SIGTERM:\n    ${program.lines.slice(-20).join('\n    ')}`,
+        `member ${member.id} ended with ${code ?? by} at SIGTERM:\n    ${program.lines.slice(-20).join('\n    ')}`,
       );
     }
   }
