@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { type NodeId, RaftError } from '@raft-ts/raft';
 import { adminOf, type KvMachine, problemOf } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
@@ -31,6 +33,36 @@ describe('the store: its HTTP face', () => {
     }
     expect((await one('DELETE', '/kv/hello')).status).to.equal(200);
     expect((await one('GET', '/kv/hello')).status).to.equal(404);
+  });
+
+  it('a body that nobody reads is taken from its client while the answer is made', async () => {
+    const replica = group.replica(1n);
+    for (const [call, method, path] of [
+      ['propose', 'DELETE', '/leases/1'],
+      ['propose', 'POST', '/leases/1/keepalive'],
+      ['propose', 'DELETE', '/locks/l?fence=1'],
+      ['removeMember', 'DELETE', '/members/9'],
+    ] as const) {
+      let goOn = (): void => {};
+      const taken = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const asked = replica[call].bind(replica) as (...args: unknown[]) => Promise<unknown>;
+      Reflect.set(replica, call, (...args: unknown[]) => taken.then(() => asked(...args)));
+      try {
+        const socket = connect(ports[0] as number, '127.0.0.1');
+        // More than the system holds of it on its way.
+        const body = Buffer.alloc(32 * 2 ** 20);
+        socket.write(`${method} ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n`);
+        await new Promise((resolve) => void socket.write(body, resolve));
+        goOn();
+        const [answer] = (await once(socket, 'data')) as [Buffer];
+        expect(answer.toString(), path).to.match(/^HTTP\/1\.1 (200|404) /u);
+        socket.destroy();
+      } finally {
+        Reflect.deleteProperty(replica, call);
+      }
+    }
   });
 
   it('every key can be used', async () => {

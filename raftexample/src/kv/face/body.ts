@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { type Fields, isFields } from '../machine/fields.js';
 import { HttpError } from './answers.js';
 import { FREE_BYTES, roomsOf } from './room.js';
 
@@ -68,23 +69,15 @@ function readBytes(request: IncomingMessage, limit: number, what: string): Promi
 const SMALL_BODY = 4096;
 
 /** The body as a JSON object. @throws HttpError 400 with this text */
-export async function readObject(
-  request: IncomingMessage,
-  shape: string,
-  limit: number = SMALL_BODY,
-): Promise<Readonly<Record<string, unknown>>> {
+export async function readObject(request: IncomingMessage, shape: string, limit: number = SMALL_BODY): Promise<Fields> {
   const text = await readText(request, limit, 'the body');
   try {
     const value: unknown = JSON.parse(text);
-    if (isObject(value)) return value;
+    if (isFields(value)) return value;
   } catch {
     // Said below.
   }
   throw new HttpError('ERR_KV_REQUEST', 'body', `the body must be ${shape}`);
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What is misspelt must not be passed over. @throws HttpError 400 */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Done } from '@raft-ts/replica';
+import { isWhole } from '../machine/fields.js';
 import type { KvCommand, KvResult } from '../machine/kv-machine.js';
 import { LONGEST_MS, MAX_LEASE_KEYS, MAX_LEASES, SHORTEST_MS } from '../machine/leases.js';
 import { answer, HttpError, Repeatable } from './answers.js';
@@ -43,12 +44,11 @@ export async function answerLease(
 /** Answers POST /leases/ID/keepalive: the time of the lease begins anew. */
 export async function keepLease(
   host: KeysHost,
-  request: IncomingMessage,
+  _request: IncomingMessage,
   response: ServerResponse,
   { id = '' }: Parameters,
 ): Promise<void> {
   const lease = leaseIn(id);
-  request.resume();
   const { index, result } = await proposeRepeatable(host, { op: 'keep', lease });
   if (!result.done) throw leaseError(result);
   answer(response, 200, { index, id: lease, ttlMs: result.ttl });
@@ -66,7 +66,11 @@ export async function revokeLease(
   answer(response, 200, { index });
 }
 
-/** Proposes what may be carried out twice without harm. @throws HttpError 503; Repeatable */
+/**
+ * Proposes what may be carried out twice without harm.
+ * @throws HttpError 503 `ERR_KV_FEATURE`; Repeatable for whatever else fails, so that its answer says that the same
+ * request may be sent again
+ */
 export async function proposeRepeatable(host: KeysHost, command: KvCommand): Promise<Done<KvResult>> {
   requireFeatures(host);
   try {
@@ -103,6 +107,6 @@ function noLease(): HttpError {
 
 /** @throws HttpError 400 with this shape of the body */
 export function wholeIn(value: unknown, least: number, most: number, shape: string): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  if (isWhole(value, least) && value <= most) return value;
   throw new HttpError('ERR_KV_REQUEST', 'body', `the body must be ${shape}`);
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isWhole } from '../machine/fields.js';
 import { answer, HttpError } from './answers.js';
 import { readObject } from './body.js';
 import { parseMember } from './query.js';
@@ -65,7 +66,7 @@ export async function transfer(
 }
 
 function idOf(value: unknown, shape: string): bigint {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1) throw wrongBody(shape);
+  if (!isWhole(value, 1)) throw wrongBody(shape);
   return BigInt(value);
 }
 

@@ -253,7 +253,8 @@ class Face {
     app.set('query parser', false);
     app.enable('case sensitive routing');
     app.enable('strict routing');
-    for (const route of routes) app.all(route.path.replaceAll(/\{(\w+)\}/gu, ':$1'), this.routed(route));
+    const host = { ...this.host, ...this.streams };
+    for (const route of routes) app.all(route.path.replaceAll(/\{(\w+)\}/gu, ':$1'), this.routed(route, host));
     app.use((request: Request, response: Response) => {
       void this.serve({ route: 'none', streams: false }, request, response, () => {
         throw new HttpError('ERR_KV_NOT_FOUND', 'path', 'no such path');
@@ -267,13 +268,10 @@ class Face {
     return app;
   }
 
-  private routed({
-    path,
-    methods,
-    open = false,
-    streams = false,
-    slots: of,
-  }: Route): (request: Request, response: Response) => void {
+  private routed(
+    { path, methods, open = false, streams = false, slots: of }: Route,
+    host: RoutesHost & Streams,
+  ): (request: Request, response: Response) => void {
     const slots = of === undefined ? undefined : new Slots(...of);
     return (request, response) => {
       void this.serve({ route: path, streams }, request, response, () => {
@@ -282,9 +280,11 @@ class Face {
         if (handler === undefined) throw wrongMethod(response, Object.keys(methods));
         if (streams) this.places.hold(request, response);
         const parameters = request.params as Readonly<Record<string, string>>;
-        const work = (): Promise<void> | void =>
-          handler({ ...this.host, ...this.streams }, request, response, parameters);
-        return slots !== undefined && request.method === 'GET' ? slots.run(response, work) : work();
+        const work = (): Promise<void> | void => handler(host, request, response, parameters);
+        const done = slots !== undefined && request.method === 'GET' ? slots.run(response, work) : work();
+        // Handlers take a body at once or not at all. A client may not look for an answer before it has sent all of it.
+        if (request.readableFlowing === null) request.resume();
+        return done;
       });
     };
   }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isFields, isWhole } from '../machine/fields.js';
 import type { KvCondition, KvOperation, KvTransaction } from '../machine/kv-machine.js';
 import { HttpError } from './answers.js';
-import { isObject, onlyFields, readObject } from './body.js';
+import { onlyFields, readObject } from './body.js';
 import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
 import { toJson } from './json.js';
@@ -71,7 +72,7 @@ function listOf(what: string, list: unknown, least: number): readonly Readonly<R
   const keys = new Set<string>();
   return list.map((one: unknown, i) => {
     const place = `${what}[${i}]`;
-    if (!isObject(one)) throw invalid(`${place} must be an object`);
+    if (!isFields(one)) throw invalid(`${place} must be an object`);
     const { key } = one;
     if (typeof key !== 'string' || key === '' || !key.isWellFormed() || Buffer.byteLength(key) > LONGEST_KEY)
       throw invalid(`${place}.key must be a text of 1 to ${LONGEST_KEY} bytes of UTF-8`);
@@ -84,7 +85,7 @@ function listOf(what: string, list: unknown, least: number): readonly Readonly<R
 function conditionOf(place: string, one: Readonly<Record<string, unknown>>): KvCondition {
   onlyFields(place, one, ['key', 'index']);
   const { key, index } = one as { readonly key: string; readonly index: unknown };
-  if (typeof index === 'number' && Number.isSafeInteger(index) && index >= 0) return { key, index };
+  if (isWhole(index)) return { key, index };
   throw invalid(`${place}.index must be an index, or 0 for a key that must be absent`);
 }
 

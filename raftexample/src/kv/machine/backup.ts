@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { SnapshotHead } from '@raft-ts/replica';
 import { FEATURES } from './features.js';
+import { isWhole } from './fields.js';
 import type { KvMachine } from './kv-machine.js';
 import { copySections } from './kv-sections.js';
 import { kvSnapshots } from './kv-snapshot.js';
@@ -85,8 +86,7 @@ export async function restoreCopy(chunks: AsyncIterable<Uint8Array>, machine: Kv
 
 function originOf(json: string): CopyOrigin {
   const { cluster, index, term } = objectOf(json, ORIGIN);
-  const isPosition = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
-  if (typeof cluster === 'string' && /^\d{1,20}$/u.test(cluster) && isPosition(index) && isPosition(term)) {
+  if (typeof cluster === 'string' && /^\d{1,20}$/u.test(cluster) && isWhole(index, 1) && isWhole(term, 1)) {
     return { clusterId: BigInt(cluster), index, term };
   }
   throw refuse(`its '${ORIGIN}' is none`);

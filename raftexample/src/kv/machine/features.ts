@@ -1,5 +1,6 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { OpenFeatures } from '@raft-ts/replica';
+import { type Fields, isWhole } from './fields.js';
 
 /**
  * The level of features that this version understands. 1: what the format of members written in Go lacks, which pass
@@ -16,12 +17,12 @@ export function encodeFeatures({ level, term, members }: OpenFeatures): object {
 }
 
 /** `undefined` if its fields are not what they should be. */
-export function decodeFeatures({ level, term, members }: Readonly<Record<string, unknown>>): OpenFeatures | undefined {
-  if (!Number.isSafeInteger(level) || !Number.isSafeInteger(term) || !Array.isArray(members)) return undefined;
+export function decodeFeatures({ level, term, members }: Fields): OpenFeatures | undefined {
+  if (!isWhole(level) || !isWhole(term) || !Array.isArray(members)) return undefined;
   const found: NodeId[] = [];
   for (const id of members as readonly unknown[]) {
     if (typeof id !== 'string' || !ids.test(id)) return undefined;
     found.push(BigInt(id));
   }
-  return { kind: 'features', level: level as number, term: term as number, members: found };
+  return { kind: 'features', level, term, members: found };
 }

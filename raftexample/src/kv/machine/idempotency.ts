@@ -1,3 +1,4 @@
+import { isFields, isWhole } from './fields.js';
 import type { KvResult, KvWrite } from './kv-machine.js';
 import type { LeaseCommand } from './lease-commands.js';
 import { type KvTransaction, sizeOf } from './transaction.js';
@@ -148,9 +149,10 @@ function readsOf([, , , result]: KeyRecord): number {
 export function keyRecordOf(key: string, value: unknown): KeyRecord | undefined {
   if (!Array.isArray(value) || value.length < 2 || value.length > 3) return undefined;
   const [print, index, result] = value as readonly unknown[];
-  if (typeof print !== 'string' || !Number.isSafeInteger(index) || (index as number) <= 0) return undefined;
-  if (value.length === 2) return [key, print, index as number];
-  const { done, current, reads = [] } = (result ?? {}) as Readonly<Record<string, unknown>>;
+  if (typeof print !== 'string' || !isWhole(index, 1)) return undefined;
+  if (value.length === 2) return [key, print, index];
+  if (!isFields(result)) return undefined;
+  const { done, current, reads = [] } = result;
   if (typeof done !== 'boolean' || typeof current !== 'number' || !Array.isArray(reads)) return undefined;
-  return [key, print, index as number, result as KvResult];
+  return [key, print, index, result as object as KvResult];
 }

@@ -1,10 +1,11 @@
 import { type NodeId, RaftError } from '@raft-ts/raft';
 import { type DecodedEntry, type EntryContent, ERR_OPTIONS, type Format, type RequestId } from '@raft-ts/replica';
 import { decodeFeatures, encodeFeatures } from './features.js';
+import { type Fields, isFields } from './fields.js';
 import type { KvOnce } from './idempotency.js';
 import type { KvCommand } from './kv-machine.js';
 import { kvSnapshots } from './kv-snapshot.js';
-import { leaseCommandOf } from './lease-commands.js';
+import { leaseCommands } from './lease-commands.js';
 import { transactionOf } from './transaction.js';
 
 /**
@@ -73,32 +74,34 @@ function decode(data: Uint8Array): DecodedEntry<KvCommand> | undefined {
   return content === undefined ? undefined : { content, request: requestOf(id) };
 }
 
-function objectOf(data: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+function objectOf(data: Uint8Array): Fields | undefined {
   try {
     const value: unknown = JSON.parse(decoder.decode(data));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
+    return isFields(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
+/**
+ * What an entry says. An operation that this version does not know does nothing, as Go members have it: a later version
+ * may have written it. One that it knows, whose fields are not what they should be, was written by no member: it is
+ * skipped, on every member alike, and each says so.
+ */
 function contentOf(
   op: unknown,
   key: unknown,
   value: unknown,
   ifIndex: unknown,
-  fields: Readonly<Record<string, unknown>>,
+  fields: Fields,
 ): EntryContent<KvCommand> | undefined {
   if (typeof op !== 'string' || typeof key !== 'string' || typeof value !== 'string') return undefined;
-  if (ifIndex !== undefined && !(typeof ifIndex === 'number' && Number.isInteger(ifIndex) && ifIndex >= 0)) {
-    return undefined;
-  }
+  // No key has an index that a number does not hold exactly, so a condition that names one fails, as on a Go member.
+  if (ifIndex !== undefined && !(Number.isInteger(ifIndex) && (ifIndex as number) >= 0)) return undefined;
   switch (op) {
     case 'put':
     case 'delete':
-      return { kind: 'command', command: { op, key, value, ifIndex } };
+      return { kind: 'command', command: { op, key, value, ifIndex: ifIndex as number | undefined } };
     case 'txn':
       return commandOf(transactionOf(fields));
     case 'once':
@@ -106,11 +109,13 @@ function contentOf(
     case 'reserve-id':
       return { kind: 'reserve-id' };
     case 'promise':
-      return promiseOf(fields) ?? nothing;
+      return promiseOf(fields);
     case 'features':
-      return decodeFeatures(fields) ?? nothing;
-    default:
-      return commandOf(leaseCommandOf(op, fields)) ?? nothing;
+      return decodeFeatures(fields);
+    default: {
+      const read = leaseCommands.get(op);
+      return read === undefined ? nothing : commandOf(read(fields));
+    }
   }
 }
 
@@ -120,16 +125,15 @@ function commandOf(command: KvCommand | undefined): EntryContent<KvCommand> | un
 
 const nothing: EntryContent<KvCommand> = { kind: 'command', command: { op: 'nothing' } };
 
-function promiseOf({ member }: Readonly<Record<string, unknown>>): EntryContent<KvCommand> | undefined {
+function promiseOf({ member }: Fields): EntryContent<KvCommand> | undefined {
   if (typeof member !== 'string' || !/^[1-9]\d*$/u.test(member)) return undefined;
   return { kind: 'promise', member: BigInt(member) };
 }
 
-function onceOf(id: string, { print, write }: Readonly<Record<string, unknown>>): KvOnce | undefined {
-  if (typeof print !== 'string' || typeof write !== 'object' || write === null) return undefined;
-  const fields = write as Readonly<Record<string, unknown>>;
-  const { op, key = '', value = '', ifIndex } = fields;
-  const content = op === 'once' ? undefined : contentOf(op, key, value, ifIndex, fields);
+function onceOf(id: string, { print, write }: Fields): KvOnce | undefined {
+  if (typeof print !== 'string' || !isFields(write)) return undefined;
+  const { op, key = '', value = '', ifIndex } = write;
+  const content = op === 'once' ? undefined : contentOf(op, key, value, ifIndex, write);
   if (content?.kind !== 'command') return undefined;
   const { command } = content;
   return command.op === 'once' || command.op === 'nothing' ? undefined : { op: 'once', key: id, print, write: command };

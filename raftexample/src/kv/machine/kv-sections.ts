@@ -1,3 +1,4 @@
+import { isWhole } from './fields.js';
 import { type KeyRecord, keyRecordOf } from './idempotency.js';
 import { type LeaseSink, leaseReaderOf, noLeases } from './lease-sections.js';
 import { readSections, refuse, type SectionReader } from './snapshot-sections.js';
@@ -48,9 +49,7 @@ export function checkState(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 function itemOf(pair: unknown): Item {
   if (Array.isArray(pair) && pair.length === 2) {
     const [value, index] = pair as readonly unknown[];
-    if (typeof value === 'string' && typeof index === 'number' && Number.isSafeInteger(index) && index > 0) {
-      return { value, index };
-    }
+    if (typeof value === 'string' && isWhole(index, 1)) return { value, index };
   }
   throw refuse('what it holds of a key is not a value and an index');
 }

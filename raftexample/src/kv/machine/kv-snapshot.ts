@@ -1,5 +1,6 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { Format, SnapshotHead, UnwrappedSnapshot } from '@raft-ts/replica';
+import { isWhole } from './fields.js';
 import { checkState, headSections } from './kv-sections.js';
 import { objectOf, parse, refuse, type SectionReader, SectionSplitter } from './snapshot-sections.js';
 
@@ -90,7 +91,7 @@ function textOf(value: unknown): string {
 }
 
 function levelOf(value: unknown): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (isWhole(value)) return value;
   throw refuse('the level of its features is no number');
 }
 

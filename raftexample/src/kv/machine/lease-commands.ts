@@ -1,3 +1,5 @@
+import { type Fields, isWhole } from './fields.js';
+
 /** Moves the replicated clock: what the leader's monotonic clock says, in whole milliseconds since it took office. */
 export interface ReadClock {
   readonly op: 'clock';
@@ -30,32 +32,27 @@ export interface LeasePut {
   readonly lease: number;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/**
+ * How each is read out of an entry's fields, of which key, value and ifIndex are known to be well-formed; `undefined`
+ * for what is none.
+ */
+export const leaseCommands: ReadonlyMap<string, (fields: Fields) => LeaseCommand | undefined> = new Map<
+  string,
+  (fields: Fields) => LeaseCommand | undefined
+>([
+  ['clock', ({ ms, term }) => (isWhole(ms) && isWhole(term) ? { op: 'clock', ms, term } : undefined)],
+  ['lease', ({ ttl }) => (isWhole(ttl) ? { op: 'lease', ttl } : undefined)],
+  ['keep', ({ lease }) => (isWhole(lease) ? { op: 'keep', lease } : undefined)],
+  ['revoke', ({ lease }) => (isWhole(lease) ? { op: 'revoke', lease } : undefined)],
+  ['lease-put', leasePutOf],
+  ['lock', ({ name, lease }) => (typeof name === 'string' && isWhole(lease) ? { op: 'lock', name, lease } : undefined)],
+  [
+    'unlock',
+    ({ name, fence }) => (typeof name === 'string' && isWhole(fence) ? { op: 'unlock', name, fence } : undefined),
+  ],
+]);
 
-/** Reads a command out of an entry's fields, of which key, value and ifIndex are known to be well-formed. */
-export function leaseCommandOf(op: string, fields: Fields): LeaseCommand | undefined {
-  const { key = '', value = '', ifIndex, name } = fields;
-  const [ms, term, ttl, lease, fence] = ['ms', 'term', 'ttl', 'lease', 'fence'].map((field) => wholeOf(fields[field]));
-  switch (op) {
-    case 'clock':
-      return ms === undefined || term === undefined ? undefined : { op, ms, term };
-    case 'lease':
-      return ttl === undefined ? undefined : { op, ttl };
-    case 'keep':
-    case 'revoke':
-      return lease === undefined ? undefined : { op, lease };
-    case 'lease-put':
-      if (lease === undefined) return undefined;
-      return { op, key: key as string, value: value as string, ifIndex: ifIndex as number | undefined, lease };
-    case 'lock':
-      return typeof name !== 'string' || lease === undefined ? undefined : { op, name, lease };
-    case 'unlock':
-      return typeof name !== 'string' || fence === undefined ? undefined : { op, name, fence };
-    default:
-      return undefined;
-  }
-}
-
-function wholeOf(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+function leasePutOf({ key = '', value = '', ifIndex, lease }: Fields): LeasePut | undefined {
+  if (!isWhole(lease)) return undefined;
+  return { op: 'lease-put', key: key as string, value: value as string, ifIndex: ifIndex as number | undefined, lease };
 }

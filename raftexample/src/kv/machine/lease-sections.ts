@@ -1,3 +1,4 @@
+import { isWhole } from './fields.js';
 import type { LeaseRecord, Leases } from './leases.js';
 import type { Holder } from './locks.js';
 import type { ClockState } from './replicated-clock.js';
@@ -83,6 +84,6 @@ function idOf(text: string): number {
 }
 
 function wholeOf(value: unknown): number {
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  if (isWhole(value)) return value;
   throw refuse('what it holds of a lease, a lock or the clock is no whole number');
 }

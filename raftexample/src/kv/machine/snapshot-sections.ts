@@ -1,5 +1,6 @@
 import { RaftError } from '@raft-ts/raft';
 import { ERR_SNAPSHOT_FORMAT } from '@raft-ts/replica';
+import { type Fields, isFields } from './fields.js';
 
 /**
  * Reads one field of a snapshot's object, its section: as a whole, which is then small, or member by member, if it is
@@ -287,9 +288,9 @@ export function parse(json: string): unknown {
 }
 
 /** Parses a section that is an object. @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT */
-export function objectOf(json: string, section: string): Readonly<Record<string, unknown>> {
+export function objectOf(json: string, section: string): Fields {
   const value = parse(json);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (isFields(value)) return value;
   throw refuse(`its '${section}' is no object`);
 }
 

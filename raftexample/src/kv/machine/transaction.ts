@@ -1,3 +1,4 @@
+import { type Fields, isFields, isWhole } from './fields.js';
 import type { Change } from './history.js';
 import type { KvResult } from './kv-machine.js';
 import type { Item } from './kv-sections.js';
@@ -82,21 +83,18 @@ export function sizeOf({ key, value = '' }: KvRead): number {
 }
 
 /** A transaction as it stands in an entry; `undefined` for anything else. */
-export function transactionOf({
-  if: conditions,
-  do: operations,
-}: Readonly<Record<string, unknown>>): KvTransaction | undefined {
+export function transactionOf({ if: conditions, do: operations }: Fields): KvTransaction | undefined {
   if (!(Array.isArray(conditions) && conditions.every(isCondition))) return undefined;
   if (!(Array.isArray(operations) && operations.every(isOperation))) return undefined;
   return { op: 'txn', if: conditions, do: operations };
 }
 
 function isCondition(one: unknown): one is KvCondition {
-  const { key, index } = (one ?? {}) as Readonly<Record<string, unknown>>;
-  return typeof key === 'string' && Number.isSafeInteger(index) && (index as number) >= 0;
+  return isFields(one) && typeof one['key'] === 'string' && isWhole(one['index']);
 }
 
 function isOperation(one: unknown): one is KvOperation {
-  const { op, key, value } = (one ?? {}) as Readonly<Record<string, unknown>>;
+  if (!isFields(one)) return false;
+  const { op, key, value } = one;
   return typeof key === 'string' && (op === 'put' ? typeof value === 'string' : op === 'delete' || op === 'get');
 }
