@@ -43,6 +43,7 @@ export { connectionsOfPorts, preparePorts } from './kv/member/ports.js';
 export { type RecoverOptions, type RecoveryPlan, recoverFolder } from './kv/member/recover.js';
 export { type RestoreOptions, restoreFolder } from './kv/member/restore.js';
 export { readToken } from './kv/member/token-file.js';
+export { seeToVote } from './kv/member/vote.js';
 export { describePlan, parseRecoverFlags } from './kv/recover.js';
 export { parseRestoreFlags } from './kv/restore.js';
 export { parseStoreFlags } from './kv/store.js';

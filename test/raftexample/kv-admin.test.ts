@@ -22,6 +22,31 @@ describe('the store: how it changes its cluster', () => {
     expect(promotions, 'and again once that is over').to.have.length(2);
   });
 
+  it('a replacement that is asked for again is the one that is under way', async () => {
+    const asked: { progress: () => void; done: () => void }[] = [];
+    const replica = {
+      applied: { index: 7 },
+      replaceMember: (_old: bigint, _member: object, { onProgress }: { readonly onProgress: () => void }) =>
+        new Promise<void>((resolve) => asked.push({ progress: onProgress, done: resolve })),
+    };
+    const told: string[] = [];
+    const admin = adminOf(replica as never, 1000, (text) => void told.push(text), 'http');
+    const replace = (old: bigint): Promise<number> => admin.addMember(4n, 'http://h:4', false, old);
+    const both = [replace(1n), replace(1n)];
+    expect(asked).to.have.length(1);
+    const other: unknown = await replace(2n).catch((error: unknown) => error);
+    expect(other).to.include({ code: 'ERR_KV_CONFLICT', reason: 'replacing' });
+    asked[0]?.progress();
+    expect(await Promise.all([...both, replace(1n)])).to.deep.equal([7, 7, 7]);
+    expect(asked).to.have.length(1);
+    asked[0]?.done();
+    await turn();
+    expect(told).to.deep.equal(['member 4 has caught up, and votes in the place of member 1']);
+    void replace(1n);
+    expect(asked, 'and again once that is over').to.have.length(2);
+    asked[1]?.progress();
+  });
+
   for (const [mayStillHappen, code] of [
     [false, 'ERR_KV_NOT_READY'],
     [true, 'ERR_KV_UNKNOWN'],

@@ -4,8 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askToJoin, readToken } from '@raft-ts/raftexample/internal';
+import { askToJoin, readToken, seeToVote } from '@raft-ts/raftexample/internal';
+import { MembershipError } from '@raft-ts/replica';
 import { expect } from 'chai';
+import { Counter } from '../replica/machines.js';
+import { VirtualCluster } from '../replica/virtual.js';
 import { ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
 describe('the store: a member that asks to be added', () => {
@@ -93,6 +96,61 @@ describe('the store: a member that asks to be added', () => {
     await askToJoin(request, stopping.signal, { ...log, warn });
     await askToJoin(request, stopping.signal, log);
     expect(asked).to.have.length(1);
+  });
+});
+
+describe('the store: a member that joined to vote', () => {
+  const lines: string[] = [];
+  const log = { info: (text: string) => lines.push(text), warn: (text: string) => lines.push(text) };
+  const votes = { id: 4n, url: 'virtual:4' };
+  afterEach(() => lines.splice(0));
+
+  it('sees to it itself, though whoever was asked to add it has died', async () => {
+    const group = new VirtualCluster<number, number>(3, () => new Counter());
+    await group.start();
+    const joiner = await group.startMember(4n);
+    const leader = await group.leader();
+    const stopping = new AbortController();
+    const seen = seeToVote(joiner, votes, { stopping: stopping.signal, log });
+    await group.time.settled(leader.addMember(votes, { role: 'learner' }));
+    await group.kill(leader.id);
+    await group.time.settled(seen);
+    expect(joiner.members().find(({ id }) => id === 4n)?.role).to.equal('voter');
+    expect(lines).to.deep.equal(['member 4 has caught up, and votes']);
+    // One that votes, or is asked to stop, asks for nothing.
+    await seeToVote(joiner, votes, { stopping: stopping.signal, log });
+    stopping.abort();
+    await seeToVote(joiner, { ...votes, id: 9n }, { stopping: stopping.signal, log });
+    expect(lines).to.have.length(1);
+    await group.stop();
+  });
+
+  it('asks again if that failed, until it was removed, or is asked to stop', async () => {
+    const stopping = new AbortController();
+    const answers: unknown[] = [new Error('no leader'), new MembershipError('id-used', 'it was removed')];
+    let asked = 0;
+    const replica = {
+      watch: (_kind: string, listener: (members: object[]) => void) => {
+        listener([{ ...votes, role: 'learner' }]);
+        return () => {};
+      },
+      addMember: () => {
+        asked++;
+        return Promise.reject(answers.shift());
+      },
+    };
+    const see = (): Promise<void> => seeToVote(replica as never, votes, { stopping: stopping.signal, log, pauseMs: 1 });
+    await see();
+    expect(asked).to.equal(2);
+    expect(lines).to.have.length(1);
+    expect(lines[0]).to.include('does not vote yet: no leader. It asks again in 1 ms');
+    answers.push(new Error('no leader'));
+    log.warn = (text) => {
+      setImmediate(() => stopping.abort());
+      return lines.push(text);
+    };
+    await seeToVote(replica as never, votes, { stopping: stopping.signal, log, pauseMs: 60_000 });
+    expect(asked).to.equal(3);
   });
 });
 

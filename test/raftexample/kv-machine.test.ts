@@ -261,7 +261,7 @@ describe('the store: the bytes that it shares with members written in Go', () =>
     await clusterOf.time.advance(100);
     const skipped = warnings.filter((line) => line.includes('skipped the entry at index'));
     const indexes = skipped.map((line) => Number(/at index (\d+), on every member alike: /u.exec(line)?.[1]) - index);
-    expect(indexes.sort()).to.deep.equal([1, 1, 1, 2, 2, 2]);
+    expect(indexes.sort((a, b) => a - b)).to.deep.equal([1, 1, 1, 2, 2, 2]);
     await clusterOf.stop();
   });
 

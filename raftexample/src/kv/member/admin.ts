@@ -1,4 +1,4 @@
-import type { MembershipError, Replica } from '@raft-ts/replica';
+import type { MemberAddress, MembershipError, Replica } from '@raft-ts/replica';
 import type { Scheme } from '../../common/peers.js';
 import { HttpError } from '../face/answers.js';
 import type { AdminHost } from '../face/server.js';
@@ -31,31 +31,7 @@ export function adminOf(
       promoting.delete(id);
     }
   };
-  /** Resolves once the new one is a learner, to be started; it is told how the rest goes. */
-  const replace = (old: bigint, id: bigint, url: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const giveUp = new AbortController();
-      const deadline = setTimeout(() => giveUp.abort(), timeoutMs);
-      let added = false;
-      const onProgress = (): void => {
-        clearTimeout(deadline);
-        added = true;
-        resolve();
-      };
-      replica.replaceMember(old, { id, url }, { onProgress, signal: giveUp.signal }).then(
-        () => info(`member ${id} has caught up, and votes in the place of member ${old}`),
-        (error: unknown) => {
-          clearTimeout(deadline);
-          if (added)
-            info(
-              `member ${id} was added, and does not replace member ${old} yet: ${String(error)}. POST it to /members again to go on`,
-            );
-          else if (giveUp.signal.aborted)
-            reject(new HttpError('ERR_KV_UNKNOWN', 'unseen', `member ${id} was not seen to be added in time`));
-          else reject(error);
-        },
-      );
-    });
+  const replacements = new Replacements(replica, timeoutMs, info);
   return {
     async addMember(id, url, learner, replaces) {
       if (!url.startsWith(`${scheme}://`))
@@ -65,7 +41,7 @@ export function adminOf(
           `the url must begin with ${scheme}://, as those of all members do`,
         );
       if (replaces !== undefined) {
-        await translated(() => replace(replaces, id, url));
+        await translated(() => replacements.begin(replaces, id, url));
         return replica.applied.index;
       }
       await translated(() => replica.addMember({ id, url }, { role: 'learner', timeoutMs }));
@@ -82,6 +58,71 @@ export function adminOf(
       await translated(() => replica.transferLeadership(id, { timeoutMs }));
     },
   };
+}
+
+/** Replacements of members that are under way: asking again goes on with them. */
+class Replacements {
+  private readonly replica: Replica<KvCommand, KvResult>;
+  private readonly timeoutMs: number;
+  private readonly info: (text: string) => void;
+  /** By the id of the new one. */
+  private readonly underWay = new Map<bigint, { readonly old: bigint; readonly url: string; added: Promise<void> }>();
+
+  constructor(replica: Replica<KvCommand, KvResult>, timeoutMs: number, info: (text: string) => void) {
+    this.replica = replica;
+    this.timeoutMs = timeoutMs;
+    this.info = info;
+  }
+
+  /** Resolves once the new one is a learner, to be started; it is told how the rest goes. */
+  async begin(old: bigint, id: bigint, url: string): Promise<void> {
+    const other = this.underWay.get(id);
+    if (other === undefined) {
+      const added = this.replace(old, id, url);
+      this.underWay.set(id, { old, url, added });
+      return added;
+    }
+    if (other.old === old && other.url === url) return other.added;
+    const text = `member ${id}, at ${other.url}, is about to take the place of member ${other.old}`;
+    throw new HttpError('ERR_KV_CONFLICT', 'replacing', text);
+  }
+
+  private replace(old: bigint, id: bigint, url: string): Promise<void> {
+    return new Promise((resolve, reject) => void this.carryOut(old, { id, url }, resolve, reject));
+  }
+
+  private async carryOut(
+    old: bigint,
+    member: MemberAddress,
+    onAdded: () => void,
+    onRefused: (error: unknown) => void,
+  ): Promise<void> {
+    const { replica, timeoutMs, info } = this;
+    const { id } = member;
+    const giveUp = new AbortController();
+    const deadline = setTimeout(() => giveUp.abort(), timeoutMs);
+    let added = false;
+    const onProgress = (): void => {
+      clearTimeout(deadline);
+      added = true;
+      onAdded();
+    };
+    try {
+      await replica.replaceMember(old, member, { onProgress, signal: giveUp.signal });
+      info(`member ${id} has caught up, and votes in the place of member ${old}`);
+    } catch (error) {
+      if (added)
+        info(
+          `member ${id} was added, and does not replace member ${old} yet: ${String(error)}. POST it to /members again to go on`,
+        );
+      else if (giveUp.signal.aborted)
+        onRefused(new HttpError('ERR_KV_UNKNOWN', 'unseen', `member ${id} was not seen to be added in time`));
+      else onRefused(error);
+    } finally {
+      clearTimeout(deadline);
+      this.underWay.delete(id);
+    }
+  }
 }
 
 async function translated<T>(call: () => Promise<T>): Promise<T> {

@@ -1,34 +1,25 @@
-import { once } from 'node:events';
-import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
-import { HttpTransport, prometheusMetrics, type Removal, SnapshotFolder } from '@raft-ts/rafthttp';
+import type { HttpTransport, Removal } from '@raft-ts/rafthttp';
 import { DurableStorage, WalHistograms, type WalMetrics } from '@raft-ts/raftwal';
 import { type Ended, Replica, type ReplicaReceiver, systemClock } from '@raft-ts/replica';
 import { Registry } from 'prom-client';
 import type { Logger } from 'winston';
 import { cannotOpen } from '../../common/bad-log.js';
 import { ExitCode } from '../../common/exit-codes.js';
-import { describeRemoval, raftLogger, transportLogger } from '../../common/log.js';
-import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
-import { UsageError } from '../../common/usage.js';
-import { createFace, type FaceServer } from '../face/server.js';
+import { describeRemoval, raftLogger } from '../../common/log.js';
 import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
 import { Watches } from '../watch/watches.js';
-import { adminOf } from './admin.js';
+import { closeFace, faceOf, openFace } from './face.js';
 import { collectGarbage } from './garbage.js';
 import { askToJoin, joinTls } from './join-via.js';
 import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
-import { connectionsOfPorts, preparePorts } from './ports.js';
-import { clientsOf, statusOf } from './status.js';
+import { preparePorts } from './ports.js';
 import { readToken } from './token-file.js';
-
-/** Running requests may take so long to end. */
-const FAREWELL_MS = 1000;
-/** A member that has not shown by then that it is ready is not, in milliseconds. */
-const READY_MS = 1000;
+import { openTransport } from './transport.js';
+import { seeToVote } from './vote.js';
 
 /** Runs one member of the store until `stopping` aborts, or it may not go on. Resolves to the exit code. */
 export async function runKvMember(options: KvOptions, stopping: AbortSignal, log: Logger): Promise<number> {
@@ -61,40 +52,25 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     log,
     registry,
     createTransport: async (receiver) => {
-      transport = createTransport(options, {
-        ...{ storage, receiver, log, registry },
-        onRemoved: (first) => (removal ??= first),
-      });
-      await serve(transport, ports.peers);
+      const onRemoved = (first: Removal): void => void (removal ??= first);
+      transport = await openTransport(options, ports.peers, { storage, receiver, log, registry, onRemoved });
       return transport;
     },
   });
   const leaseClock = new LeaseClock({ replica, leases: machine.leases, clock: systemClock() });
-  const face = createFace({
-    replica,
-    machine,
-    maxValue: options.maxValue,
-    status: () => statusOf(replica, storage, { clusterId, watches }),
-    clients: () => clientsOf(replica, options.clientUrl, (member) => transport?.announcementOf(member)),
-    admin: adminOf(replica, options.timeoutMs, (text) => void log.info(text), schemeOf(peerTls)),
-    token,
-    registry,
-    moreMetrics: () => disk.text(),
-    readyMs: Math.min(options.timeoutMs, READY_MS),
-    tell: (text) => void log.error(text),
-    logger: transportLogger(log),
-    limits: { maxConnections: connectionsOfPorts() },
-    createServer: ports.createServer,
+  const face = faceOf(options, {
+    ...{ replica, machine, storage, transport: () => transport },
+    ...{ ports, token, registry, disk, watches, log },
   });
   try {
-    await listen(face, ports.clients);
-    for (const warning of ports.warnings) log.warn(warning);
-    log.info(ports.said);
+    await openFace(face, ports, log);
     await watches.start();
+    const url = options.peers.get(id) as string;
+    if (options.joinVia !== undefined) void seeToVote(replica, { id, url }, { stopping, log });
     const ended = await untilEnded(replica, stopping);
     if (ended !== undefined) return verdict(options, ended, removal, log);
   } finally {
-    await Promise.all([replica.stop(), close(face)]);
+    await Promise.all([replica.stop(), closeFace(face)]);
     leaseClock.stop();
     watches.stop();
   }
@@ -164,39 +140,6 @@ async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<K
   return replica;
 }
 
-interface TransportParts {
-  readonly storage: DurableStorage;
-  readonly receiver: ReplicaReceiver;
-  readonly log: Logger;
-  readonly registry: Registry;
-  readonly onRemoved: (removal: Removal) => void;
-}
-
-function createTransport(
-  { id, clusterId, peers, clientUrl, peerTls, data }: KvOptions,
-  { storage, receiver, log, registry, onRemoved }: TransportParts,
-): HttpTransport {
-  return new HttpTransport({
-    id,
-    clusterId,
-    receiver,
-    urls: [peers.get(id) as string],
-    incarnation: storage.incarnation,
-    newLog: storage.isNew,
-    features: FEATURES,
-    ...(clientUrl === undefined ? {} : { announcement: clientUrl }),
-    snapshots: new SnapshotFolder(join(data, 'snap')),
-    logger: transportLogger(log),
-    metrics: prometheusMetrics(registry, id),
-    maxConnections: connectionsOfPorts(),
-    ...(peerTls === undefined ? {} : { tls: peerTls }),
-    onRemoved: (removal) => {
-      onRemoved(removal);
-      receiver.onRemoved(removal);
-    },
-  });
-}
-
 async function openLog(
   data: string,
   owner: { readonly id: bigint; readonly clusterId: bigint; readonly metrics: WalMetrics },
@@ -217,23 +160,6 @@ async function openLog(
   }
 }
 
-async function serve(transport: HttpTransport, address: Address): Promise<void> {
-  try {
-    await transport.serve(address);
-  } catch (error) {
-    throw new UsageError(`cannot listen at ${formatAddress(address)}: ${(error as Error).message}`);
-  }
-}
-
-async function listen(face: FaceServer, address: Address): Promise<void> {
-  face.listen(address.port, address.host);
-  try {
-    await once(face, 'listening');
-  } catch (error) {
-    throw new UsageError(`cannot listen at ${formatAddress(address)}: ${(error as Error).message}`);
-  }
-}
-
 /** Resolves with why the replica ended by itself; `undefined` if it is asked to stop. */
 async function untilEnded(replica: Replica<KvCommand, KvResult>, stopping: AbortSignal): Promise<Ended | undefined> {
   const stopped = new Promise<undefined>((resolve) => {
@@ -251,16 +177,4 @@ function verdict({ id, data }: KvOptions, { reason, error }: Ended, removal: Rem
   if (reason === 'failed') throw cannotOpen(data, error);
   log.info(`member ${id} was removed from the cluster, so this one ends`);
   return ExitCode.Done;
-}
-
-/** Lets running requests end, and then closes what is left. */
-async function close(face: FaceServer): Promise<void> {
-  if (!face.listening) return;
-  face.endStreams();
-  const closed = once(face, 'close');
-  face.close();
-  face.closeIdleConnections();
-  const timer = setTimeout(() => face.closeAllConnections(), FAREWELL_MS);
-  await closed;
-  clearTimeout(timer);
 }
