@@ -1,6 +1,6 @@
 import { MessageType } from '@raft-ts/proto';
 import { drawCase, Run, runCase, Violation } from '@raft-ts/sim';
-import { drawSettings, EventQueue, FAIR, type Member, propose, read, Stream, World } from '@raft-ts/sim/internal';
+import { drawSettings, EventQueue, FAIR, type Member, propose, read, Stream, World } from '@raft-ts/sim/by-hand';
 import { expect } from 'chai';
 
 const settings = {

@@ -86,7 +86,8 @@ export class World implements Surroundings {
       history.decreed = count;
     } else {
       const snapshot = history.found(voters);
-      for (const { disk, slot } of founders) disk.found(snapshot, logs[slot]);
+      const term = Math.max(snapshot.metadata.term, ...logs.flat());
+      for (const { disk, slot } of founders) disk.found(snapshot, term, logs[slot]);
     }
     for (const member of founders) this.start(member);
   }
@@ -330,8 +331,8 @@ export class World implements Surroundings {
   }
 
   handedOut(member: Member, node: RawNode, rd: Ready): void {
-    this.rules.handedOut(member, node, rd);
     this.recorder?.handedOut?.(this, member, rd);
+    this.rules.handedOut(member, node, rd);
   }
 
   // The network.

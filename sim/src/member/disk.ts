@@ -33,11 +33,11 @@ export class Disk {
     return this.unsynced.length;
   }
 
-  /** Writes the snapshot that a cluster begins with, and after it empty entries of these terms. */
-  found(snapshot: Snapshot, terms: readonly number[] = []): void {
-    const { index, term } = snapshot.metadata;
+  /** Writes the snapshot and the term that a cluster begins with, and after it empty entries of these terms. */
+  found(snapshot: Snapshot, term: number, terms: readonly number[] = []): void {
+    const { index } = snapshot.metadata;
     const entries = terms.map((each, i) => ({ type: undefined, term: each, index: index + 1 + i, data: undefined }));
-    this.save({ term: terms.at(-1) ?? term, vote: NONE, commit: index }, entries, snapshot);
+    this.save({ term, vote: NONE, commit: index }, entries, snapshot);
     this.cut(1);
   }
 
