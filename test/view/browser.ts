@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import process from 'node:process';
+import { pathToFileURL } from 'node:url';
+import { buildPage } from '@raft-ts/view/build';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The browser of this machine: the one that CHROMIUM names, or one that is on the path; undefined if there is none. */
+export function findBrowser(): string | undefined {
+  const named = process.env['CHROMIUM'];
+  if (named !== undefined && named !== '') return named;
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
+}
+
+/** How a page is to be looked at. */
+export interface Look {
+  readonly width?: number;
+  readonly height?: number;
+  readonly dark?: boolean;
+  readonly still?: boolean;
+}
+
+/** A browser, and the page as a file. */
+export class Viewer {
+  /** Everything that went wrong in the pages, and every request that was not for the file itself. */
+  readonly problems: string[] = [];
+  private readonly browser: Browser;
+  private readonly folder: string;
+  private readonly url: string;
+
+  private constructor(browser: Browser, folder: string, url: string) {
+    this.browser = browser;
+    this.folder = folder;
+    this.url = url;
+  }
+
+  static async open(executablePath: string): Promise<Viewer> {
+    const folder = await mkdtemp(join(tmpdir(), 'raft-ts-view-'));
+    const file = join(folder, 'page.html');
+    await writeFile(file, await buildPage());
+    // Root, as in a container, has no sandbox.
+    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    const browser = await chromium.launch({ executablePath, args });
+    return new Viewer(browser, folder, pathToFileURL(file).href);
+  }
+
+  /** Opens the page at an address: what stands after its `#`. */
+  async page(hash: string, { width = 1280, height = 900, dark = false, still = false }: Look = {}): Promise<Page> {
+    const page = await this.browser.newPage({
+      viewport: { width, height },
+      colorScheme: dark ? 'dark' : 'light',
+      reducedMotion: still ? 'reduce' : 'no-preference',
+    });
+    page.on('pageerror', (error) => this.problems.push(`${hash}: ${error.stack ?? error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.problems.push(`${hash}: ${message.text()}`);
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(this.url) && request.url() !== 'data:,')
+        this.problems.push(`asks for ${request.url()}`);
+    });
+    await page.goto(hash === '' ? this.url : `${this.url}#${hash}`);
+    await atRest(page);
+    return page;
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await rm(this.folder, { recursive: true });
+  }
+}
+
+/** Waits until an expression holds in the page. Looked at in the page itself, whose policy forbids to compile any. */
+export async function until(page: Page, expression: string): Promise<void> {
+  await page.evaluate(
+    `new Promise((done) => {
+      const look = () => ((${expression}) ? done() : requestAnimationFrame(look));
+      look();
+    })`,
+  );
+}
+
+/** Waits until the run stands still, and what is shown is drawn. */
+export async function atRest(page: Page): Promise<void> {
+  await until(page, '!raftView.player.isRunning && !raftView.player.isReplaying');
+  await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+}
+
+/** Plays the scene that is open to its end, by the button that goes on. */
+export async function playScene(page: Page): Promise<void> {
+  await page.evaluate('raftView.player.speed = 40');
+  // More than any scene has chapters.
+  for (let i = 0; i < 20; i++) {
+    if (await page.evaluate('raftView.player.engine.chapter >= raftView.player.engine.chapters.length')) return;
+    await page.click('#continue');
+    await atRest(page);
+  }
+}

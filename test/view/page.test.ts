@@ -1,0 +1,388 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { drawCase, writeSchedule } from '@raft-ts/sim';
+import { SCENES } from '@raft-ts/view';
+import axe from 'axe-core';
+import { expect } from 'chai';
+import type { Page } from 'playwright-core';
+import { atRest, findBrowser, type Look, playScene, until, Viewer } from './browser.js';
+
+const executable = findBrowser();
+
+/** The value of an expression in the page. */
+function ask<T>(page: Page, expression: string): Promise<T> {
+  return page.evaluate<T>(expression);
+}
+
+const world = 'raftView.player.engine.world';
+const kinds = (page: Page): Promise<string> => ask(page, 'raftView.player.script.map(({ act }) => act.kind).join(" ")');
+const text = async (page: Page, selector: string): Promise<string> => (await page.textContent(selector)) ?? '';
+
+/** A cluster of three with a leader, paused. */
+const LED = 'seed=1&n=3&at=110';
+
+describe('the page, in a browser', function () {
+  this.timeout(120_000);
+  let viewer: Viewer;
+
+  before(async function () {
+    if (executable === undefined) {
+      console.log('      no Chromium here: install one, or name one in CHROMIUM');
+      this.skip();
+    }
+    viewer = await Viewer.open(executable);
+  });
+
+  after(async () => {
+    if (executable !== undefined) await viewer.close();
+  });
+
+  afterEach(() => {
+    if (executable !== undefined) expect(viewer.problems.splice(0)).to.deep.equal([]);
+  });
+
+  const on = async (hash: string, look: Look, does: (page: Page) => Promise<void>): Promise<void> => {
+    const page = await viewer.page(hash, look);
+    try {
+      await does(page);
+    } finally {
+      await page.close();
+    }
+  };
+
+  for (const { id, variants = [{ id: '', label: '' }] } of SCENES) {
+    it(`plays ${id} to its end`, async () => {
+      for (const variant of variants) {
+        await on(`scene=${id}&as=${variant.id}`, {}, async (page) => {
+          await playScene(page);
+          expect(await text(page, '#story-step')).to.equal('The end of the scene; the cluster is yours');
+        });
+      }
+    });
+  }
+
+  it('begins with the first scene, and goes to another one by its button', () =>
+    on('', {}, async (page) => {
+      expect(await text(page, '#story-title')).to.equal('An election');
+      await page.click('#scenes button:has-text("PreVote off and on")');
+      await atRest(page);
+      expect(await text(page, '#story-title')).to.equal('PreVote off and on');
+      await page.click('#variants button:has-text("PreVote on")');
+      await atRest(page);
+      expect(page.url()).to.match(/#scene=pre-vote&as=on$/);
+    }));
+
+  describe('has a button', () => {
+    it('that runs, and pauses', () =>
+      on('seed=1&n=3', {}, async (page) => {
+        await page.click('#run');
+        await until(page, 'raftView.player.engine.position > 20');
+        expect(await text(page, '#run')).to.equal('Pause');
+        await page.click('#run');
+        await atRest(page);
+        expect(await text(page, '#run')).to.equal('Run');
+        expect(page.url()).to.match(/#seed=1&n=3&at=\d+$/);
+      }));
+
+    it('for one event, for one back, and for the beginning', () =>
+      on(LED, {}, async (page) => {
+        const position = (): Promise<number> => ask(page, 'raftView.player.engine.position');
+        const hash = (): Promise<string> => ask(page, `${world}.hash.toString()`);
+        const before = await hash();
+        await page.click('#step');
+        await atRest(page);
+        expect(await position()).to.equal(111);
+        await page.click('#back');
+        await atRest(page);
+        expect(await position()).to.equal(110);
+        expect(await hash()).to.equal(before);
+        await page.click('#to-start');
+        await atRest(page);
+        expect(await position()).to.equal(0);
+      }));
+
+    it('for the speed, and a slider for the time', () =>
+      on(LED, {}, async (page) => {
+        await page.selectOption('#speed', '2');
+        expect(await ask(page, 'raftView.player.speed')).to.equal(2);
+        const now = await ask<number>(page, 'raftView.player.time');
+        await page.fill('#time', '500');
+        await atRest(page);
+        expect(await ask<number>(page, `${world}.now`)).to.be.at.most(500);
+        await page.fill('#time', String(Math.floor(now)));
+        await atRest(page);
+        expect(await ask<number>(page, 'raftView.player.engine.position')).to.be.within(100, 110);
+      }));
+
+    it('for each thing that can be done to a member', () =>
+      on(LED, {}, async (page) => {
+        const leader = await ask<number>(page, `${world}.leader().slot`);
+        const who = (leader + 1) % 3;
+        await page.click(`.place:nth-child(${who + 1}) .member`);
+        const press = async (name: string): Promise<void> => {
+          await page.click(`#chosen-acts button:text-is("${name}")`);
+          await atRest(page);
+        };
+        await press('Freeze');
+        expect(await ask(page, `${world}.members[${who}].isFrozen`)).to.equal(true);
+        await press('Go on');
+        await press('Crash');
+        expect(await ask(page, `${world}.members[${who}].isUp`)).to.equal(false);
+        await press('Start');
+        await press('Isolate');
+        expect(await ask(page, `${world}.network.isOpen(${who}, ${leader})`)).to.equal(false);
+        await page.click(`#chosen-acts button:text-is("n${who + 1} → n${leader + 1}")`);
+        expect(await ask(page, `${world}.network.isOpen(${who}, ${leader})`)).to.equal(true);
+        for (const name of ['Campaign', 'Make it lead', 'Snapshot', 'Remove', 'Replace', 'Add a member'])
+          await press(name);
+        expect(await kinds(page)).to.equal(
+          'freeze thaw crash start isolate open campaign transfer snapshot change change change',
+        );
+        expect(await ask(page, `${world}.members.length`)).to.equal(5);
+      }));
+
+    it('for each direction of a link', () =>
+      on(LED, {}, async (page) => {
+        await page.dispatchEvent('.link[data-link="0-1"] .hit', 'click');
+        const open = (): Promise<boolean[]> =>
+          ask(page, `[${world}.network.isOpen(0, 1), ${world}.network.isOpen(1, 0)]`);
+        await page.click('#chosen-acts button:text-is("n1 → n2")');
+        expect(await open()).to.deep.equal([false, true]);
+        await page.click('#chosen-acts button:text-is("Open both ways")');
+        expect(await open()).to.deep.equal([true, true]);
+        await page.click('#chosen-acts button:text-is("Cut both ways")');
+        expect(await open()).to.deep.equal([false, false]);
+      }));
+
+    it('that loses or delays the message that was clicked', () =>
+      on('seed=1&n=3', {}, async (page) => {
+        await page.evaluate('raftView.player.act({ kind: "campaign", who: 0 })');
+        await atRest(page);
+        const count = (): Promise<number> =>
+          ask(page, 'document.querySelectorAll("#stage .dot:not([display])").length');
+        const before = await count();
+        expect(before).to.be.above(0);
+        await page.dispatchEvent('#stage .dot', 'pointerdown');
+        await page.click('#chosen-acts button:text-is("Delay by 500 ms")');
+        await atRest(page);
+        await page.click('#chosen-acts button:text-is("Lose it")');
+        await atRest(page);
+        expect(await count()).to.equal(before - 1);
+        await page.click('#messages button:text-is("Delay")');
+        await page.click('#messages button:text-is("Lose")');
+        await atRest(page);
+        expect(await kinds(page)).to.equal('campaign delay lose delay lose');
+      }));
+
+    it('for a client that writes and reads, at a member of its choice', () =>
+      on(LED, {}, async (page) => {
+        await page.selectOption('#client-at', '1');
+        for (const id of ['write', 'read', 'stale-read']) await page.click(`#${id}`);
+        await atRest(page);
+        await page.evaluate('raftView.player.speed = 20');
+        await page.click('#run');
+        await until(page, 'raftView.player.engine.client.requests.every(({ verdict }) => verdict !== "waiting")');
+        await page.click('#run');
+        await atRest(page);
+        const told = await text(page, '#requests');
+        expect(told).to.contain('✓ done: write w1 at n2.');
+        expect(told).to.contain('✓ done: read at n2.');
+        expect(told).to.contain('stale read at n2.');
+      }));
+
+    it('that splits the network, one that heals it, and a choice of weather', () =>
+      on(LED, {}, async (page) => {
+        await page.check('#sides label:nth-child(1) input');
+        await page.click('#split');
+        await atRest(page);
+        expect(await ask(page, `${world}.network.isOpen(0, 2)`)).to.equal(false);
+        await page.click('#heal');
+        await atRest(page);
+        expect(await ask(page, `${world}.network.isOpen(0, 2)`)).to.equal(true);
+        await page.selectOption('#weather', '3');
+        await atRest(page);
+        expect(await ask(page, `${world}.network.weather.loss`)).to.equal(0.2);
+      }));
+
+    it('that builds a cluster, one that opens a seed, and one for a schedule', () =>
+      on('', {}, async (page) => {
+        await page.click('#new');
+        await page.fill('#new-form input[name="members"]', '7');
+        await page.click('#new-form button.primary');
+        await atRest(page);
+        expect(page.url()).to.match(/#seed=1&n=7$/);
+        await page.click('#open');
+        await page.fill('#open-form input[name="seed"]', '42');
+        await page.fill('#open-form input[name="faults"]', 'rain');
+        await page.click('#open-form button.primary');
+        expect(await text(page, '#open-form .error')).to.contain('there is no kind of fault "rain"');
+        await page.fill('#open-form input[name="faults"]', 'crash,split');
+        await page.click('#open-form button.primary');
+        await atRest(page);
+        expect(page.url()).to.match(/#draw=42&ms=30000&faults=crash,split$/);
+        const folder = await mkdtemp(join(tmpdir(), 'raft-ts-view-'));
+        try {
+          const file = join(folder, 'schedule.json');
+          await writeFile(file, writeSchedule(drawCase(9, { members: 3 }), undefined));
+          await page.click('#open');
+          await page.setInputFiles('#schedule-file', file);
+          await until(page, 'raftView.player.origin.kind === "case" && raftView.player.origin.case.seed === 9');
+          await atRest(page);
+          expect(await text(page, '#story-title')).to.equal('A run of the simulator, seed 9');
+        } finally {
+          await rm(folder, { recursive: true });
+        }
+      }));
+
+    it('for the theme, for help, and one that says where the link is', () =>
+      on('', {}, async (page) => {
+        const theme = (): Promise<string | null> => page.getAttribute('html', 'data-theme');
+        await page.click('#theme');
+        expect(await theme()).to.equal('light');
+        await page.click('#theme');
+        expect(await theme()).to.equal('dark');
+        await page.click('#theme');
+        expect(await theme()).to.equal(null);
+        await page.click('#help');
+        expect(await page.isVisible('#help-dialog')).to.equal(true);
+        await page.click('#help-form button');
+        expect(await page.isVisible('#help-dialog')).to.equal(false);
+        await page.click('#share');
+        await until(page, '["Copied", "It is in the address"].includes(document.querySelector("#share").textContent)');
+      }));
+  });
+
+  it('shows to somebody else what is sent as a link', () =>
+    on(LED, {}, async (page) => {
+      await page.evaluate('raftView.act({ kind: "crash", who: raftView.player.engine.world.leader().slot })');
+      await page.evaluate('raftView.player.speed = 20');
+      await page.click('#run');
+      await until(page, 'raftView.player.engine.position > 250');
+      await page.click('#run');
+      await atRest(page);
+      const state =
+        'JSON.stringify([raftView.player.engine.world.hash.toString(), raftView.player.engine.chronicle.notes])';
+      const link = await ask<string>(page, 'raftView.link');
+      const seen = await ask(page, state);
+      await on(link, {}, async (other) => {
+        expect(await ask(other, state)).to.equal(seen);
+      });
+    }));
+
+  it('says so when a link cannot be opened', () =>
+    on('scene=nothing', {}, async (page) => {
+      expect(await text(page, '#explain')).to.equal('This link cannot be opened: there is no scene "nothing".');
+    }));
+
+  it('can be used with the keyboard alone', () =>
+    on(LED, {}, async (page) => {
+      const focus = async (id: string): Promise<void> => {
+        for (let i = 0; i < 80; i++) {
+          await page.keyboard.press('Tab');
+          if (await ask(page, `document.activeElement?.matches(${JSON.stringify(id)}) ?? false`)) return;
+        }
+        throw new Error(`the tabulator key does not lead to ${id}`);
+      };
+      const state = (slot: number): Promise<boolean> => ask(page, `${world}.members[${slot}].isUp`);
+      await focus('.member');
+      await page.keyboard.press('ArrowRight');
+      await page.keyboard.press('Enter');
+      expect(await text(page, '#explain')).to.match(/^n2 /);
+      await focus('#write');
+      await page.keyboard.press('Enter');
+      await focus('.logs td');
+      await page.keyboard.press('ArrowRight');
+      await atRest(page);
+      expect(await text(page, '#explain')).to.match(/^Entry 2 of n1/);
+      await page.keyboard.press('ArrowDown');
+      await atRest(page);
+      expect(await text(page, '#explain')).to.match(/^Entry 2 of n2/);
+      await page.keyboard.press('2');
+      await focus('#chosen-acts button');
+      await page.keyboard.press('Enter');
+      await atRest(page);
+      expect(await state(1)).to.equal(false);
+      expect(await ask(page, 'document.activeElement.textContent')).to.equal('Start');
+      await page.keyboard.press('Escape');
+      const at = await ask<number>(page, 'raftView.player.engine.position');
+      await page.keyboard.press('ArrowRight');
+      await page.keyboard.press('ArrowRight');
+      await page.keyboard.press('ArrowLeft');
+      await atRest(page);
+      expect(await ask(page, 'raftView.player.engine.position')).to.equal(at + 1);
+    }));
+
+  it('tells what matters to whoever does not see it', () =>
+    on('scene=election', {}, async (page) => {
+      await playScene(page);
+      expect(await text(page, '#events')).to.contain('leads in term 2: a majority voted for it.');
+      await until(page, 'document.querySelector("#live").textContent !== ""');
+      expect(await page.getAttribute('.member', 'aria-label')).to.match(/^n1, follower, term 2, log up to 2/);
+    }));
+
+  it('moves nothing for whoever wants no motion', () =>
+    on('seed=1&n=3&from=5000&to=5000', { still: true }, async (page) => {
+      await page.evaluate('raftView.player.act({ kind: "campaign", who: 0 })');
+      // Where they are, sorted: which element shows which message does not matter.
+      const places = (): Promise<string> =>
+        ask(
+          page,
+          '[...document.querySelectorAll("#stage .dot:not([display])")].map((dot) => dot.getAttribute("transform")).sort().join()',
+        );
+      await atRest(page);
+      const before = await places();
+      expect(before).not.to.equal('');
+      await page.click('#run');
+      await until(page, 'raftView.player.time > 40');
+      await page.evaluate('raftView.player.pause()');
+      await atRest(page);
+      expect(await places()).to.equal(before);
+    }));
+
+  for (const dark of [false, true]) {
+    for (const width of [360, 1280]) {
+      it(`has no fault that axe finds, ${dark ? 'dark' : 'light'}, at ${width} px, and fits`, async () => {
+        for (const hash of dark
+          ? [LED, 'scene=split-brain&at=800']
+          : [LED, 'scene=lease&at=290', 'scene=figure-7&at=60']) {
+          await on(hash, { width, dark, height: 800 }, async (page) => {
+            await page.click('.member');
+            await atRest(page);
+            expect(await ask(page, 'document.documentElement.scrollWidth'), 'no sideways scrolling').to.equal(width);
+            await page.evaluate(axe.source);
+            const { violations } = await ask<axe.AxeResults>(page, 'axe.run(document)');
+            const found = violations.map(
+              ({ id, nodes }) =>
+                `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
+            );
+            expect(found, hash).to.deep.equal([]);
+          });
+        }
+      });
+    }
+  }
+
+  it('has no fault that axe finds in its dialogs', () =>
+    on('', {}, async (page) => {
+      await page.evaluate(axe.source);
+      for (const id of ['new', 'open', 'help']) {
+        await page.click(`#${id}`);
+        const { violations } = await ask<axe.AxeResults>(page, 'axe.run(document)');
+        expect(
+          violations.map((one) => one.id),
+          id,
+        ).to.deep.equal([]);
+        await page.keyboard.press('Escape');
+      }
+    }));
+
+  it('draws a sample of the messages when there are more than anybody can look at', () =>
+    on('seed=1&n=9&from=200&to=300&load=400', {}, async (page) => {
+      await page.evaluate('raftView.player.seek(4000)');
+      await atRest(page);
+      const sent = await ask<number>(page, 'raftView.player.engine.chronicle.messages');
+      expect(sent).to.be.above(4000);
+      expect(await ask(page, 'document.querySelectorAll("#stage .dot:not([display])").length')).to.equal(60);
+    }));
+});

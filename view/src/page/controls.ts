@@ -1,0 +1,64 @@
+import { type Place, writeLink } from '../model/link.js';
+import { clock } from '../model/names.js';
+import { byId, html, say, set } from './dom.js';
+import type { Player } from './player.js';
+
+/** Virtual seconds for each second. */
+const SPEEDS: readonly (readonly [string, number])[] = [
+  ['1/20', 0.05],
+  ['1/10', 0.1],
+  ['1/4', 0.25],
+  ['1/2', 0.5],
+  ['1', 1],
+  ['2', 2],
+  ['5', 5],
+];
+
+/** The bar that moves the run through time. */
+export class Controls {
+  private readonly player: Player;
+  private readonly slider: HTMLInputElement = byId('time', HTMLInputElement);
+
+  constructor(player: Player, toggle: () => void, place: () => Place) {
+    this.player = player;
+    const speed = byId('speed', HTMLSelectElement);
+    for (const [label, value] of SPEEDS) speed.append(html('option', { value: String(value) }, `${label} ×`));
+    speed.value = String(player.speed);
+    speed.addEventListener('change', () => {
+      player.speed = Number(speed.value);
+    });
+    byId('run').addEventListener('click', toggle);
+    byId('step').addEventListener('click', () => player.oneEvent());
+    byId('back').addEventListener('click', () => player.back());
+    byId('to-start').addEventListener('click', () => player.toStart());
+    this.slider.addEventListener('input', () => player.seek(Number(this.slider.value)));
+    byId('share').addEventListener('click', () => void share(place()));
+  }
+
+  show(): void {
+    const { player, slider } = this;
+    const { engine, time, furthest, isRunning, isReplaying } = player;
+    say(byId('run'), isRunning ? 'Pause' : 'Run');
+    byId('run', HTMLButtonElement).disabled = engine.isOver;
+    byId('step', HTMLButtonElement).disabled = engine.isOver;
+    byId('back', HTMLButtonElement).disabled = engine.position === 0 && !isReplaying;
+    byId('to-start', HTMLButtonElement).disabled = engine.position === 0 && !isReplaying;
+    set(slider, 'max', Math.max(1, Math.ceil(furthest)));
+    if (!isReplaying) slider.value = String(Math.floor(time));
+    slider.setAttribute('aria-valuetext', clock(time));
+    say(byId('clock'), clock(time));
+  }
+}
+
+async function share(place: Place): Promise<void> {
+  const address = `${location.href.split('#')[0]}#${writeLink(place)}`;
+  const control = byId('share');
+  try {
+    await navigator.clipboard.writeText(address);
+    say(control, 'Copied');
+  } catch {
+    // Not every page may write to the clipboard: the address bar has it, too.
+    say(control, 'It is in the address');
+  }
+  setTimeout(() => say(control, 'Copy link'), 2000);
+}

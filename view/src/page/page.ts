@@ -1,0 +1,240 @@
+import type { Act } from '../model/act.js';
+import { explainCell, explainCluster, explainDot, explainLink, explainMember } from '../model/explain.js';
+import { type Place, writeLink } from '../model/link.js';
+import { clock } from '../model/names.js';
+import type { Origin } from '../model/origin.js';
+import { cellsOf, type Dot, dotsOf, pictureOf } from '../model/picture.js';
+import { type Choice, isSame } from './choice.js';
+import { Controls } from './controls.js';
+import { HelpDialog, OpenDialog, startNewDialog } from './dialogs.js';
+import { byId, say } from './dom.js';
+import { Inspector } from './inspector.js';
+import { startKeys } from './keys.js';
+import { Logs, logLegend } from './logs.js';
+import { Player } from './player.js';
+import { messageLegend } from './shapes.js';
+import { ClientCard, Events, NetworkCard } from './side.js';
+import { MOST_DOTS, Stage } from './stage.js';
+import { Story } from './story.js';
+import { TimelinePicture } from './timeline.js';
+
+/** What the run may take of each frame, in milliseconds: the rest is for drawing. */
+const BUDGET_MS = 4;
+/** While a run is played again there is nothing to draw that would have to be smooth. */
+const REPLAY_MS = 30;
+/** Milliseconds between two frames in which one of the parts is drawn that need not follow every frame. */
+const SLOW_MS = 45;
+
+/** Everything that the page shows, and what somebody does to it. */
+export class Page {
+  readonly player: Player;
+  /** Milliseconds of script of the last frames, for whoever measures. */
+  readonly costs: number[] = [];
+  private chosen: Choice | undefined;
+  private pointed: Choice | undefined;
+  /** What is wrong with the address that was opened. */
+  private problem = '';
+  private isDirty = true;
+  private isScheduled = false;
+  private before = 0;
+  private slowAt = 0;
+  private turn = 0;
+  /** Is there something to be read out later? */
+  private isToSpeak = false;
+  private readonly stage: Stage;
+  private readonly logs: Logs;
+  private readonly timeline: TimelinePicture;
+  private readonly inspector: Inspector;
+  private readonly story: Story;
+  private readonly client: ClientCard;
+  private readonly network: NetworkCard;
+  private readonly events: Events = new Events();
+  private readonly controls: Controls;
+  private readonly moved: (place: Place) => void;
+  private readonly stillness = matchMedia('(prefers-reduced-motion: reduce)');
+
+  /**
+   * @param problem why it is not what was asked for
+   * @param moved is told where the run is, whenever it comes to rest
+   */
+  constructor(place: Place, problem: string, moved: (place: Place) => void) {
+    this.problem = problem;
+    this.moved = moved;
+    this.player = new Player(place, () => this.changed());
+    const choose = (choice: Choice | undefined): void => this.choose(choice);
+    const point = (choice: Choice | undefined): void => this.point(choice);
+    this.stage = new Stage(byId('stage'), { chosen: choose, pointed: point }, () => this.stillness.matches);
+    this.logs = new Logs(byId('logs'), point);
+    this.timeline = new TimelinePicture(byId('timeline'), byId('timeline-text'));
+    this.inspector = new Inspector(this.player, choose);
+    this.story = new Story({
+      play: (scene, variant) => this.open({ origin: { kind: 'scene', scene, variant }, script: [], position: 0 }),
+      goOn: () => this.toggle(),
+    });
+    this.client = new ClientCard(this.player);
+    this.network = new NetworkCard(this.player, choose);
+    this.controls = new Controls(
+      this.player,
+      () => this.toggle(),
+      () => this.place(),
+    );
+    messageLegend(byId('legend'));
+    logLegend(byId('log-legend'));
+    const help = new HelpDialog();
+    this.startDialogs();
+    startKeys({ player: this.player, isOn: () => help.keys.checked, toggle: () => this.toggle(), choose });
+    addEventListener('resize', () => this.changed());
+    this.changed();
+  }
+
+  private startDialogs(): void {
+    const opened = (origin: Origin): void => this.open({ origin, script: [], position: 0 });
+    const dialog = new OpenDialog(opened);
+    startNewDialog(opened);
+    addEventListener('dragover', (event) => event.preventDefault());
+    addEventListener('drop', (event) => {
+      event.preventDefault();
+      void dialog.openFile(event.dataTransfer?.files[0]);
+    });
+  }
+
+  /** @param problem why it is not what was asked for */
+  open(place: Place, problem = ''): void {
+    this.problem = problem;
+    this.chosen = undefined;
+    this.pointed = undefined;
+    this.player.open(place);
+  }
+
+  act(act: Act): void {
+    this.player.act(act);
+  }
+
+  toggle(): void {
+    if (this.player.isRunning) this.player.pause();
+    else this.player.run();
+  }
+
+  place(): Place {
+    const { player } = this;
+    return { origin: player.origin, script: player.script, position: player.engine.position };
+  }
+
+  /** What stands after the `#` of the address of what is shown. */
+  get link(): string {
+    return writeLink(this.place());
+  }
+
+  choose(choice: Choice | undefined): void {
+    this.chosen = choice;
+    if (choice?.kind === 'message') this.player.pause();
+    if (choice?.kind === 'member') this.client.choose(choice.slot);
+    this.changed();
+  }
+
+  private point(choice: Choice | undefined): void {
+    if (isSame(choice, this.pointed)) return;
+    this.pointed = choice;
+    this.changed();
+  }
+
+  private changed(): void {
+    this.isDirty = true;
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    requestAnimationFrame((now) => this.frame(now));
+  }
+
+  private frame(now: number): void {
+    this.isScheduled = false;
+    const began = performance.now();
+    const { player } = this;
+    const passed = Math.min(100, Math.max(0, now - this.before));
+    this.before = now;
+    const wasActive = player.isRunning || player.isReplaying;
+    const isNew = player.frame(passed, player.isReplaying ? REPLAY_MS : BUDGET_MS);
+    const isActive = player.isRunning || player.isReplaying;
+    if (isNew || this.isDirty) this.draw(now, !isActive);
+    this.isDirty = false;
+    if (wasActive && !isActive) this.rested();
+    if (isActive) this.changed();
+    this.keepCost(performance.now() - began);
+  }
+
+  private rested(): void {
+    this.draw(this.before, true);
+    this.moved(this.place());
+  }
+
+  private keepCost(cost: number): void {
+    this.costs.push(cost);
+    if (this.costs.length > 1200) this.costs.splice(0, 600);
+  }
+
+  /** @param isAtRest is everything to be drawn as it is now, the slow parts too? */
+  private draw(now: number, isAtRest: boolean): void {
+    const { player } = this;
+    const { engine, time } = player;
+    const { dots, left } = dotsOf(engine.world, engine.chronicle, time, MOST_DOTS);
+    this.stage.show(engine.world, dots, this.chosen);
+    this.controls.show();
+    if (!isAtRest && now - this.slowAt < SLOW_MS) return;
+    this.slowAt = now;
+    // One part in each of these frames, so that none of them takes long; all of them once everything stands still.
+    const parts = [
+      () => this.drawWords(dots, left),
+      () => this.logs.show(engine.world),
+      () => this.timeline.show(engine.world, player.timeline, time, player.furthest),
+      () => this.drawNotes(now, isAtRest),
+    ];
+    if (!isAtRest) parts[this.turn++ % parts.length]?.();
+    else for (const part of parts) part();
+    if (isAtRest && !player.isReplaying) this.moved(this.place());
+  }
+
+  private drawWords(dots: readonly Dot[], left: number): void {
+    const { player } = this;
+    this.story.show(player.engine, player.isRunning);
+    this.inspector.show(this.chosen, dots);
+    this.client.show(player);
+    this.network.show(dots, left);
+    say(byId('explain'), this.explain(dots));
+  }
+
+  private drawNotes(now: number, isAtRest: boolean): void {
+    const { notes, count } = this.player.engine.chronicle;
+    this.events.show(notes, count, isAtRest);
+    const wait = this.events.speak(notes, count, now);
+    // While it runs, there will be another frame anyway.
+    if (wait === undefined || !isAtRest || this.isToSpeak) return;
+    this.isToSpeak = true;
+    setTimeout(() => {
+      this.isToSpeak = false;
+      this.changed();
+    }, wait);
+  }
+
+  /** A sentence or two about what is pointed at; about the whole if that is nothing. */
+  private explain(dots: readonly Dot[]): string {
+    const { engine, time } = this.player;
+    const { world, client, chronicle } = engine;
+    const { pointed } = this;
+    if (pointed === undefined && this.problem !== '') return this.problem;
+    if (pointed === undefined) return explainCluster(world, chronicle.timeline.burnt);
+    switch (pointed.kind) {
+      case 'member':
+        return world.members[pointed.slot] === undefined ? '' : explainMember(world, pointed.slot);
+      case 'link':
+        return explainLink(world, pointed.from, pointed.to);
+      case 'message': {
+        const dot = dots.find(({ message }) => message === pointed.message);
+        return dot === undefined ? `At ${clock(time)} that message is no longer under way.` : explainDot(dot, time);
+      }
+      case 'entry': {
+        if (world.members[pointed.slot] === undefined) return '';
+        const cell = cellsOf(world, pictureOf(world, pointed.slot), pointed.index, pointed.index)[0];
+        return cell === undefined ? 'There is no entry.' : explainCell(world, client, cell);
+      }
+    }
+  }
+}

@@ -1,0 +1,249 @@
+import type { World } from '@raft-ts/sim/by-hand';
+import { nameOf } from '../model/names.js';
+import { type Dot, type MemberPicture, pictureOf } from '../model/picture.js';
+import type { Choice } from './choice.js';
+import { say, set, svg } from './dom.js';
+import { along, arc, HEIGHT, laneOf, outline, placeOf, radius, WIDTH } from './geometry.js';
+import { REFUSAL, SHAPES, TERM_COLOURS } from './shapes.js';
+
+/** Messages that are drawn at once; of more, these are a sample. */
+export const MOST_DOTS = 60;
+
+interface MemberParts {
+  readonly place: SVGGElement;
+  readonly group: SVGGElement;
+  readonly words: SVGGElement;
+  readonly body: SVGPathElement;
+  readonly core: SVGPathElement;
+  readonly track: SVGPathElement;
+  readonly arc: SVGPathElement;
+  readonly ring: SVGPathElement;
+  readonly term: SVGTextElement;
+  readonly role: SVGTextElement;
+  readonly badge: SVGTextElement;
+}
+
+interface LinkParts {
+  readonly group: SVGGElement;
+  readonly lanes: readonly [SVGLineElement, SVGLineElement];
+  readonly crosses: readonly [SVGPathElement, SVGPathElement];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What the picture tells whoever looks after it. */
+export interface StageEvents {
+  chosen(choice: Choice): void;
+  pointed(choice: Choice | undefined): void;
+}
+
+/** The picture of the members, the links between them, and the messages under way. */
+export class Stage {
+  private readonly root: SVGSVGElement;
+  private readonly links: SVGGElement = svg('g');
+  private readonly dots: SVGGElement = svg('g', { 'aria-hidden': 'true' });
+  private readonly members: SVGGElement = svg('g', {
+    role: 'group',
+    'aria-label': 'Members; arrow keys go from one to the next',
+  });
+  private memberParts: MemberParts[] = [];
+  private linkParts: LinkParts[] = [];
+  private readonly dotParts: { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined }[] = [];
+  private count = 0;
+  /** The member that the tabulator key leads to. */
+  private current = 0;
+  private readonly events: StageEvents;
+  private readonly isStill: () => boolean;
+
+  /** @param isStill are messages to stand where they are? */
+  constructor(parent: HTMLElement, events: StageEvents, isStill: () => boolean) {
+    this.events = events;
+    this.isStill = isStill;
+    this.root = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'xMidYMid meet' });
+    this.root.append(this.links, this.dots, this.members);
+    parent.append(this.root);
+    this.members.addEventListener('keydown', (event) => this.key(event));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (step !== undefined) {
+      event.preventDefault();
+      event.stopPropagation();
+      this.focus((this.current + step + this.count) % this.count);
+    } else if (event.key === 'Enter' || event.key === ' ') {
+      event.preventDefault();
+      event.stopPropagation();
+      this.events.chosen({ kind: 'member', slot: this.current });
+    }
+  }
+
+  private focus(slot: number): void {
+    this.current = slot;
+    for (const [i, { group }] of this.memberParts.entries()) set(group, 'tabindex', i === slot ? 0 : -1);
+    this.memberParts[slot]?.group.focus();
+  }
+
+  private build(count: number): void {
+    this.count = count;
+    this.current = Math.min(this.current, count - 1);
+    this.memberParts = Array.from({ length: count }, (_, slot) => this.member(slot, count));
+    this.members.replaceChildren(...this.memberParts.map(({ place }) => place));
+    this.linkParts = [];
+    for (let to = 1; to < count; to++)
+      for (let from = 0; from < to; from++) this.linkParts.push(this.link(from, to, count));
+    this.links.replaceChildren(...this.linkParts.map(({ group }) => group));
+  }
+
+  private member(slot: number, count: number): MemberParts {
+    const { x, y } = placeOf(slot, count);
+    const r = radius(count);
+    const parts = {
+      body: svg('path', { class: 'body' }),
+      core: svg('path', { class: 'core' }),
+      track: svg('path', { class: 'track', d: outline(false, r + 7) }),
+      arc: svg('path', { class: 'arc' }),
+      ring: svg('path', { class: 'ring', d: outline(false, r + 13) }),
+      term: svg('text', { class: 'term', y: 15 }),
+      role: svg('text', { class: 'role', y: r + 25 }),
+      badge: svg('text', { class: 'badge', y: -r + 21 }),
+    };
+    const name = svg('text', { class: 'name', y: 0 }, nameOf(slot));
+    const { body, core, track, arc: timer, ring, term, role, badge } = parts;
+    const group = svg('g', { class: 'member', role: 'button' }, track, timer, body, core, ring);
+    // Beside the button, whose name says all of this in words.
+    const words = svg('g', { class: 'words', 'aria-hidden': 'true' }, name, term, role, badge);
+    const place = svg('g', { class: 'place', transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, group, words);
+    set(group, 'tabindex', slot === this.current ? 0 : -1);
+    const choice: Choice = { kind: 'member', slot };
+    group.addEventListener('click', () => {
+      this.focus(slot);
+      this.events.chosen(choice);
+    });
+    group.addEventListener('focus', () => this.events.pointed(choice));
+    group.addEventListener('blur', () => this.events.pointed(undefined));
+    this.point(group, choice);
+    return { place, group, words, ...parts };
+  }
+
+  private link(from: number, to: number, count: number): LinkParts {
+    const lanes = [laneOf(from, to, count), laneOf(to, from, count)] as const;
+    const line = ({ start, end }: (typeof lanes)[number], name: string): SVGLineElement =>
+      svg('line', { class: name, x1: start.x, y1: start.y, x2: end.x, y2: end.y });
+    const cross = (lane: (typeof lanes)[number]): SVGPathElement => {
+      const { x, y } = along(lane, 0.38);
+      return svg('path', { class: 'cross', d: 'M-6-6 6 6M6-6-6 6', transform: `translate(${x} ${y})` });
+    };
+    const drawn = [line(lanes[0], 'lane'), line(lanes[1], 'lane')] as const;
+    const crosses = [cross(lanes[0]), cross(lanes[1])] as const;
+    const a = placeOf(from, count);
+    const b = placeOf(to, count);
+    const hit = svg('line', { class: 'hit', x1: a.x, y1: a.y, x2: b.x, y2: b.y });
+    const group = svg('g', { class: 'link', 'data-link': `${from}-${to}` }, ...drawn, ...crosses, hit);
+    const choice: Choice = { kind: 'link', from, to };
+    group.addEventListener('click', () => this.events.chosen(choice));
+    this.point(group, choice);
+    return { group, lanes: drawn, crosses, from, to };
+  }
+
+  private point(element: Element, choice: Choice): void {
+    element.addEventListener('pointerenter', () => this.events.pointed(choice));
+    element.addEventListener('pointerleave', () => this.events.pointed(undefined));
+  }
+
+  show(world: World, dots: readonly Dot[], chosen: Choice | undefined): void {
+    const { members } = world;
+    if (members.length !== this.count) this.build(members.length);
+    for (const { slot } of members) this.showMember(pictureOf(world, slot), chosen);
+    for (const parts of this.linkParts) this.showLink(world, parts, chosen);
+    this.showDots(dots, chosen);
+  }
+
+  private showMember(member: MemberPicture, chosen: Choice | undefined): void {
+    const { slot, role, isFrozen, term, timeout, elapsed, voters, granted, refused } = member;
+    const parts = this.memberParts[slot];
+    if (parts === undefined) return;
+    const r = radius(this.count);
+    const { group } = parts;
+    const isLeader = role === 'leader';
+    const shownRole = isFrozen ? 'frozen' : member.isLearner ? 'learner' : role;
+    const kinds = `${role}${isFrozen ? ' frozen' : ''} t${term % TERM_COLOURS}`;
+    set(group, 'class', `member ${kinds}`);
+    set(parts.words, 'class', `words ${kinds}`);
+    set(parts.body, 'd', outline(isLeader, r));
+    set(parts.core, 'd', outline(isLeader, r - 2));
+    set(parts.arc, 'd', isLeader || timeout === 0 ? '' : arc(r + 7, elapsed / timeout));
+    set(parts.track, 'visibility', isLeader ? 'hidden' : 'visible');
+    say(parts.term, `term ${term}`);
+    const asks = role === 'candidate' || role === 'pre-candidate';
+    say(parts.role, asks ? `${role}: ${granted} of ${voters}${refused > 0 ? `, ${refused} no` : ''}` : shownRole);
+    say(
+      parts.badge,
+      isFrozen ? '❄' : { leader: '★', candidate: '?', 'pre-candidate': '?', down: '✕', gone: '✕', follower: '' }[role],
+    );
+    const isChosen = chosen?.kind === 'member' && chosen.slot === slot;
+    set(group, 'aria-pressed', String(isChosen));
+    set(
+      group,
+      'aria-label',
+      `${nameOf(slot)}, ${shownRole}, term ${term}, log up to ${member.last}, committed up to ${member.commit}`,
+    );
+  }
+
+  private showLink({ network, members }: World, parts: LinkParts, chosen: Choice | undefined): void {
+    const { from, to, group, lanes, crosses } = parts;
+    const isOver = members[from]?.isGone === true || members[to]?.isGone === true;
+    set(group, 'visibility', isOver ? 'hidden' : 'visible');
+    const open = [network.isOpen(from, to), network.isOpen(to, from)] as const;
+    for (const i of [0, 1] as const) {
+      set(lanes[i], 'class', open[i] ? 'lane' : 'lane cut');
+      set(crosses[i], 'visibility', open[i] ? 'hidden' : 'inherit');
+    }
+    set(group, 'class', chosen?.kind === 'link' && chosen.from === from && chosen.to === to ? 'link chosen' : 'link');
+  }
+
+  private showDots(dots: readonly Dot[], chosen: Choice | undefined): void {
+    const still = this.isStill();
+    while (this.dotParts.length < dots.length) this.dotParts.push(this.dot());
+    for (const [i, parts] of this.dotParts.entries()) {
+      const dot = dots[i];
+      parts.dot = dot;
+      if (dot === undefined) {
+        set(parts.group, 'display', 'none');
+        continue;
+      }
+      // Those that stand still stand apart, each in its place from when it was sent.
+      const share = still ? 0.25 + 0.5 * ((dot.sentAt * 0.37) % 1) : dot.progress;
+      const { x, y } = along(laneOf(dot.from, dot.to, this.count), share);
+      set(parts.group, 'display', undefined);
+      set(parts.group, 'transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+      const isChosen = chosen?.kind === 'message' && chosen.message === dot.message;
+      const kinds = `${dot.isAnswer ? ' answer' : ''}${dot.isRefusal ? ' refusal' : ''}${isChosen ? ' chosen' : ''}`;
+      set(parts.group, 'class', `dot f-${dot.family}${kinds}`);
+      const isEmpty = dot.family === 'append' && !dot.isAnswer && dot.message.entries.length === 0;
+      set(parts.shape, 'd', isEmpty ? SHAPES.heartbeat : SHAPES[dot.family]);
+    }
+  }
+
+  private dot(): { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined } {
+    const shape = svg('path', { class: 'shape' });
+    const group = svg(
+      'g',
+      { class: 'dot' },
+      svg('circle', { r: 13, fill: 'transparent' }),
+      shape,
+      svg('path', { class: 'no', d: REFUSAL }),
+    );
+    const parts: { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined } = { group, shape, dot: undefined };
+    const choice = (): Choice | undefined =>
+      parts.dot === undefined ? undefined : { kind: 'message', message: parts.dot.message };
+    group.addEventListener('pointerdown', () => {
+      const chosen = choice();
+      if (chosen !== undefined) this.events.chosen(chosen);
+    });
+    group.addEventListener('pointerenter', () => this.events.pointed(choice()));
+    group.addEventListener('pointerleave', () => this.events.pointed(undefined));
+    this.dots.append(group);
+    return parts;
+  }
+}
