@@ -20,3 +20,5 @@ export { FAIR } from './plan/schedule.js';
 export * as rules from './rules/index.js';
 export { Liveness } from './run/liveness.js';
 export { shrink } from './run/shrink.js';
+export { Registers, registers } from './stack/registers.js';
+export { drawStackCase } from './stack/run.js';

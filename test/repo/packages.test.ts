@@ -19,7 +19,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
   raftwal: ['@node-rs/crc32', '@raft-ts/proto', '@raft-ts/raft', 'fs-native-extensions'],
   replica: ['@raft-ts/proto', '@raft-ts/raft'],
-  sim: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/raftwal'],
+  sim: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/raftwal', '@raft-ts/replica'],
   raftexample: [
     '@raft-ts/proto',
     '@raft-ts/raft',

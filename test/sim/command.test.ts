@@ -9,6 +9,7 @@ import { runAll } from '@raft-ts/sim/internal';
 import { EscapeError, raftSim } from '@raft-ts/sim/node';
 import { expect } from 'chai';
 import { BROKEN_SEED, TWOFOLD_SEED, withCarelessVotes, withVotes } from './planted.js';
+import { HASTY_SEED, withHastyLogs } from './stack-planted.js';
 
 interface Said {
   readonly code: number;
@@ -56,6 +57,37 @@ describe('the command raft-sim', function () {
     expect(hash.exec(two.out)?.[0]).to.equal(hash.exec(one.out)?.[0]);
   });
 
+  it('runs replicas too, with the same hash however many it runs at a time', async () => {
+    const one = await call('--layer', '2', '--seeds', '3', '--seed', '5', '--seconds', '3');
+    const two = await call('--layer', '2', '--seeds', '3', '--seed', '5', '--seconds', '3', '--jobs', '2');
+    expect(one.code, one.out).to.equal(0);
+    expect(one.out).to.contain('3 runs, ').and.contain('no rule was broken');
+    const hash = /hash [0-9a-f]{16}/;
+    expect(hash.exec(two.out)?.[0]).to.equal(hash.exec(one.out)?.[0]);
+  });
+
+  it('makes a failure of replicas short too, and writes what runs and shows it again', async () => {
+    const out = join(folder, 'found-2');
+    await withHastyLogs(async () => {
+      const found = await call('--layer', '2', '--seeds', '1', '--seed', String(HASTY_SEED), '--out', out);
+      expect(found.code, found.out).to.equal(1);
+      expect(found.out).to.contain(`raft-sim --layer 2 --seeds 1 --seed ${HASTY_SEED}`);
+      const schedule = join(out, (await readdir(out)).find((name) => name.endsWith('.json')) as string);
+      expect(JSON.parse(await readFile(schedule, 'utf8'))).to.include({ layer: 2 });
+      expect(() =>
+        readSchedule(
+          JSON.stringify({ format: 'raft-sim schedule 1', layer: 2, seed: 1, safetyMs: 1, settings: {}, actions: [] }),
+        ),
+      ).to.throw('layer 1');
+      const again = await call('--replay', schedule, '--html', join(folder, 'again-2.html'));
+      expect(again.code, again.out).to.equal(1);
+      const page = await readFile(join(folder, 'again-2.html'), 'utf8');
+      expect(page).to.contain('<html lang="en">').and.contain('log-kept').and.contain('MsgApp');
+    });
+    // With logs that keep what they promise the same seed breaks nothing.
+    expect((await call('--layer', '2', '--seeds', '1', '--seed', String(HASTY_SEED))).code).to.equal(0);
+  });
+
   it('draws a seed and prints it', async () => {
     const { out } = await call('--seeds', '1', '--seconds', '1');
     expect(out).to.match(/^seeds from \d+ on\n/);
@@ -76,6 +108,8 @@ describe('the command raft-sim', function () {
       ['--faults', 'flood'],
       ['--html', 'x'],
       ['--minutes', '-1'],
+      ['--layer', '3'],
+      ['--layer', '2', '--faults', 'replace,campaign'],
     ]) {
       const { code, error } = await call(...args);
       expect(code, args.join(' ')).to.equal(2);
@@ -191,7 +225,7 @@ describe('the command raft-sim', function () {
         if (++calls[name] === (broken as Partial<typeof calls>)[name]) throw new Error(`no more of ${name}`);
       };
       const work = {
-        options: { safetyMs: 1000 },
+        options: { layer: 1, members: undefined, safetyMs: 1000, faults: undefined } as const,
         jobs: 3,
         next: () => {
           count('next');

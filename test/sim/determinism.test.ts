@@ -2,9 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { drawCase, runCase } from '@raft-ts/sim';
+import { registers } from '@raft-ts/sim/internal';
+import { type Passed, simulate as simulateInMemory } from '@raft-ts/sim/replica';
+import { simulate } from '@raft-ts/sim/stack';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 import { root } from '../repo/repository.js';
+import { counters } from './counter.js';
 
 const seeds = [11, 12, 13, 14, 15, 16];
 const hashes = (): string[] => seeds.map((seed) => runCase(drawCase(seed)).hash);
@@ -38,6 +42,46 @@ console.log(JSON.stringify(${JSON.stringify(seeds)}.map((seed) => runCase(drawCa
         binary,
       ).to.deep.equal(hashes());
     }
+  });
+
+  it('of replicas does the same in another process, and on every release of Node.js at hand', async () => {
+    const hash = async (): Promise<string> => (await simulate({ ...registers(), seed: 21, runs: 3 })).hash;
+    const program = `import { registers } from '@raft-ts/sim/internal';
+import { simulate } from '@raft-ts/sim/stack';
+console.log((await simulate({ ...registers(), seed: 21, runs: 3 })).hash);`;
+    const expected = await hash();
+    for (const binary of releases()) {
+      const args = ['--input-type=module', '--eval', program];
+      const said = execFileSync(binary, args, { cwd: join(root, 'test'), encoding: 'utf8' });
+      expect(said.trim(), binary).to.equal(expected);
+    }
+  });
+
+  it('of replicas runs the same in a browser, over logs in memory and without those in files', async () => {
+    const { outputFiles, metafile, warnings } = await build({
+      stdin: {
+        contents: `import { simulate } from '@raft-ts/sim/replica';
+import { counters } from './counter.js';
+export const run = () => simulate({ ...counters, seed: 21, runs: 2 });`,
+        resolveDir: join(root, 'test/dist/sim'),
+      },
+      bundle: true,
+      write: false,
+      platform: 'browser',
+      format: 'iife',
+      globalName: 'sim',
+      metafile: true,
+      logLevel: 'silent',
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).to.deep.equal([]);
+    expect(Object.keys(metafile.inputs).filter((name) => name.includes('raftwal'))).to.deep.equal([]);
+    const missing = ['process', 'require', 'module', 'Buffer', 'global', 'setImmediate', 'clearImmediate'];
+    // oxlint-disable-next-line typescript/no-implied-eval -- a page has no other way to run a bundle either
+    const page = new Function(...missing, `${outputFiles[0]?.text}; return sim.run();`) as () => Promise<Passed>;
+    const inPage = await page();
+    expect(inPage).to.include({ ok: true, runs: 2 });
+    expect(inPage).to.deep.equal(await simulateInMemory({ ...counters, seed: 21, runs: 2 }));
   });
 
   it('runs the same in a browser: bundled without polyfills, without anything of Node.js', async () => {

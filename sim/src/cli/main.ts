@@ -1,12 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { withoutHost } from '../node/trap.js';
-import { Recording } from '../report/recording.js';
 import { describeCount, describeFinding, describeTime, describeTotals, Totals } from '../report/summary.js';
 import { renderTimeline } from '../report/timeline.js';
-import { runCase } from '../run/run.js';
-import { readSchedule } from '../run/schedule-file.js';
+import { type AnyCase, readAnySchedule } from '../run/schedule-file.js';
 import { keepFailure, seedCommand } from './failure.js';
+import { LAYERS } from './layer.js';
 import { type Call, readCall, USAGE } from './options.js';
 import { runAll } from './pool.js';
 import { situationOf, tellSituation } from './situation.js';
@@ -45,9 +43,9 @@ export async function raftSim(args: readonly string[], output: Output): Promise<
 }
 
 async function runSeeds(call: Call, output: Output): Promise<number> {
-  const { seeds, seed: first = randomInt(1, 2 ** 40), limitMs, jobs, members, safetyMs, faults } = call;
+  const { layer, seeds, seed: first = randomInt(1, 2 ** 40), limitMs, jobs, members, safetyMs, faults } = call;
   output.out(`seeds from ${first} on\n`);
-  const options = { members, safetyMs, faults };
+  const options = { layer, members, safetyMs, faults };
   const totals = new Totals();
   const began = Date.now();
   const cpu = process.cpuUsage();
@@ -72,12 +70,12 @@ async function runSeeds(call: Call, output: Output): Promise<number> {
   const { user, system } = process.cpuUsage(cpu);
   output.out(`${describeTotals(totals, (user + system) / 1000)}\n`);
   const { findings } = totals;
-  for (const finding of findings.slice(0, MOST_KEPT)) output.out(`${await keepFailure(finding, options, call)}\n`);
+  for (const finding of findings.slice(0, MOST_KEPT)) output.out(`${await keepFailure(finding, call)}\n`);
   output.out(findings.length === 0 ? 'no rule was broken\n' : `${findings.length} runs broke a rule\n`);
   return findings.length === 0 ? 0 : 1;
 }
 
-function replay(file: string, { html }: Call, output: Output): number {
+async function replay(file: string, { html }: Call, output: Output): Promise<number> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -85,17 +83,15 @@ function replay(file: string, { html }: Call, output: Output): number {
     output.error(`cannot read ${file}: ${(error as Error).message}\n`);
     return 2;
   }
-  let read: ReturnType<typeof readSchedule>;
+  let read: AnyCase;
   try {
-    read = readSchedule(text);
+    read = readAnySchedule(text);
   } catch (error) {
     output.error(`${file}: ${(error as Error).message}\n`);
     return 2;
   }
-  const recording = new Recording();
-  const outcome = withoutHost(() => runCase(read, recording));
-  recording.finish();
-  if (html !== undefined) writeFileSync(html, renderTimeline(recording, read, outcome.finding));
+  const { outcome, lanes } = await LAYERS[read.layer ?? 1].record(read);
+  if (html !== undefined) writeFileSync(html, renderTimeline(lanes, read, outcome.finding));
   const { finding, events, virtualMs, hash } = outcome;
   output.out(`${describeCount(events)} events, ${describeTime(virtualMs)} of virtual time, hash ${hash}\n`);
   output.out(finding === undefined ? 'no rule was broken\n' : `${describeFinding(finding)}\n`);

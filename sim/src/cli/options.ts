@@ -1,21 +1,26 @@
 import { parseArgs } from 'node:util';
-import { FAULTS, type Fault } from '../plan/schedule.js';
+import { LAYERS, type LayerNumber, type RunOptions } from './layer.js';
 import { SITUATION_NAMES } from './situation.js';
 
 export const USAGE: string = `Runs whole clusters in one process, each from one seed, with faults, and checks every rule after every event.
+Layer 1 are RawNodes; layer 2 are replicas as they are shipped, with the files of their logs, and registers that they
+replicate.
 
 Usage: raft-sim [OPTION…]            runs new clusters
        raft-sim --replay FILE        runs one again that broke a rule
        raft-sim SITUATION            tells step by step what becomes of five members
 
+  --layer L      1 or 2 (default 1)
   --seeds N      that many runs (default 100; without an end if --minutes is given)
   --seed S       the first one has this seed, the next S + 1 (default: drawn, and printed)
   --minutes M    ends after so many minutes
   --jobs N       that many at the same time (default 1)
   --members N    so many voters at the start (default: drawn for each run)
-  --seconds T    so many seconds of virtual time with faults in each run (default 30)
+  --seconds T    so many seconds of virtual time with faults in each run (default 30; in layer 2, 20)
   --faults LIST  only these kinds of faults, with commas between them:
-${wrap(FAULTS, 17)}
+${wrap(LAYERS[1].faults, 17)}
+                 in layer 2:
+${wrap(LAYERS[2].faults, 17)}
   --out FOLDER   where failures are written (default: raft-sim-found)
   --replay FILE  runs a schedule that a failure has written, and prints what comes of it
   --html FILE    with --replay: writes a timeline of the run
@@ -43,16 +48,14 @@ function wrap(words: readonly string[], indent: number): string {
   return [...lines, line].map((text) => ' '.repeat(indent) + text).join('\n');
 }
 
-export interface Call {
+export interface Call extends RunOptions {
   readonly help: boolean;
   readonly seeds: number;
   readonly seed: number | undefined;
   /** Milliseconds on the clock; infinite if not given. */
   readonly limitMs: number;
   readonly jobs: number;
-  readonly members: number | undefined;
   readonly safetyMs: number;
-  readonly faults: readonly Fault[] | undefined;
   readonly out: string;
   readonly replay: string | undefined;
   readonly html: string | undefined;
@@ -64,6 +67,7 @@ export function readCall(args: readonly string[]): Call {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      layer: text,
       seeds: text,
       seed: text,
       minutes: text,
@@ -79,16 +83,18 @@ export function readCall(args: readonly string[]): Call {
   });
   const { minutes, replay, html, out = 'raft-sim-found' } = values;
   if (html !== undefined && replay === undefined) throw new Error('--html belongs to --replay');
+  const layer = (whole('layer', values.layer, 1, 2) ?? 1) as LayerNumber;
   const limitMs = minutes === undefined ? Number.POSITIVE_INFINITY : 60_000 * positive('minutes', minutes);
   return {
     help: values.help === true,
+    layer,
     seeds: whole('seeds', values.seeds, 1, 1e9) ?? (minutes === undefined ? 100 : Number.POSITIVE_INFINITY),
     seed: whole('seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     limitMs,
     jobs: whole('jobs', values.jobs, 1, 256) ?? 1,
     members: whole('members', values.members, 1, 7),
-    safetyMs: 1000 * (whole('seconds', values.seconds, 1, 1_000_000) ?? 30),
-    faults: values.faults === undefined ? undefined : readFaults(values.faults),
+    safetyMs: 1000 * (whole('seconds', values.seconds, 1, 1_000_000) ?? LAYERS[layer].safetyMs / 1000),
+    faults: values.faults === undefined ? undefined : readFaults(values.faults, LAYERS[layer].faults),
     out,
     replay,
     html,
@@ -108,11 +114,11 @@ function positive(name: string, text: string): number {
   throw new Error(`--${name} must be a number above 0, not ${text}`);
 }
 
-function readFaults(text: string): Fault[] {
+function readFaults(text: string, kinds: readonly string[]): string[] {
   return text.split(',').map((name) => {
-    const fault = FAULTS.find((known) => known === name);
+    const fault = kinds.find((known) => known === name);
     if (fault === undefined)
-      throw new Error(`--faults: no kind of fault is called ${name}; they are ${FAULTS.join(', ')}`);
+      throw new Error(`--faults: no kind of fault is called ${name}; they are ${kinds.join(', ')}`);
     return fault;
   });
 }

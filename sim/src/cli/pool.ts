@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import { withoutHost } from '../node/trap.js';
-import { type CaseOptions, drawCase, type Outcome, runCase } from '../run/run.js';
+import type { Outcome } from '../run/run.js';
+import { LAYERS, type RunOptions } from './layer.js';
 
 /** The seeds of a call, one after the other. */
 export interface Work {
-  readonly options: CaseOptions;
+  readonly options: RunOptions;
   readonly jobs: number;
   /** The next seed; undefined if there is no more to do. */
   next(): number | undefined;
@@ -14,9 +14,9 @@ export interface Work {
 /** Runs the seeds, several at a time if so asked. Whether it ends well or not, no thread is left. */
 export async function runAll(work: Work): Promise<void> {
   if (work.jobs > 1) return runInThreads(work);
+  const layer = LAYERS[work.options.layer];
   for (let seed = work.next(); seed !== undefined; seed = work.next()) {
-    const current = seed;
-    work.done(withoutHost(() => runCase(drawCase(current, work.options))));
+    work.done(await layer.run(layer.draw(seed, work.options)));
     // Lets signals and the terminal have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }

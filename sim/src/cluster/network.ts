@@ -65,8 +65,11 @@ export class Network {
     this.isWhole = this.cut.every((each) => each === 0);
   }
 
-  /** Puts a message on its way. Returns whether it, or one copy of it, will arrive if nothing changes. */
-  send(m: Message, from: number, to: number, now: number): boolean {
+  /**
+   * Puts a message on its way. Returns whether it, or one copy of it, will arrive if nothing changes.
+   * @param repeats whether it may be duplicated
+   */
+  send(m: Message, from: number, to: number, now: number, repeats = true): boolean {
     const size = messageSize(m);
     if (size > this.buffer.length) this.buffer = new Uint8Array(2 * size);
     encodeMessageInto(m, this.buffer, 0);
@@ -81,7 +84,7 @@ export class Network {
     const isLost = random.chance(loss);
     if (!isLost) this.carry(m, direction, random, now);
     // A copy may arrive although the message itself was lost on another way.
-    if (random.chance(duplication)) {
+    if (random.chance(duplication) && repeats) {
       this.carry(copyMessage(m), direction, random, now);
       return true;
     }

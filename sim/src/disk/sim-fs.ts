@@ -169,10 +169,20 @@ export class SimFs implements Fs {
     this.#handles.delete(handle);
   }
 
+  /** The paths of the files that are open. */
+  get openPaths(): readonly string[] {
+    return [...this.#handles].map(({ path }) => path);
+  }
+
+  /** Number of bytes that the files take. */
+  get used(): number {
+    return bytesIn(this.disk.root);
+  }
+
   /** Number of bytes by which the files may still grow. */
   get free(): number {
     const capacity = this.#options.capacity?.() ?? Number.POSITIVE_INFINITY;
-    return Number.isFinite(capacity) ? capacity - bytesIn(this.disk.root) : capacity;
+    return Number.isFinite(capacity) ? capacity - this.used : capacity;
   }
 
   async #enter(call: Call): Promise<Fault | undefined> {
@@ -226,19 +236,19 @@ const locks = new WeakMap<FileNode, SimFile>();
 class SimFile implements FsFile {
   readonly #fs: SimFs;
   readonly #node: FileNode;
-  readonly #path: string;
+  readonly path: string;
   readonly #options: OpenOptions;
   #open = true;
 
   constructor(fs: SimFs, node: FileNode, path: string, options: OpenOptions) {
     this.#fs = fs;
     this.#node = node;
-    this.#path = path;
+    this.path = path;
     this.#options = options;
   }
 
   read(into: Uint8Array, position: number): Promise<number> {
-    return this.#fs.call({ op: 'read', path: this.#path, position, length: into.length }, (call, fault) => {
+    return this.#fs.call({ op: 'read', path: this.path, position, length: into.length }, (call, fault) => {
       this.#check(call, false);
       const asked = fault !== undefined && 'short' in fault ? Math.min(fault.short, into.length) : into.length;
       const count = Math.max(0, Math.min(asked, this.#node.size - position));
@@ -252,7 +262,7 @@ class SimFile implements FsFile {
     // shows up as damage.
     const bytes = from.slice();
     const count = await this.#fs.call(
-      { op: 'write', path: this.#path, position, length: bytes.length },
+      { op: 'write', path: this.path, position, length: bytes.length },
       (call, fault) => {
         this.#check(call, true);
         return this.#writeNow(bytes, { position, call, fault });
@@ -260,7 +270,7 @@ class SimFile implements FsFile {
     );
     if (this.#options.writeThrough === true && count > 0) {
       const range = [Math.floor(position / SECTOR_SIZE), Math.ceil((position + count) / SECTOR_SIZE)] as const;
-      await this.#fs.sync({ op: 'datasync', path: this.#path }, () => this.#fs.syncOf(this.#node, range));
+      await this.#fs.sync({ op: 'datasync', path: this.path }, () => this.#fs.syncOf(this.#node, range));
     }
     return count;
   }
@@ -279,14 +289,14 @@ class SimFile implements FsFile {
   }
 
   datasync(): Promise<void> {
-    return this.#fs.sync({ op: 'datasync', path: this.#path }, (call) => {
+    return this.#fs.sync({ op: 'datasync', path: this.path }, (call) => {
       this.#check(call, false);
       return this.#fs.syncOf(this.#node);
     });
   }
 
   truncate(size: number): Promise<void> {
-    return this.#fs.call({ op: 'truncate', path: this.#path, position: size }, (call) => {
+    return this.#fs.call({ op: 'truncate', path: this.path, position: size }, (call) => {
       this.#check(call, true);
       if (size - this.#node.size > this.#fs.free) throw fsError('ENOSPC', call);
       if (size !== this.#node.size) this.#fs.apply({ kind: 'truncate', node: this.#node.id, size }, call);
@@ -294,14 +304,14 @@ class SimFile implements FsFile {
   }
 
   size(): Promise<number> {
-    return this.#fs.call({ op: 'size', path: this.#path }, (call) => {
+    return this.#fs.call({ op: 'size', path: this.path }, (call) => {
       this.#check(call, false);
       return this.#node.size;
     });
   }
 
   lock(): Promise<boolean> {
-    return this.#fs.call({ op: 'lock', path: this.#path }, (call) => {
+    return this.#fs.call({ op: 'lock', path: this.path }, (call) => {
       this.#check(call, false);
       const holder = locks.get(this.#node);
       if (holder !== undefined && holder !== this) return false;
@@ -312,7 +322,7 @@ class SimFile implements FsFile {
 
   close(): Promise<void> {
     // As Linux does it: a close that reports an error has closed the file all the same.
-    return this.#fs.call({ op: 'close', path: this.#path }, () => {}).finally(() => this.release());
+    return this.#fs.call({ op: 'close', path: this.path }, () => {}).finally(() => this.release());
   }
 
   /** The handle is gone, and its lock. */

@@ -8,6 +8,9 @@ export class EscapeError extends Error {
   readonly code = 'ERR_RAFT_SIM_ESCAPE';
 }
 
+// So that it takes what it needs of the host before that is trapped.
+export { hostTurn } from '../base/turn.js';
+
 type Functions = Record<string, unknown>;
 
 const inside = new AsyncLocalStorage<boolean>();

@@ -72,6 +72,9 @@ export type Action =
   /** A voter loses its disk for ever, and is replaced by a new member with a new id. */
   | { readonly kind: 'replace'; readonly choice: number };
 
+/** What is done to the network alone. */
+export type NetworkAction = Extract<Action, { kind: 'connect' | 'heal' | 'weather' | 'lose-kind' }>;
+
 export type ActionKind = Action['kind'];
 
 /** An action and the moment when it is done, in milliseconds of virtual time. */

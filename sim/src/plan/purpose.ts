@@ -14,4 +14,10 @@ export const PURPOSE = {
   core: 8,
   reports: 9,
   clocks: 10,
+  /** What clients ask for: one stream for each action. */
+  commands: 11,
+  /** How long calls of the file system take, and what a power cut leaves. */
+  files: 12,
+  /** How the members of layer 2 are built. */
+  stack: 13,
 } as const;

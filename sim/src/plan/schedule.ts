@@ -1,6 +1,6 @@
 import { MessageType } from '@raft-ts/proto';
 import { Stream } from '../base/random.js';
-import type { Action, Pick, Planned, Shape, Weather } from './action.js';
+import type { Action, NetworkAction, Pick, Planned, Shape, Weather } from './action.js';
 import { PURPOSE } from './purpose.js';
 
 /** The kinds of faults. Each run draws which of them occur in it, and how often. */
@@ -29,20 +29,29 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 /** How long a run lasts and what it may do. */
-export interface Span {
+export interface Span<F extends string = Fault> {
   /** Length of the phase with faults, in milliseconds of virtual time. */
   readonly safetyMs: number;
   /** The kinds of faults that may occur; all by default. Which of them do is drawn. */
-  readonly faults?: readonly Fault[];
+  readonly faults?: readonly F[] | undefined;
 }
 
+/** Something that is done at a moment. */
+interface At<A> {
+  readonly at: number;
+  readonly action: A;
+}
+
+/** What each kind of fault may do; `on` are the kinds that occur in the run. */
+export type Makers<F extends string, A> = Record<F, (random: Stream, on: ReadonlySet<string>) => A>;
+
 /** Faults that last end after a time drawn from here, in milliseconds: from less than a tick to many timeouts. */
-function lasting(random: Stream): number {
+export function lasting(random: Stream): number {
   return random.pick([50, 300, 1000, 3000, 8000]) + random.int(1000);
 }
 
 /** A member at random, or the leader: much goes wrong only there. */
-function someone(random: Stream): Pick {
+export function someone(random: Stream): Pick {
   const number = random.int(1000);
   return random.chance(0.3) ? 'leader' : number;
 }
@@ -58,7 +67,7 @@ export const FAIR: Weather = {
   lateAnswers: 0,
 };
 
-function drawWeather(random: Stream, on: ReadonlySet<Fault>): Weather {
+function drawWeather(random: Stream, on: ReadonlySet<string>): Weather {
   const isSlow = on.has('delay') && random.chance(0.6);
   const maxDelay = isSlow ? random.pick([30, 100, 300, 1500]) : 10;
   return {
@@ -73,6 +82,9 @@ function drawWeather(random: Stream, on: ReadonlySet<Fault>): Weather {
   };
 }
 
+type Heal = Extract<Action, { kind: 'heal' }>;
+type Weathered = Extract<Action, { kind: 'weather' }>;
+
 const kindsToLose = [
   MessageType.MsgApp,
   MessageType.MsgAppResp,
@@ -86,18 +98,38 @@ const kindsToLose = [
 ];
 const oddShapes: readonly Shape[] = ['bridge', 'ring', 'chain', 'star', 'random'];
 
-/** What each kind of fault may do. */
-const makers: Record<Fault, (random: Stream, on: ReadonlySet<Fault>) => Action> = {
-  loss: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
-  duplication: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
-  delay: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
-  late: (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
-  'late-answers': (random, on) => ({ kind: 'weather', weather: drawWeather(random, on) }),
+function weather(random: Stream, on: ReadonlySet<string>): NetworkAction {
+  return { kind: 'weather', weather: drawWeather(random, on) };
+}
+
+type NetworkFault =
+  | 'loss'
+  | 'duplication'
+  | 'delay'
+  | 'late'
+  | 'late-answers'
+  | 'kinds'
+  | 'one-way'
+  | 'split'
+  | 'odd-shapes'
+  | 'flapping';
+
+/** What happens to the network, whatever the members are. */
+export const networkMakers: Makers<NetworkFault, NetworkAction> = {
+  loss: weather,
+  duplication: weather,
+  delay: weather,
+  late: weather,
+  'late-answers': weather,
   kinds: (random) => ({ kind: 'lose-kind', type: random.pick(kindsToLose), forMs: lasting(random) }),
   'one-way': (random) => connect(random, random.pick(['one-way', 'deaf', 'mute'])),
   split: (random) => connect(random, random.pick(['split', 'split', 'isolated'])),
   'odd-shapes': (random) => connect(random, random.pick(oddShapes)),
   flapping: (random) => connect(random, random.pick(['split', 'isolated', 'one-way'])),
+};
+
+const makers: Makers<Fault, Action> = {
+  ...networkMakers,
   crash: (random) => ({
     kind: 'crash',
     who: someone(random),
@@ -127,12 +159,12 @@ const makers: Record<Fault, (random: Stream, on: ReadonlySet<Fault>) => Action> 
   replace: (random) => ({ kind: 'replace', choice: random.int(1000) }),
 };
 
-function connect(random: Stream, shape: Shape): Action {
+function connect(random: Stream, shape: Shape): NetworkAction {
   return { kind: 'connect', shape, choice: random.next(), forMs: lasting(random) };
 }
 
 /** A link or a half that comes and goes: the same cut again and again. */
-function flap(random: Stream, planned: Planned[], first: Action, at: number): void {
+function flap<A>(random: Stream, planned: At<A | Heal>[], first: A, at: number): void {
   const period = random.between(50, 2000);
   const times = random.between(2, 8);
   for (let i = 0; i < times; i++) {
@@ -141,20 +173,27 @@ function flap(random: Stream, planned: Planned[], first: Action, at: number): vo
   }
 }
 
-function planFaults(random: Stream, { safetyMs, faults = FAULTS }: Span): Planned[] {
+/** Draws faults, and when they happen. @param kindsOf makes those of each kind; all of them may occur by default */
+export function planFaults<F extends string, A>(
+  random: Stream,
+  { safetyMs, faults }: Span<F>,
+  kindsOf: Makers<F, A>,
+): At<A | Heal | Weathered>[] {
   // Swarm style: a run with few kinds of faults gets further with them than one with all.
   const share = random.pick([0.15, 0.35, 0.6, 1]);
-  const on = new Set(faults.filter(() => random.chance(share)));
+  const on = new Set((faults ?? (Object.keys(kindsOf) as F[])).filter(() => random.chance(share)));
   const kinds = [...on];
-  const planned: Planned[] = [{ at: 0, action: { kind: 'weather', weather: drawWeather(random, on) } }];
+  const planned: At<A | Heal | Weathered>[] = [
+    { at: 0, action: { kind: 'weather', weather: drawWeather(random, on) } },
+  ];
   if (kinds.length === 0) return planned;
   const weights = kinds.map(() => random.pick([1, 1, 3, 10]));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const pause = random.pick([80, 300, 1000, 3000]);
   for (let at = random.int(2 * pause); at < safetyMs; at += random.int(2 * pause) + 1) {
     let point = random.int(total);
-    const kind = kinds.find((_, i) => (point -= weights[i] as number) < 0) as Fault;
-    const action = makers[kind](random, on);
+    const kind = kinds.find((_, i) => (point -= weights[i] as number) < 0) as F;
+    const action = kindsOf[kind](random, on);
     if (kind === 'flapping') flap(random, planned, action, at);
     else planned.push({ at, action });
     if (random.chance(0.1)) planned.push({ at: at + lasting(random), action: { kind: 'heal' } });
@@ -189,7 +228,7 @@ function planWork(random: Stream, safetyMs: number): Planned[] {
 /** Draws everything that is done to the cluster in the phase with faults, in the order of time. */
 export function drawSchedule(seed: number, span: Span): Planned[] {
   const planned = [
-    ...planFaults(new Stream(seed, PURPOSE.faults), span),
+    ...planFaults(new Stream(seed, PURPOSE.faults), span, makers),
     ...planWork(new Stream(seed, PURPOSE.workload), span.safetyMs),
   ].filter(({ at }) => at < span.safetyMs);
   return planned.sort((a, b) => a.at - b.at);

@@ -1,6 +1,6 @@
 import { RULES } from '../base/violation.js';
-import type { Case, Finding } from '../run/run.js';
-import type { Arrow, Phase, Recording } from './recording.js';
+import type { Finding } from '../run/run.js';
+import type { Arrow, Lanes, Phase } from './recording.js';
 import { describeTime } from './summary.js';
 
 const LANE = 64;
@@ -38,7 +38,11 @@ function escapeHtml(text: string): string {
 }
 
 /** Returns a page, complete in itself, that shows the end of a run: who led, who was down, what was sent and lost. */
-export function renderTimeline(recording: Recording, { seed, settings }: Case, finding: Finding | undefined): string {
+export function renderTimeline(
+  recording: Lanes,
+  { seed, settings }: { readonly seed: number; readonly settings: object },
+  finding: Finding | undefined,
+): string {
   const title = finding === undefined ? `Run of seed ${seed}` : `${finding.rule}: seed ${seed}`;
   const verdict =
     finding === undefined
@@ -68,7 +72,7 @@ ${tables(recording)}
 `;
 }
 
-function picture(recording: Recording, finding: Finding | undefined): string {
+function picture(recording: Lanes, finding: Finding | undefined): string {
   const { begin, end, members } = recording;
   const arrows = recording.arrows.filter(({ sentAt }) => sentAt >= begin);
   const marks = recording.marks.filter(({ at }) => at >= begin);
@@ -97,7 +101,7 @@ ${parts.join('\n')}
 }
 
 /** For each member its roles, one after the other. */
-function lanes({ phases, members, begin, end }: Recording, scale: Scale): string[] {
+function lanes({ phases, members, begin, end }: Lanes, scale: Scale): string[] {
   return Array.from({ length: members }, (_, slot) => {
     const own = phases.filter((phase) => phase.slot === slot);
     const spans = own.map((phase, i) => span(phase, own[i + 1]?.at ?? end, { begin, scale }));
@@ -129,7 +133,7 @@ function drawArrow({ from, to, sentAt, arrivedAt, isLost, text }: Arrow, scale: 
   return `<line class="arrow" x1="${x1}" y1="${y(from)}" x2="${scale.x(arrivedAt)}" y2="${y(to)}" marker-end="url(#head)">${title}</line>`;
 }
 
-function tables(recording: Recording): string {
+function tables(recording: Lanes): string {
   const { begin } = recording;
   const row = (cells: readonly (string | number)[]): string =>
     `<tr>${cells.map((cell) => `<td>${escapeHtml(String(cell))}</td>`).join('')}</tr>`;

@@ -1,4 +1,3 @@
-import type { Planned } from '../plan/action.js';
 import type { Settings } from '../plan/settings.js';
 import { type Case, type Finding, type Outcome, runCase } from './run.js';
 import { shrink } from './shrink.js';
@@ -40,16 +39,36 @@ export interface Minimal {
  * to it is left as it is.
  * @param maxEvents gives up after so many events, with the best that it has
  */
-export async function minimize(original: Case, finding: Finding, maxEvents = 30_000_000): Promise<Minimal> {
+export function minimize(original: Case, finding: Finding, maxEvents = 30_000_000): Promise<Minimal> {
+  return shorten(original, finding, { run: runCase, simpler, maxEvents });
+}
+
+/** A case that can be made shorter, of either layer. */
+interface Shortenable {
+  readonly settings: object;
+  readonly safetyMs: number;
+  readonly actions: readonly { readonly at: number }[];
+}
+
+/** As `minimize`, for whatever cases are run in whatever way. */
+export async function shorten<C extends Shortenable>(
+  original: C,
+  finding: Finding,
+  how: {
+    readonly run: (of: C) => Outcome | Promise<Outcome>;
+    readonly simpler: readonly Partial<C['settings']>[];
+    readonly maxEvents: number;
+  },
+): Promise<{ readonly case: C; readonly outcome: Outcome; readonly runs: number }> {
   let best = original;
-  let outcome = runCase(original);
+  let outcome = await how.run(original);
   let runs = 1;
-  let events = outcome.events;
+  let { events } = outcome;
   if (!isSameKind(outcome.finding, finding)) return { case: original, outcome, runs };
-  const breaks = (candidate: Case): boolean => {
-    if (events > maxEvents) return false;
+  const breaks = async (candidate: C): Promise<boolean> => {
+    if (events > how.maxEvents) return false;
     runs++;
-    const tried = runCase(candidate);
+    const tried = await how.run(candidate);
     events += tried.events;
     if (!isSameKind(tried.finding, finding)) return false;
     best = candidate;
@@ -58,19 +77,19 @@ export async function minimize(original: Case, finding: Finding, maxEvents = 30_
   };
   const actionsOf = async (): Promise<void> => {
     // What was to happen afterwards cannot have been needed, unless the liveness phase comes the sooner without it.
-    breaks({ ...best, actions: best.actions.filter(({ at }) => at <= (outcome.finding?.at ?? 0)) });
-    await shrink(best.actions, (actions: readonly Planned[]) => breaks({ ...best, actions }));
+    await breaks({ ...best, actions: best.actions.filter(({ at }) => at <= (outcome.finding?.at ?? 0)) });
+    await shrink<C['actions'][number]>(best.actions, (actions) => breaks({ ...best, actions }));
   };
   await actionsOf();
   let isSimpler = false;
-  for (const change of simpler) {
+  for (const change of how.simpler) {
     const settings = { ...best.settings, ...change };
     if (JSON.stringify(settings) !== JSON.stringify(best.settings))
-      isSimpler = breaks({ ...best, settings }) || isSimpler;
+      isSimpler = (await breaks({ ...best, settings })) || isSimpler;
   }
   if (isSimpler) await actionsOf();
   const last = best.actions.at(-1)?.at ?? 0;
-  breaks({ ...best, safetyMs: last + 1 });
+  await breaks({ ...best, safetyMs: last + 1 });
   return { case: best, outcome, runs };
 }
 

@@ -1,0 +1,111 @@
+import { codeOf, DurableStorage, ERR_WAL_TORN, ERR_WAL_UNDECIDED, repair, WalError } from '@raft-ts/raftwal';
+import type { ReplicaLog } from '@raft-ts/replica';
+import { Disk } from '../disk/disk.js';
+import { KEPT, LOST, PowerCut } from '../disk/power-cut.js';
+import { type Call, type Fault, isInjected, SimFs } from '../disk/sim-fs.js';
+import type { Loss } from '../plan/stack-action.js';
+import type { Medium, MediumHost, MediumOptions } from '../stack/medium.js';
+
+const FOLDER = '/member';
+
+/** The files of `@raft-ts/raftwal`, on a simulated disk. */
+export class Files implements Medium {
+  room: number | undefined = undefined;
+  failsNextSync = false;
+  private readonly options: MediumOptions;
+  private disk = new Disk();
+  private fs: SimFs | undefined = undefined;
+  /** Bytes of all files when the room was last limited. */
+  private limit: { readonly room: number; readonly total: number } | undefined = undefined;
+  private wasTorn = false;
+
+  constructor(options: MediumOptions) {
+    this.options = options;
+  }
+
+  async open(host: MediumHost): Promise<ReplicaLog> {
+    const { hash, random } = this.options;
+    const fs: SimFs = new SimFs(this.disk, {
+      pace: host.pace,
+      fault: (call) => this.fault(call),
+      capacity: () => this.capacity(fs),
+      onCall: ({ op, path, position, length }) => {
+        for (const text of [op, path]) for (let i = 0; i < text.length; i++) hash.number(text.charCodeAt(i));
+        hash.number(position ?? -1);
+        hash.number(length ?? -1);
+      },
+    });
+    this.fs = fs;
+    const options = {
+      fs,
+      nodeId: this.options.id,
+      clusterId: 1n,
+      segmentSize: this.options.segmentSize,
+      later: host.later,
+      now: host.now,
+      newName: () => {
+        const digits = (): string => random.next().toString(16).padStart(8, '0');
+        const [a, b, c] = [digits(), digits(), digits()];
+        return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${digits()}`;
+      },
+    };
+    try {
+      return await DurableStorage.open(FOLDER, options);
+    } catch (error) {
+      if (!this.wasTorn || !isUndecided(error)) throw error;
+      // Whoever runs the member knows that the power was cut, and so that what is damaged was never acknowledged.
+      const { file, offset } = error as WalError;
+      if (file === undefined || offset === undefined) throw error;
+      await repair(`${FOLDER}/wal`, { fs, cut: { file, offset } });
+      return DurableStorage.open(FOLDER, options);
+    }
+  }
+
+  private fault({ op }: Call): Fault | undefined {
+    if (!this.failsNextSync || (op !== 'datasync' && op !== 'syncDirectory')) return undefined;
+    this.failsNextSync = false;
+    return { code: 'EIO', drops: true };
+  }
+
+  private capacity(fs: SimFs): number {
+    if (this.room === undefined) {
+      this.limit = undefined;
+      return Number.POSITIVE_INFINITY;
+    }
+    if (this.limit?.room !== this.room) this.limit = { room: this.room, total: fs.used + this.room };
+    return this.limit.total;
+  }
+
+  end(loss: Loss): void {
+    this.fs?.kill();
+    this.fs = undefined;
+    this.wasTorn = false;
+    if (loss === 'nothing') return;
+    const { random } = this.options;
+    const draw = (n: number): number => random.int(n);
+    const cut = new PowerCut(this.disk, draw);
+    const sample = loss === 'unsynced' ? cut.all(LOST) : cut.sample(draw);
+    const choice = loss === 'some' && cut.tears(sample) ? cut.all(draw(2) === 0 ? LOST : KEPT) : sample;
+    this.wasTorn = cut.tears(choice);
+    this.disk = new Disk(cut.image(choice));
+  }
+
+  isItsFault(error: unknown): boolean {
+    return isInjected(error) || isFull(error);
+  }
+
+  leftOpen(): readonly string[] {
+    return this.fs?.openPaths ?? [];
+  }
+}
+
+function isUndecided(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === ERR_WAL_UNDECIDED || code === ERR_WAL_TORN;
+}
+
+/** Did the disk have no room, whatever that led to? */
+function isFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return codeOf(error) === 'ENOSPC' || isFull(error.cause);
+}
