@@ -15,7 +15,7 @@ export { STACK_FAULTS, type StackFault } from './plan/stack-schedule.js';
 export type { StackSettings } from './plan/stack-settings.js';
 export type { Finding } from './run/run.js';
 export type { Call } from './stack/call.js';
-export type { Ending, Random, Subject, SubjectOptions, Workload } from './stack/options.js';
+export type { Asked, Ending, Random, Subject, SubjectOptions, Workload } from './stack/options.js';
 export type { StackCase } from './stack/run.js';
 export type { Failed, Passed, Simulated, SimulateOptions } from './stack/simulate.js';
 

@@ -1,4 +1,12 @@
-import { codeOf, DurableStorage, ERR_WAL_TORN, ERR_WAL_UNDECIDED, repair, WalError } from '@raft-ts/raftwal';
+import {
+  codeOf,
+  DurableStorage,
+  type DurableStorageOptions,
+  ERR_WAL_TORN,
+  ERR_WAL_UNDECIDED,
+  repair,
+  WalError,
+} from '@raft-ts/raftwal';
 import type { ReplicaLog } from '@raft-ts/replica';
 import { Disk } from '../disk/disk.js';
 import { KEPT, LOST, PowerCut } from '../disk/power-cut.js';
@@ -17,6 +25,7 @@ export class Files implements Medium {
   private fs: SimFs | undefined = undefined;
   /** Bytes of all files when the room was last limited. */
   private limit: { readonly room: number; readonly total: number } | undefined = undefined;
+  /** A power cut has torn a sector since the log was open. */
   private wasTorn = false;
 
   constructor(options: MediumOptions) {
@@ -49,6 +58,12 @@ export class Files implements Medium {
         return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${digits()}`;
       },
     };
+    const log = await this.openOrCut(options);
+    this.wasTorn = false;
+    return log;
+  }
+
+  private async openOrCut(options: DurableStorageOptions & { readonly fs: SimFs }): Promise<ReplicaLog> {
     try {
       return await DurableStorage.open(FOLDER, options);
     } catch (error) {
@@ -56,7 +71,7 @@ export class Files implements Medium {
       // Whoever runs the member knows that the power was cut, and so that what is damaged was never acknowledged.
       const { file, offset } = error as WalError;
       if (file === undefined || offset === undefined) throw error;
-      await repair(`${FOLDER}/wal`, { fs, cut: { file, offset } });
+      await repair(`${FOLDER}/wal`, { fs: options.fs, cut: { file, offset } });
       return DurableStorage.open(FOLDER, options);
     }
   }
@@ -79,14 +94,13 @@ export class Files implements Medium {
   end(loss: Loss): void {
     this.fs?.kill();
     this.fs = undefined;
-    this.wasTorn = false;
     if (loss === 'nothing') return;
     const { random } = this.options;
     const draw = (n: number): number => random.int(n);
     const cut = new PowerCut(this.disk, draw);
     const sample = loss === 'unsynced' ? cut.all(LOST) : cut.sample(draw);
     const choice = loss === 'some' && cut.tears(sample) ? cut.all(draw(2) === 0 ? LOST : KEPT) : sample;
-    this.wasTorn = cut.tears(choice);
+    this.wasTorn ||= cut.tears(choice);
     this.disk = new Disk(cut.image(choice));
   }
 

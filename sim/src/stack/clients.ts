@@ -94,7 +94,7 @@ export class Clients<Command, Result, Machine extends StateMachine<Command, Resu
     if (called === undefined) return false;
     const { settings, workload } = this.host;
     const random = this.random(choice, part);
-    const command = workload.command(random);
+    const command = workload.command(random, { id: member.id, features: called.replica.features.open });
     const timeoutMs = 200 + random(4000);
     if (settings.sessions) {
       const client = this.sessions.find(({ busy }) => !busy);
@@ -106,7 +106,9 @@ export class Clients<Command, Result, Machine extends StateMachine<Command, Resu
     }
     const call = this.begin({ kind: 'write', command, member: member.id, session: false });
     const { floor } = this;
-    await this.settle(call, called.process.guard(called.replica.propose(command, { timeoutMs })));
+    // Some clients lose patience before the deadline.
+    const signal = random(10) === 0 ? this.abortAfter(random(500)) : undefined;
+    await this.settle(call, called.process.guard(called.replica.propose(command, { timeoutMs, signal })));
     if (call.outcome === 'done' && call.index <= floor) {
       this.host.broke(
         'read-linearizable',
@@ -114,6 +116,12 @@ export class Clients<Command, Result, Machine extends StateMachine<Command, Resu
       );
     }
     return call.outcome === 'done';
+  }
+
+  private abortAfter(ms: number): AbortSignal {
+    const controller = new AbortController();
+    this.host.time.post(this.host.time.now + ms, () => controller.abort());
+    return controller.signal;
   }
 
   private async settle(

@@ -5,10 +5,17 @@ import type { Call } from './call.js';
 /** Draws a whole number evenly from [0, n). Everything random in a simulation must come from it. */
 export type Random = (n: number) => number;
 
+/** The member that a client asks. */
+export interface Asked {
+  readonly id: NodeId;
+  /** The level of features that it has seen opened (`Replica.features`). */
+  readonly features: number;
+}
+
 /** What clients do. */
 export interface Workload<Command, Machine> {
   /** A command that a client proposes. Let it be unlike all others: then whatever is applied twice shows. */
-  readonly command: (random: Random) => Command;
+  readonly command: (random: Random, member: Asked) => Command;
   /** What a client reads. Without it reads are made all the same, and judged by the index that they see. */
   readonly read?: (machine: Machine, random: Random) => unknown;
 }
@@ -26,6 +33,8 @@ export interface Subject<Command, Result, Machine extends StateMachine<Command, 
   /** Makes the state machine of a member, for each of its lives. */
   readonly stateMachine: (id: NodeId) => Machine;
   readonly workload: Workload<Command, Machine>;
+  /** May clients keep their commands in sessions, and send them again? In some runs they do; default true. */
+  readonly sessions?: boolean | undefined;
   /** Called before each run: what the workload counts must begin anew, or the same seed does not do the same. */
   readonly reset?: (() => void) | undefined;
   /**

@@ -27,6 +27,8 @@ export interface StackCaseOptions {
   readonly safetyMs?: number | undefined;
   /** The kinds of faults that may occur; all by default. Which of them do is drawn. */
   readonly faults?: readonly StackFault[] | undefined;
+  /** May clients keep their commands in sessions? Default true. */
+  readonly sessions?: boolean | undefined;
 }
 
 export const STACK_SAFETY_MS = 20_000;
@@ -34,9 +36,10 @@ export const STACK_SAFETY_MS = 20_000;
 /** Draws a case from a seed. */
 export function drawStackCase(
   seed: number,
-  { members, safetyMs = STACK_SAFETY_MS, faults }: StackCaseOptions = {},
+  { members, safetyMs = STACK_SAFETY_MS, faults, sessions = true }: StackCaseOptions = {},
 ): StackCase {
-  const settings = drawStackSettings(seed, members);
+  const drawn = drawStackSettings(seed, members);
+  const settings = { ...drawn, sessions: sessions && drawn.sessions };
   const actions = drawStackSchedule(seed, { safetyMs, faults }, settings.leases);
   return { layer: 2, seed, settings, actions, safetyMs };
 }

@@ -69,7 +69,7 @@ export interface Host {
 }
 
 /** Most events that are spent on making a run shorter. */
-const MOST_EVENTS = 1_000_000;
+const MOST_EVENTS = 300_000;
 
 /** Runs a case on a host. */
 export function runOn<Command, Result, Machine extends StateMachine<Command, Result>>(
@@ -86,10 +86,10 @@ export async function simulateOn<Command, Result, Machine extends StateMachine<C
   host: Host,
   options: SimulateOptions<Command, Result, Machine>,
 ): Promise<Simulated<Command, Result>> {
-  const { seed = host.drawSeed(), runs = 20, members, safetyMs, faults, shorten = true } = options;
+  const { seed = host.drawSeed(), runs = 20, members, safetyMs, faults, sessions, shorten = true } = options;
   let sums: Sums = { seed, runs: 0, events: 0, virtualMs: 0, answered: 0, hash: '' };
   for (let i = 0; i < runs; i++) {
-    const original = drawStackCase(seed + i, { members, safetyMs, faults });
+    const original = drawStackCase(seed + i, { members, safetyMs, faults, sessions });
     const outcome = await runOn(host, original, options);
     sums = add(sums, outcome);
     if (outcome.finding === undefined) continue;
