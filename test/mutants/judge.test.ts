@@ -23,6 +23,8 @@ describe('a broken rule', function () {
     tests: undefined,
     equivalent: undefined,
     noCounterpart: undefined,
+    as: undefined,
+    rarity: undefined,
     where: 'x.txt:1',
   };
   const replaced = (find: string, replace: string): Mutant => ({ ...oneHasIt, hunks: [{ find, replace }] });

@@ -3,27 +3,41 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { type Listed, readCatalogue } from './catalogue.js';
 import { Copy, compileSources } from './copy.js';
 import { type Mutant, readMutants } from './mutant.js';
 import { specsFor } from './plan.js';
 import { readReport, renderReport } from './report.js';
-import { describeSimulated, isSimulated, type Simulated, simulate, updatePage } from './simulate.js';
+import {
+  CATALOGUE,
+  describeSimulated,
+  isSimulated,
+  type Page,
+  SIMULATED,
+  type Simulated,
+  simulate,
+  updatePage,
+} from './simulate.js';
 import { runSuite } from './suite.js';
 import { isGood, judge, LIMIT_MS, type Verdict } from './verdict.js';
 
-const usage = `usage: npm run mutants -- [--jobs N] [--unjudged] [--simulate [--seeds N]] [NAME…]
+const usage = `usage: npm run mutants -- [--jobs N] [--unjudged] [--simulate | --catalogue] [--seeds N] [NAME…]
 
 Breaks one rule after the other in a copy and looks whether an assertion of a test notices; writes docs/mutants.md after
 each, so that it can be stopped at any time.
   --jobs N     that many at the same time (1)
   --unjudged   only those that docs/mutants.md has no good verdict on
   --simulate   looks whether the simulator notices, not the tests, and writes docs/mutants-simulated.md
-  --seeds N    with --simulate: so many seeds in a series (200)
+  --catalogue  as --simulate, for the catalogue of mistakes; writes docs/mutants-catalogue.md
+  --seeds N    at most so many seeds in a series (200; in the catalogue, what each says)
   NAME         only those whose name or area contains it
 `;
 
 /** At most this many may stay alive with a reason. */
 export const MAX_ALIVE = 16;
+
+/** Seeds in a series for an ordinary patch. */
+const ORDINARY_SEEDS = 200;
 
 interface Output {
   out(text: string): void;
@@ -41,14 +55,17 @@ export async function runMutants(args: readonly string[], root: string, output: 
     output.error(`${call}\n${usage}`);
     return 2;
   }
-  const mutants = readMutants(join(root, 'test/mutants'));
+  const ordinary = readMutants(join(root, 'test/mutants'));
+  const mutants: readonly (Mutant | Listed)[] = call.catalogue
+    ? readCatalogue(join(root, 'test/mutants'), ordinary)
+    : ordinary;
   const named = mutants.filter((mutant) => isNamed(mutant, call.names));
   if (named.length === 0) {
     output.error(`no broken rule is named so: ${call.names.join(' ')}\n`);
     return 2;
   }
   const page = join(root, 'docs/mutants.md');
-  const verdicts = readPage(page, mutants);
+  const verdicts = readPage(page, ordinary);
   const toJudge = call.simulate ? named.filter(isSimulated) : named;
   const chosen = call.unjudged ? toJudge.filter(({ name }) => !verdicts.has(name)) : toJudge;
   const folder = mkdtempSync(join(tmpdir(), 'raft-ts-mutants-'));
@@ -65,7 +82,7 @@ export async function runMutants(args: readonly string[], root: string, output: 
       return new Copy(root, place, compiled);
     });
     if (call.simulate) {
-      return await simulateAll({ root, mutants, chosen, copies, budget: call.seeds }, output);
+      return await simulateAll({ page: pageOf(call, root), mutants, chosen, copies, root, budget: call.seeds }, output);
     }
     await judgeAll({ root, mutants, chosen, copies, verdicts, page }, output);
     return summarize(chosen, verdicts, output);
@@ -73,6 +90,12 @@ export async function runMutants(args: readonly string[], root: string, output: 
     process.off('SIGINT', leave).off('SIGTERM', leave).off('exit', clean);
     clean();
   }
+}
+
+function pageOf({ catalogue }: Call, root: string): Page {
+  return catalogue
+    ? { ...CATALOGUE, file: join(root, 'docs/mutants-catalogue.md') }
+    : { ...SIMULATED, file: join(root, 'docs/mutants-simulated.md') };
 }
 
 function readPage(page: string, mutants: readonly Mutant[]): Map<string, Verdict> {
@@ -83,7 +106,8 @@ interface Call {
   readonly jobs: number;
   readonly unjudged: boolean;
   readonly simulate: boolean;
-  readonly seeds: number;
+  readonly catalogue: boolean;
+  readonly seeds: number | undefined;
   readonly names: readonly string[];
 }
 
@@ -93,16 +117,19 @@ function readCall(args: readonly string[]): Call | string {
       jobs: { type: 'string', default: '1' },
       unjudged: { type: 'boolean', default: false },
       simulate: { type: 'boolean', default: false },
+      catalogue: { type: 'boolean', default: false },
       seeds: { type: 'string' },
     } as const;
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true });
-    const { unjudged, simulate } = values;
+    const { unjudged, catalogue } = values;
+    const simulate = values.simulate || catalogue;
     const jobs = Number(values.jobs);
-    const seeds = Number(values.seeds ?? '200');
+    const seeds = values.seeds === undefined ? undefined : Number(values.seeds);
     if (!Number.isInteger(jobs) || jobs < 1) return `--jobs ${values.jobs}: not a number of jobs`;
-    if (!Number.isInteger(seeds) || seeds < 1) return `--seeds ${values.seeds}: not a number of seeds`;
+    if (seeds !== undefined && (!Number.isInteger(seeds) || seeds < 1))
+      return `--seeds ${values.seeds}: not a number of seeds`;
     if (values.seeds !== undefined && !simulate) return '--seeds belongs to --simulate';
-    return { jobs, unjudged, simulate, seeds, names: positionals };
+    return { jobs, unjudged, simulate, catalogue, seeds, names: positionals };
   } catch (error) {
     return (error as Error).message;
   }
@@ -129,7 +156,7 @@ class AsItIs {
 interface Work {
   readonly root: string;
   readonly mutants: readonly Mutant[];
-  readonly chosen: readonly Mutant[];
+  readonly chosen: readonly (Mutant | Listed)[];
   readonly copies: readonly Copy[];
   /** What is known from earlier runs; what this one finds is added. */
   readonly verdicts: Map<string, Verdict>;
@@ -162,15 +189,22 @@ async function judgeAll({ root, mutants, chosen, copies, verdicts, page }: Work,
 
 /** Returns the exit code: 0 if the simulator noticed each of them in every series. */
 async function simulateAll(
-  { root, mutants, chosen, copies, budget }: Omit<Work, 'verdicts' | 'page'> & { readonly budget: number },
+  {
+    page,
+    root,
+    mutants,
+    chosen,
+    copies,
+    budget,
+  }: Omit<Work, 'verdicts' | 'page'> & { readonly page: Page; readonly budget: number | undefined },
   output: Output,
 ): Promise<number> {
-  const page = join(root, 'docs/mutants-simulated.md');
   const results = new Map<Mutant, Simulated>();
   const queue = [...chosen];
   const work = async (copy: Copy): Promise<void> => {
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-      const result = await simulate(mutant, { original: root, copy, budget });
+      const most = 'budget' in mutant ? Math.min(mutant.budget, budget ?? mutant.budget) : (budget ?? ORDINARY_SEEDS);
+      const result = await simulate(mutant, { original: root, copy, budget: most });
       results.set(mutant, result);
       updatePage(page, mutants, results);
       output.out(

@@ -24,6 +24,10 @@ export interface Mutant {
   readonly equivalent: string | undefined;
   /** Why there is nothing here to break. */
   readonly noCounterpart: string | undefined;
+  /** In the catalogue: the name of the ordinary patch that this one is. */
+  readonly as: string | undefined;
+  /** In the catalogue: how rare the order of events is that shows it. */
+  readonly rarity: string | undefined;
   /** Where the patch stands, as file:line. */
   readonly where: string;
 }
@@ -33,9 +37,9 @@ type Line = { readonly kind: ' ' | '-' | '+'; readonly text: string };
 /**
  * Reads a file of patches. It begins with `area:`, `origin:` and, if not every test of the package could notice,
  * `tests:` (beginnings of test files below `test/`, most likely first); each patch begins with `== name`, goes on with
- * `file:`, `seen:` and, if they apply, its own `tests:`, `equivalent:` or `no counterpart:`, and ends with the
- * change: lines that go begin with `-`, lines that come with `+`, lines that stay with a blank. A change may have
- * several places.
+ * `file:`, `seen:` and, if they apply, its own `tests:`, `equivalent:` or `no counterpart:` (in the catalogue also
+ * `class:`, and `as:` in the place of all others), and ends with the change: lines that go begin with `-`, lines that
+ * come with `+`, lines that stay with a blank. A change may have several places.
  *
  * @throws Error naming file and line
  */
@@ -58,16 +62,24 @@ function readMutant(
   body: readonly string[],
   { where, tests: ofFile }: { where: string; tests: string | undefined },
 ): Omit<Mutant, 'name' | 'area' | 'origin' | 'where'> {
-  const allowed = ['file', 'seen', 'tests', 'equivalent', 'no counterpart'];
+  const allowed = ['file', 'seen', 'tests', 'equivalent', 'no counterpart', 'as', 'class'];
   const { fields, lines } = readSection(body, { where, allowed });
-  const { file, seen, tests: own, equivalent, 'no counterpart': noCounterpart } = fields;
+  const {
+    file,
+    seen = fields['as'] ?? fields['no counterpart'],
+    tests: own,
+    equivalent,
+    'no counterpart': noCounterpart,
+    as,
+    class: rarity,
+  } = fields;
   if (seen === undefined) throw new Error(`${where}: no seen`);
   const hunks = splitHunks(lines);
-  if (noCounterpart === undefined && (file === undefined || hunks.length === 0)) {
+  if (noCounterpart === undefined && as === undefined && (file === undefined || hunks.length === 0)) {
     throw new Error(`${where}: neither a change of a file nor a reason why there is none`);
   }
   const tests = (own ?? ofFile)?.trim().split(/\s+/);
-  return { seen, file, hunks, tests, equivalent, noCounterpart };
+  return { seen, file, hunks, tests, equivalent, noCounterpart, as, rarity };
 }
 
 function readSection(

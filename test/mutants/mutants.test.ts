@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { root } from '../repo/repository.js';
+import { readCatalogue } from './catalogue.js';
 import { MAX_ALIVE } from './main.js';
 import { type Mutant, parseMutants, readMutants } from './mutant.js';
 import { compileMutant } from './patch.js';
@@ -56,6 +57,39 @@ describe('broken rules', () => {
     const reasons = alive.map(({ equivalent, noCounterpart }) => equivalent ?? noCounterpart ?? '');
     expect(alive.length).to.be.at.most(MAX_ALIVE);
     for (const reason of reasons) expect(reason).to.match(/^[A-Z`].{60,}\.$/);
+  });
+
+  describe('of the catalogue', () => {
+    const catalogue = readCatalogue(join(root, 'test/mutants'), mutants);
+
+    it('are the 48 that a simulator must find, and at least 20 that others made', () => {
+      const numbers = catalogue.map(({ name }) => name.split(' ')[0] as string);
+      const listed = numbers.filter((number) => number.startsWith('M'));
+      expect(new Set(listed)).to.deep.equal(new Set(Array.from({ length: 48 }, (_, i) => `M${i + 1}`)));
+      const others = numbers.filter((number) => !number.startsWith('M'));
+      expect(new Set(others).size).to.equal(others.length).and.to.be.at.least(20);
+      // hashicorp #695, openraft #1802, yugabyte #32875, etcd #20418, #6378, #14143.
+      expect(others).to.include.members(['A3', 'B11', 'B16', 'C2', 'F2', 'B15']);
+    });
+
+    it('still fit, each in one place, and change what is compiled', async () => {
+      const outcomes = await Promise.allSettled(
+        catalogue.map(async (mutant) => {
+          if (mutant.file !== undefined) await compileMutant(readFileSync(join(root, mutant.file), 'utf8'), mutant);
+        }),
+      );
+      const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [String(outcome.reason)] : []));
+      expect(failures).to.deep.equal([]);
+    });
+
+    it('say in a sentence what a user would see, or why the simulator of the core cannot run into them', () => {
+      expect(catalogue.filter(({ seen }) => !/^[A-Z].*\.$/.test(seen)).map(({ where }) => where)).to.deep.equal([]);
+    });
+
+    it('are all in docs/mutants-catalogue.md', () => {
+      const page = readFileSync(join(root, 'docs/mutants-catalogue.md'), 'utf8');
+      expect(catalogue.filter(({ name }) => !page.includes(name)).map(({ name }) => name)).to.deep.equal([]);
+    });
   });
 
   for (const file of new Set(mutants.map((mutant) => mutant.file))) {

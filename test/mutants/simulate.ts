@@ -13,6 +13,8 @@ const SERIES = 3;
 /** A series takes at most this long; one that hangs is ended, and has found nothing. */
 const LIMIT_MS = 600_000;
 
+const UNTRIED = '*not tried yet*';
+
 /** What the simulator made of a broken rule. */
 export type Simulated =
   /** The rules of the simulator that noticed, and the number of seeds that each series needed, ascending. */
@@ -20,9 +22,9 @@ export type Simulated =
   /** Some series, or all, found nothing within the budget. */
   | { readonly kind: 'missed'; readonly found: number; readonly rules: readonly string[]; readonly budget: number };
 
-/** Can the simulator run into this rule at all? Its members are made of the core. */
+/** Can the simulator run into this rule at all? Its members are made of the core, and of a loop of its own. */
 export function isSimulated({ file, equivalent }: Mutant): boolean {
-  return file?.startsWith('raft/src/') === true && equivalent === undefined;
+  return /^(raft|sim)\/src\//.test(file ?? '') && equivalent === undefined;
 }
 
 async function runSeries(copy: Copy, first: number, budget: number): Promise<Series> {
@@ -93,21 +95,59 @@ function readLines(page: string): Map<string, string> {
   return lines;
 }
 
+/** A page of what the simulator noticed: of the ordinary patches, or of the catalogue. */
+export interface Page {
+  readonly file: string;
+  readonly intro: string;
+  /** Name those that were not tried yet too. */
+  readonly namesAll: boolean;
+}
+
+/** The page of the ordinary patches. */
+export const SIMULATED: Omit<Page, 'file'> = { intro, namesAll: false };
+
+/** The page of the catalogue. */
+export const CATALOGUE: Omit<Page, 'file'> = {
+  intro: `# The catalogue of mistakes, found by the simulator
+
+The 48 mistakes that a simulator of Raft must find (M1 to M48), and mistakes that others made and published, by their kind: elections (A),
+replication (B), reads (C), membership (D), snapshots (E), storage (F), asynchronous writes (G) and flow control (H).
+[\`test/mutants/catalogue/\`](../test/mutants/catalogue) has the patches. They are broken one at a time, in the core or in the
+loop around it that the simulator stands for. The table shows which rule of the simulator notices ([\`sim/README.md\`](../sim/README.md)),
+and how many seeds that takes: the median and the most of ${SERIES} series of fresh ones. \`npm run mutants -- --catalogue --jobs 2 NAME…\` tries
+those whose name contains a word, and updates their lines. The budget of a series is 100, 2,000 or 50,000 seeds, by how rare the order of events
+is; where less was tried and missed, the line says how much.
+`,
+  namesAll: true,
+};
+
 /** Puts what was found into the page, whose other lines stay; those of rules that are no longer broken go. */
-export function updatePage(page: string, mutants: readonly Mutant[], results: ReadonlyMap<Mutant, Simulated>): void {
+export function updatePage(
+  { file: page, intro: head, namesAll }: Page,
+  mutants: readonly Mutant[],
+  results: ReadonlyMap<Mutant, Simulated>,
+): void {
   const known = readLines(page);
   const simulated = mutants.filter(isSimulated);
   const lines = simulated.flatMap((mutant) => {
     const result = results.get(mutant);
-    const head = `| ${cell(mutant.name)} | ${cell(mutant.area)} |`;
-    if (result !== undefined) return [`${head} ${describe(result)}`];
-    return known.get(`${cell(mutant.area)}\n${cell(mutant.name)}`) ?? [];
+    const begin = `| ${cell(mutant.name)} | ${cell(mutant.area)} |`;
+    if (result !== undefined) return [`${begin} ${describe(result)}`];
+    return known.get(`${cell(mutant.area)}\n${cell(mutant.name)}`) ?? (namesAll ? [`${begin} ${UNTRIED} | | |`] : []);
   });
+  const apart = mutants.flatMap(({ name, noCounterpart, origin, where }) =>
+    noCounterpart !== undefined && origin === 'listed' && where.startsWith('catalogue/')
+      ? [`- **${name}.** ${noCounterpart}`]
+      : [],
+  );
+  const untried = lines.filter((line) => line.includes(UNTRIED)).length;
   const missed = lines.filter((line) => line.includes('*missed*')).length;
   const partly = lines.filter((line) => line.includes(` of ${SERIES} series |`)).length;
-  const counts = `${lines.length} of ${simulated.length} were tried: ${lines.length - missed - partly} were noticed in every series, ${partly} in some, ${missed} in none.`;
+  const counts = `${lines.length - untried} of ${simulated.length} were tried: ${lines.length - untried - missed - partly} were noticed in every series, ${partly} in some, ${missed} in none.`;
   const table = ['| broken rule | area | noticed by | seeds, median | most |', '|---|---|---|---|---|', ...lines];
-  writeFileSync(page, `${intro}\n${counts}\n\n${table.join('\n')}\n`);
+  const reasons =
+    apart.length === 0 ? '' : `\n## What the simulator of the core cannot run into\n\n${apart.join('\n')}\n`;
+  writeFileSync(page, `${head}\n${counts}\n\n${table.join('\n')}\n${reasons}`);
 }
 
 /** One line for whoever waits. */
