@@ -8,6 +8,7 @@ import {
   MAX_FEATURES,
   MAX_FOUNDERS,
   MIN_CONNECTIONS,
+  MIN_SNAPSHOT_RATE,
 } from './base/limits.js';
 import type { TransportLogger } from './base/logger.js';
 import type { HttpTransportOptions } from './options.js';
@@ -40,13 +41,22 @@ export function busyPollOf(option = 0): number {
   throw new RaftError(ERR_TRANSPORT_OPTIONS, `busyPollMs must be from 0 to ${MAX_BUSY_POLL_MS}, not ${option}`);
 }
 
+/** Returns the most bytes of snapshots per second; undefined if there is no limit. */
+export function snapshotRateOf(option: number | undefined): number | undefined {
+  if (option === undefined || (Number.isSafeInteger(option) && option >= MIN_SNAPSHOT_RATE)) return option;
+  const text = `maxSnapshotBytesPerSecond must be a whole number from ${MIN_SNAPSHOT_RATE} on, not ${option}`;
+  throw new RaftError(ERR_TRANSPORT_OPTIONS, text);
+}
+
 /** Returns what this member says of itself with every request and answer, beside the headers that etcd knows. */
 export function ownHeadersOf(options: HttpTransportOptions, incarnation: string | undefined): Record<string, string> {
-  const { founders = options.receiver.founders, features, announcement } = options;
+  const { founders = options.receiver.founders, features, announcement, snapshots } = options;
+  const keepsParts = snapshots?.part !== undefined && snapshots.resume !== undefined;
   return {
     ...(incarnation === undefined ? {} : { [Header.incarnation]: incarnation, [Header.run]: crypto.randomUUID() }),
     ...(founders === undefined ? {} : { [Header.founders]: foundersOf(founders) }),
     ...(features === undefined ? {} : { [Header.features]: featuresOf(features) }),
+    ...(keepsParts ? { [Header.snapshotParts]: '1' } : {}),
     ...(announcement === undefined ? {} : { [Header.announcement]: announcementOf(announcement) }),
   };
 }

@@ -25,6 +25,7 @@ export type { Removal } from './member/standing.js';
 export type { HttpTransportOptions } from './options.js';
 export type { Listener, ListenOptions, NetworkListenOptions, SocketListenOptions } from './serve/listener.js';
 export { SnapshotFolder, type SnapshotFolderOptions } from './snapshot/folder.js';
+export type { BodyName, BodyPart } from './snapshot/part.js';
 export type { ReceivedBody, SnapshotBody, SnapshotProgress, SnapshotSink, SnapshotStore } from './snapshot/store.js';
 export type { FollowerStatsJson, LeaderStatsJson } from './stats/leader-stats.js';
 export { type MetricsRegistry, prometheusMetrics, type TransportMetrics } from './stats/metrics.js';

@@ -50,10 +50,18 @@ export interface HttpTransportOptions {
   readonly logger?: TransportLogger;
   /** Called once for each reason for which the other members refuse this one for good: it must stop. */
   readonly onRemoved?: (removal: Removal) => void;
-  /** Where the bodies of streamed snapshots are stored. Without it, a member that streams one is answered 501. */
+  /**
+   * Where the bodies of streamed snapshots are stored. Without it, a member that streams one is answered 501. If it has
+   * `part` and `resume`, a transfer that broke off goes on where it stopped.
+   */
   readonly snapshots?: SnapshotStore;
   /** Longest body of a streamed snapshot, in bytes. Default 8 GiB. Also bounded by the free space. */
   readonly maxSnapshotBytes?: number;
+  /**
+   * Most bytes per second of streamed snapshots, of all that this member sends together: at least 65,536. Slower than 1
+   * MiB/s, one may lose its place at the receiver to another sender's. Default: as fast as the receiver takes them.
+   */
+  readonly maxSnapshotBytesPerSecond?: number;
   /**
    * Most connections that the servers of `serve` accept at the same time, at least 16. Default 4096. When all are in
    * use, a new one replaces the one whose latest request is the oldest, except for streams and snapshots. On Linux the

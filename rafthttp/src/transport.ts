@@ -8,9 +8,17 @@ import { commonHeaders, formatId, parseId } from './base/headers.js';
 import { defaultTimings, MAX_SNAPSHOT_BYTES } from './base/limits.js';
 import { LogBudget } from './base/log-budget.js';
 import type { TransportLogger } from './base/logger.js';
+import { Pace } from './base/pace.js';
 import { printableLogger } from './base/printable-logger.js';
 import { Warnings } from './base/warnings.js';
-import { busyPollOf, checkOptionId, connectionLimit, ownHeadersOf, ownIncarnation } from './check-options.js';
+import {
+  busyPollOf,
+  checkOptionId,
+  connectionLimit,
+  ownHeadersOf,
+  ownIncarnation,
+  snapshotRateOf,
+} from './check-options.js';
 import { LearnedMembers } from './learned/learned.js';
 import type { TransportContext } from './member/context.js';
 import { Features } from './member/features.js';
@@ -19,8 +27,9 @@ import { Incarnations } from './member/incarnations.js';
 import { Standing } from './member/standing.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions } from './options.js';
+import { closeBody } from './peer/outgoing-body.js';
 import { Peer, Remote } from './peer/peer.js';
-import { checkBody, closeBody } from './peer/snapshot-sender.js';
+import { checkBody } from './peer/snapshot-sender.js';
 import { parsePeerUrls, UrlPicker } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
 import type { Listener, ListenOptions } from './serve/listener.js';
@@ -103,6 +112,7 @@ export class HttpTransport implements Transport {
         reportFounders: (member, theirs) => gateway.reportFounders(member, theirs),
         onRemoved: (removal) => this.tell('onRemoved', () => options.onRemoved?.(removal)),
       }),
+      pace: new Pace(snapshotRateOf(options.maxSnapshotBytesPerSecond)),
       onSnapshotProgress: (progress: SnapshotProgress) =>
         this.tell('onSnapshotProgress', () => options.onSnapshotProgress?.(progress)),
       tls: options.tls === undefined ? undefined : new Tls(options.tls, logger, warnings),

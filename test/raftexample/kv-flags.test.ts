@@ -74,6 +74,8 @@ describe('the store: its command line', () => {
         '3',
         '--snapshots',
         'stream',
+        '--snapshot-rate',
+        '1048576',
       ],
       ...[
         '--timeout',
@@ -95,6 +97,7 @@ describe('the store: its command line', () => {
       tickMs: 20,
       electionTicks: 5,
       snapshotEvery: 7,
+      snapshotRate: 2 ** 20,
     });
     expect(read).to.deep.include({ catchUp: 3, snapshots: 'stream', timeoutMs: 1500, maxValue: 9, verbose: true });
     expect(read).to.deep.include({ preVote: false, checkQuorum: false });
@@ -207,6 +210,7 @@ describe('the store: its command line', () => {
       "--join-via wants http://HOST:PORT, where a member answers clients, not 'http://h:1/x'",
     ],
     [['--snapshots', 'both'], "--snapshots wants inline or stream, not 'both'"],
+    [['--snapshot-rate', '65535'], "--snapshot-rate wants a whole number from 65536 to 1000000000, not '65535'"],
     [['--prevote=maybe'], "--prevote wants true or false, not 'maybe'"],
     [['--data', ''], "--data wants a folder, not ''"],
     [['--nonsense'], "Unknown option '--nonsense'; see --help"],

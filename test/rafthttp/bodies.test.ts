@@ -120,14 +120,17 @@ describe('SnapshotFolder, call by call', () => {
 
   it('a body is its owner’s alone, and durable with its name before it counts', async () => {
     const bodies = new SnapshotFolder(folder);
+    const part = '0000000000000009-0000000000000001.snap.part';
     const sink = await bodies.create(messageAt(9));
     await sink.write(Buffer.from('state'));
     await sink.commit();
     expect(calls).to.deep.equal([
-      'open tmp wx 600',
-      'write tmp',
-      'sync tmp',
-      'close tmp',
+      `rm ${part}`,
+      `open ${part} wx 600`,
+      `write ${part}`,
+      `sync ${part}`,
+      `close ${part}`,
+      `rename ${part} tmp`,
       'open folder r',
       'sync folder',
       'close folder',

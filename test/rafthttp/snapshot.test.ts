@@ -125,7 +125,9 @@ describe('streamed snapshots', () => {
       const told: SnapshotProgress[] = [];
       const onSnapshotProgress = (progress: SnapshotProgress): unknown => told.push(progress);
       const [a, b] = [await startMember(1n, { onSnapshotProgress }), await startKeeper(2n, { onSnapshotProgress })];
-      a.transport.addPeer(2n, [b.listener.url]);
+      introduce(a, [b]);
+      introduce(b, [a]);
+      await eventually('b has answered', () => a.receiver.log.some((line) => line.includes('stream-reader-type')));
       const size = 9 * 1024 * 1024;
       await a.transport.sendSnapshot(envelope(), { size, chunks: chunksOf(Buffer.alloc(size), 64 * 1024) });
       const sent = told.filter(({ direction }) => direction === 'sent');
@@ -133,7 +135,7 @@ describe('streamed snapshots', () => {
       expect(sent.length).to.equal(3);
       expect(received.length).to.be.at.least(2);
       expect(sent.at(-1)).to.deep.equal({ direction: 'sent', peer: 2n, index: 9, bytes: size, size });
-      expect(received[0]).to.deep.include({ peer: 1n, index: 9, size: undefined });
+      expect(received[0]).to.deep.include({ peer: 1n, index: 9, size });
       expect(sent.every(({ bytes }, i) => bytes > (sent[i - 1]?.bytes ?? 0))).to.equal(true);
     });
 

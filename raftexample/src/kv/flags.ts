@@ -47,6 +47,8 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --snapshot-every N  entries between two snapshots (default 10000)
   --catch-up N        entries kept below a snapshot, for members that are a little behind (default 5000)
   --snapshots HOW     inline (in the message, default; beside it above 64 MiB) or stream (beside it)
+  --snapshot-rate N   most bytes per second of snapshots that are sent beside their message, 65536 or more (default:
+                      as fast as the others take them)
   --timeout DURATION  longest time that a request takes (default 5s)
   --max-value BYTES   longest value (default 1048576)
   --warn-disk BYTES   warn if the disk of the log has less room (default 1073741824; 0: never)
@@ -65,6 +67,9 @@ Exit codes: 0 stopped, or removed from the cluster; 2 bad flags, or an address o
 the others: it lost its log, or belongs to another cluster; 4 the log is damaged or cannot be written; 5 another process
 with this log is at this member's address.
 `;
+
+/** The least that a transport takes: the others end a transfer that is slower. */
+const LEAST_SNAPSHOT_RATE = 65_536;
 
 const kvFlags = {
   id: { type: 'string' },
@@ -88,6 +93,7 @@ const kvFlags = {
   'snapshot-every': { type: 'string' },
   'catch-up': { type: 'string' },
   snapshots: { type: 'string' },
+  'snapshot-rate': { type: 'string' },
   timeout: { type: 'string' },
   'max-value': { type: 'string' },
   'warn-disk': { type: 'string' },
@@ -141,6 +147,10 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         snapshotEvery: whole('--snapshot-every', values['snapshot-every'], 10_000),
         catchUp: whole('--catch-up', values['catch-up'], 5000),
         snapshots: parseSnapshots(values.snapshots ?? 'inline'),
+        snapshotRate:
+          values['snapshot-rate'] === undefined
+            ? undefined
+            : whole('--snapshot-rate', values['snapshot-rate'], 0, LEAST_SNAPSHOT_RATE),
         timeoutMs: parseDuration('--timeout', values.timeout ?? '5s'),
         maxValue: whole('--max-value', values['max-value'], 2 ** 20),
         warn: parseLimits(values),

@@ -23,6 +23,12 @@ export const Header = {
   features: 'X-Raft-Features',
   /** Ours: what the application has the member tell the others. On every request and answer. */
   announcement: 'X-Raft-Announcement',
+  /** Ours: the member can go on with a snapshot that broke off. On every request and answer. */
+  snapshotParts: 'X-Raft-Snapshot-Parts',
+  /** Ours: the index, term and size of the body of a streamed snapshot, or of the one that is asked about. */
+  snapshotBody: 'X-Raft-Snapshot-Body',
+  /** Ours: the length and checksum of what the receiver has of it, in its answer and in the request that goes on. */
+  snapshotPart: 'X-Raft-Snapshot-Part',
 } as const;
 
 /** Formats an id for headers and paths: base 16, lower case, no leading zeros. */

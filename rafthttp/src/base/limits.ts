@@ -109,6 +109,21 @@ export const SLOW_SNAPSHOT_RATE: number = 1024 * 1024;
 /** Least bytes of a body in each read timeout, unless it ends: a dripping sender could hold a place for ever. */
 export const BODY_PACE_BYTES: number = 64 * 1024;
 
+/** A shorter part of a snapshot that broke off is not kept, in bytes: it costs less to send it again. */
+export const MIN_PART_BYTES: number = 1024 * 1024;
+
+/** How long such a part is kept if nobody goes on with it. */
+export const PART_MS: number = 60 * 60 * 1000;
+
+/** Least rate of snapshots that may be asked for, in bytes per second: receivers want `BODY_PACE_BYTES` in 5 s. */
+export const MIN_SNAPSHOT_RATE: number = 64 * 1024;
+
+/** Length of the pieces in which a snapshot is sent at a limited rate. */
+export const PACED_PIECE_BYTES: number = 64 * 1024;
+
+/** How often the log tells how far a streamed snapshot is. */
+export const SNAPSHOT_LOG_MS = 10_000;
+
 /** Progress of a streamed snapshot is reported after every so many bytes. */
 export const SNAPSHOT_PROGRESS_BYTES: number = 4 * 1024 * 1024;
 

@@ -3,6 +3,7 @@ import type { NodeId } from '@raft-ts/proto';
 import type { BusyPoll } from '../base/busy-poll.js';
 import type { TransportTimings } from '../base/limits.js';
 import type { TransportLogger } from '../base/logger.js';
+import type { Pace } from '../base/pace.js';
 import type { Warnings } from '../base/warnings.js';
 import type { SnapshotProgress } from '../snapshot/store.js';
 import type { LeaderStats } from '../stats/leader-stats.js';
@@ -34,6 +35,8 @@ export interface TransportContext {
   readonly lookup: LookupFunction;
   /** What the peers say about this member. */
   readonly standing: Standing;
+  /** Of all streamed snapshots that are sent. */
+  readonly pace: Pace;
   readonly onSnapshotProgress: (progress: SnapshotProgress) => void;
   /** Undefined if the transport speaks only plain HTTP. */
   readonly tls: Tls | undefined;

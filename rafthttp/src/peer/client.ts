@@ -19,6 +19,9 @@ import type { Removal } from '../member/standing.js';
 import type { LinkAgents, PeerLinks } from './links.js';
 import { dialTarget } from './url-picker.js';
 
+/** What the paths of streams begin with. */
+export const STREAM_PATH = '/raft/stream/';
+
 /** Makes axios only open requests: no redirects, proxies, decoding or limits of its own. */
 const plain: AxiosRequestConfig = {
   adapter: 'http',
@@ -84,20 +87,22 @@ interface RequestToPeer extends Omit<PlainRequest, 'agents'> {
 }
 
 /** Sends a request to a member; resolves with the head of the answer, whose body the caller must read or destroy. */
-export function request(
+export async function request(
   ctx: Pick<ClientContext, 'headers' | 'incarnations'>,
   { links, headers, ...rest }: RequestToPeer,
 ): Promise<IncomingMessage> {
   const known = ctx.incarnations.of(links.id);
-  return open({
+  const answer = await open({
     ...rest,
     headers: {
       ...ctx.headers,
       ...headers,
       ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
     },
-    agents: rest.method === 'POST' ? links.pipeline : links.stream,
+    agents: rest.path.startsWith(STREAM_PATH) ? links.stream : links.pipeline,
   });
+  links.keepsParts = headerOf(answer, Header.snapshotParts) !== undefined;
+  return answer;
 }
 
 /**

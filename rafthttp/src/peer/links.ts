@@ -31,6 +31,8 @@ export class PeerLinks {
   features: number | undefined;
   /** What the member that last answered at an address configured for it announced. */
   announcement: string | undefined;
+  /** Did the member that last answered say that it can go on with a snapshot that broke off? */
+  keepsParts = false;
   /** Connections for POSTs, kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections for streams, used only once. */

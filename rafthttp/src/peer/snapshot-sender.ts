@@ -1,24 +1,28 @@
 import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Message, NodeId } from '@raft-ts/proto';
+import type { Message } from '@raft-ts/proto';
 import { badArgument, checkPosition, checkRecord } from '@raft-ts/proto/internal';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
 import { describeError } from '../base/errors.js';
-import { formatId } from '../base/headers.js';
-import { SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
+import { formatId, Header } from '../base/headers.js';
+import { MIN_PART_BYTES, SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';
+import type { Pace } from '../base/pace.js';
 import type { TransportContext } from '../member/context.js';
 import { CHECKSUM_TRAILER, SnapshotChecksum } from '../snapshot/checksum.js';
 import { encodeEnvelope, indexOf } from '../snapshot/envelope.js';
+import { type BodyName, type BodyPart, formatBody, formatPart, partIn } from '../snapshot/part.js';
+import { ProgressLog } from '../snapshot/progress-log.js';
 import type { SnapshotBody } from '../snapshot/store.js';
 import { type ClientContext, checkAnswer, checkFeatures, failureOf, request } from './client.js';
 import type { PeerLinks } from './links.js';
+import { OutgoingBody } from './outgoing-body.js';
 import type { PeerStatus } from './status.js';
 import type { UrlPicker } from './url-picker.js';
 
 /** What the sender of snapshots needs of what the transport's parts share. */
 export type SnapshotSenderContext = ClientContext &
-  Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'onSnapshotProgress' | 'timings'>;
+  Pick<TransportContext, 'gateway' | 'logger' | 'metrics' | 'onSnapshotProgress' | 'pace' | 'timings'>;
 
 /** Sends snapshots with a separate body to one member, each in a POST of its own. */
 export class SnapshotSender {
@@ -28,6 +32,8 @@ export class SnapshotSender {
   private readonly status: PeerStatus;
   private readonly stopping = new AbortController();
   private readonly underWay = new Set<Promise<unknown>>();
+  /** The index of a snapshot of which the peer has a different beginning: it is sent whole. */
+  private differing: number | undefined;
 
   constructor(ctx: SnapshotSenderContext, links: PeerLinks, picker: UrlPicker, status: PeerStatus) {
     this.ctx = ctx;
@@ -60,9 +66,9 @@ export class SnapshotSender {
     metrics?.snapshotSendBegan(formatId(id));
     logger.info('sending database snapshot', fields);
     try {
-      const envelopeBytes = await this.post(url, message, body);
+      const bytes = await this.post(url, message, body, fields);
       answered = true;
-      metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, envelopeBytes + body.size);
+      metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, bytes);
     } catch (error) {
       this.links.features = undefined;
       metrics?.snapshotSendFailed(formatId(id));
@@ -83,50 +89,142 @@ export class SnapshotSender {
     return 'finish';
   }
 
-  /** Resolves with the length of the envelope once the peer has accepted everything. */
-  private async post(url: string, message: Message, body: SnapshotBody): Promise<number> {
+  /** Resolves with how many bytes were sent, once the peer has accepted everything. */
+  private async post(url: string, message: Message, body: SnapshotBody, fields: LogFields): Promise<number> {
     const { ctx, links } = this;
-    const deadline = new Deadline(this.stopping.signal, ctx.timings.snapshotStallMs);
-    const { size } = body;
-    let told = 0;
-    const source = new BodySource(message, body, links.id, (bytes) => {
-      deadline.extend(bytes === size ? ctx.timings.snapshotTimeoutMs : ctx.timings.snapshotStallMs);
+    const { snapshotStallMs, snapshotTimeoutMs } = ctx.timings;
+    const deadline = new Deadline(this.stopping.signal, snapshotStallMs);
+    const { signal } = deadline;
+    const outgoing = new OutgoingBody(body, links.id);
+    let source: BodySource | undefined;
+    try {
+      await checkFeatures(ctx, links, url, signal);
+      const part = await this.passOver(url, message, outgoing, deadline, fields);
+      const before = part?.bytes ?? 0;
+      const tell = this.teller(message, outgoing, fields);
+      source = new BodySource({
+        message,
+        body: outgoing,
+        pace: ctx.pace,
+        signal,
+        onBytes: (bytes) => {
+          deadline.extend(bytes === body.size ? snapshotTimeoutMs : snapshotStallMs);
+          tell(bytes);
+        },
+      });
+      await this.request(url, message, source, { size: body.size, part }, signal);
+      return source.envelopeBytes + body.size - before;
+    } catch (error) {
+      throw outgoing.error ?? (deadline.expired ? new Error('timeout', { cause: error }) : error);
+    } finally {
+      deadline.end();
+      source?.stream.destroy();
+      outgoing.close();
+    }
+  }
+
+  /**
+   * Asks the peer what it has of this body, and passes over that; undefined if it is nothing.
+   *
+   * @throws Error if it has something else
+   */
+  private async passOver(
+    url: string,
+    message: Message,
+    body: OutgoingBody,
+    deadline: Deadline,
+    fields: LogFields,
+  ): Promise<BodyPart | undefined> {
+    const { ctx, links } = this;
+    const index = indexOf(message);
+    const { differing } = this;
+    this.differing = undefined;
+    if (!links.keepsParts || body.size < MIN_PART_BYTES || differing === index) return undefined;
+    const answer = await request(ctx, {
+      method: 'GET',
+      links,
+      url,
+      path: '/raft/snapshot',
+      headers: { [Header.snapshotBody]: formatBody(nameOf(message), body.size) },
+      signal: deadline.signal,
+    });
+    if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
+    answer.resume();
+    checkAnswer(ctx, links, answer);
+    const part = partIn(answer);
+    if (part === undefined || part.bytes > body.size) return undefined;
+    if (!(await body.passOver(part, () => deadline.extend(ctx.timings.snapshotStallMs)))) {
+      this.differing = index;
+      throw new Error('the peer has the beginning of a different body: the next attempt sends all of it');
+    }
+    ctx.logger.info('going on with a database snapshot that broke off', { ...fields, 'bytes-before': part.bytes });
+    return part;
+  }
+
+  /** Returns what tells how far the body is. */
+  private teller(message: Message, { bytes: before, size }: OutgoingBody, fields: LogFields): (bytes: number) => void {
+    const { ctx, links } = this;
+    const log = new ProgressLog(ctx.logger, { direction: 'sent', bytes: before }, fields);
+    let told = before;
+    return (bytes) => {
+      log.tell(bytes, size);
       if (bytes - told < SNAPSHOT_PROGRESS_BYTES && bytes !== size) return;
       told = bytes;
       ctx.onSnapshotProgress({ direction: 'sent', peer: links.id, index: indexOf(message), bytes, size });
+    };
+  }
+
+  private async request(
+    url: string,
+    message: Message,
+    source: BodySource,
+    { size, part }: { readonly size: number; readonly part: BodyPart | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { ctx, links } = this;
+    const answer = await request(ctx, {
+      method: 'POST',
+      links,
+      url,
+      path: '/raft/snapshot',
+      headers: {
+        'Content-Type': 'application/octet-stream',
+        Trailer: CHECKSUM_TRAILER,
+        ...(links.keepsParts ? { [Header.snapshotBody]: formatBody(nameOf(message), size) } : {}),
+        ...(part === undefined ? {} : { [Header.snapshotPart]: formatPart(part) }),
+      },
+      body: source.stream,
+      onRequest: (opened) => {
+        source.request = opened;
+      },
+      signal,
     });
-    try {
-      await checkFeatures(ctx, links, url, deadline.signal);
-      const answer = await request(ctx, {
-        method: 'POST',
-        links,
-        url,
-        path: '/raft/snapshot',
-        headers: { 'Content-Type': 'application/octet-stream', Trailer: CHECKSUM_TRAILER },
-        body: source.stream,
-        onRequest: (opened) => {
-          source.request = opened;
-        },
-        signal: deadline.signal,
-      });
-      if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
-      answer.resume();
-      checkAnswer(ctx, links, answer);
-      if (!source.done) {
-        answer.destroy();
-        throw new Error('the peer answered before it had the whole snapshot');
-      }
-      return source.envelopeBytes;
-    } catch (error) {
-      throw source.error ?? (deadline.expired ? new Error('timeout', { cause: error }) : error);
-    } finally {
-      deadline.end();
-      source.close();
-    }
+    if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
+    answer.resume();
+    checkAnswer(ctx, links, answer);
+    if (source.done) return;
+    answer.destroy();
+    throw new Error('the peer answered before it had the whole snapshot');
   }
 }
 
-/** The bytes of a request: the envelope, the body, whose length is checked, and the checksum of both. */
+/** Which body belongs to this message. */
+function nameOf({ snapshot }: Message): BodyName {
+  const { index = 0, term = 0 } = snapshot?.metadata ?? {};
+  return { index, term };
+}
+
+/** What the body of a request is made of. */
+interface SourceOptions {
+  readonly message: Message;
+  readonly body: OutgoingBody;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+  /** Called after each piece with how much of the body was handed over. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** The bytes of a request: the envelope, what is left of the body, and the checksum of both. */
 class BodySource {
   readonly stream: Readable;
   /** The request that carries them. */
@@ -134,58 +232,31 @@ class BodySource {
   readonly envelopeBytes: number;
   /** Has the whole body been handed over? */
   done = false;
-  /** Why the body could not be read, if so. */
-  error: unknown;
-  private readonly body: SnapshotBody;
 
-  constructor(message: Message, body: SnapshotBody, peer: NodeId, onBytes: (bytes: number) => void) {
-    this.body = body;
-    const envelope = encodeEnvelope(message);
+  constructor(options: SourceOptions) {
+    const envelope = encodeEnvelope(options.message);
     this.envelopeBytes = envelope.length - 8;
-    this.stream = Readable.from(this.read(envelope, peer, onBytes), { objectMode: false });
+    this.stream = Readable.from(this.read(envelope, options), { objectMode: false });
     // A failing body fails the request, which reports it.
     this.stream.on('error', () => undefined);
   }
 
-  private async *read(envelope: Buffer, peer: NodeId, onBytes: (bytes: number) => void): AsyncGenerator<Uint8Array> {
-    const { size, chunks } = this.body;
+  private async *read(envelope: Buffer, { body, pace, signal, onBytes }: SourceOptions): AsyncGenerator<Uint8Array> {
     const checksum = new SnapshotChecksum();
     checksum.update(envelope);
     yield envelope;
-    let bytes = 0;
-    try {
-      for await (const chunk of chunks) {
-        if (chunk.length === 0) continue;
-        bytes += chunk.length;
-        if (bytes > size) break;
-        checksum.update(chunk);
-        yield chunk;
-        onBytes(bytes);
-      }
-      if (bytes !== size) throw new Error(`the body of a snapshot to ${formatId(peer)} is not ${size} bytes long`);
-    } catch (error) {
-      this.error = error;
-      throw error;
+    for (;;) {
+      const piece = await body.next(pace.pieceBytes);
+      if (piece === undefined) break;
+      await pace.take(piece.length, signal);
+      checksum.update(piece);
+      yield piece;
+      onBytes(body.bytes);
     }
-    if (size === 0) onBytes(0);
+    if (body.size === 0) onBytes(0);
     this.request?.addTrailers({ [CHECKSUM_TRAILER]: checksum.digest() });
     this.done = true;
   }
-
-  /** Releases the body, however far it was read. */
-  close(): void {
-    this.stream.destroy();
-    closeBody(this.body);
-  }
-}
-
-/** Releases a body, whether it was read or not. Nobody waits for that, because the source may be stuck. */
-export function closeBody({ chunks }: SnapshotBody): void {
-  // Ending its iteration does not close a stream that nobody has begun to read.
-  if ('destroy' in chunks && typeof chunks.destroy === 'function') chunks.destroy();
-  chunks[Symbol.asyncIterator]()
-    .return?.()
-    .catch(() => undefined);
 }
 
 /** @throws RaftError `ERR_RAFT_ARGUMENT` */

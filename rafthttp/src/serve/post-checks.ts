@@ -20,6 +20,15 @@ export async function beginPost(
     answer(req, res, 405, 'Method Not Allowed', { Allow: 'POST' });
     return undefined;
   }
+  return beginRequest(owner, req, res);
+}
+
+/** The same for a request with any method. */
+export async function beginRequest(
+  owner: RoutesOwner,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<{ readonly sender: NodeId | undefined } | undefined> {
   res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
   const sender = parseId(headerOf(req, Header.from));
   const refusal = await postRefusal(owner, req, sender);

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Router } from 'express';
 import { featuresIn, formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
+import { STREAM_PATH } from '../peer/client.js';
 import { isStreamKind } from '../peer/stream-kind.js';
 import { answer, answerFailure, answerJson, answerNothing, greet, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
@@ -9,9 +10,6 @@ import { limitPieces } from './pieces.js';
 import { beginPost, learnFrom } from './post-checks.js';
 import { refuseCertificate, refuseCluster, refuseFeatures, refuseProcess } from './sender-checks.js';
 import { answerSnapshot } from './snapshot-answer.js';
-
-/** What the paths of streams begin with. */
-const STREAM_PATH = '/raft/stream/';
 
 /** Creates the router for the paths that members use among themselves. Other paths pass through it. */
 export function createRouter(owner: RoutesOwner): Router {

@@ -1,16 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describeErrorInLine } from '../base/errors.js';
-import { formatId } from '../base/headers.js';
+import { formatId, Header } from '../base/headers.js';
 import { type ReceivedSnapshot, RefusedSnapshot } from '../snapshot/incoming.js';
+import { bodyIn, formatPart } from '../snapshot/part.js';
 import { answer, answerFailure, answerNothing, refuse } from './answers.js';
 import type { RoutesOwner } from './owner.js';
-import { beginPost } from './post-checks.js';
+import { beginPost, beginRequest } from './post-checks.js';
 
 /** The sender of a snapshot, in metrics, if its request names none; etcd's name. */
 const UNKNOWN_SENDER = 'UNKNOWN_SNAPSHOT_SENDER';
 
 /** `POST /raft/snapshot`: a MsgSnap and the body that belongs to it. 204 says that both were taken. */
 export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  // Go members do not ask.
+  if (req.method === 'GET' && bodyIn(req) !== undefined) return answerPart(owner, req, res);
   const begun = await beginPost(owner, req, res);
   if (begun === undefined) return;
   const { ctx } = owner;
@@ -41,5 +44,22 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
     return answerFailure(ctx, req, res, { type: received.message.type, error, text });
   }
   ctx.metrics?.snapshotReceived(from, (performance.now() - began) / 1000);
+  answerNothing(res);
+}
+
+/** `GET /raft/snapshot`: what is here of a body whose transfer broke off. 204, with a header if there is something. */
+async function answerPart(owner: RoutesOwner, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const begun = await beginRequest(owner, req, res);
+  const body = bodyIn(req);
+  if (begun === undefined || body === undefined) return;
+  if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');
+  try {
+    const part = await owner.snapshots.part(begun.sender, body);
+    if (part !== undefined) res.setHeader(Header.snapshotPart, formatPart(part));
+  } catch (error) {
+    if (error instanceof RefusedSnapshot) return refuse(req, res, error.refusal);
+    const text = `failed to read the part of a snapshot (${describeErrorInLine(error)})`;
+    return answer(req, res, 500, text);
+  }
   answerNothing(res);
 }

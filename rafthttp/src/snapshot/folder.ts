@@ -4,7 +4,9 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from 
 import { join } from 'node:path';
 import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
 import { ERR_SNAPSHOT_BODY } from '../base/errors.js';
-import { MAX_UNTAKEN_SNAPSHOTS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
+import { MAX_UNTAKEN_SNAPSHOTS, PART_MS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
+import type { BodyName, BodyPart } from './part.js';
+import { BodyParts } from './parts.js';
 import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
 import type { ReceivedBody as OpenedBody, SnapshotBody, SnapshotSink, SnapshotStore } from './store.js';
 
@@ -19,6 +21,11 @@ export interface SnapshotFolderOptions {
    * How long a body is kept at least, waiting for raft to accept its snapshot, in milliseconds. Default: one minute.
    */
   readonly untakenMs?: number;
+  /**
+   * How long the beginning of a body is kept whose transfer broke off, in milliseconds. Default: one hour. At most one
+   * is kept.
+   */
+  readonly partMs?: number;
 }
 
 /**
@@ -36,11 +43,13 @@ export class SnapshotFolder implements SnapshotStore {
   private readonly untaken = new Set<ReceivedBody>();
   /** Bodies that this process received and opened, by index: their messages may still be refused. */
   private readonly taken = new Map<number, ReceivedBody>();
+  private readonly parts: BodyParts;
 
   /** @param folder created if missing, by `removeRemains` or with the first body */
-  constructor(folder: string, { untakenMs = UNTAKEN_SNAPSHOT_MS }: SnapshotFolderOptions = {}) {
+  constructor(folder: string, { untakenMs = UNTAKEN_SNAPSHOT_MS, partMs = PART_MS }: SnapshotFolderOptions = {}) {
     this.folder = folder;
     this.untakenMs = untakenMs;
+    this.parts = new BodyParts(folder, partMs);
   }
 
   /**
@@ -54,29 +63,68 @@ export class SnapshotFolder implements SnapshotStore {
       .filter((name) => remains.test(name))
       .map((name) => join(this.folder, name));
     await Promise.all(left.filter((path) => !own.has(path)).map((path) => rm(path, { force: true })));
+    await this.parts.clean();
   }
 
   async create(message: Message): Promise<SnapshotSink> {
     await mkdir(this.folder, { recursive: true });
     await this.makeRoom();
-    const path = join(this.folder, `tmp${randomUUID()}`);
-    const file = await open(path, 'wx', 0o600);
+    const part = await this.parts.begin(snapshotOf(message).metadata);
+    if (part === undefined) {
+      const path = this.scratch();
+      return this.sink(message, await open(path, 'wx', 0o600), path, false);
+    }
+    try {
+      return this.sink(message, await open(part, 'wx', 0o600), part, true);
+    } catch (error) {
+      this.parts.leave(part);
+      throw error;
+    }
+  }
+
+  async part(body: BodyName): Promise<BodyPart | undefined> {
+    await mkdir(this.folder, { recursive: true });
+    return this.parts.find(body);
+  }
+
+  async resume(message: Message, part: BodyPart): Promise<SnapshotSink | undefined> {
+    await this.makeRoom();
+    const found = await this.parts.resume(snapshotOf(message).metadata, part);
+    return found && this.sink(message, found.file, found.path, true, part.bytes);
+  }
+
+  /** A new name for a body that is arriving, or waits to be opened. */
+  private scratch(): string {
+    return join(this.folder, `tmp${randomUUID()}`);
+  }
+
+  private sink(message: Message, file: FileHandle, path: string, isPart: boolean, offset = 0): SnapshotSink {
     let body: ReceivedBody | undefined;
-    return new FolderSink(file, {
+    return new FolderSink(file, offset, {
       complete: async () => {
+        const whole = isPart ? this.scratch() : path;
+        if (isPart) {
+          await rename(path, whole);
+          this.parts.leave(path);
+        }
         // Its name, which `open` changes later, is durable only once the folder is synced.
         await syncFolder(this.folder);
-        body = { path, snapshot: snapshotOf(message), term: message.term, completedMs: performance.now() };
+        body = { path: whole, snapshot: snapshotOf(message), term: message.term, completedMs: performance.now() };
         this.untaken.add(body);
       },
-      forget: () => (body === undefined ? rm(path, { force: true }) : this.forget(body)),
+      forget: async () => {
+        if (body !== undefined) return this.forget(body);
+        await rm(path, { force: true });
+        if (isPart) this.parts.leave(path);
+      },
+      keep: () => (isPart ? this.parts.suspend(path) : rm(path, { force: true })),
     });
   }
 
   async freeBytes(): Promise<number | undefined> {
     await mkdir(this.folder, { recursive: true });
     const { bavail, bsize } = await statfs(this.folder);
-    return bavail * bsize;
+    return bavail * bsize + (await this.parts.bytes());
   }
 
   /** Path of the body of the snapshot at this index, once it has been opened. */
@@ -149,6 +197,7 @@ export class SnapshotFolder implements SnapshotStore {
     await rename(body.path, this.path(index));
     await syncFolder(this.folder);
     await this.drop(({ snapshot }) => snapshot.metadata.index <= index);
+    await this.parts.removeUpTo(index);
   }
 
   /**
@@ -182,20 +231,27 @@ interface SinkEvents {
   complete(): Promise<void>;
   /** It is not wanted. */
   forget(): Promise<void>;
+  /** It may go on later. */
+  keep(): Promise<void>;
 }
 
 class FolderSink implements SnapshotSink {
   private readonly file: FileHandle;
   private readonly events: SinkEvents;
+  /** Where in the file the next bytes go. */
+  private position: number;
 
-  constructor(file: FileHandle, events: SinkEvents) {
+  constructor(file: FileHandle, position: number, events: SinkEvents) {
     this.file = file;
+    this.position = position;
     this.events = events;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let offset = 0; offset < chunk.length; ) {
-      offset += (await this.file.write(chunk, offset, chunk.length - offset)).bytesWritten;
+      const { bytesWritten } = await this.file.write(chunk, offset, chunk.length - offset, this.position);
+      offset += bytesWritten;
+      this.position += bytesWritten;
     }
   }
 
@@ -211,6 +267,11 @@ class FolderSink implements SnapshotSink {
   async abort(): Promise<void> {
     await this.file.close().catch(() => undefined);
     await this.events.forget();
+  }
+
+  async suspend(): Promise<void> {
+    await this.file.close().catch(() => undefined);
+    await this.events.keep();
   }
 }
 

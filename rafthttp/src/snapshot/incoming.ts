@@ -11,6 +11,8 @@ import {
 import type { LogFields, TransportLogger } from '../base/logger.js';
 import type { Refusal } from '../base/refusals.js';
 import { EnvelopeDecoder, envelopeFault, indexOf } from './envelope.js';
+import { type BodyName, type BodyPart, bodyIn, partIn } from './part.js';
+import { ProgressLog } from './progress-log.js';
 import { RequestChunks } from './request-chunks.js';
 import type { SnapshotProgress, SnapshotSink, SnapshotStore } from './store.js';
 
@@ -30,7 +32,7 @@ export interface IncomingOptions {
 /** A snapshot whose body is stored. */
 export interface ReceivedSnapshot {
   readonly message: Message;
-  /** Length of envelope and body. */
+  /** Length of what arrived: the envelope, and the body but for the part that was there. */
   readonly bytes: number;
   /** Deletes the body, because the message was refused. */
   readonly discard: () => Promise<void>;
@@ -81,10 +83,23 @@ export class IncomingSnapshots {
     const chunks = new RequestChunks(req, this.options.idleMs);
     this.underWay.set(sender, chunks);
     try {
-      return await this.take(chunks, check);
+      return await this.take(chunks, { size: bodyIn(req)?.size, part: partIn(req) }, check);
     } finally {
       this.leave(sender, chunks);
     }
+  }
+
+  /**
+   * What is here of a body whose transfer broke off.
+   *
+   * @throws RefusedSnapshot if one of this sender's is under way: it may still be taken for alive here
+   */
+  async part(sender: NodeId | undefined, body: BodyName): Promise<BodyPart | undefined> {
+    const own = this.underWay.get(sender);
+    if (own !== undefined && !this.displace(sender, own))
+      throw new RefusedSnapshot(503, 'its last snapshot is under way');
+    await this.clean();
+    return this.options.store.part?.(body);
   }
 
   /**
@@ -114,15 +129,17 @@ export class IncomingSnapshots {
 
   private async take(
     chunks: RequestChunks,
+    told: { readonly size: number | undefined; readonly part: BodyPart | undefined },
     check: (message: Message) => string | undefined,
   ): Promise<ReceivedSnapshot> {
     const { message, rest } = await readEnvelope(chunks);
     const fault = envelopeFault(message) ?? check(message);
     if (fault !== undefined) throw new RefusedSnapshot(400, fault);
     const envelopeBytes = chunks.taken - rest.length;
-    const announced = chunks.announced === undefined ? undefined : chunks.announced - envelopeBytes;
+    const announced =
+      chunks.announced === undefined ? told.size : chunks.announced - envelopeBytes + (told.part?.bytes ?? 0);
     const limit = await this.limitOf(announced);
-    const body = { message, rest, chunks, limit, size: announced };
+    const body = { message, rest, chunks, limit, size: announced, part: told.part };
     try {
       const { bytes, sink } = await this.store(body);
       return { message, bytes: envelopeBytes + bytes, discard: () => this.discard(message, sink) };
@@ -159,29 +176,51 @@ export class IncomingSnapshots {
   private async store(body: Body): Promise<{ bytes: number; sink: SnapshotSink }> {
     const { message, chunks, limit } = body;
     const fields = snapshotFields(message);
-    this.options.logger.info('receiving database snapshot', fields);
-    const sink = await this.options.store.create(message);
+    const sink = await this.begin(body, fields);
     try {
-      const bytes = await this.copy(body, sink);
+      const bytes = await this.copy(
+        body,
+        sink,
+        new ProgressLog(this.options.logger, { direction: 'received', bytes: body.part?.bytes ?? 0 }, fields),
+      );
       await sink.commit();
       this.options.logger.info('received and saved database snapshot', { ...fields, 'incoming-snapshot-size': bytes });
-      return { bytes, sink };
+      return { bytes: bytes - (body.part?.bytes ?? 0), sink };
     } catch (error) {
-      await sink.abort().catch(() => undefined);
+      const left = chunks.broken && sink.suspend !== undefined ? sink.suspend() : sink.abort();
+      await left.catch(() => undefined);
       const text = `${describeError(error)} after ${chunks.taken} bytes, of at most ${limit}`;
       this.options.logger.warn('failed to save incoming database snapshot', { ...fields, error: text });
       throw error;
     }
   }
 
-  private async copy({ message, rest, chunks, limit, size }: Body, sink: SnapshotSink): Promise<number> {
-    let bytes = 0;
-    let told = 0;
+  /** Begins to store a body, or goes on with the part of it that is here. */
+  private async begin({ message, part }: Body, fields: LogFields): Promise<SnapshotSink> {
+    const { store, logger } = this.options;
+    if (part === undefined) {
+      logger.info('receiving database snapshot', fields);
+      return store.create(message);
+    }
+    const sink = await store.resume?.(message, part);
+    if (sink === undefined) throw new RefusedSnapshot(416, 'the part of the snapshot that is to be continued is gone');
+    logger.info('receiving the rest of a database snapshot that broke off', { ...fields, 'bytes-before': part.bytes });
+    return sink;
+  }
+
+  private async copy(
+    { message, rest, chunks, limit, size, part }: Body,
+    sink: SnapshotSink,
+    log: ProgressLog,
+  ): Promise<number> {
+    let bytes = part?.bytes ?? 0;
+    let told = bytes;
     for (let chunk: Uint8Array | undefined = rest; chunk !== undefined; chunk = await chunks.next()) {
       if (chunk.length === 0) continue;
       bytes += chunk.length;
       if (bytes > limit) throw limit < this.options.maxBytes ? noSpace() : tooLarge();
       await sink.write(chunk);
+      log.tell(bytes, size);
       if (bytes - told >= SNAPSHOT_PROGRESS_BYTES || bytes === size) {
         told = bytes;
         this.options.onProgress({ direction: 'received', peer: message.from, index: indexOf(message), bytes, size });
@@ -198,6 +237,8 @@ interface Body {
   readonly chunks: RequestChunks;
   readonly limit: number;
   readonly size: number | undefined;
+  /** What the sender says is here already. */
+  readonly part: BodyPart | undefined;
 }
 
 async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; rest: Uint8Array }> {

@@ -18,6 +18,8 @@ export class RequestChunks {
   private waitedMs = 0;
   private sincePace = 0;
   private fault: Error | undefined;
+  /** Did the body break off, rather than end, or bring what it must not? */
+  broken = false;
   /** Ends the wait for the next chunk. */
   private interrupt: (reason: Error) => void = () => undefined;
 
@@ -48,22 +50,29 @@ export class RequestChunks {
    * arrives so slowly that its sender could hold a place as long as it likes.
    */
   async next(): Promise<Buffer | undefined> {
-    if (this.fault !== undefined) throw this.fault;
+    if (this.fault !== undefined) {
+      this.broken = true;
+      throw this.fault;
+    }
     let patience: NodeJS.Timeout | undefined;
     const interrupted = new Promise<never>((_, reject) => {
       this.interrupt = reject;
       patience = setTimeout(() => reject(new Error('read timeout')), Math.max(0, this.idleMs - this.waitedMs));
     });
     const began = performance.now();
+    let read: IteratorResult<Buffer>;
     try {
-      const { done, value } = await Promise.race([this.chunks.next(), interrupted]);
-      if (done === true) return this.finish();
-      this.checksum?.update(value);
-      this.keepPace(value.length, performance.now() - began);
-      return value;
+      read = await Promise.race([this.chunks.next(), interrupted]);
+    } catch (error) {
+      this.broken = true;
+      throw error;
     } finally {
       clearTimeout(patience);
     }
+    if (read.done === true) return this.finish();
+    this.checksum?.update(read.value);
+    this.keepPace(read.value.length, performance.now() - began);
+    return read.value;
   }
 
   private finish(): undefined {

@@ -1,4 +1,5 @@
 import type { Message, NodeId, Snapshot } from '@raft-ts/proto';
+import type { BodyName, BodyPart } from './part.js';
 
 /** The body of a streamed snapshot on its way out. */
 export interface SnapshotBody {
@@ -27,6 +28,8 @@ export interface SnapshotSink {
   commit(): Promise<void>;
   /** The body will not be complete, or its message was refused, possibly after `commit`: deletes all of it. */
   abort(): Promise<void>;
+  /** In place of `abort` if the transfer broke off: may keep what has arrived, for `part` and `resume`. */
+  suspend?(): Promise<void>;
 }
 
 /**
@@ -42,7 +45,17 @@ export interface SnapshotStore {
    * the same time. A rejection refuses the body; the sender is told the error's text.
    */
   create(message: Message): Promise<SnapshotSink>;
-  /** Free space in bytes; undefined if unknown. */
+  /**
+   * What there is of this body, from a transfer that broke off; undefined if there is nothing to go on with. With
+   * `resume`, transfers between members of this package go on where they stopped.
+   */
+  part?(body: BodyName): Promise<BodyPart | undefined>;
+  /**
+   * Goes on with what `part` told: what is written comes after it. Undefined if that is not there any more. As for
+   * `create` otherwise.
+   */
+  resume?(message: Message, part: BodyPart): Promise<SnapshotSink | undefined>;
+  /** Free space in bytes, with that of parts, which give way to a body that begins anew; undefined if unknown. */
   freeBytes(): Promise<number | undefined>;
   /** The body that came with this snapshot and was not opened yet, to look at; undefined if there is none. */
   peek?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;

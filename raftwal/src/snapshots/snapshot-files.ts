@@ -135,12 +135,12 @@ export class SnapshotFiles {
     }
   }
 
-  /** Returns the names of the snapshot files, newest first. A transport may be writing `tmp…` files of its own here. */
+  /** Returns the names of the snapshot files, newest first. A transport keeps `tmp…` and `.snap.part` files here. */
   async names(): Promise<string[]> {
     const snapshots: string[] = [];
     for (const name of await this.present()) {
       if (name.endsWith('.snap')) snapshots.push(name);
-      else if (name !== 'db' && !/\.snap\.(db|broken|tmp|db\.tmp)$|^tmp[0-9a-f-]+$/.test(name))
+      else if (name !== 'db' && !/\.snap\.(db|broken|tmp|part|db\.tmp)$|^tmp[0-9a-f-]+$/.test(name))
         this.logger?.warn(`ignored ${name}: not a snapshot`);
     }
     return snapshots.sort().reverse();

@@ -37,6 +37,8 @@ export interface KvOptions {
   readonly snapshotEvery: number;
   readonly catchUp: number;
   readonly snapshots: 'inline' | 'stream';
+  /** Most bytes per second of snapshots that are sent beside their message; `undefined` without a limit. */
+  readonly snapshotRate: number | undefined;
   readonly timeoutMs: number;
   readonly maxValue: number;
   /** From where on this member warns. */

@@ -23,7 +23,7 @@ export interface TransportParts {
  * Builds what a member speaks to the others with, and listens for them. @throws UsageError if it cannot listen there
  */
 export async function openTransport(options: KvOptions, at: Address, parts: TransportParts): Promise<HttpTransport> {
-  const { id, clusterId, peers, clientUrl, peerTls, data } = options;
+  const { id, clusterId, peers, clientUrl, peerTls, data, snapshotRate } = options;
   const { storage, receiver, log, registry, onRemoved } = parts;
   const transport = new HttpTransport({
     id,
@@ -35,6 +35,7 @@ export async function openTransport(options: KvOptions, at: Address, parts: Tran
     features: FEATURES,
     ...(clientUrl === undefined ? {} : { announcement: clientUrl }),
     snapshots: new SnapshotFolder(join(data, 'snap')),
+    ...(snapshotRate === undefined ? {} : { maxSnapshotBytesPerSecond: snapshotRate }),
     logger: transportLogger(log),
     metrics: prometheusMetrics(registry, id),
     maxConnections: connectionsOfPorts(),
