@@ -30,12 +30,13 @@ export type {
 export type { SnapshotHead } from './group/group.js';
 export type { Answer, SessionPlace, SessionRecord } from './group/sessions.js';
 export type { LeadingRun, LeadingTask } from './lead/leading.js';
-export type { ReplicaLimits, ReplicaOptions } from './member/options.js';
+export type { CompareStates, ReplicaLimits, ReplicaOptions } from './member/options.js';
 export { type LogContent, type Replayed, type ReplayOptions, replayLog } from './member/replay.js';
 export { Replica } from './member/replica.js';
 export { Session, type SessionHost, type SessionState } from './member/session.js';
 export type {
   Consistency,
+  Divergence,
   Done,
   Ended,
   FeatureState,

@@ -6,6 +6,7 @@ export { Driver } from './drive/driver.js';
 export { GroupCommit } from './drive/group-commit.js';
 export { MAX_BATCH, Proposals } from './drive/proposals.js';
 export { Reads } from './drive/reads.js';
+export { StateHashes } from './drive/state-hashes.js';
 export { Ticker } from './drive/ticker.js';
 export { type Waiter, Waits } from './drive/waits.js';
 export { ChunkReader, collect } from './format/chunks.js';

@@ -249,6 +249,7 @@ describe('replica: explain', () => {
           ended: false,
           applied: 1,
           stuck: undefined,
+          divergence: undefined,
           tickMs: 10,
           slowestRead: undefined,
           features: { level: 0, open: 0, missing: [] },

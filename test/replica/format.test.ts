@@ -233,6 +233,12 @@ describe('replica: the default format', () => {
       fc.record({ kind: fc.constant('open-session' as const) }),
       fc.record({ kind: fc.constant('reserve-id' as const) }),
       fc.record({ kind: fc.constant('promise' as const), member: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }) }),
+      fc.record({
+        kind: fc.constant('state-hashes' as const),
+        member: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
+        from: number,
+        hashes: fc.uint32Array(),
+      }),
     );
     fc.assert(
       fc.property(content, number, number, (said, boot, sequence) => {

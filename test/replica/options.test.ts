@@ -30,6 +30,13 @@ describe('replica: options that make no sense are refused by name', () => {
 
   for (const [more, says] of [
     [{ bootstrap: [peer(1n)] }, 'bootstrap: it must be an object with a list: { peers: [{ id: 1n, url: … }, …] }'],
+    [{ compareStates: true }, 'compareStates: it must be an object, such as {}'],
+    [{ compareStates: { everyCommands: 0 } }, 'compareStates.everyCommands: it must be a whole number above 0, not 0'],
+    [{ compareStates: { digest: 'sha' } }, 'compareStates.digest: it must be a function'],
+    [
+      { compareStates: { digests: undefined } },
+      'compareStates.digests: there is no such option; is compareStates.digest meant?',
+    ],
     [{ bootstrap: { peers: [peer(1)] } }, 'bootstrap: peers[0].id must be a bigint above 0, such as 1n'],
     [{ bootstrap: { peers: [peer(1n), peer('2')] } }, 'bootstrap: peers[1].id must be a bigint above 0, such as 1n'],
     [{ bootstrap: { peers: [peer(1n, 7)] } }, 'bootstrap: peers[0].url must be a string'],

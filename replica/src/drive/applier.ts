@@ -26,6 +26,7 @@ import type { SessionPlace } from '../group/sessions.js';
 import type { Patience } from './patience.js';
 import type { Applied, Pending, Proposals } from './proposals.js';
 import { type Came, SessionAnswers } from './session-answers.js';
+import type { StateHashes } from './state-hashes.js';
 
 /**
  * Commands are applied for so long in one turn of the event loop, in milliseconds; sockets and timers come in between.
@@ -46,6 +47,8 @@ export interface ApplierOptions<Command, Result> {
   readonly patience: Pick<Patience, 'begin' | 'end'>;
   /** What a throw of the state machine means: the command's result, or this member's end. */
   readonly applyErrors: 'result' | 'stop';
+  /** Remembers what commands come to, if states are compared. */
+  readonly hashes?: StateHashes<Result> | undefined;
   readonly warn: (text: string) => void;
   /** More features are open. */
   readonly onFeatures: () => void;
@@ -121,6 +124,7 @@ export class Applier<Command, Result> {
     this.confState = from.confState;
     this.durableIndex = options.stateMachine.appliedIndex ?? 0;
     const failed = (error: unknown, index: number): { readonly thrown: unknown } => this.failed(error, index);
+    options.hashes?.restart(Math.max(this.index, this.durableIndex));
     this.answers = new SessionAnswers({ sessions: options.group.sessions, results: options.results, failed });
   }
 
@@ -284,11 +288,7 @@ export class Applier<Command, Result> {
     return this.options.proposals.find(request.sequence);
   }
 
-  private carryOut(
-    content: EntryContent<Command>,
-    at: Position,
-    asked: Pending | undefined,
-  ): Promise<void> | undefined {
+  private carryOut(content: EntryContent<Command>, at: Entry, asked: Pending | undefined): Promise<void> | undefined {
     const { group, format } = this.options;
     if (content.kind === 'open-session' && format.sessionsNeedFeatures === true && group.features === 0) {
       if (asked !== undefined) this.options.proposals.answer(asked, { error: new ProposalDropped('features') });
@@ -323,6 +323,9 @@ export class Applier<Command, Result> {
       case 'features':
         if (group.openFeatures(content, term)) this.options.onFeatures();
         return undefined;
+      case 'state-hashes':
+        this.options.hashes?.check(content, index);
+        return undefined;
     }
   }
 
@@ -336,7 +339,8 @@ export class Applier<Command, Result> {
   }
 
   /** Tells whoever asked what came of a command, and a session, if it is of one. */
-  private done(came: Came<Result>, at: Position, { asked, place }: Origin): void {
+  private done(came: Came<Result>, at: Entry, { asked, place }: Origin): void {
+    if (at.data !== undefined) this.options.hashes?.note(at, at.data, came);
     const kept = place === undefined ? came : this.answers.keep(place, came, at);
     if (asked === undefined) return;
     const { index, term } = at;
@@ -348,8 +352,8 @@ export class Applier<Command, Result> {
   }
 
   /** Hands a command to the state machine. */
-  private run(command: Command, at: Position, origin: Origin): Promise<void> | undefined {
-    const { stateMachine, group } = this.options;
+  private run(command: Command, at: Entry, origin: Origin): Promise<void> | undefined {
+    const { stateMachine, group, hashes } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
       this.passOver(at, origin);
@@ -364,7 +368,8 @@ export class Applier<Command, Result> {
     }
     if (isPromise(result)) return this.awaitResult(result, at, origin);
     // On most members nobody asked: they need nothing of what would make an answer.
-    if (origin.asked !== undefined || origin.place !== undefined) this.done({ result }, at, origin);
+    if (origin.asked !== undefined || origin.place !== undefined || hashes !== undefined)
+      this.done({ result }, at, origin);
     return undefined;
   }
 
@@ -376,7 +381,7 @@ export class Applier<Command, Result> {
     this.options.proposals.answer(asked, { error: new ProposalUnknown('result-forgotten', detail) });
   }
 
-  private async awaitResult(promise: Promise<Result>, at: Position, origin: Origin): Promise<void> {
+  private async awaitResult(promise: Promise<Result>, at: Entry, origin: Origin): Promise<void> {
     const { patience } = this.options;
     let result: Result;
     patience.begin('apply', at.index);
@@ -413,7 +418,7 @@ export class Applier<Command, Result> {
 
   /** Replaces everything by a snapshot of the leader's. To be called within `exclusive`. */
   async restore({ metadata }: Snapshot, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-    const { format, group, stateMachine, patience, proposals, onMembership, onRestored } = this.options;
+    const { format, group, hashes, stateMachine, patience, proposals, onMembership, onRestored } = this.options;
     const { index, term, confState } = metadata;
     const { state, head } = await format.unwrap(chunks);
     if (index > this.durableIndex) {
@@ -430,6 +435,7 @@ export class Applier<Command, Result> {
     this.index = index;
     this.term = term;
     this.confState = confState;
+    hashes?.restart(Math.max(index, this.durableIndex));
     proposals.skippedTo({ index, term });
     onRestored({ index, term });
     onMembership(confState);

@@ -3,7 +3,7 @@ import { type Codec } from '../base/codec.js';
 import { describe, ERR_ENTRY_FORMAT } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import type { SessionPlace } from '../group/sessions.js';
-import type { DecodedEntry, EntryContent, Format, OpenFeatures, RequestId } from './format.js';
+import type { DecodedEntry, EntryContent, Format, OpenFeatures, RequestId, StateHashesContent } from './format.js';
 import { readNumber48, writeNumber48 } from './numbers.js';
 import { allocate } from './slab.js';
 import { unwrap, wrap } from './snapshot-format.js';
@@ -14,6 +14,7 @@ import { unwrap, wrap } from './snapshot-format.js';
 //   OPEN, RESERVE  nothing
 //   PROMISE        the member's id, eight bytes
 //   FEATURES       level and term, six bytes each, then the members' ids
+//   STATE_HASHES   the member's id, eight bytes, from, six bytes, then the hashes, four bytes each
 // Numbers are little endian.
 const COMMAND = 1;
 const SESSION = 2;
@@ -21,11 +22,13 @@ const OPEN = 3;
 const RESERVE = 4;
 const PROMISE = 5;
 const FEATURES = 6;
+const STATE_HASHES = 7;
 
 const NUMBER = 6;
 const HEADER = 1 + 2 * NUMBER;
 const PLACE = 3 * NUMBER;
 const ID = 8;
+const HASH = 4;
 
 /** The format that replicas speak among themselves, with commands as this codec writes them. */
 export function defaultFormat<Command>(codec: Codec<Command>): Format<Command> {
@@ -64,6 +67,8 @@ function encodeEntry<Command>(codec: Codec<Command>, content: EntryContent<Comma
     }
     case 'features':
       return encodeFeatures(content, request);
+    case 'state-hashes':
+      return encodeStateHashes(content, request);
   }
 }
 
@@ -83,6 +88,30 @@ function decodeFeatures(data: Uint8Array): OpenFeatures | undefined {
   const view = new DataView(data.buffer, data.byteOffset + start, data.length - start);
   const members = Array.from({ length: view.byteLength / ID }, (_, i) => view.getBigUint64(i * ID, true));
   return { kind: 'features', level: readNumber48(data, HEADER), term: readNumber48(data, HEADER + NUMBER), members };
+}
+
+function encodeStateHashes({ member, from, hashes }: StateHashesContent, request: RequestId): Uint8Array {
+  const start = HEADER + ID + NUMBER;
+  const bytes = entry(STATE_HASHES, request, start + hashes.length * HASH);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setBigUint64(HEADER, member, true);
+  writeNumber48(bytes, HEADER + ID, from);
+  for (const [i, hash] of hashes.entries()) view.setUint32(start + i * HASH, hash, true);
+  return bytes;
+}
+
+function decodeStateHashes(data: Uint8Array): StateHashesContent | undefined {
+  const start = HEADER + ID + NUMBER;
+  if (data.length < start || (data.length - start) % HASH !== 0) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const length = (data.length - start) / HASH;
+  const hashes = Uint32Array.from({ length }, (_, i) => view.getUint32(start + i * HASH, true));
+  return {
+    kind: 'state-hashes',
+    member: view.getBigUint64(HEADER, true),
+    from: readNumber48(data, HEADER + ID),
+    hashes,
+  };
 }
 
 /** A number that is cut off would name another command. */
@@ -130,6 +159,10 @@ function decodeEntry<Command>(codec: Codec<Command>, data: Uint8Array): DecodedE
     }
     case FEATURES: {
       const content = decodeFeatures(data);
+      return content === undefined ? undefined : { content, request };
+    }
+    case STATE_HASHES: {
+      const content = decodeStateHashes(data);
       return content === undefined ? undefined : { content, request };
     }
     default:

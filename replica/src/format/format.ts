@@ -11,7 +11,22 @@ export type EntryContent<Command> =
   | { readonly kind: 'reserve-id' }
   /** This member, as long as it runs, keeps the promise on which leases rest. */
   | { readonly kind: 'promise'; readonly member: NodeId }
-  | OpenFeatures;
+  | OpenFeatures
+  | StateHashesContent;
+
+/**
+ * What entries came to on the member that led, for every member to compare (`ReplicaOptions.compareStates`). It changes
+ * nothing.
+ */
+export interface StateHashesContent {
+  readonly kind: 'state-hashes';
+  /** On which they came to that. */
+  readonly member: NodeId;
+  /** The index that the first hash is of; the others are of those that follow. */
+  readonly from: number;
+  /** Of 32 bits each; 0 for what is no command, or was not applied. */
+  readonly hashes: Uint32Array;
+}
 
 /** Opens the features up to a level, for good, if every member of the cluster is among those that have shown it. */
 export interface OpenFeatures {
@@ -50,7 +65,8 @@ export interface Format<Command> {
   readonly sessionsNeedFeatures?: boolean;
   /**
    * The bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one are served
-   * as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever open.
+   * as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever open, and
+   * without those of the kind `state-hashes` no states are compared.
    * @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it
    */
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;

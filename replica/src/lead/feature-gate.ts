@@ -1,6 +1,6 @@
 import type { NodeId, RawNode } from '@raft-ts/raft';
-import { describe } from '../base/errors.js';
 import type { OpenFeatures } from '../format/format.js';
+import { OwnEntry } from './own-entry.js';
 
 export interface FeatureGateHost {
   readonly id: NodeId;
@@ -30,13 +30,14 @@ export interface FeatureGateHost {
  */
 export class FeatureGate {
   private readonly host: FeatureGateHost;
-  private underWay = false;
-  private unable = false;
-  /** Ticks until the next attempt. */
-  private rest = 0;
+  private readonly entry: OwnEntry;
 
   constructor(host: FeatureGateHost) {
     this.host = host;
+    const { restTicks, info } = host;
+    this.entry = new OwnEntry(restTicks, (why) =>
+      info(`this member's format does not write entries of the kind features, so none can open: ${why}`),
+    );
   }
 
   /** Members because of which the features cannot be opened, as far as this member sees. */
@@ -55,27 +56,10 @@ export class FeatureGate {
 
   /** Proposes the entry if that is still to be done, and nothing speaks against it now. */
   tick(): void {
-    const { id, raft, group, level } = this.host;
-    if (this.rest > 0) this.rest--;
-    if (group.features >= level || this.underWay || this.unable || this.rest > 0) return;
+    const { id, raft, group, level, propose } = this.host;
+    if (!this.entry.tick() || group.features >= level) return;
     if (raft.state !== 'StateLeader' || !group.members.has(id) || this.missing().length > 0) return;
-    this.underWay = true;
-    void this.open({ kind: 'features', level, members: [...group.members.keys()], term: raft.term });
-  }
-
-  private async open(content: OpenFeatures): Promise<void> {
-    const { propose, restTicks, info } = this.host;
-    try {
-      await propose(content);
-    } catch (error) {
-      const { outcome } = error as { readonly outcome?: unknown };
-      if (outcome !== 'dropped' && outcome !== 'unknown') {
-        this.unable = true;
-        info(`this member's format does not write entries of the kind features, so none can open: ${describe(error)}`);
-      }
-    } finally {
-      this.underWay = false;
-      this.rest = restTicks;
-    }
+    const content = { kind: 'features', level, members: [...group.members.keys()], term: raft.term } as const;
+    this.entry.propose(() => propose(content));
   }
 }

@@ -7,6 +7,7 @@ import { FeatureGate } from './feature-gate.js';
 import { Leading, type LeadingTask } from './leading.js';
 import { Lease } from './lease.js';
 import { readByLease } from './lease-reads.js';
+import { StateChecks, type StateChecksHost } from './state-checks.js';
 import { Announcer, VotePromise } from './vote-promise.js';
 
 export interface LeadHost {
@@ -34,6 +35,8 @@ export interface LeadHost {
   readonly shownBy: (id: NodeId) => number;
   /** Has the entry committed that opens features, if this member leads. */
   readonly openFeatures: (content: OpenFeatures) => Promise<unknown>;
+  /** Of entries that were applied here, if states are compared. */
+  readonly states: Omit<StateChecksHost, 'id' | 'raft' | 'everyTicks' | 'info'> | undefined;
   readonly logger: { info(text: string): void; warn(text: string): void };
 }
 
@@ -45,6 +48,7 @@ export class Lead {
   private readonly promise: VotePromise;
   private readonly announcer: Announcer;
   private readonly leading: Leading;
+  private readonly states: StateChecks | undefined;
 
   constructor(host: LeadHost) {
     this.host = host;
@@ -62,6 +66,9 @@ export class Lead {
       restTicks: electionTicks,
       info,
     });
+    const { states } = host;
+    // In an election timeout, members that are well have applied what was committed before.
+    this.states = states && new StateChecks({ ...states, id, raft, everyTicks: electionTicks, info });
     this.lease = new Lease({
       raft,
       clock,
@@ -101,6 +108,7 @@ export class Lead {
   tick(): void {
     this.announcer.tick();
     this.gate.tick();
+    this.states?.tick();
     this.lease.tick();
     this.leading.check();
   }

@@ -1,7 +1,7 @@
 import { type Message, MessageType, type NodeId, type RawNode } from '@raft-ts/raft';
 import { isTransferVote } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
-import { describe } from '../base/errors.js';
+import { OwnEntry } from './own-entry.js';
 
 export interface VotePromiseHost {
   readonly raft: RawNode['raft'];
@@ -92,44 +92,28 @@ export interface AnnouncerHost {
 /** Tells the cluster, once and for all, that this member keeps the promise: a leader counts on nobody who has not. */
 export class Announcer {
   private readonly host: AnnouncerHost;
-  private underWay = false;
-  private unable = false;
-  /** Ticks until the next attempt. */
-  private rest = 0;
+  private readonly entry: OwnEntry;
 
   constructor(host: AnnouncerHost) {
     this.host = host;
+    const { restTicks, info } = host;
+    this.entry = new OwnEntry(restTicks, (why) =>
+      info(
+        `this member's format does not write entries of the kind promise, so no leader has a lease while this member is a voter: ${why}`,
+      ),
+    );
   }
 
   /** Announces the promise if that is still to be done, and nothing speaks against it now. */
   tick(): void {
     const { id, raft, group } = this.host;
-    if (this.rest > 0) this.rest--;
-    if (this.underWay || this.unable || this.rest > 0 || raft.lead === 0n) return;
-    if (!group.members.has(id) || group.promising.has(id)) return;
-    this.underWay = true;
-    void this.announce();
+    if (!this.entry.tick() || raft.lead === 0n || !group.members.has(id) || group.promising.has(id)) return;
+    this.entry.propose(() => this.announce());
   }
 
   private async announce(): Promise<void> {
-    const { id, group, restTicks, propose } = this.host;
-    try {
-      await propose();
-      if (!group.promising.has(id)) this.giveUp('it reads something else out of the entry that it wrote');
-    } catch (error) {
-      const { outcome } = error as { readonly outcome?: unknown };
-      // It is tried again until it is seen.
-      if (outcome === 'dropped' || outcome === 'unknown') this.rest = restTicks;
-      else this.giveUp(describe(error));
-    } finally {
-      this.underWay = false;
-    }
-  }
-
-  private giveUp(why: string): void {
-    this.unable = true;
-    this.host.info(
-      `this member's format does not write entries of the kind promise, so no leader has a lease while this member is a voter: ${why}`,
-    );
+    const { id, group, propose } = this.host;
+    await propose();
+    if (!group.promising.has(id)) this.entry.giveUp('it reads something else out of the entry that it wrote');
   }
 }

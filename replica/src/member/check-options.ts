@@ -18,6 +18,7 @@ const names: Readonly<Record<keyof ReplicaOptions<unknown, unknown>, true>> = {
   format: true,
   applyErrors: true,
   features: true,
+  compareStates: true,
   timeoutMs: true,
   tickMs: true,
   electionTicks: true,
@@ -78,7 +79,19 @@ export function checkOptions<Command, Result>(options: ReplicaOptions<Command, R
   }
   if (options.format !== undefined && options.codec !== undefined)
     refuseOption('codec', 'a format of your own says how commands are written');
+  checkCompareStates(options.compareStates);
   checkBeginning(options);
+}
+
+function checkCompareStates(given: unknown): void {
+  if (given === undefined) return;
+  if (typeof given !== 'object' || given === null) refuseOption('compareStates', 'it must be an object, such as {}');
+  checkNames(given, ['everyCommands', 'digest'], 'compareStates.');
+  const { everyCommands = 1, digest } = given as Readonly<Record<string, unknown>>;
+  if (!Number.isSafeInteger(everyCommands) || (everyCommands as number) < 1)
+    refuseOption('compareStates.everyCommands', `it must be a whole number above 0, not ${String(everyCommands)}`);
+  if (digest !== undefined && typeof digest !== 'function')
+    refuseOption('compareStates.digest', 'it must be a function');
 }
 
 function checkFunctions(name: string, value: unknown, calls: readonly string[]): void {

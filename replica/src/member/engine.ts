@@ -11,12 +11,14 @@ import type { Driver } from '../drive/driver.js';
 import type { Patience } from '../drive/patience.js';
 import type { Proposals } from '../drive/proposals.js';
 import type { Reads } from '../drive/reads.js';
+import type { StateHashes } from '../drive/state-hashes.js';
 import type { Ticker } from '../drive/ticker.js';
 import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import type { Lead } from '../lead/lead.js';
 import { Connections } from '../members/connections.js';
 import type { Roster } from '../members/roster.js';
+import { describeDivergence } from '../observe/divergence.js';
 import { Observer } from '../observe/observer.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
 import { closeAll } from './closing.js';
@@ -31,11 +33,12 @@ import {
   createReads,
   createRoster,
   createSnapshots,
+  createStateHashes,
   createTicker,
   rawConfig,
 } from './parts.js';
 import { createReceiver } from './receiver.js';
-import type { Ended, Leadership, ReplicaEvents } from './types.js';
+import type { Divergence, Ended, Leadership, ReplicaEvents } from './types.js';
 
 /** How long the end waits for a transport, and for a state machine that is giving its snapshot, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -58,6 +61,7 @@ export class Engine<Command, Result> {
   readonly reads: Reads;
   readonly applier: Applier<Command, Result>;
   readonly patience: Patience;
+  readonly hashes: StateHashes<Result> | undefined;
   readonly backlog: Backlog;
   readonly driver: Driver;
   readonly ticker: Ticker;
@@ -99,6 +103,7 @@ export class Engine<Command, Result> {
       membership: observe(),
       snapshot: observe(),
       stall: observe(),
+      divergence: observe(),
       ended: observe(),
     };
     this.raw = new RawNode(rawConfig(options, this.logger));
@@ -114,6 +119,7 @@ export class Engine<Command, Result> {
     this.proposals = createProposals(this);
     this.reads = createReads(this);
     this.patience = createPatience(this);
+    this.hashes = createStateHashes(this);
     const { metadata } = log.snapshot();
     this.applier = createApplier(this, { applied: metadata, confState: metadata.confState });
     this.backlog = createBacklog(this);
@@ -322,6 +328,15 @@ export class Engine<Command, Result> {
       );
     }
     if (features > 0) this.transport.requireFeatures?.(features);
+  }
+
+  /** What this member and another one came to at this index differs. It goes on: nobody here knows which is right. */
+  onDivergence(divergence: Divergence): void {
+    const { observer, events } = this;
+    if (observer.divergence !== undefined && observer.divergence.index <= divergence.index) return;
+    observer.divergence = divergence;
+    events.divergence.set(divergence);
+    this.logger.error(describeDivergence(this.id, divergence));
   }
 
   /** The lowest index that a member which answers may still ask for. */

@@ -1,11 +1,13 @@
 import type { ConfState, Logger, NodeId, RawNode } from '@raft-ts/raft';
 import type { Position } from '../base/contracts.js';
+import { describe } from '../base/errors.js';
 import { Applier } from '../drive/applier.js';
 import { Backlog } from '../drive/backlog.js';
 import { Driver } from '../drive/driver.js';
 import { Patience } from '../drive/patience.js';
 import { Proposals } from '../drive/proposals.js';
 import { Reads } from '../drive/reads.js';
+import { StateHashes } from '../drive/state-hashes.js';
 import { Ticker } from '../drive/ticker.js';
 import { Lead } from '../lead/lead.js';
 import { Roster } from '../members/roster.js';
@@ -47,6 +49,13 @@ export function createLead<Command, Result>(engine: Engine<Command, Result>): Le
     features: options.features,
     shownBy: (member) => engine.transport.featuresOf?.(member) ?? 0,
     openFeatures: (content) => engine.submit(content, { leaderOnly: true }),
+    states: engine.hashes && {
+      hashes: engine.hashes,
+      applied: () => engine.applier.applied.index,
+      everyCommands: options.compareStates?.everyCommands ?? EVERY_COMMANDS,
+      most: Math.max(1, Math.min(MOST_HASHES, Math.floor(options.limits.maxCommandBytes / 4) - HASHES_HEAD)),
+      propose: (content) => engine.submit(content, { leaderOnly: true }),
+    },
     logger,
   });
 }
@@ -141,6 +150,7 @@ export function createApplier<Command, Result>(
       boot: engine.boot,
       patience: engine.patience,
       applyErrors,
+      hashes: engine.hashes,
       warn: (text) => engine.logger.warn(text),
       applyConfChange: (entry) => engine.driver.applyConfChange(entry),
       onMembership: () => engine.onMembership(),
@@ -158,6 +168,36 @@ export function createApplier<Command, Result>(
     },
     from,
   );
+}
+
+const EVERY_COMMANDS = 256;
+/** Entries of which hashes are written at once. */
+const MOST_HASHES = 4096;
+/** What stands before them takes no more than so many of them would. */
+const HASHES_HEAD = 16;
+/** Stands for a result that has no bytes. */
+const noBytes = new Uint8Array(1);
+
+export function createStateHashes<Command, Result>(engine: Engine<Command, Result>): StateHashes<Result> | undefined {
+  const { compareStates, results } = engine.options;
+  if (compareStates === undefined) return undefined;
+  const { digest = (result: Result) => results.encode(result) } = compareStates;
+  let warned = false;
+  return new StateHashes<Result>({
+    digest: (result, at) => {
+      try {
+        return digest(result, at);
+      } catch (error) {
+        if (!warned)
+          engine.logger.warn(
+            `member ${engine.id} compares the results of some commands with nothing, such as that at index ${at.index}, since they have no bytes: ${describe(error)}. Pass compareStates.digest, or a codec for results that can write them`,
+          );
+        warned = true;
+        return noBytes;
+      }
+    },
+    onDiffers: (index, { member }) => engine.onDivergence({ index, member }),
+  });
 }
 
 /** A restore may take its time, since a state may be large. */

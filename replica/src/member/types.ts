@@ -64,6 +64,17 @@ export interface FeatureState {
   readonly missing: readonly NodeId[];
 }
 
+/**
+ * What a command came to on this member differs from what it came to on another one (`ReplicaOptions.compareStates`):
+ * at least one of the two has another state than the cluster.
+ */
+export interface Divergence {
+  /** The first index that is known to differ. */
+  readonly index: number;
+  /** The member that it was compared with; this one itself if it differs from what this member came to earlier. */
+  readonly member: NodeId;
+}
+
 /** Why a replica has ended. */
 export interface Ended {
   readonly reason: 'stopped' | 'removed' | 'failed';
@@ -77,5 +88,7 @@ export interface ReplicaEvents {
   readonly membership: readonly MemberInfo[];
   readonly snapshot: SnapshotEvent;
   readonly stall: Stall;
+  /** Told once, and again if an earlier index is found to differ. */
+  readonly divergence: Divergence;
   readonly ended: Ended;
 }

@@ -6,6 +6,7 @@ import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import type { Lease, LeaseObstacle } from '../lead/lease.js';
 import type { Contacts, SnapshotFailures } from './contacts.js';
+import { describeDivergence } from './divergence.js';
 import { describeApart } from './founders.js';
 
 /** What to explain. Nothing named: whether there is a leader, and why not. */
@@ -37,6 +38,7 @@ export type ExplanationCode =
   | 'removed'
   | 'other-founders'
   | 'apply-stuck'
+  | 'diverged'
   | 'waiting-for-timeout'
   | 'votes-missing'
   | 'votes-refused'
@@ -85,6 +87,8 @@ export interface ExplainSource {
   readonly applied: number;
   /** What the state machine has been asked and does not answer. */
   readonly stuck: Waited | undefined;
+  /** The first index that is known to differ from another member's, if states are compared. */
+  readonly divergence: { readonly index: number; readonly member: NodeId } | undefined;
   readonly tickMs: number;
   readonly slowestRead: ReadTiming | undefined;
   readonly lease: Pick<Lease, 'obstacle' | 'withoutPromise' | 'remainingMs'>;
@@ -138,6 +142,7 @@ function explainLeader(source: ExplainSource): Explanation {
   const { softState, hardState } = raw.basicStatus();
   const { lead, raftState } = softState;
   const { term } = hardState;
+  if (source.divergence !== undefined) return say('diverged', sentence(describeDivergence(id, source.divergence)));
   if (lead !== 0n && source.stuck !== undefined) return explainStuck(source, source.stuck);
   if (raftState === 'StateLeader') return say('leading', `Member ${id} leads in term ${term}.`);
   if (lead !== 0n) return say('following', `Member ${lead} leads in term ${term}, and member ${id} follows it.`);
@@ -172,8 +177,7 @@ function explainStuck({ id, tickMs }: ExplainSource, { what, index, ticks }: Wai
 
 /** Says why nothing passes between this member and that one. */
 function explainFounders({ id, founders = [], contacts }: ExplainSource, member: NodeId): Explanation {
-  const text = describeApart(id, founders, member, contacts.foundersOf(member) ?? []);
-  return say('other-founders', `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+  return say('other-founders', sentence(describeApart(id, founders, member, contacts.foundersOf(member) ?? [])));
 }
 
 function explainWaiting(source: ExplainSource, voters: readonly NodeId[]): Explanation {
@@ -375,6 +379,11 @@ function matches(raw: RawNode): Map<NodeId, number> {
   const found = new Map<NodeId, number>();
   raw.withProgress((id, _type, { match }) => found.set(id, match));
   return found;
+}
+
+/** A log line as a sentence. */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function entries(count: number): string {

@@ -36,7 +36,8 @@ export type SeriesName =
   | 'leader_changes_total'
   | 'snapshots_total'
   | 'stalls_total'
-  | 'open_features';
+  | 'open_features'
+  | 'diverged_index';
 
 const series: Readonly<Record<SeriesName, readonly [type: 'gauge' | 'counter', help: string]>> = {
   leading: ['gauge', 'Is this member the leader?'],
@@ -57,6 +58,10 @@ const series: Readonly<Record<SeriesName, readonly [type: 'gauge' | 'counter', h
   snapshots_total: ['counter', 'Snapshots by what was done with them.'],
   stalls_total: ['counter', 'How often this member was frozen for more than a tick.'],
   open_features: ['gauge', 'The level of features that the cluster has opened.'],
+  diverged_index: [
+    'gauge',
+    'The first index that came to something else here than on another member; 0 if none is known.',
+  ],
 };
 
 /** A replica whose values are scraped. */

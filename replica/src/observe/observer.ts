@@ -35,6 +35,8 @@ export class Observer {
   readonly readsSettled: Tally = new Tally();
   readonly snapshots: Tally = new Tally();
   readonly contacts: Contacts;
+  /** The first index that is known to differ from another member's. */
+  divergence: ExplainSource['divergence'] = undefined;
   leaderChanges = 0;
   stalls = 0;
   private readonly slowReads: SlowReads;
@@ -74,6 +76,7 @@ export class Observer {
         ended: this.ended,
         applied: host.applied(),
         stuck: host.stuck(),
+        divergence: this.divergence,
         tickMs: host.tickMs,
         slowestRead: this.slowReads.slowest,
         lease: host.lease,
@@ -119,6 +122,7 @@ export class Observer {
       snapshots_total: this.snapshots.samples,
       stalls_total: one(this.stalls),
       open_features: one(host.group.features),
+      diverged_index: one(this.divergence?.index ?? 0),
     };
   }
 }

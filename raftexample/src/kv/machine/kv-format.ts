@@ -55,6 +55,10 @@ function fieldsOf(content: EntryContent<KvCommand>): object {
       return encodeFeatures(content);
     case 'open-session':
       throw noSessions();
+    case 'state-hashes':
+      throw new RaftError(ERR_OPTIONS, 'the format that this store shares with other members has no hashes of states', {
+        reason: 'format',
+      });
   }
 }
 
