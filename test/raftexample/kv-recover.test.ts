@@ -251,7 +251,11 @@ function fingerprint(folder: string): Record<string, string> {
 describe('the store: three of five are lost', function store() {
   this.timeout(180_000);
   const programs = new Programs();
-  after(() => programs.endAll());
+  let load: Load | undefined;
+  after(async () => {
+    await load?.abandon();
+    await programs.endAll();
+  });
 
   it('goes on as a new cluster with everything that the survivor held, and refuses those that come back', async () => {
     const members = await StoreProcesses.start(programs, {
@@ -259,7 +263,7 @@ describe('the store: three of five are lost', function store() {
       spares: 1,
       flags: ['--tick', '50ms', '--snapshot-every', '200', '--catch-up', '20'],
     });
-    const load = new Load(members.client(members.founders));
+    load = new Load(members.client(members.founders));
     await load.more(600);
     const leader = await members.leader();
     const lost = [leader, ...members.founders.filter((id) => id !== leader).slice(0, 2)];

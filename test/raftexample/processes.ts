@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
@@ -37,9 +37,13 @@ export class Program {
   #watchers = new Set<() => void>();
   #exit: Exit | undefined;
 
-  /** The channel makes the process end when the test run is killed. */
+  /**
+   * The channel makes the process end when the test run is killed.
+   * @param bin the name of a program of the package, or the path of one
+   */
   constructor(bin: string, argv: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
-    const program = fileURLToPath(new URL(`../../../raftexample/bin/${bin}`, import.meta.url));
+    const own = fileURLToPath(new URL('../../../raftexample/bin/', import.meta.url));
+    const program = resolve(own, bin);
     this.process = spawn(process.execPath, [program, ...argv], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd,

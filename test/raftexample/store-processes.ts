@@ -16,6 +16,8 @@ export interface StorePlan {
   readonly spares?: number;
   /** Flags of every member. */
   readonly flags?: readonly string[];
+  /** The path of the program that founders begin with. Default: that of the package. */
+  readonly program?: string;
 }
 
 /** The members of one cluster, by id. */
@@ -33,12 +35,13 @@ export class StoreProcesses {
     this.clients = ports.slice(ports.length / 2);
   }
 
-  /** Starts the founders, and resolves once every one of them serves. */
+  /** Starts the founders, and resolves once every one of them serves, what goes beyond members in Go included. */
   static async start(programs: Programs, plan: StorePlan): Promise<StoreProcesses> {
     const count = plan.founders + (plan.spares ?? 0);
     const members = new StoreProcesses(programs, plan, await freePeers(2 * count));
-    for (const id of members.founders) members.launch(id);
+    for (const id of members.founders) members.launchAs(plan.program, id);
     await members.ready(members.founders);
+    await members.opened();
     return members;
   }
 
@@ -71,7 +74,12 @@ export class StoreProcesses {
   }
 
   launch(id: number, ...more: readonly string[]): Program {
-    const program = this.programs.start('raftexample.js', this.argv(id, ...more));
+    return this.launchAs(undefined, id, ...more);
+  }
+
+  /** Starts a member with the program at this path. */
+  launchAs(path: string | undefined, id: number, ...more: readonly string[]): Program {
+    const program = this.programs.start(path ?? 'raftexample.js', this.argv(id, ...more));
     this.running.set(id, program);
     return program;
   }
@@ -93,6 +101,15 @@ export class StoreProcesses {
         }
       }),
     );
+  }
+
+  private async opened(): Promise<void> {
+    const headers = { 'Idempotency-Key': '"opened"' };
+    for (;;) {
+      const answer = await fetch(`${this.endpoint(1)}/kv/opened`, { method: 'PUT', body: '', headers });
+      if (answer.status === 200) return;
+      await sleep(20);
+    }
   }
 
   async leader(among: readonly number[] = this.founders): Promise<number> {
@@ -156,7 +173,7 @@ export class Load {
     await this.client.close();
   }
 
-  /** Gives up what is under way. */
+  /** Gives up what is under way; also for the end of a test that failed, which it would outlive. */
   async abandon(): Promise<void> {
     this.stopping.abort();
     await this.client.close();
