@@ -76,6 +76,7 @@ const table = {
 } as const;
 table satisfies { readonly [Name in MessageName]: Row & { readonly type: (typeof MessageType)[Name] } };
 
+/** What holds of each message type, as one table. */
 export const protocol: typeof table = table;
 
 const names: string[] = [];
@@ -87,7 +88,7 @@ for (const [name, row] of Object.entries(table)) {
   response[row.type] = row.response;
 }
 
-/** The name of a message type as etcd prints it; the number itself if it is not in the table. */
+/** Returns the name of a message type as etcd prints it; the number itself if it is not in the table. */
 export function messageName(type: MessageType): string {
   return names[type] ?? String(type);
 }

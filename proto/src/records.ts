@@ -50,6 +50,7 @@ export interface ConfState {
   readonly autoLeave: boolean;
 }
 
+/** What a snapshot is of: the last entry that it covers, and the membership as of that entry. */
 export interface SnapshotMetadata {
   readonly confState: ConfState;
   /** Index of the last entry that the snapshot covers; 0 in an empty snapshot. */
@@ -70,14 +71,17 @@ export interface HardState {
   readonly commit: number;
 }
 
+/** What a step of a membership change does to its member, with the numbers that stand on the wire. */
 export const ConfChangeType = {
   ConfChangeAddNode: 0,
   ConfChangeRemoveNode: 1,
   ConfChangeUpdateNode: 2,
   ConfChangeAddLearnerNode: 3,
 } as const;
+/** One of the values of `ConfChangeType`. */
 export type ConfChangeType = (typeof ConfChangeType)[keyof typeof ConfChangeType];
 
+/** How a membership change takes effect, with the numbers that stand on the wire. */
 export const ConfChangeTransition = {
   /** The simple protocol if there is at most one change, else joint with automatic leave. */
   ConfChangeTransitionAuto: 0,
@@ -86,6 +90,7 @@ export const ConfChangeTransition = {
   /** Joint, left when the application proposes an empty change. */
   ConfChangeTransitionJointExplicit: 2,
 } as const;
+/** One of the values of `ConfChangeTransition`. */
 export type ConfChangeTransition = (typeof ConfChangeTransition)[keyof typeof ConfChangeTransition];
 
 /** A membership change of one member (first form). */
@@ -97,6 +102,7 @@ export interface ConfChange {
   readonly context: Uint8Array | undefined;
 }
 
+/** One step of a membership change. */
 export interface ConfChangeSingle {
   readonly type: ConfChangeType;
   readonly nodeId: NodeId;
@@ -138,6 +144,7 @@ export const MessageType = {
 } as const;
 /** A message's kind. A decoded number outside the table is kept as it is; raft ignores such a message. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
+/** The name of a message type: a key of `MessageType`. */
 export type MessageName = keyof typeof MessageType;
 
 /**
@@ -166,7 +173,7 @@ export interface Message {
 const noEntries: readonly Entry[] = [];
 const noResponses: readonly Message[] = [];
 
-/** A message of this kind with every other field empty, for the sender to fill in. */
+/** Returns a message of this kind with every other field empty, for the sender to fill in. */
 export function newMessage(type: MessageType, to: NodeId): Message {
   return {
     type,
@@ -186,11 +193,12 @@ export function newMessage(type: MessageType, to: NodeId): Message {
   };
 }
 
+/** Returns a membership without members. */
 export function emptyConfState(): ConfState {
   return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 }
 
-/** A snapshot of nothing: index 0, no members, no data. */
+/** Returns a snapshot of nothing: index 0, no members, no data. */
 export function emptySnapshot(): Snapshot {
   return { data: undefined, metadata: { confState: emptyConfState(), index: 0, term: 0 } };
 }

@@ -74,8 +74,8 @@ function idsSize(ids: readonly NodeId[]): number {
 }
 
 /**
- * Encoded size of an entry in bytes, by which etcd limits messages and Readys. Counts `type` and `data` if they are
- * present (`undefined` is absent), `term` and `index` if they are not zero.
+ * Returns the encoded size of an entry in bytes, by which etcd limits messages and Readys. Counts `type` and `data` if
+ * they are present (`undefined` is absent), `term` and `index` if they are not zero.
  */
 export function entrySize(entry: Entry): number {
   const { type, data } = entry;
@@ -87,7 +87,9 @@ export function entrySize(entry: Entry): number {
   );
 }
 
-/** Length of an entry's data in bytes, by which etcd limits what is uncommitted and in flight; 0 if absent. */
+/**
+ * Returns the length of an entry's data in bytes, by which etcd limits what is uncommitted and in flight; 0 if absent.
+ */
 export function payloadSize(entry: Entry): number {
   return lengthOf(entry.data);
 }
@@ -115,7 +117,10 @@ export function snapshotSize(snapshot: Snapshot): number {
   return bytesSize(snapshot.data) + nestedSize(snapshotMetadataSize(snapshot.metadata));
 }
 
-/** Encoded size of a message in bytes. Throws `ERR_RAFT_ENCODE` (`nesting`) if responses are nested too deeply. */
+/**
+ * Returns the encoded size of a message in bytes. Throws `ERR_RAFT_ENCODE` (`nesting`) if responses are nested too
+ * deeply.
+ */
 export function messageSize(message: Message): number {
   return nestedMessageSize(message, 0);
 }
@@ -146,6 +151,7 @@ export function nestedMessageSize(m: Message, depth: number): number {
   return size;
 }
 
+/** Returns the encoded size of a hard state in bytes. */
 export function hardStateSize(state: HardState): number {
   return positionSize(state.term) + idSize(state.vote) + positionSize(state.commit);
 }

@@ -71,17 +71,17 @@ function each<T>(items: readonly T[], describe: (item: T) => string): string {
   return text;
 }
 
-/** `Term:1 Vote:2 Commit:3`; the vote is left out if there is none. */
+/** Returns `Term:1 Vote:2 Commit:3`; the vote is left out if there is none. */
 export function describeHardState(hs: HardState): string {
   return `Term:${hs.term}${hs.vote === NONE ? '' : ` Vote:${hs.vote}`} Commit:${hs.commit}`;
 }
 
-/** `Lead:1 State:StateFollower` */
+/** Returns `Lead:1 State:StateFollower` */
 export function describeSoftState(ss: SoftState): string {
   return `Lead:${ss.lead} State:${ss.raftState}`;
 }
 
-/** `Voters:[1 2 3] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false` */
+/** Returns `Voters:[1 2 3] VotersOutgoing:[] Learners:[] LearnersNext:[] AutoLeave:false` */
 export function describeConfState(cs: ConfState): string {
   return `Voters:${list(cs.voters)} VotersOutgoing:${list(cs.votersOutgoing)} Learners:${list(cs.learners)} LearnersNext:${list(cs.learnersNext)} AutoLeave:${cs.autoLeave}`;
 }
@@ -101,12 +101,12 @@ export function confStateText(cs: ConfState): string {
   return `${texts.join('')}auto_leave:${cs.autoLeave}`;
 }
 
-/** `Index:11 Term:1 ConfState:…` */
+/** Returns `Index:11 Term:1 ConfState:…` */
 export function describeSnapshot({ metadata }: Snapshot): string {
   return `Index:${metadata.index} Term:${metadata.term} ConfState:${describeConfState(metadata.confState)}`;
 }
 
-/** `1/12 EntryNormal "prop_1"`; membership changes in their short form. */
+/** Returns `1/12 EntryNormal "prop_1"`; membership changes in their short form. */
 export function describeEntry(entry: Entry, format: EntryFormatter = quotePayload): string {
   const type = entry.type ?? EntryType.EntryNormal;
   const text = entryText(entry, type, format);
@@ -133,12 +133,12 @@ function changesText(changes: readonly ConfChangeSingle[]): string {
   return `${confChangesToString(changes.slice(0, SHOWN_ITEMS))}${more(changes.length - SHOWN_ITEMS)}`;
 }
 
-/** One line per entry. */
+/** Returns one line per entry. */
 export function describeEntries(entries: readonly Entry[], format: EntryFormatter = quotePayload): string {
   return each(entries, (entry) => `${describeEntry(entry, format)}\n`);
 }
 
-/** `transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddNode node_id:4} context:"…"` */
+/** Returns `transition:ConfChangeTransitionAuto changes:{type:ConfChangeAddNode node_id:4} context:"…"` */
 export function describeConfChange(cc: ConfChange | ConfChangeV2): string {
   const { transition, changes, context } = asV2(cc);
   let text = `transition:${transitionName(transition)}`;
@@ -164,8 +164,8 @@ function describeTarget(id: NodeId): string {
 }
 
 /**
- * `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines if it holds several entries, a snapshot or
- * responses. The context is not shown.
+ * Returns `1->2 MsgApp Term:1 Log:1/11 Commit:11 Entries:[…]`, over several lines if it holds several entries, a
+ * snapshot or responses. The context is not shown.
  */
 export function describeMessage(m: Message, format: EntryFormatter = quotePayload): string {
   return describeIndented(m, format, '');
@@ -197,7 +197,7 @@ function describeReadState({ index, requestCtx }: ReadState): string {
   return `{${index} ${list(requestCtx ?? [])}}`;
 }
 
-/** Everything that a Ready asks for, one line each; `<empty Ready>` if that is nothing. */
+/** Returns everything that a Ready asks for, one line each; `<empty Ready>` if that is nothing. */
 export function describeReady(rd: Ready, format: EntryFormatter = quotePayload): string {
   let text = '';
   if (rd.softState !== undefined) text += `${describeSoftState(rd.softState)}\n`;

@@ -58,7 +58,7 @@ export class LimitedLogger implements Logger {
     this.say('error', message);
   }
 
-  /** Time has moved on by one tick. */
+  /** Moves time on by one tick. */
   tick(): void {
     if (++this.ticks < this.period) return;
     this.ticks = 0;

@@ -62,7 +62,10 @@ export class MemoryStorage implements Storage {
     return { hardState: this.hardState, confState: this.newest.metadata.confState };
   }
 
-  /** @throws ERR_RAFT_ARGUMENT */
+  /**
+   * Sets the hard state, which `initialState` returns from now on.
+   * @throws ERR_RAFT_ARGUMENT
+   */
   setHardState(hardState: HardState): void {
     refuseFault('hardState', hardStateFault(hardState));
     this.hardState = hardState;

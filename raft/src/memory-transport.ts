@@ -31,12 +31,13 @@ export class MemoryNetwork {
     this.cuts.add(`${b}-${a}`);
   }
 
+  /** Lets messages between two members through again, in both directions. */
   mend(a: NodeId, b: NodeId): void {
     this.cuts.delete(`${a}-${b}`);
     this.cuts.delete(`${b}-${a}`);
   }
 
-  /** The member's transport, if messages from `from` reach it. */
+  /** Returns the member's transport, if messages from `from` reach it. */
   route(from: NodeId, to: NodeId): MemoryTransport | undefined {
     return this.cuts.has(`${from}-${to}`) ? undefined : this.members.get(to);
   }

@@ -286,7 +286,10 @@ export class Node {
     });
   }
 
-  /** @throws as `RawNode.checkConfChange` */
+  /**
+   * Checks, without applying it, that a membership change can be carried out now.
+   * @throws as `RawNode.checkConfChange`
+   */
   checkConfChange(cc: AnyConfChange): void {
     this.rawNode.checkConfChange(cc);
   }
@@ -331,7 +334,7 @@ export class Node {
     this.inputs.report(() => this.rawNode.reportSnapshot(id, status));
   }
 
-  /** A copy of the current state, available even after the node has stopped. */
+  /** Returns a copy of the current state, available even after the node has stopped. */
   status(): Status {
     return this.rawNode.status();
   }
@@ -339,9 +342,9 @@ export class Node {
   // Outputs
 
   /**
-   * The loop of Readys, for one consumer. Each is built when it is requested and all pending inputs have run. Without
-   * `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the consumer but leaves
-   * the node running; `stop()` ends the loop.
+   * Returns the loop of Readys, for one consumer. Each is built when it is requested and all pending inputs have run.
+   * Without `asyncStorageWrites` the next one comes only after `advance()`. Leaving the loop detaches the consumer but
+   * leaves the node running; `stop()` ends the loop.
    * @throws ERR_RAFT_READY_CONSUMER, from the iteration, while another consumer is attached; the RaftPanic that ended
    * the node
    */

@@ -211,7 +211,7 @@ export class RawNode {
     this.stepChecked(m);
   }
 
-  /** As `step`, for a message whose fields have been checked. */
+  /** Steps, as `step` does, a message whose fields have been checked. */
   stepChecked(m: Message): void {
     const outcome = this.admit(m) ? this.raft.step(m) : undefined;
     if (m.type === MessageType.MsgStorageApplyResp) this.handedChanges.appliedTo(this.raft.raftLog.applied);
@@ -417,10 +417,12 @@ export class RawNode {
 
   // Status
 
+  /** Returns a copy of the state, with the progress of every member if this one leads. */
   status(): Status {
     return status(this.raft);
   }
 
+  /** Returns a copy of the state without the progress of the members, which is cheap. */
   basicStatus(): BasicStatus {
     return basicStatus(this.raft);
   }

@@ -11,7 +11,7 @@ export interface BasicStatus {
   readonly applied: number;
   /** The member to which leadership is being transferred; 0 if none. */
   readonly leadTransferee: NodeId;
-  /** Used by `JSON.stringify`, which does not support bigints. */
+  /** Serves `JSON.stringify`, which does not support bigints. */
   toJSON(): StatusJson;
 }
 

@@ -21,6 +21,7 @@ export interface InitialState {
  * stops the member.
  */
 export interface Storage {
+  /** Returns the hard state and the membership that were saved last. */
   initialState(): InitialState;
   /**
    * Entries of [lo, hi), cut to the longest prefix whose encoded size (`entrySize`) is at most `maxSize` bytes, but
@@ -30,16 +31,16 @@ export interface Storage {
    */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[];
   /**
-   * The term of entry i, for i in [firstIndex - 1, lastIndex].
+   * Returns the term of entry i, for i in [firstIndex - 1, lastIndex].
    * @throws ERR_RAFT_COMPACTED, ERR_RAFT_UNAVAILABLE
    */
   term(i: number): number;
-  /** Index of the last entry, or of the snapshot if there are no entries. */
+  /** Returns the index of the last entry, or of the snapshot if there are no entries. */
   lastIndex(): number;
-  /** Index of the first entry that `entries` can return. */
+  /** Returns the index of the first entry that `entries` can return. */
   firstIndex(): number;
   /**
-   * The newest snapshot. raft asks for it when a follower needs entries that are compacted.
+   * Returns the newest snapshot. raft asks for it when a follower needs entries that are compacted.
    * @throws ERR_RAFT_SNAPSHOT_TEMPORARILY_UNAVAILABLE if it will be available later; raft asks again
    */
   snapshot(): Snapshot;

@@ -8,6 +8,7 @@ import type { SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import type { TransportMetrics } from './stats/metrics.js';
 import type { TlsOptions } from './tls/options.js';
 
+/** Options of `HttpTransport`. */
 export interface HttpTransportOptions {
   /** This member. */
   readonly id: NodeId;

@@ -268,12 +268,12 @@ export class HttpTransport implements Transport {
     this.ctx.logger.info('removed remote peer', this.fields(id));
   }
 
-  /** Since when this member has been answering; undefined if it does not, or is unknown. */
+  /** Returns since when this member has been answering; undefined if it does not, or is unknown. */
   activeSince(id: NodeId): Date | undefined {
     return this.find(id)?.status.activeSince;
   }
 
-  /** Number of peers that answer. */
+  /** Returns the number of peers that answer. */
   activePeers(): number {
     let count = 0;
     for (const peer of this.peers.values()) if (peer.status.activeSince !== undefined) count++;
@@ -281,7 +281,7 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * The features that this peer shows now, on the streams that are open from it: what it passed as its option
+   * Returns the features that this peer shows now, on the streams that are open from it: what it passed as its option
    * `features`. 0 if it shows none, as Go members do, or is not connected.
    */
   featuresOf(id: NodeId): number {
@@ -289,15 +289,15 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * What this peer passed as its option `announcement`, as of its last answer; `undefined` if it passed none, as Go
-   * members do, or has not answered yet.
+   * Returns what this peer passed as its option `announcement`, as of its last answer; `undefined` if it passed none,
+   * as Go members do, or has not answered yet.
    */
   announcementOf(id: NodeId): string | undefined {
     return this.peers.get(id)?.announcement;
   }
 
   /**
-   * From now on exchanges nothing with members that do not show this level of features, or a higher one: ends their
+   * Exchanges nothing from now on with members that do not show this level of features, or a higher one: ends their
    * streams, answers them 412, and sends them nothing. Which they are is logged, once for each. It cannot be taken
    * back.
    */
@@ -306,7 +306,7 @@ export class HttpTransport implements Transport {
     for (const peer of this.peers.values()) peer.recheck();
   }
 
-  /** What this member sends and receives, in the form of etcd's `/v2/stats/self`. */
+  /** Returns what this member sends and receives, in the form of etcd's `/v2/stats/self`. */
   serverStats(): ServerStatsJson {
     return this.ctx.serverStats.toJSON();
   }
@@ -316,32 +316,34 @@ export class HttpTransport implements Transport {
     return this.ctx.leaderStats.toJSON();
   }
 
-  /** For tests: drops all messages from and to all peers, until `resume`. Streams stay open. */
+  /** Drops, for tests, all messages from and to all peers, until `resume`. Streams stay open. */
   pause(): void {
     for (const peer of this.peers.values()) peer.paused = true;
   }
 
+  /** Lets messages through again after `pause`. */
   resume(): void {
     for (const peer of this.peers.values()) peer.paused = false;
   }
 
-  /** For tests: drops all messages from and to this member, until `mend`. */
+  /** Drops, for tests, all messages from and to this member, until `mend`. */
   cut(id: NodeId): void {
     const member = this.find(id);
     if (member !== undefined) member.paused = true;
   }
 
+  /** Lets messages from and to this member through again after `cut`. */
   mend(id: NodeId): void {
     const member = this.find(id);
     if (member !== undefined) member.paused = false;
   }
 
   /**
-   * The routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an express application,
-   * ahead of whatever reads bodies; a plain `node:http` listener cannot call them. Other paths pass through. Peers
-   * request these paths, so a prefix is only possible behind a proxy that adds it. The server must not limit the time
-   * of a request (`requestTimeout: 0`), because a stream is a request that never ends. Without such an application,
-   * `serve` does all that is needed.
+   * Returns a handler of the routes `/raft`, `/raft/stream/…`, `/raft/snapshot` and `/raft/probing`, to mount in an
+   * express application, ahead of whatever reads bodies; a plain `node:http` listener cannot call them. Other paths
+   * pass through. Peers request these paths, so a prefix is only possible behind a proxy that adds it. The server must
+   * not limit the time of a request (`requestTimeout: 0`), because a stream is a request that never ends. Without such
+   * an application, `serve` does all that is needed.
    */
   handler(): Router {
     return this.router;

@@ -14,11 +14,13 @@ import { SnapshotFiles } from './snapshots/snapshot-files.js';
 
 const PIECE = 1 << 20;
 
+/** Options of `backup`. */
 export interface BackupOptions extends Pick<LogOptions, 'fs'> {
   /** Called with the number of bytes as they are copied. */
   readonly progress?: (bytes: number) => void;
 }
 
+/** What a backup holds. */
 export interface BackupResult {
   /** The copied files, with their folder. */
   readonly files: readonly string[];

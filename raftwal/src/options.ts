@@ -5,6 +5,7 @@ import type { ReadFrom, WalSnapshot } from './format/record.js';
 import type { LogMark } from './mark/log-mark.js';
 import type { Damage } from './read/damage.js';
 
+/** What is common to creating and opening a `Wal`. */
 export interface WalOptions extends LogOptions {
   /**
    * The lock of this log, if the caller already holds it. The log takes it over, and releases it when it is closed or
@@ -13,6 +14,7 @@ export interface WalOptions extends LogOptions {
   readonly lock?: LogMark;
 }
 
+/** Options of `Wal.create`. */
 export interface WalCreateOptions extends WalOptions {
   /** Whose log it is. */
   readonly identity?: Identity;
@@ -20,6 +22,7 @@ export interface WalCreateOptions extends WalOptions {
   readonly metadata?: Uint8Array;
 }
 
+/** Options of `Wal.open`. */
 export interface WalOpenOptions extends WalOptions {
   /** Read only what is above this snapshot. Default: read everything. */
   readonly snapshot?: ReadFrom;
@@ -34,6 +37,7 @@ export interface WalOpenOptions extends WalOptions {
   readonly torn?: 'refuse' | 'repair';
 }
 
+/** What a log holds, as `Wal.readAll` returns it. */
 export interface WalContent {
   /** `undefined` if the log has none. */
   readonly metadata: Uint8Array | undefined;
@@ -49,6 +53,7 @@ export interface WalContent {
   readonly damage: Damage | undefined;
 }
 
+/** Options of `DurableStorage.open`. */
 export interface DurableStorageOptions extends Omit<WalOptions, 'lock'>, Identity {
   /**
    * What to do with an unfinished write at the end of the log: `repair` cuts it off, keeping a copy of the file;

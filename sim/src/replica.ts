@@ -25,7 +25,7 @@ const memoryHost: Host = {
   drawSeed: () => crypto.getRandomValues(new Uint32Array(1))[0] as number,
 };
 
-/** As `simulate` of `@raft-ts/sim/stack`, with logs in memory, and without traps. */
+/** Simulates, as `simulate` of `@raft-ts/sim/stack` does, with logs in memory, and without traps. */
 export function simulate<Command, Result, Machine extends StateMachine<Command, Result>>(
   options: SimulateOptions<Command, Result, Machine>,
 ): Promise<Simulated<Command, Result>> {

@@ -130,7 +130,7 @@ export function confChangesFromString(text: string): ConfChangeSingle[] {
   });
 }
 
-/** The short form of these changes. */
+/** Returns the short form of these changes. */
 export function confChangesToString(changes: readonly ConfChangeSingle[]): string {
   return changes.map(({ type, nodeId }) => `${letterOf.get(type) ?? 'unknown'}${nodeId}`).join(' ');
 }

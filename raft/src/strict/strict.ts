@@ -6,6 +6,7 @@ import type { Storage } from '../storage.js';
 import type { Transport } from '../transport.js';
 import { Watch } from './watch.js';
 
+/** Options of `strict`. */
 export interface StrictOptions {
   /** As in the member's `Config`. Default false. */
   readonly asyncStorageWrites?: boolean;

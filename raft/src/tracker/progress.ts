@@ -56,6 +56,7 @@ export class Progress {
     this.inflights.reset();
   }
 
+  /** Sends one message at a time from now on, until it is known where the logs agree. */
   becomeProbe(): void {
     if (this.state === 'StateSnapshot') {
       // The snapshot may have arrived even if the report about it did not: probe right after it.
@@ -69,11 +70,13 @@ export class Progress {
     this.sentCommit = Math.min(this.sentCommit, this.next - 1);
   }
 
+  /** Sends entries without waiting for each answer from now on. */
   becomeReplicate(): void {
     this.resetState('StateReplicate');
     this.next = this.match + 1;
   }
 
+  /** Sends no entries from now on: the follower is given the snapshot of this index. */
   becomeSnapshot(index: number): void {
     this.resetState('StateSnapshot');
     this.pendingSnapshot = index;
@@ -108,7 +111,7 @@ export class Progress {
     return index > this.sentCommit && this.sentCommit < this.next - 1;
   }
 
-  /** The follower acknowledged everything up to `index`. Returns false if that is not new. */
+  /** Notes that the follower acknowledged everything up to `index`. Returns false if that is not new. */
   maybeUpdate(index: number): boolean {
     if (index <= this.match) return false;
     this.match = index;
@@ -118,8 +121,8 @@ export class Progress {
   }
 
   /**
-   * The follower rejected the append after `rejected`; its log may match at `matchHint`. Returns false if the rejection
-   * is stale.
+   * Notes that the follower rejected the append after `rejected`; its log may match at `matchHint`. Returns false if
+   * the rejection is stale.
    *
    * | state | match | next | rejected | hint | new | next then | because |
    * | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -150,7 +153,7 @@ export class Progress {
     return this.state === 'StateSnapshot' || this.msgAppFlowPaused;
   }
 
-  /** A copy, including what is in flight. */
+  /** Returns a copy, including what is in flight. */
   clone(inflights: Inflights = this.inflights.clone()): Progress {
     const copy = new Progress({
       id: this.id,
@@ -169,12 +172,12 @@ export class Progress {
     return copy;
   }
 
-  /** A copy for display, with nothing in flight. */
+  /** Returns a copy for display, with nothing in flight. */
   withoutInflights(): Progress {
     return this.clone(new Inflights(0));
   }
 
-  /** As etcd prints it: `StateReplicate match=14 next=17 paused inflight=2[full]`. */
+  /** Returns what etcd prints: `StateReplicate match=14 next=17 paused inflight=2[full]`. */
   toString(): string {
     let text = `${this.state} match=${this.match} next=${this.next}`;
     if (this.isLearner) text += ' learner';

@@ -28,7 +28,7 @@ export class TrackerConfig {
     this.learnersNext = init.learnersNext ?? [];
   }
 
-  /** As etcd prints it: `voters=(3)&&(1) learners=(2) learners_next=(1) autoleave`. */
+  /** Returns what etcd prints: `voters=(3)&&(1) learners=(2) learners_next=(1) autoleave`. */
   toString(): string {
     let text = `voters=${this.voters}`;
     if (this.learners.length > 0) text += ` learners=${describeIds(this.learners)}`;
@@ -37,6 +37,7 @@ export class TrackerConfig {
     return text;
   }
 
+  /** Returns the configuration in the form in which it is saved. */
   confState(): ConfState {
     return {
       voters: this.voters.incoming.ids,

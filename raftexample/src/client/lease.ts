@@ -26,6 +26,7 @@ export interface LeaseHost {
   call<T>(ask: Ask<T>, options: CallOptions): Promise<T>;
 }
 
+/** Options of `lease`. */
 export interface LeaseOptions extends CallOptions {
   /** How long the lease lasts without being kept, in milliseconds, from 1,000 on. Default 10,000. */
   readonly ttlMs?: number | undefined;
@@ -119,6 +120,7 @@ export class Lease implements AsyncDisposable {
   }
 }
 
+/** Options of `lock`. */
 export interface LockOptions extends LeaseOptions {
   /**
    * How long to wait for the lock, in milliseconds, if somebody else holds it; 0: not at all. Default: until `signal`

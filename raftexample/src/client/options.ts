@@ -11,6 +11,7 @@ export interface ClientTls {
   readonly serverName?: string;
 }
 
+/** Options of `StoreClient`. */
 export interface ClientOptions {
   /** Where members answer clients, at least one: `http://HOST:PORT` or `https://HOST:PORT`. */
   readonly endpoints: readonly string[];

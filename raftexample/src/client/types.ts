@@ -16,11 +16,13 @@ export interface Item {
  */
 export type Consistency = 'linearizable' | 'lease' | 'stale';
 
+/** Options of `get`. */
 export interface GetOptions extends CallOptions {
   /** Default `linearizable`. */
   readonly consistency?: Consistency | undefined;
 }
 
+/** Options of a write that is carried out once, however often it is sent. */
 export interface OnceOptions extends CallOptions {
   /**
    * A name for this write that no other one has, such as a UUID: 1 to 128 printable ASCII characters. With it the write
@@ -31,6 +33,7 @@ export interface OnceOptions extends CallOptions {
   readonly idempotencyKey?: string | undefined;
 }
 
+/** Options of `put` and `delete`. */
 export interface WriteOptions extends OnceOptions {
   /**
    * Carry it out only if this is the key's version then, an index, or if there is no such key, `'absent'`. Otherwise
@@ -91,6 +94,7 @@ export interface Transaction {
   )[];
 }
 
+/** A transaction was carried out, with what it read. */
 export interface TransactionDone extends Done {
   /**
    * What the gets read, in their order, before anything was changed; `undefined` for a key that was absent. `undefined`
@@ -120,6 +124,7 @@ export interface Transferred {
 /** What became of a transfer of leadership. */
 export type TransferOutcome = Transferred | NotDone | Unknown;
 
+/** Options of `list`. */
 export interface ListOptions extends CallOptions {
   /** Only keys that begin with this. Default: all keys. */
   readonly prefix?: string | undefined;
@@ -141,6 +146,7 @@ export type WatchEvent =
   | { readonly type: 'put'; readonly key: string; readonly value: string; readonly index: number }
   | { readonly type: 'delete'; readonly key: string; readonly index: number };
 
+/** Options of `watch`. */
 export interface WatchOptions {
   /** Only keys that begin with this. Default: all keys. */
   readonly prefix?: string | undefined;
@@ -174,6 +180,7 @@ export interface MemberStatus {
   readonly pid: number;
 }
 
+/** Options of `statuses`. */
 export interface StatusesOptions extends CallOptions {
   /** Whom to ask. Default: all endpoints that the client knows. */
   readonly endpoints?: readonly string[] | undefined;
@@ -238,5 +245,6 @@ export interface Snapshot extends AsyncDisposable {
    * Its bytes, as they come. A connection that breaks is an error of the iteration: what came before is no snapshot.
    */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** Ends the copy before its end. */
   close(): Promise<void>;
 }

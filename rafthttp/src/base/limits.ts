@@ -253,6 +253,7 @@ export interface TransportTimings {
   readonly settleMs: number;
 }
 
+/** The periods that a transport uses unless it is told otherwise, in milliseconds. */
 export const defaultTimings: TransportTimings = {
   heartbeatMs: 1667,
   readTimeoutMs: 5000,

@@ -1,6 +1,7 @@
 /** Where to listen: a network address, or the file of a Unix socket. It may differ from the transport's `urls`. */
 export type ListenOptions = NetworkListenOptions | SocketListenOptions;
 
+/** Where to listen on a network. */
 export interface NetworkListenOptions {
   /** A name or IP address of this machine; `0.0.0.0` or `::` for all of its addresses. */
   readonly host: string;
@@ -10,6 +11,7 @@ export interface NetworkListenOptions {
   readonly tls?: boolean;
 }
 
+/** Where to listen on a Unix socket. */
 export interface SocketListenOptions {
   /** The file of a Unix socket. A file left behind by a process that is no longer alive is removed. */
   readonly path: string;

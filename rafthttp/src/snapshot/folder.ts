@@ -16,6 +16,7 @@ const remains = /^(?:tmp[0-9a-f-]+|db\.tmp.*)$/u;
 /** Bytes read from a file at a time. */
 const CHUNK_BYTES = 256 * 1024;
 
+/** Options of `SnapshotFolder`. */
 export interface SnapshotFolderOptions {
   /**
    * How long a body is kept at least, waiting for raft to accept its snapshot, in milliseconds. Default: one minute.
@@ -127,7 +128,7 @@ export class SnapshotFolder implements SnapshotStore {
     return bavail * bsize + (await this.parts.bytes());
   }
 
-  /** Path of the body of the snapshot at this index, once it has been opened. */
+  /** Returns the path of the body of the snapshot at this index, once it has been opened. */
   path(index: number): string {
     return join(this.folder, `${index.toString(16).padStart(16, '0')}.snap.db`);
   }
@@ -151,7 +152,7 @@ export class SnapshotFolder implements SnapshotStore {
     return { size, chunks: readFile(path), file: path, release: () => this.forgetTaken(index) };
   }
 
-  /** The body that came with this snapshot and was not opened yet. @throws as `open`, reason `ambiguous` */
+  /** Returns the body that came with this snapshot and was not opened yet. @throws as `open`, reason `ambiguous` */
   async peek(snapshot: Snapshot): Promise<SnapshotBody | undefined> {
     const body = this.find(snapshot, snapshot.metadata.index);
     const size = body === undefined ? undefined : await sizeOf(body.path);

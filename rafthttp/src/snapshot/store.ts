@@ -22,13 +22,15 @@ export interface SnapshotSink {
   /** Stores these bytes; resolves when more may come. The chunk must not be used afterwards. */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * The body is complete: makes it durable, and only then readable, for this message's snapshot and no other. Raft may
+   * Makes a complete body durable, and only then readable, for this message's snapshot and no other. Raft may
    * not accept the message, so nothing that is already stored may be replaced.
    */
   commit(): Promise<void>;
-  /** The body will not be complete, or its message was refused, possibly after `commit`: deletes all of it. */
+  /**
+   * Ends a body that will not be complete, or whose message was refused, possibly after `commit`: deletes all of it.
+   */
   abort(): Promise<void>;
-  /** In place of `abort` if the transfer broke off: may keep what has arrived, for `part` and `resume`. */
+  /** Stands in for `abort` if the transfer broke off: may keep what has arrived, for `part` and `resume`. */
   suspend?(): Promise<void>;
 }
 
@@ -46,8 +48,8 @@ export interface SnapshotStore {
    */
   create(message: Message): Promise<SnapshotSink>;
   /**
-   * What there is of this body, from a transfer that broke off; undefined if there is nothing to go on with. With
-   * `resume`, transfers between members of this package go on where they stopped.
+   * Resolves with what there is of this body, from a transfer that broke off; undefined if there is nothing to go on
+   * with. With `resume`, transfers between members of this package go on where they stopped.
    */
   part?(body: BodyName): Promise<BodyPart | undefined>;
   /**
@@ -55,9 +57,12 @@ export interface SnapshotStore {
    * `create` otherwise.
    */
   resume?(message: Message, part: BodyPart): Promise<SnapshotSink | undefined>;
-  /** Free space in bytes, with that of parts, which give way to a body that begins anew; undefined if unknown. */
+  /**
+   * Resolves with the free space in bytes, with that of parts, which give way to a body that begins anew; undefined if
+   * unknown.
+   */
   freeBytes(): Promise<number | undefined>;
-  /** The body that came with this snapshot and was not opened yet, to look at; undefined if there is none. */
+  /** Returns the body that came with this snapshot and was not opened yet, to look at; undefined if there is none. */
   peek?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;
   /** Opens the body that came with this snapshot, which raft has taken. Rejects if there is none. */
   open?(snapshot: Snapshot): Promise<ReceivedBody>;

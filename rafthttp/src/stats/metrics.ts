@@ -2,20 +2,33 @@ import { loadOptionalPeer } from '../base/optional-peer.js';
 
 /** What the transport counts. Members are identified by their id in base 16; times are in seconds. */
 export interface TransportMetrics {
+  /** Counts a peer as one that answers. */
   peerActive(remote: string): void;
+  /** Counts a peer as one that does not answer any more. */
   peerInactive(remote: string): void;
+  /** Counts bytes that were sent to a peer. */
   sentBytes(to: string, bytes: number): void;
+  /** Counts bytes that a peer sent. */
   receivedBytes(from: string, bytes: number): void;
+  /** Counts a message to a peer that was lost. */
   sendFailed(to: string): void;
+  /** Counts a message of a peer that could not be received. */
   receiveFailed(from: string): void;
+  /** Counts a snapshot that is on its way to a peer. */
   snapshotSendBegan(to: string): void;
+  /** Notes a snapshot that arrived at a peer, how long that took, and its bytes. */
   snapshotSent(to: string, seconds: number, bytes: number): void;
+  /** Counts a snapshot that did not arrive at a peer. */
   snapshotSendFailed(to: string): void;
+  /** Counts a snapshot that is arriving from a peer. */
   snapshotReceiveBegan(from: string): void;
+  /** Notes a snapshot that has arrived from a peer, and how long that took. */
   snapshotReceived(from: string, seconds: number): void;
+  /** Counts a snapshot of a peer that did not arrive whole. */
   snapshotReceiveFailed(from: string): void;
+  /** Notes how long a probe took to a peer and back. */
   roundTrip(to: string, seconds: number): void;
-  /** This member is no longer a peer: its series end. */
+  /** Ends the series of a member that is no longer a peer. */
   forget(remote: string): void;
 }
 
@@ -37,6 +50,7 @@ interface Histogram {
 
 /** A `Registry` of prom-client. */
 export interface MetricsRegistry {
+  /** Adds a series to the registry. */
   registerMetric(metric: never): void;
 }
 

@@ -6,6 +6,7 @@ import { ERR_TLS } from '../base/errors.js';
 import { loadOptionalPeer } from '../base/optional-peer.js';
 import type { TlsOptions } from './options.js';
 
+/** Options of `selfSigned`. */
 export interface SelfSignedOptions {
   /** The folder of `cert.pem` and `key.pem`, which are created if they are missing. */
   readonly folder: string;

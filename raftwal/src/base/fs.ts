@@ -47,6 +47,7 @@ export interface Fs {
   syncDirectory(path: string): Promise<void>;
 }
 
+/** How a file is to be opened; by default for reading. */
 export interface OpenOptions {
   /** Open for writing as well as for reading. */
   readonly write?: boolean;
@@ -83,6 +84,7 @@ export interface FsFile {
   /** Sets the size. Bytes beyond it are gone; bytes that the file gains read as zeros. */
   truncate(size: number): Promise<void>;
 
+  /** Returns the size of the file in bytes. */
   size(): Promise<number>;
 
   /**

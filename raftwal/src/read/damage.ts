@@ -52,6 +52,7 @@ export type Verdict =
   /** Records beyond had been acknowledged, as the mark beside the log shows (mark/log-mark.ts). */
   | 'lost';
 
+/** What is damaged in a log, where, and what follows from it. */
 export interface Damage {
   readonly verdict: Verdict;
   readonly file: string;

@@ -17,6 +17,7 @@ export interface LogPlace {
   readonly offset: number;
 }
 
+/** Options of `repair`. */
 export interface RepairOptions extends LogOptions {
   /**
    * The operator's decision: cut damage that may have been acknowledged (`ERR_RAFT_WAL_UNDECIDED`), or give up an end
@@ -28,6 +29,7 @@ export interface RepairOptions extends LogOptions {
   readonly dryRun?: boolean;
 }
 
+/** What a repair has done. */
 export interface RepairResult {
   /** What was cut off or given up, or would be; undefined if the log ends well. */
   readonly damage: Damage | undefined;

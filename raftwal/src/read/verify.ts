@@ -11,6 +11,7 @@ import { readLog } from './log-reader.js';
 import { Replay } from './replay.js';
 import { listSegments, segmentsFrom } from './segments.js';
 
+/** Options of `verify`. */
 export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
   /** Check only what is needed above this snapshot. Default: check all files. */
   readonly snapshot?: ReadFrom;
@@ -18,6 +19,7 @@ export interface VerifyOptions extends Pick<LogOptions, 'fs'> {
   readonly progress?: (bytes: number) => void;
 }
 
+/** What `verify` has found. */
 export interface VerifyResult {
   readonly files: readonly string[];
   readonly metadata: Uint8Array | undefined;

@@ -13,6 +13,7 @@ import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 /** Size of the pieces in which a file is read. */
 const PIECE = 1 << 20;
 
+/** Options of `SnapshotFiles`. */
 export interface SnapshotFilesOptions {
   /** Default: this machine's file system. */
   readonly fs?: Fs;
@@ -107,7 +108,7 @@ export class SnapshotFiles {
     );
   }
 
-  /** As `load`, but changes nothing: returns the names of the files that cannot be read, for `setAside`. */
+  /** Finds, as `load` does, but changes nothing: returns the names of the files that cannot be read, for `setAside`. */
   async find(
     marks?: readonly ReadFrom[],
   ): Promise<{ readonly snapshot?: Snapshot; readonly broken: readonly string[] }> {
@@ -208,7 +209,7 @@ export class SnapshotFiles {
     }
   }
 
-  /** Length of the stream that was saved for `index`, in bytes. @throws WalError `ERR_RAFT_SNAP_NONE` */
+  /** Returns the length of the stream that was saved for `index`, in bytes. @throws WalError `ERR_RAFT_SNAP_NONE` */
   async streamSize(index: number): Promise<number> {
     const file = await this.openStream(index);
     return withCleanup(

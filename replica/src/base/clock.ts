@@ -10,7 +10,7 @@ export interface Clock {
   soon(call: () => void): void;
 }
 
-/** The host's. In Node.js `setImmediate` ends a turn; elsewhere a message to oneself does. */
+/** Returns the host's clock. In Node.js `setImmediate` ends a turn; elsewhere a message to oneself does. */
 export function systemClock(): Clock {
   return {
     monotonic: () => performance.now(),

@@ -3,9 +3,12 @@ import { describe, ERR_ENTRY_FORMAT } from './errors.js';
 
 /** Turns commands, or results, into bytes and back. */
 export interface Codec<T> {
-  /** The bytes must not be changed afterwards. @throws what `propose` is to throw for a value that has no bytes */
+  /**
+   * Encodes a command. The bytes must not be changed afterwards. @throws what `propose` is to throw for a value that
+   * has no bytes
+   */
   encode(value: T): Uint8Array;
-  /** The bytes belong to the log: copy what is kept of them. */
+  /** Decodes a command. The bytes belong to the log: copy what is kept of them. */
   decode(bytes: Uint8Array): T;
 }
 
@@ -13,11 +16,11 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * JSON in UTF-8. `undefined`, which JSON does not have, takes no bytes. A value that would be read back as something
- * else is refused, as far as that shows without a walk through it: functions, symbols, numbers that are not finite,
- * maps, sets, dates, buffers and promises, and anything that holds a bigint or itself. Inside an object they are not
- * looked for: there JSON leaves out functions and what is `undefined`, writes `null` for `NaN`, text for a date, and
- * `{}` for a map or a set.
+ * Returns a codec for JSON in UTF-8. `undefined`, which JSON does not have, takes no bytes. A value that would be read
+ * back as something else is refused, as far as that shows without a walk through it: functions, symbols, numbers that
+ * are not finite, maps, sets, dates, buffers and promises, and anything that holds a bigint or itself. Inside an object
+ * they are not looked for: there JSON leaves out functions and what is `undefined`, writes `null` for `NaN`, text for a
+ * date, and `{}` for a map or a set.
  * @throws ERR_RAFT_ENTRY_FORMAT when such a value is encoded
  */
 export function jsonCodec<T>(): Codec<T> {

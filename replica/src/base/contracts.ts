@@ -15,7 +15,7 @@ export interface CommandPosition extends Position {
 
 /** A view of a state that goes on changing while the view is read: what a command overwrites is kept for it. */
 export interface SnapshotView extends AsyncIterable<Uint8Array> {
-  /** Asked before each command while the view is read: the command waits for the promise, if there is one. */
+  /** Returns what the next command has to wait for, if anything: called before each while the view is read. */
   room(): Promise<void> | undefined;
 }
 
@@ -33,8 +33,8 @@ export interface StateMachine<Command, Result> {
    */
   apply(command: Command, at: CommandPosition): Result | Promise<Result>;
   /**
-   * The state as bytes. Called between two commands; the view must be fixed by the time this returns, since commands
-   * are applied while the bytes are read. (For a map: `SnapshotMap`.)
+   * Returns the state as bytes. Called between two commands; the view must be fixed by the time this returns, since
+   * commands are applied while the bytes are read. (For a map: `SnapshotMap`.)
    */
   snapshot(): SnapshotData;
   /** Replaces the state by that of a snapshot. No command is applied until it resolves. */
@@ -55,9 +55,11 @@ export interface Unsaved {
 
 /** Streams of large states, kept beside the log under the snapshot's index. */
 export interface SnapshotStreams {
+  /** Saves a stream as the body of the snapshot at this index; resolves with its bytes once it is durable. */
   saveStream(source: AsyncIterable<Uint8Array>, index: number): Promise<number>;
+  /** Reads the body that was saved for this index. */
   loadStream(index: number): AsyncIterable<Uint8Array>;
-  /** In bytes. */
+  /** Returns the bytes of the stream for this index. */
   streamSize(index: number): Promise<number>;
   /**
    * Makes a file, whose content is durable, the stream of this index without copying it. Does nothing if it is that
@@ -79,7 +81,10 @@ export interface ReplicaLog extends Storage {
    * recognized only until this process ends.
    */
   keepFounders?(founders: readonly NodeId[]): Promise<void>;
-  /** Raft sees it at once; resolves once it is durable. Several calls may be under way, and become durable in order. */
+  /**
+   * Saves: raft sees it at once; resolves once it is durable. Several calls may be under way, and become durable in
+   * order.
+   */
   save(unsaved: Unsaved): Promise<void>;
   /** Makes a snapshot at `index` durable. Without `data` the state lies in a stream of that index. */
   createSnapshot(index: number, confState: ConfState | undefined, data: Uint8Array | undefined): Promise<Snapshot>;
@@ -101,7 +106,7 @@ export interface SnapshotBody {
 export interface ReceivedBody extends SnapshotBody {
   /** The path of the file that holds it, for a log that can take it over without reading it. */
   readonly file?: string;
-  /** It is kept elsewhere now: lets go of what is left of it here. */
+  /** Lets go of what is left of it here. */
   release?(): Promise<void>;
 }
 
@@ -109,9 +114,9 @@ export interface ReceivedBody extends SnapshotBody {
 export interface ReplicaTransport extends Transport {
   /** Sends a MsgSnap and its body, and tells the receiver of this transport how it ended. */
   sendSnapshot?(message: Message, body: SnapshotBody): Promise<SnapshotStatus>;
-  /** The body that came with this snapshot, while raft has not taken it yet; `undefined` if none came. */
+  /** Returns the body that came with this snapshot, while raft has not taken it yet; `undefined` if none came. */
   peekSnapshot?(snapshot: Snapshot): Promise<SnapshotBody | undefined>;
-  /** The body that came with this snapshot, which raft has taken. */
+  /** Returns the body that came with this snapshot, which raft has taken. */
   openSnapshot?(snapshot: Snapshot): Promise<ReceivedBody>;
   /** Throws what `addPeer` would throw for these addresses. Asked before a member is added. */
   checkPeer?(urls: readonly string[]): void;
@@ -121,11 +126,11 @@ export interface ReplicaTransport extends Transport {
    */
   isForeign?(id: NodeId): boolean;
   /**
-   * The level of features that this member shows on the connections which are open from it; 0 if it shows none, or none
-   * is open. Without this function no features ever open.
+   * Returns the level of features that this member shows on the connections which are open from it; 0 if it shows none,
+   * or none is open. Without this function no features ever open.
    */
   featuresOf?(id: NodeId): number;
-  /** From now on nothing may be exchanged with members that do not show this level, or a higher one. */
+  /** Exchanges nothing from now on with members that do not show this level, or a higher one. */
   requireFeatures?(level: number): void;
 }
 

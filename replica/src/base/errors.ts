@@ -217,20 +217,20 @@ function suffix(detail: string | undefined): string {
   return detail === undefined ? '' : `: ${detail}`;
 }
 
-/** What a call gets on a replica that has ended. */
+/** Returns what a call gets on a replica that has ended. */
 export function replicaStopped(cause: unknown): RaftError {
   const why = cause === undefined ? 'it was stopped' : describe(cause);
   return new RaftError(ERR_REPLICA_STOPPED, `this replica takes nothing any more: ${why}`, { cause });
 }
 
-/** What a member gets that was removed, and sends something. */
+/** Returns what a member gets that was removed, and sends something. */
 export function removedSender(id: NodeId): RaftError {
   return new RaftError(ERR_REFUSED, `member ${id} was removed from the cluster: nothing is taken from it any more`, {
     reason: 'removed',
   });
 }
 
-/** The text of anything that was thrown. */
+/** Returns the text of anything that was thrown. */
 export function describe(error: unknown): string {
   return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }

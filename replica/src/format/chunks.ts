@@ -15,7 +15,7 @@ function asyncIterator(source: Iterator<Uint8Array, unknown>): AsyncIterator<Uin
   };
 }
 
-/** All bytes as one piece, which is held in memory: for `restore` of a small state. */
+/** Collects all bytes as one piece, which is held in memory: for `restore` of a small state. */
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   for await (const piece of chunks) pieces.push(piece);

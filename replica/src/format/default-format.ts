@@ -30,7 +30,7 @@ const PLACE = 3 * NUMBER;
 const ID = 8;
 const HASH = 4;
 
-/** The format that replicas speak among themselves, with commands as this codec writes them. */
+/** Returns the format that replicas speak among themselves, with commands as this codec writes them. */
 export function defaultFormat<Command>(codec: Codec<Command>): Format<Command> {
   return {
     encode: (content, request) => encodeEntry(codec, content, request),

@@ -64,15 +64,18 @@ export interface Format<Command> {
    */
   readonly sessionsNeedFeatures?: boolean;
   /**
-   * The bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one are served
-   * as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever open, and
-   * without those of the kind `state-hashes` no states are compared.
+   * Returns the bytes of an entry. Without entries of the kind `promise` there are no leases: reads that ask for one
+   * are served as linearizable ones, and `whileLeading` runs nothing. Without entries of the kind `features` none ever
+   * open, and without those of the kind `state-hashes` no states are compared.
    * @throws a coded error for what this format has no bytes for, such as sessions: the call then rejects with it
    */
   encode(content: EntryContent<Command>, request: RequestId & { readonly member: NodeId }): Uint8Array;
-  /** `undefined`, or a throw, for bytes that are no entry of this format: every member skips them alike, and warns. */
+  /**
+   * Decodes an entry; `undefined`, or a throw, for bytes that are no entry of this format: every member skips them
+   * alike, and warns.
+   */
   decode(data: Uint8Array): DecodedEntry<Command> | undefined;
-  /** The bytes of a snapshot. */
+  /** Returns the bytes of a snapshot. */
   wrap(head: SnapshotHead, state: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
   /**
    * Reads them again, of which no more is held than has to be: begins, and gives both parts.

@@ -16,6 +16,7 @@ export interface LeadingRun {
   readonly signal: AbortSignal;
 }
 
+/** What `whileLeading` runs; its result is that of the call. */
 export type LeadingTask<T> = (run: LeadingRun) => T | Promise<T>;
 
 export interface LeadingHost {

@@ -47,6 +47,7 @@ export interface CompareStates<Result> {
   readonly digest?: (result: Result, at: Position) => Uint8Array;
 }
 
+/** Options of `Replica.start`. */
 export interface ReplicaOptions<Command, Result> {
   /** This member's id: not 0, and nobody's but this member's, ever. */
   readonly id: NodeId;

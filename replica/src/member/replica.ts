@@ -62,7 +62,7 @@ export class Replica<Command, Result> {
     return this.engine.submit({ kind: 'command', command, place: options.place }, options) as Promise<Done<Result>>;
   }
 
-  /** As `propose`, but never rejects for what becomes of a command: switch over `outcome`. */
+  /** Proposes, as `propose` does, but never rejects for what becomes of a command: switch over `outcome`. */
   async attempt(command: Command, options: ProposeOptions = {}): Promise<Outcome<Result>> {
     try {
       return { outcome: 'applied', ...(await this.propose(command, options)) };
@@ -141,7 +141,7 @@ export class Replica<Command, Result> {
     return this.engine.leadership;
   }
 
-  /** Who is in the cluster, ascending by id, as far as this member has applied. */
+  /** Returns who is in the cluster, ascending by id, as far as this member has applied. */
   members(): readonly MemberInfo[] {
     return this.engine.roster.list();
   }
@@ -195,14 +195,14 @@ export class Replica<Command, Result> {
   }
 
   /**
-   * What a snapshot of this moment would hold beside the state machine's own bytes: with `Format.wrap` a copy of the
-   * state is written as snapshots are. To be called within `read`, together with the state machine's `snapshot`.
+   * Returns what a snapshot of this moment would hold beside the state machine's own bytes: with `Format.wrap` a copy
+   * of the state is written as snapshots are. To be called within `read`, together with the state machine's `snapshot`.
    */
   snapshotHead(): SnapshotHead {
     return this.engine.group.head();
   }
 
-  /** Raft's own view: for tools. */
+  /** Returns raft's own view: for tools. */
   status(): Status {
     return this.engine.raw.status();
   }

@@ -79,7 +79,7 @@ export class Session<Command, Result> {
     return this.run(sequence, command, options, 'deadline');
   }
 
-  /** The answer to this number is not wanted any more: the cluster may forget it. */
+  /** Gives up the answer to this number: the cluster may forget it. */
   giveUp(sequence: number): void {
     this.open.delete(sequence);
   }

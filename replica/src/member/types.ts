@@ -16,6 +16,7 @@ export type Outcome<Result> =
   | ProposalUnknown
   | CommandFailed;
 
+/** Options of `propose` and `attempt`. */
 export interface ProposeOptions extends CallOptions {
   /** The command's place in a session: `Session` fills it in. */
   readonly place?: SessionPlace;
@@ -36,6 +37,7 @@ export interface ProposeOptions extends CallOptions {
  */
 export type Consistency = 'linearizable' | 'lease' | 'stale';
 
+/** Options of `read`. */
 export interface ReadOptions extends CallOptions {
   /** Default: `linearizable`. */
   readonly consistency?: Consistency;

@@ -49,11 +49,13 @@ export interface MemberProgress {
   readonly target?: number;
 }
 
+/** Options of `replaceMember`. */
 export interface AddOptions extends CallOptions {
   /** Hears how far the new member has come. What it throws ends the call. */
   readonly onProgress?: (progress: MemberProgress) => void;
 }
 
+/** Options of `addMember`. */
 export interface AddMemberOptions extends AddOptions {
   /** `learner`: it gets everything and never votes. Calling again without this makes it a voter. Default `voter`. */
   readonly role?: MemberInfo['role'];

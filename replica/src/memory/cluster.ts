@@ -70,7 +70,10 @@ export class MemoryCluster<Command, Result> {
     return [...this.places.values()].flatMap(({ replica }) => (replica?.running === true ? replica : []));
   }
 
-  /** @throws ERR_RAFT_REPLICA_OPTIONS if it does not run */
+  /**
+   * Returns the replica of a member that runs.
+   * @throws ERR_RAFT_REPLICA_OPTIONS if it does not run
+   */
   replica(id: MemoryId): Replica<Command, Result> {
     const { replica } = this.placeOf(id);
     if (replica?.running !== true) refuseOption('id', `member ${id} does not run: restart(${id}) starts it again`);

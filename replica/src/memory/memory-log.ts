@@ -30,26 +30,32 @@ export class MemoryLog implements ReplicaLog {
     return saved;
   }
 
+  /** Returns the hard state and the membership that were saved last. */
   initialState(): InitialState {
     return this.storage.initialState();
   }
 
+  /** Returns the entries from `lo` to below `hi`, as many as `maxSize` bytes hold, and at least one. */
   entries(lo: number, hi: number, maxSize: number): readonly Entry[] {
     return this.storage.entries(lo, hi, maxSize);
   }
 
+  /** Returns the term of the entry at this index. */
   term(i: number): number {
     return this.storage.term(i);
   }
 
+  /** Returns the index of the last entry, or of the snapshot if there are none. */
   lastIndex(): number {
     return this.storage.lastIndex();
   }
 
+  /** Returns the index of the first entry that is there. */
   firstIndex(): number {
     return this.storage.firstIndex();
   }
 
+  /** Returns the newest snapshot. */
   snapshot(): Snapshot {
     return this.storage.snapshot();
   }

@@ -30,6 +30,7 @@ export interface Explanation {
   readonly text: string;
 }
 
+/** What an explanation comes to, for programs; docs/log-lines.md says what each means and what to do. */
 export type ExplanationCode =
   | 'stopped'
   | 'leading'

@@ -6,6 +6,7 @@
 
 /** What is used of a `Registry` of prom-client. */
 export interface MetricsRegistry {
+  /** Adds a series to the registry. */
   registerMetric(metric: never): void;
 }
 

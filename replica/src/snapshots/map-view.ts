@@ -157,6 +157,7 @@ export class MapView<K, V> implements SnapshotView, AsyncIterator<Uint8Array, un
     return true;
   }
 
+  /** Leaves the items to the view alone: the map was cleared. */
   detach(): void {
     this.detached = true;
   }

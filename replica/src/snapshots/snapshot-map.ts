@@ -5,6 +5,7 @@ import { ChunkReader } from '../format/chunks.js';
 import { readNumber } from '../format/numbers.js';
 import { COUNT, type Item, LENGTH, MapView } from './map-view.js';
 
+/** Options of `SnapshotMap`. */
 export interface SnapshotMapOptions<K, V> {
   /** How an entry becomes bytes in a snapshot. Default: JSON. */
   readonly codec?: Codec<readonly [K, V]>;
@@ -68,6 +69,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     return this.items.has(key);
   }
 
+  /** Sets the value of a key; a view that is being read keeps the former one. */
   set(key: K, value: V): this {
     const item = this.items.get(key);
     if (item === undefined) {
@@ -89,6 +91,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     this.items.set(key, item);
   }
 
+  /** Removes a key, and returns whether it was there; a view that is being read keeps it. */
   delete(key: K): boolean {
     const item = this.items.get(key);
     if (item === undefined) return false;
@@ -106,6 +109,7 @@ export class SnapshotMap<K, V> implements ReadonlyMap<K, V> {
     else after.before = before;
   }
 
+  /** Removes all keys; a view that is being read keeps them. */
   clear(): void {
     // A view goes on along the items that were there, which nothing else knows any more.
     this.view?.detach();

@@ -56,7 +56,10 @@ export class EventQueue<E> {
     return event;
   }
 
-  /** @param at a whole number of milliseconds */
+  /**
+   * Adds an event.
+   * @param at a whole number of milliseconds
+   */
   push(at: number, event: E): void {
     this.insert(Math.min(at, LAST_MOMENT) * TIE + (this.ties.next() >>> (32 - TIE_BITS)), event);
   }

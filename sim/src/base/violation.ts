@@ -51,6 +51,7 @@ export const RULES = {
   'quiet-messages': 'A healthy cluster with nothing to do sends heartbeats and their answers only.',
 } as const;
 
+/** The name of a rule that is checked: a key of `RULES`. */
 export type RuleName = keyof typeof RULES;
 
 /** A rule was broken: what a simulation looks for. */

@@ -11,7 +11,9 @@ import { situationOf, tellSituation } from './situation.js';
 
 /** Where a command's words go; a test collects them. */
 export interface Output {
+  /** Takes what the command prints. */
   out(text: string): void;
+  /** Takes what it prints to standard error. */
   error(text: string): void;
 }
 
@@ -21,7 +23,7 @@ const MOST_KEPT = 3;
 /** A line of progress is printed this often. */
 const PROGRESS_MS = 5000;
 
-/** The command `raft-sim`. Returns the exit code. */
+/** Runs the command `raft-sim`, and returns the exit code. */
 export async function raftSim(args: readonly string[], output: Output): Promise<number> {
   let call: Call;
   try {

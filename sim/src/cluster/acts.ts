@@ -121,6 +121,7 @@ function idOf({ members }: World, choice: number): NodeId {
   return (members[choice % members.length] as Member).id;
 }
 
+/** Proposes what a client asks of a member. */
 export function propose(world: World, member: Member, count: number, size: number): void {
   const { history } = world.rules;
   const payloads = Array.from({ length: count }, () => numbered(++history.proposals, size));
@@ -139,7 +140,7 @@ export function read(world: World, member: Member): number {
   return number;
 }
 
-/** A member makes a snapshot of what it has applied, and drops its log but for the last `keep` entries. */
+/** Makes a snapshot of what a member has applied, and drops its log but for the last `keep` entries. */
 export function makeSnapshot(world: World, member: Member, keep: number): void {
   const { disk, applied, state, confState } = member;
   const { storage } = disk;

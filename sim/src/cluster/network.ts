@@ -103,7 +103,7 @@ export class Network {
     this.carryOn(now + this.delay(m, direction, random, now), m, Math.floor(direction / MAX_SLOTS));
   }
 
-  /** A message has come to the end of its way. */
+  /** Notes that a message has come to the end of its way. */
   arrived(from: number, to: number): void {
     const direction = from * MAX_SLOTS + to;
     this.underWay[direction] = (this.underWay[direction] as number) - 1;
@@ -120,6 +120,7 @@ export class Network {
     return at - now;
   }
 
+  /** Mends all links. */
   heal(): void {
     this.cut.fill(0);
     this.isWhole = true;

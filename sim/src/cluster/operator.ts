@@ -120,6 +120,7 @@ function asChange(changes: readonly ConfChangeSingle[], shape: number): AnyConfC
   return { transition, changes, context: undefined };
 }
 
+/** Returns the change that leaves a joint configuration. */
 export function leaveJoint(): AnyConfChange {
   return { transition: ConfChangeTransitionAuto, changes: [], context: undefined };
 }

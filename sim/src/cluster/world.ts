@@ -32,9 +32,11 @@ const KEPT_ENTRIES = 10;
 
 /** What a recorder is told of; nothing is recorded unless somebody asks. */
 export interface Recorder extends Observer {
+  /** Notes what happened. */
   note(world: World, what: Event): void;
+  /** Notes a message that was sent. */
   sent(world: World, member: Member, m: Message, arrives: boolean): void;
-  /** A member hands out a Ready, which is about to be carried out. */
+  /** Notes that a member hands out a Ready, which is about to be carried out. */
   handedOut?(world: World, member: Member, rd: Ready): void;
 }
 
@@ -174,14 +176,14 @@ export class World implements Surroundings {
     this.rules.persisted(member);
   }
 
-  /** The running member that leads in the highest term. */
+  /** Returns the running member that leads in the highest term. */
   leader(): Member | undefined {
     let found: Member | undefined;
     for (const member of this.members) if (member.leadsTerm > (found?.leadsTerm ?? 0)) found = member;
     return found;
   }
 
-  /** The member that a number picks among these; the leader if that is asked for, and there is one. */
+  /** Returns the member that a number picks among these; the leader if that is asked for, and there is one. */
   pick(who: Pick, among: (member: Member) => boolean): Member | undefined {
     const candidates = this.members.filter(among);
     const leader = who === 'leader' ? this.leader() : undefined;

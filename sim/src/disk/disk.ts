@@ -39,8 +39,10 @@ export type SyncOutcome = 'done' | 'failed' | 'dropped';
 
 /** The contents of a disk at rest: the state after a power cut, or a starting point. */
 export type DirectoryImage = ReadonlyMap<string, NodeImage>;
+/** A folder or a file of a disk at rest. */
 export type NodeImage = DirectoryImage | FileImage;
 
+/** A file of a disk at rest. */
 export class FileImage {
   readonly size: number;
   readonly sectors: readonly Sector[];
@@ -64,6 +66,7 @@ export interface PendingSector {
   dirty: boolean;
 }
 
+/** A file, with what of it is not durable yet. */
 export class FileNode {
   readonly id: number;
   /** The contents that programs read. Bytes past the size are zero. */
@@ -88,6 +91,7 @@ export type NameChange =
   | { readonly kind: 'set'; readonly name: string; readonly node: Node }
   | { readonly kind: 'remove'; readonly name: string; readonly node: Node };
 
+/** A folder, with the changes of its names that are not durable yet. */
 export class DirectoryNode {
   readonly id: number;
   readonly names: Map<string, Node>;
@@ -101,6 +105,7 @@ export class DirectoryNode {
   }
 }
 
+/** A file or a folder. */
 export type Node = FileNode | DirectoryNode;
 
 /** A rename is one change: the new name replaces any name that the node had. */
@@ -113,6 +118,7 @@ export function applyNameChange(names: Map<string, Node>, change: NameChange): v
   names.set(change.name, change.node);
 }
 
+/** A disk of which a power cut may lose whatever was not synced. */
 export class Disk {
   #nodes: Node[] = [];
   #root: DirectoryNode;
@@ -138,6 +144,7 @@ export class Disk {
     return this.#started;
   }
 
+  /** Carries out one effect. */
   apply(effect: Effect): void {
     this.#order++;
     switch (effect.kind) {

@@ -22,7 +22,9 @@ import { Hash, type Sector, tear, ZERO_SECTOR } from './sector.js';
  */
 export type Choice = readonly number[];
 
+/** The choice for a change that the power cut loses. */
 export const LOST = 0;
+/** The choice for a change that the power cut keeps. */
 export const KEPT = 1;
 const TORN = 2;
 
@@ -92,7 +94,7 @@ export class PowerCut {
     return { sectors: this.#sectors.length, sizes: this.#sizes.length, names: this.#names.length };
   }
 
-  /** Everything pending lost, or everything kept. */
+  /** Returns the choice by which everything pending is lost, or kept. */
   all(option: typeof LOST | typeof KEPT): Choice {
     return new Array<number>(this.#names.length + this.#sizes.length + this.#sectors.length).fill(option);
   }
@@ -123,7 +125,7 @@ export class PowerCut {
     for (let i = 0; i < samples; i++) yield this.sample(random);
   }
 
-  /** One drawn choice, versions between the first and the last included. */
+  /** Draws one choice, versions between the first and the last included. */
   sample(random: (n: number) => number): Choice {
     return [
       ...this.#names.map(() => random(2)),
@@ -135,12 +137,13 @@ export class PowerCut {
     ];
   }
 
-  /** Whether a sector of this choice is torn. */
+  /** Tells whether a sector of this choice is torn. */
   tears(choice: Choice): boolean {
     const first = this.#names.length + this.#sizes.length;
     return choice.some((option, i) => i >= first && option === TORN);
   }
 
+  /** Returns what is on the disk after a power cut with these choices. */
   image(choice: Choice): DirectoryImage {
     const changed = new Map<FileNode, { size: number; sectors: Sector[] }>();
     const change = (file: FileNode): { size: number; sectors: Sector[] } => {
@@ -241,8 +244,8 @@ function* product(options: readonly number[]): Generator<readonly number[]> {
 }
 
 /**
- * A hash of names, sizes and contents. Equal images have equal hashes; 53 bits keep different ones apart well beyond
- * 10^6 of them.
+ * Returns a hash of names, sizes and contents. Equal images have equal hashes; 53 bits keep different ones apart well
+ * beyond 10^6 of them.
  */
 export function hashImage(image: NodeImage): number {
   const hash = new Hash();

@@ -15,18 +15,19 @@ export class Sector {
     return this.#hash;
   }
 
+  /** Compares two sectors by their bytes. */
   equals(other: Sector): boolean {
     return this === other || (this.hash === other.hash && this.bytes.every((byte, i) => byte === other.bytes[i]));
   }
 
-  /** This sector with `from` written at `offset`. */
+  /** Returns this sector with `from` written at `offset`. */
   with(from: Uint8Array, offset: number): Sector {
     const bytes = this.bytes.slice();
     bytes.set(from, offset);
     return new Sector(bytes);
   }
 
-  /** The first `length` bytes, then zeros. */
+  /** Returns the first `length` bytes, then zeros. */
   head(length: number): Sector {
     if (this.bytes.every((byte, i) => i < length || byte === 0)) return this;
     const bytes = new Uint8Array(SECTOR_SIZE);
@@ -35,6 +36,7 @@ export class Sector {
   }
 }
 
+/** A sector of zeros. */
 export const ZERO_SECTOR: Sector = new Sector(new Uint8Array(SECTOR_SIZE));
 
 /**

@@ -22,6 +22,7 @@ export type Fault =
   | { readonly short: number }
   | { readonly code: string; readonly written?: number; readonly drops?: boolean };
 
+/** Options of `SimFs`. */
 export interface SimFsOptions {
   /** Asked at each call; undefined lets it succeed. */
   readonly fault?: (call: Call) => Fault | undefined;
@@ -53,7 +54,7 @@ export class SimFs implements Fs {
   }
 
   /**
-   * The process is gone: no call comes back or does anything any more, and its locks are free. What it wrote stays
+   * Ends the process: no call comes back or does anything any more, and its locks are free. What it wrote stays
    * cached.
    */
   kill(): void {
@@ -155,16 +156,18 @@ export class SimFs implements Fs {
     if (failed) throw injected(fault.code, call);
   }
 
-  /** A sync of these sectors of a file. */
+  /** Returns the effect of a sync of these sectors of a file. */
   syncOf(node: FileNode, range?: readonly [number, number]): Effect & { kind: 'syncStart' } {
     return { kind: 'syncStart', node: node.id, sync: this.disk.nextSync, ...(range !== undefined && { range }) };
   }
 
+  /** Carries out one effect of a call on the disk. */
   apply(effect: Effect, call: Call): void {
     this.disk.apply(effect);
     this.#options.onEffect?.(effect, call);
   }
 
+  /** Forgets a file that was closed. */
   forget(handle: SimFile): void {
     this.#handles.delete(handle);
   }
@@ -365,7 +368,7 @@ function injected(code: string, call: Call): Error {
   return error;
 }
 
-/** Whether this error is one that a fault made, or was caused by one. */
+/** Tells whether this error is one that a fault made, or was caused by one. */
 export function isInjected(error: unknown): boolean {
   return error instanceof Error && (injectedErrors.has(error) || isInjected(error.cause));
 }

@@ -75,6 +75,7 @@ export type Action =
 /** What is done to the network alone. */
 export type NetworkAction = Extract<Action, { kind: 'connect' | 'heal' | 'weather' | 'lose-kind' }>;
 
+/** The kind of an action. */
 export type ActionKind = Action['kind'];
 
 /** An action and the moment when it is done, in milliseconds of virtual time. */

@@ -26,6 +26,7 @@ export const FAULTS = [
   'replace',
   'late-answers',
 ] as const;
+/** One of `FAULTS`. */
 export type Fault = (typeof FAULTS)[number];
 
 /** How long a run lasts and what it may do. */
@@ -56,6 +57,7 @@ export function someone(random: Stream): Pick {
   return random.chance(0.3) ? 'leader' : number;
 }
 
+/** The network without faults. */
 export const FAIR: Weather = {
   loss: 0,
   duplication: 0,

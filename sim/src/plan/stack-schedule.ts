@@ -29,6 +29,7 @@ export const STACK_FAULTS = [
   'membership',
   'replace',
 ] as const;
+/** One of `STACK_FAULTS`. */
 export type StackFault = (typeof STACK_FAULTS)[number];
 
 function crash(random: Stream, loss: Loss): StackAction {

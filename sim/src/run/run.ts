@@ -46,6 +46,7 @@ export interface Outcome {
   readonly hash: string;
 }
 
+/** What is given of a case; the rest is drawn. */
 export interface CaseOptions {
   /** Number of voters at the start; drawn if undefined. */
   readonly members?: number | undefined;

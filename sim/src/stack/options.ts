@@ -50,6 +50,7 @@ export interface Subject<Command, Result, Machine extends StateMachine<Command, 
   readonly replica?: SubjectOptions<Command, Result> | undefined;
 }
 
+/** What a simulation passes on to the replicas that it runs. */
 export type SubjectOptions<Command, Result> = Pick<
   ReplicaOptions<Command, Result>,
   'codec' | 'results' | 'format' | 'applyErrors' | 'features' | 'logger'

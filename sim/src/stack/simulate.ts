@@ -56,6 +56,7 @@ export interface Failed<Command, Result> extends Sums {
   readonly calls: readonly Call<Command, Result>[];
 }
 
+/** What came of a simulation: all runs passed, or one failed. */
 export type Simulated<Command, Result> = Passed | Failed<Command, Result>;
 
 /** Where a simulation runs. */
