@@ -52,6 +52,7 @@ class Member {
       restore: async ({ metadata }, chunks) => {
         const { state } = await format.unwrap(chunks);
         this.restored = { index: metadata.index, state: await collect(state) };
+        return true;
       },
       onEvent: ({ phase, index }) => {
         if (phase !== 'saved' && phase !== 'installed') return;

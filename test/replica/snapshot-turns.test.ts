@@ -43,6 +43,7 @@ describe('replica: a large snapshot that came in one piece', () => {
       position: () => ({ applied: { index: 5, term: 1 }, confState }),
       restore: async (_snapshot, chunks) => {
         for await (const { length } of chunks) sizes.push(length);
+        return true;
       },
       turn: () => {
         turns++;

@@ -573,6 +573,30 @@ describe('replica: snapshots', () => {
       await startMember(slow);
       await until(() => members.replica(slow).applied.index >= leader.applied.index, 'it has caught up');
     });
+
+    it('that a newer one has replaced while this member was busy are passed over: the log may have let go of them', async () => {
+      const leader = await begin(3);
+      const [slow] = othersOf(leader) as [NodeId];
+      await leaveBehind(leader, slow);
+      let goOn = (): void => {};
+      machine(slow).onRestore = () => new Promise((resolve) => (goOn = resolve));
+      members.network.mend();
+      await until(() => phases(slow).includes('installing') && log(slow).snapshot().metadata.index > 0, 'it restores');
+      const first = log(slow).snapshot().metadata.index;
+      const newest = (): number => log(slow).snapshot().metadata.index;
+      for (let round = 2, before = first; round < 4; round++, before = newest()) {
+        await write(leader, 60, round);
+        await until(() => newest() > before, 'it is sent a newer one');
+      }
+      for (const index of log(slow).streams.keys()) if (index < newest()) log(slow).streams.delete(index);
+      machine(slow).onRestore = () => {};
+      goOn();
+      const replica = members.replica(slow);
+      await until(() => replica.applied.index >= leader.applied.index, 'it has caught up');
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      const installed = events.filter(({ member, phase }) => member === slow && phase === 'installed');
+      expect(installed.map(({ index }) => index)).to.deep.equal([first, newest()]);
+    });
   });
 
   describe('do not hold up a stop', () => {

@@ -52,21 +52,6 @@ describe('simulated replicas', function () {
     }
   });
 
-  it('do the same for the same seed, to the last byte of messages and calls of files', async () => {
-    const run = () => simulate({ ...registers(), seed: 11, runs: 4 });
-    const [one, two] = [await run(), await run()];
-    expect(one).to.deep.equal(two);
-    const other = await simulate({ ...registers(), seed: 15, runs: 4 });
-    expect(other.hash).to.not.equal(one.hash);
-  });
-
-  it('do something: commit, elect, lose messages, crash', async () => {
-    const outcome = await simulate({ ...registers(), seed: 1, runs: 5 });
-    expect(outcome).to.include({ ok: true, runs: 5, seed: 1 });
-    expect(outcome.answered).to.be.above(300);
-    expect(outcome.virtualMs).to.be.above(100_000);
-  });
-
   it('meet every kind of fault', () => {
     const kinds = new Set<string>();
     for (let seed = 1; seed <= 60; seed++) for (const { action } of drawStackCase(seed).actions) kinds.add(action.kind);

@@ -98,7 +98,16 @@ export function createSnapshots<Command, Result>(engine: Engine<Command, Result>
     // It is given up if this member stops first.
     betweenCommands: (run) => void applier.exclusive(run).catch(() => {}),
     holdUp: (room) => applier.holdUp(room),
-    restore: (snapshot, chunks) => applier.exclusive(() => applier.restore(snapshot, chunks)),
+    restore: async (snapshot, chunks) => {
+      let isRestored = false;
+      await applier.exclusive(async () => {
+        // While commands were applied, the log has taken a newer one, and may not keep the state of this one any more.
+        if (log.snapshot().metadata.index > snapshot.metadata.index) return;
+        await applier.restore(snapshot, chunks);
+        isRestored = true;
+      });
+      return isRestored;
+    },
     commitEmpty: () => engine.commitEmpty(),
     retryTicks: electionTicks,
     turn: () => new Promise((resolve) => clock.soon(resolve)),

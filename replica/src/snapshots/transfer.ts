@@ -17,8 +17,8 @@ export interface SnapshotTransferHost {
   readonly format: Pick<Format<unknown>, 'unwrap'>;
   readonly policy: Pick<SnapshotPolicy, 'inlineBytes'>;
   readonly interrupt: Interrupt;
-  /** Puts a snapshot in the place of the state. */
-  readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<void>;
+  /** Puts a snapshot in the place of the state, unless a newer one is about to. Resolves with whether it did. */
+  readonly restore: (snapshot: Snapshot, chunks: AsyncIterable<Uint8Array>) => Promise<boolean>;
   /** The state is about to be replaced by a snapshot of the leader's. */
   readonly onInstalling: () => void;
   readonly onInstalled: (snapshot: Snapshot) => void;
@@ -141,12 +141,14 @@ export class SnapshotTransfer {
     const { index } = snapshot.metadata;
     onInstalling();
     const bytes = await this.restoreFrom(snapshot);
+    // What was handed out after it is the newer one: raft hands out nothing else before a snapshot is done.
+    if (bytes === undefined) return;
     onInstalled(snapshot);
     onEvent({ phase: 'installed', index, bytes, size: bytes });
   }
 
-  /** @returns how many bytes were read */
-  private async restoreFrom(snapshot: Snapshot): Promise<number> {
+  /** @returns how many bytes were read; undefined if a newer snapshot has made this one useless */
+  private async restoreFrom(snapshot: Snapshot): Promise<number | undefined> {
     const { log, interrupt, restore, turn, onEvent } = this.host;
     const { index } = snapshot.metadata;
     const chunks = stateOf(snapshot, log.snapshots);
@@ -160,11 +162,10 @@ export class SnapshotTransfer {
       },
     );
     try {
-      await restore(snapshot, reader);
+      return (await restore(snapshot, reader)) ? bytes : undefined;
     } finally {
       await interrupt.letGo(reader);
     }
-    return bytes;
   }
 
   /** Sends a MsgSnap; the state travels beside it if it is not within it. */

@@ -112,6 +112,9 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
       host.stateRules.started(this.id);
       const replica = await Replica.start(this.options(process, log));
       process.replica = replica;
+      replica.watch('snapshot', ({ phase, index }) => {
+        if (phase === 'installed' && process === this.process) this.installed(replica, index);
+      });
       replica.watch('leadership', (leadership) => {
         if (process === this.process) host.logRules.leads(this.id, leadership);
       });
@@ -176,6 +179,13 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
       },
     });
     return this.watched;
+  }
+
+  /** A snapshot of its leader's has taken the place of its state. */
+  private installed({ applied }: Replica<Command, Result>, index: number): void {
+    if (applied.index >= index) return;
+    const text = `Member ${this.id} has installed a snapshot of index ${index}, and says that it has applied ${applied.index}.`;
+    this.host.broke('positions-ordered', text);
   }
 
   /** Its process has ended by itself. */

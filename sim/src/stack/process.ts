@@ -1,4 +1,4 @@
-import type { Message, Snapshot } from '@raft-ts/raft';
+import type { Message, NodeId, Snapshot } from '@raft-ts/raft';
 import type { Clock, Replica, ReplicaReceiver } from '@raft-ts/replica';
 import type { StackEvent, StackTime } from './time.js';
 
@@ -24,6 +24,8 @@ export class Process<Command, Result> {
   readonly number: number;
   replica: Replica<Command, Result> | undefined = undefined;
   receiver: ReplicaReceiver | undefined = undefined;
+  /** The members that have written to it. */
+  readonly heard: Set<NodeId> = new Set();
   /** Bodies of snapshots that came and were not taken yet. */
   readonly bodies: WeakMap<Snapshot, Uint8Array> = new WeakMap();
   /** It ends by itself, as it was told to. */

@@ -63,7 +63,8 @@ export class Tasks {
     }
   }
 
-  private begin(run: Running, fence: number): void {
+  /** A run begins, with this fence. */
+  begin(run: Running, fence: number): void {
     if (this.fences.has(fence))
       this.broke('fences-grow', `Member ${run.member} runs a task with fence ${fence}, which another run had.`);
     this.fences.add(fence);

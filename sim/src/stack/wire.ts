@@ -10,6 +10,9 @@ import type { LogRules } from './log-rules.js';
 import type { Process } from './process.js';
 import type { StackTime } from './time.js';
 
+/** How often a transport opens a connection again. */
+const DIAL_MS = 1000;
+
 // oxlint-disable-next-line typescript/no-explicit-any -- the network carries the messages of any state machine
 type AnyProcess = Process<any, any>;
 
@@ -71,8 +74,9 @@ export class Wire {
     process.receiver = receiver;
     const peers = new Set<NodeId>();
     const { features } = this.host;
-    // One that joins answers whoever writes to it, until it knows the others.
-    const knows = ({ to }: Message): boolean => peers.has(to) || peers.size === 0;
+    this.dial(station, process, peers);
+    // It answers whoever has written to it, whose address came along: one that leads may have joined unbeknown to it.
+    const knows = ({ to }: Message): boolean => peers.has(to) || process.heard.has(to);
     return {
       send: (messages) => {
         for (const message of messages) {
@@ -95,6 +99,23 @@ export class Wire {
         return Promise.resolve();
       },
     };
+  }
+
+  /** Opens its connections again and again, as transports do: whoever was removed hears so, though it sends nothing. */
+  private dial(station: Station, process: AnyProcess, peers: ReadonlySet<NodeId>): void {
+    const { time, stations } = this.host;
+    process.at(time.now + DIAL_MS, () => {
+      if (process.receiver === undefined) return;
+      const refuses = (id: NodeId): boolean => {
+        const peer = stations[Number(id) - 1];
+        const isOpen =
+          this.network.isOpen(station.slot, Number(id) - 1) && this.network.isOpen(Number(id) - 1, station.slot);
+        return isOpen && peer?.process?.isFrozen === false && peer.process.receiver?.isIdRemoved(station.id) === true;
+      };
+      const by = [...peers].filter(refuses);
+      if (by.length > 0) process.receiver.onRemoved({ reason: 'removed', by });
+      this.dial(station, process, peers);
+    });
   }
 
   private send(dispatch: Dispatch): void {
@@ -146,6 +167,7 @@ export class Wire {
         const message = decodeMessage(bytes);
         const { snapshot } = message;
         if (snapshot !== undefined && dispatch.body !== undefined) process.bodies.set(snapshot, dispatch.body);
+        process.heard.add(message.from);
         this.watcher?.arrived(dispatch.message);
         process.receive(message, (taken) => this.taken(dispatch, to, taken));
       },
