@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Link, type LinkState } from '@raft-ts/raftexample/internal';
 import type { Exit, Program, Programs } from '../raftexample/processes.js';
-import { Link, type LinkState } from '../soak/links.js';
 import { SmallDisk } from './disk.js';
 
 export interface ClusterPlan {

@@ -228,7 +228,12 @@ describe('the store: its command line', () => {
       kind: 'run',
       options: { count: 3, data: 'store-data-3' },
     });
+    expect(parseStoreFlags(['--page', '--ports', '5000'])).to.deep.equal({
+      kind: 'run',
+      options: { count: 5, data: 'store-data', page: true, ports: 5000 },
+    });
     expect(parseStoreFlags(['--members', '10']).kind).to.equal('refuse');
+    expect(parseStoreFlags(['--ports', '80']).kind).to.equal('refuse');
   });
 
   it('both ports and the log share the files that the system allows', () => {

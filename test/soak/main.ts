@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '@raft-ts/raft/internal';
 import type { Peer } from '@raft-ts/raftexample/internal';
+import { Link, type LinkState } from '@raft-ts/raftexample/internal';
 import { type Committed, expectAgreement, freePeers, type Program, Programs } from '../raftexample/processes.js';
-import { Link, type LinkState } from './links.js';
 
 const usage = `usage: npm run soak -- [--minutes N] [--members N] [--seed N] [--memory]
 

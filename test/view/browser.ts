@@ -17,6 +17,11 @@ export function findBrowser(): string | undefined {
   return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
 }
 
+/** Root, as in a container, has no sandbox. */
+export function launchArgs(): string[] {
+  return process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+}
+
 /** How a page is to be looked at. */
 export interface Look {
   readonly width?: number;
@@ -43,9 +48,7 @@ export class Viewer {
     const folder = await mkdtemp(join(tmpdir(), 'raft-ts-view-'));
     const file = join(folder, 'page.html');
     await writeFile(file, await buildPage());
-    // Root, as in a container, has no sandbox.
-    const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    const browser = await chromium.launch({ executablePath, args });
+    const browser = await chromium.launch({ executablePath, args: launchArgs() });
     return new Viewer(browser, folder, pathToFileURL(file).href);
   }
 
@@ -78,8 +81,15 @@ export class Viewer {
 /** Waits until an expression holds in the page. Looked at in the page itself, whose policy forbids to compile any. */
 export async function until(page: Page, expression: string): Promise<void> {
   await page.evaluate(
-    `new Promise((done) => {
-      const look = () => ((${expression}) ? done() : requestAnimationFrame(look));
+    `new Promise((done, fail) => {
+      const look = () => {
+        try {
+          if (${expression}) done();
+          else requestAnimationFrame(look);
+        } catch (error) {
+          fail(error);
+        }
+      };
       look();
     })`,
   );

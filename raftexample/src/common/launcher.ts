@@ -8,6 +8,7 @@ import { printableLine } from '@raft-ts/proto';
 import type { NodeId } from '@raft-ts/raft';
 import { ExitCode } from './exit-codes.js';
 import { linesOf } from './lines.js';
+import type { Steering } from './steering.js';
 import { LINE_LENGTH } from './usage.js';
 
 /** A member stops within a second; one that has not after this time is killed. */
@@ -31,11 +32,13 @@ export interface Launch {
   readonly graceMs?: number;
   /** Called with each line of a member; false keeps it from being printed. */
   readonly onLine?: (line: string) => boolean;
+  /** Who ends, pauses and starts members while they run; without it, one that has ended stays ended. */
+  readonly steering?: Steering;
 }
 
 /** Runs one process per member, until `stopping` aborts. Resolves to the exit code. */
 export async function launch(
-  { name, members, program = 'raftexample.js', keepsLogs = true, graceMs = GRACE_MS, onLine }: Launch,
+  { name, members, program = 'raftexample.js', keepsLogs = true, graceMs = GRACE_MS, onLine, steering }: Launch,
   stopping: AbortSignal,
 ): Promise<number> {
   if (stopping.aborted) return ExitCode.Done;
@@ -44,6 +47,7 @@ export async function launch(
   let killed = false;
   stopping.addEventListener('abort', () => {
     for (const child of running) child.kill('SIGTERM');
+    steering?.wake();
     setTimeout(() => {
       for (const child of running) killed = child.kill('SIGKILL') || killed;
     }, graceMs).unref();
@@ -52,19 +56,25 @@ export async function launch(
   say(`members ${members.map(({ id }) => id).join(', ')}; Ctrl-C stops all of them`);
   await Promise.all(
     members.map(async ({ id, args }, i) => {
-      const child = startMember(program, args);
-      running.add(child);
-      say(`member ${id} is process ${child.pid}`);
-      const output = [child.stdout, child.stderr].map((stream) =>
-        relay(stream, { prefix: `[${id}] `, colour: colours[i % colours.length], onLine }),
-      );
-      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-      running.delete(child);
-      await Promise.all(output);
-      if (stopping.aborted) return;
-      const cause = signal === null ? `ended by itself with exit code ${code}` : `was ended by ${signal}`;
-      say(`member ${id} ${cause}; ${running.size === 0 ? 'none is left' : `${running.size} still running`}`);
-      if (signal !== null && keepsLogs) say(`to bring it back, in another terminal: ${commandLine(program, args)}`);
+      do {
+        const child = startMember(program, args);
+        steering?.began(id, child);
+        running.add(child);
+        say(`member ${id} is process ${child.pid}`);
+        const output = [child.stdout, child.stderr].map((stream) =>
+          relay(stream, { prefix: `[${id}] `, colour: colours[i % colours.length], onLine }),
+        );
+        const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+        running.delete(child);
+        steering?.ended(id);
+        await Promise.all(output);
+        if (stopping.aborted) return;
+        const cause = signal === null ? `ended by itself with exit code ${code}` : `was ended by ${signal}`;
+        say(`member ${id} ${cause}; ${running.size === 0 ? 'none is left' : `${running.size} still running`}`);
+        if (steering === undefined && signal !== null && keepsLogs) {
+          say(`to bring it back, in another terminal: ${commandLine(program, args)}`);
+        }
+      } while ((await steering?.again(id, stopping)) === true);
     }),
   );
   if (!stopping.aborted) return ExitCode.Failed;

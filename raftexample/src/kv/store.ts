@@ -1,5 +1,6 @@
 import process from 'node:process';
-import { launch } from '../common/launcher.js';
+import { type Launch, launch } from '../common/launcher.js';
+import { Steering } from '../common/steering.js';
 import {
   asCommand,
   askedText,
@@ -10,12 +11,14 @@ import {
   textFlags,
   UsageError,
 } from '../common/usage.js';
+import { Network } from '../page/network.js';
+import { PageServer } from '../page/server.js';
+import { StorePage } from './page.js';
 
 /** A member hands leadership over and lets running requests end before it stops. */
 const GRACE_MS = 6000;
-/** Member N speaks to the others on this port + N, and to clients on the next one + N. */
-const PEER_PORT = 23_800;
-const CLIENT_PORT = 23_790;
+/** Member I answers clients on this port + I, and the other members ten ports further. */
+const PORTS = 23_790;
 
 /** What the launcher of the store needs to know. */
 export interface StoreOptions {
@@ -23,6 +26,8 @@ export interface StoreOptions {
   readonly count: number;
   /** The folder of the members' folders. */
   readonly data: string;
+  readonly page?: true;
+  readonly ports?: number;
 }
 
 const help = `Usage: npm run store -- [options]
@@ -31,6 +36,8 @@ Runs a replicated key-value store: five members, each a process, their output in
 member and read from any other. Ctrl-C stops all of them.
 
   --members N   start members 1 to N, 1 to 9 (default 5)
+  --page        serve a page on this machine that shows the cluster and lets you break it; its address is printed
+  --ports N     member I answers clients on port N + I, and the others on N + 10 + I (default 23790)
   --data DIR    keep the log of member N in DIR/member-N (default store-data; with --members, store-data-N)
   --help        print this text
   --version     print the version
@@ -44,6 +51,8 @@ export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> 
       options: {
         members: { type: 'string' },
         data: { type: 'string' },
+        page: { type: 'boolean' },
+        ports: { type: 'string' },
         ...textFlags,
       },
     });
@@ -53,7 +62,8 @@ export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> 
     const count = parseWhole('--members', values.members ?? '5', 1, 9);
     // A cluster of another size is another cluster: its founders are others.
     const data = values.data ?? (count === 5 ? 'store-data' : `store-data-${count}`);
-    return { kind: 'run', options: { count, data } };
+    const ports = values.ports === undefined ? {} : { ports: parseWhole('--ports', values.ports, 1024, 65_000) };
+    return { kind: 'run', options: { count, data, ...(values.page === true ? { page: true } : {}), ...ports } };
   });
 }
 
@@ -62,23 +72,79 @@ export function main(argv: readonly string[], stopping: AbortSignal): Promise<nu
   return carryOut('store', parseStoreFlags(argv), (options) => runStore(options, stopping));
 }
 
-function runStore({ count, data }: StoreOptions, stopping: AbortSignal): Promise<number> {
+async function runStore(options: StoreOptions, stopping: AbortSignal): Promise<number> {
+  const { count, ports = PORTS } = options;
   const ids = Array.from({ length: count }, (_, i) => i + 1);
-  const peers = ids.map((id) => `${id}=http://127.0.0.1:${PEER_PORT + id}`).join(',');
-  const members = ids.map((id) => ({
-    id: BigInt(id),
-    args: ['kv', '--id', String(id), '--peers', peers, '--client-addr', clientAt(id), '--data', `${data}/member-${id}`],
-  }));
-  return launch({ name: 'store', members, graceMs: GRACE_MS, onLine: leaderChanges(count) }, stopping);
+  const clientAt = (id: number): string => `127.0.0.1:${ports + id}`;
+  const peerPort = (id: number): number => ports + 10 + id;
+  const onLine = leaderChanges(count, clientAt);
+  const plan = { name: 'store', graceMs: GRACE_MS, onLine } as const;
+  const members = (dials: (id: number) => ReadonlyMap<number, number>): Launch['members'] =>
+    ids.map((id) => ({ id: BigInt(id), args: argsOf(id, { options, ids, clientAt, peerPort, dials: dials(id) }) }));
+  if (options.page !== true) return launch({ ...plan, members: members(() => new Map()) }, stopping);
+  const network = await Network.open(ids, peerPort);
+  const steering = new Steering();
+  const server = await openPage({ network, steering, clientAt });
+  say(`see it, and break it: ${server.url}`);
+  try {
+    return await launch({ ...plan, members: members((id) => network.dials(id)), steering }, stopping);
+  } finally {
+    await Promise.all([server.close(), network.close()]);
+  }
 }
 
-function clientAt(id: number): string {
-  return `127.0.0.1:${CLIENT_PORT + id}`;
+const say = (text: string): void => void process.stdout.write(`[store] ${text}\n`);
+
+function argsOf(
+  id: number,
+  {
+    options,
+    ids,
+    clientAt,
+    peerPort,
+    dials,
+  }: {
+    readonly options: StoreOptions;
+    readonly ids: readonly number[];
+    readonly clientAt: (id: number) => string;
+    readonly peerPort: (id: number) => number;
+    readonly dials: ReadonlyMap<number, number>;
+  },
+): string[] {
+  const peers = ids.map((each) => `${each}=http://127.0.0.1:${peerPort(each)}`).join(',');
+  const own = ['--id', String(id), '--peers', peers, '--client-addr', clientAt(id)];
+  const through = [...dials].flatMap(([to, port]) => ['--dial', `${to}=http://127.0.0.1:${port}`]);
+  return ['kv', ...own, '--data', `${options.data}/member-${id}`, ...through];
+}
+
+async function openPage(parts: ConstructorParameters<typeof StorePage>[0]): Promise<PageServer> {
+  const host = new StorePage(parts);
+  const { steering } = parts;
+  const server = await PageServer.listen(host, await livePage());
+  steering.changed = () => server.tell(host.state());
+  steering.told = (id, message) => {
+    const { told, listening } = (message ?? {}) as { readonly told?: unknown; readonly listening?: unknown };
+    if (listening === true) host.ask(Number(id));
+    else if (told !== undefined) server.tell({ kind: 'told', id: Number(id), told });
+  };
+  return server;
+}
+
+/**
+ * Builds the page when it is asked for.
+ * @throws UsageError outside of a clone, where there is nothing to build it from
+ */
+async function livePage(): Promise<string> {
+  try {
+    const { buildLivePage } = await import('@raft-ts/view/build');
+    return await buildLivePage();
+  } catch (error) {
+    throw new UsageError(`--page needs a clone of raft-ts, after npm ci: ${(error as Error).message}`);
+  }
 }
 
 /** Every member says who leads; the launcher says it once, and shows what to try when there is a first leader. */
-function leaderChanges(count: number): (line: string) => boolean {
-  const say = (text: string): void => void process.stdout.write(`[store] ${text}\n`);
+function leaderChanges(count: number, clientAt: (id: number) => string): (line: string) => boolean {
   let last = '';
   return (line) => {
     const [, leader, term] = /^\[\d+\] member (\d+) leads in term (\d+)$/u.exec(line) ?? [];
@@ -88,12 +154,12 @@ function leaderChanges(count: number): (line: string) => boolean {
     const isFirst = last === '';
     last = text;
     say(text);
-    if (isFirst) for (const one of examples(Number(leader), count)) say(one);
+    if (isFirst) for (const one of examples(Number(leader), count, clientAt)) say(one);
     return false;
   };
 }
 
-function examples(leader: number, count: number): string[] {
+function examples(leader: number, count: number, clientAt: (id: number) => string): string[] {
   const other = (leader % count) + 1;
   const third = (other % count) + 1;
   return [

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import * as esbuild from 'esbuild';
 
 const root = new URL('../../', import.meta.url);
 const at = (path: string): string => fileURLToPath(new URL(path, root));
@@ -10,7 +10,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, root));
 const BROWSERS = ['chrome123', 'firefox125', 'safari17.5'];
 
 async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
+  const { outputFiles } = await esbuild.build({
     entryPoints: [at(entry)],
     bundle: true,
     write: false,
@@ -28,14 +28,24 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
+/** Returns the text of the page that shows a simulated cluster. */
+export function buildPage(): Promise<string> {
+  return build('src/page/page.html', 'dist/page/main.js');
+}
+
+/** Returns the text of the page that shows a running store; its launcher serves it. */
+export function buildLivePage(): Promise<string> {
+  return build('src/live/live.html', 'dist/live/main.js');
+}
+
 /**
- * Returns the text of the page: one file that holds everything, with one classic inline script, so that it works from
- * file:// too. Its policy allows that script and that style by their hashes, and no request at all.
+ * One file that holds everything, with one classic inline script, so that it works from file:// too. Its policy allows
+ * that script and that style by their hashes.
  */
-export async function buildPage(): Promise<string> {
+async function build(html: string, entry: string): Promise<string> {
   const [page, bundled, style] = await Promise.all([
-    readFile(at('src/page/page.html'), 'utf8'),
-    bundle('dist/page/main.js'),
+    readFile(at(html), 'utf8'),
+    bundle(entry),
     bundle('src/page/style.css'),
   ]);
   // A closing tag inside would end the script early.

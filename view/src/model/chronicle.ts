@@ -114,7 +114,7 @@ export class Chronicle implements Recorder {
 
   look(world: World): void {
     for (const member of world.members) this.lookAt(world, member);
-    this.timeline.look(world);
+    this.timeline.reached(world.now, world.rules.history.committed);
   }
 
   private lookAt(world: World, member: Member): void {

@@ -43,6 +43,23 @@ export interface Cell {
   readonly isConflicting: boolean;
 }
 
+/** What is to be drawn: a simulated cluster, or a real one. */
+export interface Scenery {
+  readonly members: readonly MemberPicture[];
+  /** Is the direction from one slot to another open? */
+  readonly isOpen: (from: number, to: number) => boolean;
+  /** The entries of a member from one index up to another, both included: those that it has or had. */
+  readonly cells: (member: MemberPicture, from: number, to: number) => readonly Cell[];
+}
+
+export function sceneryOf(world: World): Scenery {
+  return {
+    members: world.members.map(({ slot }) => pictureOf(world, slot)),
+    isOpen: (from, to) => world.network.isOpen(from, to),
+    cells: (member, from, to) => cellsOf(world, member, from, to),
+  };
+}
+
 /** A message under way. */
 export interface Dot {
   /** By which it is found in the queue. */

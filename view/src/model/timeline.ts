@@ -1,4 +1,3 @@
-import type { World } from '@raft-ts/sim/by-hand';
 import type { Role } from './origin.js';
 
 /** What a member was from a moment on. */
@@ -88,8 +87,8 @@ export class Timeline {
     if (last !== undefined && last.to === undefined) last.to = at;
   }
 
-  look({ now, rules }: World): void {
-    const { committed } = rules.history;
+  /** Everything up to an index is committed now. */
+  reached(now: number, committed: number): void {
     if (committed <= this.committed) return;
     const bucket = Math.floor(now / BUCKET_MS);
     this.commits[bucket] = (this.commits[bucket] ?? 0) + committed - this.committed;

@@ -1,6 +1,5 @@
-import type { World } from '@raft-ts/sim/by-hand';
 import { nameOf } from '../model/names.js';
-import { type Cell, cellsOf, pictureOf } from '../model/picture.js';
+import type { Cell, Scenery } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { html, say, set } from './dom.js';
 import { TERM_COLOURS } from './shapes.js';
@@ -97,8 +96,7 @@ export class Logs {
     );
   }
 
-  show(world: World): void {
-    const pictures = world.members.map(({ slot }) => pictureOf(world, slot));
+  show({ members: pictures, cells: cellsOf }: Scenery): void {
     const last = pictures.reduce((most, picture) => Math.max(most, picture.last), 1);
     const columns = Math.min(SHOWN, Math.max(12, last));
     if (this.cells.length !== pictures.length || columns !== this.columns) this.build(pictures.length, columns);
@@ -107,7 +105,7 @@ export class Logs {
       say(this.head.cells[column + 1] as Element, String(this.first + column));
     }
     this.cells = pictures.map((picture, row) => {
-      const cells = cellsOf(world, picture, this.first, this.first + columns - 1);
+      const cells = cellsOf(picture, this.first, this.first + columns - 1);
       const byColumn: (Cell | undefined)[] = Array.from({ length: columns }, () => undefined);
       for (const cell of cells) byColumn[cell.index - this.first] = cell;
       for (const [column, cell] of byColumn.entries())

@@ -3,17 +3,18 @@ import { explainCell, explainCluster, explainDot, explainLink, explainMember } f
 import { type Place, writeLink } from '../model/link.js';
 import { clock } from '../model/names.js';
 import type { Origin } from '../model/origin.js';
-import { cellsOf, type Dot, dotsOf, pictureOf } from '../model/picture.js';
+import { cellsOf, type Dot, dotsOf, pictureOf, sceneryOf } from '../model/picture.js';
 import { type Choice, isSame } from './choice.js';
 import { Controls } from './controls.js';
 import { HelpDialog, OpenDialog, startNewDialog } from './dialogs.js';
 import { byId, say } from './dom.js';
+import { Events } from './events.js';
 import { Inspector } from './inspector.js';
 import { startKeys } from './keys.js';
 import { Logs, logLegend } from './logs.js';
 import { Player } from './player.js';
 import { messageLegend } from './shapes.js';
-import { ClientCard, Events, NetworkCard } from './side.js';
+import { ClientCard, NetworkCard } from './side.js';
 import { MOST_DOTS, Stage } from './stage.js';
 import { Story } from './story.js';
 import { TimelinePicture } from './timeline.js';
@@ -176,15 +177,16 @@ export class Page {
     const { player } = this;
     const { engine, time } = player;
     const { dots, left } = dotsOf(engine.world, engine.chronicle, time, MOST_DOTS);
-    this.stage.show(engine.world, dots, this.chosen);
+    const scenery = sceneryOf(engine.world);
+    this.stage.show(scenery, dots, this.chosen);
     this.controls.show();
     if (!isAtRest && now - this.slowAt < SLOW_MS) return;
     this.slowAt = now;
     // One part in each of these frames, so that none of them takes long; all of them once everything stands still.
     const parts = [
       () => this.drawWords(dots, left),
-      () => this.logs.show(engine.world),
-      () => this.timeline.show(engine.world, player.timeline, time, player.furthest),
+      () => this.logs.show(scenery),
+      () => this.timeline.show(engine.world.members.length, player.timeline, time, player.furthest),
       () => this.drawNotes(now, isAtRest),
     ];
     if (!isAtRest) parts[this.turn++ % parts.length]?.();

@@ -1,6 +1,5 @@
-import type { World } from '@raft-ts/sim/by-hand';
 import { nameOf } from '../model/names.js';
-import { type Dot, type MemberPicture, pictureOf } from '../model/picture.js';
+import type { Dot, MemberPicture, Scenery } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { say, set, svg } from './dom.js';
 import { along, arc, HEIGHT, laneOf, outline, placeOf, radius, WIDTH } from './geometry.js';
@@ -151,11 +150,11 @@ export class Stage {
     element.addEventListener('pointerleave', () => this.events.pointed(undefined));
   }
 
-  show(world: World, dots: readonly Dot[], chosen: Choice | undefined): void {
-    const { members } = world;
+  show(scenery: Scenery, dots: readonly Dot[], chosen: Choice | undefined): void {
+    const { members } = scenery;
     if (members.length !== this.count) this.build(members.length);
-    for (const { slot } of members) this.showMember(pictureOf(world, slot), chosen);
-    for (const parts of this.linkParts) this.showLink(world, parts, chosen);
+    for (const member of members) this.showMember(member, chosen);
+    for (const parts of this.linkParts) this.showLink(scenery, parts, chosen);
     this.showDots(dots, chosen);
   }
 
@@ -190,11 +189,11 @@ export class Stage {
     );
   }
 
-  private showLink({ network, members }: World, parts: LinkParts, chosen: Choice | undefined): void {
+  private showLink({ members, isOpen }: Scenery, parts: LinkParts, chosen: Choice | undefined): void {
     const { from, to, group, lanes, crosses } = parts;
-    const isOver = members[from]?.isGone === true || members[to]?.isGone === true;
+    const isOver = members[from]?.role === 'gone' || members[to]?.role === 'gone';
     set(group, 'visibility', isOver ? 'hidden' : 'visible');
-    const open = [network.isOpen(from, to), network.isOpen(to, from)] as const;
+    const open = [isOpen(from, to), isOpen(to, from)] as const;
     for (const i of [0, 1] as const) {
       set(lanes[i], 'class', open[i] ? 'lane' : 'lane cut');
       set(crosses[i], 'visibility', open[i] ? 'hidden' : 'inherit');

@@ -1,4 +1,3 @@
-import type { World } from '@raft-ts/sim/by-hand';
 import { clock, counted, nameOf } from '../model/names.js';
 import { BUCKET_MS, type Span, type Timeline } from '../model/timeline.js';
 import { say, set, svg } from './dom.js';
@@ -25,7 +24,7 @@ export class TimelinePicture {
     }).observe(parent);
   }
 
-  show(world: World, timeline: Timeline, now: number, furthest: number): void {
+  show(lanes: number, timeline: Timeline, now: number, furthest: number): void {
     // Little changes from one frame to the next.
     const key = `${Math.floor(now / 50)}/${Math.floor(furthest / 50)}/${timeline.spans.length}/${timeline.parts.length}/${this.width}`;
     if (key === this.shownAt) return;
@@ -33,7 +32,6 @@ export class TimelinePicture {
     const end = Math.max(2000, furthest, now);
     const wide = Math.max(280, this.width);
     const x = (at: number): number => LEFT + (at / end) * (wide - LEFT - 6);
-    const lanes = world.members.length;
     const height = lanes * LANE + RATE + 26;
     set(this.root, 'viewBox', `0 0 ${wide} ${height}`);
     set(this.root, 'height', height);

@@ -17,6 +17,7 @@ import { askToJoin, joinTls } from './join-via.js';
 import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
 import { preparePorts } from './ports.js';
+import { Telling } from './telling.js';
 import { readToken } from './token-file.js';
 import { openTransport } from './transport.js';
 import { seeToVote } from './vote.js';
@@ -57,6 +58,8 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
       return transport;
     },
   });
+  const telling = new Telling({ replica, storage, transport });
+  telling.start();
   const leaseClock = new LeaseClock({ replica, leases: machine.leases, clock: systemClock() });
   const face = faceOf(options, {
     ...{ replica, machine, storage, transport: () => transport },
@@ -73,6 +76,7 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     await Promise.all([replica.stop(), closeFace(face)]);
     leaseClock.stop();
     watches.stop();
+    telling.stop();
   }
   return ExitCode.Done;
 }

@@ -52,6 +52,11 @@ export class Link {
     this.states[way] = 'silent';
   }
 
+  /** Carries again what goes one way. */
+  carry(way: Way): void {
+    this.states[way] = 'open';
+  }
+
   async close(): Promise<void> {
     this.dropAll();
     this.server.close();

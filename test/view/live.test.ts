@@ -1,0 +1,139 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import axe from 'axe-core';
+import { expect } from 'chai';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Program, Programs } from '../raftexample/processes.js';
+import { findBrowser, launchArgs, until } from './browser.js';
+
+const executable = findBrowser();
+
+/** A number of which the twenty ports after it are free now. */
+async function freePorts(): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 30_000);
+    const servers = Array.from({ length: 20 }, () => createServer());
+    const listening = servers.map(
+      (server, i) =>
+        new Promise<boolean>((resolve) => {
+          server.once('error', () => resolve(false));
+          server.listen(first + 1 + i, '127.0.0.1', () => resolve(true));
+        }),
+    );
+    const areFree = (await Promise.all(listening)).every((each) => each);
+    await Promise.all(servers.filter(({ listening: open }) => open).map((server) => once(server.close(), 'close')));
+    if (areFree) return first;
+  }
+}
+
+describe('the page of a running store, in a browser', function () {
+  this.timeout(60_000);
+  const programs = new Programs();
+  let store: Program;
+  let browser: Browser;
+  let page: Page;
+  const problems: string[] = [];
+
+  before(async function () {
+    if (executable === undefined) {
+      console.log('      no Chromium here: install one, or name one in CHROMIUM');
+      this.skip();
+    }
+    store = programs.start('store.js', ['--page', '--members', '3', '--ports', String(await freePorts())]);
+    const line = await store.sees(/see it, and break it: http/u);
+    browser = await chromium.launch({ executablePath: executable, args: launchArgs() });
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.on('pageerror', (error) => problems.push(error.stack ?? error.message));
+    await page.goto(/http:\S+/u.exec(line)?.[0] ?? '');
+  });
+
+  after(async () => {
+    await browser?.close();
+    await programs.endAll();
+  });
+
+  const members = 'raftLive.cluster.members';
+  const leads = `${members}.findIndex(({ role, isFrozen }) => role === "leader" && !isFrozen)`;
+  const leader = async (): Promise<number> => {
+    await until(page, `${leads} >= 0`);
+    return page.evaluate<number>(leads);
+  };
+  const choose = (slot: number): Promise<void> => page.click(`.place:nth-child(${slot + 1}) .member`);
+  const press = (name: string): Promise<void> => page.click(`#chosen-acts button:text-is("${name}")`);
+
+  it('shows who leads, and lets a client write and read', async () => {
+    await leader();
+    let asked = 0;
+    for (const id of ['write', 'read', 'stale-read']) {
+      await page.click(`#${id}`);
+      asked++;
+      const told = '[...document.querySelectorAll("#requests li")].map(({ dataset }) => dataset.verdict)';
+      await until(page, `${told}.length === ${asked} && !${told}.includes("waiting")`);
+    }
+    const told = (await page.textContent('#requests')) ?? '';
+    expect(told).to.contain('n1 answered: w1 is committed.');
+    expect(told).to.contain('A majority confirmed the leader');
+    expect(told).to.contain('Nobody else was asked');
+  });
+
+  it('kills a member, and starts it again', async () => {
+    const slot = ((await leader()) + 1) % 3;
+    await choose(slot);
+    await press('Kill');
+    await until(page, `${members}[${slot}].role === "down"`);
+    await press('Start');
+    await until(page, `${members}[${slot}].role === "follower" && ${members}[${slot}].last > 0`);
+  });
+
+  it('pauses the leader, so that another one is elected, and lets it go on', async () => {
+    const old = await leader();
+    await choose(old);
+    await press('Pause');
+    await until(page, `${leads} >= 0 && ${leads} !== ${old}`);
+    expect(await page.evaluate(`${members}[${old}].isFrozen`)).to.equal(true);
+    await press('Continue');
+    await until(page, `${members}[${old}].role === "follower" && !${members}[${old}].isFrozen`);
+  });
+
+  it('cuts the leader off, one way too, and heals', async () => {
+    const old = await leader();
+    const other = (old + 1) % 3;
+    await choose(old);
+    await press(`n${other + 1} → n${old + 1}`);
+    await until(page, `!raftLive.cluster.isOpen(${other}, ${old}) && raftLive.cluster.isOpen(${old}, ${other})`);
+    await press('Isolate');
+    await until(page, `${leads} >= 0 && ${leads} !== ${old}`);
+    await page.click('#heal');
+    await until(page, `raftLive.cluster.isOpen(${old}, ${other}) && ${members}[${old}].role === "follower"`);
+    await page.click('#slow');
+    await until(page, 'raftLive.cluster.slowMs === 300');
+    await page.click('#slow');
+    await until(page, 'raftLive.cluster.slowMs === 0');
+  });
+
+  it('splits a side from the others', async () => {
+    await page.check('#sides label:nth-child(1) input');
+    await page.click('#split');
+    await until(
+      page,
+      '!raftLive.cluster.isOpen(0, 1) && !raftLive.cluster.isOpen(2, 0) && raftLive.cluster.isOpen(1, 2)',
+    );
+    await page.click('#heal');
+    await until(page, 'raftLive.cluster.isOpen(0, 1)');
+    await leader();
+  });
+
+  it('has no fault that axe finds, at 1280 and 360 px, and fits', async () => {
+    await choose(0);
+    await page.evaluate(axe.source);
+    for (const width of [1280, 360]) {
+      await page.setViewportSize({ width, height: 800 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).to.equal(width);
+      const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document)');
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join('; ')}`)).to.deep.equal(
+        [],
+      );
+    }
+    expect(problems).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,220 @@
+import { type Message, type MessageType, newMessage } from '@raft-ts/proto';
+import { counted, familyOf, isAnswer, nameOf } from '../model/names.js';
+import type { Role } from '../model/origin.js';
+import type { Cell, Dot, MemberPicture, Scenery } from '../model/picture.js';
+import { Timeline } from '../model/timeline.js';
+
+/** What a member of a running store tells. */
+export interface Told {
+  readonly role: string;
+  readonly term: number;
+  readonly vote: number;
+  readonly leader: number;
+  readonly commit: number;
+  readonly applied: number;
+  readonly first: number;
+  readonly last: number;
+  readonly terms: readonly number[];
+  readonly voters: readonly number[];
+  readonly sent: readonly {
+    readonly name: string;
+    readonly type: number;
+    readonly to: number;
+    readonly term: number;
+    readonly entries: number;
+    readonly reject: boolean;
+  }[];
+}
+
+/** What the launcher tells: its processes, and which directions are cut. */
+export interface State {
+  readonly kind: 'state';
+  readonly processes: readonly ('running' | 'paused' | 'ended')[];
+  readonly cut: readonly (readonly [from: number, to: number])[];
+  readonly slowMs: number;
+}
+
+/** How long a message that has left is drawn: it takes less, but nobody would see it. */
+const SHOWN_MS = 450;
+/** Messages that are drawn at once. */
+const MOST_DOTS = 60;
+
+const roles: Readonly<Record<string, Role>> = {
+  Follower: 'follower',
+  PreCandidate: 'pre-candidate',
+  Candidate: 'candidate',
+  Leader: 'leader',
+};
+
+/** Something that happened, in a sentence. */
+export interface Note {
+  readonly at: number;
+  readonly text: string;
+  readonly isBig: boolean;
+}
+
+/** What is known of a running cluster, from what its members and their launcher tell. */
+export class LiveCluster implements Scenery {
+  members: MemberPicture[] = [];
+  readonly timeline: Timeline = new Timeline();
+  notes: Note[] = [];
+  count = 0;
+  slowMs = 0;
+  private processes: readonly State['processes'][number][] = [];
+  private cut = new Set<string>();
+  private readonly told = new Map<number, Told>();
+  private dotsLeft: Dot[] = [];
+
+  get isKnown(): boolean {
+    return this.processes.length > 0;
+  }
+
+  processOf(slot: number): State['processes'][number] {
+    return this.processes[slot] ?? 'ended';
+  }
+
+  readonly isOpen = (from: number, to: number): boolean => !this.cut.has(`${from + 1}-${to + 1}`);
+
+  /** @param now milliseconds since the page was opened */
+  state({ processes, cut, slowMs }: State, now: number): void {
+    for (const [slot, process] of processes.entries()) {
+      const before = this.processes[slot];
+      if (before === undefined || before === process) continue;
+      if (process === 'ended') this.told.delete(slot);
+      const texts = { ended: 'has ended', paused: 'is paused: its process stands still', running: 'runs' } as const;
+      this.tell(now, `${nameOf(slot)} ${texts[process]}.`, true);
+    }
+    this.processes = processes;
+    const key = JSON.stringify(cut);
+    if (key !== JSON.stringify([...this.cut].map((each) => each.split('-').map(Number)))) {
+      this.cut = new Set(cut.map(([from, to]) => `${from}-${to}`));
+      if (cut.length === 0) this.timeline.healed(now);
+      else this.timeline.parted(now, `${counted(cut.length, 'direction')} cut`);
+      this.tell(
+        now,
+        cut.length === 0 ? 'All links are open.' : `${counted(cut.length, 'direction')} of the network cut.`,
+        true,
+      );
+    }
+    this.slowMs = slowMs;
+    this.picture(now);
+  }
+
+  /** A member tells how it is. */
+  hear(id: number, told: Told, now: number): void {
+    const slot = id - 1;
+    const before = this.told.get(slot);
+    this.told.set(slot, told);
+    if (told.role === 'Leader' && (before?.role !== 'Leader' || before.term !== told.term)) {
+      this.tell(now, `${nameOf(slot)} leads in term ${told.term}.`, true);
+    } else if (before !== undefined && before.role !== told.role) {
+      this.tell(
+        now,
+        `${nameOf(slot)} is a ${roles[told.role] ?? 'member'} in term ${told.term} now.`,
+        told.role !== 'Follower',
+      );
+    }
+    if (told.role === 'Leader') this.timeline.reached(now, told.commit);
+    for (const sent of told.sent) this.dot(slot, sent, now);
+    this.picture(now);
+  }
+
+  private tell(at: number, text: string, isBig: boolean): void {
+    this.notes.push({ at, text, isBig });
+    this.count++;
+    if (this.notes.length > 1000) this.notes = this.notes.slice(-500);
+  }
+
+  private dot(from: number, { name, type, to, term, entries, reject }: Told['sent'][number], now: number): void {
+    if (to > this.processes.length || this.dotsLeft.length >= MOST_DOTS) return;
+    const message: Message = newMessage(type as MessageType, BigInt(to));
+    message.term = term;
+    message.reject = reject;
+    message.entries = Array.from({ length: entries }, () => ({ type: undefined, term, index: 0, data: undefined }));
+    // Those that are told together left one after the other.
+    const sentAt = now + 12 * (this.dotsLeft.length % 9);
+    const [family, isBack] = [familyOf(message), isAnswer(message)];
+    const dot = { key: 0, message, from, to: to - 1, name, family, isAnswer: isBack, isRefusal: reject, progress: 0 };
+    this.dotsLeft.push({ ...dot, sentAt, arrivesAt: sentAt + SHOWN_MS });
+  }
+
+  /** The messages that left a moment ago, on their way. */
+  dots(now: number): Dot[] {
+    this.dotsLeft = this.dotsLeft.filter(
+      ({ arrivesAt, from, to }) => arrivesAt > now && (this.isOpen(from, to) || arrivesAt - now > SHOWN_MS / 2),
+    );
+    return this.dotsLeft
+      .filter(({ sentAt }) => sentAt <= now)
+      .map((dot) => ({ ...dot, progress: (now - dot.sentAt) / SHOWN_MS }));
+  }
+
+  private picture(now: number): void {
+    this.members = this.processes.map((process, slot) => {
+      const before = this.members[slot];
+      const member = this.memberOf(slot, process);
+      const role = member.isFrozen ? 'frozen' : member.role;
+      const known = before === undefined ? undefined : before.isFrozen ? 'frozen' : before.role;
+      if (role !== known || before?.term !== member.term) this.timeline.state(slot, now, role, member.term);
+      return member;
+    });
+  }
+
+  private memberOf(slot: number, process: State['processes'][number]): MemberPicture {
+    const told = this.told.get(slot);
+    const known = this.members[slot];
+    const role: Role = process === 'ended' ? 'down' : (roles[told?.role ?? 'Follower'] ?? 'follower');
+    return {
+      slot,
+      role,
+      isFrozen: process === 'paused',
+      isLearner: told !== undefined && told.voters.length > 0 && !told.voters.includes(slot + 1),
+      term: told?.term ?? known?.term ?? 0,
+      vote: BigInt(told?.vote ?? 0),
+      lead: BigInt(told?.leader ?? 0),
+      granted: 0,
+      refused: 0,
+      voters: told?.voters.length ?? 0,
+      elapsed: 0,
+      timeout: 0,
+      commit: told?.commit ?? known?.commit ?? 0,
+      applied: told?.applied ?? 0,
+      first: told?.first ?? known?.first ?? 1,
+      last: told?.last ?? known?.last ?? 0,
+    };
+  }
+
+  readonly cells = ({ slot, commit, applied, first, last }: MemberPicture, from: number, to: number): Cell[] => {
+    const terms = this.told.get(slot)?.terms ?? [];
+    const begin = last - terms.length + 1;
+    const leader = this.leader();
+    const cells: Cell[] = [];
+    for (let index = Math.max(1, from); index <= Math.min(last, to); index++) {
+      const isGone = index < first || index < begin;
+      const term = terms[index - begin] ?? 0;
+      const theirs = leader === undefined ? undefined : this.termAt(leader, index);
+      cells.push({
+        slot,
+        index,
+        term,
+        kind: isGone ? 'compacted' : 'empty',
+        text: '',
+        isCommitted: index <= commit,
+        isApplied: index <= applied,
+        isConflicting: !isGone && index > commit && theirs !== undefined && theirs !== term,
+      });
+    }
+    return cells;
+  };
+
+  /** The running leader of the highest term. */
+  private leader(): number | undefined {
+    const leaders = this.members.filter(({ role, isFrozen }) => role === 'leader' && !isFrozen);
+    return leaders.sort((a, b) => b.term - a.term)[0]?.slot;
+  }
+
+  /** The term of a leader's entry; undefined if it does not tell that one. */
+  private termAt(slot: number, index: number): number | undefined {
+    const told = this.told.get(slot);
+    return told === undefined ? undefined : told.terms[index - (told.last - told.terms.length + 1)];
+  }
+}
