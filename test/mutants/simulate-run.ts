@@ -19,6 +19,11 @@ export function runSeries(first: number, budget: number): Series {
   return { seeds: undefined, rule: '', text: '' };
 }
 
-// As a process of its own, in the copy whose core is changed: the first seed and the budget are its arguments.
-const [first, budget] = process.argv.slice(2).map(Number);
-if (first !== undefined && budget !== undefined) process.stdout.write(JSON.stringify(runSeries(first, budget)));
+// As a process of its own, in the copy whose core is changed: the budget and the first seed of each series are its
+// arguments, and it writes a line for each. What the first one misses costs the whole budget each time: it is the last.
+const [budget, ...firsts] = process.argv.slice(2).map(Number);
+for (const [i, first] of firsts.entries()) {
+  const series = runSeries(first, budget ?? 0);
+  process.stdout.write(`${JSON.stringify(series)}\n`);
+  if (i === 0 && series.seeds === undefined) break;
+}

@@ -7,6 +7,7 @@ import { keepFailure, seedCommand } from './failure.js';
 import { LAYERS } from './layer.js';
 import { type Call, readCall, USAGE } from './options.js';
 import { runAll } from './pool.js';
+import { tellCoverage } from './report.js';
 import { situationOf, tellSituation } from './situation.js';
 
 /** Where a command's words go; a test collects them. */
@@ -40,6 +41,11 @@ export async function raftSim(args: readonly string[], output: Output): Promise<
   if (call.help) {
     output.out(USAGE);
     return 0;
+  }
+  if (call.report) {
+    const { text, isGood } = tellCoverage(call);
+    output.out(text);
+    return isGood ? 0 : 1;
   }
   return call.replay === undefined ? runSeeds(call, output) : replay(call.replay, call, output);
 }

@@ -24,6 +24,7 @@ ${wrap(LAYERS[2].faults, 17)}
   --out FOLDER   where failures are written (default: raft-sim-found)
   --replay FILE  runs a schedule that a failure has written, and prints what comes of it
   --html FILE    with --replay: writes a timeline of the run
+  --report       layer 1: tells which rare states the runs met, and how often; one run at a time
   --help         this text
 
 Situations, with --seed S, --no-pre-vote, --no-check-quorum and --no-table as their options:
@@ -50,6 +51,7 @@ function wrap(words: readonly string[], indent: number): string {
 
 export interface Call extends RunOptions {
   readonly help: boolean;
+  readonly report: boolean;
   readonly seeds: number;
   readonly seed: number | undefined;
   /** Milliseconds on the clock; infinite if not given. */
@@ -78,6 +80,7 @@ export function readCall(args: readonly string[]): Call {
       out: text,
       replay: text,
       html: text,
+      report: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -88,6 +91,7 @@ export function readCall(args: readonly string[]): Call {
   return {
     help: values.help === true,
     layer,
+    report: values.report === true,
     seeds: whole('seeds', values.seeds, 1, 1e9) ?? (minutes === undefined ? 100 : Number.POSITIVE_INFINITY),
     seed: whole('seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
     limitMs,
