@@ -5,11 +5,12 @@ import process from 'node:process';
 import { expect } from 'chai';
 
 import { type KvCluster, kvCluster } from '../raftexample/kv-cluster.js';
+import { fencesOf } from './fences.js';
 import { root, run, workspaceFolders } from './repository.js';
 
 /**
  * A block of TypeScript in a document. ```` ```ts ```` is compiled and run, ```` ```ts store ```` too, next to a store
- * that the environment names, and ```` ```ts no-run ```` is compiled.
+ * that the environment names, and ```` ```ts no-run ```` is compiled. The guide has a test of its own.
  */
 interface Block {
   readonly document: string;
@@ -33,25 +34,11 @@ function documents(): readonly string[] {
 }
 
 function blocksOf(document: string, text: string): readonly Block[] {
-  const blocks: Block[] = [];
-  let open: { info: string; line: number; code: string[] } | undefined;
-  for (const [index, line] of text.split('\n').entries()) {
-    const fence = /^ {0,3}```(.*)$/.exec(line);
-    if (fence === null) {
-      open?.code.push(line);
-    } else if (open === undefined) {
-      open = { info: (fence[1] ?? '').trim(), line: index + 2, code: [] };
-    } else {
-      if (/^(ts|typescript)\b/.test(open.info)) {
-        expect(open.info, `${document}:${open.line - 1}`).to.be.oneOf(['ts', 'ts store', 'ts no-run']);
-        const [runs, usesStore] = [open.info !== 'ts no-run', open.info === 'ts store'];
-        blocks.push({ document, line: open.line, runs, usesStore, code: open.code.join('\n') });
-      }
-      open = undefined;
-    }
-  }
-  expect(open, `${document}: a code block is not closed`).to.equal(undefined);
-  return blocks;
+  const fences = fencesOf(document, text).filter(({ info }) => /^(ts|typescript)\b/.test(info));
+  return fences.map(({ info, line, code }) => {
+    expect(info, `${document}:${line - 1}`).to.be.oneOf(['ts', 'ts store', 'ts no-run']);
+    return { document, line, runs: info !== 'ts no-run', usesStore: info === 'ts store', code };
+  });
 }
 
 function moduleName({ document, line }: Block): string {

@@ -1,0 +1,37 @@
+import { expect } from 'chai';
+
+import { faultOf } from './shown-output.js';
+
+const of = (shown: string, printed: string, ...varying: string[]): string | undefined =>
+  faultOf(printed, { shown, varying });
+
+describe('the output that a document shows', () => {
+  it('is that of the program to the letter', () => {
+    expect(of('one (1)\ntwo', 'one (1)\ntwo\n')).to.equal(undefined);
+    expect(of('one\ntwo', 'one\ntoo\n')).to.contain('is not what is printed');
+    expect(of('one', 'one\ntwo\n')).to.contain('is not what is printed');
+    expect(of('one\ntwo', 'one\n')).to.contain('is not what is printed');
+    expect(of('a.c', 'abc\n')).to.contain('is not what is printed');
+  });
+
+  it('leaves out lines at an …', () => {
+    expect(of('one\n…\ntwo', 'one\nthree\nfour\ntwo\n')).to.equal(undefined);
+    expect(of('one\n…\ntwo', 'one\ntwo\n')).to.equal(undefined);
+    expect(of('one\n…\ntwo', 'one\nthree\n')).to.contain('is not what is printed');
+  });
+
+  it('may have other numbers after the words that vary, and only there', () => {
+    const shown = 'Member 1 leads term 2 { index: 5, n: 7 }';
+    expect(of(shown, 'Member 3 leads term 9 { index: 8, n: 7 }\n', 'member', 'term', 'index')).to.equal(undefined);
+    expect(of(shown, 'Member 3 leads term 9 { index: 5, n: 7 }\n', 'member')).to.contain('is not what is printed');
+    expect(of(shown, 'Member 1 leads term 2 { index: 5, n: 8 }\n', 'index')).to.contain('is not what is printed');
+    expect(of('since 1.5 s, since 1.5 s', 'since 2.0 s, since 12.25 s\n', 'since')).to.equal(undefined);
+  });
+
+  it('shows who is the same and who is not', () => {
+    const shown = 'Member 1 leads, member 2 follows member 1';
+    expect(of(shown, 'Member 2 leads, member 1 follows member 2\n', 'member')).to.equal(undefined);
+    expect(of(shown, 'Member 2 leads, member 1 follows member 3\n', 'member')).to.contain('is 2 at first, and then 3');
+    expect(of(shown, 'Member 2 leads, member 2 follows member 2\n', 'member')).to.contain('is 1 at first, and then 2');
+  });
+});
