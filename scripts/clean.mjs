@@ -4,5 +4,5 @@ import { rm } from 'node:fs/promises';
 
 import { root, workspaces } from './workspaces.mjs';
 
-const outputs = ['coverage', ...workspaces.map(({ folder }) => `${folder}/dist`)];
+const outputs = ['coverage', 'docs/site/html', ...workspaces.map(({ folder }) => `${folder}/dist`)];
 await Promise.all(outputs.map((path) => rm(`${root}${path}`, { recursive: true, force: true })));

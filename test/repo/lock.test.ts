@@ -14,13 +14,14 @@ interface Lock {
 async function check(change: (lock: Lock) => void): Promise<Finished> {
   const { path, remove } = await scratchFolder();
   try {
-    await mkdir(join(path, 'scripts'));
+    for (const folder of ['scripts', 'docs/site']) await mkdir(join(path, folder), { recursive: true });
     for (const script of ['scripts/check-lock.mjs', 'scripts/lock.mjs']) {
       await copyFile(join(root, script), join(path, script));
     }
     const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8')) as Lock;
     change(lock);
     await writeFile(join(path, 'package-lock.json'), JSON.stringify(lock));
+    await copyFile(join(root, 'docs/site/package-lock.json'), join(path, 'docs/site/package-lock.json'));
     return await run(process.execPath, ['scripts/check-lock.mjs'], { cwd: path, timeoutMs: 10_000 });
   } finally {
     await remove();
