@@ -44,15 +44,21 @@ export function conditionHeaders(index: number | undefined): Record<string, stri
   return index === 0 ? { 'If-None-Match': '*' } : { 'If-Match': `"${index}"` };
 }
 
+/** Where a member answers clients. */
+export interface Door {
+  readonly host: string;
+  readonly clientPort: number;
+}
+
 /** Never sends anything twice. */
 export function ask(
-  port: number,
+  { host, clientPort: port }: Door,
   method: string,
   path: string,
   { agent, headers, body, patienceMs = PATIENCE_MS }: Question = {},
 ): Promise<Answered> {
   return new Promise((resolve) => {
-    const sent = request({ host: '127.0.0.1', port, method, path, agent, headers: { ...headers } });
+    const sent = request({ host, port, method, path, agent, headers: { ...headers } });
     const timer = setTimeout(() => sent.destroy(), patienceMs);
     const settle = (answer: Answered): void => {
       clearTimeout(timer);

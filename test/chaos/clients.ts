@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '@raft-ts/raft/internal';
 import { ABSENT, type Operation } from '@raft-ts/sim/internal';
-import { type Answer, type Answered, ask, conditionHeaders, pathOf, type Question } from './ask.js';
+import { type Answer, type Answered, ask, conditionHeaders, type Door, pathOf, type Question } from './ask.js';
 import { askOnce } from './once.js';
 import { bodyOf, noteAnswer, type Part } from './transactions.js';
 import { watchAll } from './watching.js';
@@ -16,9 +16,8 @@ export interface ClientPlan {
   readonly targets: () => readonly Target[];
 }
 
-export interface Target {
+export interface Target extends Door {
   readonly id: number;
-  readonly clientPort: number;
 }
 
 /** One client, who asks any member unless one is named. */
@@ -183,12 +182,12 @@ export class Clients {
   }
 
   private async get(key: Key, { agent, member }: Caller): Promise<Operation> {
-    const { id, clientPort } = member ?? this.target();
+    const target = member ?? this.target();
     key.calls++;
-    const operation = this.begin(key.name, id, {});
+    const operation = this.begin(key.name, target.id, {});
     // The two promise the same.
     const consistency = this.plan.random(3) === 0 ? '?consistency=lease' : '';
-    const answer = this.counted(await ask(clientPort, 'GET', pathOf(key.name) + consistency, { agent }));
+    const answer = this.counted(await ask(target, 'GET', pathOf(key.name) + consistency, { agent }));
     operation.ended = this.now;
     operation.outcome = 'nothing';
     if (answer === undefined || answer === 'refused') return operation;
@@ -201,8 +200,9 @@ export class Clients {
 
   /** Whether it was served. */
   private async getStale({ name: key }: Key, { agent }: Caller): Promise<boolean> {
-    const { id: member, clientPort } = this.target();
-    const answer = this.counted(await ask(clientPort, 'GET', `${pathOf(key)}?consistency=stale`, { agent }));
+    const target = this.target();
+    const { id: member } = target;
+    const answer = this.counted(await ask(target, 'GET', `${pathOf(key)}?consistency=stale`, { agent }));
     if (typeof answer !== 'object' || (answer.status !== 200 && answer.status !== 404)) return false;
     const { status, body, etag: index, connection } = answer;
     const seen = status === 200 ? Number.parseInt(body, 10) : ABSENT;
@@ -236,10 +236,10 @@ export class Clients {
     what: { readonly kind: 'put' | 'delete'; readonly condition: Version | undefined; readonly count: number },
     { agent, member }: Caller,
   ): Promise<Operation> {
-    const { id, clientPort } = member ?? this.target();
+    const target = member ?? this.target();
     const { kind, condition, count } = what;
     key.calls++;
-    const operation = this.begin(key.name, id, { kind, condition });
+    const operation = this.begin(key.name, target.id, { kind, condition });
     const length = this.plan.random(20) === 0 ? 5000 : this.plan.random(100);
     const value = `${operation.token} ${count} ${'.'.repeat(length)}`;
     if (kind === 'put') this.values.set(operation.token, value);
@@ -248,7 +248,7 @@ export class Clients {
     const method = kind === 'put' ? 'PUT' : 'DELETE';
     const path = pathOf(key.name);
     const answer = await (member === undefined
-      ? this.send({ id, clientPort }, method, path, { agent, headers, body })
+      ? this.send(target, method, path, { agent, headers, body })
       : this.sendTo(member, method, path, { agent, headers, body }));
     if (answer === undefined) {
       key.unknown++;
@@ -266,7 +266,7 @@ export class Clients {
   }
 
   private async sendTo(target: Target, method: string, path: string, question: Question): Promise<Answered> {
-    return this.counted(await ask(target.clientPort, method, path, question));
+    return this.counted(await ask(target, method, path, question));
   }
 
   /** Some writes have a key, by which they can be sent until there is an answer, to whichever member. */
@@ -338,7 +338,7 @@ export class Clients {
     const found = new Map<string, { readonly value: string; readonly index: number }>();
     for (let after = '', more = true; more; ) {
       const query = `?limit=1000&after=${encodeURIComponent(after)}`;
-      const answer = await ask(member.clientPort, 'GET', `/kv${query}`, {});
+      const answer = await ask(member, 'GET', `/kv${query}`, {});
       if (typeof answer !== 'object' || answer.status !== 200) return false;
       const page = JSON.parse(answer.body) as { items: { key: string; value: string; index: number }[]; more: boolean };
       for (const { key, value, index } of page.items) found.set(key, { value, index });

@@ -3,9 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Link, type LinkState } from '@raft-ts/raftexample/internal';
+import type { LinkState } from '@raft-ts/raftexample/internal';
 import type { Exit, Program, Programs } from '../raftexample/processes.js';
+import type { Door } from './ask.js';
 import { SmallDisk } from './disk.js';
+import { addressOf, Hosts } from './hosts.js';
+import { type Network, type Place, Proxies } from './network.js';
 
 export interface ClusterPlan {
   readonly founders: number;
@@ -17,16 +20,13 @@ export interface ClusterPlan {
   readonly snapshots: 'inline' | 'stream';
   /** One member in five has a disk that can be filled, as far as this process may mount one. */
   readonly smallDisks: boolean;
+  /** Each member on a host of its own. */
+  readonly hosts: boolean;
   readonly tell: (text: string) => void;
 }
 
 /** One member, from its first start until it has been removed. */
-export interface Member {
-  readonly id: number;
-  readonly peerPort: number;
-  readonly clientPort: number;
-  /** By the id of whom it dials. */
-  readonly links: Map<number, Link>;
+export interface Member extends Place, Door {
   readonly programs: Program[];
   /** `spare`: not started yet; `leaving`: somebody asked for its removal, so that it may end by itself. */
   phase: 'spare' | 'member' | 'leaving' | 'gone';
@@ -48,15 +48,17 @@ export class Cluster {
   readonly findings: string[] = [];
   private readonly programs: Programs;
   private readonly killed = new Set<Program>();
+  private readonly network: Network;
 
   private constructor(plan: ClusterPlan, programs: Programs, ports: readonly number[]) {
     this.plan = plan;
     this.programs = programs;
+    this.network = plan.hosts ? new Hosts(plan.tell) : new Proxies();
     this.members = Array.from({ length: plan.founders + plan.spares }, (_, i) => ({
       id: i + 1,
+      host: plan.hosts ? addressOf(i + 1) : '127.0.0.1',
       peerPort: ports[2 * i] as number,
       clientPort: ports[2 * i + 1] as number,
-      links: new Map<number, Link>(),
       programs: [],
       phase: i < plan.founders ? 'member' : 'spare',
       stopped: false,
@@ -81,25 +83,28 @@ export class Cluster {
     return programs.at(-1)?.running === true;
   }
 
-  urlOf({ peerPort }: Member): string {
-    return `http://127.0.0.1:${peerPort}`;
+  urlOf({ host, peerPort }: Member): string {
+    return `http://${host}:${peerPort}`;
   }
 
   /** Starts the member, unless it runs. */
   async launch(member: Member): Promise<void> {
     if (this.runs(member) || member.phase === 'gone') return;
-    await this.connect(member);
+    await this.network.connect(
+      member,
+      this.members.filter((other) => other !== member),
+    );
     // Its links were being opened.
     if (this.runs(member)) return;
     const { plan } = this;
     const joins = member.id > plan.founders;
     const peers = joins ? new Set([...this.present, member]) : this.members.slice(0, plan.founders);
     const list = [...peers].map((peer) => `${peer.id}=${this.urlOf(peer)}`).join(',');
-    const dials = [...member.links].map(([id, link]) => `--dial=${id}=http://127.0.0.1:${link.port}`);
+    const dials = [...this.network.dials(member)].map(([id, url]) => `--dial=${id}=${url}`);
     const flags = [
       `--id=${member.id}`,
       `--peers=${list}`,
-      `--client-addr=127.0.0.1:${member.clientPort}`,
+      `--client-addr=${member.host}:${member.clientPort}`,
       `--data=${this.folderOf(member)}`,
       `--tick=${plan.tickMs}ms`,
       `--snapshot-every=${plan.snapshotEvery}`,
@@ -107,8 +112,15 @@ export class Cluster {
       `--snapshots=${plan.snapshots}`,
       '--timeout=1500ms',
       ...(joins ? ['--join'] : []),
+      // Nobody but this program reaches the hosts.
+      ...(plan.hosts ? ['--insecure'] : []),
     ];
-    const program = this.programs.start('raftexample.js', ['kv', ...flags, ...dials]);
+    const program = this.programs.start(
+      'raftexample.js',
+      ['kv', ...flags, ...dials],
+      {},
+      this.network.startedBy(member),
+    );
     member.programs.push(program);
     member.stopped = false;
     void program.ended.then((exit) => this.noteEnd(member, program, exit));
@@ -167,31 +179,20 @@ export class Cluster {
 
   /** Everything that goes from one member to another, whichever of them dialled. */
   silenceWay(from: Member, to: Member): void {
-    from.links.get(to.id)?.silence('there');
-    to.links.get(from.id)?.silence('back');
+    this.network.silenceWay(from, to);
   }
 
   setLinks(one: Member, other: Member, state: LinkState): void {
-    one.links.get(other.id)?.set(state);
-    other.links.get(one.id)?.set(state);
+    this.network.set(one, other, state);
   }
 
   delay(one: Member, other: Member, ms: number): void {
-    for (const link of [one.links.get(other.id), other.links.get(one.id)]) if (link !== undefined) link.delayMs = ms;
-  }
-
-  mendLinks(): void {
-    for (const { links } of this.members) {
-      for (const link of links.values()) {
-        link.set('open');
-        link.delayMs = 0;
-      }
-    }
+    this.network.delay(one, other, ms);
   }
 
   /** Ends all faults: what an operator does who repairs nothing and starts what is down. */
   async heal(): Promise<void> {
-    this.mendLinks();
+    this.network.mend();
     for (const member of this.present) {
       member.disk?.free();
       if (member.stopped) this.thaw(member);
@@ -227,7 +228,7 @@ export class Cluster {
     for (const { programs } of this.members) await programs.at(-1)?.kill('SIGKILL');
     this.unmountAll();
     await this.programs.endAll();
-    for (const { links } of this.members) for (const link of links.values()) await link.close();
+    await this.network.close();
   }
 
   /** Before the folders are removed. */
@@ -235,13 +236,6 @@ export class Cluster {
     for (const member of this.members) {
       member.disk?.unmount();
       member.disk = undefined;
-    }
-  }
-
-  private async connect(member: Member): Promise<void> {
-    for (const other of this.members) {
-      if (other === member || member.links.has(other.id)) continue;
-      member.links.set(other.id, await Link.open(other.peerPort));
     }
   }
 }

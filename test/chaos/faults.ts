@@ -28,8 +28,8 @@ const names = (members: readonly Member[]): string =>
 /** The member that some member takes for the leader; any, if none is known. */
 async function leaderOf(cluster: Cluster, random: Random): Promise<Member> {
   const present = shuffled(cluster.present, random);
-  for (const { clientPort } of present) {
-    const answer = await ask(clientPort, 'GET', '/status', { patienceMs: 300 });
+  for (const member of present) {
+    const answer = await ask(member, 'GET', '/status', { patienceMs: 300 });
     if (typeof answer !== 'object' || answer.status !== 200) continue;
     const { leader } = JSON.parse(answer.body) as { readonly leader: number };
     const found = present.find(({ id }) => id === leader);

@@ -56,8 +56,8 @@ export class LeaseClients {
   }
 
   /** Have the keys of all leases vanished, as this member has it? */
-  async allGone({ clientPort }: Target): Promise<boolean> {
-    const answer = await ask(clientPort, 'GET', `/kv?prefix=${encodeURIComponent(PREFIX)}&limit=1`);
+  async allGone(target: Target): Promise<boolean> {
+    const answer = await ask(target, 'GET', `/kv?prefix=${encodeURIComponent(PREFIX)}&limit=1`);
     return typeof answer === 'object' && answer.status === 200 && answer.body.startsWith('{"items":[]');
   }
 
@@ -71,8 +71,7 @@ export class LeaseClients {
 
   private send(method: string, path: string, question: Question = {}): Promise<Answered> {
     const targets = this.plan.targets();
-    const { clientPort } = targets[this.plan.random(targets.length)] as Target;
-    return ask(clientPort, method, path, question);
+    return ask(targets[this.plan.random(targets.length)] as Target, method, path, question);
   }
 
   private async grant(): Promise<Held | undefined> {

@@ -35,7 +35,7 @@ export class Operator {
   async transfer(): Promise<void> {
     const { present } = this.cluster;
     const to = this.pick(present);
-    const answer = await ask(this.pick(present).clientPort, 'POST', '/leader', {
+    const answer = await ask(this.pick(present), 'POST', '/leader', {
       body: JSON.stringify({ id: to.id }),
     });
     if (typeof answer === 'object' && answer.status === 200) this.transfers++;
@@ -107,7 +107,7 @@ export class Operator {
 
   /** Asks one member; waits a little if that was of no use. */
   private async askAny(method: string, path: string, body?: string): Promise<Answer | undefined> {
-    const answer = await ask(this.pick(this.cluster.present).clientPort, method, path, { body });
+    const answer = await ask(this.pick(this.cluster.present), method, path, { body });
     if (typeof answer === 'object' && answer.status < 500) return answer;
     await sleep(200);
     return undefined;

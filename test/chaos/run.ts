@@ -18,6 +18,8 @@ export interface ChaosPlan {
   readonly minutes?: number | undefined;
   readonly faults: number;
   readonly clients: number;
+  /** Members as hosts with a router between them, which this process is. Default: processes of one host. */
+  readonly hosts?: boolean;
   readonly tell: (text: string) => void;
 }
 
@@ -84,6 +86,7 @@ class Chaos {
         catchUp: 5 + draw(60),
         snapshots: draw(2) === 0 ? 'inline' : 'stream',
         smallDisks: plan.minutes !== undefined,
+        hosts: plan.hosts ?? false,
         tell: plan.tell,
       },
       programs,
@@ -220,8 +223,8 @@ class Chaos {
     let digests: string[] = [];
     do {
       digests = await Promise.all(
-        this.cluster.present.map(async ({ clientPort }) => {
-          const answer = await ask(clientPort, 'GET', '/digest', {});
+        this.cluster.present.map(async (member) => {
+          const answer = await ask(member, 'GET', '/digest', {});
           return typeof answer === 'object' ? answer.body : String(answer);
         }),
       );

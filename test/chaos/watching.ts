@@ -1,12 +1,13 @@
 /** Clients that watch, on whichever member answers, and go on where they were when a connection breaks. */
 import { get, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Door } from './ask.js';
 import type { WatchEvent, Watched } from './weak-judge.js';
 
 export interface WatchPlan {
   readonly prefix: string;
   readonly random: (n: number) => number;
-  readonly target: () => { readonly id: number; readonly clientPort: number };
+  readonly target: () => Door;
   readonly stopping: AbortSignal;
   readonly find: (what: string) => void;
 }
@@ -37,13 +38,13 @@ interface Part {
 
 /** Reads events on one connection until it breaks. `gone`: this member has no history from there on. */
 async function follow({ target, random, stopping, find }: WatchPlan, part: Part): Promise<'broken' | 'gone'> {
-  const { clientPort } = target();
+  const { host, clientPort: port } = target();
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(500 + random(LONGEST_MS))]);
   const headers = part.after < 0 ? {} : { 'Last-Event-ID': String(part.upTo) };
   const path = `/watch?prefix=${encodeURIComponent(part.prefix)}`;
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      get({ host: '127.0.0.1', port: clientPort, path, headers, agent: false, signal }, resolve).on('error', reject);
+      get({ host, port, path, headers, agent: false, signal }, resolve).on('error', reject);
     });
     const { statusCode: status } = response;
     if (status !== 200) {

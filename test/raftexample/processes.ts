@@ -41,10 +41,15 @@ export class Program {
    * The channel makes the process end when the test run is killed.
    * @param bin the name of a program of the package, or the path of one
    */
-  constructor(bin: string, argv: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) {
+  constructor(
+    bin: string,
+    argv: readonly string[],
+    { cwd, env, by = [] }: { readonly cwd: string; readonly env?: NodeJS.ProcessEnv; readonly by?: readonly string[] },
+  ) {
     const own = fileURLToPath(new URL('../../../raftexample/bin/', import.meta.url));
     const program = resolve(own, bin);
-    this.process = spawn(process.execPath, [program, ...argv], {
+    const [command, ...words] = [...by, process.execPath, program, ...argv] as [string, ...string[]];
+    this.process = spawn(command, words, {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       cwd,
       env: { ...process.env, ...env },
@@ -203,8 +208,9 @@ export class Programs {
     return this.start('raftexample.js', ['--id', String(id), '--peers', formatPeers(peers), ...flags]);
   }
 
-  start(bin: string, argv: readonly string[], env?: NodeJS.ProcessEnv): Program {
-    const program = new Program(bin, argv, this.folder, env);
+  /** @param by what starts it, as `ip netns exec NAME` does */
+  start(bin: string, argv: readonly string[], env: NodeJS.ProcessEnv = {}, by: readonly string[] = []): Program {
+    const program = new Program(bin, argv, { cwd: this.folder, env, by });
     this.#started.push(program);
     return program;
   }
