@@ -12,7 +12,7 @@ import { uses } from './whole.js';
 const usage = `usage: npm run test:consumers -- [NAME…]
 
 Installs the packages, as they would be published, in a folder of their own, and uses them there: three members commit in
-memory, a durable log is saved and reopened, two transports exchange messages. One line for each consumer that is tried.
+memory, a durable log is saved and reopened, two transports exchange messages, a state machine is simulated. One line for each consumer that is tried.
 It needs the registry.
   NAME  only these: node, typescript, jest, vitest, bun, deno, esbuild, vite, webpack
 Exit code: 0 if everything works, 1 if something does not, 2 for a wrong call.

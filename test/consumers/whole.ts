@@ -6,6 +6,7 @@ import process from 'node:process';
 import { type Message, MessageType, newMessage } from '@raft-ts/raft';
 import { ERR_LISTEN, HttpTransport, selfSigned, type TlsOptions } from '@raft-ts/rafthttp';
 import { DurableStorage, ERR_WAL_IO, ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED } from '@raft-ts/raftwal';
+import { simulate } from '@raft-ts/sim/stack';
 
 import { commitHello } from './memory-cluster.js';
 
@@ -113,10 +114,42 @@ export function messagesAreExchangedOverTls(): Promise<void> {
   return withFolder(async (folder) => exchange(await selfSigned({ folder, hosts: ['127.0.0.1', 'localhost'] })));
 }
 
+/** A state machine that is simulated: one that is right passes, and one that reads a clock is found out. */
+export async function stateMachineIsSimulated(): Promise<void> {
+  // The traps put functions in the place of those of Node.js.
+  if (!hasLocks) return;
+  class Total {
+    protected sum = 0;
+    apply(n: number): number {
+      this.sum += n;
+      return this.sum;
+    }
+    snapshot(): Uint8Array {
+      return new TextEncoder().encode(String(this.sum));
+    }
+    async restore(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+      let text = '';
+      for await (const chunk of chunks) text += new TextDecoder().decode(chunk);
+      this.sum = Number(text);
+    }
+  }
+  class Dated extends Total {
+    override apply(n: number): number {
+      return super.apply(n) + (Date.now() % 2);
+    }
+  }
+  const options = { seed: 1, runs: 1, members: 3, safetyMs: 3000, shorten: false } as const;
+  const workload = { command: (random: (n: number) => number) => random(1e9) };
+  assert.equal((await simulate({ ...options, workload, stateMachine: () => new Total() })).ok, true);
+  const found = await simulate({ ...options, workload, stateMachine: () => new Dated() });
+  assert.equal(found.ok ? undefined : found.finding.rule, 'apply-deterministic');
+}
+
 /** All of it, by the names under which a consumer's test runner shows it. */
 export const uses = {
   'three members commit in memory': threeMembersCommit,
   'a durable log is saved and reopened': logIsReopened,
   'two transports exchange messages': messagesAreExchanged,
   'two transports exchange messages over TLS': messagesAreExchangedOverTls,
+  'a state machine is simulated': stateMachineIsSimulated,
 } as const;

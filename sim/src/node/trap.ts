@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
+import process from 'node:process';
 
 /** A simulation did something that its seed does not decide. */
 export class EscapeError extends Error {
@@ -42,7 +43,6 @@ function escape(what: string): EscapeError {
 }
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate'];
-const require = createRequire(import.meta.url);
 
 /** What tells how long the process runs, what it has used, or what the machine has left. */
 const ofProcess = ['uptime', 'cpuUsage', 'resourceUsage', 'memoryUsage', 'availableMemory', 'constrainedMemory'];
@@ -80,6 +80,11 @@ const modules: Record<string, readonly string[] | undefined> = {
   'node:fs/promises': undefined,
 };
 
+/** A module of Node.js as an object whose functions can be replaced, also in a bundle. */
+function builtin(name: string): object {
+  return process.getBuiltinModule(name) as object;
+}
+
 /** Traps what reads a clock, draws a number, sets a timer or reaches outside. Once for each process. */
 function install(): void {
   if (installed) return;
@@ -99,11 +104,11 @@ function install(): void {
   trap(AbortSignal, 'timeout', 'AbortSignal.timeout()');
   for (const name of ['fetch', 'WebSocket', 'EventSource']) trap(globalThis, name, `${name}()`);
   for (const [module, names] of Object.entries(modules)) {
-    const functions = require(module) as Functions;
+    const functions = builtin(module) as Functions;
     for (const name of names ?? callsOf(functions)) trap(functions, name, `${name}() of ${module}`);
   }
   // Whoever makes a socket or a server as an object gets no further.
-  const { Socket, Server } = require('node:net') as typeof import('node:net');
+  const { Socket, Server } = builtin('node:net') as typeof import('node:net');
   trap(Socket.prototype, 'connect', 'connect() of a socket');
   trap(Server.prototype, 'listen', 'listen() of a server');
   // Whoever has imported a name from these modules gets the trapped function too.
