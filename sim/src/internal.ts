@@ -4,6 +4,7 @@ export { numbered, numberOf } from './base/bytes.js';
 export { RunHash } from './base/hash.js';
 export { EventQueue } from './base/queue.js';
 export { Stream } from './base/random.js';
+export { hostTurn } from './base/turn.js';
 export { runAll, type Work } from './cli/pool.js';
 export { makeSnapshot, propose, proposeChange, read } from './cluster/acts.js';
 export type { Event } from './cluster/event.js';

@@ -84,7 +84,10 @@ describe('replica: explain', () => {
     it('applied, beyond-log, waiting-for-quorum, not-leading', async () => {
       await begin(3, [1n, 2n, 3n]);
       const leader = await group.leader();
-      const { index } = await group.time.settled(leader.propose(1));
+      await group.time.settled(leader.propose(1));
+      // Members have nothing more to announce.
+      await group.time.advance(50);
+      const { index } = leader.applied;
       expect(leader.explain({ index }).code).to.equal('applied');
       expect(leader.explain({ index: index + 100 }).code).to.equal('beyond-log');
       group.network.isolate(leader.id, group.ids);

@@ -393,6 +393,17 @@ describe('replica: members come and go', () => {
       expect((await group.time.settled(group.replica(other.id).ended)).reason).to.equal('removed');
     });
 
+    it('is done for a member that removes itself when the others say so, though it has not applied that', async () => {
+      const leader = await found(3);
+      const [goes] = followersOf(leader);
+      // It is never told of anything that is committed from now on.
+      const { index } = leader.applied;
+      group.network.loses = ({ to, commit }) => to === goes.id && commit > index;
+      await group.time.settled(goes.removeMember(goes.id));
+      expect(goes.members().map(({ id }) => id)).to.include(goes.id);
+      expect((await group.time.settled(goes.ended)).reason).to.equal('removed');
+    });
+
     it('hands leadership over first if it is the leader that goes', async () => {
       const leader = await found(3);
       const [other] = followersOf(leader);

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { type Message, MessageType, type NodeId, silentLogger } from '@raft-ts/raft';
 import { seededRandom } from '@raft-ts/raft/internal';
 import type { Transport } from '@raft-ts/raft/transport';
@@ -12,67 +11,55 @@ import {
 } from '@raft-ts/replica';
 import { Pausable } from '@raft-ts/replica/internal';
 import { MemoryLog } from '@raft-ts/replica/memory';
+import { hostTurn, RunHash, StackTime, Stream } from '@raft-ts/sim/internal';
 import { inside } from './inside.js';
 
-interface Event {
-  readonly at: number;
-  readonly order: number;
-  readonly call: () => void;
-}
+/** The simulator's queue counts whole moments; tests wait for parts of milliseconds too. */
+const PER_MS = 1000;
 
 /**
- * Time that moves only when a test moves it. Events of one moment happen in the order in which they were asked for, and
- * between two of them everything that promises lead to is done, so that a run depends on nothing but its inputs.
+ * Time that moves only when a test moves it, on the simulator's queue: between two events everything that promises lead
+ * to is done, so that a run depends on nothing but its inputs.
  */
 export class VirtualTime implements Clock {
-  private now = 0;
-  private orders = 0;
-  private events: Event[] = [];
+  private readonly time = new StackTime(new Stream(1), new RunHash());
+
+  private readonly turns: (() => void)[] = [];
 
   monotonic(): number {
-    return this.now;
+    return this.time.now / PER_MS;
   }
 
   wall(): number {
-    return 1_700_000_000_000 + this.now;
+    return 1_700_000_000_000 + this.monotonic();
   }
 
   after(ms: number, call: () => void): () => void {
-    const event: Event = { at: this.now + Math.max(0, ms), order: this.orders++, call };
-    this.events.push(event);
+    const event = this.time.post(Math.ceil(this.time.now + Math.max(0, ms) * PER_MS), call);
     return () => {
-      this.events = this.events.filter((one) => one !== event);
+      event.cancelled = true;
     };
   }
 
+  /** Turns of an event loop come one after the other; other events of one moment come in any order. */
   soon(call: () => void): void {
-    this.after(0, call);
+    this.turns.push(call);
+    this.after(0, () => this.turns.shift()?.());
   }
 
   /** Lets so many milliseconds pass. */
   async advance(ms: number): Promise<void> {
-    const until = this.now + ms;
-    for (;;) {
-      // A macrotask: all promises have settled then.
-      await setImmediate();
-      const next = this.events.reduce<Event | undefined>(
-        (first, one) =>
-          first === undefined || one.at < first.at || (one.at === first.at && one.order < first.order) ? one : first,
-        undefined,
-      );
-      if (next === undefined || next.at > until) break;
-      this.events = this.events.filter((one) => one !== next);
-      this.now = Math.max(this.now, next.at);
-      next.call();
-    }
-    this.now = until;
+    // What was called before has its turn first.
+    await hostTurn();
+    const until = this.time.now + ms * PER_MS;
+    while (await this.time.step(until));
   }
 
   /** Lets time pass until this holds. @throws if it does not hold within so many milliseconds */
   async until(holds: () => boolean, what: string, limitMs = 60_000): Promise<void> {
-    const limit = this.now + limitMs;
+    const limit = this.monotonic() + limitMs;
     while (!holds()) {
-      if (this.now >= limit) throw new Error(`after ${limitMs} ms of virtual time: ${what} does not hold`);
+      if (this.monotonic() >= limit) throw new Error(`after ${limitMs} ms of virtual time: ${what} does not hold`);
       await this.advance(5);
     }
   }
@@ -112,6 +99,8 @@ export class VirtualNetwork {
   private readonly random: (n: number) => number;
   private readonly receivers = new Map<NodeId, ReplicaReceiver>();
   private readonly cuts = new Set<string>();
+  /** Messages that arrive, by their way and their moment. */
+  private readonly arriving = new Map<string, (() => void)[]>();
 
   constructor(time: VirtualTime, seed = 1) {
     this.time = time;
@@ -187,8 +176,15 @@ export class VirtualNetwork {
 
   private deliver(message: Message, done: (taken: boolean) => void): void {
     const [least, most] = this.faults.delay ?? [1, 1];
-    this.time.after(least + this.random(Math.max(1, most - least + 1)), () => {
-      void this.hand(message, done);
+    const delay = least + this.random(Math.max(1, most - least + 1));
+    // What arrives from one member at the same moment keeps its order.
+    const way = `${message.from}-${message.to} ${this.time.monotonic() + delay}`;
+    const waiting = this.arriving.get(way) ?? [];
+    waiting.push(() => void this.hand(message, done));
+    this.arriving.set(way, waiting);
+    this.time.after(delay, () => {
+      waiting.shift()?.();
+      if (waiting.length === 0) this.arriving.delete(way);
     });
   }
 

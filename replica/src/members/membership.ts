@@ -11,7 +11,14 @@ import {
 import { checkMemberId, refuseOption } from '../base/arguments.js';
 import type { Clock } from '../base/clock.js';
 import type { CallOptions, MemberAddress, MemberInfo } from '../base/contracts.js';
-import { describe, MembershipError, type MembershipRefusal, ProposalDropped, ProposalUnknown } from '../base/errors.js';
+import {
+  describe,
+  ERR_REFUSED,
+  MembershipError,
+  type MembershipRefusal,
+  ProposalDropped,
+  ProposalUnknown,
+} from '../base/errors.js';
 import type { Group } from '../group/group.js';
 import { membersOf } from '../group/group.js';
 import { Call } from './call.js';
@@ -141,7 +148,12 @@ export class Membership {
       );
     }
     await this.leadElsewhere(call, id);
-    await this.carryOut(call, { change: removal(id), done: () => this.isGone(id) });
+    try {
+      await this.carryOut(call, { change: removal(id), done: () => this.isGone(id) });
+    } catch (error) {
+      // The others refuse this member as soon as they have applied it, which ends it: it may not come to do so itself.
+      if (id !== this.host.self || !saysRemoved(error)) throw error;
+    }
   }
 
   async replace(old: NodeId, { url, id }: NewMember, { onProgress, ...options }: AddOptions): Promise<MemberInfo> {
@@ -386,4 +398,10 @@ function exchange(old: NodeId, young: NodeId): AnyConfChange {
     ],
     context: undefined,
   };
+}
+
+/** Has the call failed because this member was removed? */
+function saysRemoved(error: unknown): boolean {
+  const { code, reason } = ((error as Error).cause ?? {}) as Partial<RaftError>;
+  return code === ERR_REFUSED && reason === 'removed';
 }
