@@ -45,10 +45,10 @@ console.log(JSON.stringify(${JSON.stringify(seeds)}.map((seed) => runCase(drawCa
   });
 
   it('of replicas does the same in another process, and on every release of Node.js at hand', async () => {
-    const hash = async (): Promise<string> => (await simulate({ ...registers(), seed: 21, runs: 3 })).hash;
+    const hash = async (): Promise<string> => (await simulate({ ...registers(), seed: 21, runs: 1 })).hash;
     const program = `import { registers } from '@raft-ts/sim/internal';
 import { simulate } from '@raft-ts/sim/stack';
-console.log((await simulate({ ...registers(), seed: 21, runs: 3 })).hash);`;
+console.log((await simulate({ ...registers(), seed: 21, runs: 1 })).hash);`;
     const expected = await hash();
     for (const binary of releases()) {
       const args = ['--input-type=module', '--eval', program];

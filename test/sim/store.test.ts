@@ -5,7 +5,7 @@ import { type Call, type Random, type SimulateOptions, simulate } from '@raft-ts
 import { expect } from 'chai';
 
 /** A few seconds on a machine that does nothing else. */
-const EVENTS = 30_000;
+const EVENTS = 15_000;
 
 const KEYS = ['a', 'b', 'c', 'd'];
 const LOCKS = ['x', 'y'];

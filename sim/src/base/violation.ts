@@ -37,6 +37,7 @@ export const RULES = {
   'log-kept': 'A log that is opened again holds everything that was on stable storage.',
   'fences-grow': 'Each run of a task that leads has a higher fence than all before it.',
   'one-task': 'No two members run a task of leaders at the same time.',
+  'no-false-alarm': 'No member says that members differ while they are the same.',
   'no-rejection': 'No promise is rejected that nobody handles.',
   'nothing-left': 'A member that was stopped leaves no file open, no timer set and no promise waiting.',
   check: 'What whoever simulates demands holds.',

@@ -10,7 +10,7 @@ import type { StackWatcher } from '../stack/world.js';
 import type { Layer } from './layer.js';
 
 /** Most events that are spent on making a run shorter. */
-const MOST_EVENTS = 1_000_000;
+const MOST_EVENTS = 300_000;
 
 async function run(of: StackCase, watcher?: StackWatcher): Promise<Outcome> {
   // A thread can hand over an outcome, but not the cluster that it was.

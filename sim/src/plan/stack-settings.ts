@@ -21,6 +21,8 @@ export interface StackSettings {
   readonly maxInflight: number;
   readonly maxMessageBytes: number;
   readonly maxUncommittedBytes: number;
+  /** Members compare what so many commands came to, where the format is that of replicas; 0: they do not. */
+  readonly comparesEvery: number;
 }
 
 /** @param members number of founders; drawn if undefined */
@@ -45,5 +47,6 @@ export function drawStackSettings(seed: number, members?: number): StackSettings
     maxInflight: isTight ? random.between(1, 4) : 256,
     maxMessageBytes: isTight ? random.pick([1, 100, 2000]) : 2 ** 20,
     maxUncommittedBytes: isTight ? random.pick([500, 20_000]) : 64 * 2 ** 20,
+    comparesEvery: random.pick([0, 0, 1, 5, 50]),
   };
 }

@@ -115,6 +115,10 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
       replica.watch('snapshot', ({ phase, index }) => {
         if (phase === 'installed' && process === this.process) this.installed(replica, index);
       });
+      replica.watch('divergence', ({ index }) => {
+        // Where members do differ, the rule that says so was broken before.
+        host.broke('no-false-alarm', `Member ${this.id} says that members differ at index ${index}, and they do not.`);
+      });
       replica.watch('leadership', (leadership) => {
         if (process === this.process) host.logRules.leads(this.id, leadership);
       });
@@ -146,6 +150,9 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
         maxUncommittedBytes: settings.maxUncommittedBytes,
       },
       logger: silentLogger,
+      ...(settings.comparesEvery > 0 && subject.replica?.format === undefined
+        ? { compareStates: { everyCommands: settings.comparesEvery } }
+        : {}),
       ...subject.replica,
       id: this.id,
       log: new WatchedLog(log, {

@@ -7,6 +7,7 @@ import type { StackCase } from './run.js';
 const simpler: readonly Partial<StackSettings>[] = [
   { sessions: false },
   { leases: false },
+  { comparesEvery: 0 },
   { preVote: true, checkQuorum: true },
   { inlineBytes: 2 ** 20 },
   { everyEntries: 10_000 },
