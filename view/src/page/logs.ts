@@ -160,7 +160,7 @@ function stateOf(cell: Cell): State {
 /** Says what the marks in the logs mean. */
 export function logLegend(list: HTMLElement): void {
   const marks = [
-    'The number is the term',
+    'The number is the term; w1: a write; m: a change of the members',
     'dashed: not committed',
     'solid: committed',
     'bar below: applied',
