@@ -1,5 +1,5 @@
 import { MemoryStorage, MessageType, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
-import type { Question, Replica } from '@raft-ts/replica';
+import type { Explanation, Question, Replica } from '@raft-ts/replica';
 import { Contacts, explain, type LeaseObstacle } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { inside } from './inside.js';
@@ -241,13 +241,18 @@ describe('replica: explain', () => {
     let obstacle: LeaseObstacle | undefined;
     const lease = { obstacle: () => obstacle, withoutPromise: () => [2n], remainingMs: 0 };
 
-    const ask = (raw: RawNode, question: Question = {}, removed: readonly NodeId[] = []): string =>
+    const answer = (
+      raw: RawNode,
+      question: Question = {},
+      removed: readonly NodeId[] = [],
+      contacts = new Contacts({ monotonic: () => 0 }),
+    ): Explanation =>
       explain(
         {
           id: 1n,
           raw,
           group: { members: new Map([[1n, '']]), removed: new Set(removed) },
-          contacts: new Contacts({ monotonic: () => 0 }),
+          contacts,
           founders: undefined,
           ended: false,
           applied: 1,
@@ -259,7 +264,8 @@ describe('replica: explain', () => {
           lease,
         },
         question,
-      ).code;
+      );
+    const ask = (...args: Parameters<typeof answer>): string => answer(...args).code;
 
     const lead = (raw: RawNode): RawNode => {
       raw.raft.becomeCandidate();
@@ -312,6 +318,13 @@ describe('replica: explain', () => {
       expect(ask(raw, { member: 2n })).to.equal('catching-up');
       pr.becomeSnapshot(1);
       expect(ask(raw, { member: 2n })).to.equal('snapshot');
+      const contacts = new Contacts({ monotonic: () => 0 });
+      const text = (size: number | undefined): string => {
+        contacts.sendingSnapshot(2n, { index: 1, bytes: 3 * 2 ** 19, size });
+        return answer(raw, { member: 2n }, [], contacts).text;
+      };
+      expect(text(2 ** 30)).to.match(/the snapshot at 1, 1\.5 MiB of 1024\.0 MiB so far\.$/u);
+      expect(text(undefined)).to.match(/the snapshot at 1, 1\.5 MiB so far\.$/u);
     });
   });
 
@@ -387,6 +400,19 @@ describe('replica: explain', () => {
 });
 
 describe('replica: contacts', () => {
+  it('know how far a snapshot is that is being sent, of members alone, until it has ended', () => {
+    const contacts = new Contacts({ monotonic: () => 0 });
+    for (const id of [2n, 3n]) contacts.sendingSnapshot(id, { index: 7, bytes: 0, size: undefined });
+    expect(contacts.snapshotSent(2n, 7)).to.equal(undefined);
+    for (const id of [2n, 3n]) contacts.sendingSnapshot(id, { index: 7, bytes: 5, size: 9 });
+    expect(contacts.snapshotSent(2n, 7)).to.deep.equal({ index: 7, bytes: 5, size: 9 });
+    expect(contacts.snapshotSent(2n, 8)).to.equal(undefined);
+    contacts.keep(new Map([[2n, '']]));
+    expect(contacts.snapshotSent(3n, 7)).to.equal(undefined);
+    contacts.sentSnapshot(2n, 'failure', undefined);
+    expect(contacts.snapshotSent(2n, 7)).to.equal(undefined);
+  });
+
   it('snapshots that failed are counted since the last one that arrived, of members alone', () => {
     let now = 0;
     const contacts = new Contacts({ monotonic: () => now });

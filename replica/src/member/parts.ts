@@ -113,6 +113,8 @@ export function createSnapshots<Command, Result>(engine: Engine<Command, Result>
     turn: () => new Promise((resolve) => clock.soon(resolve)),
     onEvent: (event) => {
       if (!isProgress(event)) engine.observer.snapshots.add(event.phase);
+      const { phase, to, index, bytes, size } = event;
+      if (phase === 'sending' && to !== undefined) engine.observer.contacts.sendingSnapshot(to, { index, bytes, size });
       engine.events.snapshot.set(event);
     },
     warn: (text) => engine.logger.warn(text),

@@ -14,6 +14,15 @@ export interface SnapshotFailures {
   readonly error: unknown;
 }
 
+/** How far a snapshot to another member is. */
+export interface SnapshotSent {
+  readonly index: number;
+  /** So far. */
+  readonly bytes: number;
+  /** Of the whole, if it is known. */
+  readonly size: number | undefined;
+}
+
 /**
  * When this member last heard of each other one, since when it cannot reach it, what of snapshots, and who belongs to
  * another cluster.
@@ -24,6 +33,7 @@ export class Contacts {
   private readonly unreachable = new Map<NodeId, number>();
   private readonly apart = new Map<NodeId, { readonly founders: readonly NodeId[]; readonly at: number }>();
 
+  private readonly sending = new Map<NodeId, SnapshotSent>();
   private readonly failures = new Map<NodeId, { count: number; readonly since: number; error: unknown }>();
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
@@ -44,10 +54,22 @@ export class Contacts {
 
   /** How a snapshot that was sent to this member has ended. */
   sentSnapshot(id: NodeId, status: SnapshotStatus, error: unknown): void {
+    this.sending.delete(id);
     const failures = this.failures.get(id);
     if (status === 'finish') this.failures.delete(id);
     else if (failures === undefined) this.failures.set(id, { count: 1, since: this.clock.monotonic(), error });
     else Object.assign(failures, { count: failures.count + 1, error });
+  }
+
+  /** So much of a snapshot to this member was sent. */
+  sendingSnapshot(id: NodeId, progress: SnapshotSent): void {
+    this.sending.set(id, progress);
+  }
+
+  /** How far the snapshot of this index to it is; `undefined` if that is not known. */
+  snapshotSent(id: NodeId, index: number): SnapshotSent | undefined {
+    const sent = this.sending.get(id);
+    return sent?.index === index && sent.bytes > 0 ? sent : undefined;
   }
 
   /** What has become of snapshots to it; `undefined` if the last one arrived, or none was sent. */
@@ -85,7 +107,7 @@ export class Contacts {
 
   /** Forgets whoever is not a member any more. */
   keep(members: ReadonlyMap<NodeId, unknown>): void {
-    for (const known of [this.heard, this.unreachable, this.apart, this.failures]) {
+    for (const known of [this.heard, this.unreachable, this.apart, this.failures, this.sending]) {
       for (const id of known.keys()) if (!members.has(id)) known.delete(id);
     }
   }

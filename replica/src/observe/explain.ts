@@ -5,7 +5,7 @@ import type { Waited } from '../drive/patience.js';
 import type { ReadTiming } from '../drive/reads.js';
 import type { Group } from '../group/group.js';
 import type { Lease, LeaseObstacle } from '../lead/lease.js';
-import type { Contacts, SnapshotFailures } from './contacts.js';
+import type { Contacts, SnapshotFailures, SnapshotSent } from './contacts.js';
 import { describeDivergence } from './divergence.js';
 import { describeApart } from './founders.js';
 
@@ -305,7 +305,7 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   if (pr.state === 'StateSnapshot') {
     return say(
       'snapshot',
-      `Member ${member} needs entries that are compacted here, and is being sent the snapshot at ${pr.pendingSnapshot}.`,
+      `Member ${member} needs entries that are compacted here, and is being sent the snapshot at ${pr.pendingSnapshot}${howFar(contacts.snapshotSent(member, pr.pendingSnapshot))}.`,
     );
   }
   if (behind === 0) return say('up-to-date', `Member ${member} has everything up to ${last}.`);
@@ -319,6 +319,13 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
     'catching-up',
     `Member ${member} is ${entries(behind)} behind and is sent what it lacks as fast as it takes it.`,
   );
+}
+
+/** `, 512.0 MiB of 1024.0 MiB so far` */
+function howFar(sent: SnapshotSent | undefined): string {
+  if (sent === undefined) return '';
+  const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  return `, ${mib(sent.bytes)}${sent.size === undefined ? '' : ` of ${mib(sent.size)}`} so far`;
 }
 
 /** A member that answers, and does not get the snapshot that it needs, will not get it by waiting. */
