@@ -43,6 +43,8 @@ export { type KvOptions, snapshotPolicy } from './kv/member/options.js';
 export { connectionsOfPorts, preparePorts } from './kv/member/ports.js';
 export { type RecoverOptions, type RecoveryPlan, recoverFolder } from './kv/member/recover.js';
 export { type RestoreOptions, restoreFolder } from './kv/member/restore.js';
+export { SnapshotAge } from './kv/member/snapshot-age.js';
+export { clocksOf } from './kv/member/status.js';
 export { type Channel, Telling } from './kv/member/telling.js';
 export { readToken } from './kv/member/token-file.js';
 export { seeToVote } from './kv/member/vote.js';

@@ -297,6 +297,14 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * Returns by how much this member's clock is ahead of this peer's, in milliseconds, as far as probes tell; negative
+   * if it is behind. `undefined` if the peer does not answer them, or is unknown.
+   */
+  clockDifferenceTo(id: NodeId): number | undefined {
+    return this.peers.get(id)?.clockDiffMs;
+  }
+
+  /**
    * Exchanges nothing from now on with members that do not show this level of features, or a higher one: ends their
    * streams, answers them 412, and sends them nothing. Which they are is logged, once for each. It cannot be taken
    * back.

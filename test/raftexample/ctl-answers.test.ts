@@ -10,7 +10,7 @@ import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
 import { root } from '../repo/repository.js';
 import { ctl, type More, type Ran } from './ctl-run.js';
-import { type Act, cut, json, problem, reset, Scripted, text } from './scripted.js';
+import { type Act, cut, json, problem, reset, Scripted, silence, text } from './scripted.js';
 
 describe('ctl, with answers as they may come', () => {
   let folder: string;
@@ -163,6 +163,60 @@ describe('ctl, with answers as they may come', () => {
     expect(JSON.parse(out)).to.have.length(1);
     expect(at.asked).to.deep.equal(['GET /status', 'GET /members']);
     expect(lure.asked).to.deep.equal([]);
+  });
+
+  it('status shows the room, the age of the snapshot, and below what somebody should look at', async () => {
+    const plain = {
+      ...{ clusterId: 4096, leader: 1, term: 2, commit: 9, applied: 9, firstIndex: 1, lastIndex: 9 },
+      ...{ voters: [1, 2], learners: [], members: {}, pid: 1 },
+    };
+    const one = await Scripted.start(
+      json(200, {
+        ...{ ...plain, id: 1, state: 'leader', snapshotIndex: 5, snapshotAgeMs: 7_300_000 },
+        ...{ disk: { free: 3 * 2 ** 30, size: 2 ** 40 }, clocks: { 2: 1500, 3: -2000 } },
+        warnings: [{ kind: 'disk', text: 'the disk fills\u001b[2J' }],
+      }),
+    );
+    const two = await Scripted.start(json(200, { ...plain, id: 2, state: 'follower', applied: 4, snapshotIndex: 0 }));
+    servers.push(one, two);
+    const at = ['status', '--endpoints', `${one.url},${two.url}`];
+    const { code, out } = await ctl(at);
+    expect(code).to.equal(0);
+    const [head = '', first = '', second = '', ...below] = out.split('\n');
+    const cells = (line: string): string[] => line.split(/ {2,}/u).slice(1);
+    expect(cells(head).slice(-4)).to.deep.equal(['LAG', 'SNAPSHOT', 'AGE', 'DISK FREE']);
+    expect(cells(first)).to.deep.equal(['1', 'leader', '1', '2', '9', '9', '0', '5', '2 h', '3.0 GiB']);
+    expect(cells(second)).to.deep.equal(['2', 'follower', '1', '2', '9', '4', '5', '0']);
+    expect(below).to.deep.equal([
+      'member 1: the disk fills\\x1b[2J',
+      'member 1: its clock is 1500 ms ahead of that of member 2',
+      'member 1: its clock is 2000 ms behind that of member 3',
+      '',
+    ]);
+    const [found] = JSON.parse((await ctl([...at, '--json'])).out) as { status: object }[];
+    expect(found?.status).to.deep.include({
+      ...{ snapshotAgeMs: 7_300_000, clocks: { 2: 1500, 3: -2000 }, disk: { free: 3 * 2 ** 30, size: 2 ** 40 } },
+    });
+  });
+
+  it('a lease is kept over failures, as long as there is time', async () => {
+    const dropped = problem(503, { code: 'ERR_RAFT_DROPPED', reason: 'no-leader', retry: 'safe' });
+    const info = json(200, { id: 7, ttlMs: 1000, remainingMs: 1000, keys: [], locks: [] });
+    const kept = json(200, { index: 8, id: 7, ttlMs: 1000 });
+    const gone = problem(404, { code: 'ERR_KV_NOT_FOUND', reason: 'lease', retry: 'no' });
+    const run = await scene(info, kept, silence, kept, gone);
+    const { code, out, err } = await run(['lease', 'keepalive', '7']);
+    expect([code, out]).to.deep.equal([6, 'keeping lease 7, of 1 s\n']);
+    expect(err).to.match(/^lease 7 could not be kept, and is tried again: .*\nthere is no lease 7/u);
+    const lost = await scene(info, dropped);
+    expect(await lost(['lease', 'keepalive', '7'])).to.include({ code: 5, out: '' });
+  });
+
+  it('restore says where a copy is restored', async () => {
+    const { code, err } = await ctl(['restore', 'copy.json']);
+    expect([code, err]).to.deep.equal([2, err]);
+    expect(err).to.include('raftexample restore --help');
+    expect((await ctl(['--help'])).out).to.include('raftexample restore');
   });
 
   describe('a copy in a file', () => {

@@ -101,6 +101,31 @@ describe('ctl', () => {
       expect(missing.err).to.include('cannot run the command');
     });
 
+    it('lease grants, keeps, shows and ends leases, and put has a key vanish with one', async () => {
+      const granted = await run(['lease', 'grant', '--ttl', '60s', '--json']);
+      const { id } = JSON.parse(granted.out) as { id: number };
+      expect(granted).to.deep.equal({ code: 0, out: `{"id":${id},"ttlMs":60000}\n`, err: '' });
+      expect((await run(['put', 'leased', 'x', '--lease', String(id)])).code).to.equal(0);
+      const shown = await run(['lease', 'show', String(id)]);
+      expect(shown.out).to.match(
+        new RegExp(`^lease ${id}, of 60 s, lasts for [\\d.]+ s more\nWHAT +NAME\nkey +leased\n$`, 'u'),
+      );
+      expect(await run(['lease', 'keepalive', String(id), '--now'])).to.deep.equal({
+        ...{ code: 0, out: `lease ${id} was kept\n`, err: '' },
+      });
+      const stop = new AbortController();
+      const kept = await run(['lease', 'keepalive', String(id)], { stopping: stop.signal, onOut: () => stop.abort() });
+      expect(kept).to.deep.equal({ code: 0, out: `keeping lease ${id}, of 60 s\n`, err: '' });
+      expect(await run(['lease', 'revoke', String(id)])).to.include({ code: 0, out: `lease ${id} was ended\n` });
+      expect((await run(['get', 'leased'])).code).to.equal(6);
+      const gone = `there is no lease ${id}: it has ended, or there never was one\n`;
+      for (const words of [['show'], ['keepalive'], ['keepalive', '--now'], ['revoke']]) {
+        const [action = '', ...flags] = words;
+        expect(await run(['lease', action, String(id), ...flags])).to.deep.equal({ code: 6, out: '', err: gone });
+      }
+      expect((await run(['put', 'leased', 'x', '--lease', String(id)])).code).to.equal(1);
+    });
+
     it('a terminal shows what would move its cursor', async () => {
       await run(['put', 'esc', 'a\u001b[2J\tb\nc\u202e']);
       expect((await run(['get', 'esc'], { isTTY: true })).out).to.equal('a\\x1b[2J\tb\nc\\u202e\n');
@@ -176,6 +201,8 @@ describe('ctl', () => {
         'APPLIED',
         'LAG',
         'SNAPSHOT',
+        'AGE',
+        'DISK FREE',
       ]);
       expect(rows.slice(1).map(([, id]) => id)).to.deep.equal(['1', '2', '3']);
       const leader = rows.find(([, , state]) => state === 'leader') as string[];
@@ -261,6 +288,17 @@ describe('ctl', () => {
       ['put', 'k', 'v', '--once', ''],
       ['remove', 'x'],
       ['lock'],
+      ['lease'],
+      ['lease', 'list'],
+      ['lease', 'constructor'],
+      ['lease', 'grant', '7'],
+      ['lease', 'grant', '--now'],
+      ['lease', 'show'],
+      ['lease', 'show', 'x'],
+      ['lease', 'show', '7', '--ttl', '5s'],
+      ['lease', 'revoke', '0'],
+      ['put', 'k', 'v', '--lease', 'x'],
+      ['restore', 'copy.json'],
       ['lock', 'n', '--ttl', '5'],
       ['lock', 'n', '--wait', '5s', '--no-wait'],
       ['transfer'],

@@ -107,6 +107,23 @@ describe('the prober, in time that a test lets pass', () => {
     }
   });
 
+  it('knows by how much the clocks differ, as long as it is answered', async () => {
+    expect(transport.clockDifferenceTo(9n)).to.equal(undefined);
+    expect(transport.clockDifferenceTo(2n)).to.equal(undefined);
+    respond = (res) => healthy(res, Date.now() - 60_000);
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.be.within(50_000, 70_000);
+    respond = (res) => healthy(res, Date.now() + 60_000);
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.be.within(-70_000, -50_000);
+    respond = (res) => res.destroy();
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.equal(undefined);
+  });
+
   it('tells each change of health once: what is no answer of a member counts as ill', async () => {
     const answers: ((res: ServerResponse) => void)[] = [
       (res) => {

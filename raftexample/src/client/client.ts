@@ -4,7 +4,8 @@ import { Endpoints } from './endpoints.js';
 import { StoreError } from './errors.js';
 import { askDelete, askGet, askPage, askPut } from './key-asks.js';
 import { Lease, type LeaseHost, type LeaseOptions, Lock, type LockOptions } from './lease.js';
-import { attemptMsOf, type CallOptions, type ClientOptions, type Settings, settingsOf } from './options.js';
+import { askGrant, askKeep, askLease, askRevoke, type Granted } from './lease-asks.js';
+import { attemptMsOf, type CallOptions, type ClientOptions, checkWhole, type Settings, settingsOf } from './options.js';
 import { Scope } from './scope.js';
 import { askSnapshot } from './streams.js';
 import { askTransaction } from './transaction-asks.js';
@@ -14,6 +15,7 @@ import type {
   Explanation,
   GetOptions,
   Item,
+  LeaseInfo,
   ListOptions,
   Members,
   NewMember,
@@ -98,6 +100,28 @@ export class StoreClient implements AsyncDisposable {
   /** Asks for a lease, which is kept until it is closed. Members written in Go refuse it. */
   async lease(options: LeaseOptions = {}): Promise<Lease> {
     return Lease.grant(this.leases(), options);
+  }
+
+  /** Asks for a lease that nobody keeps unless `keepLease` is called: for what lasts longer than this process. */
+  async grantLease(ttlMs: number, options: CallOptions = {}): Promise<Granted> {
+    checkWhole('ttlMs', ttlMs);
+    return this.read(askGrant(ttlMs), options);
+  }
+
+  /** Has the time of a lease begin anew. Resolves with whether there still is such a lease. */
+  async keepLease(id: number, options: CallOptions = {}): Promise<boolean> {
+    return this.read(askKeep(id), options);
+  }
+
+  /** Resolves with how a lease is; `undefined` if there is none. */
+  async findLease(id: number, options: CallOptions = {}): Promise<LeaseInfo | undefined> {
+    const found = await this.read(askLease(id), options);
+    return found === 'none' ? undefined : found;
+  }
+
+  /** Ends a lease: its keys vanish, and its locks are free. Resolves with whether there still was such a lease. */
+  async revokeLease(id: number, options: CallOptions = {}): Promise<boolean> {
+    return this.read(askRevoke(id), options);
   }
 
   /**

@@ -31,6 +31,11 @@ export function askStatus(): Ask<MemberStatus> {
         firstIndex: whole('firstIndex'),
         lastIndex: whole('lastIndex'),
         snapshotIndex: whole('snapshotIndex'),
+        // Members written in Go, and older ones, say nothing of these.
+        ...seen('snapshotAgeMs', found['snapshotAgeMs'], (age) => wholeOf(age, 'the age of the snapshot')),
+        ...seen('disk', found['disk'], diskOf),
+        ...seen('clocks', found['clocks'], clocksOf),
+        ...seen('warnings', found['warnings'], warningsOf),
         voters: idsOf(found['voters']),
         learners: idsOf(found['learners']),
         members: urlsOf(found['members']),
@@ -38,6 +43,29 @@ export function askStatus(): Ask<MemberStatus> {
       };
     },
   };
+}
+
+/** The field, if the member has told it. */
+function seen<Name extends string, T>(name: Name, value: unknown, read: (value: unknown) => T): { [N in Name]?: T } {
+  return value === undefined ? {} : ({ [name]: read(value) } as { [N in Name]?: T });
+}
+
+function diskOf(value: unknown): NonNullable<MemberStatus['disk']> {
+  const { free, size } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return { free: wholeOf(free, 'the room of the disk'), size: wholeOf(size, 'the size of the disk') };
+}
+
+function clocksOf(value: unknown): ReadonlyMap<bigint, number> {
+  const all = Object.entries((value ?? {}) as Readonly<Record<string, unknown>>);
+  return new Map(all.flatMap(([id, ms]) => (typeof ms === 'number' ? [[idOf(id), ms] as const] : [])));
+}
+
+function warningsOf(value: unknown): NonNullable<MemberStatus['warnings']> {
+  if (!Array.isArray(value)) throw new TypeError('a list of warnings is missing');
+  return value.map((one: unknown) => {
+    const { kind, text } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    return { kind: textOf(kind, 'the kind of a warning'), text: textOf(text, 'the text of a warning') };
+  });
 }
 
 export function askMembers(): Ask<Members> {

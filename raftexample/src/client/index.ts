@@ -11,6 +11,7 @@ export {
   type StoreErrorDetails,
 } from './errors.js';
 export { Lease, type LeaseOptions, Lock, type LockOptions } from './lease.js';
+export type { Granted } from './lease-asks.js';
 export type { CallOptions, ClientOptions, ClientTls } from './options.js';
 export * from './types.js';
 export { Watch } from './watch.js';

@@ -2,13 +2,44 @@ import { randomUUID } from 'node:crypto';
 import type { Ask } from './attempts.js';
 import { badArgument } from './errors.js';
 import { isBroken, onceOf, readObject } from './key-asks.js';
-import { wholeOf } from './numbers.js';
+import { textOf, wholeOf } from './numbers.js';
+import type { LeaseInfo } from './types.js';
 
 /** What a member grants. */
 export interface Granted {
   readonly id: number;
   /** How long the lease lasts without being kept, in milliseconds. */
   readonly ttlMs: number;
+}
+
+/** Asks how a lease is. */
+export function askLease(id: number): Ask<LeaseInfo | 'none'> {
+  return {
+    method: 'GET',
+    path: pathOf(id),
+    repeatable: true,
+    read: async (answer) => {
+      const found = await readObject(answer);
+      const texts = (name: string): readonly string[] => {
+        const list = found[name];
+        if (!Array.isArray(list)) throw new TypeError(`${name} is missing`);
+        return list.map((one) => textOf(one, name));
+      };
+      return {
+        id: wholeOf(found['id'], 'the id'),
+        ttlMs: wholeOf(found['ttlMs'], 'the time'),
+        remainingMs: wholeOf(found['remainingMs'], 'the time that is left'),
+        keys: texts('keys'),
+        locks: texts('locks'),
+      };
+    },
+    refusal: ({ error }) => (isNoLease(error) ? 'none' : undefined),
+  };
+}
+
+function pathOf(id: number): string {
+  if (!Number.isSafeInteger(id) || id < 1) throw badArgument('id', "it must be a lease's id, a whole number from 1 on");
+  return `/leases/${id}`;
 }
 
 /** Asks for a lease, once. */
@@ -30,7 +61,7 @@ export function askGrant(ttlMs: number): Ask<Granted> {
 export function askKeep(id: number): Ask<boolean> {
   return {
     method: 'POST',
-    path: `/leases/${id}/keepalive`,
+    path: `${pathOf(id)}/keepalive`,
     repeatable: true,
     read: async (answer) => wholeOf((await readObject(answer))['id'], 'the id') === id,
     refusal: ({ error }) => (isNoLease(error) ? false : undefined),
@@ -41,7 +72,7 @@ export function askKeep(id: number): Ask<boolean> {
 export function askRevoke(id: number): Ask<boolean> {
   return {
     method: 'DELETE',
-    path: `/leases/${id}`,
+    path: pathOf(id),
     repeatable: true,
     read: async (answer) => wholeOf((await readObject(answer))['index'], 'the index') > 0,
     refusal: ({ error }) => (isNoLease(error) ? false : undefined),

@@ -172,6 +172,14 @@ export interface MemberStatus {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly snapshotIndex: number;
+  /** Since that snapshot was taken or installed, in milliseconds; `undefined` if there is none. */
+  readonly snapshotAgeMs?: number | undefined;
+  /** The disk of its log, in bytes; `undefined` if it does not say. */
+  readonly disk?: { readonly free: number; readonly size: number } | undefined;
+  /** By how many milliseconds its clock is ahead of those of others: of those that differ by more than a second. */
+  readonly clocks?: ReadonlyMap<bigint, number>;
+  /** What is going to end it, or to make it slow, unless somebody does something about it. */
+  readonly warnings?: readonly { readonly kind: string; readonly text: string }[];
   readonly voters: readonly bigint[];
   readonly learners: readonly bigint[];
   /** Where the members reach each other, by id. */
@@ -184,6 +192,19 @@ export interface MemberStatus {
 export interface StatusesOptions extends CallOptions {
   /** Whom to ask. Default: all endpoints that the client knows. */
   readonly endpoints?: readonly string[] | undefined;
+}
+
+/** A lease, as a member tells of it. */
+export interface LeaseInfo {
+  readonly id: number;
+  /** How long it lasts without being kept, in milliseconds. */
+  readonly ttlMs: number;
+  /** At least so long it still lasts, in milliseconds. */
+  readonly remainingMs: number;
+  /** They vanish with it. */
+  readonly keys: readonly string[];
+  /** It holds them. */
+  readonly locks: readonly string[];
 }
 
 /** A status, or why there is none. */

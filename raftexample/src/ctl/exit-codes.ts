@@ -12,11 +12,11 @@ export const CtlExit = {
   Unknown: 4,
   /** Certainly nothing happened: no member could be reached, or none could do it in time. */
   NotDone: 5,
-  /** There is no such key. */
+  /** There is no such key, or lease. */
   NoKey: 6,
 } as const;
 
 /** For the text of `--help`. */
 export const exitHelp = `Exit codes: 0 done; 1 refused, or failed; 2 bad flags; 3 the condition failed; 4 not known whether it was carried out;
-5 certainly nothing happened: no member was reached, or none could do it in time; 6 no such key.
+5 certainly nothing happened: no member was reached, or none could do it in time; 6 no such key, or lease.
 `;

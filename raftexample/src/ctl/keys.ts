@@ -15,25 +15,32 @@ export const put: CtlCommand = {
   summary: 'writes a value; without VALUE, what standard input holds',
   help: `  --if-index N   only if the key's version is N
   --if-absent    only if there is no such key
+  --lease ID     it vanishes with this lease
 ${onceHelp}
 Examples:
   raftexample ctl put hello world
   raftexample ctl put config < config.json
   raftexample ctl put hello again --if-index 12
 `,
-  options: { 'if-index': { type: 'string' }, 'if-absent': { type: 'boolean' }, once: { type: 'string' } },
+  options: {
+    'if-index': { type: 'string' },
+    'if-absent': { type: 'boolean' },
+    lease: { type: 'string' },
+    once: { type: 'string' },
+  },
   words: [1, 2],
   parse: ([key, value], values) => {
     const condition = values['if-absent'] === true ? 'absent' : parseIndex('--if-index', values['if-index']);
     if (values['if-absent'] === true && values['if-index'] !== undefined)
       throw new UsageError('--if-index and --if-absent exclude each other');
     const once = onceOf(values);
+    const lease = parseIndex('--lease', values['lease']);
     return async (context) => {
       const body = value ?? (await readAll(context.io));
       const { stopping: signal } = context;
       return sayOutcome(
         context,
-        await context.client.put(key as string, body, { if: condition, idempotencyKey: once, signal }),
+        await context.client.put(key as string, body, { if: condition, idempotencyKey: once, lease, signal }),
       );
     };
   },

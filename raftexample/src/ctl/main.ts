@@ -8,6 +8,7 @@ import { CtlExit, exitHelp } from './exit-codes.js';
 import { asUsage, clientOptionsOf, commonFlags, commonHelp } from './flags.js';
 import { add, replace } from './growth.js';
 import { del, get, list, put, watch } from './keys.js';
+import { lease } from './lease.js';
 import { lock } from './lock.js';
 import { snapshot } from './snapshot.js';
 import { status } from './status.js';
@@ -21,6 +22,7 @@ export const commands: Readonly<Record<string, CtlCommand>> = {
   list,
   watch,
   txn,
+  lease,
   lock,
   members,
   add,
@@ -31,6 +33,10 @@ export const commands: Readonly<Record<string, CtlCommand>> = {
   explain,
   snapshot,
 };
+
+/** A copy becomes a cluster of its own, in a folder of the machine where that begins: nothing to ask a store for. */
+const RESTORES_ELSEWHERE =
+  'a copy is restored into the folder of a new member, on its machine: raftexample restore --help';
 
 const processIo: CtlIo = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: process.env };
 
@@ -60,6 +66,7 @@ async function carryOut([name, ...rest]: readonly string[], stopping: AbortSigna
     return name === undefined ? CtlExit.Usage : CtlExit.Done;
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (name === 'restore') throw new UsageError(RESTORES_ELSEWHERE);
   if (command === undefined) throw new UsageError(`there is no subcommand '${name}'; see raftexample ctl --help`);
   const { values, positionals } = parseFlags({
     args: [...rest],
@@ -85,6 +92,8 @@ function overview(): string {
 Talks to a store whose members are \`raftexample kv\`.
 
 ${rows.join('')}
+A copy that snapshot made becomes a new cluster by raftexample restore, on the machine of its first member.
+
 raftexample ctl SUBCOMMAND --help has its flags, and examples. For all of them:
 
 ${commonHelp}

@@ -1,9 +1,12 @@
+import { printableLine } from '@raft-ts/proto';
 import type { EndpointStatus, MemberStatus } from '../client/index.js';
 import { announcedOrigin } from '../client/options.js';
 import { type CtlCommand, type CtlContext, print } from './command.js';
 import { CtlExit } from './exit-codes.js';
-import { table } from './table.js';
+import { bytes, table } from './table.js';
 
+/** Longest text of a warning that is printed, in characters. */
+const LONGEST_LINE = 1000;
 /** How long asking for the members may take, in milliseconds. */
 const MEMBERS_MS = 3_000;
 
@@ -13,7 +16,9 @@ export const status: CtlCommand = {
   help: `
 Asks every endpoint, and those that the members name with the same scheme, http or https. One that does not answer is a
 row, and no failure; if none answers the exit code is 5. LAG is how many entries the member has still to apply, of those
-that any of them knows to be committed. SNAPSHOT is the index of its last snapshot.
+that any of them knows to be committed. SNAPSHOT is the index of its last snapshot, and AGE how old that is; DISK FREE
+is the room on the disk of its log. Below the table stands what members warn of, and whose clocks differ by more than a
+second.
 
 Examples:
   raftexample ctl status --endpoints http://127.0.0.1:23791,http://127.0.0.1:23792
@@ -24,7 +29,7 @@ Examples:
   parse: () => async (context) => {
     const found = await statuses(context);
     const all = found.map(({ error, ...rest }) => ({ ...rest, error: error?.message }));
-    await print(context, all, statusTable(found));
+    await print(context, all, `${statusTable(found)}${doubts(found)}`);
     return found.some(({ status: one }) => one !== undefined) ? CtlExit.Done : CtlExit.NotDone;
   },
 };
@@ -69,15 +74,43 @@ function statusTable(found: readonly Place[]): string {
     one.learners.includes(one.id) ? `${one.state} (learner)` : one.state,
     one.leader === 0n ? 'none' : String(one.leader),
     ...[one.term, one.commit, one.applied, committed - one.applied, one.snapshotIndex].map(String),
+    one.snapshotAgeMs === undefined ? '' : age(one.snapshotAgeMs),
+    one.disk === undefined ? '' : bytes(one.disk.free),
   ];
   return table(
-    ['ENDPOINT', 'ID', 'STATE', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'LAG', 'SNAPSHOT', ''],
+    ['ENDPOINT', 'ID', 'STATE', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'LAG', 'SNAPSHOT', 'AGE', 'DISK FREE', ''],
     found.map(({ endpoint, id, status: one, error }) => [
       endpoint,
       id === undefined ? '?' : String(id),
-      ...(one === undefined ? ['down', '', '', '', '', '', '', whyDown(endpoint, error?.message)] : [...row(one), '']),
+      ...(one === undefined
+        ? ['down', '', '', '', '', '', '', '', '', whyDown(endpoint, error?.message)]
+        : [...row(one), '']),
     ]),
   );
+}
+
+/** A line for each thing that somebody should look at. */
+function doubts(found: readonly Place[]): string {
+  const lines = found.flatMap(({ status: one }) => {
+    if (one === undefined) return [];
+    const clocks = [...(one.clocks ?? [])].map(
+      ([other, ms]) => `its clock is ${Math.abs(ms)} ms ${ms > 0 ? 'ahead of' : 'behind'} that of member ${other}`,
+    );
+    const texts = [...(one.warnings ?? []).map(({ text }) => text), ...clocks];
+    return texts.map((text) => `${printableLine(`member ${one.id}: ${text}`, LONGEST_LINE)}\n`);
+  });
+  return lines.join('');
+}
+
+/** `12 s`, `3 min`, `5 h`, `2 days` */
+function age(ms: number): string {
+  const units = [
+    ['days', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+  ] as const;
+  const [unit, length] = units.find(([, one]) => ms >= 2 * one) ?? ['s', 1000];
+  return `${Math.floor(ms / length)} ${unit}`;
 }
 
 /** The row says already who it is about. */

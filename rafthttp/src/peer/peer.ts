@@ -125,6 +125,11 @@ export class Peer extends Remote implements ReaderOwner {
     this.status.settleFor(ctx.timings.settleMs);
   }
 
+  /** By how much this member's clock is ahead of the peer's, in milliseconds; undefined if that is not known. */
+  get clockDiffMs(): number | undefined {
+    return this.prober.clockDiffMs;
+  }
+
   override send(message: Message): void {
     if (message.type === MessageType.MsgApp) this.ctx.serverStats.appendSent(message);
     super.send(message);

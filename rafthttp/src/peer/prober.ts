@@ -42,6 +42,13 @@ export class Prober {
     );
   }
 
+  /** By how much this member's clock is ahead of the peer's, in milliseconds; undefined if no probe is answered. */
+  get clockDiffMs(): number | undefined {
+    const known = this.probes.map((probe) => probe.clockDiffMs).filter((ms) => ms !== undefined);
+    // What an answer is late by looks like a difference, so the smaller one is closer to the truth.
+    return known.length === 0 ? undefined : known.reduce((best, ms) => (Math.abs(ms) < Math.abs(best) ? ms : best));
+  }
+
   stop(): void {
     this.stopping.abort();
     for (const probe of this.probes) probe.stop();
@@ -78,6 +85,10 @@ class Probe {
   stop(): void {
     clearInterval(this.ticker);
     clearTimeout(this.monitor);
+  }
+
+  get clockDiffMs(): number | undefined {
+    return this.findings.healthy ? this.findings.clockDiffMs : undefined;
   }
 
   private async ask(): Promise<void> {

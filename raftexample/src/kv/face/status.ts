@@ -17,12 +17,19 @@ export interface KvStatus {
   readonly firstIndex: number;
   readonly lastIndex: number;
   readonly snapshotIndex: number;
+  /** Since that snapshot was taken or installed, in milliseconds; absent if there is none. */
+  readonly snapshotAgeMs?: number | undefined;
   readonly voters: readonly bigint[];
   readonly learners: readonly bigint[];
   readonly members: Readonly<Record<string, string>>;
   readonly pid: number;
   /** The disk of its log, in bytes; absent if that is not known. */
   readonly disk?: { readonly free: number; readonly size: number } | undefined;
+  /**
+   * By how many milliseconds its clock is ahead of those of other members, by id: of those from which it differs by
+   * more than a second.
+   */
+  readonly clocks?: Readonly<Record<string, number>> | undefined;
   /** What is going to end this member, or to make it slow, unless somebody does something about it. */
   readonly warnings: readonly { readonly kind: string; readonly text: string }[];
 }

@@ -13,6 +13,7 @@ import type { Watches } from '../watch/watches.js';
 import { adminOf } from './admin.js';
 import type { KvOptions } from './options.js';
 import { connectionsOfPorts, type Ports } from './ports.js';
+import type { SnapshotAge } from './snapshot-age.js';
 import { clientsOf, statusOf } from './status.js';
 
 /** Running requests may take so long to end. */
@@ -30,18 +31,23 @@ export interface FaceParts {
   readonly registry: Registry;
   readonly disk: WalHistograms;
   readonly watches: Watches;
+  readonly snapshotAge: SnapshotAge;
   readonly log: Logger;
 }
 
 /** Builds what a member answers clients with; it does not listen yet. */
 export function faceOf(options: KvOptions, parts: FaceParts): FaceServer {
   const { clusterId, clientUrl, peerTls, timeoutMs, maxValue } = options;
-  const { replica, machine, storage, transport, ports, token, registry, disk, watches, log } = parts;
+  const { replica, machine, storage, transport, ports, token, registry, disk, watches, snapshotAge, log } = parts;
   return createFace({
     replica,
     machine,
     maxValue,
-    status: () => statusOf(replica, storage, { clusterId, watches }),
+    status: () =>
+      statusOf(replica, storage, {
+        ...{ clusterId, watches, snapshotAge },
+        clockDifferenceTo: (member) => transport()?.clockDifferenceTo(member),
+      }),
     clients: () => clientsOf(replica, clientUrl, (member) => transport()?.announcementOf(member)),
     admin: adminOf(replica, timeoutMs, (text) => void log.info(text), schemeOf(peerTls)),
     token,

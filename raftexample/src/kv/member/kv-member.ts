@@ -17,6 +17,7 @@ import { askToJoin, joinTls } from './join-via.js';
 import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
 import { preparePorts } from './ports.js';
+import { SnapshotAge } from './snapshot-age.js';
 import { Telling } from './telling.js';
 import { readToken } from './token-file.js';
 import { openTransport } from './transport.js';
@@ -60,10 +61,12 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
   });
   const telling = new Telling({ replica, storage, transport });
   telling.start();
+  const snapshotAge = await SnapshotAge.ofFolder(data, storage);
+  replica.watch('snapshot', (event) => snapshotAge.hear(event));
   const leaseClock = new LeaseClock({ replica, leases: machine.leases, clock: systemClock() });
   const face = faceOf(options, {
     ...{ replica, machine, storage, transport: () => transport },
-    ...{ ports, token, registry, disk, watches, log },
+    ...{ ports, token, registry, disk, watches, snapshotAge, log },
   });
   try {
     await openFace(face, ports, log);

@@ -5,6 +5,7 @@ import type { Replica } from '@raft-ts/replica';
 import type { KvStatus } from '../face/status.js';
 import type { KvCommand, KvResult } from '../machine/kv-machine.js';
 import type { Watches } from '../watch/watches.js';
+import type { SnapshotAge } from './snapshot-age.js';
 
 const states: Readonly<Record<StateType, KvStatus['state']>> = {
   StateFollower: 'follower',
@@ -13,11 +14,23 @@ const states: Readonly<Record<StateType, KvStatus['state']>> = {
   StateLeader: 'leader',
 };
 
+/** A larger difference between two clocks is told, in milliseconds; that of the transport's warnings. */
+const CLOCK_DOUBT_MS = 1000;
+
+/** What a status tells beside what the replica and its log know. */
+export interface StatusParts {
+  readonly clusterId: bigint;
+  readonly watches: Pick<Watches, 'room' | 'warnings'>;
+  readonly snapshotAge: Pick<SnapshotAge, 'ms'>;
+  /** By how many milliseconds this member's clock is ahead of another's; `undefined` if that is not known. */
+  readonly clockDifferenceTo: (id: NodeId) => number | undefined;
+}
+
 /** How a member is, for GET /status. */
 export function statusOf(
   replica: Replica<KvCommand, KvResult>,
   storage: DurableStorage,
-  { clusterId, watches }: { readonly clusterId: bigint; readonly watches: Pick<Watches, 'room' | 'warnings'> },
+  { clusterId, watches, snapshotAge, clockDifferenceTo }: StatusParts,
 ): KvStatus {
   const { leader, role, term } = replica.leadership;
   const members = replica.members();
@@ -34,13 +47,27 @@ export function statusOf(
     firstIndex: storage.firstIndex(),
     lastIndex: storage.lastIndex(),
     snapshotIndex: storage.snapshot().metadata.index,
+    snapshotAgeMs: snapshotAge.ms,
     voters: idsOf('voter'),
     learners: idsOf('learner'),
     members: Object.fromEntries(members.map(({ id, url }) => [id.toString(), url])),
     pid: process.pid,
     disk: watches.room,
+    clocks: clocksOf(
+      members.map(({ id }) => id),
+      clockDifferenceTo,
+    ),
     warnings: watches.warnings,
   };
+}
+
+/** The differences that are in doubt, by id. */
+export function clocksOf(
+  ids: readonly NodeId[],
+  differenceTo: StatusParts['clockDifferenceTo'],
+): Readonly<Record<string, number>> {
+  const known = ids.map((id) => [id.toString(), Math.round(differenceTo(id) ?? 0)] as const);
+  return Object.fromEntries(known.filter(([, ms]) => Math.abs(ms) > CLOCK_DOUBT_MS));
 }
 
 /** Where members answer clients, by id: this one, and those that have told it. */
