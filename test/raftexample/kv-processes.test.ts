@@ -59,7 +59,9 @@ describe('the store: three members as processes', function store() {
     expect(await ctl('put', 'by-ctl', 'yes', '--if-absent')).to.include({ code: 0, stderr: '' });
     expect(await ctl('put', 'by-ctl', 'no', '--if-absent')).to.include({ code: 3, stdout: '' });
     expect(await ctl('get', 'by-ctl')).to.deep.equal({ code: 0, stdout: 'yes', stderr: '' });
-    expect((await ctl('status')).stdout.trimEnd().split('\n')).to.have.length(4);
+    // Below the table stands what members warn of: on a busy machine, that they are late.
+    const shown = (await ctl('status')).stdout.split('\n');
+    expect(shown.filter((line) => /^(?:ENDPOINT|http:)/u.test(line))).to.have.length(4);
     expect(await ctl('get', 'k', '--endpoints', 'http://127.0.0.1:1', '--timeout', '50ms')).to.include({ code: 5 });
 
     // Enough for some snapshots.
