@@ -35,14 +35,25 @@ export class OutgoingBody {
   }
 
   /**
-   * Passes over what the receiver has already. Resolves with whether that is the beginning of this body.
+   * Passes over what the receiver has already. Resolves with whether that is the beginning of this body; rejects when
+   * the signal aborts, even if the source is stuck.
    *
    * @param onPiece called after each piece: it may take long to read them all
    */
-  async passOver({ bytes, sha256 }: BodyPart, onPiece: () => void): Promise<boolean> {
+  passOver(part: BodyPart, signal: AbortSignal, onPiece: () => void): Promise<boolean> {
+    const aborted = new Promise<never>((_, reject) => {
+      const fail = (): void => reject(signal.reason);
+      if (signal.aborted) fail();
+      else signal.addEventListener('abort', fail, { once: true });
+    });
+    return Promise.race([this.isBeginning(part, signal, onPiece), aborted]);
+  }
+
+  private async isBeginning({ bytes, sha256 }: BodyPart, signal: AbortSignal, onPiece: () => void): Promise<boolean> {
     const hash = createHash('sha256');
     while (this.bytes < bytes) {
       const piece = await this.next(bytes - this.bytes);
+      signal.throwIfAborted();
       if (piece === undefined) break;
       hash.update(piece);
       onPiece();

@@ -153,7 +153,7 @@ export class SnapshotSender {
     checkAnswer(ctx, links, answer);
     const part = partIn(answer);
     if (part === undefined || part.bytes > body.size) return undefined;
-    if (!(await body.passOver(part, () => deadline.extend(ctx.timings.snapshotStallMs)))) {
+    if (!(await body.passOver(part, deadline.signal, () => deadline.extend(ctx.timings.snapshotStallMs)))) {
       this.differing = index;
       throw new Error('the peer has the beginning of a different body: the next attempt sends all of it');
     }
@@ -244,6 +244,7 @@ class BodySource {
   private async *read(envelope: Buffer, { body, pace, signal, onBytes }: SourceOptions): AsyncGenerator<Uint8Array> {
     const checksum = new SnapshotChecksum();
     checksum.update(envelope);
+    const before = body.bytes;
     yield envelope;
     for (;;) {
       const piece = await body.next(pace.pieceBytes);
@@ -253,7 +254,8 @@ class BodySource {
       yield piece;
       onBytes(body.bytes);
     }
-    if (body.size === 0) onBytes(0);
+    // Who waits for the answer hears that all of it is handed over, even if no piece was.
+    if (body.bytes === before) onBytes(before);
     this.request?.addTrailers({ [CHECKSUM_TRAILER]: checksum.digest() });
     this.done = true;
   }

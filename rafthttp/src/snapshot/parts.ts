@@ -7,6 +7,9 @@ import type { BodyName, BodyPart } from './part.js';
 
 const partial = /^([0-9a-f]{16})-([0-9a-f]{16})\.snap\.part$/u;
 
+/** A timer for longer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** A part that nobody is writing. */
 interface Left {
   readonly path: string;
@@ -43,9 +46,14 @@ export class BodyParts {
     const path = this.path(name);
     if (this.used.has(path)) return undefined;
     this.used.add(path);
-    await this.removeIf(() => true);
-    // Being used by now, it is not among what is left.
-    await rm(path, { force: true });
+    try {
+      await this.removeIf(() => true);
+      // Being used by now, it is not among what is left.
+      await rm(path, { force: true });
+    } catch (error) {
+      this.used.delete(path);
+      throw error;
+    }
     return path;
   }
 
@@ -94,6 +102,8 @@ export class BodyParts {
   /** Nobody writes this file any more, and it is not whole. */
   async suspend(path: string): Promise<void> {
     this.used.delete(path);
+    // What has come may be as long as what was there before, and differ from it.
+    this.last = undefined;
     await this.clean();
   }
 
@@ -109,7 +119,8 @@ export class BodyParts {
     const isStale = ({ changedMs }: Left): boolean => Math.abs(now - changedMs) >= this.keepMs;
     await this.removeIf((one) => one.path !== newest?.path || one.bytes < MIN_PART_BYTES || isStale(one));
     clearTimeout(this.timer);
-    if (newest !== undefined) this.timer = setTimeout(() => void this.clean().catch(() => {}), this.keepMs).unref();
+    const ms = Math.min(this.keepMs, LONGEST_TIMER_MS);
+    if (newest !== undefined) this.timer = setTimeout(() => void this.clean().catch(() => {}), ms).unref();
   }
 
   /** Removes what is of no more use, because a snapshot of this index is here. */
