@@ -20,6 +20,11 @@ describe('the output that a document shows', () => {
     expect(of('one\n…\ntwo', 'one\nthree\n')).to.contain('is not what is printed');
   });
 
+  it('leaves out a part of a line at an … in it', () => {
+    expect(of('the log in …/1 is', 'the log in /tmp/guide/1 is\n')).to.equal(undefined);
+    expect(of('the log in …/1 is', 'the log in /tmp\n/1 is\n')).to.contain('is not what is printed');
+  });
+
   it('may have other numbers after the words that vary, and only there', () => {
     const shown = 'Member 1 leads term 2 { index: 5, n: 7 }';
     expect(of(shown, 'Member 3 leads term 9 { index: 8, n: 7 }\n', 'member', 'term', 'index')).to.equal(undefined);

@@ -1,6 +1,6 @@
 /** What a document shows of a program's output. */
 export interface Output {
-  /** Its lines; `…` stands for any lines. */
+  /** Its lines; `…` stands for any lines, and within a line for any text. */
   readonly shown: string;
   /**
    * Words after which another number may stand in each run. What is one whole number in the document must be one in the
@@ -59,5 +59,5 @@ function contradictionIn(pairs: readonly Pair[], printed: readonly string[]): st
 }
 
 function escaped(text: string): string {
-  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&');
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&').replaceAll('…', '.*?');
 }
