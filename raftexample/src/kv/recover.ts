@@ -12,11 +12,15 @@ import {
   textFlags,
   UsageError,
 } from '../common/usage.js';
+import { KEY_ENTRIES } from './machine/idempotency.js';
 import { hostOf } from './member/options.js';
 import { type RecoverOptions, type RecoveryPlan, recoverFolder } from './member/recover.js';
 
-/** More than a cluster writes while one of its members is thought to be up to date. */
-const SKIP = 1_000_000;
+/**
+ * More than a cluster writes while one of its members is thought to be up to date, and few enough that the keys of
+ * writes which clients may send again are remembered.
+ */
+const SKIP = KEY_ENTRIES / 2;
 
 const help = `Usage: raftexample recover FOLDER --cluster-id N --data DIR [options]
 
@@ -30,7 +34,8 @@ start that member with the new --cluster-id and --data, and every other one, wit
   --id ID             its first member's number (default: that of the survivor)
   --url URL           where the others will reach it (default: where they reached the survivor)
   --skip N            leave out N indexes after those in FOLDER (default ${SKIP}). With as many as the lost members may
-                      have written after that, no client meets an index again that it knows from them
+                      have written after that, no client meets an index again that it knows from them; with
+                      ${KEY_ENTRIES} or more, all idempotency keys are forgotten
   --committed-only    forget the entries of which the survivor does not know that they were committed, although they
                       may have been acknowledged
   --dry-run           say what would be done, and write nothing
@@ -120,7 +125,7 @@ export function describePlan(plan: RecoveryPlan, { survivor, clusterId }: Recove
           `forgotten: whatever ${describeMembers(dropped)} acknowledged after index ${kept}; nobody can tell from here what that is`,
         ]
       : []),
-    `kept: ${plan.keys} keys, leases, locks and idempotency keys, as of index ${kept}`,
+    describeKept(plan),
     `cluster ${clusterId} has member ${plan.id} alone, at ${plan.url}; its log begins at index ${begins.index} of term ${begins.term}`,
     ...(dropped.length > 0
       ? [
@@ -128,6 +133,13 @@ export function describePlan(plan: RecoveryPlan, { survivor, clusterId }: Recove
         ]
       : []),
   ];
+}
+
+/** An idempotency key is forgotten so many indexes after its write, whether there are entries at them or not. */
+function describeKept({ keys, kept, begins }: RecoveryPlan): string {
+  return begins.index + 1 - kept < KEY_ENTRIES
+    ? `kept: ${keys} keys, leases, locks and idempotency keys, as of index ${kept}`
+    : `kept: ${keys} keys, leases and locks, as of index ${kept}, and no idempotency keys, since --skip leaves out as many indexes as they are remembered for`;
 }
 
 function describeRest({ last, commit, kept }: RecoveryPlan): string {

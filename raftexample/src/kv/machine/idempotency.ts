@@ -34,8 +34,10 @@ export interface KeyLimits {
   readonly maxReads: number;
 }
 
+/** A key is remembered for so many entries; indexes that a new cluster leaves out count. */
+export const KEY_ENTRIES = 1_000_000;
 /** All members must have the same: other numbers would need a higher level of features (`FEATURES`). */
-const defaultLimits: KeyLimits = { maxAge: 1_000_000, maxKeys: 131_072, maxReads: 16 * 2 ** 20 };
+const defaultLimits: KeyLimits = { maxAge: KEY_ENTRIES, maxKeys: 131_072, maxReads: 16 * 2 ** 20 };
 
 /** A key as it stands in a snapshot; without its result if that is forgotten. Never written to: snapshots share it. */
 export type KeyRecord = readonly [key: string, print: string, index: number, result?: KvResult];
