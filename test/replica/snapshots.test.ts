@@ -505,6 +505,27 @@ describe('replica: snapshots', () => {
       expect(bodies.sent.map((sent) => sent.index)).not.to.include(index);
     });
 
+    it('that the disk damages again and again are taken anew after pauses that double', async () => {
+      const leader = await begin(3);
+      await members.promised();
+      const [slow] = othersOf(leader) as [NodeId];
+      const { snapshots } = log(leader.id);
+      const { loadStream } = snapshots;
+      const damaged = async function* (index: number): AsyncGenerator<Uint8Array, void> {
+        for await (const piece of loadStream(index)) yield piece.map((byte, i) => (i === 40 ? byte ^ 1 : byte));
+      };
+      Object.assign(snapshots, { loadStream: damaged });
+      await leaveBehind(leader, slow);
+      const { index } = leader.applied;
+      members.network.mend();
+      await members.time.advance(60_000);
+      // The first pause is of 100 ms.
+      expect(leader.applied.index - index).to.be.within(8, 12);
+      expect(leader.running).to.equal(true);
+      Object.assign(snapshots, { loadStream });
+      await until(() => machine(slow).map.size > 0 && machine(slow).map.get('k0') === 1, 'it has caught up');
+    });
+
     it('that do not name this member are refused before their body is looked at', async () => {
       const leader = await begin(1);
       await until(() => saved(1n), 'one is saved');

@@ -188,6 +188,13 @@ describe('replica: states are compared', function states() {
     for (let i = 0; i < 5; i++) await add(1);
     await settled();
     expect(lines.filter((line) => line.includes('since they have no bytes'))).to.have.length(1);
+    for (const wrong of [undefined, 'a text', Promise.resolve(new Uint8Array(1))]) {
+      await group.stop();
+      await begin(1, { everyCommands: 1, digest: () => wrong as unknown as Uint8Array });
+      for (let i = 0; i < 5; i++) await add(1);
+      await settled();
+      expect(lines.filter((line) => line.includes('not a Uint8Array'))).to.have.length(1);
+    }
   });
 
   it('whatever an entry says of whatever index is compared with what is known, and harms nobody', () => {

@@ -197,7 +197,9 @@ export function createStateHashes<Command, Result>(engine: Engine<Command, Resul
   return new StateHashes<Result>({
     digest: (result, at) => {
       try {
-        return digest(result, at);
+        const bytes: unknown = digest(result, at);
+        if (bytes instanceof Uint8Array) return bytes;
+        throw new TypeError(`they are ${typeof bytes}, not a Uint8Array`);
       } catch (error) {
         if (!warned)
           engine.logger.warn(

@@ -66,6 +66,8 @@ export class OwnSnapshots {
   /** Failures in a row: the first, and those of attempts that the growth of the log had asked for. */
   private failures = 0;
   private readonly pause: RetryPause;
+  /** Between two that are taken because the newest one is damaged. */
+  private readonly damagePause: RetryPause;
   private committing = false;
   private running: Promise<void> | undefined = undefined;
   /** Bytes of the last one that was taken. */
@@ -79,6 +81,7 @@ export class OwnSnapshots {
   constructor(host: OwnSnapshotsHost) {
     this.host = host;
     this.pause = new RetryPause(host.retryTicks);
+    this.damagePause = new RetryPause(host.retryTicks);
     this.index = host.log.snapshot().metadata.index;
   }
 
@@ -87,10 +90,20 @@ export class OwnSnapshots {
     this.due = true;
   }
 
-  /** What the newest one kept on disk cannot be read: the state itself is sound, and gives another one. */
+  /**
+   * What the newest one kept on disk cannot be read: the state itself is sound, and gives another one. A disk that
+   * damages that one too must not have one written for each message: the next are taken after pauses that double.
+   */
   damaged(): void {
+    if (this.damagePause.isOn) return;
+    this.damagePause.begin();
     this.due = true;
     this.takeIfDue();
+  }
+
+  /** A member has got the newest one: it was read whole. */
+  sound(): void {
+    this.damagePause.reset();
   }
 
   /** Entries were applied, and nothing is being applied now: takes a snapshot if one is due. */
@@ -103,6 +116,7 @@ export class OwnSnapshots {
 
   /** A tick has passed: where nothing is written, one that has failed is tried again all the same. */
   tick(): void {
+    this.damagePause.tick();
     if (this.running === undefined && this.pause.tick()) this.host.betweenCommands(() => this.take());
   }
 

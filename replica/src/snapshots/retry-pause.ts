@@ -13,6 +13,10 @@ export class RetryPause {
     this.next = first;
   }
 
+  get isOn(): boolean {
+    return this.left !== undefined;
+  }
+
   begin(): void {
     this.left = this.next;
     this.next = Math.min(this.next * 2, this.first * LONGEST);

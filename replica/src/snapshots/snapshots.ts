@@ -81,6 +81,7 @@ export class Snapshots {
 
   /** The transport has told raft how a snapshot that was sent has ended. */
   sent(to: NodeId, status: SnapshotStatus, error: unknown): void {
+    if (status === 'finish') this.own.sound();
     this.transfer.sent(to, status, error);
   }
 
