@@ -206,24 +206,32 @@ describe('the store: what a survivor holds', () => {
     expect(await attempt({})).to.equal('the log in /disk/member-2 is in use by another process');
     await running.close();
     expect(await fs.readdir('/disk')).to.deep.equal(['member-2']);
-    const removed = new SimFs(newDisk());
-    await survivor(removed);
-    const log = await DurableStorage.open(SURVIVOR, {
-      nodeId: 2n,
-      clusterId: 4096n,
-      fs: removed,
-      segmentSize: SEGMENT,
-    });
-    // A membership change of the first form: remove member 2.
-    const data = new Uint8Array([8, 0, 16, 1, 24, 2]);
-    await log.save({
-      hardState: { term: 4, vote: 3n, commit: 14 },
-      entries: [{ type: EntryType.EntryConfChange, term: 4, index: 14, data }],
-    });
-    await log.close();
-    expect(await failure(recoverFolder(options, { ...go, disk: { fs: removed } }))).to.match(
-      /^member 2, whose log is in \/disk\/member-2, was removed from its cluster.*Recover from a member of 1, 3$/u,
-    );
+    for (const commit of [13, 14]) {
+      const removed = new SimFs(newDisk());
+      await survivor(removed);
+      const log = await DurableStorage.open(SURVIVOR, {
+        nodeId: 2n,
+        clusterId: 4096n,
+        fs: removed,
+        segmentSize: SEGMENT,
+      });
+      // A membership change of the first form: remove member 2.
+      const data = new Uint8Array([8, 0, 16, 1, 24, 2]);
+      await log.save({
+        hardState: { term: 4, vote: 3n, commit },
+        entries: [{ type: EntryType.EntryConfChange, term: 4, index: 14, data }],
+      });
+      await log.close();
+      const recovered = (committedOnly: boolean): Promise<string> =>
+        failure(recoverFolder({ ...options, committedOnly }, { ...go, disk: { fs: removed, segmentSize: SEGMENT } }));
+      const text = await recovered(false);
+      expect(text).to.match(
+        /^member 2, whose log is in \/disk\/member-2, was removed from its cluster.*Recover from a member of 1, 3/u,
+      );
+      // What is not known to be committed may be forgotten, and the removal with it.
+      expect(text.includes('the entries after 13'), text).to.equal(commit === 13);
+      expect(await recovered(true)).to.equal(commit === 13 ? 'done' : text);
+    }
   });
 
   it('stays as it is through a power cut at any moment, and the new folder is whole or not there', async function cuts() {

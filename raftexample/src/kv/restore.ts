@@ -11,6 +11,7 @@ import {
   textFlags,
   UsageError,
 } from '../common/usage.js';
+import { KEY_ENTRIES } from './machine/idempotency.js';
 import { hostOf } from './member/options.js';
 import { type RestoreOptions, restoreFolder } from './member/restore.js';
 
@@ -24,7 +25,8 @@ ends. Start that member with the same --id, --cluster-id and --data, and every o
   --cluster-id N      the new cluster's number: another one than that of the cluster in FILE
   --data DIR          its folder, which must be empty or not there yet
   --skip N            leave out N indexes after that of FILE (default 0). With as many as were written after FILE
-                      was, no client meets an index again that it knows from the cluster in FILE
+                      was, no client meets an index again that it knows from the cluster in FILE; with
+                      ${KEY_ENTRIES} or more, all idempotency keys are forgotten
   --help              print this text
   --version           print the version
 

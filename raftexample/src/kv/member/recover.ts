@@ -146,7 +146,7 @@ function planOf(
   const known = head.members.find(([id]) => id === owner.nodeId);
   if (known === undefined) {
     throw new UsageError(
-      `member ${owner.nodeId}, whose log is in ${survivor}, was removed from its cluster, so it may lack what came later. Recover from a member of ${head.members.map(([id]) => id).join(', ')}`,
+      `member ${owner.nodeId}, whose log is in ${survivor}, was removed from its cluster, so it may lack what came later. Recover from a member of ${head.members.map(([id]) => id).join(', ')}${unknownRemoval(content, at)}`,
     );
   }
   const last = lastOf(content);
@@ -163,6 +163,13 @@ function planOf(
     url: options.url ?? known[1],
     begins: { index: last.index + options.skip, term: Math.max(last.term, content.hardState?.term ?? 0) },
   };
+}
+
+/** What to do if the removal may never have been committed. */
+function unknownRemoval(content: MemberContent, at: Position): string {
+  const commit = commitOf(content);
+  if (at.index <= commit) return '';
+  return `. If none of them is left: the removal may be among the entries after ${commit}, which are not known to be committed, and --committed-only forgets those`;
 }
 
 function nothing(survivor: string): UsageError {
