@@ -14,8 +14,11 @@ import { MemoryLog } from '@raft-ts/replica/memory';
 import { hostTurn, RunHash, StackTime, Stream } from '@raft-ts/sim/internal';
 import { inside } from './inside.js';
 
-/** The simulator's queue counts whole moments; tests wait for parts of milliseconds too. */
-const PER_MS = 1000;
+/**
+ * The simulator's queue counts whole moments; tests wait for parts of milliseconds too. As many as this leave 37 hours
+ * until the last moment that the queue knows.
+ */
+const PER_MS = 64;
 
 /**
  * Time that moves only when a test moves it, on the simulator's queue: between two events everything that promises lead

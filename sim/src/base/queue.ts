@@ -5,7 +5,7 @@ const TIE_BITS = 20;
 const TIE = 2 ** TIE_BITS;
 
 /**
- * The furthest moment, in milliseconds of virtual time: with the random bits a key is an exact number. About 270 days.
+ * The furthest moment, in milliseconds of virtual time: with the random bits a key is an exact number. About 99 days.
  */
 const LAST_MOMENT: number = 2 ** (53 - TIE_BITS) - 1;
 
