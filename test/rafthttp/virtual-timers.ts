@@ -7,8 +7,6 @@ interface Timer {
   holds: boolean;
 }
 
-const real = { setTimeout, clearTimeout, setInterval, clearInterval };
-
 /**
  * The timers of this process by hand: time passes only when `advance` says so, and what is still pending can be
  * counted. Timers inside node itself, those of its sockets among them, are not touched.
@@ -16,6 +14,8 @@ const real = { setTimeout, clearTimeout, setInterval, clearInterval };
 export class VirtualTimers {
   private now = 0;
   private readonly timers = new Set<Timer>();
+  /** What stood there at `install`, which another test may have wrapped since this file was loaded. */
+  private real: object = {};
 
   /** Puts itself in the place of the global functions, with nothing pending, until `uninstall`. */
   install(): void {
@@ -25,6 +25,7 @@ export class VirtualTimers {
     };
     const start = (repeats: boolean) => (call: (...args: unknown[]) => void, ms: number, args: unknown[]) =>
       this.start({ at: this.now + ms, ms, repeats, call: () => call(...args), holds: true });
+    this.real = { setTimeout, clearTimeout, setInterval, clearInterval };
     Object.assign(globalThis, {
       setTimeout: (call: () => void, ms = 0, ...args: unknown[]) => start(false)(call, ms, args),
       setInterval: (call: () => void, ms = 0, ...args: unknown[]) => start(true)(call, ms, args),
@@ -34,7 +35,7 @@ export class VirtualTimers {
   }
 
   uninstall(): void {
-    Object.assign(globalThis, real);
+    Object.assign(globalThis, this.real);
   }
 
   /** How many timers keep the process alive until they fire. */
