@@ -58,7 +58,11 @@ describe('the page of a running store, in a browser', function () {
     await until(page, `${leads} >= 0`);
     return page.evaluate<number>(leads);
   };
-  const choose = (slot: number): Promise<void> => page.click(`.place:nth-child(${slot + 1}) .member`);
+  /** What can be done to it stands there from the next frame on; until then, what could be done to another. */
+  const choose = async (slot: number): Promise<void> => {
+    await page.click(`.place:nth-child(${slot + 1}) .member`);
+    await until(page, `document.getElementById("chosen-title").textContent === "Member n${slot + 1}"`);
+  };
   const press = (name: string): Promise<void> => page.click(`#chosen-acts button:text-is("${name}")`);
 
   it('shows who leads, and lets a client write and read', async () => {
