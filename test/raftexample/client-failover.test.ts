@@ -1,41 +1,28 @@
 import { getEventListeners } from 'node:events';
-import { StoreClient, StoreError } from '@raft-ts/raftexample/client';
 import { EventReader } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
-import { type Act, json, problem, reset, Scripted, shortStream, silence, text } from './scripted.js';
+import {
+  type Act,
+  ClientScenes,
+  failure,
+  json,
+  problem,
+  reset,
+  Scripted,
+  shortStream,
+  silence,
+  text,
+} from './scripted.js';
 
 const value = text(200, 'world', { ETag: '"7"' });
 const done = json(200, { index: 7 });
 const noHistory = problem(410, { code: 'ERR_KV_HISTORY_GONE', reason: 'history', retry: 'no', oldest: 70 });
 
-async function failure(call: Promise<unknown>): Promise<StoreError> {
-  const error: unknown = await call.then(
-    () => undefined,
-    (caught: unknown) => caught,
-  );
-  expect(error).to.be.instanceOf(StoreError);
-  return error as StoreError;
-}
-
 describe('the client: time, and whom it asks next', () => {
-  const servers: Scripted[] = [];
-  const clients: StoreClient[] = [];
+  const scenes = new ClientScenes();
+  const { server, clientOf } = scenes;
 
-  const server = async (...acts: Act[]): Promise<Scripted> => {
-    const made = await Scripted.start(...acts);
-    servers.push(made);
-    return made;
-  };
-  const clientOf = (endpoints: readonly string[], more: object = {}): StoreClient => {
-    const made = new StoreClient({ endpoints, learn: false, pauseMs: 1, longestPauseMs: 2, ...more });
-    clients.push(made);
-    return made;
-  };
-
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map((client) => client.close()));
-    await Promise.all(servers.splice(0).map((one) => one.stop()));
-  });
+  afterEach(() => scenes.end());
 
   /** Two servers: whichever is asked first says nothing, and from then on everything is answered. */
   const oneHangs = async (then: Act): Promise<readonly [Scripted, Scripted]> => {

@@ -2,10 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type ClientTls, StoreClient, StoreError, type WriteOutcome } from '@raft-ts/raftexample/client';
+import { type ClientTls, StoreClient, type WriteOutcome } from '@raft-ts/raftexample/client';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
-import { type Act, cut, json, problem, reset, Scripted, silence, text } from './scripted.js';
+import { type Act, ClientScenes, cut, failure, json, problem, reset, Scripted, silence, text } from './scripted.js';
 
 /** Every member looks at an Idempotency-Key. */
 const open = json(200, { code: 'features-open', text: 'Features are open up to level 1.' });
@@ -14,45 +14,21 @@ const unknown = problem(504, { code: 'ERR_RAFT_UNKNOWN', reason: 'timeout', retr
 const done = json(200, { index: 7 });
 const value = text(200, 'world', { ETag: '"7"' });
 
-async function failure(call: Promise<unknown>): Promise<StoreError> {
-  try {
-    await call;
-  } catch (error) {
-    expect(error).to.be.instanceOf(StoreError);
-    return error as StoreError;
-  }
-  throw new Error('it did not fail');
-}
-
 /** `done`, `unknown ERR_CLIENT_TIMEOUT`, … */
 function spell(outcome: WriteOutcome): string {
   return 'error' in outcome ? `${outcome.outcome} ${outcome.error.code}` : outcome.outcome;
 }
 
 describe('the client: what it makes of answers', () => {
-  const servers: Scripted[] = [];
-  const clients: StoreClient[] = [];
-
-  const server = async (...acts: Act[]): Promise<Scripted> => {
-    const made = await Scripted.start(...acts);
-    servers.push(made);
-    return made;
-  };
-  const clientOf = (endpoints: readonly string[], more: object = {}): StoreClient => {
-    const made = new StoreClient({ endpoints, learn: false, pauseMs: 1, longestPauseMs: 2, ...more });
-    clients.push(made);
-    return made;
-  };
+  const scenes = new ClientScenes();
+  const { server, clientOf } = scenes;
   /** One server that answers like this, and a client of it. */
   const scene = async (acts: readonly Act[], more: object = {}): Promise<readonly [StoreClient, Scripted]> => {
     const made = await server(...acts);
     return [clientOf([made.url], more), made];
   };
 
-  afterEach(async () => {
-    await Promise.all(clients.splice(0).map((client) => client.close()));
-    await Promise.all(servers.splice(0).map((one) => one.stop()));
-  });
+  afterEach(() => scenes.end());
 
   it('keys, values, conditions and the token go over the wire as they are', async () => {
     const [client, at] = await scene([done], { token: 'secret' });
@@ -420,7 +396,7 @@ describe('the client: what it makes of answers', () => {
     rmSync(folder, { recursive: true });
     const at = await Scripted.open({ ...own, ca, requestCert: true, rejectUnauthorized: true }, [done]);
     const other = await Scripted.open({ ...wrong }, [done]);
-    servers.push(at, other);
+    scenes.add(at, other);
     const outcome = async (url: string, tls: ClientTls): Promise<string> =>
       spell(await clientOf([url], { tls, maxAttempts: 1 }).put('k', 'v'));
     expect(await outcome(at.url, { ca, ...mine })).to.equal('done');

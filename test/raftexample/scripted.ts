@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { StoreClient, StoreError } from '@raft-ts/raftexample/client';
+import { expect } from 'chai';
 
 /** What came to a scripted server. */
 export interface Received {
@@ -114,4 +116,42 @@ export function shortStream(...pieces: string[]): Act {
     stream(...pieces)(response, response.req);
     response.end();
   };
+}
+
+/** Servers that answer as a test says, and clients of them, until `end`. */
+export class ClientScenes {
+  private readonly servers: Scripted[] = [];
+  private readonly clients: StoreClient[] = [];
+
+  readonly server = async (...acts: Act[]): Promise<Scripted> => {
+    const made = await Scripted.start(...acts);
+    this.add(made);
+    return made;
+  };
+
+  /** Sees to the end of servers that were started otherwise. */
+  add(...servers: readonly Scripted[]): void {
+    this.servers.push(...servers);
+  }
+
+  readonly clientOf = (endpoints: readonly string[], more: object = {}): StoreClient => {
+    const made = new StoreClient({ endpoints, learn: false, pauseMs: 1, longestPauseMs: 2, ...more });
+    this.clients.push(made);
+    return made;
+  };
+
+  async end(): Promise<void> {
+    await Promise.all(this.clients.splice(0).map((client) => client.close()));
+    await Promise.all(this.servers.splice(0).map((one) => one.stop()));
+  }
+}
+
+/** What a call of a client fails with. */
+export async function failure(call: Promise<unknown>): Promise<StoreError> {
+  const error: unknown = await call.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  expect(error).to.be.instanceOf(StoreError);
+  return error as StoreError;
 }

@@ -63,7 +63,7 @@ describe('a part of a snapshot in a folder', () => {
   });
 
   for (const partMs of [Number.POSITIVE_INFINITY, 2 ** 31]) {
-    it(`is looked for now and then, and not all the time, if it is to be kept for ${partMs} ms`, async () => {
+    it(`is looked for from time to time, and not without a pause, if it is to be kept for ${partMs} ms`, async () => {
       const warnings: string[] = [];
       const warned = ({ name }: Error): number => warnings.push(name);
       process.on('warning', warned);

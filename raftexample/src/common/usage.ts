@@ -79,6 +79,12 @@ export function parseFlags<Config extends ParseArgsConfig>(config: Config): Retu
   }
 }
 
+/** The value of a flag that must be given. @throws UsageError without one */
+export function needed(flag: string, value: string | undefined): string {
+  if (value === undefined || value === '') throw new UsageError(`${flag} is missing; see --help`);
+  return value;
+}
+
 /** Parses a whole number in [min, max]; the error names the flag. */
 export function parseWhole(flag: string, text: string, min: number, max: number): number {
   const value = /^\d+$/u.test(text) ? Number(text) : Number.NaN;

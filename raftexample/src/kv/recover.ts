@@ -7,6 +7,7 @@ import {
   askedText,
   type Command,
   carryOut,
+  needed,
   parseFlags,
   parseWhole,
   textFlags,
@@ -68,10 +69,6 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
     const [survivor, ...more] = positionals;
     if (survivor === undefined || survivor === '' || more.length > 0)
       throw new UsageError('wants one FOLDER, that of a member which survived');
-    const need = (flag: '--cluster-id' | '--data', value: string | undefined): string => {
-      if (value === undefined || value === '') throw new UsageError(`${flag} is missing; see --help`);
-      return value;
-    };
     if (values.url !== undefined) hostOf('--url', values.url);
     return {
       kind: 'run',
@@ -79,8 +76,8 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
         survivor,
         id: values.id === undefined ? undefined : parseId('--id', values.id),
         url: values.url,
-        clusterId: BigInt(parseWhole('--cluster-id', need('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
-        data: need('--data', values.data),
+        clusterId: BigInt(parseWhole('--cluster-id', needed('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
+        data: needed('--data', values.data),
         skip: parseWhole('--skip', values.skip ?? String(SKIP), 0, 2 ** 40),
         committedOnly: values['committed-only'] ?? false,
         dryRun: values['dry-run'] ?? false,

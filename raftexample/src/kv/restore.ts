@@ -6,6 +6,7 @@ import {
   askedText,
   type Command,
   carryOut,
+  needed,
   parseFlags,
   parseWhole,
   textFlags,
@@ -53,11 +54,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
     if (asked !== undefined) return asked;
     const [file, ...more] = positionals;
     if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
-    const need = (flag: '--url' | '--cluster-id' | '--data', value: string | undefined): string => {
-      if (value === undefined || value === '') throw new UsageError(`${flag} is missing; see --help`);
-      return value;
-    };
-    const url = need('--url', values.url);
+    const url = needed('--url', values.url);
     hostOf('--url', url);
     return {
       kind: 'run',
@@ -65,8 +62,8 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         file,
         id: parseId('--id', values.id ?? '1'),
         url,
-        clusterId: BigInt(parseWhole('--cluster-id', need('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
-        data: need('--data', values.data),
+        clusterId: BigInt(parseWhole('--cluster-id', needed('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
+        data: needed('--data', values.data),
         skip: parseWhole('--skip', values.skip ?? '0', 0, 2 ** 40),
       },
     };
