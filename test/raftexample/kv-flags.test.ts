@@ -70,8 +70,12 @@ describe('the store: its command line', () => {
         '5',
         '--snapshot-every',
         '7',
+        '--snapshot-bytes',
+        '2000',
         '--catch-up',
         '3',
+        '--catch-up-bytes',
+        '1000',
         '--snapshots',
         'stream',
         '--snapshot-rate',
@@ -99,6 +103,7 @@ describe('the store: its command line', () => {
       snapshotEvery: 7,
       snapshotRate: 2 ** 20,
     });
+    expect(read).to.deep.include({ snapshotBytes: 2000, catchUpBytes: 1000 });
     expect(read).to.deep.include({ catchUp: 3, snapshots: 'stream', timeoutMs: 1500, maxValue: 9, verbose: true });
     expect(read).to.deep.include({ preVote: false, checkQuorum: false });
     expect([...read.dial]).to.deep.equal([[1n, 'http://127.0.0.1:9']]);
@@ -107,10 +112,18 @@ describe('the store: its command line', () => {
   it('snapshots above 64 MiB travel beside their message, whatever the flag says', () => {
     expect(snapshotPolicy(options())).to.deep.equal({
       everyEntries: 10_000,
+      everyBytes: 64 * 2 ** 20,
       keepEntries: 5000,
+      keepEntriesForSlow: 50_000,
+      keepBytes: 128 * 2 ** 20,
       inlineBytes: 64 * 2 ** 20,
     });
     expect(snapshotPolicy(options('--snapshots', 'stream')).inlineBytes).to.equal(1);
+  });
+
+  it('keeps as many entries for a slow member as it is asked to keep for any', () => {
+    const { keepEntries, keepEntriesForSlow } = snapshotPolicy(options('--catch-up', '200000'));
+    expect([keepEntries, keepEntriesForSlow]).to.deep.equal([200_000, 200_000]);
   });
 
   it('--listen is where other members reach this one, in place of its URL', async () => {

@@ -45,7 +45,9 @@ Runs one member of a replicated key-value store. Clients speak HTTP to any membe
   --prevote=false     start an election without asking whether it can be won
   --checkquorum=false a leader that reaches no majority stays leader
   --snapshot-every N  entries between two snapshots (default 10000)
+  --snapshot-bytes N  bytes of entries after which one is taken earlier (default 67108864)
   --catch-up N        entries kept below a snapshot, for members that are a little behind (default 5000)
+  --catch-up-bytes N  most bytes of entries that are kept below a snapshot, in memory and on disk (default 134217728)
   --snapshots HOW     inline (in the message, default; beside it above 64 MiB) or stream (beside it)
   --snapshot-rate N   most bytes per second of snapshots that are sent beside their message, 65536 or more (default:
                       as fast as the others take them)
@@ -91,7 +93,9 @@ const kvFlags = {
   prevote: { type: 'string' },
   checkquorum: { type: 'string' },
   'snapshot-every': { type: 'string' },
+  'snapshot-bytes': { type: 'string' },
   'catch-up': { type: 'string' },
+  'catch-up-bytes': { type: 'string' },
   snapshots: { type: 'string' },
   'snapshot-rate': { type: 'string' },
   timeout: { type: 'string' },
@@ -145,7 +149,9 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
         preVote: parseSwitch('--prevote', values.prevote),
         checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
         snapshotEvery: whole('--snapshot-every', values['snapshot-every'], 10_000),
+        snapshotBytes: parseBytes('--snapshot-bytes', values['snapshot-bytes'], 64 * 2 ** 20),
         catchUp: whole('--catch-up', values['catch-up'], 5000),
+        catchUpBytes: parseBytes('--catch-up-bytes', values['catch-up-bytes'], 128 * 2 ** 20),
         snapshots: parseSnapshots(values.snapshots ?? 'inline'),
         snapshotRate:
           values['snapshot-rate'] === undefined
@@ -169,11 +175,15 @@ function parseLimits(
 ): WarnLimits {
   const time = (flag: string, text = '500ms'): number => (text === '0' ? 0 : parseDuration(flag, text));
   return {
-    diskBytes: parseWhole('--warn-disk', values['warn-disk'] ?? String(2 ** 30), 0, Number.MAX_SAFE_INTEGER),
+    diskBytes: parseBytes('--warn-disk', values['warn-disk'], 2 ** 30, 0),
     syncMs: time('--warn-sync', values['warn-sync']),
     lateMs: time('--warn-late', values['warn-late']),
     certificateDays: parseWhole('--warn-cert', values['warn-cert'] ?? '14', 0, 36_500),
   };
+}
+
+function parseBytes(flag: string, text: string | undefined, otherwise: number, min = 1): number {
+  return parseWhole(flag, text ?? String(otherwise), min, Number.MAX_SAFE_INTEGER);
 }
 
 function parseUrls(flag: string, parts: readonly string[], tls: TlsOptions | undefined): Map<NodeId, string> {

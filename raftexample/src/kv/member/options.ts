@@ -35,7 +35,9 @@ export interface KvOptions {
   readonly preVote: boolean;
   readonly checkQuorum: boolean;
   readonly snapshotEvery: number;
+  readonly snapshotBytes: number;
   readonly catchUp: number;
+  readonly catchUpBytes: number;
   readonly snapshots: 'inline' | 'stream';
   /** Most bytes per second of snapshots that are sent beside their message; `undefined` without a limit. */
   readonly snapshotRate: number | undefined;
@@ -50,15 +52,27 @@ export interface KvOptions {
 /** A snapshot within a message is held in memory by whoever sends it, and by whoever gets it: up to so many bytes. */
 export const LARGEST_INLINE: number = 64 * 2 ** 20;
 
+/** Entries that are kept at most for a member that is further behind than usual, while it answers. */
+const KEPT_FOR_SLOW = 50_000;
+
 /** When snapshots are taken, and how they travel: beside their message, if it would be too large with them. */
 export function snapshotPolicy({
   snapshotEvery,
+  snapshotBytes,
   catchUp,
+  catchUpBytes,
   snapshots,
-}: Pick<KvOptions, 'snapshotEvery' | 'catchUp' | 'snapshots'>): Partial<SnapshotPolicy> {
+}: Pick<
+  KvOptions,
+  'snapshotEvery' | 'snapshotBytes' | 'catchUp' | 'catchUpBytes' | 'snapshots'
+>): Partial<SnapshotPolicy> {
   return {
     everyEntries: snapshotEvery,
+    everyBytes: snapshotBytes,
     keepEntries: catchUp,
+    // Whoever asks for more than the default gets it.
+    keepEntriesForSlow: Math.max(catchUp, KEPT_FOR_SLOW),
+    keepBytes: catchUpBytes,
     inlineBytes: snapshots === 'inline' ? LARGEST_INLINE : 1,
   };
 }
