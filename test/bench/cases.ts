@@ -9,8 +9,13 @@ export interface Case {
   /** Are higher figures better? */
   readonly higherIsBetter: boolean;
   readonly ours: readonly string[];
-  readonly anchor: readonly string[];
+  /** `undefined` if the other side has nothing like it. */
+  readonly anchor: readonly string[] | undefined;
   readonly matches: (result: Result) => boolean;
+  /** Cases of one name here have a table of their own in the summary. */
+  readonly table?: string;
+  /** The other side's result, if it is not the one that `matches`. */
+  readonly anchorMatches?: (result: Result) => boolean;
 }
 
 const inFlight = ['1', '64', '256'];
@@ -210,6 +215,83 @@ function clusterCases(): Case[] {
   ]);
 }
 
+function catchupCases(): Case[] {
+  const better = ['mib_per_s', 'others_share'];
+  const worse = [
+    'seconds',
+    'start_seconds',
+    'leader_extra_mib',
+    'follower_extra_mib',
+    'leader_cpu_s',
+    'follower_cpu_s',
+  ];
+  return ['log', 'snapshot'].flatMap((by) =>
+    [...better, ...worse].map((figure) => ({
+      name: `by ${by}`,
+      figure,
+      higherIsBetter: better.includes(figure),
+      ours: ['--by', by],
+      anchor: ['--by', by, '--members', 'go'],
+      matches: (result: Result) => result['by'] === by,
+    })),
+  );
+}
+
+function scaleCases(): Case[] {
+  const caseOf = (growing: string, to: number, op: string, figure: string): Case => ({
+    name: `${op}, ${to.toLocaleString('en-US')} ${growing === 'value' ? 'bytes' : growing}`,
+    figure,
+    higherIsBetter: figure === 'ops_per_s',
+    ours: ['--only', growing],
+    anchor: ['--only', growing, '--members', 'go'],
+    table: growing,
+    matches: (result: Result) => result['growing'] === growing && result['to'] === to && result['op'] === op,
+  });
+  const figures = ['ops_per_s', 'p99_us', 'members_cpu_us_per_op'];
+  const growth = { members: [3, 5, 7, 9], keys: [1e3, 1e4, 1e5, 1e6], value: [64, 256, 1024, 4096, 65_536] };
+  const grown = Object.entries(growth).flatMap(([growing, steps]) => [
+    ...['put', 'get'].flatMap((op) => figures.flatMap((figure) => steps.map((to) => caseOf(growing, to, op, figure)))),
+    // It is that of the whole run.
+    ...steps.map((to) => ({
+      ...caseOf(growing, to, 'get', 'peak_resident_mib'),
+      name: `at the end, ${to.toLocaleString('en-US')} ${growing === 'value' ? 'bytes' : growing}`,
+    })),
+  ]);
+  const watching = ['ops_per_s', 'p99_us', 'events_per_s', 'members_cpu_us_per_op', 'growth_mib', 'ended_watches'];
+  const watched = ['nobody', 'idle', 'leader', 'follower'].flatMap((by) =>
+    watching.map((figure) => ({
+      name: `put, watches by ${by}`,
+      figure,
+      higherIsBetter: figure.endsWith('per_s'),
+      ours: ['--only', 'watches'],
+      anchor: undefined,
+      matches: (result: Result) => result['by'] === by,
+    })),
+  );
+  return [...grown, ...watched];
+}
+
+function embeddedCases(): Case[] {
+  return ['leader', 'follower'].flatMap((at) =>
+    ['put', 'get'].flatMap((op) =>
+      ['ops_per_s', 'p99_us', 'cpu_us_per_op', 'peak_resident_mib'].flatMap((figure) =>
+        inFlight.map((k) => {
+          const same = (result: Result): boolean => result['op'] === op && String(result['in_flight']) === k;
+          return {
+            name: `${op} at the ${at}, ${k}`,
+            figure,
+            higherIsBetter: figure === 'ops_per_s',
+            ours: [],
+            anchor: ['--side', 'etcd'],
+            matches: (result: Result) => same(result) && result['at'] === at,
+            anchorMatches: same,
+          };
+        }),
+      ),
+    ),
+  );
+}
+
 /** What is compared, by workload. */
 export const workloads: Readonly<Record<string, () => Case[]>> = {
   rawnode: rawnodeCases,
@@ -224,7 +306,21 @@ export const workloads: Readonly<Record<string, () => Case[]>> = {
   cluster: clusterCases,
   replica: replicaCases,
   'replica-snapshot': replicaSnapshotCases,
+  catchup: catchupCases,
+  scale: scaleCases,
+  embedded: embeddedCases,
 };
+
+/** Programs of the reference without which neither side runs: the load comes from them, or they are the other side. */
+export const bothNeed: Readonly<Record<string, readonly string[]>> = {
+  cluster: ['cluster', 'member'],
+  catchup: ['load', 'member'],
+  scale: ['cluster', 'load', 'member'],
+  embedded: ['etcd'],
+};
+
+/** What ours is compared with, if not Go's modules. */
+export const counterpart: Readonly<Record<string, string>> = { embedded: 'etcd3' };
 
 /** Programs that print a table of their own. */
 export const alone: readonly string[] = ['hostile', 'slow-connections', 'store-size'];
@@ -240,7 +336,7 @@ export const withoutAnchor: readonly string[] = [
 ];
 
 /** Those that take many minutes, or gigabytes: they run only if they are named. */
-export const long: readonly string[] = [...withoutAnchor, 'cluster'];
+export const long: readonly string[] = [...withoutAnchor, ...Object.keys(bothNeed)];
 
 /** As the tables print it. */
 export function numberText(value: number): string {

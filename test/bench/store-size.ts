@@ -5,22 +5,14 @@
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  createWriteStream,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kvFormat, writeCopy } from '@raft-ts/raftexample/internal';
 import { freePeers, type Program, Programs } from '../raftexample/processes.js';
+import { Usage } from './processes.js';
 
 const MIB = 2 ** 20;
 const { values } = parseArgs({
@@ -72,16 +64,7 @@ async function writeState(file: string): Promise<void> {
   await once(out, 'finish');
 }
 
-/** The most that was resident, in MiB. */
-const peakOf = ({ process: { pid } }: Program): number => {
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Math.round(Number(kib) / 1024);
-};
-
-/** Begins to measure the peak anew. */
-function watch(program: Program): void {
-  writeFileSync(`/proc/${program.process.pid}/clear_refs`, '5');
-}
+const usageOf = ({ process: { pid } }: Program): Usage => new Usage(pid as number);
 
 function report(phase: string, peak: number, began: number): void {
   const row = { phase, peak, seconds: (performance.now() - began) / 1000 };
@@ -143,7 +126,7 @@ async function expectStream(i: number): Promise<void> {
 }
 
 async function measure(): Promise<void> {
-  if (!existsSync('/proc/self/clear_refs')) throw new Error('peaks of memory are read from /proc: Linux only');
+  if (!Usage.available) throw new Error('peaks of memory are read from /proc: Linux only');
   const file = join(folder, 'store.json');
   await writeState(file);
   let began = performance.now();
@@ -152,7 +135,7 @@ async function measure(): Promise<void> {
   const restoring = programs.start('raftexample.js', words);
   let peak = 0;
   const looking = setInterval(() => {
-    if (restoring.running) peak = Math.max(peak, peakOf(restoring) || 0);
+    if (restoring.running) peak = Math.max(peak, usageOf(restoring).peakMib || 0);
   }, 50);
   if ((await restoring.ended).code !== 0) throw new Error(restoring.errors.join('\n'));
   clearInterval(looking);
@@ -162,22 +145,22 @@ async function measure(): Promise<void> {
   began = performance.now();
   const first = start(0);
   await until(first, () => ready(0));
-  report('start with it', peakOf(first), began);
+  report('start with it', usageOf(first).peakMib, began);
 
-  watch(first);
+  usageOf(first).watch();
   began = performance.now();
   const due = await write(0);
   await until(first, async () => (await statusOf(0)).snapshotIndex >= due);
   await expectStream(0);
-  report('take a snapshot', peakOf(first), began);
+  report('take a snapshot', usageOf(first).peakMib, began);
 
   for (const i of [1, 2]) {
-    watch(first);
+    usageOf(first).watch();
     began = performance.now();
     const joining = start(i, '--join-via', `http://${clients[0]}`);
     await until(joining, () => ready(i));
-    report(`send it to member ${i + 1}, and take one after each change`, peakOf(first), began);
-    report(`take it over, as member ${i + 1}`, peakOf(joining), began);
+    report(`send it to member ${i + 1}, and take one after each change`, usageOf(first).peakMib, began);
+    report(`take it over, as member ${i + 1}`, usageOf(joining).peakMib, began);
     await expectStream(i);
     if (i === 1) continue;
     await joining.kill('SIGKILL');
@@ -185,14 +168,14 @@ async function measure(): Promise<void> {
 
   const again = await write(0);
   await until(first, async () => (await statusOf(0)).snapshotIndex >= again);
-  watch(first);
+  usageOf(first).watch();
   began = performance.now();
   const back = start(2);
   const { snapshotIndex } = await statusOf(0);
   await until(back, () => ready(2));
   await until(back, async () => (await statusOf(2)).snapshotIndex >= snapshotIndex);
-  report('send it to a member that was away', peakOf(first), began);
-  report('take it over in the place of another state', peakOf(back), began);
+  report('send it to a member that was away', usageOf(first).peakMib, began);
+  report('take it over in the place of another state', usageOf(back).peakMib, began);
 
   const digests = await Promise.all(
     clients.map(
