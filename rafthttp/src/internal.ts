@@ -6,7 +6,7 @@ export { describeErrorInLine, isInvalidMessage } from './base/errors.js';
 export { formatFounders, formatId, Header, isIncarnation, parseFounders, parseId } from './base/headers.js';
 export * from './base/limits.js';
 export { LogBudget } from './base/log-budget.js';
-export { Pace } from './base/pace.js';
+export { Pace, type PacePlace } from './base/pace.js';
 export { FEATURES_MISSING, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from './base/refusals.js';
 export { isCompatible, MIN_CLUSTER_VERSION, SERVER_VERSION, supportsStreams } from './base/version.js';
 export { Waiting } from './base/waiting.js';

@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import { codedFs } from './base/coded-fs.js';
 import { makeDirectories } from './base/directories.js';
-import { ERR_WAL_EXISTS, hasCode, WalError } from './base/errors.js';
+import { ERR_WAL_EXISTS, WalError } from './base/errors.js';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
+import { inScratch } from './base/in-scratch.js';
 import type { LogOptions } from './base/options.js';
 import { despitePurges } from './base/purges.js';
 import type { WalSnapshot } from './format/record.js';
@@ -42,14 +43,10 @@ export async function backup(dir: string, target: string, options: BackupOptions
   if ((await fs.readdir(parent)).includes(basename(target))) {
     throw new WalError(ERR_WAL_EXISTS, `${target} exists already`);
   }
-  const scratch = join(parent, `${basename(target)}.tmp`);
-  return despitePurges(async () => {
-    await removeMember(fs, scratch);
-    const result = await copyMember(fs, dir, scratch, options.progress ?? (() => {}));
-    await fs.rename(scratch, target);
-    await fs.syncDirectory(parent);
-    return result;
-  });
+  const progress = options.progress ?? (() => {});
+  return despitePurges(() =>
+    inScratch({ fs, target, kind: 'tmp' }, (scratch) => copyMember(fs, dir, scratch, progress)),
+  );
 }
 
 async function copyMember(fs: Fs, dir: string, to: string, progress: (bytes: number) => void): Promise<BackupResult> {
@@ -111,19 +108,4 @@ async function copyFile(fs: Fs, from: string, to: string, { end, progress }: Cop
     },
     () => source.close(),
   );
-}
-
-/** Removes a member's folder, if it is there: what an earlier attempt left. */
-export async function removeMember(fs: Fs, dir: string): Promise<void> {
-  for (const folder of [join(dir, 'wal'), join(dir, 'snap'), dir]) {
-    let names: string[];
-    try {
-      names = await fs.readdir(folder);
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) continue;
-      throw error;
-    }
-    for (const name of names) await fs.unlink(join(folder, name));
-    await fs.rmdir(folder);
-  }
 }

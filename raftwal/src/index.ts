@@ -11,7 +11,7 @@
 export { type BackupOptions, type BackupResult, backup } from './backup.js';
 export { systemError } from './base/coded-fs.js';
 export * from './base/errors.js';
-export { type Fs, type FsFile, type OpenOptions } from './base/fs.js';
+export { type Fs, type FsFile, type LockOptions, type OpenOptions } from './base/fs.js';
 export { WalHistograms, type WalMetrics } from './base/metrics.js';
 export { NodeFs, type TryLock } from './base/node-fs.js';
 export { DEFAULT_SEGMENT_SIZE, type LogOptions } from './base/options.js';

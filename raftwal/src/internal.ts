@@ -1,8 +1,8 @@
 /** What tests and sibling packages use beside the public door. It may change at any time. */
 
-export { removeMember } from './backup.js';
 export { codedFs } from './base/coded-fs.js';
 export * from './base/fs.js';
+export { inScratch } from './base/in-scratch.js';
 export { defaultFs } from './base/lock.js';
 export { NodeFs } from './base/node-fs.js';
 export { placeFile } from './base/place-file.js';

@@ -117,7 +117,7 @@ async function closingOnFailure<T>(wal: Wal, work: () => Promise<T>): Promise<T>
 async function checkUnlocked({ fs, walDir, options }: Opening, { name }: SegmentName): Promise<void> {
   const file = await fs.open(join(walDir, name), { write: true });
   await withCleanup(
-    () => lockFile(file, join(walDir, name), options.unsafeNoLock === true),
+    () => lockFile(file, join(walDir, name), options),
     () => file.close(),
   );
 }

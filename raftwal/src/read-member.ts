@@ -35,7 +35,9 @@ export interface MemberContent {
 
 /**
  * Reads a member's folder without changing anything in it, and keeps it locked until `use` has ended, so that its
- * member cannot go on meanwhile.
+ * member cannot go on meanwhile. The lock is shared with others who read, and needs no right to write: the folder may
+ * lie on a disk that is mounted read-only. As any lock of the kernel, it is not seen by another machine that has
+ * mounted the same disk.
  *
  * @throws WalError `ERR_RAFT_WAL_NOT_FOUND` if there is no log, `_LOCKED` if the member runs, `_LOCK_UNAVAILABLE`,
  * `_IO`, `_CORRUPT`, `_UNDECIDED`, `ERR_RAFT_SNAP_NONE`; what `use` throws
@@ -57,7 +59,7 @@ export async function readMember<T>(
         const file = await openExisting(fs, path);
         if (file === undefined) continue;
         files.push(file);
-        await lockFile(file, path, options.unsafeNoLock === true);
+        await lockFile(file, path, { ...options, shared: true });
       }
       return use(await contentOf(fs, dir, options.logger));
     },
@@ -76,7 +78,7 @@ async function segmentsIn(fs: Fs, walDir: string): Promise<Awaited<ReturnType<ty
 
 async function openExisting(fs: Fs, path: string): Promise<FsFile | undefined> {
   try {
-    return await fs.open(path, { write: true });
+    return await fs.open(path);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;

@@ -110,7 +110,7 @@ export class Wal {
     for (const segment of names) {
       const file = await fs.open(join(dir, segment.name), write ? { write, writeThrough: true } : {});
       opened.push({ ...segment, file });
-      if (write) await lockFile(file, join(dir, segment.name), options.unsafeNoLock === true);
+      if (write) await lockFile(file, join(dir, segment.name), options);
     }
   }
 

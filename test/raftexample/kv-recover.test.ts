@@ -109,6 +109,8 @@ describe('the store: what a survivor holds', () => {
       kept: 13,
       torn: false,
       keys: 10,
+      skipped: [],
+      moreSkipped: 0,
       dropped: [1n, 3n],
       id: 2n,
       url: 'http://127.0.0.1:7002',
@@ -178,6 +180,8 @@ describe('the store: what a survivor holds', () => {
         kept: last,
         torn: false,
         keys: 1,
+        skipped: [],
+        moreSkipped: 0,
         dropped: [],
         id: 2n,
         url: 'http://h:1',
@@ -231,6 +235,76 @@ describe('the store: what a survivor holds', () => {
       // What is not known to be committed may be forgotten, and the removal with it.
       expect(text.includes('the entries after 13'), text).to.equal(commit === 13);
       expect(await recovered(true)).to.equal(commit === 13 ? 'done' : text);
+    }
+  });
+
+  /** The survivor's log goes on with these. */
+  async function append(fs: SimFs, data: readonly Uint8Array[]): Promise<void> {
+    const log = await DurableStorage.open(SURVIVOR, { nodeId: 2n, clusterId: 4096n, fs, segmentSize: SEGMENT });
+    const index = log.lastIndex() + 1;
+    const entries = data.map((one, i) => ({ type: EntryType.EntryNormal, term: 4, index: index + i, data: one }));
+    await log.save({ hardState: undefined, entries });
+    await log.close();
+  }
+
+  it('is refused where the log opens features that this version does not know, whatever comes after', async () => {
+    const fs = new SimFs(newDisk());
+    await survivor(fs);
+    const level = FEATURES + 1;
+    const open = { kind: 'features', level, term: 4, members: [1n, 2n, 3n] } as const;
+    const request = { member: 1n, boot: 1, sequence: 100 };
+    const later = { kind: 'command', command: { op: 'put', key: '', value: '', ifIndex: 'later' } } as never;
+    await append(fs, [kvFormat.encode(open, request), kvFormat.encode(later, request)]);
+    const told: RecoveryPlan[] = [];
+    const disk = { fs, segmentSize: SEGMENT };
+    const recovered = recoverFolder(options, { ...go, tell: (plan) => told.push(plan), disk });
+    expect(await failure(recovered)).to.equal(
+      '/disk/member-2 uses features that this version does not know. Update it',
+    );
+    expect(told).to.deep.equal([]);
+    expect(await fs.readdir('/disk')).to.deep.equal(['member-2']);
+  });
+
+  it('is told which entries are left out because nobody can read them', async () => {
+    const fs = new SimFs(newDisk());
+    await survivor(fs);
+    const strange = new TextEncoder().encode('{"op":');
+    await append(fs, Array<Uint8Array>(12).fill(strange));
+    const plan = await recoverFolder(options, { ...go, disk: { fs, segmentSize: SEGMENT } });
+    expect(plan).to.deep.include({ keys: 10, kept: 25, moreSkipped: 2 });
+    const lines = describePlan(plan, options);
+    const first = lines.findIndex((line) => line.startsWith('skipped the entry at index 14, on every member alike: '));
+    expect(lines[first + 9]).to.include('the entry at index 23,');
+    expect(lines[first + 10]).to.equal('so were 2 more');
+    expect(lines[first + 11]).to.match(/^kept: 10 keys/u);
+  });
+
+  it('is recovered into one folder by one of two at once, and no other folder is touched', async () => {
+    const fs = new SimFs(newDisk());
+    await survivor(fs);
+    for (const name of ['.restoring', '.unfinished']) {
+      await fs.mkdir(`${NEW}${name}`);
+      await (await fs.open(`${NEW}${name}/mine`, { write: true, create: true })).close();
+    }
+    const disk = { fs, segmentSize: SEGMENT };
+    const ends = await Promise.all([1, 2].map(() => failure(recoverFolder(options, { ...go, disk }))));
+    expect(ends.toSorted()[0]).to.match(/^\/disk\/new is not empty, and what is in it stays/u);
+    expect(ends.toSorted()[1]).to.equal('done');
+    expect(await keysOf(fs)).to.have.length(10);
+    expect(await fs.readdir('/disk')).to.deep.equal(['member-2', 'new', 'new.restoring', 'new.unfinished']);
+    expect(await fs.readdir(`${NEW}.restoring`)).to.deep.equal(['mine']);
+  });
+
+  it('is not put in the place of a link or of a disk', async () => {
+    const fs = new SimFs(newDisk());
+    await survivor(fs);
+    for (const code of ['ENOTDIR', 'EBUSY', 'EXDEV']) {
+      const faulty = new SimFs(fs.disk, {
+        fault: ({ op, path }) => (op === 'rename' && path.startsWith(`${NEW}.`) ? { code } : undefined),
+      });
+      const recovered = recoverFolder(options, { ...go, disk: { fs: faulty, segmentSize: SEGMENT } });
+      expect(await failure(recovered)).to.match(/^\/disk\/new is a link, or a disk of its own/u);
+      expect(await fs.readdir('/disk')).to.deep.equal(['member-2']);
     }
   });
 

@@ -105,6 +105,55 @@ describe('a snapshot that goes on with a part', () => {
     expect(String(a.receiver.failures.at(-1))).to.include('timeout');
   });
 
+  /** The receiver takes this long to read what it has, and its sender has this much patience. */
+  async function startSlowReader(part: Uint8Array, readingMs: number, snapshotStallMs: number): Promise<Member> {
+    const bodies = new SnapshotFolder(scratchFolder());
+    await leave(bodies, part);
+    const find = bodies.part.bind(bodies);
+    bodies.part = async (name, onPiece) => {
+      const end = performance.now() + readingMs;
+      while (performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        onPiece?.();
+      }
+      return find(name);
+    };
+    const a = await startMember(1n, { timings: { snapshotStallMs } });
+    const b = await startMember(2n, { snapshots: bodies, timings: { heartbeatMs: 100 } });
+    introduce(a, [b]);
+    introduce(b, [a]);
+    await eventually('b has answered', () => a.receiver.log.some((line) => line.includes('stream-reader-type')));
+    return a;
+  }
+
+  it('waits for a receiver that is still reading what it has', async () => {
+    const body = Buffer.alloc(4 * MIB, 'body');
+    const a = await startSlowReader(body.subarray(0, 2 * MIB), 2500, 2000);
+    const sent = a.transport.sendSnapshot(envelope(), { size: body.length, chunks: chunksOf(body, 65_536) });
+    expect(await sent, String(a.receiver.failures)).to.equal('finish');
+    expect(a.receiver.log.join()).to.include(`"bytes-before":${2 * MIB}`);
+  });
+
+  it('does not wait for one whose disk has got stuck', async () => {
+    const body = Buffer.alloc(4 * MIB, 'body');
+    const { a, b } = await startPair(body.subarray(0, 2 * MIB));
+    const { part } = SnapshotFolder.prototype;
+    let asked = false;
+    const stuck = new Promise<undefined>(() => {});
+    SnapshotFolder.prototype.part = () => {
+      asked = true;
+      return stuck;
+    };
+    try {
+      const sent = a.transport.sendSnapshot(envelope(), { size: body.length, chunks: chunksOf(body, 65_536) });
+      expect(await sent).to.equal('failure');
+    } finally {
+      SnapshotFolder.prototype.part = part;
+    }
+    expect([asked, b.receiver.processed.length]).to.deep.equal([true, 0]);
+    expect(String(a.receiver.failures.at(-1))).to.include('timeout');
+  });
+
   it('does not hold up the end of its transport', async () => {
     const body = Buffer.alloc(4 * MIB, 'body');
     const { a } = await startPair(body.subarray(0, 2 * MIB));
@@ -127,5 +176,34 @@ describe('a snapshot that goes on with a part', () => {
     const sent = a.transport.sendSnapshot(envelope(), { size: body.length, chunks: chunksOf(body, 65_536) });
     expect(await sent).to.equal('finish');
     expect(b.receiver.processed).to.have.length(1);
+  });
+});
+
+describe('a snapshot at the least rate', () => {
+  afterEach(stopAll);
+
+  it('is begun when the one before it is done, so that neither is too slow for its receiver', async () => {
+    const a = await startMember(1n, { maxSnapshotBytesPerSecond: 64 * 1024 });
+    const [b, c] = (await Promise.all(
+      [2n, 3n].map((id) => startMember(id, { snapshots: new SnapshotFolder(scratchFolder()) })),
+    )) as [Member, Member];
+    introduce(a, [b, c]);
+    for (const member of [b, c]) introduce(member, [a]);
+    let finish: () => void = () => {};
+    b.receiver.onProcess = () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      });
+    const body = Buffer.alloc(1000);
+    const send = (to: bigint): Promise<unknown> =>
+      a.transport.sendSnapshot({ ...envelope(), to }, { size: body.length, chunks: chunksOf(body) });
+    const begun = (): number => a.receiver.log.filter((line) => line.includes('sending database snapshot')).length;
+    const [toB, toC] = [send(2n), send(3n)];
+    await eventually('b has the body', () => b.receiver.processed.length === 1);
+    expect(begun()).to.equal(1);
+    finish();
+    expect(await toB).to.equal('finish');
+    expect(await toC).to.equal('finish');
+    expect(begun()).to.equal(2);
   });
 });

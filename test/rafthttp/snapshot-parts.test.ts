@@ -4,7 +4,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 import { join } from 'node:path';
 import type { Message, Snapshot } from '@raft-ts/proto';
 import { type HttpTransportOptions, SnapshotFolder, type SnapshotSink } from '@raft-ts/rafthttp';
-import { encodeEnvelope, Header, Pace, ProgressLog } from '@raft-ts/rafthttp/internal';
+import { encodeEnvelope, Header, Pace, type PacePlace, ProgressLog } from '@raft-ts/rafthttp/internal';
 import { SnapshotFiles } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import {
@@ -405,25 +405,31 @@ describe('the rate of snapshots', () => {
   });
   afterEach(() => timers.uninstall());
 
+  /** Each of this many transfers has the least share. */
+  const PLACES = 3;
+  const RATE = PLACES * 64 * 1024;
+  const HALF_SECOND = RATE / 2;
+  const { signal } = new AbortController();
+
   it('is kept by all together, from the first byte on, and without a burst after a pause', async () => {
-    const pace = new Pace(1000, () => now);
-    const { signal } = new AbortController();
-    const done: string[] = [];
-    const take = (name: string): void => void pace.take(500, signal).then(() => done.push(name));
-    take('a');
-    take('b');
-    take('c');
+    const pace = new Pace(RATE, () => now);
+    const places = await Promise.all([pace.enter(signal), pace.enter(signal), pace.enter(signal)]);
+    const done: number[] = [];
+    const take = (i: number): void => void places[i]?.take(HALF_SECOND, signal).then(() => done.push(i));
+    take(0);
+    take(1);
+    take(2);
     await advance(0);
-    expect(done).to.deep.equal(['a']);
+    expect(done).to.deep.equal([0]);
     await advance(499);
-    expect(done).to.deep.equal(['a']);
+    expect(done).to.deep.equal([0]);
     await advance(1);
-    expect(done).to.deep.equal(['a', 'b']);
+    expect(done).to.deep.equal([0, 1]);
     await advance(500);
-    expect(done).to.deep.equal(['a', 'b', 'c']);
+    expect(done).to.deep.equal([0, 1, 2]);
     await advance(10_000);
-    take('d');
-    take('e');
+    take(0);
+    take(1);
     await advance(0);
     expect(done).to.have.length(4);
     await advance(500);
@@ -433,15 +439,62 @@ describe('the rate of snapshots', () => {
 
   it('does not hold up who gives up, and is no limit unless there is one', async () => {
     const stop = new AbortController();
-    const pace = new Pace(1000, () => now);
-    await pace.take(5000, stop.signal);
-    const waiting = pace.take(1, stop.signal);
+    const pace = new Pace(RATE, () => now);
+    const place = await pace.enter(signal);
+    await place.take(10 * RATE, stop.signal);
+    const waiting = place.take(1, stop.signal);
     stop.abort();
     await waiting;
     expect(timers.pending).to.equal(0);
     const free = new Pace(undefined, () => now);
-    for (let i = 0; i < 10; i++) await free.take(1e12, new AbortController().signal);
+    for (let i = 0; i < 10; i++) await (await free.enter(signal)).take(1e12, signal);
     expect(free.pieceBytes).to.equal(Number.POSITIVE_INFINITY);
+  });
+
+  it('is shared by as many as can have the least share; who comes later waits for one to leave, in order', async () => {
+    const pace = new Pace(RATE, () => now);
+    const entered: number[] = [];
+    const places: PacePlace[] = [];
+    const enter = async (i: number, stop = signal): Promise<void> => {
+      places[i] = await pace.enter(stop);
+      entered.push(i);
+    };
+    const stop = new AbortController();
+    for (let i = 0; i < PLACES + 2; i++) void enter(i);
+    void enter(PLACES + 2, stop.signal);
+    // All are used: each takes a piece a second.
+    for (let s = 0; s < 20; s++) {
+      for (let i = 0; i < PLACES; i++) void places[i]?.take(64 * 1024, signal);
+      await advance(1000);
+    }
+    expect(entered).to.deep.equal([0, 1, 2]);
+    places[1]?.leave();
+    await advance(0);
+    expect(entered).to.deep.equal([0, 1, 2, 3]);
+    stop.abort();
+    await advance(0);
+    expect(entered).to.deep.equal([0, 1, 2, 3, 5]);
+    places[5]?.leave();
+    places[0]?.leave();
+    await advance(0);
+    expect(entered).to.deep.equal([0, 1, 2, 3, 5, 4]);
+    expect(timers.pending).to.equal(0);
+  });
+
+  it('is not kept from others by a receiver that takes nothing', async () => {
+    const pace = new Pace(64 * 1024, () => now);
+    const stuck = await pace.enter(signal);
+    void stuck.take(64 * 1024, signal);
+    const entered: unknown[] = [];
+    void pace.enter(signal).then((place) => entered.push(place));
+    await advance(4900);
+    expect(entered).to.have.length(0);
+    await advance(100);
+    expect(entered).to.have.length(1);
+    // It may go on all the same.
+    const before = now;
+    await stuck.take(64 * 1024, signal);
+    expect(now).to.equal(before);
   });
 });
 

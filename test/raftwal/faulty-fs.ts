@@ -1,4 +1,4 @@
-import type { Fs, FsFile, OpenOptions } from '@raft-ts/raftwal';
+import type { Fs, FsFile, LockOptions, OpenOptions } from '@raft-ts/raftwal';
 import { defaultFs } from '@raft-ts/raftwal/internal';
 
 export type Operation =
@@ -103,8 +103,8 @@ class FaultyFile implements FsFile {
     return this.real.size();
   }
 
-  lock(): Promise<boolean> {
-    return this.real.lock();
+  lock(options?: LockOptions): Promise<boolean> {
+    return this.real.lock(options);
   }
 
   close(): Promise<void> {

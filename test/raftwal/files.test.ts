@@ -44,7 +44,8 @@ describe('a backup, call by call', () => {
     expect([lastIndex, snapshot.index]).to.deep.equal([12, 8]);
     const segments = (await listSegments(fs, '/member/wal')).map(({ name }) => name);
     expect(files).to.deep.equal([...segments.map((name) => `wal/${name}`), `snap/${mark}`, `snap/${stream}`]);
-    const after = fs.calls.slice(from);
+    const own = /one\.tmp-[0-9a-f-]{36}/u;
+    const after = fs.calls.slice(from).map(({ op, path }) => ({ op, path: path.replace(own, 'one.tmp') }));
     const synced = after
       .filter(({ op, path }) => op === 'datasync' && path.startsWith('/copies/'))
       .map(({ path }) => path);
@@ -95,20 +96,36 @@ describe('a backup, call by call', () => {
       const copied = backup('/member', '/copies/one', { fs: faulty });
       if (succeeds) await copied;
       else expect(causeOf(await refused(copied, 'ERR_RAFT_WAL_IO'))).to.equal(code);
-      expect(faulty.trace(['mkdir']).filter((line) => line === 'mkdir one.tmp')).to.have.length(attempts);
+      expect(faulty.trace(['mkdir']).filter((line) => /^mkdir one\.tmp-[0-9a-f-]{36}$/u.test(line))).to.have.length(
+        attempts,
+      );
       expect(faulty.leftOpen).to.deep.equal([]);
     }
   });
 
-  it('takes no name that is taken, and what an interrupted one has left is not in its way', async () => {
+  it('takes no name that is taken, and removes nothing that it did not make', async () => {
     const { fs, storage } = await setUp();
     await storage.close();
     for (const path of ['/copies', '/copies/one.tmp', '/copies/one.tmp/wal']) await fs.mkdir(path);
     await (await fs.open('/copies/one.tmp/wal/x.wal', { write: true, create: true })).close();
     await backup('/member', '/copies/one', { fs });
     await refused(backup('/member', '/copies/one', { fs }), 'ERR_RAFT_WAL_EXISTS');
+    expect(await fs.readdir('/copies')).to.deep.equal(['one', 'one.tmp']);
+    expect(await fs.readdir('/copies/one.tmp/wal')).to.deep.equal(['x.wal']);
+  });
+
+  it('is made twice at once by nobody: one of them gets the name, and nothing is left of the other', async () => {
+    const { fs, storage } = await setUp();
+    await storage.close();
+    const ended = await Promise.allSettled([
+      backup('/member', '/copies/one', { fs }),
+      backup('/member', '/copies/one', { fs }),
+    ]);
+    expect(ended.map(({ status }) => status).toSorted()).to.deep.equal(['fulfilled', 'rejected']);
+    const failed = ended.find((one) => one.status === 'rejected');
+    expect(failed?.reason).to.include({ code: 'ERR_RAFT_WAL_EXISTS' });
     expect(await fs.readdir('/copies')).to.deep.equal(['one']);
-    expect(await fs.readdir('/copies/one/wal')).to.not.include('x.wal');
+    await (await DurableStorage.open('/copies/one', { ...member, fs })).close();
   });
 
   it('gets no name if a member could not start from it: a bad snapshot, or a log that does not reach back', async () => {
@@ -116,13 +133,13 @@ describe('a backup, call by call', () => {
     await bad.storage.close();
     await damage(bad.fs, `/member/snap/${mark}`, 30);
     await refused(backup('/member', '/copies/one', { fs: bad.fs }), 'ERR_RAFT_SNAP_NONE');
-    expect(await bad.fs.readdir('/copies')).to.deep.equal(['one.tmp']);
+    expect(await bad.fs.readdir('/copies')).to.deep.equal([]);
     const cut = await setUp();
     await cut.storage.close();
     for (const name of await cut.fs.readdir('/member/snap')) await cut.fs.unlink(`/member/snap/${name}`);
     await cut.fs.unlink(`/member/wal/${first}`);
     await refused(backup('/member', '/copies/one', { fs: cut.fs }), 'ERR_RAFT_WAL_NOT_FOUND');
-    expect(await cut.fs.readdir('/copies')).to.deep.equal(['one.tmp']);
+    expect(await cut.fs.readdir('/copies')).to.deep.equal([]);
   });
 });
 

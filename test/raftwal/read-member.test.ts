@@ -1,4 +1,4 @@
-import { DurableStorage, readMember, type WalError } from '@raft-ts/raftwal';
+import { DurableStorage, type Fs, readMember, type WalError } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { entries, entry, indexes, oneVoter, refused, state } from './logs.js';
 import { contents, TracedFs } from './traced.js';
@@ -71,6 +71,35 @@ describe('a member’s folder that is read', () => {
     await readMember('/member', () => refused(open(fs), 'ERR_RAFT_WAL_LOCKED'), { fs });
     await fs.unlink('/member/wal.mark').catch(() => {});
     await (await open(fs)).close();
+  });
+
+  it('is read from a disk that nobody can write to, by several at once', async () => {
+    await write(fs);
+    const refuse = (): Promise<never> =>
+      Promise.reject(Object.assign(new Error('EROFS: read-only file system'), { code: 'EROFS' }));
+    const mounted: Fs = {
+      open: (path, how = {}) => (how.write === true ? refuse() : fs.open(path, how)),
+      readdir: (path) => fs.readdir(path),
+      rename: refuse,
+      unlink: refuse,
+      mkdir: refuse,
+      rmdir: refuse,
+      syncDirectory: refuse,
+    };
+    const read = (): Promise<number> =>
+      readMember(
+        '/member',
+        async (content) => {
+          await refused(open(fs), 'ERR_RAFT_WAL_LOCKED');
+          return content.entries.length;
+        },
+        { fs: mounted },
+      );
+    expect(await Promise.all([read(), read()])).to.deep.equal([11, 11]);
+    // The same disk may be mounted elsewhere on this machine, and its member run there.
+    const storage = await open(fs);
+    await refused(read(), 'ERR_RAFT_WAL_LOCKED');
+    await storage.close();
   });
 
   it('is read up to a last write that is unfinished, which stays there', async () => {

@@ -98,6 +98,36 @@ describe('replica: a log that is replayed', () => {
     expect(error).to.include({ code: 'ERR_RAFT_STATE_MACHINE', reason: 'apply' });
   });
 
+  it('ends at the entry that opens features which it does not understand', async () => {
+    await cluster.stop();
+    cluster = new VirtualCluster(1, () => new Counter(), { codec, features: 2 });
+    await cluster.start();
+    const { time } = cluster;
+    const leader = await cluster.leader();
+    await time.until(() => leader.features.open === 2, 'they are open');
+    await time.settled(leader.propose(5));
+    const log = contentOf(cluster.logs.get(leader.id) as ReplicaLog);
+    const run = async (features?: number): Promise<readonly [unknown, number]> => {
+      const stateMachine = new Counter();
+      const more = features === undefined ? {} : { features };
+      const came: unknown = await replayLog({
+        id: leader.id,
+        log,
+        upTo: leader.applied.index,
+        stateMachine,
+        format,
+        ...more,
+      }).catch((error: unknown) => error);
+      return [came, stateMachine.value];
+    };
+    for (const features of [undefined, 1]) {
+      const [error, value] = await run(features);
+      expect(error).to.include({ code: 'ERR_RAFT_REPLICA_OPTIONS', reason: 'features' });
+      expect(value).to.equal(0);
+    }
+    expect((await run(2))[1]).to.equal(5);
+  });
+
   it('is refused if entries are missing', async () => {
     const leader = await cluster.leader();
     const log = contentOf(cluster.logs.get(leader.id) as ReplicaLog);

@@ -511,7 +511,9 @@ describe('replica: snapshots', () => {
       const [slow] = othersOf(leader) as [NodeId];
       const { snapshots } = log(leader.id);
       const { loadStream } = snapshots;
+      let read = 0;
       const damaged = async function* (index: number): AsyncGenerator<Uint8Array, void> {
+        read++;
         for await (const piece of loadStream(index)) yield piece.map((byte, i) => (i === 40 ? byte ^ 1 : byte));
       };
       Object.assign(snapshots, { loadStream: damaged });
@@ -521,9 +523,33 @@ describe('replica: snapshots', () => {
       await members.time.advance(60_000);
       // The first pause is of 100 ms.
       expect(leader.applied.index - index).to.be.within(8, 12);
+      expect(read).to.be.at.most(2 * (leader.applied.index - index));
       expect(leader.running).to.equal(true);
       Object.assign(snapshots, { loadStream });
       await until(() => machine(slow).map.size > 0 && machine(slow).map.get('k0') === 1, 'it has caught up');
+    });
+
+    it('that cannot be read are read again after pauses that double, not at each heartbeat', async () => {
+      const leader = await begin(3);
+      await members.promised();
+      const [slow] = othersOf(leader) as [NodeId];
+      const { snapshots } = log(leader.id);
+      const { loadStream } = snapshots;
+      let read = 0;
+      Object.assign(snapshots, {
+        loadStream: () => {
+          read++;
+          throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+        },
+      });
+      await leaveBehind(leader, slow);
+      members.network.mend();
+      await members.time.advance(60_000);
+      // The first pause is of 100 ms.
+      expect(read).to.be.within(8, 12);
+      expect(leader.running).to.equal(true);
+      Object.assign(snapshots, { loadStream });
+      await until(() => machine(slow).map.get('k0') === 1, 'it has caught up');
     });
 
     it('that do not name this member are refused before their body is looked at', async () => {

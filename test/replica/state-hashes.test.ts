@@ -225,6 +225,21 @@ describe('replica: states are compared', function states() {
     );
   });
 
+  it('of a failure that it was one counts, and its code, but not its text', () => {
+    const hashOf = (came: { readonly result: number } | { readonly thrown: unknown }): number => {
+      const hashes = new StateHashes<number>({ digest: () => new Uint8Array(0), onDiffers: () => {} });
+      hashes.note({ index: 1, term: 1 }, Uint8Array.of(1), came);
+      return hashes.next(1, 1)?.hashes[0] as number;
+    };
+    const plain = hashOf({ thrown: new Error('no such key') });
+    for (const thrown of [new TypeError('there is no such key'), 'a text', undefined, { code: 7 }])
+      expect(hashOf({ thrown })).to.equal(plain);
+    const missing = hashOf({ thrown: { code: 'MISSING', message: 'no such key' } });
+    expect(hashOf({ thrown: Object.assign(new Error('nothing there'), { code: 'MISSING' }) })).to.equal(missing);
+    const all = [hashOf({ result: 1 }), plain, missing, hashOf({ thrown: { code: 'TAKEN' } })];
+    expect(new Set(all).size).to.equal(all.length);
+  });
+
   it('of a long log the last entries are known', () => {
     const make = (): StateHashes<number> =>
       new StateHashes<number>({ digest: () => new Uint8Array(0), onDiffers: (index) => differs.push(index) });

@@ -122,6 +122,8 @@ export function describePlan(plan: RecoveryPlan, { survivor, clusterId }: Recove
           `forgotten: whatever ${describeMembers(dropped)} acknowledged after index ${kept}; nobody can tell from here what that is`,
         ]
       : []),
+    ...plan.skipped,
+    ...(plan.moreSkipped > 0 ? [`so were ${plan.moreSkipped} more`] : []),
     describeKept(plan),
     `cluster ${clusterId} has member ${plan.id} alone, at ${plan.url}; its log begins at index ${begins.index} of term ${begins.term}`,
     ...(dropped.length > 0

@@ -115,8 +115,14 @@ export const MIN_PART_BYTES: number = 1024 * 1024;
 /** How long such a part is kept if nobody goes on with it. */
 export const PART_MS: number = 60 * 60 * 1000;
 
-/** Least rate of snapshots that may be asked for, in bytes per second: receivers want `BODY_PACE_BYTES` in 5 s. */
+/**
+ * Least rate of snapshots that may be asked for, and least share of it that each of those under way has, in bytes per
+ * second: receivers want `BODY_PACE_BYTES` in 5 s.
+ */
 export const MIN_SNAPSHOT_RATE: number = 64 * 1024;
+
+/** Whoever has used nothing of a shared rate for this long leaves room for another. */
+export const PLACE_IDLE_MS = 5000;
 
 /** Length of the pieces in which a snapshot is sent at a limited rate. */
 export const PACED_PIECE_BYTES: number = 64 * 1024;

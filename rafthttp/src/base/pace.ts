@@ -1,4 +1,4 @@
-import { PACED_PIECE_BYTES } from './limits.js';
+import { MIN_SNAPSHOT_RATE, PACED_PIECE_BYTES, PLACE_IDLE_MS } from './limits.js';
 
 /** Keeps what is sent to a rate; shared by all that has to keep to it together. */
 export class Pace {
@@ -7,6 +7,9 @@ export class Pace {
   private readonly now: () => number;
   /** From when on more may be sent. */
   private freeAt = 0;
+  private readonly places = new Set<PacePlace>();
+  /** Wakes those that wait for a place, in the order in which they came. */
+  private readonly waiting = new Set<() => void>();
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(bytesPerSecond: number | undefined, now: () => number = () => performance.now()) {
@@ -19,12 +22,59 @@ export class Pace {
     return this.bytesPerSecond === undefined ? Number.POSITIVE_INFINITY : PACED_PIECE_BYTES;
   }
 
+  /**
+   * Resolves with a place among those that share the rate, once each of them can have `MIN_SNAPSHOT_RATE`: with less,
+   * receivers would give up all of them. Whoever has used none of it for a while, because its receiver is slow, does
+   * not count. A place must be left. If the signal aborts, the place comes at once: it will not be used.
+   */
+  async enter(signal: AbortSignal): Promise<PacePlace> {
+    while (!signal.aborted && !this.hasPlace()) await this.untilChange(signal);
+    const place: PacePlace = {
+      usedAt: this.now(),
+      take: (bytes, stop) => this.take(place, bytes, stop),
+      leave: () => {
+        this.places.delete(place);
+        this.wake();
+      },
+    };
+    this.places.add(place);
+    return place;
+  }
+
+  private hasPlace(): boolean {
+    if (this.bytesPerSecond === undefined) return true;
+    const idle = this.now() - PLACE_IDLE_MS;
+    let busy = 0;
+    for (const { usedAt } of this.places) if (usedAt > idle) busy++;
+    return busy < Math.floor(this.bytesPerSecond / MIN_SNAPSHOT_RATE);
+  }
+
+  private async untilChange(signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        this.waiting.delete(wake);
+        resolve();
+      };
+      // Nobody says when a place has become idle.
+      const timer = setTimeout(wake, PLACE_IDLE_MS);
+      signal.addEventListener('abort', wake, { once: true });
+      this.waiting.add(wake);
+    });
+  }
+
+  private wake(): void {
+    for (const wake of [...this.waiting]) wake();
+  }
+
   /** Resolves when so many bytes may be sent, or the signal aborts. */
-  async take(bytes: number, signal: AbortSignal): Promise<void> {
+  private async take(place: PacePlace, bytes: number, signal: AbortSignal): Promise<void> {
     if (this.bytesPerSecond === undefined) return;
     const now = this.now();
     const at = Math.max(now, this.freeAt);
     this.freeAt = at + (bytes / this.bytesPerSecond) * 1000;
+    place.usedAt = at;
     if (at <= now || signal.aborted) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
@@ -36,4 +86,14 @@ export class Pace {
       signal.addEventListener('abort', wake, { once: true });
     });
   }
+}
+
+/** A share of a rate. */
+export interface PacePlace {
+  /** When it was last allowed to send, or will be. */
+  usedAt: number;
+  /** Resolves when so many bytes may be sent, or the signal aborts. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+  /** Lets another in. */
+  leave(): void;
 }

@@ -7,7 +7,7 @@ import { describeError } from '../base/errors.js';
 import { formatId, Header } from '../base/headers.js';
 import { MIN_PART_BYTES, SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';
-import type { Pace } from '../base/pace.js';
+import type { PacePlace } from '../base/pace.js';
 import type { TransportContext } from '../member/context.js';
 import { CHECKSUM_TRAILER, SnapshotChecksum } from '../snapshot/checksum.js';
 import { encodeEnvelope, indexOf } from '../snapshot/envelope.js';
@@ -59,6 +59,8 @@ export class SnapshotSender {
   private async deliver(message: Message, body: SnapshotBody): Promise<SnapshotStatus> {
     const { gateway, logger, metrics } = this.ctx;
     const { id } = this.links;
+    // No deadline runs until it is this one's turn.
+    const place = await this.ctx.pace.enter(this.stopping.signal);
     const url = this.picker.pick();
     const fields: LogFields = { 'remote-peer-id': formatId(id), 'snapshot-index': indexOf(message), bytes: body.size };
     const began = performance.now();
@@ -66,7 +68,7 @@ export class SnapshotSender {
     metrics?.snapshotSendBegan(formatId(id));
     logger.info('sending database snapshot', fields);
     try {
-      const bytes = await this.post(url, message, body, fields);
+      const bytes = await this.post(url, message, { body, place }, fields);
       answered = true;
       metrics?.snapshotSent(formatId(id), (performance.now() - began) / 1000, bytes);
     } catch (error) {
@@ -81,6 +83,7 @@ export class SnapshotSender {
       gateway.reportSnapshot(id, 'failure', error);
       return 'failure';
     } finally {
+      place.leave();
       this.picker.release(url, answered);
     }
     logger.info('sent database snapshot', fields);
@@ -90,7 +93,12 @@ export class SnapshotSender {
   }
 
   /** Resolves with how many bytes were sent, once the peer has accepted everything. */
-  private async post(url: string, message: Message, body: SnapshotBody, fields: LogFields): Promise<number> {
+  private async post(
+    url: string,
+    message: Message,
+    { body, place }: { readonly body: SnapshotBody; readonly place: PacePlace },
+    fields: LogFields,
+  ): Promise<number> {
     const { ctx, links } = this;
     const { snapshotStallMs, snapshotTimeoutMs } = ctx.timings;
     const deadline = new Deadline(this.stopping.signal, snapshotStallMs);
@@ -105,7 +113,8 @@ export class SnapshotSender {
       source = new BodySource({
         message,
         body: outgoing,
-        pace: ctx.pace,
+        place,
+        pieceBytes: ctx.pace.pieceBytes,
         signal,
         onBytes: (bytes) => {
           deadline.extend(bytes === body.size ? snapshotTimeoutMs : snapshotStallMs);
@@ -136,6 +145,7 @@ export class SnapshotSender {
     fields: LogFields,
   ): Promise<BodyPart | undefined> {
     const { ctx, links } = this;
+    const { snapshotStallMs } = ctx.timings;
     const index = indexOf(message);
     const { differing } = this;
     this.differing = undefined;
@@ -146,6 +156,8 @@ export class SnapshotSender {
       url,
       path: '/raft/snapshot',
       headers: { [Header.snapshotBody]: formatBody(nameOf(message), body.size) },
+      // It says from time to time that it is still reading what it has.
+      onRequest: (opened) => opened.on('information', () => deadline.extend(snapshotStallMs)),
       signal: deadline.signal,
     });
     if (answer.statusCode !== 204) throw await failureOf(ctx, links, 'POST', answer);
@@ -153,7 +165,7 @@ export class SnapshotSender {
     checkAnswer(ctx, links, answer);
     const part = partIn(answer);
     if (part === undefined || part.bytes > body.size) return undefined;
-    if (!(await body.passOver(part, deadline.signal, () => deadline.extend(ctx.timings.snapshotStallMs)))) {
+    if (!(await body.passOver(part, deadline.signal, () => deadline.extend(snapshotStallMs)))) {
       this.differing = index;
       throw new Error('the peer has the beginning of a different body: the next attempt sends all of it');
     }
@@ -218,7 +230,9 @@ function nameOf({ snapshot }: Message): BodyName {
 interface SourceOptions {
   readonly message: Message;
   readonly body: OutgoingBody;
-  readonly pace: Pace;
+  readonly place: PacePlace;
+  /** Longest piece. */
+  readonly pieceBytes: number;
   readonly signal: AbortSignal;
   /** Called after each piece with how much of the body was handed over. */
   readonly onBytes: (bytes: number) => void;
@@ -241,15 +255,16 @@ class BodySource {
     this.stream.on('error', () => undefined);
   }
 
-  private async *read(envelope: Buffer, { body, pace, signal, onBytes }: SourceOptions): AsyncGenerator<Uint8Array> {
+  private async *read(envelope: Buffer, options: SourceOptions): AsyncGenerator<Uint8Array> {
+    const { body, place, pieceBytes, signal, onBytes } = options;
     const checksum = new SnapshotChecksum();
     checksum.update(envelope);
     const before = body.bytes;
     yield envelope;
     for (;;) {
-      const piece = await body.next(pace.pieceBytes);
+      const piece = await body.next(pieceBytes);
       if (piece === undefined) break;
-      await pace.take(piece.length, signal);
+      await place.take(piece.length, signal);
       checksum.update(piece);
       yield piece;
       onBytes(body.bytes);

@@ -18,6 +18,7 @@ export type ServeContext = Pick<
   | 'logger'
   | 'warnings'
   | 'metrics'
+  | 'timings'
   | 'tls'
 >;
 

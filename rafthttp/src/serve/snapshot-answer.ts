@@ -47,6 +47,17 @@ export async function answerSnapshot(owner: RoutesOwner, req: IncomingMessage, r
   answerNothing(res);
 }
 
+/** Returns what tells who waits for an answer that it is being worked on, each time that this has come further. */
+function toldAtTimes({ ctx }: RoutesOwner, res: ServerResponse): () => void {
+  let told = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - told < ctx.timings.heartbeatMs || res.closed) return;
+    told = now;
+    res.writeProcessing();
+  };
+}
+
 /** `GET /raft/snapshot`: what is here of a body whose transfer broke off. 204, with a header if there is something. */
 async function answerPart(owner: RoutesOwner, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const begun = await beginRequest(owner, req, res);
@@ -54,7 +65,7 @@ async function answerPart(owner: RoutesOwner, req: IncomingMessage, res: ServerR
   if (begun === undefined || body === undefined) return;
   if (owner.snapshots === undefined) return answer(req, res, 501, 'no store for snapshots');
   try {
-    const part = await owner.snapshots.part(begun.sender, body);
+    const part = await owner.snapshots.part(begun.sender, body, toldAtTimes(owner, res));
     if (part !== undefined) res.setHeader(Header.snapshotPart, formatPart(part));
   } catch (error) {
     if (error instanceof RefusedSnapshot) return refuse(req, res, error.refusal);

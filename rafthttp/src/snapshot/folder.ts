@@ -83,9 +83,9 @@ export class SnapshotFolder implements SnapshotStore {
     }
   }
 
-  async part(body: BodyName): Promise<BodyPart | undefined> {
+  async part(body: BodyName, onPiece: () => void = () => {}): Promise<BodyPart | undefined> {
     await mkdir(this.folder, { recursive: true });
-    return this.parts.find(body);
+    return this.parts.find(body, onPiece);
   }
 
   async resume(message: Message, part: BodyPart): Promise<SnapshotSink | undefined> {

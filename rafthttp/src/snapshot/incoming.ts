@@ -92,14 +92,15 @@ export class IncomingSnapshots {
   /**
    * What is here of a body whose transfer broke off.
    *
+   * @param onPiece called after each piece of it that was read
    * @throws RefusedSnapshot if one of this sender's is under way: it may still be taken for alive here
    */
-  async part(sender: NodeId | undefined, body: BodyName): Promise<BodyPart | undefined> {
+  async part(sender: NodeId | undefined, body: BodyName, onPiece: () => void): Promise<BodyPart | undefined> {
     const own = this.underWay.get(sender);
     if (own !== undefined && !this.displace(sender, own))
       throw new RefusedSnapshot(503, 'its last snapshot is under way');
     await this.clean();
-    return this.options.store.part?.(body);
+    return this.options.store.part?.(body, onPiece);
   }
 
   /**

@@ -19,6 +19,15 @@ interface Left {
   readonly changedMs: number;
 }
 
+/** A checksum that is being worked out, or was. */
+interface Sum {
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: Promise<string>;
+  /** Those that wait for it hear of each piece that was read. */
+  readonly listeners: Set<() => void>;
+}
+
 /**
  * What a folder keeps of bodies whose transfers broke off, so that the next one can go on: the newest, for a while. A
  * body that is arriving lies in such a file too, so that it outlasts the process.
@@ -29,7 +38,7 @@ export class BodyParts {
   /** The files that are being written. */
   private readonly used = new Set<string>();
   /** The last checksum that was asked for: a file is read once for it, however often it is asked for. */
-  private last: { readonly path: string; readonly bytes: number; readonly sha256: Promise<string> } | undefined;
+  private last: Sum | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param keepMs how long a part is kept that nobody goes on with, in milliseconds */
@@ -57,20 +66,27 @@ export class BodyParts {
     return path;
   }
 
-  /** What there is of this body, read and summed; undefined if there is nothing to go on with. */
-  async find(name: BodyName): Promise<BodyPart | undefined> {
+  /**
+   * What there is of this body, read and summed; undefined if there is nothing to go on with.
+   *
+   * @param onPiece called after each piece that was read
+   */
+  async find(name: BodyName, onPiece: () => void): Promise<BodyPart | undefined> {
     await this.clean();
     const path = this.path(name);
     const { bytes } = (await this.left()).find((one) => one.path === path) ?? {};
     if (bytes === undefined) return undefined;
-    if (this.last?.path !== path || this.last.bytes !== bytes) this.last = { path, bytes, sha256: sumOf(path, bytes) };
+    if (this.last?.path !== path || this.last.bytes !== bytes) this.last = beginSum(path, bytes);
     const { last } = this;
+    last.listeners.add(onPiece);
     try {
       return { bytes, sha256: await last.sha256 };
     } catch {
       // Another transfer has removed it meanwhile, or it cannot be read: there is nothing to go on with.
       if (this.last === last) this.last = undefined;
       return undefined;
+    } finally {
+      last.listeners.delete(onPiece);
     }
   }
 
@@ -165,8 +181,19 @@ function hex(n: number): string {
   return n.toString(16).padStart(16, '0');
 }
 
-async function sumOf(path: string, bytes: number): Promise<string> {
+function beginSum(path: string, bytes: number): Sum {
+  const listeners = new Set<() => void>();
+  const onPiece = (): void => {
+    for (const listener of listeners) listener();
+  };
+  return { path, bytes, sha256: sumOf(path, bytes, onPiece), listeners };
+}
+
+async function sumOf(path: string, bytes: number, onPiece: () => void): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>) hash.update(chunk);
+  for await (const chunk of createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    onPiece();
+  }
   return hash.digest('hex');
 }

@@ -49,9 +49,10 @@ export interface SnapshotStore {
   create(message: Message): Promise<SnapshotSink>;
   /**
    * Resolves with what there is of this body, from a transfer that broke off; undefined if there is nothing to go on
-   * with. With `resume`, transfers between members of this package go on where they stopped.
+   * with. With `resume`, transfers between members of this package go on where they stopped. To read a long part may
+   * take a while: after each piece of it calls `onPiece`, or the sender loses patience after 30 seconds.
    */
-  part?(body: BodyName): Promise<BodyPart | undefined>;
+  part?(body: BodyName, onPiece?: () => void): Promise<BodyPart | undefined>;
   /**
    * Goes on with what `part` told: what is written comes after it. Undefined if that is not there any more. As for
    * `create` otherwise.

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { describeError } from '@raft-ts/proto/internal';
 import { codeOf, ERR_WAL_IO, WalError } from './errors.js';
-import type { Fs, FsFile, OpenOptions } from './fs.js';
+import type { Fs, FsFile, LockOptions, OpenOptions } from './fs.js';
 import { defaultFs } from './lock.js';
 
 /** Returns a file system whose failures are `WalError`s. Everything in this package goes through it. */
@@ -74,8 +74,8 @@ class CodedFile implements FsFile {
     return coded('size', this.path, this.file.size());
   }
 
-  lock(): Promise<boolean> {
-    return coded('lock', this.path, this.file.lock());
+  lock(options?: LockOptions): Promise<boolean> {
+    return coded('lock', this.path, this.file.lock(options));
   }
 
   close(): Promise<void> {

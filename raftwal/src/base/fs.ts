@@ -64,6 +64,11 @@ export interface OpenOptions {
   readonly writeThrough?: boolean;
 }
 
+/** How a file is to be locked; by default for one handle alone. */
+export interface LockOptions {
+  readonly shared?: boolean;
+}
+
 /** An open file. Positions and sizes are in bytes. Calls on one file may overlap, and then have no order. */
 export interface FsFile {
   /**
@@ -88,11 +93,12 @@ export interface FsFile {
   size(): Promise<number>;
 
   /**
-   * Takes the kernel's exclusive lock of this file without waiting. Returns false if somebody else holds it. The lock
-   * is released when this handle is closed or its process ends in any way. Rejects with `ENOTSUP` if locks are not
-   * available.
+   * Takes the kernel's lock of this file without waiting, for this handle alone, which must be open for writing, or
+   * `shared` with others who share it, for which it may be open for reading. Returns false if somebody holds a lock
+   * that excludes this one. The lock is released when this handle is closed or its process ends in any way. Rejects
+   * with `ENOTSUP` if locks are not available.
    */
-  lock(): Promise<boolean>;
+  lock(options?: LockOptions): Promise<boolean>;
 
   /** Closes the handle without syncing its changes. A second close does nothing. */
   close(): Promise<void>;

@@ -2,8 +2,9 @@ import { basename, dirname } from 'node:path';
 import process from 'node:process';
 import { describeError } from '@raft-ts/proto/internal';
 import { codeOf, ERR_WAL_IO, ERR_WAL_LOCK_UNAVAILABLE, ERR_WAL_LOCKED, hasCode, WalError } from './errors.js';
-import type { Fs, FsFile } from './fs.js';
+import type { Fs, FsFile, LockOptions } from './fs.js';
 import { NodeFs, type TryLock } from './node-fs.js';
+import type { LogOptions } from './options.js';
 
 /** The error of a file system that has no locks. */
 const UNSUPPORTED = 'ENOTSUP';
@@ -34,10 +35,10 @@ function unsupported(why: string, cause?: unknown): Error {
   return Object.assign(new Error(text, { cause }), { code: UNSUPPORTED });
 }
 
-async function kernelLock(fd: number): Promise<boolean> {
+async function kernelLock(fd: number, options: LockOptions): Promise<boolean> {
   loading ??= loadTryLock();
   const tryLock = await loading;
-  return tryLock(fd);
+  return tryLock(fd, options);
 }
 
 /** This machine's file system, with the kernel's locks if the native module can be loaded. */
@@ -46,14 +47,18 @@ export function defaultFs(): Fs {
 }
 
 /**
- * Locks a file of the log, or its mark, for this handle only.
+ * Locks a file of the log, or its mark, for this handle only, or shared with others who read.
  * @throws WalError `ERR_RAFT_WAL_LOCKED`, `ERR_RAFT_WAL_LOCK_UNAVAILABLE`
  */
-export async function lockFile(file: FsFile, path: string, unsafeNoLock: boolean): Promise<void> {
+export async function lockFile(
+  file: FsFile,
+  path: string,
+  { unsafeNoLock = false, shared = false }: Pick<LogOptions, 'unsafeNoLock'> & LockOptions,
+): Promise<void> {
   if (unsafeNoLock) return;
   let free: boolean;
   try {
-    free = await file.lock();
+    free = await file.lock({ shared });
   } catch (cause) {
     if (!hasCode(cause, UNSUPPORTED)) throw cause;
     // No advice here suggests going without a lock: two members in one folder destroy the log.

@@ -1,13 +1,14 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { type Fs, type FsFile, type OpenOptions, withCleanup } from './fs.js';
+import { type Fs, type FsFile, type LockOptions, type OpenOptions, withCleanup } from './fs.js';
 
 /**
- * Takes the kernel's exclusive lock on an open file without waiting; returns false if another handle holds it. The lock
- * belongs to the handle: it is released when the handle is closed or the process ends.
+ * Takes the kernel's exclusive lock on an open file without waiting, or a `shared` one, for which the file is open for
+ * reading only; returns false if another handle holds one that excludes it. The lock belongs to the handle: it is
+ * released when the handle is closed or the process ends.
  */
-export type TryLock = (fd: number) => boolean | Promise<boolean>;
+export type TryLock = (fd: number, options: LockOptions) => boolean | Promise<boolean>;
 
 /**
  * This machine's file system, through the asynchronous calls of `node:fs`.
@@ -121,7 +122,7 @@ class NodeFile implements FsFile {
     return stats.size;
   }
 
-  async lock(): Promise<boolean> {
+  async lock(options: LockOptions = {}): Promise<boolean> {
     if (this.#tryLock === undefined) {
       throw Object.assign(new Error(`ENOTSUP: this NodeFs was given no tryLock, lock '${this.#path}'`), {
         code: 'ENOTSUP',
@@ -129,7 +130,7 @@ class NodeFile implements FsFile {
         path: this.#path,
       });
     }
-    return this.#tryLock(this.#fd);
+    return this.#tryLock(this.#fd, options);
   }
 
   async close(): Promise<void> {

@@ -141,7 +141,7 @@ export class LogMark {
     const path = markPath(dir);
     const file = await fs.open(path, { write: true, create: true });
     try {
-      await lockFile(file, path, options.unsafeNoLock === true);
+      await lockFile(file, path, options);
       return new LogMark(file, path, await readSlots(file), options);
     } catch (error) {
       await file.close().catch(() => {});

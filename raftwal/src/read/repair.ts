@@ -76,7 +76,7 @@ async function repairLast({ fs, dir, options, found, mark }: Repair): Promise<Re
   const file = await fs.open(join(dir, last.name), { write });
   return withCleanup(
     async () => {
-      if (write) await lockFile(file, join(dir, last.name), options.unsafeNoLock === true);
+      if (write) await lockFile(file, join(dir, last.name), options);
       const tail = await readLog({ fs, dir, segments, files: new Map([[last.name, file]]) }, { record() {} });
       const damage = lostEnd(tail, found) ?? tail.damage;
       if (damage === undefined) {

@@ -352,7 +352,7 @@ export class LogWriter {
     const path = join(dir, await pipeline.take());
     const file = await fs.open(path, { write: true, writeThrough: true });
     try {
-      await lockFile(file, join(dir, name.name), this.options.unsafeNoLock === true);
+      await lockFile(file, join(dir, name.name), this.options);
       await writeFully(file, head.bytes.subarray(0, head.length), 0);
       await fs.rename(path, join(dir, name.name));
       await fs.syncDirectory(dir);

@@ -1,6 +1,21 @@
 import type { NodeId, RawNode } from '@raft-ts/raft';
+import { refuseOption } from '../base/arguments.js';
 import type { OpenFeatures } from '../format/format.js';
 import { OwnEntry } from './own-entry.js';
+
+/**
+ * Nothing may be applied any more by a member that does not understand the features that are open, as one may be that
+ * was set back to an earlier version: nobody would notice that its state differs.
+ * @param own the level that this member understands
+ * @throws ERR_RAFT_REPLICA_OPTIONS
+ */
+export function checkFeatures(open: number, own: number): void {
+  if (open <= own) return;
+  refuseOption(
+    'features',
+    `the cluster has opened level ${open}, for good, and this member was started with ${own}: it would pass over what the others apply. Start it again with a version that understands level ${open}, and passes it`,
+  );
+}
 
 export interface FeatureGateHost {
   readonly id: NodeId;

@@ -15,6 +15,7 @@ import type { StateHashes } from '../drive/state-hashes.js';
 import type { Ticker } from '../drive/ticker.js';
 import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
+import { checkFeatures } from '../lead/feature-gate.js';
 import type { Lead } from '../lead/lead.js';
 import { Connections } from '../members/connections.js';
 import type { Roster } from '../members/roster.js';
@@ -313,20 +314,10 @@ export class Engine<Command, Result> {
     this.roster.membershipChanged();
   }
 
-  /**
-   * Features were opened, or a snapshot says which are. Nothing may be applied after that by a member that does not
-   * understand them, as one may be that was set back to an earlier version: nobody would notice that its state differs.
-   * @throws ERR_RAFT_REPLICA_OPTIONS
-   */
+  /** Features were opened, or a snapshot says which are. @throws ERR_RAFT_REPLICA_OPTIONS */
   onFeatures(): void {
     const { features } = this.group;
-    const own = this.options.features;
-    if (features > own) {
-      refuseOption(
-        'features',
-        `the cluster has opened level ${features}, for good, and this member was started with ${own}: it would pass over what the others apply. Start it again with a version that understands level ${features}, and passes it`,
-      );
-    }
+    checkFeatures(features, this.options.features);
     if (features > 0) this.transport.requireFeatures?.(features);
   }
 

@@ -87,7 +87,8 @@ export interface ReplicaOptions<Command, Result> {
    * Compares what commands come to on all members, and names the first index at which they differ: in the event
    * `divergence`, in the log and in `explain()`. It finds an `apply` that depends on a clock, on chance or on the order
    * of something that has none, and a state that was damaged. It costs four bytes in the log and a hash over command
-   * and result for each command. Members of earlier versions skip these entries with a warning, so pass it to none
+   * and result for each command. Of a command that failed it compares that it did, and the `code` of the error if that
+   * is a string, but not the text. Members of earlier versions skip these entries with a warning, so pass it to none
    * before all know it. Default: nothing is compared.
    */
   readonly compareStates?: CompareStates<Result>;

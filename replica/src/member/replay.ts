@@ -19,6 +19,7 @@ import { Applier, type ApplierOptions } from '../drive/applier.js';
 import { carryOutChange } from '../drive/driver.js';
 import type { Format } from '../format/format.js';
 import { Group, type SnapshotHead } from '../group/group.js';
+import { checkFeatures } from '../lead/feature-gate.js';
 import { stateOf } from '../snapshots/transfer.js';
 
 /** What a member's log holds. */
@@ -46,8 +47,10 @@ export interface ReplayOptions<Command, Result> {
   readonly results?: Codec<Result>;
   /** As of the replica. Default: `stop`. */
   readonly applyErrors?: 'stop' | 'result';
-  /** Default: none. */
-  readonly logger?: Logger;
+  /** As of the replica: ends at the entry or the snapshot that opens more. Default: 0. */
+  readonly features?: number;
+  /** Is warned of each entry that is skipped because nobody can read it. Default: none. */
+  readonly logger?: Pick<Logger, 'warn'>;
   /** Default: the host's. */
   readonly clock?: Clock;
 }
@@ -67,7 +70,8 @@ const BYTES_PER_READY = 2 ** 20;
  * tools that look into the log of a member which does not run. Changes nothing in the log. With `foundFromState`, a
  * cluster that has lost its majority begins anew from what a survivor holds.
  * @throws RaftError ERR_RAFT_REPLICA_OPTIONS if `upTo` is not in the log or below what is committed, or if entries are
- * missing; what a member would end with: ERR_RAFT_STATE_MACHINE, ERR_RAFT_SNAPSHOT_FORMAT
+ * missing; what a member would end with: ERR_RAFT_STATE_MACHINE, ERR_RAFT_SNAPSHOT_FORMAT, and
+ * ERR_RAFT_REPLICA_OPTIONS of `features`
  */
 export async function replayLog<Command, Result>(options: ReplayOptions<Command, Result>): Promise<Replayed> {
   const { log, upTo } = options;
@@ -137,6 +141,7 @@ function applierOf<Command, Result>(
   const { raw, group, onFatal } = parts;
   const { metadata } = emptySnapshot();
   const nothing = (): void => {};
+  const look = (): void => checkFeatures(group.features, options.features ?? 0);
   return new Applier<Command, Result>(
     {
       stateMachine,
@@ -149,11 +154,11 @@ function applierOf<Command, Result>(
       patience: { begin: nothing, end: nothing },
       applyErrors: options.applyErrors ?? 'stop',
       warn: (text) => logger?.warn(text),
-      onFeatures: nothing,
+      onFeatures: look,
       applyConfChange: (entry) => carryOutChange(raw, entry),
       onMembership: nothing,
       onApplied: nothing,
-      onRestored: nothing,
+      onRestored: look,
       onProgress: nothing,
       onFatal,
     },

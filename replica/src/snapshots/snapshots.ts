@@ -50,6 +50,7 @@ export class Snapshots {
   /** A tick has passed. */
   tick(): void {
     this.own.tick();
+    this.transfer.tick();
   }
 
   /** Restores the state from the log's newest snapshot, if there is one: at the start. */

@@ -8,6 +8,7 @@ import type { Format } from '../format/format.js';
 import type { Interrupt } from './interrupt.js';
 import { BYTES_PER_TURN, counting, turning } from './passing.js';
 import type { SnapshotEvent, SnapshotPolicy } from './policy.js';
+import { RetryPause } from './retry-pause.js';
 
 export interface SnapshotTransferHost {
   /** This member. */
@@ -24,6 +25,8 @@ export interface SnapshotTransferHost {
   readonly onInstalled: (snapshot: Snapshot) => void;
   /** The newest snapshot on disk is damaged: another one is due. */
   readonly onDamaged: () => void;
+  /** The first pause after one that could not be read, in ticks. */
+  readonly retryTicks: number;
   /** Lets the event loop turn. */
   readonly turn: () => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
@@ -36,9 +39,19 @@ export class SnapshotTransfer {
   private readonly host: SnapshotTransferHost;
   /** The last body that was taken over; the driver takes one at a time. */
   private keeping: Promise<unknown> = Promise.resolve();
+  /** The last one that could not be read, and why. */
+  private unreadable: { readonly index: number; readonly error: unknown } | undefined = undefined;
+  /** Until that one is read again: raft asks for it at each heartbeat, and a large one takes long to read. */
+  private readonly pause: RetryPause;
 
   constructor(host: SnapshotTransferHost) {
     this.host = host;
+    this.pause = new RetryPause(host.retryTicks);
+  }
+
+  /** A tick has passed. */
+  tick(): void {
+    this.pause.tick();
   }
 
   /**
@@ -170,10 +183,14 @@ export class SnapshotTransfer {
 
   /** Sends a MsgSnap; the state travels beside it if it is not within it. */
   send(message: Message): void {
-    const { transport, interrupt, reportSnapshot, onDamaged, onEvent, warn } = this.host;
+    const { transport, interrupt, reportSnapshot, onEvent } = this.host;
     const { snapshot, to } = message;
     if (snapshot === undefined) return;
     const { index } = snapshot.metadata;
+    if (this.pause.isOn && this.unreadable?.index === index) {
+      reportSnapshot(to, 'failure', this.unreadable.error);
+      return;
+    }
     onEvent({ phase: 'sending', index, bytes: 0, to });
     if (isInline(snapshot)) {
       transport.send([message]);
@@ -183,11 +200,18 @@ export class SnapshotTransfer {
       if (interrupt.stopped) return;
       // The body could not even be opened, so the transport has told raft nothing. Raft sends the newest one later.
       reportSnapshot(to, 'failure', error);
-      const damaged = (error as Partial<RaftError>).code === ERR_SNAPSHOT_FORMAT;
-      if (damaged) onDamaged();
-      const next = damaged ? 'A new one is taken' : 'It is tried again';
-      warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. ${next}`);
+      this.failed(index, to, error);
     });
+  }
+
+  private failed(index: number, to: NodeId, error: unknown): void {
+    const { onDamaged, warn } = this.host;
+    this.unreadable = { index, error };
+    if (!this.pause.isOn) this.pause.begin();
+    const damaged = (error as Partial<RaftError>).code === ERR_SNAPSHOT_FORMAT;
+    if (damaged) onDamaged();
+    const next = damaged ? 'A new one is taken' : 'It is read again after a pause, unless there is a newer one by then';
+    warn(`the snapshot at index ${index} could not be sent to member ${to}: ${describe(error)}. ${next}`);
   }
 
   /** The transport has told raft how a snapshot that was sent has ended. */
@@ -202,6 +226,7 @@ export class SnapshotTransfer {
     const streams = log.snapshots;
     if (streams === undefined) throw refuse(snapshot, 'its state is gone: the log keeps no streams');
     await this.check(streams.loadStream(index));
+    this.pause.reset();
     const size = await streams.streamSize(index);
     const chunks = interrupt.read(streams.loadStream(index)[Symbol.asyncIterator]());
     if (transport.sendSnapshot === undefined) {

@@ -1,4 +1,4 @@
-import type { Fs, FsFile, OpenOptions } from '@raft-ts/raftwal';
+import type { Fs, FsFile, LockOptions, OpenOptions } from '@raft-ts/raftwal';
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
 import { DirectoryNode, Disk, type Effect, FileNode, type Node, type SyncOutcome } from './disk.js';
 import type { Sector } from './sector.js';
@@ -234,7 +234,7 @@ export class SimFs implements Fs {
  * Which handle holds the lock of a file. Locks are the running kernel's: a disk that comes up again is made of new
  * nodes.
  */
-const locks = new WeakMap<FileNode, SimFile>();
+const locks = new WeakMap<FileNode, Map<SimFile, boolean>>();
 
 class SimFile implements FsFile {
   readonly #fs: SimFs;
@@ -313,13 +313,13 @@ class SimFile implements FsFile {
     });
   }
 
-  lock(): Promise<boolean> {
+  lock({ shared = false }: LockOptions = {}): Promise<boolean> {
     return this.#fs.call({ op: 'lock', path: this.path }, (call) => {
-      this.#check(call, false);
-      const holder = locks.get(this.#node);
-      if (holder !== undefined && holder !== this) return false;
-      locks.set(this.#node, this);
-      return true;
+      this.#check(call, !shared);
+      const holders = locks.get(this.#node) ?? new Map<SimFile, boolean>();
+      const isFree = [...holders].every(([holder, theirs]) => holder === this || (shared && theirs));
+      if (isFree) locks.set(this.#node, holders.set(this, shared));
+      return isFree;
     });
   }
 
@@ -331,7 +331,7 @@ class SimFile implements FsFile {
   /** The handle is gone, and its lock. */
   release(): void {
     this.#open = false;
-    if (locks.get(this.#node) === this) locks.delete(this.#node);
+    locks.get(this.#node)?.delete(this);
     this.#fs.forget(this);
   }
 

@@ -44,7 +44,7 @@ function callsOf(file: FsFile): FsFile {
     datasync: () => file.datasync(),
     truncate: (size) => file.truncate(size),
     size: () => file.size(),
-    lock: () => file.lock(),
+    lock: (options) => file.lock(options),
     close: () => file.close(),
   };
 }

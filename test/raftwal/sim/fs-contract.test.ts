@@ -192,19 +192,19 @@ describe('NodeFs', () => {
   });
 
   it('asks the lock function it was given about the open file, and has no locks without one', async () => {
-    const asked: number[] = [];
+    const asked: [number, object][] = [];
     const answers = [true, false];
     const fs = new NodeFs({
-      tryLock: (fd) => {
-        asked.push(fd);
+      tryLock: (...one) => {
+        asked.push(one);
         return answers.shift() as boolean;
       },
     });
     const file = await fs.open(`${root}/f`, { write: true, create: true });
     expect(await file.lock()).to.equal(true);
-    expect(await file.lock()).to.equal(false);
-    expect(asked).to.have.length(2);
-    expect(asked[0]).to.be.a('number');
+    expect(await file.lock({ shared: true })).to.equal(false);
+    expect(asked.map(([, options]) => options)).to.deep.equal([{}, { shared: true }]);
+    expect(asked[0]?.[0]).to.be.a('number');
     await file.close();
     const plain = await new NodeFs().open(`${root}/f`);
     expect(await rejectionCode(plain.lock())).to.equal('ENOTSUP');

@@ -299,15 +299,25 @@ describe('the simulated disk: faults', () => {
     const first = new SimFs(disk);
     const second = new SimFs(disk);
     const a = await durableFile(first);
-    const b = await second.open('/f');
+    const b = await second.open('/f', { write: true });
     expect(await a.lock()).to.equal(true);
     expect(await b.lock()).to.equal(false);
     await a.close();
     expect(await b.lock()).to.equal(true);
-    const c = await first.open('/f');
+    const c = await first.open('/f', { write: true });
     expect(await c.lock()).to.equal(false);
     second.kill();
     expect(await c.lock()).to.equal(true);
+    // As Linux has it, readers share one, for which they need no right to write.
+    const readers = [await first.open('/f'), await first.open('/f')] as const;
+    expect(await rejectionCode(readers[0].lock())).to.equal('EBADF');
+    expect(await readers[0].lock({ shared: true })).to.equal(false);
+    await c.close();
+    for (const reader of readers) expect(await reader.lock({ shared: true })).to.equal(true);
+    const d = await first.open('/f', { write: true });
+    expect(await d.lock()).to.equal(false);
+    for (const reader of readers) await reader.close();
+    expect(await d.lock()).to.equal(true);
   });
 
   it('answers nothing after a kill, and keeps what was written in the cache', async () => {

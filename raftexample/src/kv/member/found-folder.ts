@@ -1,6 +1,6 @@
-import { dirname, resolve } from 'node:path';
-import { DurableStorage, type DurableStorageOptions, hasCode } from '@raft-ts/raftwal';
-import { codedFs, removeMember } from '@raft-ts/raftwal/internal';
+import { resolve } from 'node:path';
+import { DurableStorage, type DurableStorageOptions, hasCode, type WalError } from '@raft-ts/raftwal';
+import { codedFs, inScratch } from '@raft-ts/raftwal/internal';
 import { type FoundingState, foundFromState } from '@raft-ts/replica';
 import { cannotOpen } from '../../common/bad-log.js';
 import { UsageError } from '../../common/usage.js';
@@ -26,29 +26,34 @@ export async function checkEmpty(data: string, { fs }: Disk = {}): Promise<void>
     if (hasCode(error, 'ENOENT')) return;
     throw new UsageError(`cannot use ${data}: ${(error as Error).message}`);
   }
-  if (names.length > 0) {
-    throw new UsageError(
-      `${data} is not empty, and what is in it stays: name a folder with --data that is not there yet`,
-    );
-  }
+  if (names.length > 0) throw notEmpty(data);
+}
+
+function notEmpty(data: string): UsageError {
+  return new UsageError(
+    `${data} is not empty, and what is in it stays: name a folder with --data that is not there yet`,
+  );
 }
 
 /** Makes the folder of the founder of a new cluster. It is there once it is whole and durable. */
 export async function foundFolder(data: string, folder: NewFolder, disk: Disk = {}): Promise<void> {
   const fs = codedFs(disk.fs);
-  const path = resolve(data);
-  // Beside the folder, so that an end in the middle leaves no log that looks whole.
-  const scratch = `${path}.restoring`;
   try {
-    await removeMember(fs, scratch);
-    await found(scratch, folder, disk);
-    await fs.rename(scratch, path);
-    await fs.syncDirectory(dirname(path));
+    await inScratch({ fs, target: resolve(data), kind: 'unfinished' }, (scratch) => found(scratch, folder, disk));
   } catch (error) {
-    await removeMember(fs, scratch).catch(() => {});
+    if (hasCode(error, 'ERR_RAFT_WAL_EXISTS')) throw notEmpty(data);
+    const { operation } = error as Partial<WalError>;
+    if (operation === 'rename' && NOT_REPLACED.some((code) => hasCode(error, code))) {
+      throw new UsageError(
+        `${data} is a link, or a disk of its own, in the place of which nothing can be put: name a folder in it with --data that is not there yet`,
+      );
+    }
     throw cannotOpen(data, error);
   }
 }
+
+/** What the system answers if a folder is to take the place of a link, or of where a disk is mounted. */
+const NOT_REPLACED = ['ENOTDIR', 'EBUSY', 'EXDEV'];
 
 async function found(dir: string, { id, url, clusterId, ...state }: NewFolder, disk: Disk): Promise<void> {
   const log = await DurableStorage.open(dir, { ...disk, nodeId: id, clusterId });

@@ -2,6 +2,7 @@ import type { NodeId } from '@raft-ts/raft';
 import { type MemberContent, readMember } from '@raft-ts/raftwal';
 import { type Position, type Replayed, replayLog, type SnapshotHead } from '@raft-ts/replica';
 import { cannotOpen } from '../../common/bad-log.js';
+import { asCoded } from '../../common/raft-code.js';
 import { UsageError } from '../../common/usage.js';
 import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
@@ -40,6 +41,10 @@ export interface RecoveryPlan {
   /** Was a write at the end of its log unfinished, and so never acknowledged? */
   readonly torn: boolean;
   readonly keys: number;
+  /** Why entries were passed over that are none of the store's: the first few. */
+  readonly skipped: readonly string[];
+  /** How many more there were. */
+  readonly moreSkipped: number;
   /** The other members, which the new cluster does not know. */
   readonly dropped: readonly NodeId[];
   /** The founder of the new cluster. */
@@ -84,9 +89,9 @@ async function recoverFrom(
   const machine = new KvMachine();
   const owner = ownerOf(content, options);
   stopping.throwIfAborted();
-  const { head, at } = await replayed(content, machine, owner.nodeId, options);
+  const { head, at, skipped, moreSkipped } = await replayed(content, machine, owner.nodeId, options);
   stopping.throwIfAborted();
-  const plan = planOf(content, options, { owner, head, at, keys: machine.size });
+  const plan = planOf(content, options, { owner, head, at, keys: machine.size, skipped, moreSkipped });
   tell(plan);
   if (dryRun) return plan;
   const { id, url, begins } = plan;
@@ -113,20 +118,39 @@ function ownerOf({ identity, snapshot, hardState, entries }: MemberContent, opti
   return identity;
 }
 
+type Skipped = Pick<RecoveryPlan, 'skipped' | 'moreSkipped'>;
+
+/** Entries that were passed over and are told one by one. */
+const TOLD_SKIPPED = 10;
+
 async function replayed(
   content: MemberContent,
   machine: KvMachine,
   id: NodeId,
-  { committedOnly }: RecoverOptions,
-): Promise<Replayed> {
+  { survivor, committedOnly }: RecoverOptions,
+): Promise<Replayed & Skipped> {
   const upTo = committedOnly ? commitOf(content) : lastOf(content).index;
-  return replayLog<KvCommand, KvResult>({
-    id,
-    log: content,
-    upTo,
-    stateMachine: machine,
-    format: kvFormat,
-  });
+  const skipped: string[] = [];
+  let moreSkipped = 0;
+  const warn = (text: string): void => {
+    if (skipped.length < TOLD_SKIPPED) skipped.push(text);
+    else moreSkipped++;
+  };
+  try {
+    const came = await replayLog<KvCommand, KvResult>({
+      id,
+      log: content,
+      upTo,
+      stateMachine: machine,
+      format: kvFormat,
+      features: FEATURES,
+      logger: { warn },
+    });
+    return { ...came, skipped, moreSkipped };
+  } catch (error) {
+    if (asCoded(error)?.reason !== 'features') throw error;
+    throw new UsageError(`${survivor} uses features that this version does not know. Update it`);
+  }
 }
 
 function planOf(
@@ -136,12 +160,10 @@ function planOf(
     owner,
     head,
     at,
-    keys,
-  }: { readonly owner: Owner; readonly head: SnapshotHead; readonly at: Position; readonly keys: number },
+    ...came
+  }: { readonly owner: Owner; readonly head: SnapshotHead; readonly at: Position; readonly keys: number } & Skipped,
 ): RecoveryPlan {
   const { survivor } = options;
-  if (head.features > FEATURES)
-    throw new UsageError(`${survivor} uses features that this version does not know. Update it`);
   if (head.members.length === 0) throw nothing(survivor);
   const known = head.members.find(([id]) => id === owner.nodeId);
   if (known === undefined) {
@@ -157,7 +179,7 @@ function planOf(
     commit: commitOf(content),
     kept: at.index,
     torn: content.damage !== undefined,
-    keys,
+    ...came,
     dropped: head.members.map(([id]) => id).filter((id) => id !== owner.nodeId),
     id: options.id ?? owner.nodeId,
     url: options.url ?? known[1],
