@@ -106,7 +106,7 @@ export { isEmptyHardState, isEmptySnap, mustSync, type Ready } from './ready.js'
 export { type BatchReceipt, type ProposalReceipt } from './receipt.js';
 export type { SnapshotStatus } from './snapshot-status.js';
 export { joinNode, restartNode, startNode } from './start-node.js';
-export { type BasicStatus, describeStatus, type Status, type StatusJson } from './status.js';
+export { type BasicStatus, describeStatus, type ElectionStatus, type Status, type StatusJson } from './status.js';
 export {
   ERR_COMPACTED,
   ERR_NO_SNAPSHOT,

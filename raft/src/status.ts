@@ -15,8 +15,22 @@ export interface BasicStatus {
   toJSON(): StatusJson;
 }
 
+/** How near a member is to an election, and what its own has come to. */
+export interface ElectionStatus {
+  /**
+   * Ticks since the timer began; a leader's serves its check of the quorum. A member that reaches `timeout` campaigns,
+   * if it may.
+   */
+  readonly elapsed: number;
+  /** In ticks, drawn anew for each term. */
+  readonly timeout: number;
+  /** A copy of the votes that it knows of in its last campaign: true for one that was granted. */
+  readonly votes: ReadonlyMap<NodeId, boolean>;
+}
+
 /** A member, its configuration and, on a leader, the progress of the others. */
 export interface Status extends BasicStatus {
+  readonly election: ElectionStatus;
   readonly config: TrackerConfig;
   /** Copies, in ascending order of ids; empty if the member does not lead. */
   readonly progress: ReadonlyMap<NodeId, Progress>;
@@ -57,11 +71,14 @@ class BriefStatus implements BasicStatus {
 }
 
 class WholeStatus extends BriefStatus implements Status {
+  readonly election: ElectionStatus;
   readonly config: TrackerConfig;
   readonly progress: ReadonlyMap<NodeId, Progress>;
 
   constructor(r: Raft) {
     super(r);
+    const { electionElapsed: elapsed, randomizedElectionTimeout: timeout } = r;
+    this.election = { elapsed, timeout, votes: new Map(r.trk.votes) };
     this.config = r.trk.config;
     const leads = r.state === 'StateLeader';
     this.progress = new Map(leads ? r.trk.ordered.map((pr) => [pr.id, pr.clone()]) : []);

@@ -45,14 +45,16 @@ export { type RecoverOptions, type RecoveryPlan, recoverFolder } from './kv/memb
 export { type RestoreOptions, restoreFolder } from './kv/member/restore.js';
 export { SnapshotAge } from './kv/member/snapshot-age.js';
 export { clocksOf } from './kv/member/status.js';
-export { type Channel, Telling } from './kv/member/telling.js';
 export { readToken } from './kv/member/token-file.js';
 export { seeToVote } from './kv/member/vote.js';
-export { StorePage } from './kv/page.js';
+export { PageClient } from './kv/page-client.js';
 export { describePlan, parseRecoverFlags } from './kv/recover.js';
 export { parseRestoreFlags } from './kv/restore.js';
 export { parseStoreFlags } from './kv/store.js';
 export { type WarnLimits, Watches, type WatchesHost } from './kv/watch/watches.js';
+export { ClusterPage } from './page/cluster-page.js';
 export { Link, type LinkState } from './page/link.js';
 export { Network } from './page/network.js';
 export { type PageHost, PageServer } from './page/server.js';
+export { type Channel, Telling, type TellingParts } from './page/telling.js';
+export { type PageEvent, type PageState, type Told, type ToldMessage } from './page/told.js';

@@ -33,7 +33,8 @@ export class Proxies implements Network {
 
   async connect(from: Place, others: readonly Place[]): Promise<void> {
     const links = this.linksOf(from);
-    for (const other of others) if (!links.has(other.id)) links.set(other.id, await Link.open(other.peerPort));
+    for (const other of others)
+      if (!links.has(other.id)) links.set(other.id, await Link.open({ host: '127.0.0.1', port: other.peerPort }));
   }
 
   dials(from: Place): ReadonlyMap<number, string> {
@@ -54,13 +55,13 @@ export class Proxies implements Network {
   }
 
   delay(one: Place, other: Place, ms: number): void {
-    for (const link of this.between(one, other)) link.delayMs = ms;
+    for (const link of this.between(one, other)) link.slow(ms);
   }
 
   mend(): void {
     for (const link of this.all()) {
       link.set('open');
-      link.delayMs = 0;
+      link.slow(0);
     }
   }
 

@@ -28,22 +28,34 @@ export async function pack(folders: readonly string[], target: string): Promise<
  * is installed here.
  */
 export async function putBesideInstalled(folder: string): Promise<void> {
+  await linkInstalled(folder, libraries);
+  for (const library of libraries) await putPacked(library, folder);
+}
+
+/** Links what is installed here, but for the packages of these folders and those that nobody may import. */
+export async function linkInstalled(folder: string, without: readonly string[] = []): Promise<void> {
   const modules = join(folder, 'node_modules');
   await mkdir(join(modules, '@raft-ts'), { recursive: true });
   const here = join(root, 'node_modules');
   for (const name of await readdir(here)) {
     if (name !== '@raft-ts' && !name.startsWith('.')) await symlink(join(here, name), join(modules, name));
   }
-  for (const library of libraries) {
-    const place = join(modules, readManifest(library).name);
-    const [tarball] = await pack([library], join(folder, 'tarballs', basename(library)));
-    await mkdir(place);
-    const { code, stderr } = await run('tar', ['-xzf', tarball as string, '-C', place, '--strip-components=1'], {
-      cwd: folder,
-      timeoutMs: 60_000,
-    });
-    if (code !== 0) throw new Error(`tar: ${stderr}`);
+  for (const library of libraries.filter((each) => !without.includes(each))) {
+    await symlink(library, join(modules, readManifest(library).name));
   }
+}
+
+/** Puts a package as it is published among those that are installed in `folder`. Returns where it is. */
+export async function putPacked(library: string, folder: string): Promise<string> {
+  const place = join(folder, 'node_modules', readManifest(library).name);
+  const [tarball] = await pack([library], join(folder, 'tarballs', basename(library)));
+  await mkdir(place);
+  const { code, stderr } = await run('tar', ['-xzf', tarball as string, '-C', place, '--strip-components=1'], {
+    cwd: folder,
+    timeoutMs: 60_000,
+  });
+  if (code !== 0) throw new Error(`tar: ${stderr}`);
+  return place;
 }
 
 /** Puts the programs of this folder where a consumer's would stand. */

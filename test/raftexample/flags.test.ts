@@ -32,6 +32,7 @@ describe('raftexample flags', () => {
         { id: 3n, host: '127.0.0.1', port: 22230 },
       ],
       listen: { host: '127.0.0.1', port: 22220 },
+      dial: new Map(),
       tls: undefined,
       insecure: false,
       tickMs: 100,
@@ -49,6 +50,15 @@ describe('raftexample flags', () => {
     expect(options(member('--id', '1', '--hello-every', '50')).hello).to.deep.equal({ afterMs: 5000, everyMs: 50 });
     expect(options(member('--id', '3', '--hello-every', '50')).hello).to.equal(undefined);
     expect(options(member('--id', '3', '--hello-after', '0')).hello).to.deep.equal({ afterMs: 0, everyMs: 1000 });
+  });
+
+  it('dials a member where it is told to', () => {
+    const { dial } = options(member('--id', '1', '--dial', '2=http://127.0.0.1:9', '--dial', '3=http://proxy:80'));
+    expect([...dial]).to.deep.equal([
+      [2n, 'http://127.0.0.1:9'],
+      [3n, 'http://proxy:80'],
+    ]);
+    expect(refusal(member('--id', '1', '--dial', '2'))).to.equal("--dial wants ID=URL, not '2'");
   });
 
   it('reads peers in any order, with names and IPv6 addresses, and writes them back', () => {
@@ -125,7 +135,7 @@ describe('raftexample flags', () => {
   it('names every member flag in its help', () => {
     const help = member('--help');
     const flags = ['id', 'peers', 'listen', 'tick', 'data', 'memory', 'snapshot-every', 'hello-after', 'hello-every'];
-    flags.push('prevote', 'checkquorum', 'insecure');
+    flags.push('prevote', 'checkquorum', 'insecure', 'dial');
     for (const flag of [...flags, 'verbose', 'help', 'version']) {
       expect(help.kind === 'print' && help.text).to.contain(`--${flag}`);
     }
@@ -183,7 +193,7 @@ describe('raftexample flags', () => {
 
 describe('launcher flags', () => {
   it('starts three members, or as many as told, ten ports apart', () => {
-    expect(options(cluster())).to.deep.equal({ peers: localPeers(3), data: 'data', memberFlags: [] });
+    expect(options(cluster())).to.deep.equal({ peers: localPeers(3), data: 'data', page: false, memberFlags: [] });
     expect(options(cluster('--memory')).data).to.equal(undefined);
     expect(options(cluster('--data', 'x')).data).to.equal('x');
     expect(options(cluster('--members', '5')).peers.map((peer) => [peer.id, peer.port])).to.deep.equal([
@@ -193,6 +203,12 @@ describe('launcher flags', () => {
       [4n, 22240],
       [5n, 22250],
     ]);
+  });
+
+  it('shows a page if told to, and tells so in its help', () => {
+    expect(options(cluster('--page')).page).to.equal(true);
+    const help = cluster('--help');
+    expect(help.kind === 'print' && help.text).to.contain('  --page        serve a page on this machine');
   });
 
   it('keeps clusters of different sizes in different folders', () => {
@@ -206,6 +222,7 @@ describe('launcher flags', () => {
     expect(options(cluster('--peers', '7=http://a:1'))).to.deep.equal({
       peers: [{ id: 7n, host: 'a', port: 1 }],
       data: 'data',
+      page: false,
       memberFlags: [],
     });
   });
@@ -223,6 +240,7 @@ describe('launcher flags', () => {
     [['--members', '10'], /not '10'/u],
     [['--members', 'three'], /not 'three'/u],
     [['--members', '3', '--peers', '1=http://a:1'], /exclude each other/u],
+    [['--page', '--peers', '2=http://a:1'], /--page shows members 1 to N, at most 9: --peers names others/u],
     [['--data', ''], /--data wants a folder, not ''/u],
     [['--data', 'x', '--memory'], /--data and --memory exclude each other/u],
     [['--peers', 'x'], /--peers wants/u],

@@ -21,7 +21,14 @@ describe('raftexample: who belongs to the cluster', () => {
       addPeer: (id: NodeId, urls: readonly string[]) => void calls.push(`add ${id} ${urls.join(' ')}`),
       removePeer: (id: NodeId) => void calls.push(`remove ${id}`),
     };
-    const made = new Membership({ self: 1n, peers: localPeers(flagged), scheme: 'http', founders, confState });
+    const made = new Membership({
+      self: 1n,
+      peers: localPeers(flagged),
+      dial: new Map(),
+      scheme: 'http',
+      founders,
+      confState,
+    });
     made.connect(transport);
     return { made, calls, apply: (...voters) => made.apply(confStateOf(...voters), transport) };
   }

@@ -59,6 +59,7 @@ describe('one member', () => {
       preVote: true,
       checkQuorum: true,
       tls: undefined,
+      dial: new Map(),
       insecure: false,
       verbose: false,
     };
@@ -104,6 +105,7 @@ describe('one member', () => {
       preVote: true,
       checkQuorum: true,
       tls: undefined,
+      dial: new Map(),
       insecure: false,
       verbose: false,
     };

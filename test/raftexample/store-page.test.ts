@@ -1,15 +1,18 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Message } from '@raft-ts/raft';
+import { MemoryStorage, type Message, MessageType, newMessage, RawNode } from '@raft-ts/raft';
 import {
   type Channel,
+  ClusterPage,
   Network,
+  PageClient,
   type PageHost,
   PageServer,
   Steering,
-  StorePage,
   Telling,
+  type TellingParts,
+  type Told,
 } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { freePeers, portOf } from './processes.js';
@@ -28,7 +31,8 @@ describe('the network of the page', () => {
 
   before(async () => {
     servers = await Promise.all([echo(), echo(), echo()]);
-    network = await Network.open([1, 2, 3], (id) => portOf(servers[id - 1] as Server));
+    const address = (id: number) => ({ host: '127.0.0.1', port: portOf(servers[id - 1] as Server) });
+    network = await Network.open([1, 2, 3], address);
   });
 
   after(async () => {
@@ -181,66 +185,199 @@ describe('what the page asks of the store', () => {
   let network: Network;
 
   before(async () => {
-    network = await Network.open([1, 2], () => 1);
+    network = await Network.open([1, 2], () => ({ host: '127.0.0.1', port: 1 }));
   });
 
   after(() => network.close());
 
+  const pageOf = (steering = new Steering(), client?: PageClient): ClusterPage =>
+    new ClusterPage({
+      title: 'a cluster',
+      network,
+      steering,
+      client: client && ((id, asked) => client.act(id, asked)),
+    });
+  const shown = (changed: object): object => ({
+    kind: 'state',
+    title: 'a cluster',
+    asksClients: true,
+    processes: ['ended', 'ended'],
+    cut: [],
+    slow: [],
+    ...changed,
+  });
+
   it('is refused if it names no member, or is nothing that can be done', async () => {
     const [free] = await freePeers(1);
-    const clientAt = (): string => `127.0.0.1:${free?.port}`;
-    const page = new StorePage({ network, steering: new Steering(), clientAt });
+    const page = pageOf(new Steering(), new PageClient(() => `127.0.0.1:${free?.port}`));
     const wrong = [
       { kind: 'kill', who: 3 },
       { kind: 'kill', who: '1' },
       { kind: 'cut', who: 1 },
+      { kind: 'cut', who: 1, to: 1 },
       { kind: 'split', side: 1 },
       { kind: 'slow', ms: 1e9 },
-      { kind: 'format the disk' },
+      { kind: 'slow', who: 1, ms: 5 },
+      { kind: 'lose', who: 1, to: 2, message: 'DROP TABLE' },
+      { kind: 'lose', who: 1, to: 2 },
+      { kind: 'delay', who: 1, to: 2 },
+      { kind: 'write', who: 1, value: 'x'.repeat(21) },
+      { kind: 'format the disk', who: 1 },
     ];
     for (const asked of wrong) expect(() => page.act(asked), JSON.stringify(asked)).to.throw(Error);
     page.act({ kind: 'cut', who: 1, to: 2 });
-    expect(page.state()).to.deep.equal({ kind: 'state', processes: ['ended', 'ended'], cut: [[1, 2]], slowMs: 0 });
+    expect(page.state()).to.deep.equal(shown({ cut: [[1, 2]] }));
     page.act({ kind: 'slow', ms: 50 });
     page.act({ kind: 'heal' });
-    expect(page.state()).to.deep.equal({ kind: 'state', processes: ['ended', 'ended'], cut: [], slowMs: 0 });
+    expect(page.state()).to.deep.equal(shown({}));
     const answer = (await page.act({ kind: 'write', who: 1, value: 'w1' })) as { verdict: string };
     expect(answer.verdict).to.equal('not done');
+  });
+
+  it('slows down one direction of a link, or all', () => {
+    const page = pageOf();
+    page.act({ kind: 'slow', who: 2, to: 1, ms: 500 });
+    expect(page.state().slow).to.deep.equal([[2, 1, 500]]);
+    page.act({ kind: 'slow', ms: 30 });
+    expect(page.state().slow).to.deep.equal([
+      [1, 2, 30],
+      [2, 1, 30],
+    ]);
+    page.act({ kind: 'slow', ms: 0 });
+    expect(page.state().slow).to.deep.equal([]);
+  });
+
+  it('of clients is refused where there is nothing to write or read', () => {
+    expect(pageOf().state().asksClients).to.equal(false);
+    expect(() => pageOf().act({ kind: 'read', who: 1 })).to.throw('this cannot be done here');
+  });
+
+  it('of messages goes to their sender, if that runs', () => {
+    const sent: unknown[] = [];
+    class Running extends Steering {
+      override stateOf(): 'running' {
+        return 'running';
+      }
+      override send(id: bigint, message: object): void {
+        sent.push([id, message]);
+      }
+    }
+    const page = pageOf(new Running());
+    page.act({ kind: 'lose', who: 1, to: 2, message: 'MsgApp' });
+    page.act({ kind: 'delay', who: 2, to: 1, ms: 300 });
+    expect(sent).to.deep.equal([
+      [1n, { fault: { to: 2, message: 'MsgApp' } }],
+      [2n, { fault: { to: 1, delayMs: 300 } }],
+    ]);
   });
 });
 
 describe('a member that tells its launcher', () => {
-  it('looks at nothing, and stands in nobody’s way, unless somebody watches', () => {
-    const told: object[] = [];
-    const listeners = new Set<(message: unknown) => void>();
-    const channel: Channel = {
-      send: (message) => told.push(message),
-      on: (_, listener) => listeners.add(listener),
-      off: (_, listener) => listeners.delete(listener),
-    };
-    const say = (message: unknown): void => {
-      for (const listener of listeners) listener(message);
-    };
-    class Transport {
-      readonly messages: Message[] = [];
-      send(messages: readonly Message[]): void {
-        this.messages.push(...messages);
-      }
+  class Transport {
+    readonly messages: Message[] = [];
+    send(messages: readonly Message[]): void {
+      this.messages.push(...messages);
     }
-    const transport = new Transport();
-    const parts = { replica: {}, storage: {}, transport } as unknown as ConstructorParameters<typeof Telling>[0];
-    const telling = new Telling(parts, channel);
-    const isTapped = (): boolean => Object.hasOwn(transport, 'send');
+  }
+
+  const told: { told?: Told }[] = [];
+  const listeners = new Set<(message: unknown) => void>();
+  const channel: Channel = {
+    send: (message) => told.push(message),
+    on: (_, listener) => listeners.add(listener),
+    off: (_, listener) => listeners.delete(listener),
+  };
+  const say = (message: unknown): void => {
+    for (const listener of listeners) listener(message);
+  };
+  let transport: Transport;
+  let telling: Telling;
+  let node: RawNode;
+
+  beforeEach(() => {
+    told.length = 0;
+    transport = new Transport();
+    const storage = new MemoryStorage();
+    const confState = { voters: [1n, 2n, 3n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    storage.applySnapshot({ data: undefined, metadata: { index: 1, term: 1, confState } });
+    const limits = { maxSizePerMsg: 1024, maxInflightMsgs: 4 };
+    node = new RawNode({ id: 1n, electionTick: 10, heartbeatTick: 1, storage, ...limits });
+    const parts: TellingParts = { status: () => node.status(), applied: () => 1, storage, transport };
+    telling = new Telling(parts, channel);
     telling.start();
+  });
+
+  afterEach(() => telling.stop());
+
+  const message = (type: MessageType, to: bigint): Message => newMessage(type, to);
+  /** The next report. */
+  const next = async (): Promise<Told> => {
+    told.length = 0;
+    while (told[0]?.told === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+    return told[0].told;
+  };
+
+  it('looks at nothing, and stands in nobody’s way, unless somebody watches', () => {
+    const isTapped = (): boolean => Object.hasOwn(transport, 'send');
     expect([told, isTapped()]).to.deep.equal([[{ listening: true }], false]);
     say({ tell: true });
     expect(isTapped()).to.equal(true);
     transport.send([]);
     say({ tell: false });
     expect(isTapped()).to.equal(false);
+    say({ fault: { to: 2 } });
     say({ tell: true });
     say('nonsense');
+    transport.send([message(MessageType.MsgApp, 2n)]);
+    expect(transport.messages.length, 'a fault without a watcher is forgotten').to.equal(1);
     telling.stop();
     expect([isTapped(), listeners.size, told.length]).to.deep.equal([false, 0, 1]);
+  });
+
+  it('tells its election timer, and the votes that it has', async () => {
+    say({ tell: true });
+    node.tick();
+    const { role, elapsed, timeout, voters } = await next();
+    expect({ role, elapsed, voters }).to.deep.equal({ role: 'Follower', elapsed: 1, voters: [1, 2, 3] });
+    expect(timeout).to.be.within(10, 19);
+    node.campaign();
+    const ready = node.ready();
+    transport.send(ready.messages);
+    const asking = await next();
+    expect([asking.role, asking.granted, asking.refused]).to.deep.equal(['Candidate', 0, 0]);
+    expect(asking.sent.map(({ name, to }) => `${name} ${to}`)).to.have.members(['MsgVote 2', 'MsgVote 3']);
+  });
+
+  it('loses the next message of a kind on a link, and no other', async () => {
+    say({ tell: true });
+    say({ fault: { to: 2, message: 'MsgApp' } });
+    const [other, kind, meant, later] = [
+      message(MessageType.MsgApp, 3n),
+      message(MessageType.MsgHeartbeat, 2n),
+      message(MessageType.MsgApp, 2n),
+      message(MessageType.MsgApp, 2n),
+    ];
+    transport.send([other, kind, meant, later]);
+    expect(transport.messages).to.deep.equal([other, kind, later]);
+    const { sent } = await next();
+    expect(sent.map(({ fate }) => fate)).to.deep.equal([undefined, undefined, 'lost', undefined]);
+  });
+
+  it('holds back the next message on a link, and sends it then', async () => {
+    say({ tell: true });
+    say({ fault: { to: 2, delayMs: 5 } });
+    const [late, snapshot] = [message(MessageType.MsgHeartbeat, 2n), message(MessageType.MsgSnap, 2n)];
+    transport.send([snapshot, late]);
+    expect(transport.messages, 'raft waits for what becomes of a snapshot').to.deep.equal([snapshot]);
+    while (transport.messages.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(transport.messages[1]).to.equal(late);
+  });
+
+  it('keeps few faults, whoever asks for more', () => {
+    say({ tell: true });
+    for (let i = 0; i < 1000; i++) say({ fault: { to: 2 } });
+    const all = Array.from({ length: 1000 }, () => message(MessageType.MsgHeartbeat, 2n));
+    transport.send(all);
+    expect(transport.messages.length).to.equal(1000 - 16);
   });
 });

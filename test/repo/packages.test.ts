@@ -2,13 +2,15 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 
+import { formatPeers } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { build } from 'esbuild';
 
 import { compile, describeSetting, wholeSettings } from '../consumers/compile.js';
-import { npm, pack, putBesideInstalled, putPrograms } from '../consumers/packed.js';
+import { linkInstalled, npm, pack, putBesideInstalled, putPacked, putPrograms } from '../consumers/packed.js';
 import { commitInPage } from '../consumers/page.js';
 import { uses } from '../consumers/whole.js';
+import { freePeers, Programs } from '../raftexample/processes.js';
 import { type Finished, readManifest, root, run, scratchFolder } from './repository.js';
 
 /** What each published package may install with it. */
@@ -195,5 +197,28 @@ describe('the packages, packed and put where others are installed', function () 
     expect(stderr).to.contain('no file locks: cannot load the native module fs-native-extensions: ');
     expect(stderr).to.contain('a bundle must leave it out');
     expect(stderr).not.to.match(/unsafeNoLock/);
+  });
+});
+
+describe('@raft-ts/raftexample, packed', function () {
+  this.timeout(120_000);
+
+  it('has the page of a running cluster in it: a launcher serves it where there is no clone', async () => {
+    const { path: folder, remove } = await scratchFolder();
+    const programs = new Programs();
+    try {
+      await linkInstalled(folder);
+      const place = await putPacked(join(root, 'raftexample'), folder);
+      const flags = ['--page', '--memory', '--peers', formatPeers(await freePeers(1))];
+      const launcher = programs.start(join(place, 'bin/cluster.js'), flags);
+      const line = await launcher.sees(/see it, and break it: http/u);
+      const response = await fetch(/http:\S+/u.exec(line)?.[0] ?? '');
+      expect(response.status).to.equal(200);
+      expect(await response.text()).to.match(/^<!doctype html>[^]*<script>[^]{10000}/u);
+      await launcher.sees(/\[1\] member 1 of 1 listens on/u);
+    } finally {
+      await programs.endAll();
+      await remove();
+    }
   });
 });

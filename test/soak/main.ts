@@ -39,7 +39,7 @@ async function start(programs: Programs, { members: count, memory }: Plan): Prom
   const links: (Link | undefined)[][] = [];
   for (const from of peers) {
     const row: (Link | undefined)[] = [];
-    for (const to of peers) row.push(to === from ? undefined : await Link.open(to.port));
+    for (const to of peers) row.push(to === from ? undefined : await Link.open(to));
     links.push(row);
   }
   const launch = (member: number): Program => {

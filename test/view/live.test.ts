@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { formatPeers } from '@raft-ts/raftexample/internal';
 import axe from 'axe-core';
 import { expect } from 'chai';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { type Program, Programs } from '../raftexample/processes.js';
+import { freePeers, type Program, Programs } from '../raftexample/processes.js';
 import { findBrowser, launchArgs, until } from './browser.js';
 
 const executable = findBrowser();
@@ -68,7 +69,7 @@ describe('the page of a running store, in a browser', function () {
   it('shows who leads, and lets a client write and read', async () => {
     await leader();
     let asked = 0;
-    for (const id of ['write', 'read', 'stale-read']) {
+    for (const id of ['write', 'read', 'lease-read', 'stale-read']) {
       await page.click(`#${id}`);
       asked++;
       const told = '[...document.querySelectorAll("#requests li")].map(({ dataset }) => dataset.verdict)';
@@ -77,6 +78,7 @@ describe('the page of a running store, in a browser', function () {
     const told = (await page.textContent('#requests')) ?? '';
     expect(told).to.contain('n1 answered: w1 is committed.');
     expect(told).to.contain('A majority confirmed the leader');
+    expect(told).to.contain('The lease of the leader vouches for it');
     expect(told).to.contain('Nobody else was asked');
   });
 
@@ -115,6 +117,53 @@ describe('the page of a running store, in a browser', function () {
     await until(page, 'raftLive.cluster.slowMs === 0');
   });
 
+  it('shows election timers, and who voted for whom', async () => {
+    const slot = ((await leader()) + 1) % 3;
+    await until(page, `${members}[${slot}].timeout >= 10 && ${members}[${slot}].elapsed < ${members}[${slot}].timeout`);
+    await choose(slot);
+    const text = await page.textContent('#chosen-text');
+    expect(text).to.match(/voted|has not voted/u);
+    expect(text).to.match(/It campaigns after \d+ ticks without a leader; \d+ have passed\./u);
+  });
+
+  it('loses and delays the next message, and slows down one direction, by click', async () => {
+    const from = await leader();
+    const to = (from + 1) % 3;
+    const [low, high] = [Math.min(from, to), Math.max(from, to)];
+    await page.evaluate(`raftLive.choose({ kind: "link", from: ${low}, to: ${high} })`);
+    const link = `n${from + 1} → n${to + 1}`;
+    const noted = (text: string): Promise<void> =>
+      until(page, `raftLive.cluster.notes.some(({ text }) => /${text} as you asked/.test(text))`);
+    await page.click(`#chosen-acts button[aria-label="Lose it: the next message, ${link}"]`);
+    await noted('is lost,');
+    await page.click(`#chosen-acts button[aria-label^="Delay by 500 ms: the next message, ${link}"]`);
+    await noted('is held back,');
+    await page.click(`#chosen-acts button[aria-label="${link}, slow"]`);
+    await until(
+      page,
+      `raftLive.cluster.delayOf(${from}, ${to}) === 500 && raftLive.cluster.delayOf(${to}, ${from}) === 0`,
+    );
+    await page.click('#heal');
+    await until(page, `raftLive.cluster.delayOf(${from}, ${to}) === 0`);
+  });
+
+  it('says of a message that it is the next one that can be lost, and loses that', async () => {
+    await until(page, 'document.querySelector("#stage .dot:not([display]) circle") !== null');
+    await page.evaluate(
+      'document.querySelector("#stage .dot:not([display])").dispatchEvent(new PointerEvent("pointerdown"))',
+    );
+    await until(page, '/^Msg\\w+, n. → n.$/.test(document.getElementById("chosen-title").textContent)');
+    expect(await page.textContent('#chosen-text')).to.contain('what you can lose or delay is the next one of its kind');
+    const name = (await page.textContent('#chosen-title'))?.split(',')[0] ?? '';
+    await page.click('#chosen-acts button:text-is("Lose it")');
+    // Heartbeats and their answers come by themselves; others come when somebody writes.
+    await page.click('#write');
+    await until(
+      page,
+      `raftLive.cluster.notes.some(({ text }) => text.startsWith("${name} of") && /is lost/.test(text))`,
+    );
+  });
+
   it('splits a side from the others', async () => {
     await page.check('#sides label:nth-child(1) input');
     await page.click('#split');
@@ -139,5 +188,43 @@ describe('the page of a running store, in a browser', function () {
       );
     }
     expect(problems).to.deep.equal([]);
+  });
+});
+
+describe('the page of a running hello cluster, in a browser', function () {
+  this.timeout(60_000);
+  const programs = new Programs();
+  let browser: Browser;
+
+  before(function () {
+    if (executable === undefined) {
+      console.log('      no Chromium here: install one, or name one in CHROMIUM');
+      this.skip();
+    }
+  });
+
+  after(async () => {
+    await browser?.close();
+    await programs.endAll();
+  });
+
+  it('shows its members, cuts its leader off, and has no client that could ask', async () => {
+    const flags = ['--page', '--memory', '--peers', formatPeers(await freePeers(3)), '--hello-after', '0'];
+    const launcher = programs.start('cluster.js', flags);
+    const line = await launcher.sees(/see it, and break it: http/u);
+    browser = await chromium.launch({ executablePath: executable as string, args: launchArgs() });
+    const page = await browser.newPage();
+    await page.goto(/http:\S+/u.exec(line)?.[0] ?? '');
+    const members = 'raftLive.cluster.members';
+    const leads = `${members}.findIndex(({ role }) => role === "leader")`;
+    await until(page, `${leads} >= 0 && ${members}.every(({ applied }) => applied > 4)`);
+    const old = await page.evaluate<number>(leads);
+    expect(await page.textContent('#title')).to.equal('the hello cluster');
+    expect(await page.isVisible('#client')).to.equal(false);
+    await page.click(`.place:nth-child(${old + 1}) .member`);
+    await page.click('#chosen-acts button:text-is("Isolate")');
+    await until(page, `${members}.some(({ role }, slot) => role === "leader" && slot !== ${old})`);
+    await page.click('#heal');
+    await until(page, `${members}[${old}].role === "follower"`);
   });
 });

@@ -9,6 +9,7 @@ import {
   textFlags,
   UsageError,
 } from '../common/usage.js';
+import { pageFlag, pageHelp } from '../page/page-flag.js';
 import { parseMemberFlags, sharedFlags } from './flags.js';
 
 /** What the launcher needs to know. */
@@ -17,6 +18,7 @@ export interface ClusterOptions {
   readonly peers: readonly Peer[];
   /** The folder that contains the members' folders; `undefined`: their logs are in memory. */
   readonly data: string | undefined;
+  readonly page: boolean;
   /** Additional flags for every member. */
   readonly memberFlags: readonly string[];
 }
@@ -29,6 +31,7 @@ Runs a Raft cluster: one process per member, their output in this terminal. Ctrl
   --peers LIST  start these members instead: 1=http://HOST:PORT,2=http://HOST:PORT,…
   --data DIR    keep the log of member N in DIR/member-N (default data; with --members M other than 3, data-M)
   --memory      keep the logs in memory
+${pageHelp}
   --help        print this text
   --version     print the version
 
@@ -46,6 +49,7 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
         peers: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
+        ...pageFlag,
         ...sharedFlags,
         ...textFlags,
       },
@@ -58,11 +62,16 @@ export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptio
     const count = parseWhole('--members', values.members ?? '3', 1, 9);
     const data = parseFolder(values, defaultFolder(count));
     const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
+    if (values.page === true && peers.some(({ id }, i) => id !== BigInt(i + 1) || i >= 9)) {
+      throw new UsageError('--page shows members 1 to N, at most 9: --peers names others');
+    }
     const memberFlags = formatShared(values);
     const first = peers[0] as Peer;
     // One error now is better than one from each member.
     const member = parseMemberFlags(['--id', String(first.id), '--peers', formatPeers(peers), ...memberFlags]);
-    return member.kind === 'refuse' ? member : { kind: 'run', options: { peers, data, memberFlags } };
+    return member.kind === 'refuse'
+      ? member
+      : { kind: 'run', options: { peers, data, page: values.page ?? false, memberFlags } };
   });
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
 import { parseId } from '../common/member-id.js';
+import { parseUrls } from '../common/peer-urls.js';
 import { type Address, localPeers, type Peer, parseAddress, parsePeers, schemeOf } from '../common/peers.js';
 import { checkScheme, parsePeerTls, peerTlsFlags, peerTlsHelp } from '../common/tls-flags.js';
 import {
@@ -29,6 +30,8 @@ export interface MemberOptions {
   /** All members in ascending order of ids, this one among them. */
   readonly peers: readonly Peer[];
   readonly listen: Address;
+  /** Where to dial a member, if not at its address. */
+  readonly dial: ReadonlyMap<NodeId, string>;
   /** The members' certificates; `undefined`: they speak plain HTTP. */
   readonly tls: TlsOptions | undefined;
   /** Listen where other machines can reach it, although whoever connects proves nothing. */
@@ -58,6 +61,7 @@ Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every sec
   --peers LIST        all members: 1=http://HOST:PORT,2=http://HOST:PORT,…
                       (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)
   --listen HOST:PORT  where to listen (default: this member's address among the peers)
+  --dial ID=URL       dial member ID there, whatever its address: for proxies. May be repeated
   --insecure          listen where other machines reach it although members show no certificates: whoever
                       reaches the port can erase committed entries and stop the cluster for good
   --tick MS           milliseconds per tick; ten without a leader start an election (default 100)
@@ -110,6 +114,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id: { type: 'string' },
         peers: { type: 'string' },
         listen: { type: 'string' },
+        dial: { type: 'string', multiple: true },
         data: { type: 'string' },
         memory: { type: 'boolean' },
         ...peerTlsFlags,
@@ -138,6 +143,7 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         id,
         peers,
         listen: { host: listen.host, port: listen.port },
+        dial: parseUrls('--dial', values.dial ?? [], tls),
         tls,
         insecure: values.insecure ?? false,
         tickMs: parseWhole('--tick', values.tick ?? '100', 1, 60_000),

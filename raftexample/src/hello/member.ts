@@ -7,6 +7,7 @@ import {
   type Node,
   type NodeId,
   restartNode,
+  type Status,
   startNode,
 } from '@raft-ts/raft';
 import type { Transport } from '@raft-ts/raft/transport';
@@ -19,6 +20,7 @@ import { type Address, formatAddress, schemeOf } from '../common/peers.js';
 import { asCoded } from '../common/raft-code.js';
 import { openTls } from '../common/tls-flags.js';
 import { CommandError, UsageError } from '../common/usage.js';
+import { Telling } from '../page/telling.js';
 import { raftConfig } from './config.js';
 import { describeCommitted, describeLog, describeOtherPeers, describeSnapshot } from './describe.js';
 import type { MemberOptions } from './flags.js';
@@ -37,7 +39,7 @@ const ENTRIES_PER_TURN = 1024;
  * change that this implementation cannot carry out; what `openStorage` throws
  */
 export async function runMember(options: MemberOptions, stopping: AbortSignal, log: Logger): Promise<number> {
-  const { id, peers, tls, tickMs, hello, snapshotEvery } = options;
+  const { id, peers, dial, tls, tickMs, hello, snapshotEvery } = options;
   // Before anything is written, so that a refused member leaves nothing in its folder.
   const danger = dangerOfPeers(tls);
   const listen = await listenAddress(options.listen, options.insecure ? undefined : danger);
@@ -51,6 +53,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
   const membership = new Membership({
     self: id,
     peers,
+    dial,
     scheme: schemeOf(tls),
     founders,
     confState: storage.raft.snapshot().metadata.confState,
@@ -70,12 +73,15 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     membership.apply(members, transport);
     if (membership.isRemoved(id)) ending.abort();
   };
+  const status = (): Status => node.status();
+  const telling = new Telling({ status, applied: () => status().applied, storage: storage.raft, transport });
   const ticker = setInterval(() => node.tick(), tickMs);
   let failed = false;
   try {
     await serve(transport, listen);
     if (options.insecure && danger !== undefined) log.warn(describeInsecure(listen, danger));
     membership.connect(transport);
+    telling.start();
     log.info(`member ${id} of ${flagged.join(', ')} listens on ${formatAddress(listen)}`);
     const greeting = hello === undefined ? undefined : sayHello(node, hello, ending.signal, log);
     await handleReadys(node, storage, transport, { snapshotEvery, ending: ending.signal, log, onMembers });
@@ -85,6 +91,7 @@ export async function runMember(options: MemberOptions, stopping: AbortSignal, l
     throw cannotGoOn(error);
   } finally {
     clearInterval(ticker);
+    telling.stop();
     ending.abort();
     await Promise.all([transport.stop(), node.stop()]);
     // The user must be told what went wrong first.

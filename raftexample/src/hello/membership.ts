@@ -7,7 +7,9 @@ export interface MembershipOptions {
   readonly self: NodeId;
   /** The addresses of members, according to the flags. */
   readonly peers: readonly Peer[];
-  /** How they are dialled. */
+  /** Where to dial a member, if not at its address. */
+  readonly dial: ReadonlyMap<NodeId, string>;
+  /** How the others are dialled. */
   readonly scheme: Scheme;
   /** The founders of the cluster, if known. */
   readonly founders: readonly NodeId[] | undefined;
@@ -22,15 +24,17 @@ export interface MembershipOptions {
 export class Membership {
   private readonly self: NodeId;
   private readonly peers: readonly Peer[];
+  private readonly dial: ReadonlyMap<NodeId, string>;
   private readonly scheme: Scheme;
   /** The ids that are remembered after they have left; others that a log names are not. */
   private readonly named: ReadonlySet<NodeId>;
   private readonly joined = new Set<NodeId>();
   private members: ReadonlySet<NodeId>;
 
-  constructor({ self, peers, scheme, founders, confState }: MembershipOptions) {
+  constructor({ self, peers, dial, scheme, founders, confState }: MembershipOptions) {
     this.self = self;
     this.peers = peers;
+    this.dial = dial;
     this.scheme = scheme;
     const flagged = peers.map(({ id }) => id);
     this.named = new Set([...flagged, ...(founders ?? [])]);
@@ -51,7 +55,7 @@ export class Membership {
   connect(transport: Pick<HttpTransport, 'addPeer' | 'removePeer'>): void {
     for (const peer of this.peers) {
       if (peer.id === this.self) continue;
-      if (this.members.has(peer.id)) transport.addPeer(peer.id, [peerUrl(peer, this.scheme)]);
+      if (this.members.has(peer.id)) transport.addPeer(peer.id, [this.dial.get(peer.id) ?? peerUrl(peer, this.scheme)]);
       else if (this.isRemoved(peer.id)) transport.removePeer(peer.id);
     }
   }

@@ -1,12 +1,11 @@
 import { isIP } from 'node:net';
-import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
 import { parseDuration } from '../common/duration.js';
 import { isLoopback } from '../common/listen.js';
 import { parseId } from '../common/member-id.js';
+import { hostOf, parseUrls } from '../common/peer-urls.js';
 import { type Address, formatAddress, parseAddress, schemeOf } from '../common/peers.js';
 import {
-  checkScheme,
   clientTlsFlags,
   clientTlsHelp,
   parseClientTls,
@@ -15,7 +14,7 @@ import {
   peerTlsHelp,
 } from '../common/tls-flags.js';
 import { asCommand, askedText, type Command, parseFlags, parseWhole, textFlags, UsageError } from '../common/usage.js';
-import { hostOf, type KvOptions } from './member/options.js';
+import type { KvOptions } from './member/options.js';
 import type { WarnLimits } from './watch/watches.js';
 
 const help = `Usage: raftexample kv --id ID --peers LIST --client-addr HOST:PORT [options]
@@ -184,20 +183,6 @@ function parseLimits(
 
 function parseBytes(flag: string, text: string | undefined, otherwise: number, min = 1): number {
   return parseWhole(flag, text ?? String(otherwise), min, Number.MAX_SAFE_INTEGER);
-}
-
-function parseUrls(flag: string, parts: readonly string[], tls: TlsOptions | undefined): Map<NodeId, string> {
-  const urls = new Map<NodeId, string>();
-  for (const part of parts) {
-    const [, id, url] = /^([^=]*)=(.*)$/u.exec(part.trim()) ?? [];
-    if (id === undefined || url === undefined) throw new UsageError(`${flag} wants ID=URL, not '${part}'`);
-    hostOf(flag, url);
-    const member = parseId(flag, id);
-    checkScheme(flag, `member ${member}`, url, tls);
-    if (urls.has(member)) throw new UsageError(`${flag} names member ${member} twice`);
-    urls.set(member, url);
-  }
-  return urls;
 }
 
 function parseJoin(

@@ -2,6 +2,7 @@ import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
 import { describeMembers } from '../common/log.js';
 import { parseId } from '../common/member-id.js';
+import { hostOf } from '../common/peer-urls.js';
 import {
   asCommand,
   askedText,
@@ -14,7 +15,6 @@ import {
   UsageError,
 } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
-import { hostOf } from './member/options.js';
 import { type RecoverOptions, type RecoveryPlan, recoverFolder } from './member/recover.js';
 
 /**

@@ -1,6 +1,7 @@
 import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
 import { parseId } from '../common/member-id.js';
+import { hostOf } from '../common/peer-urls.js';
 import {
   asCommand,
   askedText,
@@ -13,7 +14,6 @@ import {
   UsageError,
 } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
-import { hostOf } from './member/options.js';
 import { type RestoreOptions, restoreFolder } from './member/restore.js';
 
 const help = `Usage: raftexample restore FILE --id ID --url URL --cluster-id N --data DIR [--skip N]

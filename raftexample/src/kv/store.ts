@@ -1,6 +1,5 @@
 import process from 'node:process';
 import { type Launch, launch } from '../common/launcher.js';
-import { Steering } from '../common/steering.js';
 import {
   asCommand,
   askedText,
@@ -11,9 +10,9 @@ import {
   textFlags,
   UsageError,
 } from '../common/usage.js';
-import { Network } from '../page/network.js';
-import { PageServer } from '../page/server.js';
-import { StorePage } from './page.js';
+import { pageFlag, pageHelp } from '../page/page-flag.js';
+import { launchShown } from '../page/shown.js';
+import { PageClient } from './page-client.js';
 
 /** A member hands leadership over and lets running requests end before it stops. */
 const GRACE_MS = 6000;
@@ -36,7 +35,7 @@ Runs a replicated key-value store: five members, each a process, their output in
 member and read from any other. Ctrl-C stops all of them.
 
   --members N   start members 1 to N, 1 to 9 (default 5)
-  --page        serve a page on this machine that shows the cluster and lets you break it; its address is printed
+${pageHelp}
   --ports N     member I answers clients on port N + I, and the others on N + 10 + I (default 23790)
   --data DIR    keep the log of member N in DIR/member-N (default store-data; with --members, store-data-N)
   --help        print this text
@@ -51,7 +50,7 @@ export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> 
       options: {
         members: { type: 'string' },
         data: { type: 'string' },
-        page: { type: 'boolean' },
+        ...pageFlag,
         ports: { type: 'string' },
         ...textFlags,
       },
@@ -79,18 +78,20 @@ async function runStore(options: StoreOptions, stopping: AbortSignal): Promise<n
   const peerPort = (id: number): number => ports + 10 + id;
   const onLine = leaderChanges(count, clientAt);
   const plan = { name: 'store', graceMs: GRACE_MS, onLine } as const;
-  const members = (dials: (id: number) => ReadonlyMap<number, number>): Launch['members'] =>
-    ids.map((id) => ({ id: BigInt(id), args: argsOf(id, { options, ids, clientAt, peerPort, dials: dials(id) }) }));
-  if (options.page !== true) return launch({ ...plan, members: members(() => new Map()) }, stopping);
-  const network = await Network.open(ids, peerPort);
-  const steering = new Steering();
-  const server = await openPage({ network, steering, clientAt });
-  say(`see it, and break it: ${server.url}`);
-  try {
-    return await launch({ ...plan, members: members((id) => network.dials(id)), steering }, stopping);
-  } finally {
-    await Promise.all([server.close(), network.close()]);
-  }
+  const members = (dial: (id: number) => readonly string[]): Launch['members'] =>
+    ids.map((id) => ({ id: BigInt(id), args: [...argsOf(id, { options, ids, clientAt, peerPort }), ...dial(id)] }));
+  if (options.page !== true) return launch({ ...plan, members: members(() => []) }, stopping);
+  const client = new PageClient(clientAt);
+  return launchShown(
+    {
+      title: 'the running store',
+      client: (id, asked) => client.act(id, asked),
+      launch: plan,
+      addresses: new Map(ids.map((id) => [id, { host: '127.0.0.1', port: peerPort(id) }])),
+      members,
+    },
+    stopping,
+  );
 }
 
 const say = (text: string): void => void process.stdout.write(`[store] ${text}\n`);
@@ -102,45 +103,16 @@ function argsOf(
     ids,
     clientAt,
     peerPort,
-    dials,
   }: {
     readonly options: StoreOptions;
     readonly ids: readonly number[];
     readonly clientAt: (id: number) => string;
     readonly peerPort: (id: number) => number;
-    readonly dials: ReadonlyMap<number, number>;
   },
 ): string[] {
   const peers = ids.map((each) => `${each}=http://127.0.0.1:${peerPort(each)}`).join(',');
   const own = ['--id', String(id), '--peers', peers, '--client-addr', clientAt(id)];
-  const through = [...dials].flatMap(([to, port]) => ['--dial', `${to}=http://127.0.0.1:${port}`]);
-  return ['kv', ...own, '--data', `${options.data}/member-${id}`, ...through];
-}
-
-async function openPage(parts: ConstructorParameters<typeof StorePage>[0]): Promise<PageServer> {
-  const host = new StorePage(parts);
-  const { steering } = parts;
-  const server = await PageServer.listen(host, await livePage());
-  steering.changed = () => server.tell(host.state());
-  steering.told = (id, message) => {
-    const { told, listening } = (message ?? {}) as { readonly told?: unknown; readonly listening?: unknown };
-    if (listening === true) host.ask(Number(id));
-    else if (told !== undefined) server.tell({ kind: 'told', id: Number(id), told });
-  };
-  return server;
-}
-
-/**
- * Builds the page when it is asked for.
- * @throws UsageError outside of a clone, where there is nothing to build it from
- */
-async function livePage(): Promise<string> {
-  try {
-    const { buildLivePage } = await import('@raft-ts/view/build');
-    return await buildLivePage();
-  } catch (error) {
-    throw new UsageError(`--page needs a clone of raft-ts, after npm ci: ${(error as Error).message}`);
-  }
+  return ['kv', ...own, '--data', `${options.data}/member-${id}`];
 }
 
 /** Every member says who leads; the launcher says it once, and shows what to try when there is a first leader. */

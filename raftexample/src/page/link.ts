@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Address } from '../common/peers.js';
 
 /** How a link treats what passes: carries it, refuses and closes connections, or swallows bytes and keeps them open. */
 export type LinkState = 'open' | 'cut' | 'silent';
@@ -11,24 +12,23 @@ export type Way = 'there' | 'back';
 const MAX_WAITING = 1024 * 1024;
 
 /**
- * One direction of the network between two members: a port of its own that leads to the target's. The member at the
+ * One direction of the network between two members: a port of its own that leads to the target. The member at the
  * near end dials it instead of the target.
  */
 export class Link {
-  /** Each piece arrives so many milliseconds later. */
-  delayMs = 0;
+  private readonly delays: Record<Way, number> = { there: 0, back: 0 };
   private readonly states: Record<Way, LinkState> = { there: 'open', back: 'open' };
-  private readonly target: number;
+  private readonly target: Address;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(target: number) {
+  private constructor(target: Address) {
     this.target = target;
     this.server = createServer((near) => this.accept(near));
   }
 
-  /** @param target the port of 127.0.0.1 that the link leads to */
-  static async open(target: number): Promise<Link> {
+  /** @param target where the link leads to */
+  static async open(target: Address): Promise<Link> {
     const link = new Link(target);
     await once(link.server.listen(0, '127.0.0.1'), 'listening');
     return link;
@@ -57,6 +57,12 @@ export class Link {
     this.states[way] = 'open';
   }
 
+  /** Each piece that goes one way, or either, arrives so many milliseconds later. */
+  slow(delayMs: number, way?: Way): void {
+    if (way !== 'back') this.delays.there = delayMs;
+    if (way !== 'there') this.delays.back = delayMs;
+  }
+
   async close(): Promise<void> {
     this.dropAll();
     this.server.close();
@@ -68,7 +74,7 @@ export class Link {
       near.destroy();
       return;
     }
-    const far = connect(this.target, '127.0.0.1');
+    const far = connect(this.target);
     this.join(near, far, 'there');
     this.join(far, near, 'back');
   }
@@ -95,12 +101,12 @@ export class Link {
     from.on('data', (chunk) => {
       if (this.states[way] === 'silent') lost = true;
       else if (lost) from.destroy();
-      else if (this.delayMs === 0 && late.length === 0) pass(chunk);
+      else if (this.delays[way] === 0 && late.length === 0) pass(chunk);
       else {
         late.push(chunk);
         waiting += chunk.length;
         if (waiting > MAX_WAITING) from.pause();
-        setTimeout(passLate, this.delayMs);
+        setTimeout(passLate, this.delays[way]);
       }
     });
     to.on('drain', () => from.resume());
@@ -109,7 +115,7 @@ export class Link {
       this.sockets.delete(from);
       // What is late would have been on its way already.
       if (late.length === 0) to.destroy();
-      else setTimeout(() => to.destroy(), this.delayMs);
+      else setTimeout(() => to.destroy(), this.delays[way]);
     });
   }
 

@@ -1,4 +1,12 @@
-import { type Config, type ConfState, describeStatus, MemoryStorage, RawNode } from '@raft-ts/raft';
+import {
+  type Config,
+  type ConfState,
+  describeStatus,
+  MemoryStorage,
+  MessageType,
+  newMessage,
+  RawNode,
+} from '@raft-ts/raft';
 import { expect } from 'chai';
 import { snap } from '../log/fixtures.js';
 
@@ -35,6 +43,21 @@ describe('status', () => {
     expect(describeStatus(status)).to.equal(
       '{"id":"1a","term":0,"vote":"0","commit":0,"lead":"0","raftState":"StateFollower","applied":0,"progress":{},"leadtransferee":"0"}',
     );
+  });
+
+  it('tells how near an election is, and what votes the last campaign has got', () => {
+    const { node } = rawNode({ ...alone, voters: [26n, 27n, 28n] });
+    for (let i = 0; i < 3; i++) node.tick();
+    const { elapsed, timeout, votes } = node.status().election;
+    expect([elapsed, [...votes]]).to.deep.equal([3, []]);
+    expect(timeout).to.be.within(10, 19);
+    node.campaign();
+    expect(node.status().election.elapsed).to.equal(0);
+    const vote = { ...newMessage(MessageType.MsgVoteResp, 26n), from: 27n, term: 1, reject: true };
+    node.step(vote);
+    const { election } = node.status();
+    expect(election.votes.get(27n)).to.equal(false);
+    expect(describeStatus(node.status()), 'etcd’s text has nothing of it').not.to.contain('election');
   });
 
   it('of a leader has copies of what it knows, in ascending order of ids', () => {

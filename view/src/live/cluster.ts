@@ -1,41 +1,14 @@
 import { type Message, type MessageType, newMessage } from '@raft-ts/proto';
+import type { PageState, Told } from '@raft-ts/raftexample/internal';
 import { counted, familyOf, isAnswer, nameOf } from '../model/names.js';
 import type { Role } from '../model/origin.js';
 import type { Cell, Dot, MemberPicture, Scenery } from '../model/picture.js';
 import { Timeline } from '../model/timeline.js';
 
-/** What a member of a running store tells. */
-export interface Told {
-  readonly role: string;
-  readonly term: number;
-  readonly vote: number;
-  readonly leader: number;
-  readonly commit: number;
-  readonly applied: number;
-  readonly first: number;
-  readonly last: number;
-  readonly terms: readonly number[];
-  readonly voters: readonly number[];
-  readonly sent: readonly {
-    readonly name: string;
-    readonly type: number;
-    readonly to: number;
-    readonly term: number;
-    readonly entries: number;
-    readonly reject: boolean;
-  }[];
-}
-
-/** What the launcher tells: its processes, and which directions are cut. */
-export interface State {
-  readonly kind: 'state';
-  readonly processes: readonly ('running' | 'paused' | 'ended')[];
-  readonly cut: readonly (readonly [from: number, to: number])[];
-  readonly slowMs: number;
-}
-
 /** How long a message that has left is drawn: it takes less, but nobody would see it. */
 const SHOWN_MS = 450;
+/** How much longer one is drawn that arrives late. */
+const LATE = 3;
 /** Messages that are drawn at once. */
 const MOST_DOTS = 60;
 
@@ -53,30 +26,52 @@ export interface Note {
   readonly isBig: boolean;
 }
 
+/** A message that has left; one that is lost comes half the way. */
+interface LiveDot extends Dot {
+  readonly isLost: boolean;
+}
+
 /** What is known of a running cluster, from what its members and their launcher tell. */
 export class LiveCluster implements Scenery {
   members: MemberPicture[] = [];
   readonly timeline: Timeline = new Timeline();
   notes: Note[] = [];
   count = 0;
-  slowMs = 0;
-  private processes: readonly State['processes'][number][] = [];
+  /** What kind of cluster it is, once that is told. */
+  title = '';
+  asksClients = false;
+  private processes: readonly PageState['processes'][number][] = [];
+  /** By how much a direction is late. */
+  private slow = new Map<string, number>();
   private cut = new Set<string>();
   private readonly told = new Map<number, Told>();
-  private dotsLeft: Dot[] = [];
+  private dotsLeft: LiveDot[] = [];
 
   get isKnown(): boolean {
     return this.processes.length > 0;
   }
 
-  processOf(slot: number): State['processes'][number] {
+  processOf(slot: number): PageState['processes'][number] {
     return this.processes[slot] ?? 'ended';
   }
 
   readonly isOpen = (from: number, to: number): boolean => !this.cut.has(`${from + 1}-${to + 1}`);
 
+  /** By how many milliseconds what one member sends to another is late. */
+  delayOf(from: number, to: number): number {
+    return this.slow.get(`${from + 1}-${to + 1}`) ?? 0;
+  }
+
+  /** By how much everything is late. */
+  get slowMs(): number {
+    const links = this.processes.length * (this.processes.length - 1);
+    return this.slow.size < links || links === 0 ? 0 : Math.min(...this.slow.values());
+  }
+
   /** @param now milliseconds since the page was opened */
-  state({ processes, cut, slowMs }: State, now: number): void {
+  state({ processes, cut, slow, title, asksClients }: PageState, now: number): void {
+    this.title = title;
+    this.asksClients = asksClients;
     for (const [slot, process] of processes.entries()) {
       const before = this.processes[slot];
       if (before === undefined || before === process) continue;
@@ -96,7 +91,7 @@ export class LiveCluster implements Scenery {
         true,
       );
     }
-    this.slowMs = slowMs;
+    this.slow = new Map(slow.map(([from, to, ms]) => [`${from}-${to}`, ms]));
     this.picture(now);
   }
 
@@ -125,7 +120,12 @@ export class LiveCluster implements Scenery {
     if (this.notes.length > 1000) this.notes = this.notes.slice(-500);
   }
 
-  private dot(from: number, { name, type, to, term, entries, reject }: Told['sent'][number], now: number): void {
+  private dot(from: number, sent: Told['sent'][number], now: number): void {
+    const { name, type, to, term, entries, reject, fate } = sent;
+    if (fate !== undefined) {
+      const what = fate === 'lost' ? 'is lost' : 'is held back';
+      this.tell(now, `${name} of ${nameOf(from)} to ${nameOf(to - 1)} ${what}, as you asked.`, true);
+    }
     if (to > this.processes.length || this.dotsLeft.length >= MOST_DOTS) return;
     const message: Message = newMessage(type as MessageType, BigInt(to));
     message.term = term;
@@ -135,17 +135,19 @@ export class LiveCluster implements Scenery {
     const sentAt = now + 12 * (this.dotsLeft.length % 9);
     const [family, isBack] = [familyOf(message), isAnswer(message)];
     const dot = { key: 0, message, from, to: to - 1, name, family, isAnswer: isBack, isRefusal: reject, progress: 0 };
-    this.dotsLeft.push({ ...dot, sentAt, arrivesAt: sentAt + SHOWN_MS });
+    const lasts = SHOWN_MS * (fate === 'late' ? LATE : 1);
+    this.dotsLeft.push({ ...dot, sentAt, arrivesAt: sentAt + lasts, isLost: fate === 'lost' });
   }
 
   /** The messages that left a moment ago, on their way. */
   dots(now: number): Dot[] {
-    this.dotsLeft = this.dotsLeft.filter(
-      ({ arrivesAt, from, to }) => arrivesAt > now && (this.isOpen(from, to) || arrivesAt - now > SHOWN_MS / 2),
-    );
+    this.dotsLeft = this.dotsLeft.filter(({ arrivesAt, sentAt, from, to, isLost }) => {
+      const isHalfway = now - sentAt > (arrivesAt - sentAt) / 2;
+      return arrivesAt > now && !(isHalfway && (isLost || !this.isOpen(from, to)));
+    });
     return this.dotsLeft
       .filter(({ sentAt }) => sentAt <= now)
-      .map((dot) => ({ ...dot, progress: (now - dot.sentAt) / SHOWN_MS }));
+      .map((dot) => ({ ...dot, progress: (now - dot.sentAt) / (dot.arrivesAt - dot.sentAt) }));
   }
 
   private picture(now: number): void {
@@ -159,7 +161,7 @@ export class LiveCluster implements Scenery {
     });
   }
 
-  private memberOf(slot: number, process: State['processes'][number]): MemberPicture {
+  private memberOf(slot: number, process: PageState['processes'][number]): MemberPicture {
     const told = this.told.get(slot);
     const known = this.members[slot];
     const role: Role = process === 'ended' ? 'down' : (roles[told?.role ?? 'Follower'] ?? 'follower');
@@ -171,11 +173,11 @@ export class LiveCluster implements Scenery {
       term: told?.term ?? known?.term ?? 0,
       vote: BigInt(told?.vote ?? 0),
       lead: BigInt(told?.leader ?? 0),
-      granted: 0,
-      refused: 0,
+      granted: told?.granted ?? 0,
+      refused: told?.refused ?? 0,
       voters: told?.voters.length ?? 0,
-      elapsed: 0,
-      timeout: 0,
+      elapsed: told?.elapsed ?? 0,
+      timeout: told?.timeout ?? 0,
       commit: told?.commit ?? known?.commit ?? 0,
       applied: told?.applied ?? 0,
       first: told?.first ?? known?.first ?? 1,

@@ -1,9 +1,12 @@
-import { nameOf, nameOfId } from '../model/names.js';
+import { counted, nameOf, nameOfId } from '../model/names.js';
+import type { Dot, MemberPicture } from '../model/picture.js';
 import type { Choice } from '../page/choice.js';
+import type { About } from './acts.js';
 import type { LiveCluster } from './cluster.js';
 
 /** Says what is pointed at, as far as the members tell. */
-export function explain(cluster: LiveCluster, choice: Choice | undefined): string {
+export function explain(cluster: LiveCluster, choice: About | Choice | undefined): string {
+  if (choice?.kind === 'sent') return explainMessage(choice.dot);
   if (choice?.kind === 'member') return explainMember(cluster, choice.slot);
   if (choice?.kind === 'link') return explainLink(cluster, choice.from, choice.to);
   if (choice?.kind === 'entry') {
@@ -40,16 +43,50 @@ function explainMember(cluster: LiveCluster, slot: number): string {
   if (process === 'ended')
     return `${name} is down: its process has ended. Start it, and it goes on with what its disk holds.`;
   const paused = process === 'paused' ? `The process of ${name} stands still. What it told last: ` : '';
-  const what =
-    member.role === 'leader'
-      ? `${name} leads`
-      : `${name} is a ${member.role}${member.lead === 0n ? '' : `, led by ${nameOfId(member.lead)}`}`;
-  return `${paused}${what}, in term ${member.term}. Its log ends at ${member.last}; committed up to ${member.commit}, applied up to ${member.applied}.`;
+  return `${paused}${doing(member)} Its log ends at ${member.last}; committed up to ${member.commit}, applied up to ${member.applied}.`;
+}
+
+function doing(member: MemberPicture): string {
+  const { slot, role, term, lead, elapsed, timeout, granted, refused, voters, vote } = member;
+  const name = nameOf(slot);
+  if (role === 'leader') return `${name} leads in term ${term}.`;
+  if (role !== 'follower') {
+    const asks = role === 'candidate' ? 'asks for votes' : 'asks whether it would win an election';
+    return `${name} ${asks}, in term ${term}: ${granted} of ${voters} say yes, ${refused} no.`;
+  }
+  const whom = lead === 0n ? 'knows no leader' : `follows ${nameOfId(lead)}`;
+  const voted = vote === 0n ? 'has not voted in it' : `voted for ${nameOfId(vote)} in it`;
+  return `${name} ${whom}, in term ${term}, and ${voted}. It campaigns after ${timeout} ticks without a leader; ${elapsed} have passed.`;
+}
+
+function explainMessage({ name, from, to, message, isRefusal }: Dot): string {
+  const { term, entries } = message;
+  const what = entries.length === 0 ? '' : ` with ${counted(entries.length, 'entry', 'entries')}`;
+  const no = isRefusal ? ' It refuses.' : '';
+  return `${name}${what}, from ${nameOf(from)} to ${nameOf(to)}, in term ${term}.${no} It is drawn slower than it travels, and has arrived: what you can lose or delay is the next one of its kind.`;
+}
+
+/** What is chosen, in a few words. */
+export function titleOf(about: About): string {
+  switch (about.kind) {
+    case 'member':
+      return `Member ${nameOf(about.slot)}`;
+    case 'link':
+      return `Link ${nameOf(about.from)} and ${nameOf(about.to)}`;
+    case 'entry':
+      return 'An entry';
+    case 'sent':
+      return `${about.dot.name}, ${nameOf(about.dot.from)} → ${nameOf(about.dot.to)}`;
+  }
 }
 
 function explainLink(cluster: LiveCluster, a: number, b: number): string {
   const [there, back] = [cluster.isOpen(a, b), cluster.isOpen(b, a)];
-  if (there && back) return `${nameOf(a)} and ${nameOf(b)} reach each other.`;
+  const late = [[a, b] as const, [b, a] as const]
+    .filter(([from, to]) => cluster.delayOf(from, to) > 0)
+    .map(([from, to]) => ` What ${nameOf(from)} sends arrives ${cluster.delayOf(from, to)} ms later.`)
+    .join('');
+  if (there && back) return `${nameOf(a)} and ${nameOf(b)} reach each other.${late}`;
   if (!there && !back) return `Nothing passes between ${nameOf(a)} and ${nameOf(b)}.`;
   const [heard, deaf] = there ? [a, b] : [b, a];
   return `What ${nameOf(heard)} sends reaches ${nameOf(deaf)}, but not the other way round.`;

@@ -1,13 +1,16 @@
+import type { PageEvent } from '@raft-ts/raftexample/internal';
 import { nameOf } from '../model/names.js';
+import type { Dot } from '../model/picture.js';
 import type { Choice } from '../page/choice.js';
-import { button, byId, fill, html, say, set } from '../page/dom.js';
+import { byId, fill, html, say, set } from '../page/dom.js';
 import { Events } from '../page/events.js';
 import { Logs, logLegend } from '../page/logs.js';
 import { messageLegend } from '../page/shapes.js';
 import { Stage } from '../page/stage.js';
 import { TimelinePicture } from '../page/timeline.js';
-import { LiveCluster, type State, type Told } from './cluster.js';
-import { explain } from './explain.js';
+import { Acts, type Asked } from './acts.js';
+import { LiveCluster } from './cluster.js';
+import { explain, titleOf } from './explain.js';
 
 /** How much later everything arrives, if it is to. */
 const SLOW_MS = 300;
@@ -15,15 +18,13 @@ const SLOW_MS = 300;
 const LOOK_MS = 150;
 const REQUESTS = 12;
 
-type Event = State | { readonly kind: 'told'; readonly id: number; readonly told: Told };
-
 interface Request {
   readonly text: string;
   verdict: string;
   told: string;
 }
 
-/** The page of a running store: it shows what members and launcher tell, and asks the launcher to do things. */
+/** The page of a running cluster: it shows what members and launcher tell, and asks the launcher to do things. */
 export class LivePage {
   readonly cluster: LiveCluster = new LiveCluster();
   private readonly token: string;
@@ -35,21 +36,24 @@ export class LivePage {
   private written = 0;
   private chosen: Choice | undefined;
   private pointed: Choice | undefined;
-  private shownActs = '';
+  /** The message that was chosen, which has arrived by now. */
+  private chosenDot: Dot | undefined;
+  private shown: readonly Dot[] = [];
+  private readonly acts: Acts;
   private lookedAt = 0;
   private readonly stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
   constructor(token: string) {
     this.token = token;
-    const chosen = (choice: Choice): void => {
-      if (choice.kind !== 'message') this.chosen = choice;
-    };
+    const chosen = (choice: Choice): void => this.choose(choice);
     const pointed = (choice: Choice | undefined): void => {
       this.pointed = choice;
     };
     this.stage = new Stage(byId('stage'), { chosen, pointed }, () => this.stillness.matches);
     this.logs = new Logs(byId('logs'), pointed);
     this.timeline = new TimelinePicture(byId('timeline'), byId('timeline-text'));
+    byId('lease-read').hidden = false;
+    this.acts = new Acts(byId('chosen-acts'), this.cluster, (asked) => this.act(asked));
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'));
     byId('heal').addEventListener('click', () => this.act({ kind: 'heal' }));
@@ -57,8 +61,14 @@ export class LivePage {
     byId('slow').addEventListener('click', () =>
       this.act({ kind: 'slow', ms: this.cluster.slowMs === 0 ? SLOW_MS : 0 }),
     );
-    for (const kind of ['write', 'read', 'stale-read'] as const)
+    for (const kind of ['write', 'read', 'lease-read', 'stale-read'] as const)
       byId(kind).addEventListener('click', () => this.ask(kind));
+  }
+
+  choose(choice: Choice): void {
+    this.chosen = choice;
+    if (choice.kind === 'message') this.chosenDot = this.shown.find(({ message }) => message === choice.message);
+    if (choice.kind === 'member') byId('client-at', HTMLSelectElement).value = String(choice.slot + 1);
   }
 
   /** Listens to the launcher; the browser connects again by itself. */
@@ -69,7 +79,7 @@ export class LivePage {
       say(byId('connection'), 'The launcher does not answer. Is it still running?'),
     );
     source.addEventListener('message', ({ data }) => {
-      const event = JSON.parse(data as string) as Event;
+      const event = JSON.parse(data as string) as PageEvent;
       const now = performance.now();
       if (event.kind === 'state') this.cluster.state(event, now);
       else this.cluster.hear(event.id, event.told, now);
@@ -84,14 +94,18 @@ export class LivePage {
   private draw(now: number): void {
     const { cluster } = this;
     if (!cluster.isKnown) return;
-    this.stage.show(cluster, cluster.dots(now), this.chosen);
+    this.shown = cluster.dots(now);
+    this.stage.show(cluster, this.shown, this.chosen);
     if (now - this.lookedAt < LOOK_MS) return;
     this.lookedAt = now;
     this.logs.show(cluster);
     this.timeline.show(cluster.members.length, cluster.timeline, now, now);
     this.events.show(cluster.notes, cluster.count, true);
     this.events.speak(cluster.notes, cluster.count, now);
-    say(byId('explain'), explain(cluster, this.pointed));
+    const pointedDot = this.dotOf(this.pointed);
+    say(byId('explain'), explain(cluster, pointedDot === undefined ? this.pointed : { kind: 'sent', dot: pointedDot }));
+    say(byId('title'), cluster.title);
+    byId('client').hidden = !cluster.asksClients;
     set(byId('slow'), 'aria-pressed', String(cluster.slowMs > 0));
     this.showPlaces();
     this.showChosen();
@@ -115,60 +129,23 @@ export class LivePage {
   }
 
   private showChosen(): void {
-    const { chosen, cluster } = this;
+    const { chosen, cluster, chosenDot } = this;
     if (chosen === undefined) return;
-    say(byId('chosen-title'), titleOf(chosen));
-    say(byId('chosen-text'), explain(cluster, chosen));
-    const made =
-      chosen.kind === 'member'
-        ? this.forMember(chosen.slot)
-        : chosen.kind === 'link'
-          ? this.forLink(chosen.from, chosen.to)
-          : [];
-    const key = `${JSON.stringify(chosen)} ${made.map((each) => `${each.textContent}${each.getAttribute('aria-pressed')}`).join()}`;
-    if (key === this.shownActs) return;
-    this.shownActs = key;
-    const box = byId('chosen-acts');
-    const place = [...box.children].indexOf(document.activeElement as Element);
-    box.replaceChildren(...made);
-    if (place >= 0) (box.children[place] as HTMLElement | undefined)?.focus();
+    const about = chosen.kind === 'message' ? chosenDot && { kind: 'sent' as const, dot: chosenDot } : chosen;
+    if (about === undefined) return;
+    say(byId('chosen-title'), titleOf(about));
+    say(byId('chosen-text'), explain(cluster, about));
+    this.acts.show(about);
   }
 
-  private forMember(slot: number): Element[] {
-    const who = slot + 1;
-    const process = this.cluster.processOf(slot);
-    const does = (text: string, kind: string): HTMLButtonElement => button(text, () => this.act({ kind, who }));
-    const own =
-      process === 'ended'
-        ? [does('Start', 'start')]
-        : [
-            does('Kill', 'kill'),
-            process === 'paused' ? does('Continue', 'continue') : does('Pause', 'pause'),
-            does('Isolate', 'isolate'),
-          ];
-    const links = this.cluster.members.filter((other) => other.slot !== slot);
-    return [
-      ...own,
-      html('h3', {}, `Links of ${nameOf(slot)}: pressed means cut`),
-      ...links.flatMap((other) => [this.toggle(slot, other.slot), this.toggle(other.slot, slot)]),
-    ];
+  private dotOf(choice: Choice | undefined): Dot | undefined {
+    return choice?.kind === 'message' ? this.shown.find(({ message }) => message === choice.message) : undefined;
   }
 
-  private forLink(from: number, to: number): Element[] {
-    return [this.toggle(from, to), this.toggle(to, from)];
-  }
-
-  private toggle(from: number, to: number): HTMLButtonElement {
-    const isOpen = this.cluster.isOpen(from, to);
-    const label = `${nameOf(from)} → ${nameOf(to)}`;
-    const attributes = { 'aria-pressed': String(!isOpen), 'aria-label': `${label}, cut` };
-    return button(label, () => this.act({ kind: isOpen ? 'cut' : 'open', who: from + 1, to: to + 1 }), attributes);
-  }
-
-  private ask(kind: 'write' | 'read' | 'stale-read'): void {
+  private ask(kind: 'write' | 'read' | 'lease-read' | 'stale-read'): void {
     const who = Number(byId('client-at', HTMLSelectElement).value);
     const value = `w${++this.written}`;
-    const what = kind === 'write' ? `write ${value}` : kind === 'read' ? 'read' : 'stale read';
+    const what = kind === 'write' ? `write ${value}` : kind.replace('-', ' ');
     const request: Request = { text: `${what} at n${who}`, verdict: 'waiting', told: 'No answer yet.' };
     this.requests.push(request);
     if (this.requests.length > REQUESTS) this.requests.shift();
@@ -188,10 +165,7 @@ export class LivePage {
   }
 
   /** Asks the launcher to do something. */
-  act(
-    asked: Readonly<Record<string, unknown>>,
-    answered: (answer: { verdict?: string; told?: string }) => void = () => {},
-  ): void {
+  act(asked: Asked, answered: (answer: { verdict?: string; told?: string }) => void = () => {}): void {
     void (async () => {
       try {
         const response = await fetch(`/act?token=${encodeURIComponent(this.token)}`, {
@@ -207,9 +181,4 @@ export class LivePage {
       }
     })();
   }
-}
-
-function titleOf(choice: Choice): string {
-  if (choice.kind === 'member') return `Member ${nameOf(choice.slot)}`;
-  return choice.kind === 'link' ? `Link ${nameOf(choice.from)} and ${nameOf(choice.to)}` : 'An entry';
 }

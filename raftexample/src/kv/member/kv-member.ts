@@ -7,6 +7,7 @@ import type { Logger } from 'winston';
 import { cannotOpen } from '../../common/bad-log.js';
 import { ExitCode } from '../../common/exit-codes.js';
 import { describeRemoval, raftLogger } from '../../common/log.js';
+import { Telling } from '../../page/telling.js';
 import { FEATURES } from '../machine/features.js';
 import { kvFormat } from '../machine/kv-format.js';
 import { type KvCommand, KvMachine, type KvResult } from '../machine/kv-machine.js';
@@ -18,7 +19,6 @@ import { LeaseClock } from './lease-clock.js';
 import { type KvOptions, snapshotPolicy } from './options.js';
 import { preparePorts } from './ports.js';
 import { SnapshotAge } from './snapshot-age.js';
-import { Telling } from './telling.js';
 import { readToken } from './token-file.js';
 import { openTransport } from './transport.js';
 import { seeToVote } from './vote.js';
@@ -59,7 +59,11 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
       return transport;
     },
   });
-  const telling = new Telling({ replica, storage, transport });
+  const telling = new Telling({
+    ...{ storage, transport },
+    status: () => replica.status(),
+    applied: () => replica.applied.index,
+  });
   telling.start();
   const snapshotAge = await SnapshotAge.ofFolder(data, storage);
   replica.watch('snapshot', (event) => snapshotAge.hear(event));

@@ -1,8 +1,7 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { TlsOptions } from '@raft-ts/rafthttp';
 import type { SnapshotPolicy } from '@raft-ts/replica';
-import { type Address, parseAddress } from '../../common/peers.js';
-import { UsageError } from '../../common/usage.js';
+import type { Address } from '../../common/peers.js';
 import type { WarnLimits } from '../watch/watches.js';
 
 /** What one member of the store needs to know. */
@@ -75,11 +74,4 @@ export function snapshotPolicy({
     keepBytes: catchUpBytes,
     inlineBytes: snapshots === 'inline' ? LARGEST_INLINE : 1,
   };
-}
-
-/** Where a member with this URL listens. @throws UsageError if it is no http://HOST:PORT, or https:// */
-export function hostOf(flag: string, url: string): Address {
-  const [, authority] = /^https?:\/\/([^/]+)\/?$/u.exec(url) ?? [];
-  if (authority === undefined) throw new UsageError(`${flag} wants http://HOST:PORT, or https://, not '${url}'`);
-  return parseAddress(flag, authority);
 }

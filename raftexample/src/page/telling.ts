@@ -1,7 +1,7 @@
 import process from 'node:process';
-import { type Message, messageName, type Storage } from '@raft-ts/raft';
+import { type Message, messageName, type Status, type Storage } from '@raft-ts/raft';
 import type { HttpTransport } from '@raft-ts/rafthttp';
-import type { Replica } from '@raft-ts/replica';
+import type { Fate, Fault, Told, ToldMessage } from './told.js';
 
 /** How often a member looks whether there is something to tell, in milliseconds. */
 const LOOK_MS = 100;
@@ -9,33 +9,8 @@ const LOOK_MS = 100;
 const TOLD_ENTRIES = 24;
 /** Messages that are told of each look; of more, these are a sample. */
 const TOLD_MESSAGES = 24;
-
-/** A message that left, as it is told. */
-export interface ToldMessage {
-  readonly name: string;
-  readonly type: number;
-  readonly to: number;
-  readonly term: number;
-  readonly entries: number;
-  readonly reject: boolean;
-}
-
-/** What a member tells its launcher while somebody watches. */
-export interface Told {
-  readonly role: string;
-  readonly term: number;
-  readonly vote: number;
-  readonly leader: number;
-  readonly commit: number;
-  readonly applied: number;
-  /** The first index that is still in the log, and the last one. */
-  readonly first: number;
-  readonly last: number;
-  /** The terms of the last entries. */
-  readonly terms: readonly number[];
-  readonly voters: readonly number[];
-  readonly sent: readonly ToldMessage[];
-}
+/** Faults that wait for their message at once. */
+const MAX_FAULTS = 16;
 
 /** The end of the channel to the launcher: the process, unless a test brings its own. */
 export interface Channel {
@@ -46,15 +21,17 @@ export interface Channel {
 }
 
 export interface TellingParts {
-  readonly replica: Pick<Replica<unknown, unknown>, 'leadership' | 'status' | 'applied' | 'members'>;
+  readonly status: () => Status;
+  /** Index up to which the member has applied. */
+  readonly applied: () => number;
   readonly storage: Pick<Storage, 'firstIndex' | 'lastIndex' | 'term'>;
   readonly transport: Pick<HttpTransport, 'send'> | undefined;
 }
 
 /**
- * Tells the launcher how this member is, over the channel that it was started with, from when it is asked to until it
- * is asked to stop. Costs nothing before and after: nothing is looked at, and nothing stands between raft and the
- * transport.
+ * Tells the launcher how this member is, over the channel that it was started with, and loses or delays the messages
+ * that it names, from when it is asked to tell until it is asked to stop. Costs nothing before and after: nothing is
+ * looked at, and nothing stands between raft and the transport.
  */
 export class Telling {
   private readonly parts: TellingParts;
@@ -62,11 +39,13 @@ export class Telling {
   private timer: NodeJS.Timeout | undefined;
   private untap: (() => void) | undefined;
   private sent: ToldMessage[] = [];
+  private faults: Fault[] = [];
   private last = '';
   private readonly asked = (message: unknown): void => {
-    const { tell } = (message ?? {}) as { readonly tell?: unknown };
+    const { tell, fault } = (message ?? {}) as { readonly tell?: unknown; readonly fault?: Fault };
     if (tell === true) this.begin();
     else if (tell === false) this.end();
+    else if (fault !== undefined && this.timer !== undefined) this.faults = [...this.faults, fault].slice(-MAX_FAULTS);
   };
 
   constructor(parts: TellingParts, channel: Channel = process) {
@@ -100,6 +79,7 @@ export class Telling {
   private end(): void {
     clearInterval(this.timer);
     this.timer = undefined;
+    this.faults = [];
     this.untap?.();
     this.untap = undefined;
   }
@@ -110,10 +90,30 @@ export class Telling {
     if (transport === undefined) return () => {};
     const send = transport.send.bind(transport);
     transport.send = (messages) => {
-      for (const message of messages) if (this.sent.length < TOLD_MESSAGES) this.sent.push(toldMessage(message));
-      send(messages);
+      const arriving = messages.filter((message) => this.passes(message, send));
+      if (arriving.length > 0) send(arriving);
     };
     return () => void Reflect.deleteProperty(transport, 'send');
+  }
+
+  /** Notes a message, and does to it what was asked for. Returns whether it is sent now. */
+  private passes(message: Message, send: HttpTransport['send']): boolean {
+    const name = messageName(message.type);
+    const place = this.faults.findIndex((one) => isMeant(one, message, name));
+    if (place < 0) {
+      this.note(message, name, undefined);
+      return true;
+    }
+    const [{ delayMs }] = this.faults.splice(place, 1) as [Fault];
+    this.note(message, name, delayMs === undefined ? 'lost' : 'late');
+    if (delayMs !== undefined) setTimeout(() => send([message]), delayMs).unref();
+    return false;
+  }
+
+  private note({ type, to, term, entries, reject }: Message, name: string, fate: Fate | undefined): void {
+    if (this.sent.length >= TOLD_MESSAGES && fate === undefined) return;
+    const told = { name, type, to: Number(to), term, entries: entries.length, reject };
+    this.sent.push(fate === undefined ? told : { ...told, fate });
   }
 
   private look(): void {
@@ -127,29 +127,35 @@ export class Telling {
   }
 
   private describe(sent: readonly ToldMessage[]): Told {
-    const { replica, storage } = this.parts;
-    const { leader, role, term } = replica.leadership;
-    const { hardState } = replica.status();
+    const { storage } = this.parts;
+    const { hardState, softState, election, config } = this.parts.status();
+    const { elapsed, timeout } = election;
+    const votes = [...election.votes.values()];
+    const granted = votes.filter((isGranted) => isGranted).length;
     const [first, last] = [storage.firstIndex(), storage.lastIndex()];
     const from = Math.max(first, last - TOLD_ENTRIES + 1);
-    const terms = Array.from({ length: Math.max(0, last - from + 1) }, (_, i) => storage.term(from + i));
-    const voters = replica.members().filter((member) => member.role === 'voter');
     return {
-      role: role.replace(/^State/u, ''),
-      term,
+      role: softState.raftState.replace(/^State/u, ''),
+      term: hardState.term,
       vote: Number(hardState.vote),
-      leader: Number(leader),
+      leader: Number(softState.lead),
+      elapsed,
+      timeout,
+      granted,
+      refused: votes.length - granted,
       commit: hardState.commit,
-      applied: replica.applied.index,
+      applied: this.parts.applied(),
       first,
       last,
-      terms,
-      voters: voters.map(({ id }) => Number(id)),
+      terms: Array.from({ length: Math.max(0, last - from + 1) }, (_, i) => storage.term(from + i)),
+      voters: config.confState().voters.map(Number),
       sent,
     };
   }
 }
 
-function toldMessage({ type, to, term, entries, reject }: Message): ToldMessage {
-  return { name: messageName(type), type, to: Number(to), term, entries: entries.length, reject };
+/** A snapshot is never meant: raft waits for what becomes of one, and a transport always reports that. */
+function isMeant(fault: Fault, message: Message, name: string): boolean {
+  if (fault.to !== Number(message.to) || name === 'MsgSnap') return false;
+  return fault.message === undefined || fault.message === name;
 }
