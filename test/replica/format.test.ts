@@ -147,6 +147,20 @@ describe('replica: the default format', () => {
     expect(await admit(pieces(bytes))).to.deep.equal(head);
   });
 
+  it('tells that a snapshot is damaged also if its reader stumbled over it, or stopped early', async () => {
+    const bytes = await whole();
+    const stop = async (of: Uint8Array): Promise<unknown> => {
+      const { state, head: headOf } = await format.unwrap(pieces(of));
+      for await (const _ of state) break;
+      return headOf();
+    };
+    expect(await stop(bytes)).to.deep.equal(head);
+    const damaged = bytes.slice();
+    // The last byte of the state.
+    damaged[bytes.length - 10] = 9;
+    expect(codeOf(await stop(damaged).catch((caught: unknown) => caught))).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
+  });
+
   it('reads version 1, which had no checksum, and no later one', async () => {
     const bytes = await former();
     expect(await read(pieces(bytes))).to.deep.equal({ head, state: Uint8Array.of(1, 2, 3) });

@@ -155,6 +155,25 @@ describe('replica: snapshots', () => {
       expect([...machine(1n).map.values()]).to.deep.equal(Array.from({ length: 50 }, () => 3));
       expect(machine(1n).digests.size).to.be.below(50);
     });
+
+    it('are called damaged at a start also if the state machine stumbles over the damage first', async () => {
+      const leader = await begin(1);
+      await write(leader, 50, 3);
+      await until(() => saved(1n, 20), 'one is saved');
+      await members.kill(1n);
+      const { index } = log(1n).snapshot().metadata;
+      const bytes = log(1n).streams.get(index) as Uint8Array;
+      log(1n).streams.set(
+        index,
+        bytes.map((byte, i) => (i === bytes.length - 20 ? byte ^ 1 : byte)),
+      );
+      const stateMachine = new Kv();
+      stateMachine.restore = async (chunks) => {
+        for await (const _ of chunks) throw new Error('a number is too large');
+      };
+      const start: unknown = await startMember(1n, { stateMachine }).catch((caught: unknown) => caught);
+      expect(start).to.include({ code: 'ERR_RAFT_SNAPSHOT_FORMAT' });
+    });
   });
 
   describe('of 64 MiB', () => {

@@ -426,7 +426,7 @@ export class Applier<Command, Result> {
       try {
         await stateMachine.restore(state, { index, term });
       } catch (error) {
-        throw this.failedRestore(error, index);
+        throw await this.failedRestore(error, index, head);
       } finally {
         patience.end();
       }
@@ -441,9 +441,15 @@ export class Applier<Command, Result> {
     onMembership(confState);
   }
 
-  /** What is wrong with the snapshot keeps its code; anything else is the state machine's. */
-  private failedRestore(error: unknown, index: number): unknown {
+  /** What is wrong with the snapshot keeps its code, or gets one; anything else is the state machine's. */
+  private async failedRestore(error: unknown, index: number, check: () => Promise<unknown>): Promise<unknown> {
     if (isCoded(error)) return error;
+    try {
+      // A state machine may stumble over damaged bytes before whoever sums them up is at their end.
+      await check();
+    } catch (damage) {
+      if (isCoded(damage)) return damage;
+    }
     return new RaftError(
       ERR_STATE_MACHINE,
       `restore() of the state machine failed for the snapshot at index ${index}: ${describe(error)}. Mend it, and start again`,

@@ -114,16 +114,27 @@ export async function unwrap(chunks: AsyncIterable<Uint8Array>): Promise<Unwrapp
       throw refuse('it holds more sessions than there can be');
     sessions.push(decodeSession(await contentOf(reader, next, LARGEST_SESSION)));
   }
+  const pieces = stateFrom(reader, next, sumLength);
   let begun = false;
+  let broken: { readonly error: unknown } | undefined;
   const state = async function* (): AsyncGenerator<Uint8Array, void> {
     begun = true;
-    yield* stateFrom(reader, next, sumLength);
+    try {
+      for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next()) yield piece.value;
+    } catch (error) {
+      broken = { error };
+      throw error;
+    } finally {
+      // Whoever stops before the end may have stumbled over what is damaged, and only the sum tells.
+      if (broken === undefined) await drain(pieces).catch((error: unknown) => void (broken = { error }));
+    }
   };
   return {
     state: state(),
     head: async () => {
       // What nobody reads is read for its sum.
-      if (!begun) await drain(state());
+      if (!begun) await drain(pieces);
+      if (broken !== undefined) throw broken.error;
       return { ...head, sessions };
     },
   };
