@@ -57,6 +57,7 @@ describe('simulated replicas', function () {
     for (let seed = 1; seed <= 60; seed++) for (const { action } of drawStackCase(seed).actions) kinds.add(action.kind);
     const expected = [
       'add',
+      'bit-rot',
       'clock',
       'connect',
       'crash',
@@ -68,7 +69,18 @@ describe('simulated replicas', function () {
       'lead',
     ];
     expect([...kinds].sort()).to.deep.equal(
-      [...expected, 'lose-kind', 'propose', 'read', 'remove', 'replace', 'transfer', 'unreachable', 'weather'].sort(),
+      [
+        ...expected,
+        'lose-kind',
+        'misdirected-write',
+        'propose',
+        'read',
+        'remove',
+        'replace',
+        'transfer',
+        'unreachable',
+        'weather',
+      ].sort(),
     );
     expect(new Set(STACK_FAULTS).size).to.equal(STACK_FAULTS.length);
   });

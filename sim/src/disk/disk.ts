@@ -27,9 +27,25 @@ export type Effect =
       readonly sync: number;
       readonly range?: readonly [number, number];
     }
-  | { readonly kind: 'syncEnd'; readonly sync: number; readonly outcome: SyncOutcome }
+  | {
+      readonly kind: 'syncEnd';
+      readonly sync: number;
+      readonly outcome: SyncOutcome;
+      /** The first sector that was to be written went there, and its own place has kept what it had. */
+      readonly strays?: Place | undefined;
+    }
+  /** What the disk holds in this sector has become something else, and so has what programs read of it. */
+  | { readonly kind: 'rot'; readonly place: Place; readonly bytes: Uint8Array }
+  /** The page cache lets go of everything clean: from now on programs read what the disk holds. */
+  | { readonly kind: 'evict' }
   /** The machine came up again, with this on the disk. Numbers of nodes start again. */
   | { readonly kind: 'restart'; readonly image: DirectoryImage };
+
+/** A sector of a file: the number of its node, and its own. */
+export interface Place {
+  readonly node: number;
+  readonly sector: number;
+}
 
 /**
  * `failed`: the changes stay dirty and a later sync writes them. `dropped`: they are marked clean, and no later sync
@@ -177,7 +193,12 @@ export class Disk {
         });
         return;
       case 'syncEnd':
-        return this.#endSync(effect.sync, effect.outcome);
+        return this.#endSync(effect.sync, effect.outcome, effect.strays);
+      case 'rot':
+        return this.#rot(effect.place, new Sector(effect.bytes));
+      case 'evict':
+        for (const node of this.#nodes) if (node instanceof FileNode) evict(node);
+        return;
       case 'restart':
         this.#nodes = [];
         this.#syncs.clear();
@@ -248,7 +269,8 @@ export class Disk {
     file.cached[index] = sector;
     const pending = file.pending.get(index);
     if (pending !== undefined) pending.dirty = true;
-    if (old.equals(sector)) return;
+    // A write that changes nothing puts right what the disk holds instead.
+    if (old.equals(sector) && (pending !== undefined || old.equals(file.durable[index] ?? ZERO_SECTOR))) return;
     const version = { value: sector, order: this.#order };
     if (pending !== undefined) pending.versions.push(version);
     else file.pending.set(index, { versions: [version], dirty: true });
@@ -260,7 +282,14 @@ export class Disk {
     file.sizeDirty = true;
   }
 
-  #endSync(sync: number, outcome: SyncOutcome): void {
+  #rot({ node, sector }: Place, becomes: Sector): void {
+    const file = this.#nodes[node] as FileNode;
+    if (file.pending.has(sector)) return;
+    file.durable[sector] = becomes;
+    if (sector < file.cached.length) file.cached[sector] = becomes;
+  }
+
+  #endSync(sync: number, outcome: SyncOutcome, strays: Place | undefined): void {
     const started = this.#syncs.get(sync);
     // A sync that the machine did not live to finish.
     if (started === undefined) return;
@@ -272,8 +301,15 @@ export class Disk {
       return;
     }
     if (outcome === 'failed') return;
+    let stray = strays;
     for (const [index, pending] of node.pending) {
-      if (index >= range[0] && index < range[1]) endSyncOfSector(node, index, pending, { upTo, outcome });
+      if (index < range[0] || index >= range[1]) continue;
+      const written = endSyncOfSector(node, index, pending, { upTo, outcome });
+      if (written === undefined) continue;
+      const [file, place] = stray === undefined ? [node, index] : [this.#nodes[stray.node] as FileNode, stray.sector];
+      stray = undefined;
+      while (file.durable.length < place) file.durable.push(ZERO_SECTOR);
+      file.durable[place] = written;
     }
     if (!node.sizeDirty) return;
     if (outcome === 'done') {
@@ -285,23 +321,30 @@ export class Disk {
   }
 }
 
+/** Returns what the sync has written of a sector. */
 function endSyncOfSector(
   file: FileNode,
   index: number,
   pending: PendingSector,
   { upTo, outcome }: { upTo: number; outcome: SyncOutcome },
-): void {
-  if (!pending.dirty) return;
+): Sector | undefined {
+  if (!pending.dirty) return undefined;
   if (outcome === 'dropped') {
     pending.dirty = pending.versions.some((version) => version.order > upTo);
-    return;
+    return undefined;
   }
   const written = takeUpTo(pending.versions, upTo).at(-1);
-  if (written !== undefined) {
-    while (file.durable.length < index) file.durable.push(ZERO_SECTOR);
-    file.durable[index] = written.value;
-  }
   if (pending.versions.length === 0) file.pending.delete(index);
+  return written?.value;
+}
+
+/** Clean is what was synced, and what a failed sync has marked so. */
+function evict(file: FileNode): void {
+  for (let index = 0; index < file.cached.length; index++) {
+    if (file.pending.get(index)?.dirty === true) continue;
+    file.pending.delete(index);
+    file.cached[index] = file.durable[index] ?? ZERO_SECTOR;
+  }
 }
 
 /** Removes and answers the first items, those of at most this order. */

@@ -71,7 +71,8 @@ export class PowerCut {
       if (sizes.length > 0) {
         this.#sizes.push({ file, options: [file.durableSize, sizes.at(-1) as number, ...sizes.slice(0, -1)] });
       }
-      if (file.pending.size === 0 && sizes.length === 0) this.#untouched.set(file, cutToSize(file.size, file.cached));
+      if (file.pending.size === 0 && sizes.length === 0)
+        this.#untouched.set(file, cutToSize(file.durableSize, file.durable));
     }
     sectors.sort((a, b) => a.order - b.order);
     this.#sectors.push(...sectors.map((sector) => sector.unit));

@@ -1,6 +1,6 @@
 import type { Fs, FsFile, LockOptions, OpenOptions } from '@raft-ts/raftwal';
 import { SECTOR_SIZE } from '@raft-ts/raftwal/internal';
-import { DirectoryNode, Disk, type Effect, FileNode, type Node, type SyncOutcome } from './disk.js';
+import { DirectoryNode, Disk, type Effect, FileNode, type Node, type Place, type SyncOutcome } from './disk.js';
 import type { Sector } from './sector.js';
 
 /** One call of `Fs` or `FsFile`, as it was made. */
@@ -26,6 +26,8 @@ export type Fault =
 export interface SimFsOptions {
   /** Asked at each call; undefined lets it succeed. */
   readonly fault?: (call: Call) => Fault | undefined;
+  /** Asked when a sync ends well: the first sector that it was to write has gone to this place instead. */
+  readonly strays?: (call: Call) => Place | undefined;
   /** Awaited between a call and its effect, so that calls overlap. */
   readonly pace?: (call: Call) => Promise<void>;
   /**
@@ -152,7 +154,8 @@ export class SimFs implements Fs {
     const fault = this.#options.fault?.(call);
     const failed = fault !== undefined && 'code' in fault;
     const outcome: SyncOutcome = failed ? (fault.drops === true ? 'dropped' : 'failed') : 'done';
-    this.apply({ kind: 'syncEnd', sync: effect.sync, outcome }, call);
+    const strays = failed ? undefined : this.#options.strays?.(call);
+    this.apply({ kind: 'syncEnd', sync: effect.sync, outcome, ...(strays !== undefined && { strays }) }, call);
     if (failed) throw injected(fault.code, call);
   }
 

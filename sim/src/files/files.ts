@@ -2,13 +2,19 @@ import {
   codeOf,
   DurableStorage,
   type DurableStorageOptions,
+  ERR_SNAP_BROKEN,
+  ERR_SNAP_NONE,
+  ERR_WAL_CORRUPT,
+  ERR_WAL_FOUNDERS,
+  ERR_WAL_NOT_FOUND,
   ERR_WAL_TORN,
   ERR_WAL_UNDECIDED,
   repair,
   WalError,
 } from '@raft-ts/raftwal';
 import type { ReplicaLog } from '@raft-ts/replica';
-import { Disk } from '../disk/disk.js';
+import { drawPlace, rotted } from '../disk/damage.js';
+import { Disk, type Place } from '../disk/disk.js';
 import { KEPT, LOST, PowerCut } from '../disk/power-cut.js';
 import { type Call, type Fault, isInjected, SimFs } from '../disk/sim-fs.js';
 import type { Loss } from '../plan/stack-action.js';
@@ -20,6 +26,8 @@ const FOLDER = '/member';
 export class Files implements Medium {
   room: number | undefined = undefined;
   failsNextSync = false;
+  straysNextSync = false;
+  hasStrayed = false;
   private readonly options: MediumOptions;
   private disk = new Disk();
   private fs: SimFs | undefined = undefined;
@@ -27,6 +35,8 @@ export class Files implements Medium {
   private limit: { readonly room: number; readonly total: number } | undefined = undefined;
   /** A power cut has torn a sector since the log was open. */
   private wasTorn = false;
+  /** Something that was synced is not on the disk any more. */
+  private wasDamaged = false;
 
   constructor(options: MediumOptions) {
     this.options = options;
@@ -37,6 +47,7 @@ export class Files implements Medium {
     const fs: SimFs = new SimFs(this.disk, {
       pace: host.pace,
       fault: (call) => this.fault(call),
+      strays: (call) => this.strays(call),
       capacity: () => this.capacity(fs),
       onCall: ({ op, path, position, length }) => {
         for (const text of [op, path]) for (let i = 0; i < text.length; i++) hash.number(text.charCodeAt(i));
@@ -67,7 +78,7 @@ export class Files implements Medium {
     try {
       return await DurableStorage.open(FOLDER, options);
     } catch (error) {
-      if (!this.wasTorn || !isUndecided(error)) throw error;
+      if (!this.wasTorn || this.wasDamaged || !isUndecided(error)) throw error;
       // Whoever runs the member knows that the power was cut, and so that what is damaged was never acknowledged.
       const { file, offset } = error as WalError;
       if (file === undefined || offset === undefined) throw error;
@@ -82,6 +93,24 @@ export class Files implements Medium {
     return { code: 'EIO', drops: true };
   }
 
+  private strays({ op }: Call): Place | undefined {
+    if (!this.straysNextSync || op !== 'datasync') return undefined;
+    const { random } = this.options;
+    const place = drawPlace(this.disk, (n) => random.int(n));
+    if (place === undefined) return undefined;
+    this.straysNextSync = false;
+    this.wasDamaged = true;
+    this.hasStrayed = true;
+    return place;
+  }
+
+  rot(draw: (n: number) => number): void {
+    const place = drawPlace(this.disk, draw);
+    if (place === undefined) return;
+    this.wasDamaged = true;
+    this.disk.apply({ kind: 'rot', place, bytes: rotted(this.disk, place, draw) });
+  }
+
   private capacity(fs: SimFs): number {
     if (this.room === undefined) {
       this.limit = undefined;
@@ -94,9 +123,13 @@ export class Files implements Medium {
   end(loss: Loss): void {
     this.fs?.kill();
     this.fs = undefined;
-    if (loss === 'nothing') return;
     const { random } = this.options;
     const draw = (n: number): number => random.int(n);
+    if (loss === 'nothing') {
+      // What is clean may be read from the disk the next time.
+      if (draw(2) === 0) this.disk.apply({ kind: 'evict' });
+      return;
+    }
     const cut = new PowerCut(this.disk, draw);
     const sample = loss === 'unsynced' ? cut.all(LOST) : cut.sample(draw);
     const choice = loss === 'some' && cut.tears(sample) ? cut.all(draw(2) === 0 ? LOST : KEPT) : sample;
@@ -108,9 +141,28 @@ export class Files implements Medium {
     return isInjected(error) || isFull(error);
   }
 
+  isDamage(error: unknown): boolean {
+    return this.wasDamaged && tellsDamage(error);
+  }
+
   leftOpen(): readonly string[] {
     return this.fs?.openPaths ?? [];
   }
+}
+
+/** How a log says that it is damaged, or part of it gone, and whoever reads a snapshot that it is not whole. */
+const DAMAGE: ReadonlySet<string | undefined> = new Set([
+  ERR_WAL_CORRUPT,
+  ERR_WAL_UNDECIDED,
+  ERR_WAL_NOT_FOUND,
+  ERR_WAL_FOUNDERS,
+  ERR_SNAP_NONE,
+  ERR_SNAP_BROKEN,
+  'ERR_RAFT_SNAPSHOT_FORMAT',
+]);
+
+function tellsDamage(error: unknown): boolean {
+  return error instanceof Error && (DAMAGE.has(codeOf(error)) || tellsDamage(error.cause));
 }
 
 function isUndecided(error: unknown): boolean {

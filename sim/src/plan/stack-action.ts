@@ -6,6 +6,11 @@ import type { Action, NetworkAction, Pick } from './action.js';
  */
 export type Loss = 'nothing' | 'unsynced' | 'some' | 'torn';
 
+/**
+ * What is started again when a member has ended because of its disk: the process alone, or the machine under it too.
+ */
+export type Restarts = 'process' | 'machine';
+
 /** Something that is done to a cluster of replicas. Plain data, as `Action` is. */
 export type StackAction =
   | NetworkAction
@@ -16,9 +21,19 @@ export type StackAction =
   /** A member ends at once, and starts again after a while on what is left of its disk. */
   | { readonly kind: 'crash'; readonly who: Pick; readonly loss: Loss; readonly forMs: number }
   /** A member's disk has room for so many bytes more, for a while. */
-  | { readonly kind: 'full-disk'; readonly who: Pick; readonly room: number; readonly forMs: number }
+  | {
+      readonly kind: 'full-disk';
+      readonly who: Pick;
+      readonly room: number;
+      readonly forMs: number;
+      readonly restarts: Restarts;
+    }
   /** The next sync of a member's disk fails, and what it was to write is lost although it can be read. */
-  | { readonly kind: 'failing-sync'; readonly who: Pick; readonly forMs: number }
+  | { readonly kind: 'failing-sync'; readonly who: Pick; readonly forMs: number; readonly restarts: Restarts }
+  /** A bit changes on a member's disk, in what was synced, if enough other disks stay. */
+  | { readonly kind: 'bit-rot'; readonly who: Pick; readonly choice: number }
+  /** Of the next sync of a member's disk one sector goes to another place, if enough other disks stay. */
+  | { readonly kind: 'misdirected-write'; readonly who: Pick; readonly forMs: number }
   | { readonly kind: 'transfer'; readonly via: Pick; readonly to: number }
   /** A member runs a task while it leads. */
   | { readonly kind: 'lead'; readonly who: Pick; readonly forMs: number }

@@ -1,7 +1,7 @@
 import { Stream } from '../base/random.js';
 import { PURPOSE } from './purpose.js';
 import { lasting, type Makers, networkMakers, planFaults, type Span, someone } from './schedule.js';
-import type { Loss, StackAction, StackPlanned } from './stack-action.js';
+import type { Loss, Restarts, StackAction, StackPlanned } from './stack-action.js';
 
 /** The kinds of faults of layer 2. */
 export const STACK_FAULTS = [
@@ -28,12 +28,18 @@ export const STACK_FAULTS = [
   'lead',
   'membership',
   'replace',
+  'bit-rot',
+  'misdirected-write',
 ] as const;
 /** One of `STACK_FAULTS`. */
 export type StackFault = (typeof STACK_FAULTS)[number];
 
 function crash(random: Stream, loss: Loss): StackAction {
   return { kind: 'crash', who: someone(random), loss, forMs: lasting(random) };
+}
+
+function restarts(random: Stream): Restarts {
+  return random.chance(0.5) ? 'process' : 'machine';
 }
 
 /** @param drift how far clocks may go wrong: a little where reads rely on them */
@@ -54,8 +60,14 @@ function makersFor(drift: readonly number[]): Makers<StackFault, StackAction> {
       who: someone(random),
       room: random.pick([0, 100, 3000, 100_000]),
       forMs: lasting(random),
+      restarts: restarts(random),
     }),
-    'failing-sync': (random) => ({ kind: 'failing-sync', who: someone(random), forMs: lasting(random) }),
+    'failing-sync': (random) => ({
+      kind: 'failing-sync',
+      who: someone(random),
+      forMs: lasting(random),
+      restarts: restarts(random),
+    }),
     freeze: (random) => ({ kind: 'freeze', who: someone(random), forMs: lasting(random) }),
     drift: (random) => ({ kind: 'clock', who: someone(random), rate: random.pick(drift) }),
     transfer: (random) => ({ kind: 'transfer', via: someone(random), to: random.int(1000) }),
@@ -66,6 +78,8 @@ function makersFor(drift: readonly number[]): Makers<StackFault, StackAction> {
         ? { kind: 'add', via: someone(random), learner: random.chance(0.3) }
         : { kind: 'remove', via: someone(random), who: random.int(1000) },
     replace: (random) => ({ kind: 'replace', via: someone(random), who: random.int(1000) }),
+    'bit-rot': (random) => ({ kind: 'bit-rot', who: someone(random), choice: random.next() }),
+    'misdirected-write': (random) => ({ kind: 'misdirected-write', who: someone(random), forMs: lasting(random) }),
   };
 }
 

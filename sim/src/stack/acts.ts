@@ -1,5 +1,7 @@
 import type { StateMachine } from '@raft-ts/replica';
+import { Stream } from '../base/random.js';
 import type { StackAction } from '../plan/stack-action.js';
+import type { Medium } from './medium.js';
 import type { StackMember } from './member.js';
 import { Gone } from './process.js';
 import type { StackWorld } from './world.js';
@@ -51,7 +53,18 @@ export function perform<Command, Result, Machine extends StateMachine<Command, R
 type Call = Extract<StackAction, { kind: 'propose' | 'read' | 'transfer' | 'lead' }>;
 type Harm = Extract<
   StackAction,
-  { kind: 'freeze' | 'clock' | 'disk' | 'unreachable' | 'crash' | 'full-disk' | 'failing-sync' }
+  {
+    kind:
+      | 'freeze'
+      | 'clock'
+      | 'disk'
+      | 'unreachable'
+      | 'crash'
+      | 'full-disk'
+      | 'failing-sync'
+      | 'bit-rot'
+      | 'misdirected-write';
+  }
 >;
 
 function call<Command, Result, Machine extends StateMachine<Command, Result>>(
@@ -91,8 +104,13 @@ async function transfer<Command, Result, Machine extends StateMachine<Command, R
   }
 }
 
+function rot(medium: Medium, choice: number): void {
+  const random = new Stream(choice);
+  medium.rot((n) => random.int(n));
+}
+
 function harm<Command, Result, Machine extends StateMachine<Command, Result>>(
-  { time, members }: StackWorld<Command, Result, Machine>,
+  { time, members, operator }: StackWorld<Command, Result, Machine>,
   member: StackMember<Command, Result, Machine>,
   action: Harm,
 ): void {
@@ -115,15 +133,27 @@ function harm<Command, Result, Machine extends StateMachine<Command, Result>>(
       member.applyMs = action.applyMs;
       return;
     case 'full-disk':
+      member.restarts = action.restarts;
       medium.room = action.room;
       time.post(time.now + action.forMs, () => {
         medium.room = undefined;
       });
       return;
     case 'failing-sync':
+      member.restarts = action.restarts;
       medium.failsNextSync = true;
       time.post(time.now + action.forMs, () => {
         medium.failsNextSync = false;
+      });
+      return;
+    case 'bit-rot':
+      if (operator.mayDamage(member.id)) rot(medium, action.choice);
+      return;
+    case 'misdirected-write':
+      if (!operator.mayDamage(member.id)) return;
+      medium.straysNextSync = true;
+      time.post(time.now + action.forMs, () => {
+        medium.straysNextSync = false;
       });
       return;
     case 'unreachable':

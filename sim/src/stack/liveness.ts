@@ -55,6 +55,7 @@ export class StackLiveness<Command, Result, Machine extends StateMachine<Command
       member.applyMs = 0;
       medium.room = undefined;
       medium.failsNextSync = false;
+      medium.straysNextSync = false;
       process?.setRate(1);
       process?.thaw();
       if (member.wasStarted) member.start();

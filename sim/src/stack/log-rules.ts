@@ -98,33 +98,40 @@ export class LogRules {
     for (const one of durable.entries.keys()) if (one <= index) durable.entries.delete(one);
   }
 
-  /** A member came back with this log: nothing that was durable may be missing. */
-  reopened(id: NodeId, log: ReplicaLog): void {
+  /** Says what this log has lost of what was durable; undefined if nothing. */
+  missing(id: NodeId, log: ReplicaLog): string | undefined {
     const durable = this.durable(id);
     const hardState = log.initialState().hardState ?? nothing;
     if (goesBack(durable.hardState, hardState)) {
       const { term, vote } = durable.hardState;
-      this.broke(
-        'log-kept',
-        `Member ${id} came back with term ${hardState.term}, vote ${hardState.vote}, not ${term}, ${vote}.`,
-      );
+      return `Member ${id} came back with term ${hardState.term}, vote ${hardState.vote}, not ${term}, ${vote}.`;
     }
-    const { index: snapshot, term: snapshotTerm } = log.snapshot().metadata;
+    const { index: snapshot } = log.snapshot().metadata;
     const last = log.lastIndex();
     const lastTerm = log.term(last);
     for (const [index, one] of durable.entries) {
       // What the leader of a later term has cut off, in a write that was not promised yet, is gone rightly.
       if (index <= snapshot || lastTerm > one.term) continue;
       if (index > last || log.term(index) !== one.term)
-        this.broke('log-kept', `Member ${id} came back without its entry ${index} of term ${one.term}.`);
+        return `Member ${id} came back without its entry ${index} of term ${one.term}.`;
     }
     if (snapshot < durable.snapshot.index && last < durable.snapshot.index)
-      this.broke('log-kept', `Member ${id} came back without its snapshot of index ${durable.snapshot.index}.`);
-    durable.hardState = hardState;
-    durable.snapshot = { index: snapshot, term: snapshotTerm };
+      return `Member ${id} came back without its snapshot of index ${durable.snapshot.index}.`;
+    return undefined;
+  }
+
+  /** A member came back with this log: nothing that was durable may be missing. */
+  reopened(id: NodeId, log: ReplicaLog): void {
+    const lost = this.missing(id, log);
+    if (lost !== undefined) this.broke('log-kept', lost);
+    const durable = this.durable(id);
+    const { index, term } = log.snapshot().metadata;
+    durable.hardState = log.initialState().hardState ?? nothing;
+    durable.snapshot = { index, term };
     durable.entries.clear();
-    durable.last = snapshot;
+    durable.last = index;
     const first = log.firstIndex();
+    const last = log.lastIndex();
     if (last >= first) this.saved(id, { entries: log.entries(first, last + 1, Number.POSITIVE_INFINITY) });
   }
 

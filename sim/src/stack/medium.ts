@@ -29,12 +29,23 @@ export interface Medium {
   room: number | undefined;
   /** Does the next sync fail? */
   failsNextSync: boolean;
+  /** Does a sector of the next sync go to another place? */
+  straysNextSync: boolean;
+  /**
+   * Has a sync written to another place? Then a member may come back without what it acknowledged, and not know it: the
+   * last write looks as if it had not been made.
+   */
+  readonly hasStrayed: boolean;
+  /** Damages something that was synced. */
+  rot(draw: (n: number) => number): void;
   /** Opens the log for a new life. */
   open(host: MediumHost): Promise<ReplicaLog>;
   /** The life ends at once, and this much of what was not synced with it. */
   end(loss: Loss): void;
   /** Is this what a fault of the medium leads to? */
   isItsFault(error: unknown): boolean;
+  /** Is this how a member tells that what was synced is damaged, and is it? */
+  isDamage(error: unknown): boolean;
   /** What the present life has open, in words; empty if nothing. */
   leftOpen(): readonly string[];
 }

@@ -11,7 +11,7 @@ import type { RunHash } from '../base/hash.js';
 import { Stream } from '../base/random.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { TICK_MS } from '../plan/settings.js';
-import type { Loss } from '../plan/stack-action.js';
+import type { Loss, Restarts } from '../plan/stack-action.js';
 import type { StackSettings } from '../plan/stack-settings.js';
 import type { Broke, LogRules } from './log-rules.js';
 import { WatchedMachine } from './machine.js';
@@ -39,6 +39,8 @@ export interface MemberHost<Command, Result, Machine extends StateMachine<Comman
   readonly founders: readonly MemberAddress[];
   /** Was this member taken out of the cluster? */
   readonly isRemoved: (id: NodeId) => boolean;
+  /** A member's disk is damaged: it is not to come back. */
+  readonly lost: (id: NodeId) => void;
 }
 
 /** A member whose process has failed of its disk, as it must, is started again after so long. */
@@ -59,6 +61,8 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
   /** Longest time of a call of the disk, and of a command, in milliseconds. */
   writeMs = 1;
   applyMs = 0;
+  /** What is started again when its disk has made it end. */
+  restarts: Restarts = 'machine';
   private lives = 0;
   private readonly joins: boolean;
   private readonly host: MemberHost<Command, Result, Machine>;
@@ -108,6 +112,10 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
         later: (run) => void process.at(host.time.now + 5, run),
         now: () => process.clock.monotonic(),
       });
+      if (this.medium.hasStrayed && host.logRules.missing(this.id, log) !== undefined) {
+        host.lost(this.id);
+        return;
+      }
       host.logRules.reopened(this.id, log);
       host.stateRules.started(this.id);
       const replica = await Replica.start(this.options(process, log));
@@ -204,9 +212,12 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
       return;
     }
     if (reason === 'failed' && medium.isItsFault(error)) {
-      // The machine is started again too: what a failed sync has left in memory is nothing to go on with.
-      this.crash('unsynced');
+      this.crash(this.restarts === 'process' ? 'nothing' : 'unsynced');
       host.time.post(host.time.now + RESTART_MS, () => this.start());
+      return;
+    }
+    if (reason === 'failed' && medium.isDamage(error)) {
+      host.lost(this.id);
       return;
     }
     const text = error instanceof Error ? error.message : String(error);

@@ -16,6 +16,9 @@ class MediumError extends Error {
 export class Records implements Medium {
   room: number | undefined = undefined;
   failsNextSync = false;
+  /** Records are there or not: what damages sectors does nothing to them. */
+  straysNextSync = false;
+  readonly hasStrayed = false;
   private readonly disk: Disk;
   private readonly options: MediumOptions;
   private founders: readonly NodeId[] | undefined = undefined;
@@ -25,6 +28,8 @@ export class Records implements Medium {
     this.options = options;
     this.disk = new Disk(options.hash);
   }
+
+  rot(): void {}
 
   open(host: MediumHost): Promise<ReplicaLog> {
     const { disk, founders } = this;
@@ -72,6 +77,10 @@ export class Records implements Medium {
   isItsFault(error: unknown): boolean {
     if (!(error instanceof Error)) return false;
     return error instanceof MediumError || this.isItsFault(error.cause);
+  }
+
+  isDamage(): boolean {
+    return false;
   }
 
   leftOpen(): readonly string[] {

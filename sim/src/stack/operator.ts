@@ -28,6 +28,12 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
   /** Members that were taken out, or are about to be. */
   readonly removed: Set<NodeId> = new Set();
   private readonly host: OperatorHost<Command, Result, Machine>;
+  /** Members whose disks are damaged, whether they know it or not. */
+  private readonly damaged = new Set<NodeId>();
+  /** Those that were lost while something else was done to the membership. */
+  private readonly toReplace: NodeId[] = [];
+  /** The voters that nothing is being done to. */
+  private settled: readonly NodeId[];
   private work: string | undefined = undefined;
   /** The voters of every membership that some member may still be in. */
   private readonly memberships: (readonly NodeId[])[];
@@ -35,6 +41,7 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
   constructor(host: OperatorHost<Command, Result, Machine>, founders: readonly NodeId[]) {
     this.host = host;
     this.memberships = [founders];
+    this.settled = founders;
   }
 
   /**
@@ -50,8 +57,26 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
 
   /** May these disks be lost, so that a majority stays in every membership that a member may think to be in? */
   mayLose(ids: readonly NodeId[]): boolean {
-    const stays = (id: NodeId): boolean => !ids.includes(id) && this.host.members[Number(id) - 1]?.isGone === false;
+    const stays = (id: NodeId): boolean =>
+      !ids.includes(id) && !this.damaged.has(id) && this.host.members[Number(id) - 1]?.isGone === false;
     return this.memberships.every((voters) => 2 * voters.filter(stays).length > voters.length);
+  }
+
+  /** May this disk be damaged? If so, it counts as lost from now on, until its member is replaced. */
+  mayDamage(id: NodeId): boolean {
+    if (this.damaged.has(id)) return true;
+    if (!this.settled.includes(id) || this.removed.has(id) || !this.mayLose([id])) return false;
+    this.damaged.add(id);
+    return true;
+  }
+
+  /** A member's disk is damaged, as its process has told: it never comes back, and a new member takes its place. */
+  lost(id: NodeId): void {
+    this.host.members[Number(id) - 1]?.leave();
+    if (this.removed.has(id)) return;
+    this.removed.add(id);
+    if (this.work === undefined) this.exchange(0, id);
+    else this.toReplace.push(id);
   }
 
   /** Adds a member. */
@@ -80,6 +105,10 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
     const id = this.voters[who % Math.max(1, this.voters.length)];
     if (id === undefined || this.voters.length < 2 || !this.mayLose([id])) return;
     this.removed.add(id);
+    this.takeOut(via, id);
+  }
+
+  private takeOut(via: Pick, id: NodeId): void {
     const voters = this.voters.filter((voter) => voter !== id);
     void this.insist(`member ${id} is removed`, via, voters, (replica) =>
       replica.removeMember(id, { timeoutMs: CALL_MS }),
@@ -94,6 +123,16 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
     if (lost === undefined || !this.mayLose([lost])) return;
     this.removed.add(lost);
     host.members[Number(lost) - 1]?.leave();
+    this.exchange(via, lost);
+  }
+
+  /** Puts a new member into the place of one that is gone, if there is room for it. */
+  private exchange(via: Pick, lost: NodeId): void {
+    const { host } = this;
+    if (host.members.length >= MAX_SLOTS) {
+      this.takeOut(via, lost);
+      return;
+    }
     const member = host.addMember();
     const voters = [...this.voters.filter((voter) => voter !== lost), member.id];
     void this.insist(`member ${member.id} replaces ${lost}`, via, voters, (replica) =>
@@ -139,6 +178,9 @@ export class Operator<Command, Result, Machine extends StateMachine<Command, Res
       who = typeof who === 'number' ? who + 1 : 0;
     }
     this.work = undefined;
+    this.settled = voters;
+    const next = this.toReplace.shift();
+    if (next !== undefined) this.exchange(0, next);
   }
 }
 

@@ -113,6 +113,7 @@ export class StackWorld<Command, Result, Machine extends StateMachine<Command, R
       founders,
       broke: this.broke.bind(this),
       isRemoved: (id) => this.operator.removed.has(id),
+      lost: (id) => this.operator.lost(id),
     });
     this.members.push(member);
     return member;
