@@ -45,10 +45,12 @@ describe('a simulated disk that damages what was synced', () => {
 
   it('writes to another place, which nobody sees until what was read before is forgotten', async () => {
     const disk = new Disk();
-    let to: number | undefined;
-    const { node, write, read } = await fileOn(disk, () => (to === undefined ? undefined : { node, sector: to }));
+    const stray: { to?: number } = {};
+    const { node, write, read } = await fileOn(disk, () =>
+      stray.to === undefined ? undefined : { node, sector: stray.to },
+    );
     for (const sector of [0, 1, 2]) await write(sector, sector + 1);
-    to = 0;
+    stray.to = 0;
     await write(2, 7);
     expect(await read()).to.deep.equal([1, 2, 7]);
     disk.apply({ kind: 'evict' });
@@ -57,12 +59,14 @@ describe('a simulated disk that damages what was synced', () => {
 
   it('has it right again once the same is written once more', async () => {
     const disk = new Disk();
-    let to: number | undefined;
-    const { node, write, read } = await fileOn(disk, () => (to === undefined ? undefined : { node, sector: to }));
+    const stray: { to?: number } = {};
+    const { node, write, read } = await fileOn(disk, () =>
+      stray.to === undefined ? undefined : { node, sector: stray.to },
+    );
     for (const sector of [0, 1]) await write(sector, sector + 1);
-    to = 0;
+    stray.to = 0;
     await write(1, 7);
-    to = undefined;
+    delete stray.to;
     await write(1, 7);
     await write(0, 1);
     disk.apply({ kind: 'evict' });
