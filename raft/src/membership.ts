@@ -189,17 +189,20 @@ function describeLog(r: Pick<Raft, 'id' | 'raftLog'>): string {
 
 const leaveJoint: readonly Entry[] = [{ type: EntryType.EntryConfChangeV2, term: 0, index: 0, data: undefined }];
 
+type LeaveReach = Pick<Raft, 'raftLog' | 'trk' | 'state' | 'pendingConfIndex' | 'logger' | 'step'>;
+
+/** The application has applied entries up to `index`. */
+export function appliedTo(r: LeaveReach, index: number, size: number): void {
+  r.raftLog.appliedTo(Math.max(index, r.raftLog.applied), size);
+  leaveJointByItself(r);
+}
+
 /**
- * The application has applied entries up to `index`. In a joint configuration with automatic leave, the leader proposes
- * to leave it once the change that entered it has been applied.
+ * In a joint configuration with automatic leave, the leader proposes to leave it once the change that entered it has
+ * been applied.
  */
-export function appliedTo(
-  r: Pick<Raft, 'raftLog' | 'trk' | 'state' | 'pendingConfIndex' | 'logger' | 'step'>,
-  index: number,
-  size: number,
-): void {
-  const applied = Math.max(index, r.raftLog.applied);
-  r.raftLog.appliedTo(applied, size);
+export function leaveJointByItself(r: LeaveReach): void {
+  const { applied } = r.raftLog;
   const { config } = r.trk;
   if (!config.autoLeave || applied < r.pendingConfIndex || r.state !== 'StateLeader') return;
   const proposal = newMessage(MessageType.MsgProp, NONE);
@@ -207,7 +210,7 @@ export function appliedTo(
   if (r.step(proposal).kind !== 'dropped') {
     r.logger.info(`initiating automatic transition out of joint configuration ${config}`);
   } else if (r.logger.debugEnabled) {
-    // The next applied entry triggers another attempt.
+    // The next applied entry triggers another attempt, and so does the next election timeout.
     r.logger.debug(`not initiating automatic transition out of joint configuration ${config}: raft proposal dropped`);
   }
 }

@@ -12,7 +12,7 @@ import { type Config, resolveConfig } from './config.js';
 import { answerVote, hup } from './election.js';
 import { RaftPanic } from './errors.js';
 import type { Logger } from './logger.js';
-import { appliedTo, restoreConfState } from './membership.js';
+import { appliedTo, leaveJointByItself, restoreConfState } from './membership.js';
 import { DONE, type StepOutcome } from './outcome.js';
 import { describeIds } from './quorum/majority.js';
 import { RaftLog } from './raft-log.js';
@@ -121,6 +121,11 @@ export class Raft {
    * term. Off only in tests that compare every message with etcd's, which asks for neither.
    */
   guardsSoleReads = true;
+  /**
+   * A leader that could not propose to leave a joint configuration, because it was handing over, tries again at the next
+   * election timeout. Off only in tests that compare every message with etcd's, which waits for the next applied entry.
+   */
+  retriesLeavingJoint = true;
   checkQuorum: boolean;
   preVote: boolean;
   readonly disableProposalForwarding: boolean;
@@ -289,6 +294,8 @@ export class Raft {
       if (this.checkQuorum) this.stepLocal(MessageType.MsgCheckQuorum);
       // A transfer that took this long has failed: accept proposals again.
       if (this.state === 'StateLeader') this.leadTransferee = NONE;
+      // While leadership was being handed over nothing could be proposed, and perhaps nothing is applied any more.
+      if (this.retriesLeavingJoint) leaveJointByItself(this);
     }
     if (this.state !== 'StateLeader') return;
     if (this.heartbeatElapsed >= this.heartbeatTimeout) {

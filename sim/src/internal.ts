@@ -21,6 +21,7 @@ export { ABSENT, describeOperation, type Operation } from './judge/operation.js'
 export { byKey, type Judgement, judgeBySearch, type Verdict } from './judge/search-judge.js';
 export { Disk } from './member/disk.js';
 export { Image, type Write } from './member/image.js';
+export { Leadership } from './member/leadership.js';
 export { Member } from './member/member.js';
 export { FAIR } from './plan/schedule.js';
 export * as rules from './rules/index.js';

@@ -299,6 +299,7 @@ export class Session {
       node = orEtcdsPanic(config);
       node.raft.limitsForeignSnapshots = false;
       node.raft.guardsSoleReads = false;
+      node.raft.retriesLeavingJoint = false;
     });
     const started = { node: node as unknown as RawNode, async: config.asyncStorageWrites ?? false };
     this.members.set(id, { storage, ...started, appends: [], shown: '' });

@@ -138,6 +138,11 @@ export function updatePage(
       ? [`- **${name}.** ${noCounterpart}`]
       : [],
   );
+  const harmless = mutants.flatMap(({ name, equivalent, origin, where }) =>
+    equivalent !== undefined && origin === 'listed' && where.startsWith('catalogue/')
+      ? [`- **${name}.** ${equivalent}`]
+      : [],
+  );
   const untried = lines.filter((line) => line.includes(UNTRIED)).length;
   const missed = lines.filter((line) => line.includes('*missed*')).length;
   const partly = lines.filter((line) => line.includes(` of ${SERIES} series |`)).length;
@@ -145,7 +150,9 @@ export function updatePage(
   const table = ['| broken rule | area | noticed by | seeds, median | most |', '|---|---|---|---|---|', ...lines];
   const reasons =
     apart.length === 0 ? '' : `\n## What the simulator of the core cannot run into\n\n${apart.join('\n')}\n`;
-  writeFileSync(page, `${head}\n${counts}\n\n${table.join('\n')}\n${reasons}`);
+  const alike =
+    harmless.length === 0 ? '' : `\n## What breaks no promise in the simulator of the core\n\n${harmless.join('\n')}\n`;
+  writeFileSync(page, `${head}\n${counts}\n\n${table.join('\n')}\n${alike}${reasons}`);
 }
 
 /** One line for whoever waits. */

@@ -5,6 +5,9 @@ import { expect } from 'chai';
 
 const settings = {
   ...drawSettings(1, 3),
+  writeMs: 0,
+  applyMs: 0,
+  snapshotEvery: 0,
   preVote: false,
   checkQuorum: false,
   storage: 'synchronous',

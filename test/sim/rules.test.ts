@@ -2,63 +2,20 @@ import {
   type ConfState,
   type Entry,
   EntryType,
-  emptyConfState,
   encodeConfChangeV2,
   type Message,
   MessageType,
   newMessage,
 } from '@raft-ts/proto';
 import type { Raft } from '@raft-ts/raft/internal';
-import { RULES, type RuleName, Violation } from '@raft-ts/sim';
-import { Disk, Member, RunHash, rules } from '@raft-ts/sim/internal';
+import { RULES } from '@raft-ts/sim';
+import { type Member, rules } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import { bytes, entry } from '../helpers/index.js';
 import { changeV2 } from '../raft/rawnode/changes.js';
+import { breaks, member, raft, sending, stored, voters, written } from './breaking.js';
 
 const { History } = rules;
-
-function member(id: bigint): Member {
-  return new Member(id, new Disk(new RunHash()), false);
-}
-
-/** A member whose disk holds these entries, after a hard state. */
-function stored(id: bigint, term: number, entries: readonly Entry[]): Member {
-  const one = member(id);
-  one.disk.save({ term, vote: 0n, commit: 0 }, entries, undefined);
-  one.disk.sync(one.disk.end);
-  one.durableTerm = term;
-  return one;
-}
-
-function written(history: InstanceType<typeof History>, one: Member, entries: readonly Entry[]): Member {
-  rules.logMatching(history, one, entries);
-  return one;
-}
-
-function voters(...ids: bigint[]): ConfState {
-  return { ...emptyConfState(), voters: ids };
-}
-
-/** As much of a member's raft as the rules look at. */
-function raft(of: object): Raft {
-  return of as unknown as Raft;
-}
-
-function sending(type: MessageType, fields: Partial<Message>): Message {
-  return Object.assign(newMessage(type, 2n), { from: 1n, term: 2 }, fields);
-}
-
-function breaks(rule: RuleName, act: () => unknown): void {
-  let caught: unknown;
-  try {
-    act();
-  } catch (error) {
-    caught = error;
-  }
-  expect(caught, rule).to.be.instanceOf(Violation);
-  expect((caught as Violation).rule).to.equal(rule);
-  expect((caught as Violation).message).to.match(/^(A|The|Member|Members|After|Entry) .*\.$/);
-}
 
 const log = [entry(1, 1, 'a'), entry(1, 2, 'b')];
 
@@ -83,7 +40,7 @@ describe('the rules of the simulator', () => {
 
   it('vote-up-to-date: a vote for a shorter log, or for an older one', () => {
     const grant = newMessage(MessageType.MsgVoteResp, 2n);
-    const voter = { term: 2, index: 5, answers: 0 };
+    const voter = { lastTerm: 2, last: 5, answers: 0 };
     const state = raft({ msgsAfterAppend: [grant] });
     const ask = (logTerm: number, index: number): Message => sending(MessageType.MsgVote, { from: 2n, logTerm, index });
     rules.voteUpToDate(member(1n), state, ask(2, 5), voter);
@@ -336,19 +293,11 @@ describe('the rules of the simulator', () => {
     breaks('progress-sane', () => rules.progressSane(leader, state, [leader, stored(2n, 1, [])]));
   });
 
-  it('uncommitted-size: bytes that nothing is left of', () => {
-    const at = (applied: number, uncommittedSize: number): Raft =>
-      raft({ uncommittedSize, raftLog: { applied, lastIndex: () => 2 } });
-    rules.uncommittedSize(member(1n), at(1, 5));
-    rules.uncommittedSize(member(1n), at(2, 0));
-    breaks('uncommitted-size', () => rules.uncommittedSize(member(1n), at(2, 5)));
-  });
-
   it('read-linearizable: an answer from before what was committed when the read was asked for', () => {
     const history = new History();
     const one = member(1n);
     const ask = (number: number): Uint8Array => {
-      history.reads.set(number, { slot: 0, life: 0, bound: 5 });
+      history.reads.set(number, { slot: 0, life: 0, bound: 5, asked: 0 });
       return new Uint8Array([0, 0, 0, number]);
     };
     rules.readLinearizable(history, one, { index: 5, requestCtx: ask(1) });

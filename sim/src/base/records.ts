@@ -1,4 +1,4 @@
-import { type ConfState, type Entry, EntryType, type Message } from '@raft-ts/proto';
+import { type ConfState, type Entry, EntryType, type Message, type NodeId } from '@raft-ts/proto';
 import { mix } from './random.js';
 
 /** Copies a message for its receiver, which may change it. Written out: a spread would be slow. */
@@ -29,6 +29,11 @@ export function chainEntry(chain: number, { type, term, index, data }: Entry): n
     for (let i = 0; i < data.length; i++) hash = Math.imul(hash ^ (data[i] as number), 0x01000193);
   }
   return mix(hash, 0x5bd1e995) || 1;
+}
+
+/** Is this one of the members? */
+export function names(cs: ConfState, id: NodeId): boolean {
+  return cs.voters.includes(id) || cs.learners.includes(id) || cs.votersOutgoing.includes(id);
 }
 
 /** Returns a text that two equal configurations share. */

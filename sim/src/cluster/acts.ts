@@ -135,7 +135,7 @@ export function propose(world: World, member: Member, count: number, size: numbe
 export function read(world: World, member: Member): number {
   const { history } = world.rules;
   const number = ++history.readsAsked;
-  history.reads.set(number, { slot: member.slot, life: member.life, bound: history.committed });
+  history.reads.set(number, { slot: member.slot, life: member.life, bound: history.committed, asked: world.events });
   world.input(member, (node) => node.readIndex(numbered(number)));
   return number;
 }
@@ -147,6 +147,8 @@ export function makeSnapshot(world: World, member: Member, keep: number): void {
   const { index: newest } = storage.snapshot().metadata;
   // What is applied may be ahead of the log that this member reads, while a snapshot is being installed.
   if (applied <= newest || applied > storage.lastIndex() || applied < storage.firstIndex() - 1) return;
+  // What is applied may also be ahead of the commit index that is written: a log refuses a snapshot from there.
+  if (applied > (storage.initialState().hardState?.commit ?? 0)) return;
   const term = storage.term(applied);
   const made = { data: numbered(state), metadata: { confState, index: applied, term } };
   world.rules.snapshotMade(member, made);

@@ -24,6 +24,14 @@ export interface Observer {
   installed?(member: Member, snapshot: Snapshot): void;
 }
 
+/** When applications make snapshots by themselves. */
+export interface Snapshots {
+  /** After so many entries that were applied; 0 for never. */
+  readonly every: number;
+  /** So many of the last entries stay in the log. */
+  readonly keep: number;
+}
+
 /** What drivers need of the world around them. */
 export interface Surroundings {
   readonly now: number;
@@ -32,6 +40,7 @@ export interface Surroundings {
   /** How long each write takes. */
   readonly delays: Stream;
   readonly sendsWhileWriting: boolean;
+  readonly snapshots: Snapshots;
   post(at: number, event: Event): void;
   /** A member hands out a Ready. */
   handedOut(member: Member, node: RawNode, rd: Ready): void;
@@ -41,6 +50,9 @@ export interface Surroundings {
 
 /** More Readys than any single event leads to: a whole log applied one entry at a time is far below. */
 const MOST_READYS = 100_000;
+
+/** A snapshot is made so many milliseconds after it is due, at most. */
+const MOST_MS_TO_SNAPSHOT = 20;
 
 /** Does what a member's Readys ask for, until there is nothing to do or a write is under way. */
 export function drive(world: Surroundings, member: Member, node: RawNode): void {
@@ -108,12 +120,13 @@ function handOver(world: Surroundings, member: Member, rd: Ready): void {
   const { disk } = member;
   for (const m of rd.messages) {
     if (m.to === LOCAL_APPEND_THREAD) {
-      disk.save(hardStateOf(m), m.entries, m.snapshot);
-      // A new commit index alone promises nothing.
-      if (!rd.mustSync && m.responses.length === 0) continue;
-      member.writing.push({ message: m, upTo: disk.end });
-      member.writesUntil = Math.max(member.writesUntil, world.now + world.delays.int(disk.writeMs + 1));
-      world.post(member.writesUntil, event('written', member));
+      if (!rd.mustSync && m.responses.length === 0 && member.writing.length === 0) {
+        // A new commit index alone promises nothing.
+        save(member, m);
+        continue;
+      }
+      member.writing.push(m);
+      if (member.inHand === 0) beginWriting(world, member);
     } else if (m.to === LOCAL_APPLY_THREAD) {
       member.applying.push(m);
       member.appliesUntil = Math.max(member.appliesUntil, world.now + world.delays.int(disk.applyMs + 1));
@@ -124,18 +137,37 @@ function handOver(world: Surroundings, member: Member, rd: Ready): void {
   }
 }
 
+/**
+ * The append thread takes some of its oldest messages in hand. Only now the storage has what they hold, as in a program
+ * whose thread writes: before, it has what was there, and a crash leaves nothing of them.
+ */
+function beginWriting(world: Surroundings, member: Member): void {
+  const { writing, disk } = member;
+  member.inHand = writing.length === 1 ? 1 : 1 + world.delays.int(writing.length);
+  for (let i = 0; i < member.inHand; i++) save(member, writing[i] as Message);
+  world.post(world.now + world.delays.int(disk.writeMs + 1), event('written', member));
+}
+
+function save({ disk }: Member, m: Message): void {
+  disk.save(hardStateOf(m), m.entries, m.snapshot);
+}
+
 function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
   return term === 0 && vote === NONE && commit === 0 ? undefined : { term, vote, commit };
 }
 
-/** The append thread has carried out its oldest message. */
+/** The append thread has carried out what it had in hand, with one sync. */
 export function appended(world: Surroundings, member: Member, node: RawNode): void {
-  const work = member.writing.shift();
-  if (work === undefined) return;
-  member.disk.sync(work.upTo);
+  const { disk } = member;
+  const done = member.writing.splice(0, member.inHand);
+  member.inHand = 0;
+  disk.sync(disk.end);
   world.rules.persisted(member);
-  if (work.message.snapshot !== undefined) install(world, member, work.message.snapshot);
-  answer(world, member, node, work.message);
+  for (const m of done) {
+    if (m.snapshot !== undefined) install(world, member, m.snapshot);
+    answer(world, member, node, m);
+  }
+  if (member.writing.length > 0) beginWriting(world, member);
 }
 
 /** The apply thread has carried out its oldest message. */
@@ -184,4 +216,8 @@ function apply(world: Surroundings, member: Member, node: RawNode, entries: read
     rules.applied(member);
     recorder?.applied?.(member, entry);
   }
+  const { every, keep } = world.snapshots;
+  if (every === 0 || member.applied - member.snapshotPlanned < every) return;
+  member.snapshotPlanned = member.applied;
+  world.post(world.now + world.delays.int(MOST_MS_TO_SNAPSHOT), event('snapshot', member, keep));
 }

@@ -17,7 +17,7 @@ export interface Event {
   readonly kind:
     | 'tick'
     | 'deliver'
-    /** A Ready, or the oldest message to the append thread, is on stable storage. */
+    /** A Ready, or the messages that the append thread has in hand, are on stable storage. */
     | 'written'
     /** The oldest message to the apply thread is carried out. */
     | 'applied'
@@ -27,7 +27,7 @@ export interface Event {
     | 'snapshot-status'
     /** The transport reports that it could not reach a member. */
     | 'unreachable'
-    /** The application makes a snapshot, for a member that has joined. */
+    /** The application makes a snapshot, and keeps `value` entries before its end. */
     | 'snapshot'
     | 'heal'
     /** No kind of message is lost any more. */

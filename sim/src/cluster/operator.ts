@@ -6,6 +6,7 @@ import {
   type NodeId,
 } from '@raft-ts/proto';
 import type { AnyConfChange } from '@raft-ts/raft';
+import { names } from '../base/records.js';
 import type { Member } from '../member/member.js';
 import type { History } from '../rules/history.js';
 import { MAX_SLOTS } from './network.js';
@@ -43,10 +44,6 @@ export function isSettled({ members, history }: Sight): boolean {
     const { hardState, snapshot } = member.disk.durable;
     return (hardState?.commit ?? 0) >= current.index || snapshot.metadata.index >= current.index;
   });
-}
-
-export function names(cs: ConfState, id: NodeId): boolean {
-  return cs.voters.includes(id) || cs.learners.includes(id) || cs.votersOutgoing.includes(id);
 }
 
 const { ConfChangeAddNode, ConfChangeAddLearnerNode, ConfChangeRemoveNode, ConfChangeUpdateNode } = ConfChangeType;

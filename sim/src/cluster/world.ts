@@ -13,19 +13,27 @@ import {
 import { RunHash } from '../base/hash.js';
 import { EventQueue } from '../base/queue.js';
 import { Stream } from '../base/random.js';
+import { names } from '../base/records.js';
 import { Violation } from '../base/violation.js';
 import { Disk } from '../member/disk.js';
 import { Member } from '../member/member.js';
 import type { Action, Pick } from '../plan/action.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { type Settings, TICK_MS } from '../plan/settings.js';
-import type { Voter } from '../rules/elections.js';
+import { Before } from '../rules/receiving.js';
 import { Rules } from '../rules/rules.js';
 import { act, makeSnapshot } from './acts.js';
-import { appended, appliedByThread, drive, type Observer, type Surroundings, written } from './driver.js';
+import {
+  appended,
+  appliedByThread,
+  drive,
+  type Observer,
+  type Snapshots,
+  type Surroundings,
+  written,
+} from './driver.js';
 import { actionEvent, deliverEvent, type Event, event } from './event.js';
 import { MAX_SLOTS, Network } from './network.js';
-import { names } from './operator.js';
 
 /** Entries that stay when an application makes a snapshot for somebody who joins. */
 const KEPT_ENTRIES = 10;
@@ -53,8 +61,10 @@ export class World implements Surroundings {
   readonly hash: RunHash = new RunHash();
   readonly delays: Stream;
   readonly sendsWhileWriting: boolean;
+  readonly snapshots: Snapshots;
   readonly queue: EventQueue<Event>;
   readonly reports: Stream;
+  private readonly before = new Before();
   now = 0;
   /** Number of events so far. */
   events = 0;
@@ -68,10 +78,11 @@ export class World implements Surroundings {
     this.seed = seed;
     this.settings = settings;
     this.sendsWhileWriting = settings.sendsWhileWriting;
+    this.snapshots = { every: settings.snapshotEvery ?? 0, keep: settings.snapshotKeeps ?? 0 };
     this.queue = new EventQueue(new Stream(seed, PURPOSE.ties));
     this.delays = new Stream(seed, PURPOSE.disk);
     this.reports = new Stream(seed, PURPOSE.reports);
-    this.rules = new Rules(this.members);
+    this.rules = new Rules(this.members, settings.leaseReads);
     this.network = new Network(seed, this.hash, (at, message, from) =>
       this.queue.push(at, deliverEvent(message, from)),
     );
@@ -106,6 +117,8 @@ export class World implements Surroundings {
     const { storage } = this.settings;
     const isAsync = storage === 'asynchronous' || (storage === 'mixed' && slot % 2 === 0);
     const member = new Member(BigInt(slot + 1), new Disk(this.hash), isAsync);
+    member.disk.writeMs = this.settings.writeMs ?? 0;
+    member.disk.applyMs = this.settings.applyMs ?? 0;
     this.members.push(member);
     return member;
   }
@@ -155,6 +168,7 @@ export class World implements Surroundings {
     } else if (member.slot % 2 === 1 && member.confState.voters.length > 0) {
       disk.storage.keepConfState(member.confState, member.applied);
     }
+    member.snapshotPlanned = member.applied;
     this.rules.restarted(member);
     this.guarded(member, () => {
       const isNew = disk.durable.isEmpty;
@@ -236,7 +250,7 @@ export class World implements Surroundings {
         this.network.lostKind = -1;
         return;
       case 'snapshot':
-        makeSnapshot(this, member as Member, KEPT_ENTRIES);
+        makeSnapshot(this, member as Member, what.value);
         return;
       case 'action':
       case 'operate':
@@ -251,7 +265,11 @@ export class World implements Surroundings {
     const { node } = member;
     if (node === undefined) return;
     this.post(this.now + Math.round(TICK_MS / member.rate), event('tick', member));
-    if (!member.isFrozen) this.input(member, (running) => running.tick());
+    if (member.isFrozen) return;
+    this.input(member, (running) => {
+      running.tick();
+      this.rules.ticked(member, running);
+    });
   }
 
   /** What a member, its disk or its transport has begun is done. */
@@ -282,11 +300,11 @@ export class World implements Surroundings {
       return;
     }
     if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, true);
-    const isVoteRequest = m.type === MessageType.MsgVote || m.type === MessageType.MsgPreVote;
-    const own = isVoteRequest ? voterOf(to.node) : undefined;
+    const { before, events: event } = this;
     this.input(to, (node) => {
+      before.look(node, m);
       node.stepChecked(m);
-      if (own !== undefined) this.rules.afterVoteRequest(to, node, m, own);
+      this.rules.received(to, node, m, { before, event });
     });
   }
 
@@ -363,7 +381,7 @@ export class World implements Surroundings {
     if (!arrives) this.undelivered(m, member.slot);
     if (m.snapshot !== undefined && !names(m.snapshot.metadata.confState, m.to)) {
       // Made before its receiver joined: of no use to it. The application makes a newer one.
-      this.post(this.now + 1, event('snapshot', member));
+      this.post(this.now + 1, event('snapshot', member, KEPT_ENTRIES));
     }
   }
 
@@ -392,9 +410,4 @@ export class World implements Surroundings {
   get freshId(): NodeId {
     return BigInt(this.members.length + 1);
   }
-}
-
-function voterOf({ raft }: RawNode): Voter {
-  const { term, index } = raft.raftLog.lastEntryId();
-  return { term, index, answers: raft.msgsAfterAppend.length };
 }

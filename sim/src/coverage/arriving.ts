@@ -126,8 +126,8 @@ function replaces(
   );
   const written = to.disk.storage;
   c.when(
-    to.writing.some(({ message }) =>
-      message.entries.some(({ index, term }) => index === conflict.index && term === conflict.term),
+    to.writing.some(({ entries }) =>
+      entries.some(({ index, term }) => index === conflict.index && term === conflict.term),
     ) && written.lastIndex() >= conflict.index,
     'an entry of the same index and term is written again after another one was in its place',
   );

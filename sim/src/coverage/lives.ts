@@ -41,6 +41,10 @@ export function starts(c: Coverage, member: Member, after: Sight): void {
     durable.snapshot.metadata.index > 1 && durable.lastIndex === durable.snapshot.metadata.index,
     'a member starts from a snapshot and nothing after it',
   );
+  c.when(
+    (durable.term(durable.lastIndex) ?? 0) > (durable.hardState?.term ?? 0),
+    'a member starts with entries of a later term than it has stored',
+  );
   c.when(after.isJoint, 'a member starts in a joint configuration');
   c.when(after.isLearner, 'a member starts as a learner');
   c.when(after.last < c.lastOf(member), 'a member starts with a shorter log than it crashed with');

@@ -183,6 +183,7 @@ export const MARKS = [
   'a member starts in a joint configuration',
   'a member starts as a learner',
   'a member starts with a shorter log than it crashed with',
+  'a member starts with entries of a later term than it has stored',
   'two writes are under way at the same time',
   'ten writes are under way at the same time',
   'a write ends in a later term than it began in',

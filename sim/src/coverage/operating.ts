@@ -54,7 +54,7 @@ export function acts(c: Coverage, world: World, what: Event): void {
       return;
     }
     case 'written': {
-      const term = what.ready?.hardState?.term ?? member?.writing[0]?.message.term ?? 0;
+      const term = what.ready?.hardState?.term ?? member?.writing[0]?.term ?? 0;
       c.when(term > 0 && (member?.node?.raft.term ?? 0) > term, 'a write ends in a later term than it began in');
       return;
     }

@@ -3,6 +3,7 @@ import { emptyConfState } from '@raft-ts/proto';
 import type { RawNode } from '@raft-ts/raft';
 import { ChainLog } from '../base/chain-log.js';
 import type { Disk } from './disk.js';
+import type { Leadership } from './leadership.js';
 
 /** A member of the simulated cluster: its disk, its state machine, and, while it runs, its RawNode. */
 export class Member {
@@ -22,11 +23,14 @@ export class Member {
   /** A Ready is being written, with synchronous storage: the next one waits. */
   isBusy = false;
   /** What its append thread and its apply thread, with asynchronous storage, have yet to do: oldest first. */
-  writing: { readonly message: Message; readonly upTo: number }[] = [];
+  writing: Message[] = [];
+  /** So many of the messages to its append thread are being written together. */
+  inHand = 0;
   applying: Message[] = [];
-  /** When the last write, and the last work of the apply thread, ends. */
-  writesUntil = 0;
+  /** When the last work of the apply thread ends. */
   appliesUntil = 0;
+  /** How far its state machine had come when a snapshot was last planned. */
+  snapshotPlanned = 0;
   /** How fast its clock runs. */
   rate = 1;
 
@@ -39,6 +43,7 @@ export class Member {
 
   /** The log that it has handed out to be written. */
   readonly log: ChainLog = new ChainLog();
+  seenState: RawNode['raft']['state'] = 'StateFollower';
   seenTerm = 0;
   seenCommit = 0;
   seenApplied = 0;
@@ -46,6 +51,10 @@ export class Member {
   shownCommit = 0;
   /** The term in which it leads; 0 if it does not. */
   leadsTerm = 0;
+  /** What the rules remember of its time as leader of that term. */
+  led: Leadership | undefined = undefined;
+  /** At which event it last heard a heartbeat of its term's leader, by term; over all its lives. */
+  readonly heard: Map<number, number> = new Map();
   /** The term in which it led when it last handed out a Ready; 0 if it did not. */
   handedTerm = 0;
   durableTerm = 0;
@@ -70,13 +79,15 @@ export class Member {
     this.isFrozen = false;
     this.writing = [];
     this.applying = [];
-    this.writesUntil = 0;
+    this.inHand = 0;
     this.appliesUntil = 0;
+    this.seenState = 'StateFollower';
     this.seenTerm = 0;
     this.seenCommit = 0;
     this.seenApplied = 0;
     this.shownCommit = 0;
     this.leadsTerm = 0;
+    this.led = undefined;
     this.handedTerm = 0;
   }
 }

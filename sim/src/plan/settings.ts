@@ -27,6 +27,14 @@ export interface Settings {
   readonly storage: 'synchronous' | 'asynchronous' | 'mixed';
   /** A leader sends its appends while it writes them itself (section 10.2.1 of the dissertation). */
   readonly sendsWhileWriting: boolean;
+  /** A member's writes take up to this long, in milliseconds; 0 by default. */
+  readonly writeMs?: number;
+  /** With asynchronous storage, applying takes up to this long, in milliseconds; 0 by default. */
+  readonly applyMs?: number;
+  /** A member makes a snapshot after so many entries that it has applied; never if 0, which is the default. */
+  readonly snapshotEvery?: number;
+  /** Of its log it then keeps the last so many entries; 0 by default. */
+  readonly snapshotKeeps?: number;
   /** The state machine keeps what it has applied on disk; otherwise it begins at the snapshot after a restart. */
   readonly durableState: boolean;
   /** The founders begin with `bootstrap`; otherwise their storage names the membership. */
@@ -91,5 +99,13 @@ export function drawSettings(seed: number, members?: number): Settings {
     durableState: random.chance(0.3),
     bootstraps: random.chance(0.3),
     ...limits(random),
+    writeMs: random.pick([0, 3, 20, 20, 100, 100, 400]),
+    applyMs: random.pick([0, 0, 20, 100, 400]),
+    ...snapshots(random),
   };
+}
+
+/** Half of the applications make snapshots by themselves, some of them all the time, and keep little of their logs. */
+function snapshots(random: Stream): Pick<Settings, 'snapshotEvery' | 'snapshotKeeps'> {
+  return { snapshotEvery: random.pick([0, 0, 0, 1, 4, 20]), snapshotKeeps: random.pick([0, 0, 1, 5]) };
 }

@@ -29,6 +29,53 @@ function holds(members: readonly Member[], voter: NodeId, index: number, term: n
   return members[Number(voter) - 1]?.disk.durable.holds(index, term) === true;
 }
 
+/** A leader has moved its commit index: by counting, to an entry of its own term (figure 8 of the paper). */
+export function commitsOwnTerm({ id }: Member, { raftLog, term }: Raft): void {
+  const { committed } = raftLog;
+  const own = raftLog.term(committed);
+  if (own === term || typeof own !== 'number') return;
+  throw new Violation(
+    'commits-own-term',
+    `Member ${id} leads in term ${term} and commits entry ${committed} of term ${own} by counting.`,
+  );
+}
+
+/** A leader has moved its commit index: nobody without the entry could be elected, by what disks hold now. */
+export function electableComplete({ id }: Member, raft: Raft, members: readonly Member[]): void {
+  const { committed } = raft.raftLog;
+  const term = raft.raftLog.term(committed);
+  if (typeof term !== 'number') return;
+  const { incoming, outgoing } = raft.trk.config.voters;
+  for (const candidate of incoming.ids) {
+    if (holds(members, candidate, committed, term)) continue;
+    const theirs = lastStored(members, candidate);
+    const wins = [incoming, outgoing].every(
+      (half) => half.size === 0 || 2 * half.ids.filter((voter) => votesFor(members, voter, theirs)).length > half.size,
+    );
+    if (!wins) continue;
+    throw new Violation(
+      'electable-complete',
+      `Member ${id} leads in term ${raft.term} and commits entry ${committed} of term ${term}, which member ${candidate} lacks; its log, which ends at index ${theirs.index} of term ${theirs.term}, could win an election.`,
+    );
+  }
+}
+
+interface Stored {
+  readonly index: number;
+  readonly term: number;
+}
+
+function lastStored(members: readonly Member[], voter: NodeId): Stored {
+  const durable = members[Number(voter) - 1]?.disk.durable;
+  const index = durable?.lastIndex ?? 0;
+  return { index, term: durable?.term(index) ?? 0 };
+}
+
+function votesFor(members: readonly Member[], voter: NodeId, theirs: Stored): boolean {
+  const own = lastStored(members, voter);
+  return theirs.term > own.term || (theirs.term === own.term && theirs.index >= own.index);
+}
+
 /** Notes what a member commits: for a leader as soon as it does so, for others when they show it. */
 export function committedForEver(history: History, member: Member, upTo: number, term: number): void {
   const { id, log } = member;

@@ -3,6 +3,7 @@ import type { Raft } from '@raft-ts/raft/internal';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
 import type { History } from './history.js';
+import type { Before } from './receiving.js';
 
 /** A member has become leader of this term. */
 export function electionSafety({ leaders }: History, { id, slot }: Member, term: number): void {
@@ -12,6 +13,38 @@ export function electionSafety({ leaders }: History, { id, slot }: Member, term:
   } else if (other !== slot) {
     throw new Violation('election-safety', `Members ${other + 1} and ${id} both lead in term ${term}.`);
   }
+}
+
+/** A member has become leader: who voted for it, by what left them. */
+export function electedByQuorum({ votes }: History, { id }: Member, { term, trk }: Raft): void {
+  const { incoming, outgoing } = trk.config.voters;
+  for (const half of [incoming, outgoing]) {
+    if (half.size === 0) continue;
+    const given = half.ids.filter((voter) => votes.get((Number(voter) - 1) * TERMS + term) === id);
+    if (2 * given.length > half.size) continue;
+    throw new Violation(
+      'elected-by-quorum',
+      `Member ${id} leads in term ${term} by the votes of ${given.join(', ') || 'nobody'} of the voters ${half.ids.join(', ')}.`,
+    );
+  }
+}
+
+/** A member that did not campaign, or did so in an earlier term, does now. */
+export function campaignAllowed({ id, log }: Member, { term, trk, raftLog }: Raft): void {
+  const own = trk.progress.get(id);
+  if (own === undefined || own.isLearner) {
+    throw new Violation('campaign-allowed', `Member ${id} campaigns in term ${term}; in ${trk.config} it is no voter.`);
+  }
+  const { applied, committed } = raftLog;
+  // What it has not handed out to be written may have replaced a change that the log of the rules still has.
+  const open = log.changes.find(
+    (index) => index > applied && index <= committed && raftLog.term(index) === log.term(index),
+  );
+  if (open === undefined) return;
+  throw new Violation(
+    'campaign-allowed',
+    `Member ${id} campaigns in term ${term}, although it has not applied the membership change of entry ${open}, which it knows to be committed.`,
+  );
 }
 
 /** The log of a member that has just become leader. */
@@ -44,22 +77,20 @@ export function voteOnce({ votes }: History, { id, slot }: Member, term: number,
   }
 }
 
-/** Where a voter's log ended before it was asked, and how many answers it had not handed out. */
-export interface Voter {
-  readonly term: number;
-  readonly index: number;
-  readonly answers: number;
-}
-
 /** A member has just handled a request for its vote. */
-export function voteUpToDate({ id }: Member, { msgsAfterAppend }: Raft, request: Message, own: Voter): void {
-  const isComplete = request.logTerm > own.term || (request.logTerm === own.term && request.index >= own.index);
+export function voteUpToDate(
+  { id }: Member,
+  { msgsAfterAppend }: Raft,
+  request: Message,
+  own: Pick<Before, 'last' | 'lastTerm' | 'answers'>,
+): void {
+  const isComplete = request.logTerm > own.lastTerm || (request.logTerm === own.lastTerm && request.index >= own.last);
   if (isComplete || msgsAfterAppend.length === own.answers) return;
   const answer = msgsAfterAppend.at(-1);
   if (answer === undefined || answer.to !== request.from || answer.reject) return;
   if (answer.type !== MessageType.MsgVoteResp && answer.type !== MessageType.MsgPreVoteResp) return;
   throw new Violation(
     'vote-up-to-date',
-    `Member ${id}, whose log ends at index ${own.index} of term ${own.term}, votes for ${request.from}, whose log ends at index ${request.index} of term ${request.logTerm}.`,
+    `Member ${id}, whose log ends at index ${own.last} of term ${own.lastTerm}, votes for ${request.from}, whose log ends at index ${request.index} of term ${request.logTerm}.`,
   );
 }

@@ -15,6 +15,8 @@ export interface OpenRead {
   readonly life: number;
   /** Everything up to this index was committed before it was asked for. */
   readonly bound: number;
+  /** Number of events before it was asked for. */
+  readonly asked: number;
 }
 
 /** What happened in the whole cluster from the beginning: what the rules compare each member with. Never forgets. */

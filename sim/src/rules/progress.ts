@@ -33,12 +33,3 @@ function matchStored(leader: Member, pr: Progress, term: number, members: readon
 function fail({ id, leadsTerm }: Member, pr: Progress, what: string): never {
   throw new Violation('progress-sane', `Member ${id} leads in term ${leadsTerm}; of member ${pr.id}: ${what}.`);
 }
-
-/** A leader's count of what is not applied yet. */
-export function uncommittedSize({ id }: Member, { raftLog, uncommittedSize: size }: Raft): void {
-  if (size === 0 || raftLog.applied < raftLog.lastIndex()) return;
-  throw new Violation(
-    'uncommitted-size',
-    `Member ${id} leads and has applied its whole log, but counts ${size} bytes as uncommitted: with a limit it would take no more proposals.`,
-  );
-}

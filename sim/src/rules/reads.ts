@@ -1,3 +1,4 @@
+import type { ConfState, NodeId } from '@raft-ts/proto';
 import type { ReadState } from '@raft-ts/raft';
 import { numberOf } from '../base/bytes.js';
 import { Violation } from '../base/violation.js';
@@ -17,4 +18,59 @@ export function readLinearizable(history: History, { id, slot, life }: Member, {
     'read-linearizable',
     `Member ${id} may serve read ${number} at index ${index}; entry ${read.bound} was committed before the read was asked for.`,
   );
+}
+
+/** A member hears a heartbeat of the leader of its term. */
+export function heartbeatHeard({ heard }: Member, term: number, event: number): void {
+  heard.delete(term);
+  heard.set(term, event);
+  if (heard.size <= TERMS_HEARD) return;
+  for (const oldest of heard.keys()) {
+    heard.delete(oldest);
+    return;
+  }
+}
+
+/** So many of the terms in which a member has last heard heartbeats are remembered. */
+const TERMS_HEARD = 4;
+
+/**
+ * A member was told at which index a read of its own can be served: since it asked, a majority of each half has heard
+ * heartbeats of the same leader, in that leader's term. The leader itself need not hear any.
+ */
+export function readConfirmed(
+  history: History,
+  { id, slot, life }: Member,
+  { requestCtx }: ReadState,
+  members: readonly Member[],
+): void {
+  const number = requestCtx === undefined ? undefined : numberOf(requestCtx);
+  const read = number === undefined ? undefined : history.reads.get(number);
+  if (read === undefined || read.slot !== slot || read.life !== life) return;
+  const since = read.asked;
+  const heard = (voter: NodeId, term: number): boolean => {
+    const place = Number(voter) - 1;
+    return history.leaders.get(term) === place || (members[place]?.heard.get(term) ?? -1) > since;
+  };
+  const confirms = (half: readonly NodeId[], term: number): boolean =>
+    half.length === 0 || 2 * half.filter((voter) => heard(voter, term)).length > half.length;
+  // The leader may have applied a membership change between the confirmation and the answer, or not yet.
+  const configurations: readonly ConfState[] = history.configurations.slice(-3).map(({ confState }) => confState);
+  for (const term of termsSince(history, members, since)) {
+    if (configurations.some((cs) => confirms(cs.voters, term) && confirms(cs.votersOutgoing, term))) return;
+  }
+  throw new Violation(
+    'read-confirmed',
+    `Member ${id} may serve read ${number}, although no leader was heard by a majority since it was asked for.`,
+  );
+}
+
+/** The terms that may have confirmed a read: those in which a heartbeat was heard since, and those of leaders alone. */
+function termsSince({ leaders }: History, members: readonly Member[], since: number): Set<number> {
+  const terms = new Set<number>();
+  for (const { heard, leadsTerm } of members) {
+    for (const [term, event] of heard) if (event > since) terms.add(term);
+    if (leadsTerm > 0 && leaders.has(leadsTerm)) terms.add(leadsTerm);
+  }
+  return terms;
 }

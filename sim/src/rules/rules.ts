@@ -1,17 +1,44 @@
 import type { ConfState, Entry, Message, Snapshot } from '@raft-ts/proto';
 import { EntryType, MessageType } from '@raft-ts/proto';
 import type { RawNode, Ready } from '@raft-ts/raft';
+import { Leadership } from '../member/leadership.js';
 import type { Member } from '../member/member.js';
-import { committedForEver, committedOnQuorum, entryIntact, stateMachineSafety } from './commits.js';
-import { electionSafety, leaderCompleteness, type Voter, voteOnce, voteUpToDate } from './elections.js';
+import {
+  commitsOwnTerm,
+  committedForEver,
+  committedOnQuorum,
+  electableComplete,
+  entryIntact,
+  stateMachineSafety,
+} from './commits.js';
+import {
+  campaignAllowed,
+  electedByQuorum,
+  electionSafety,
+  leaderCompleteness,
+  voteOnce,
+  voteUpToDate,
+} from './elections.js';
 import { History } from './history.js';
+import { heardFrom, jointLeft, leaderInTouch, transferBounded, transferSeen, uncommittedSize } from './leading.js';
 import { leaderAppendOnly, logMatching, oneChangeAtATime } from './log.js';
 import { configurationAgreed } from './membership.js';
 import { messageLegal } from './messages.js';
 import { hardStateMonotone, persistedBeforeSent } from './persistence.js';
 import { positionsOrdered } from './positions.js';
-import { progressSane, uncommittedSize } from './progress.js';
-import { readLinearizable } from './reads.js';
+import { progressSane } from './progress.js';
+import { heartbeatHeard, readConfirmed, readLinearizable } from './reads.js';
+import {
+  appendAccepted,
+  type Before,
+  commitPassedOn,
+  commitTold,
+  preVoteHarmless,
+  snapshotTaken,
+  staleIgnored,
+  termAdopted,
+  voteOwed,
+} from './receiving.js';
 import { snapshotTrue } from './snapshots.js';
 
 /**
@@ -21,10 +48,15 @@ import { snapshotTrue } from './snapshots.js';
 export class Rules {
   readonly history: History = new History();
   private readonly members: readonly Member[];
+  private readonly readsByLease: boolean;
 
-  /** @param members all members of the cluster by slot; grows as members join */
-  constructor(members: readonly Member[]) {
+  /**
+   * @param members all members of the cluster by slot; grows as members join
+   * @param readsByLease leaders answer reads without asking anybody
+   */
+  constructor(members: readonly Member[], readsByLease = false) {
     this.members = members;
+    this.readsByLease = readsByLease;
   }
 
   /** A member starts from its disk: the log that it finds there is held against those of the others. */
@@ -39,26 +71,90 @@ export class Rules {
   afterStep(member: Member, node: RawNode): void {
     const { raft } = node;
     if (raft.state === 'StateLeader') {
-      if (member.leadsTerm !== raft.term) {
-        electionSafety(this.history, member, raft.term);
-        leaderCompleteness(this.history, member, raft);
-        member.leadsTerm = raft.term;
-      }
+      if (member.leadsTerm !== raft.term) this.elected(member, raft);
       if (raft.raftLog.committed > member.seenCommit) {
         committedOnQuorum(member, raft, this.members);
+        commitsOwnTerm(member, raft);
+        electableComplete(member, raft, this.members);
         committedForEver(this.history, member, raft.raftLog.committed, raft.term);
       }
       progressSane(member, raft, this.members);
       uncommittedSize(member, raft);
+      transferSeen(member.led as Leadership, raft);
     } else {
+      if (raft.state !== 'StateFollower' && (member.seenState !== raft.state || member.seenTerm !== raft.term)) {
+        // Whoever asked for pre-votes first was looked at then.
+        if (member.seenState !== 'StatePreCandidate') campaignAllowed(member, raft);
+      }
       member.leadsTerm = 0;
+      member.led = undefined;
     }
+    member.seenState = raft.state;
     positionsOrdered(member, raft);
   }
 
-  /** A member has handled a request for its vote. */
-  afterVoteRequest(member: Member, node: RawNode, request: Message, own: Voter): void {
-    voteUpToDate(member, node.raft, request, own);
+  private elected(member: Member, raft: RawNode['raft']): void {
+    electionSafety(this.history, member, raft.term);
+    electedByQuorum(this.history, member, raft);
+    leaderCompleteness(this.history, member, raft);
+    member.leadsTerm = raft.term;
+    member.led = new Leadership(raft);
+  }
+
+  /** A member's clock has ticked. */
+  ticked(member: Member, { raft }: RawNode): void {
+    const { led } = member;
+    if (led === undefined || raft.state !== 'StateLeader' || raft.term !== member.leadsTerm) return;
+    led.ticks++;
+    transferSeen(led, raft);
+    transferBounded(member, led, raft.electionTimeout);
+    if (raft.checkQuorum) leaderInTouch(member, led, raft);
+    jointLeft(member, led, raft);
+  }
+
+  /** A member has handled a message of another. @param event the number of events before it */
+  received(member: Member, node: RawNode, m: Message, at: { readonly before: Before; readonly event: number }): void {
+    const { raft } = node;
+    const { before } = at;
+    const { term } = m;
+    if (term === 0) return;
+    if (term < before.term) staleIgnored(member, raft, m, before);
+    else if (term > before.term) termAdopted(member, raft, m, before);
+    switch (m.type) {
+      case MessageType.MsgPreVote:
+        preVoteHarmless(member, raft, m, before);
+        voteUpToDate(member, raft, m, before);
+        voteOwed(member, raft, m, before);
+        return;
+      case MessageType.MsgVote:
+        voteUpToDate(member, raft, m, before);
+        voteOwed(member, raft, m, before);
+        return;
+      default:
+    }
+    if (term !== raft.term) return;
+    switch (m.type) {
+      case MessageType.MsgApp:
+        commitTold(member, raft, m, before);
+        appendAccepted(member, raft, m, before);
+        return;
+      case MessageType.MsgHeartbeat:
+        commitTold(member, raft, m, before);
+        heartbeatHeard(member, term, at.event);
+        return;
+      case MessageType.MsgSnap:
+        commitTold(member, raft, m, before);
+        snapshotTaken(member, raft, m, before);
+        return;
+      case MessageType.MsgAppResp:
+        if (!m.reject && raft.state === 'StateLeader') commitPassedOn(member, raft, m, before);
+        heardFrom(member, m);
+        return;
+      case MessageType.MsgHeartbeatResp:
+        heardFrom(member, m);
+        return;
+      default:
+    }
   }
 
   /** A member hands out a Ready. */
@@ -78,7 +174,9 @@ export class Rules {
     committedForEver(history, member, raft.raftLog.committed, raft.term);
     member.handedTerm = member.leadsTerm;
     for (let i = 0; i < rd.readStates.length; i++) {
-      readLinearizable(history, member, rd.readStates[i] as Ready['readStates'][number]);
+      const read = rd.readStates[i] as Ready['readStates'][number];
+      if (!this.readsByLease) readConfirmed(history, member, read, this.members);
+      readLinearizable(history, member, read);
     }
   }
 
@@ -110,6 +208,8 @@ export class Rules {
   /** A member has carried out a membership change. */
   configured(member: Member, entry: Entry, confState: ConfState): void {
     configurationAgreed(this.history, member, entry, confState);
+    // Whoever joins counts as heard.
+    if (member.led !== undefined) member.led.renewed = member.led.ticks;
   }
 
   /** A member has applied everything up to its `applied`. */

@@ -1,8 +1,9 @@
 import type { ConfState } from '@raft-ts/proto';
 import { Stream } from '../base/random.js';
+import { names } from '../base/records.js';
 import { type RuleName, Violation } from '../base/violation.js';
 import { propose, proposeChange, read } from '../cluster/acts.js';
-import { leaveJoint, names } from '../cluster/operator.js';
+import { leaveJoint } from '../cluster/operator.js';
 import type { World } from '../cluster/world.js';
 import type { Member } from '../member/member.js';
 import { PURPOSE } from '../plan/purpose.js';

@@ -137,4 +137,23 @@ describe('a new leader in a joint configuration that is left by itself', () => {
     expect(r.raftLog.lastIndex()).to.equal(5);
     expect(r.pendingConfIndex).to.equal(5);
   });
+
+  it('leaves it after a transfer that came to nothing, although nothing more is applied', () => {
+    const storage = newTestMemoryStorage({ voters: [1n, 2n], votersOutgoing: [1n], autoLeave: true });
+    const r = newTestRaft(1n, storage);
+    skipInvariants(r, 'entries are acknowledged here which no disk has');
+    r.becomeCandidate();
+    r.becomeLeader();
+    step(r, message({ type: MessageType.MsgAppResp, from: 1n, to: 1n, index: 1 }));
+    step(r, message({ type: MessageType.MsgAppResp, from: 2n, to: 1n, index: 1 }));
+    step(r, message({ type: MessageType.MsgTransferLeader, from: 2n, to: 1n }));
+    step(r, message({ type: MessageType.MsgStorageApplyResp, to: 1n, entries: index(1).terms(1) }));
+    expect(r.raftLog.applied).to.equal(1);
+    expect(r.raftLog.lastIndex(), 'nothing is proposed while leadership is handed over').to.equal(1);
+    for (let ticks = 0; ticks < r.electionTimeout; ticks++) r.tick();
+    expect(r.leadTransferee).to.equal(0n);
+    expect(r.raftLog.lastIndex()).to.equal(2);
+    for (let ticks = 0; ticks < 3 * r.electionTimeout; ticks++) r.tick();
+    expect(r.raftLog.lastIndex(), 'it asks once').to.equal(2);
+  });
 });

@@ -102,7 +102,7 @@ export class Client {
     const open = this.ask('read', slot, number, '');
     const member = world.members[slot];
     if (open === undefined || member === undefined) return;
-    history.reads.set(number, { slot, life: member.life, bound: history.committed });
+    history.reads.set(number, { slot, life: member.life, bound: history.committed, asked: world.events });
     world.input(member, (node) => node.readIndex(numbered(number)));
   }
 
