@@ -122,8 +122,9 @@ export class Raft {
    */
   guardsSoleReads = true;
   /**
-   * A leader that could not propose to leave a joint configuration, because it was handing over, tries again at the next
-   * election timeout. Off only in tests that compare every message with etcd's, which waits for the next applied entry.
+   * A leader that could not propose to leave a joint configuration, because it was handing over, tries again at the
+   * next election timeout. Off only in tests that compare every message with etcd's, which waits for the next applied
+   * entry.
    */
   retriesLeavingJoint = true;
   checkQuorum: boolean;

@@ -112,6 +112,16 @@ describe('the rules of the simulator, of elections and leaders', () => {
     answered(5, 20);
   });
 
+  it('read-own-term: a read that waits at a leader without a commit of its own', () => {
+    const waits = (waiting: number, committed: number): void => {
+      const raftLog = { committed, termOrZero: (index: number) => index };
+      rules.readOwnTerm(member(1n), raft({ term: 3, readOnly: { waiting }, raftLog }));
+    };
+    waits(1, 3);
+    waits(0, 2);
+    breaks('read-own-term', () => waits(1, 2));
+  });
+
   it('read-confirmed: only the last terms are remembered', () => {
     const one = member(1n);
     for (let term = 1; term <= 10; term++) rules.heartbeatHeard(one, term, term);

@@ -1,7 +1,8 @@
 import { emptySnapshot, type Message, MessageType, newMessage } from '@raft-ts/proto';
 import type { Raft } from '@raft-ts/raft/internal';
 import { rules } from '@raft-ts/sim/internal';
-import { breaks, member, raft, sending, voters } from './breaking.js';
+import { entry } from '../helpers/index.js';
+import { breaks, member, raft, sending, stored, voters, written } from './breaking.js';
 
 const { MsgApp, MsgAppResp, MsgHeartbeat, MsgPreVote, MsgPreVoteResp, MsgSnap, MsgVote, MsgVoteResp } = MessageType;
 
@@ -130,6 +131,21 @@ describe('the rules of the simulator, of a message that is handled', () => {
     left(voters(1n, 3n));
     left(voters(1n, 2n), before({ commit: 5 }));
     left(voters(1n, 2n), before({ areChangesInHand: true }));
+  });
+
+  it('stable-true: a log that is taken for stable beyond what is stored, or with another entry there', () => {
+    const history = new rules.History();
+    const entries = [entry(1, 1), entry(2, 2)];
+    const one = written(history, stored(1n, 2, [entry(1, 1), entry(1, 2)]), entries);
+    const upTo = (offset: number, snapshot?: object): void =>
+      rules.stableTrue(one, raft({ raftLog: { unstable: { offset, snapshot } } }));
+    upTo(2);
+    breaks('stable-true', () => upTo(3));
+    upTo(3, {});
+    one.disk.save(undefined, [entry(2, 2)], undefined);
+    breaks('stable-true', () => upTo(3));
+    one.disk.sync(one.disk.end);
+    upTo(3);
   });
 
   it('commit-passed-on: an acknowledgement that is new, and whose sender is not told what is committed', () => {

@@ -27,6 +27,7 @@ export const RULES = {
   'entry-intact': 'An entry is applied with the bytes that were proposed.',
   'persisted-before-sent':
     'A message that promises a vote, an entry or a term leaves after the promise is on stable storage.',
+  'stable-true': 'What a member takes for stable is on its stable storage.',
   'hard-state-monotone': 'On stable storage neither the term nor, within a term, the vote goes back.',
   'positions-ordered':
     'Terms, commit and applied indexes of a running member never decrease, and applied <= committed <= last.',
@@ -41,6 +42,7 @@ export const RULES = {
   'progress-sane': 'What a leader believes of a member is possible, and what is in flight stays within its limits.',
   'uncommitted-size': 'What a leader counts as uncommitted is the payload of its own entries that it has not applied.',
   'read-linearizable': 'A read is answered with an index at which everything committed before it is visible.',
+  'read-own-term': 'A leader gives reads an index only after it has committed an entry of its own term.',
   'read-confirmed': 'Between a read and its answer a majority of each half hears the leader.',
   'leader-in-touch':
     'A leader that checks its quorum leads on for two election timeouts at most without hearing from a majority of each half.',

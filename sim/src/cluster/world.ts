@@ -300,11 +300,11 @@ export class World implements Surroundings {
       return;
     }
     if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, true);
-    const { before, events: event } = this;
+    const { before, events } = this;
     this.input(to, (node) => {
       before.look(node, m);
       node.stepChecked(m);
-      this.rules.received(to, node, m, { before, event });
+      this.rules.received(to, node, m, { before, events });
     });
   }
 

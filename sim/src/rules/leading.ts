@@ -63,7 +63,7 @@ export function leaderInTouch({ id, leadsTerm }: Member, led: Leadership, { trk,
   }
 }
 
-/** A leader's clock has ticked: a joint configuration that is left by itself is left once nothing else is to be done. */
+/** A leader's clock has ticked: a joint configuration that ends by itself does so once nothing else is to be done. */
 export function jointLeft({ id, leadsTerm }: Member, led: Leadership, raft: Raft): void {
   const { raftLog, trk, leadTransferee, electionTimeout } = raft;
   // While leadership is being handed over nothing is proposed.

@@ -1,4 +1,5 @@
 import { type Message, MessageType } from '@raft-ts/proto';
+import type { Raft } from '@raft-ts/raft/internal';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
 
@@ -22,6 +23,20 @@ export function hardStateMonotone(member: Member): void {
   }
   member.durableTerm = term;
   member.durableVote = vote;
+}
+
+/** A member's stable storage has changed, or what it takes for stable: the border is where it believes it to be. */
+export function stableTrue({ id, log, disk }: Member, { raftLog }: Raft): void {
+  const { offset, snapshot } = raftLog.unstable;
+  const index = offset - 1;
+  // A snapshot that is not stored yet is in the place of the log.
+  if (snapshot !== undefined || index <= log.base) return;
+  const term = log.term(index);
+  if (term === 0 || disk.durable.holds(index, term)) return;
+  throw new Violation(
+    'stable-true',
+    `Member ${id} takes its log for stable up to entry ${index} of term ${term}; its stable storage has ${disk.durable.term(index) ?? 0} for the term there.`,
+  );
 }
 
 /** A message is handed to the network: what it promises is on the sender's stable storage. */

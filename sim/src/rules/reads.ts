@@ -1,5 +1,6 @@
 import type { ConfState, NodeId } from '@raft-ts/proto';
 import type { ReadState } from '@raft-ts/raft';
+import type { Raft } from '@raft-ts/raft/internal';
 import { numberOf } from '../base/bytes.js';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
@@ -17,6 +18,17 @@ export function readLinearizable(history: History, { id, slot, life }: Member, {
   throw new Violation(
     'read-linearizable',
     `Member ${id} may serve read ${number} at index ${index}; entry ${read.bound} was committed before the read was asked for.`,
+  );
+}
+
+/**
+ * A leader has reads that wait for a majority: it knows what its predecessors committed (dissertation, section 6.4).
+ */
+export function readOwnTerm({ id, leadsTerm }: Member, { readOnly, raftLog, term }: Raft): void {
+  if (readOnly.waiting === 0 || raftLog.termOrZero(raftLog.committed) === term) return;
+  throw new Violation(
+    'read-own-term',
+    `Member ${id} leads in term ${leadsTerm} and gives a read index ${raftLog.committed}, although it has not committed an entry of its own term.`,
   );
 }
 

@@ -24,10 +24,10 @@ import { heardFrom, jointLeft, leaderInTouch, transferBounded, transferSeen, unc
 import { leaderAppendOnly, logMatching, oneChangeAtATime } from './log.js';
 import { configurationAgreed } from './membership.js';
 import { messageLegal } from './messages.js';
-import { hardStateMonotone, persistedBeforeSent } from './persistence.js';
+import { hardStateMonotone, persistedBeforeSent, stableTrue } from './persistence.js';
 import { positionsOrdered } from './positions.js';
 import { progressSane } from './progress.js';
-import { heartbeatHeard, readConfirmed, readLinearizable } from './reads.js';
+import { heartbeatHeard, readConfirmed, readLinearizable, readOwnTerm } from './reads.js';
 import {
   appendAccepted,
   type Before,
@@ -80,6 +80,7 @@ export class Rules {
       }
       progressSane(member, raft, this.members);
       uncommittedSize(member, raft);
+      readOwnTerm(member, raft);
       transferSeen(member.led as Leadership, raft);
     } else {
       if (raft.state !== 'StateFollower' && (member.seenState !== raft.state || member.seenTerm !== raft.term)) {
@@ -90,6 +91,7 @@ export class Rules {
       member.led = undefined;
     }
     member.seenState = raft.state;
+    stableTrue(member, raft);
     positionsOrdered(member, raft);
   }
 
@@ -112,8 +114,11 @@ export class Rules {
     jointLeft(member, led, raft);
   }
 
-  /** A member has handled a message of another. @param event the number of events before it */
-  received(member: Member, node: RawNode, m: Message, at: { readonly before: Before; readonly event: number }): void {
+  /**
+   * A member has handled a message of another.
+   * @param at what the member was like before, and the number of events so far
+   */
+  received(member: Member, node: RawNode, m: Message, at: { readonly before: Before; readonly events: number }): void {
     const { raft } = node;
     const { before } = at;
     const { term } = m;
@@ -140,7 +145,7 @@ export class Rules {
         return;
       case MessageType.MsgHeartbeat:
         commitTold(member, raft, m, before);
-        heartbeatHeard(member, term, at.event);
+        heartbeatHeard(member, term, at.events);
         return;
       case MessageType.MsgSnap:
         commitTold(member, raft, m, before);
@@ -184,6 +189,7 @@ export class Rules {
   persisted(member: Member): void {
     const { durableTerm, durableVote } = member;
     hardStateMonotone(member);
+    if (member.node !== undefined) stableTrue(member, member.node.raft);
     const isNew = member.durableTerm !== durableTerm || member.durableVote !== durableVote;
     if (isNew && member.durableVote !== 0n) voteOnce(this.history, member, member.durableTerm, member.durableVote);
   }
