@@ -36,6 +36,7 @@ export { StreamWriter, type WriterContext } from './peer/stream-writer.js';
 export { dialTarget, parsePeerUrls, TakingTurns, UrlPicker } from './peer/url-picker.js';
 export { BodyReader } from './serve/body.js';
 export { Connections } from './serve/connections.js';
+export { cut } from './serve/cut.js';
 export { connectionsWithin, openFilesLimit } from './serve/open-files.js';
 export { limitPieces } from './serve/pieces.js';
 export { PostedMessages } from './serve/posted.js';

@@ -62,6 +62,19 @@ describe('the store: clients that mean no good', () => {
     expect((await ask(port, 'GET', '/healthz')).status).to.equal(200);
   });
 
+  it('that send thousands of short requests in one piece are cut, and the rest of the piece costs no turn of the others', async () => {
+    const face = store.faces[0];
+    let seen = 0;
+    const count = (): void => {
+      seen++;
+    };
+    face?.on('request', count);
+    await send('GET /kv/k?consistency=local HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(1200));
+    face?.off('request', count);
+    // One that is answered, 64 that wait for it, and that which is too many.
+    expect(seen).to.be.within(1, 200);
+  });
+
   it('headers that come byte by byte, or never, are waited for only so long', async () => {
     const other = await kvCluster(1, { limits: { headersMs: 150, checkMs: 25 } });
     const silent = connect(other.ports[0] as number, '127.0.0.1');

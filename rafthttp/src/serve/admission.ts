@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import { MAX_HEADERS, MAX_PIPELINED } from '../base/limits.js';
 import { answer } from './answers.js';
+import { cut } from './cut.js';
 
 /**
  * Passes requests on to `listener`, unless they have more headers than any member sends, or their connection keeps
@@ -16,7 +17,7 @@ export function admit(listener: RequestListener, tooMany: () => void): RequestLi
     const count = (unanswered.get(socket) ?? 0) + 1;
     unanswered.set(socket, count);
     if (count > MAX_PIPELINED) {
-      socket.destroy();
+      cut(socket);
       tooMany();
       return;
     }

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TransportLogger } from '@raft-ts/rafthttp';
-import { Connections, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
+import { Connections, cut, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
 import { answerKey, KEY_PATH } from './keys.js';
@@ -163,7 +163,7 @@ class Face {
     const connection = this.connectionOf(socket);
     const { queue } = connection;
     if (queue.length >= this.limits.maxPipelined) {
-      socket.destroy();
+      cut(socket);
       return;
     }
     connection.waiting++;
