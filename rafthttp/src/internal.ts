@@ -24,7 +24,7 @@ export { Incarnations } from './member/incarnations.js';
 export { Standing, type StandingOptions } from './member/standing.js';
 export { NameService, type NameServiceOptions } from './names/name-service.js';
 export { addressesInHosts } from './names/resolvers.js';
-export { judgeAnswer } from './peer/client.js';
+export { judgeAnswer, open } from './peer/client.js';
 export { Inbox } from './peer/inbox.js';
 export { PeerLinks } from './peer/links.js';
 export { Prober, parseProbe } from './peer/prober.js';
