@@ -146,6 +146,17 @@ describe('the server of the page', () => {
     expect(asked).to.deep.equal([]);
   });
 
+  it('lives on when it is asked for what is no address, with the token or without it', async () => {
+    const token = new URL(server.url).searchParams.get('token');
+    for (const target of ['//', `//?token=${token}`, 'http://[', 'http://:99999/']) {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString(), target).to.match(/^HTTP\/1\.1 400 /u);
+      socket.destroy();
+    }
+  });
+
   it('does what its own page asks', async () => {
     const origin = `http://127.0.0.1:${server.port}`;
     const { status, text } = await act({ origin, 'sec-fetch-site': 'same-origin' });

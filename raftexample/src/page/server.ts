@@ -20,6 +20,8 @@ export interface PageHost {
 const MAX_BODY = 4096;
 /** A watcher that does not read is let go of with so many bytes unread. */
 const MAX_UNREAD = 1024 * 1024;
+/** What the targets of requests are relative to. */
+const BASE = 'http://127.0.0.1';
 /** Watchers at once. */
 const MAX_WATCHERS = 16;
 
@@ -46,6 +48,8 @@ export class PageServer {
     this.host = host;
     this.page = page;
     this.server = createServer((request, response) => void this.answer(request, response));
+    // Without a listener, a connection that cannot be accepted, for lack of descriptors, would end the launcher.
+    this.server.on('error', () => {});
   }
 
   /** @param port 0 for any that is free */
@@ -88,7 +92,7 @@ export class PageServer {
       response.end(`${refusal[1]}\n`);
       return;
     }
-    const { pathname } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    const { pathname } = new URL(request.url ?? '/', BASE);
     if (request.method === 'GET' && pathname === '/') {
       response.writeHead(200, { ...HEADERS, 'content-type': 'text/html; charset=utf-8' }).end(this.page);
     } else if (request.method === 'GET' && pathname === '/events') {
@@ -109,7 +113,8 @@ export class PageServer {
     if (origin !== undefined && origin !== `http://${host}`) return [403, 'another page may not ask this'];
     const site = headers['sec-fetch-site'];
     if (site !== undefined && site !== 'same-origin' && site !== 'none') return [403, 'another page may not ask this'];
-    const shown = Buffer.from(new URL(url ?? '/', 'http://127.0.0.1').searchParams.get('token') ?? '');
+    if (!URL.canParse(url ?? '/', BASE)) return [400, 'this is no address'];
+    const shown = Buffer.from(new URL(url ?? '/', BASE).searchParams.get('token') ?? '');
     const token = Buffer.from(this.token);
     const isRight = shown.length === token.length && timingSafeEqual(shown, token);
     return isRight ? undefined : [403, 'open the address that the launcher has printed: it ends with a token'];
