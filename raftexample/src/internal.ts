@@ -49,7 +49,7 @@ export { readToken } from './kv/member/token-file.js';
 export { seeToVote } from './kv/member/vote.js';
 export { PageClient } from './kv/page-client.js';
 export { describePlan, parseRecoverFlags } from './kv/recover.js';
-export { parseRestoreFlags } from './kv/restore.js';
+export { describeCopy, parseRestoreFlags } from './kv/restore.js';
 export { parseStoreFlags } from './kv/store.js';
 export { type WarnLimits, Watches, type WatchesHost } from './kv/watch/watches.js';
 export { ClusterPage } from './page/cluster-page.js';

@@ -6,7 +6,7 @@ import { ERR_WAL_IDENTITY, ERR_WAL_NOT_FOUND, ERR_WAL_STATE, WalError } from './
 import { closeAll, type Fs, type FsFile, readFully, withCleanup, writeFully } from './base/fs.js';
 import { lockFile } from './base/lock.js';
 import { checkLogOptions, DEFAULT_SEGMENT_SIZE } from './base/options.js';
-import { checkIdentity, decodeIdentity, encodeIdentity, type Identity, identityText } from './format/identity.js';
+import { checkIdentity, decodeIdentity, encodeIdentity, type Identity } from './format/identity.js';
 import { fromTheStart, type WalSnapshot } from './format/record.js';
 import { type SegmentName, segmentName, strangersAmong } from './format/segment-name.js';
 import { LogMark, type MarkPlace, markPath, readMark } from './mark/log-mark.js';
@@ -121,12 +121,13 @@ export class Wal {
     if (head === undefined) return;
     const owner = decodeIdentity(head.metadata);
     if (owner?.nodeId === identity.nodeId && owner.clusterId === identity.clusterId) return;
-    const wanted = identityText(identity);
+    const wanted = ownerText(identity);
     const what =
       owner === undefined
         ? `the log does not say whose it is, and is opened as that of ${wanted}`
-        : `the log belongs to ${identityText(owner)}, not to ${wanted}`;
-    const todo = `check the folder and the ids. ${LOST_LOG}`;
+        : `the log belongs to ${ownerText(owner)}, not to ${wanted}`;
+    const isForeign = owner !== undefined && owner.clusterId !== identity.clusterId;
+    const todo = `check the folder and the ids. ${isForeign ? FOREIGN_LOG : LOST_LOG}`;
     throw new WalError(ERR_WAL_IDENTITY, `${what}: ${todo}`, { file: name });
   }
 
@@ -329,6 +330,15 @@ export function logIsGone(dir: string): WalError {
   const what = `there is no log in ${dir}, and ${markPath(dir)} shows that there was one`;
   return new WalError(ERR_WAL_NOT_FOUND, `${what}. Put it back. ${LOST_LOG}`);
 }
+
+/** Names the owner by the numbers that its options have. */
+function ownerText({ nodeId, clusterId }: Identity): string {
+  return `member ${nodeId} of cluster ${clusterId}`;
+}
+
+/** What it holds was never committed there: a cluster that was recovered or restored is another one. */
+const FOREIGN_LOG =
+  'A member of one cluster cannot go on in another: there it begins with an empty folder, as a new member';
 
 /** It must not come back under its id: it may have voted in the log that it lost. */
 const LOST_LOG =

@@ -210,6 +210,7 @@ describe('ctl', () => {
       expect((await run(['explain'])).out).to.match(new RegExp(`^member ${leader[1]} leads`, 'iu'));
       // What it says depends on when the leader last heard from it.
       expect(JSON.parse((await run(['explain', '--member', next, '--json'])).out)).to.include.keys('code', 'text');
+      expect(JSON.parse((await run(['explain', '--features', '--json'])).out).code).to.match(/^features-open/u);
       expect(await run(['transfer', next])).to.deep.equal({ code: 0, out: `member ${next} leads\n`, err: '' });
       const found = JSON.parse((await run(['status', '--json'])).out) as { status: { id: number; leader: number } }[];
       expect(found.map(({ status }) => status.id)).to.deep.equal([1, 2, 3]);
@@ -303,6 +304,7 @@ describe('ctl', () => {
       ['lock', 'n', '--wait', '5s', '--no-wait'],
       ['transfer'],
       ['explain', '--read', '--member', '3'],
+      ['explain', '--features', '--index', '3'],
       ['add'],
       ['add', '--url', 'nonsense'],
       ['replace', '3'],

@@ -35,6 +35,55 @@ describe('PeerStatus', () => {
     }
   });
 
+  it('warns of another reason once it has stayed for a while, each once, and again after it has answered', () => {
+    const receiver = new Recorder();
+    let now = 0;
+    const warn = (text: string, fields: unknown) => receiver.log.push(`warn ${text} ${JSON.stringify(fields)}`);
+    const status = new PeerStatus(2n, { ...contextOf(receiver).logger, warn }, undefined, () => now);
+    const fail = (error: string): number => {
+      status.deactivate({ action: 'dial', source: 'stream Message', error });
+      return warnings(receiver).length;
+    };
+    for (const first of [0, 4]) {
+      status.activate();
+      expect(fail('refused'), 'the loss').to.equal(first + 1);
+      now += 60_000;
+      expect(fail('refused'), 'the reason that was told').to.equal(first + 1);
+      expect(fail('reset'), 'passes').to.equal(first + 1);
+      now += 1_999;
+      expect(fail('reset'), 'has not stayed yet').to.equal(first + 1);
+      now += 1;
+      expect(fail('reset'), 'has stayed').to.equal(first + 2);
+      expect(fail('its certificate has another name'), 'passes').to.equal(first + 2);
+      now += 2_000;
+      expect(fail('expired'), 'another one in between').to.equal(first + 2);
+      expect(fail('its certificate has another name'), 'begins anew').to.equal(first + 2);
+      now += 2_000;
+      expect(fail('its certificate has another name'), 'has stayed').to.equal(first + 3);
+      now += 60_000;
+      expect(fail('reset') + fail('refused'), 'told before').to.equal(2 * (first + 3));
+      fail('expired');
+      now += 2_000;
+      fail('expired');
+    }
+    expect(warnings(receiver)[2]).to.equal(
+      'warn peer is still inactive, now for another reason {"peer-id":"2","error":"failed to dial 2 on stream Message (its certificate has another name)"}',
+    );
+  });
+
+  it('tells eight reasons of one loss', () => {
+    const receiver = new Recorder();
+    let now = 0;
+    const status = new PeerStatus(2n, contextOf(receiver).logger, undefined, () => now);
+    status.activate();
+    for (let n = 0; n < 100; n++) {
+      status.deactivate({ action: 'dial', source: 'pipeline', error: `why ${n}` });
+      now += 2_000;
+      status.deactivate({ action: 'dial', source: 'pipeline', error: `why ${n}` });
+    }
+    expect(warnings(receiver)).to.have.length(8);
+  });
+
   it('warns of no loss while a peer settles, and then of one that does not answer', async () => {
     const failure = { action: 'dial', source: 'pipeline', error: 'refused' } as const;
     for (const answers of [true, false]) {

@@ -124,6 +124,28 @@ describe('the prober, in time that a test lets pass', () => {
     expect(transport.clockDifferenceTo(2n)).to.equal(undefined);
   });
 
+  it('takes no answer that was long on its way for a clock that differs', async () => {
+    respond = (res) => void sleep(300).then(() => healthy(res, Date.now() - 250));
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n), 'it may have read its clock at any moment since').to.equal(0);
+    respond = (res) => void sleep(300).then(() => healthy(res, Date.now() + 400));
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.be.within(-400, -300);
+  });
+
+  it('says nothing of a peer before its first probe has ended', async () => {
+    timers.advance(INTERVAL_MS);
+    timers.advance(LOOK_MS);
+    expect(told('prober detected')).to.equal(0);
+    expect(await soon(() => probes.length === 2)).to.equal(true);
+    for (const { res } of probes) res.destroy();
+    await settled();
+    timers.advance(LOOK_MS);
+    expect(told('prober detected unhealthy')).to.equal(2);
+  });
+
   it('tells each change of health once: what is no answer of a member counts as ill', async () => {
     const answers: ((res: ServerResponse) => void)[] = [
       (res) => {

@@ -6,6 +6,7 @@ import { testRandom } from '../helpers/random.js';
 /** A member's log, as sizes of payloads, and how far it is; its backlog is told what a driver would tell it. */
 class Member {
   readonly backlog: Backlog;
+  first = 1;
   committed = 0;
   applied = 0;
   /** By index; index 0 holds nothing. */
@@ -13,6 +14,7 @@ class Member {
 
   constructor(maxBytes: number, maxEntries = 1000) {
     this.backlog = new Backlog({
+      first: () => this.first,
       last: () => this.sizes.length - 1,
       committed: () => this.committed,
       applied: () => this.applied,
@@ -52,6 +54,19 @@ describe('replica: what is committed and not applied', () => {
     member.save(5, 0);
     member.committed = 5;
     expect(member.backlog.isBehind, 'three entries').to.equal(true);
+  });
+
+  it('is no backlog while a snapshot is put in the place of the state', () => {
+    const member = new Member(10, 3);
+    member.save(1, 4, 4);
+    member.committed = 2;
+    member.apply(1);
+    expect(member.backlog.isReplaced, 'an entry has to be applied').to.equal(false);
+    member.first = 501;
+    member.committed = 500;
+    expect([member.backlog.isBehind, member.backlog.isReplaced], 'a snapshot has come').to.deep.equal([true, true]);
+    member.apply(500);
+    expect([member.backlog.isBehind, member.backlog.isReplaced], 'it is in its place').to.deep.equal([false, false]);
   });
 
   it('what another leader replaced counts for nothing once all before it is applied', () => {

@@ -95,6 +95,7 @@ export const explain: CtlCommand = {
   help: `  --index N     why is entry N not committed, or not applied?
   --member ID   why is this member behind?
   --read        why was the slowest read of the last minute slow?
+  --features    which level of features is open, and because of whom is more closed?
 
 Without these: is there a leader, and why not? The leader answers if there is one, otherwise every member.
 
@@ -102,15 +103,21 @@ Examples:
   raftexample ctl explain
   raftexample ctl explain --member 3
 `,
-  options: { index: { type: 'string' }, member: { type: 'string' }, read: { type: 'boolean' } },
+  options: {
+    index: { type: 'string' },
+    member: { type: 'string' },
+    read: { type: 'boolean' },
+    features: { type: 'boolean' },
+  },
   words: [0, 0],
-  parse: (_, { index, member, read }) => {
-    if ([index, member, read].filter((one) => one !== undefined).length > 1)
-      throw new UsageError('one of --index, --member and --read at most');
+  parse: (_, { index, member, read, features }) => {
+    if ([index, member, read, features].filter((one) => one !== undefined).length > 1)
+      throw new UsageError('one of --index, --member, --read and --features at most');
     const question: Question = {
       ...(index === undefined ? {} : { index: parseWhole('--index', String(index), 0, 10 ** 15 - 1) }),
       ...(member === undefined ? {} : { member: parseId('--member', String(member)) }),
       ...(read === true ? { read } : {}),
+      ...(features === true ? { features } : {}),
     };
     return (context) => sayWhy(context, question);
   },

@@ -57,6 +57,9 @@ const help = `Usage: raftexample --id ID [options]
 Runs one member of a Raft cluster and prints every entry that the cluster commits.
 Start members 1, 2 and 3 in three terminals; member 1 proposes "hello" every second.
 
+The replicated key-value store has commands of its own, each with a --help: raftexample kv (a member), raftexample ctl
+(reads, writes, and changes of the cluster), raftexample restore and raftexample recover.
+
   --id ID             this member's number
   --peers LIST        all members: 1=http://HOST:PORT,2=http://HOST:PORT,…
                       (default: members 1, 2 and 3 at 127.0.0.1:22210, 22220 and 22230)

@@ -14,9 +14,9 @@ import {
   UsageError,
 } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
-import { type RestoreOptions, restoreFolder } from './member/restore.js';
+import { type Restored, type RestoreOptions, restoreFolder } from './member/restore.js';
 
-const help = `Usage: raftexample restore FILE --id ID --url URL --cluster-id N --data DIR [--skip N]
+const help = `Usage: raftexample restore FILE --id ID --url URL --cluster-id N --data DIR [--skip N] [--dry-run]
 
 Begins a new cluster with a copy of the store, FILE, that GET /snapshot gave: makes the folder of its first member, and
 ends. Start that member with the same --id, --cluster-id and --data, and every other one with --join-via.
@@ -28,10 +28,11 @@ ends. Start that member with the same --id, --cluster-id and --data, and every o
   --skip N            leave out N indexes after that of FILE (default 0). With as many as were written after FILE
                       was, no client meets an index again that it knows from the cluster in FILE; with
                       ${KEY_ENTRIES} or more, all idempotency keys are forgotten
+  --dry-run           read FILE to its end, say what would be done, and write nothing: checks a backup
   --help              print this text
   --version           print the version
 
-Exit codes: 0 restored; 1 stopped before it was; 2 bad flags, or FILE or the folder cannot be used; 4 the folder cannot be
+Exit codes: 0 restored, or told; 1 stopped before it was; 2 bad flags, or FILE or the folder cannot be used; 4 the folder cannot be
 written. Nothing is left in the folder unless it is 0.
 `;
 
@@ -47,6 +48,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         'cluster-id': { type: 'string' },
         data: { type: 'string' },
         skip: { type: 'string' },
+        'dry-run': { type: 'boolean' },
         ...textFlags,
       },
     });
@@ -65,6 +67,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         clusterId: BigInt(parseWhole('--cluster-id', needed('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
         data: needed('--data', values.data),
         skip: parseWhole('--skip', values.skip ?? '0', 0, 2 ** 40),
+        dryRun: values['dry-run'] ?? false,
       },
     };
   });
@@ -75,7 +78,13 @@ export function restoreMain(argv: readonly string[], stopping: AbortSignal): Pro
   return carryOut('raftexample restore', parseRestoreFlags(argv), async (options) => {
     const { id, url, clusterId, data, file } = options;
     try {
-      const { keys, index } = await restoreFolder(options, stopping);
+      const restored = await restoreFolder(options, stopping);
+      const { keys, index } = restored;
+      if (options.dryRun) {
+        const lines = [...describeCopy(restored, options), 'nothing was written, as --dry-run says'];
+        process.stdout.write(`${lines.join('\n')}\n`);
+        return ExitCode.Done;
+      }
       process.stdout.write(
         `restored ${keys} keys from ${file} into ${data}, whose log begins at index ${index}. Start its member:\n` +
           `  raftexample kv --id ${id} --peers ${id}=${url} --cluster-id ${clusterId} --data ${data} --client-addr HOST:PORT\n`,
@@ -86,4 +95,15 @@ export function restoreMain(argv: readonly string[], stopping: AbortSignal): Pro
       throw error;
     }
   });
+}
+
+/** Says what a copy is of, and what it would come to. */
+export function describeCopy(
+  { keys, index, copy }: Restored,
+  { id, url, clusterId, file }: RestoreOptions,
+): readonly string[] {
+  return [
+    `${file} is whole: ${keys} keys of cluster ${copy.clusterId}, as of index ${copy.index} of term ${copy.term}`,
+    `cluster ${clusterId} would have member ${id} alone, at ${url}; its log would begin at index ${index}`,
+  ];
 }

@@ -309,6 +309,9 @@ export const CLOCK_DRIFT_MS = 1000;
 /** Most names looked up by the system at the same time: libuv has no more threads for them. */
 export const MAX_LOOKUPS = 2;
 
+/** Why a peer does not answer is told again if there has been another reason for so long. */
+export const REASON_STAYS_MS = 2000;
+
 /** How long a dial waits for the address of a name. */
 export const NAME_DEADLINE_MS = 3000;
 

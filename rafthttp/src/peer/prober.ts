@@ -14,11 +14,11 @@ export type ProberContext = Pick<TransportContext, 'logger' | 'metrics' | 'timin
 /** The results of the probes on one route to a peer. */
 interface Findings {
   healthy: boolean;
-  /** Why the last probe failed. */
-  error: string;
+  /** Why the last probe failed; undefined before the first has ended. */
+  error: string | undefined;
   /** Smoothed round trip, in milliseconds; undefined before the first. */
   roundTripMs: number | undefined;
-  /** How far our clock is ahead of the peer's, in milliseconds. */
+  /** How far our clock is ahead of the peer's at least, in milliseconds. */
   clockDiffMs: number;
 }
 
@@ -42,7 +42,9 @@ export class Prober {
     );
   }
 
-  /** By how much this member's clock is ahead of the peer's, in milliseconds; undefined if no probe is answered. */
+  /**
+   * By how much this member's clock is ahead of the peer's at least, in milliseconds; undefined if no probe is answered.
+   */
   get clockDiffMs(): number | undefined {
     const known = this.probes.map((probe) => probe.clockDiffMs).filter((ms) => ms !== undefined);
     // What an answer is late by looks like a difference, so the smaller one is closer to the truth.
@@ -68,7 +70,12 @@ class Probe {
   private readonly options: ProbeOptions;
   private readonly ticker: NodeJS.Timeout;
   private monitor: NodeJS.Timeout;
-  private readonly findings: Findings = { healthy: false, error: 'not probed', roundTripMs: undefined, clockDiffMs: 0 };
+  private readonly findings: Findings = {
+    healthy: false,
+    error: undefined,
+    roundTripMs: undefined,
+    clockDiffMs: 0,
+  };
   private current = 0;
   private asking = false;
   /** The state that was logged last: only changes are logged. */
@@ -116,7 +123,7 @@ class Probe {
     const { findings } = this;
     findings.healthy = true;
     findings.roundTripMs = findings.roundTripMs === undefined ? tookMs : 0.875 * findings.roundTripMs + 0.125 * tookMs;
-    findings.clockDiffMs = Date.now() - theirs - findings.roundTripMs / 2;
+    findings.clockDiffMs = leastDifference(Date.now() - theirs, tookMs);
   }
 
   /** Checks the results of the probes, and logs what has changed. */
@@ -131,10 +138,13 @@ class Probe {
         logger.warn('prober found high clock drift', { ...this.fields(), 'clock-drift-ms': Math.round(clockDiffMs) });
       }
       this.drifting = drifting;
-    } else if (this.reported !== 'unhealthy') {
-      logger.warn('prober detected unhealthy status', { ...this.fields(), error });
+      this.reported = 'healthy';
+    } else if (error !== undefined) {
+      if (this.reported !== 'unhealthy') {
+        logger.warn('prober detected unhealthy status', { ...this.fields(), error });
+      }
+      this.reported = 'unhealthy';
     }
-    this.reported = healthy ? 'healthy' : 'unhealthy';
     this.monitor = setTimeout(() => this.look(), healthy ? timings.probeStatusMs : timings.probeErrorMs);
   }
 
@@ -142,6 +152,17 @@ class Probe {
     const { way, peer } = this.options;
     return { 'round-tripper-name': way, 'remote-peer-id': peer, rtt: this.findings.roundTripMs ?? 0 };
   }
+}
+
+/**
+ * Returns the smallest difference between two clocks with which the peer can have read its own at some moment of the
+ * round trip. What lies beyond is not known: an answer that was long on its way says little about clocks.
+ * @param behindMs our clock at the end, less the peer's as it answered
+ * @param tookMs the round trip
+ */
+function leastDifference(behindMs: number, tookMs: number): number {
+  // It answered between the beginning, tookMs before the end, and the end.
+  return behindMs < 0 ? behindMs : Math.max(0, behindMs - tookMs);
 }
 
 async function readProbe(answer: IncomingMessage): Promise<number> {

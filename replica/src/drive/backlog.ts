@@ -2,6 +2,8 @@ import { SlidingList } from '@raft-ts/proto/internal';
 import type { Entry } from '@raft-ts/raft';
 
 export interface BacklogHost {
+  /** Index of the first entry of the log. */
+  readonly first: () => number;
   /** Index of the last entry of the log. */
   readonly last: () => number;
   readonly committed: () => number;
@@ -47,6 +49,11 @@ export class Backlog {
     const { committed, applied, maxEntries, maxBytes } = this.host;
     const commit = committed();
     return commit - applied() >= maxEntries || this.bytesUpTo(commit) >= maxBytes;
+  }
+
+  /** Has a snapshot come that is not in the place of the state yet? It is committed, and not applied. */
+  get isReplaced(): boolean {
+    return this.host.first() > this.host.applied() + 1;
   }
 
   /** These entries were handed to the log; they replace what was there from the first one's index on. */

@@ -38,7 +38,7 @@ export interface DriverHost {
   readonly checkProposal: (message: Message) => void;
   /** Entries to apply, in order. */
   readonly applier: { push(message: Message): void; start(): void };
-  readonly backlog: Pick<Backlog, 'save' | 'hasRoom' | 'isBehind'>;
+  readonly backlog: Pick<Backlog, 'save' | 'hasRoom' | 'isBehind' | 'isReplaced'>;
   /** Leader, role or term have changed. */
   readonly onSoftState: (state: SoftState) => void;
   /** Sends a snapshot, whose body may lie beside the log. */
@@ -129,7 +129,8 @@ export class Driver {
   /** Entries that come while applying is far behind are lost, as in a network; the leader sends them again. */
   private takesEntries(): boolean {
     const refuse = this.host.backlog.isBehind;
-    if (refuse && !this.refusing) {
+    // A snapshot that has just come is committed and not applied too: putting it in the place of the state takes a while.
+    if (refuse && !this.refusing && !this.host.backlog.isReplaced) {
       this.host.warn(
         `member ${this.host.id} takes no more entries until it has applied some of those that it has: its state machine is slower than the others, or stuck`,
       );

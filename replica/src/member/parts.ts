@@ -270,6 +270,7 @@ export function createReads<Command, Result>(engine: Engine<Command, Result>): R
 export function createBacklog<Command, Result>(engine: Engine<Command, Result>): Backlog {
   const { log, limits } = engine.options;
   return new Backlog({
+    first: () => engine.raw.raft.raftLog.firstIndex(),
     last: () => log.lastIndex(),
     committed: () => engine.raw.basicStatus().hardState.commit,
     applied: () => engine.applier.applied.index,

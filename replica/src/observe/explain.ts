@@ -219,7 +219,7 @@ function describeSilence({ contacts, id }: ExplainSource, members: readonly Node
       if (unreachable !== undefined) return `member ${member} cannot be reached since ${seconds(unreachable)}`;
       const silent = contacts.silentFor(member);
       return silent === undefined
-        ? `member ${member} was never heard of`
+        ? `nothing has come from member ${member} since member ${id} began`
         : `member ${member} was last heard of ${seconds(silent)} ago`;
     })
     .join(', ');
@@ -299,7 +299,10 @@ function explainMember(source: ExplainSource, member: NodeId): Explanation {
   }
   if (!pr.recentActive) {
     const silent = contacts.silentFor(member);
-    const since = silent === undefined ? 'it was never heard of' : `it has been silent for ${seconds(silent)}`;
+    const since =
+      silent === undefined
+        ? `nothing has come from it since member ${id} began`
+        : `it has been silent for ${seconds(silent)}`;
     return say('silent', `Member ${member} is ${entries(behind)} behind, and ${since}.`);
   }
   if (pr.state === 'StateSnapshot') {

@@ -22,12 +22,16 @@ export interface RestoreOptions {
   readonly data: string;
   /** Indexes that are left out between the copy and the first entry. */
   readonly skip: number;
+  /** Read the copy and tell what it would come to, and write nothing. */
+  readonly dryRun: boolean;
 }
 
 export interface Restored {
   readonly keys: number;
   /** The index with which the log begins. */
   readonly index: number;
+  /** Of what the copy is. */
+  readonly copy: { readonly clusterId: bigint; readonly index: number; readonly term: number };
 }
 
 /**
@@ -36,7 +40,7 @@ export interface Restored {
  * @throws UsageError if the copy or the folder cannot be used
  */
 export async function restoreFolder(options: RestoreOptions, stopping: AbortSignal): Promise<Restored> {
-  const { file, id, url, clusterId, data, skip } = options;
+  const { file, id, url, clusterId, data, skip, dryRun } = options;
   await checkEmpty(data);
   const machine = new KvMachine();
   const copy = await readFile(file, machine, stopping);
@@ -46,6 +50,8 @@ export async function restoreFolder(options: RestoreOptions, stopping: AbortSign
     );
   }
   const index = copy.index + skip;
+  const restored: Restored = { keys: machine.size, index, copy };
+  if (dryRun) return restored;
   await foundFolder(data, {
     id,
     url,
@@ -56,7 +62,7 @@ export async function restoreFolder(options: RestoreOptions, stopping: AbortSign
     // What is known to be large is not held to find that out.
     inlineBytes: (await stat(file)).size > LARGEST_INLINE ? 0 : LARGEST_INLINE,
   });
-  return { keys: machine.size, index };
+  return restored;
 }
 
 async function readFile(file: string, machine: KvMachine, stopping: AbortSignal): Promise<RestoredCopy> {

@@ -38,8 +38,8 @@ export interface WatchesHost {
 
 /** How often the disk is asked for its room. */
 const LOOK_MS = 10_000;
-/** How often certificates are read. */
-const CERTIFICATES_MS = 3_600_000;
+/** How often certificates are read: somebody who has renewed one looks soon whether all is well. */
+const CERTIFICATES_MS = 60_000;
 /** How often it is seen whether the event loop is on time. */
 const LOOP_MS = 200;
 
