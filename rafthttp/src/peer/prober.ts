@@ -43,7 +43,8 @@ export class Prober {
   }
 
   /**
-   * By how much this member's clock is ahead of the peer's at least, in milliseconds; undefined if no probe is answered.
+   * By how much this member's clock is ahead of the peer's at least, in milliseconds; undefined if no probe is
+   * answered.
    */
   get clockDiffMs(): number | undefined {
     const known = this.probes.map((probe) => probe.clockDiffMs).filter((ms) => ms !== undefined);

@@ -16,8 +16,8 @@ export interface Failure {
 const MOST_REASONS = 8;
 
 /**
- * Whether a member answers, according to whichever of its channels last found out. Only changes are logged, and while it
- * does not answer each new reason that stays: a member that is started in the place of a lost one may be refused for
+ * Whether a member answers, according to whichever of its channels last found out. Only changes are logged, and while
+ * it does not answer each new reason that stays: a member that is started in the place of a lost one may be refused for
  * its certificate, and whoever started it must be told that. For a while after its start what is lost is no warning:
  * members that start at the same time do not find each other at once.
  */

@@ -129,7 +129,7 @@ export class Driver {
   /** Entries that come while applying is far behind are lost, as in a network; the leader sends them again. */
   private takesEntries(): boolean {
     const refuse = this.host.backlog.isBehind;
-    // A snapshot that has just come is committed and not applied too: putting it in the place of the state takes a while.
+    // A snapshot that has just come is committed and not applied, too, until it is in the place of the state.
     if (refuse && !this.refusing && !this.host.backlog.isReplaced) {
       this.host.warn(
         `member ${this.host.id} takes no more entries until it has applied some of those that it has: its state machine is slower than the others, or stuck`,
