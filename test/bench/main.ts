@@ -41,11 +41,12 @@ class Interrupted extends Error {}
 
 function resultsOf(command: string, args: readonly string[]): Result[] {
   // What it does, and why it fails, it says on standard error itself.
-  const { status, stdout, error } = spawnSync(command, args, {
+  const { status, signal, stdout, error } = spawnSync(command, args, {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  if (status === INTERRUPTED || signal === 'SIGINT') throw new Interrupted();
   if (status !== 0)
     throw new Error(`${command} ${args.join(' ')} failed${error === undefined ? '' : `: ${error.message}`}`);
   const last = JSON.parse(stdout.trim().split('\n').at(-1) as string) as Output;

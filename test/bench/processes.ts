@@ -51,6 +51,8 @@ export class Usage {
   }
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 export interface Started {
   readonly usage: Usage;
   readonly child: ChildProcess;
@@ -63,15 +65,17 @@ export interface Started {
 export class Workshop {
   readonly folder: string;
   private readonly running = new Set<ChildProcess>();
+  private closing: Promise<void> | undefined;
 
   /** @param dir where the folder is made: the disk that is measured */
   constructor(dir: string, name: string) {
     this.folder = mkdtempSync(join(dir, `bench-${name}-`));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => this.interrupt());
+    for (const signal of SIGNALS) process.once(signal, this.interrupt);
   }
 
   /** @param own whether it is one of our programs, which ends with its parent */
   start(command: string, words: readonly string[], own: boolean): Started {
+    if (this.closing !== undefined) throw new Error('this bench is over');
     const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe', ...(own ? ['ipc' as const] : [])] });
     if (child.pid === undefined) throw new Error(`cannot start ${command}`);
     this.running.add(child);
@@ -82,19 +86,26 @@ export class Workshop {
   /** Ends one process, and resolves once it is gone. */
   async end({ child }: Pick<Started, 'child'>, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     if (!this.running.has(child)) return;
+    const gone = once(child, 'exit');
     child.kill(signal);
-    await once(child, 'exit');
+    await gone;
   }
 
   /** Ends all that run, and removes the folder. */
-  async close(): Promise<void> {
-    await Promise.all([...this.running].map((child) => this.end({ child })));
-    rmSync(this.folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    this.closing ??= this.endAll();
+    return this.closing;
   }
 
-  private interrupt(): void {
-    void this.close().then(() => process.exit(130));
+  private async endAll(): Promise<void> {
+    await Promise.all([...this.running].map((child) => this.end({ child })));
+    rmSync(this.folder, { recursive: true, force: true });
+    for (const signal of SIGNALS) process.off(signal, this.interrupt);
   }
+
+  private readonly interrupt = (): void => {
+    void this.close().then(() => process.exit(130));
+  };
 }
 
 /** The last lines of what a process prints. */
