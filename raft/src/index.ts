@@ -18,7 +18,8 @@
  * `read-only.ts` are what a member does; `step-follower.ts`, `step-candidate.ts` and `step-leader.ts` have one function
  * for each message of a role, `step-shared.ts` those that followers and candidates share. Below them are the log
  * (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the progress of followers (`tracker/`), majorities
- * (`quorum/`) and membership changes (`confchange/`). `validate-incoming.ts` keeps out what no correct member sends.
+ * (`quorum/`) and membership changes (`confchange/`). `admission.ts` and `validate-incoming.ts` keep out what no
+ * correct member sends.
  */
 export {
   type ConfChange,

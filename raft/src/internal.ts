@@ -1,5 +1,6 @@
 /** For this project's own tests and packages; may change with any release. */
 export { onAbort, whyAborted } from './abort-listeners.js';
+export { MAX_BACKLOG } from './admission.js';
 export { bootstrap } from './bootstrap.js';
 export { type ChangeResult, Changer, checkInvariants } from './confchange/changer.js';
 export { asV2, entersJoint, isV2, leavesJoint, marshalConfChange } from './confchange/conf-change.js';
@@ -17,7 +18,6 @@ export { JointConfig } from './quorum/joint.js';
 export { type AckedIndexer, describeIndex, MajorityConfig, type VoteResult } from './quorum/majority.js';
 export { Raft } from './raft.js';
 export { RaftLog } from './raft-log.js';
-export { MAX_BACKLOG } from './raw-node.js';
 export { MAX_WAITING_READ_BYTES, MAX_WAITING_READS, ReadOnly } from './read-only.js';
 export { MAX_DEFERRALS, ReadyPacing } from './ready-pacing.js';
 export {

@@ -101,7 +101,7 @@ export class RaftLog {
     } catch (error) {
       return missing(error);
     }
-    return checkedPosition(stored, () => `term(${index})`);
+    return checkedPosition(stored, 'term', index);
   }
 
   /** The term of the entry at this index; 0, which no entry has, if it cannot be read. */
@@ -408,5 +408,5 @@ function storedIndex(name: string, call: () => number): number {
   } catch (error) {
     throw storagePanic(error);
   }
-  return checkedPosition(index, () => `${name}()`);
+  return checkedPosition(index, name);
 }

@@ -2,14 +2,11 @@ import {
   type ConfState,
   type Entry,
   type HardState,
-  isLocalMessage,
-  isResponseMessage,
   type Message,
   MessageType,
   NONE,
   type NodeId,
   newMessage,
-  RaftError,
 } from '@raft-ts/proto';
 import {
   badArgument,
@@ -22,28 +19,22 @@ import {
   messageFault,
   refuseFault,
 } from '@raft-ts/proto/internal';
+import { Admission } from './admission.js';
 import { bootstrap, type Peer } from './bootstrap.js';
 import { type AnyConfChange, marshalConfChange } from './confchange/conf-change.js';
 import type { Config } from './config.js';
-import {
-  ERR_MESSAGE_INVALID,
-  ERR_STEP_LOCAL_MSG,
-  ERR_STEP_PEER_NOT_FOUND,
-  proposalDropped,
-  RaftPanic,
-} from './errors.js';
+import { proposalDropped, RaftPanic } from './errors.js';
 import { HandedChanges } from './handed-changes.js';
 import { applyConfChange, applyConfChangeEntry, tryConfChange } from './membership.js';
 import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { mustSync, type Ready } from './ready.js';
 import { type BatchReceipt, forwardedBatch, type ProposalReceipt, receipt } from './receipt.js';
-import { entriesSize, messageHeldSize } from './sizes.js';
+import { entriesSize } from './sizes.js';
 import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import { asyncMessages, needsStorageAppendResp, storageAppendResp, storageApplyResp } from './storage-messages.js';
 import type { Progress } from './tracker/progress.js';
-import { isStorageThread, validateIncoming } from './validate-incoming.js';
 
 /** Does a progress belong to a voter or to a learner? */
 export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
@@ -51,12 +42,6 @@ export type ProgressType = 'ProgressTypePeer' | 'ProgressTypeLearner';
 // A Ready never shows an empty list of raft's own, which would fill up behind the application's back.
 const noMessages: readonly Message[] = [];
 const noReadStates: readonly ReadState[] = [];
-
-/**
- * Most bytes of other members' messages that a member accepts between two Readys; further ones are lost, as in a
- * network. Their effects wait for the next Ready, which the program takes only when its disk has finished the last one.
- */
-export const MAX_BACKLOG: number = 64 * 2 ** 20;
 
 const emptyHardState: HardState = { term: 0, vote: NONE, commit: 0 };
 
@@ -76,8 +61,7 @@ export class RawNode {
   private prevHardState: HardState;
   /** Messages from this member to itself that take effect when the current Ready is done. */
   private stepsOnAdvance: Message[] = [];
-  /** Bytes of the messages accepted since the last Ready, or since there was last nothing to do. */
-  private backlog = 0;
+  private readonly admission: Admission;
   private readonly handedChanges: HandedChanges;
 
   /**
@@ -89,6 +73,10 @@ export class RawNode {
     this.raft = new Raft(config);
     this.asyncStorageWrites = config.asyncStorageWrites ?? false;
     this.handedChanges = new HandedChanges(this.raft.id, this.raft.logger);
+    this.admission = new Admission(this.raft, {
+      hasReady: () => this.hasReady(),
+      asyncStorageWrites: this.asyncStorageWrites,
+    });
     this.raft.areChangesInHand = () => this.handedChanges.areWaiting;
     this.prevLead = this.raft.lead;
     this.prevState = this.raft.state;
@@ -213,44 +201,9 @@ export class RawNode {
 
   /** Steps, as `step` does, a message whose fields have been checked. */
   stepChecked(m: Message): void {
-    const outcome = this.admit(m) ? this.raft.step(m) : undefined;
+    const outcome = this.admission.admit(m) ? this.raft.step(m) : undefined;
     if (m.type === MessageType.MsgStorageApplyResp) this.handedChanges.appliedTo(this.raft.raftLog.applied);
     if (outcome?.kind === 'dropped') throw proposalDropped(outcome.reason);
-  }
-
-  /** Should this message be stepped? If not, it came too late and is dropped. Throws as `step` does. */
-  private admit(m: Message): boolean {
-    const isFromStorage = isStorageThread(m.from);
-    if (!isFromStorage && isLocalMessage(m.type)) {
-      throw new RaftError(ERR_STEP_LOCAL_MSG, 'raft: cannot step raft local message');
-    }
-    if (!isFromStorage && isResponseMessage(m.type) && !this.raft.trk.progress.has(m.from)) {
-      throw new RaftError(ERR_STEP_PEER_NOT_FOUND, 'raft: cannot step as peer not found');
-    }
-    const verdict = validateIncoming(this.raft, m, this.asyncStorageWrites);
-    if (verdict === 'drop') return false;
-    if (verdict === undefined) return isFromStorage || this.hasRoomFor(m);
-    throw new RaftError(ERR_MESSAGE_INVALID, `raft: message refused: ${verdict}`, { reason: verdict });
-  }
-
-  private hasRoomFor(m: Message): boolean {
-    const size = messageHeldSize(m);
-    const { backlog } = this;
-    if (backlog + size <= MAX_BACKLOG) {
-      this.backlog = backlog + size;
-      return true;
-    }
-    // A message larger than the bound is accepted if nothing else waits: it may hold an entry of that size.
-    if (backlog === 0 || !this.hasReady()) {
-      this.backlog = size;
-      return true;
-    }
-    this.raft.warnings.warn(
-      'backlog',
-      () =>
-        `${this.raft.id.toString(16)} dropped messages from other members: ${backlog} bytes of earlier ones wait for the next Ready. The disk may be slow, or ready() and advance() are not called`,
-    );
-    return false;
   }
 
   /** Reports that the transport could not deliver to this member: less is sent ahead until it answers again. */
@@ -376,7 +329,7 @@ export class RawNode {
   /** Notes that this Ready, which was just built, was handed out. */
   acceptReady(rd: Ready): void {
     const { raft } = this;
-    this.backlog = 0;
+    this.admission.readyTaken();
     this.prevLead = raft.lead;
     this.prevState = raft.state;
     if (rd.hardState !== undefined) this.prevHardState = rd.hardState;

@@ -42,10 +42,8 @@ export function appendEntry(r: ReplicationReach, proposed: readonly Entry[]): bo
   }
   r.uncommittedSize += size;
   const { term } = r;
-  let index = r.raftLog.lastIndex();
-  const entries: Entry[] = [];
-  for (const { type, data } of proposed) entries.push({ type, term, index: ++index, data });
-  r.raftLog.append(entries);
+  const last = r.raftLog.lastIndex();
+  const index = r.raftLog.append(proposed.map(({ type, data }, i) => ({ type, term, index: last + 1 + i, data })));
   // The leader's own log counts towards the quorum only once it is stable, so its acknowledgement is a message too.
   const ack = newMessage(MessageType.MsgAppResp, r.id);
   ack.index = index;

@@ -23,9 +23,9 @@ function refuseAnswer(call: string, fault: Fault | undefined): void {
   throw new RaftPanic('storage-answer', badArgument(`Storage.${call}`, fault).message);
 }
 
-/** Passes on a term or an index. `call` is composed only if it is needed. */
-export function checkedPosition(value: number, call: () => string): number {
-  if (!isPosition(value)) refuseAnswer(call(), positionFault('', value));
+/** Passes on a term or an index: what the storage's `method` returned, for `index` if it takes one. */
+export function checkedPosition(value: number, method: string, index?: number): number {
+  if (!isPosition(value)) refuseAnswer(`${method}(${index ?? ''})`, positionFault('', value));
   return value;
 }
 
