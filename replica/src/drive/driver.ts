@@ -19,7 +19,7 @@ import {
 } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
 import type { ReplicaLog, ReplicaTransport } from '../base/contracts.js';
-import type { CarriedOut } from './applier.js';
+import type { CarriedOut } from './applied-state.js';
 import type { Backlog } from './backlog.js';
 import { GroupCommit } from './group-commit.js';
 import { type Proposals, reasonOf } from './proposals.js';

@@ -1,6 +1,6 @@
 import type { RawNode } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
-import { isPromise } from '../drive/applier.js';
+import { isPromise } from '../drive/applied-state.js';
 import type { Reads } from '../drive/reads.js';
 import type { Lease } from './lease.js';
 
