@@ -19,18 +19,17 @@ import {
   ownIncarnation,
   snapshotRateOf,
 } from './check-options.js';
-import { LearnedMembers } from './learned/learned.js';
 import type { TransportContext } from './member/context.js';
 import { Features } from './member/features.js';
 import { Gateway } from './member/gateway.js';
 import { Incarnations } from './member/incarnations.js';
 import { Standing } from './member/standing.js';
+import { Members } from './members.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions } from './options.js';
 import { closeBody } from './peer/outgoing-body.js';
-import { Peer, Remote } from './peer/peer.js';
 import { checkBody } from './peer/snapshot-sender.js';
-import { parsePeerUrls, UrlPicker } from './peer/url-picker.js';
+import { parsePeerUrls } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
 import type { Listener, ListenOptions } from './serve/listener.js';
 import { PostedMessages } from './serve/posted.js';
@@ -61,12 +60,8 @@ export class HttpTransport implements Transport {
   private readonly router: Router;
   private readonly store: SnapshotStore | undefined;
   private readonly snapshots: IncomingSnapshots | undefined;
-  private readonly peers = new Map<NodeId, Peer>();
-  private readonly remotes = new Map<NodeId, Remote>();
-  private readonly learned: LearnedMembers;
+  private readonly members: Members;
   private readonly listeners = new Set<Listener>();
-  /** Removed peers that have not released everything yet. */
-  private readonly leaving = new Set<Promise<void>>();
   private stopped: Promise<void> | undefined;
 
   /**
@@ -77,7 +72,7 @@ export class HttpTransport implements Transport {
    */
   constructor(options: HttpTransportOptions) {
     const { id, clusterId, receiver } = options;
-    const isPeer = (text: string): boolean => this.peers.has(parseId(text) ?? NONE);
+    const isPeer = (text: string): boolean => this.members.peers.has(parseId(text) ?? NONE);
     const logger = new LogBudget(printableLogger(options.logger ?? silent), isPeer);
     checkOptionId('id', id, 1n);
     checkOptionId('clusterId', clusterId, 0n);
@@ -98,7 +93,7 @@ export class HttpTransport implements Transport {
       ownHeaders,
       features: new Features(warnings),
       gateway,
-      incarnations: new Incarnations(own, (member) => this.peers.has(member)),
+      incarnations: new Incarnations(own, (member) => this.members.peers.has(member)),
       logger,
       warnings,
       busyPoll: new BusyPoll(busyPollOf(options.busyPollMs)),
@@ -106,7 +101,7 @@ export class HttpTransport implements Transport {
       lookup: options.lookup ?? nameService.lookup,
       standing: new Standing({
         newLog: options.newLog ?? options.incarnation === undefined,
-        peers: () => this.peers.keys(),
+        peers: () => this.members.peers.keys(),
         logger,
         now: () => performance.now(),
         reportFounders: (member, theirs) => gateway.reportFounders(member, theirs),
@@ -120,13 +115,10 @@ export class HttpTransport implements Transport {
       leaderStats: new LeaderStats(id),
       metrics: options.metrics && guardedMetrics(options.metrics, (call, error) => this.metricsFailed(call, error)),
     };
-    this.learned = new LearnedMembers({
-      ctx: this.ctx,
-      // While we know no peer we are joining, and must answer those who know us; afterwards only the configuration
-      // decides who belongs to the cluster, not whoever reaches the port.
-      isWanted: (member) => member !== NONE && member !== id && this.peers.size === 0 && !this.remotes.has(member),
-      ownUrls: () => [...(urls ?? []), ...[...this.listeners].map((listener) => listener.url)],
-    });
+    this.members = new Members(this.ctx, () => [
+      ...(urls ?? []),
+      ...[...this.listeners].map((listener) => listener.url),
+    ]);
     this.store = options.snapshots;
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
@@ -134,9 +126,9 @@ export class HttpTransport implements Transport {
       connections: this.connections,
       posted: new PostedMessages(this.ctx.gateway, this.ctx.timings.readTimeoutMs),
       snapshots: this.snapshots,
-      peer: (member) => this.peers.get(member),
-      isPaused: (member) => this.find(member)?.paused === true,
-      learn: (claim) => this.learned.claim(claim),
+      peer: (member) => this.members.peers.get(member),
+      isPaused: (member) => this.members.find(member)?.paused === true,
+      learn: (claim) => this.members.learned.claim(claim),
     });
   }
 
@@ -150,7 +142,7 @@ export class HttpTransport implements Transport {
     checkMessages(messages);
     for (const message of messages) {
       if (message.to === NONE) continue;
-      const target = this.find(message.to);
+      const target = this.members.find(message.to);
       if (target === undefined) this.ctx.gateway.reportLost(message);
       else target.send(message);
     }
@@ -172,7 +164,7 @@ export class HttpTransport implements Transport {
       closeBody(body);
       throw error;
     }
-    const target = this.find(message.to);
+    const target = this.members.find(message.to);
     if (target !== undefined) return target.sendSnapshot(message, body);
     closeBody(body);
     this.ctx.gateway.reportLost(message);
@@ -210,10 +202,7 @@ export class HttpTransport implements Transport {
    */
   addPeer(id: NodeId, urls: readonly string[]): void {
     checkMember(id, urls);
-    if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id)) return;
-    this.peers.set(id, new Peer(this.ctx, id, urls));
-    this.learned.forget(id);
-    this.ctx.logger.info('added remote peer', this.fields(id));
+    this.members.addPeer(id, urls);
   }
 
   /**
@@ -234,49 +223,29 @@ export class HttpTransport implements Transport {
    */
   addRemote(id: NodeId, urls: readonly string[]): void {
     checkMember(id, urls);
-    if (this.stopped !== undefined || id === this.ctx.id || this.peers.has(id) || this.remotes.has(id)) return;
-    this.remotes.set(
-      id,
-      new Remote(this.ctx, id, { picker: new UrlPicker(urls, this.ctx.tls !== undefined), configured: true }),
-    );
-    this.learned.forget(id);
-    this.ctx.logger.info('added remote member', this.fields(id));
+    this.members.addRemote(id, urls);
   }
 
   /** @throws RaftError `ERR_RAFT_PEER_URL` */
   updatePeer(id: NodeId, urls: readonly string[]): void {
     checkMember(id, urls);
-    const peer = this.peers.get(id);
-    if (peer === undefined) return;
-    peer.update(urls);
-    this.ctx.logger.info('updated remote peer', this.fields(id));
+    this.members.updatePeer(id, urls);
   }
 
   removePeer(id: NodeId): void {
     checkId('id', id);
-    const peer = this.peers.get(id);
-    if (peer === undefined) return;
-    this.peers.delete(id);
-    this.ctx.leaderStats.remove(id);
-    this.ctx.standing.forget(id);
-    const left = peer.stop();
-    this.leaving.add(left);
-    void left.finally(() => {
-      this.leaving.delete(left);
-      if (this.find(id) === undefined) this.ctx.metrics?.forget(formatId(id));
-    });
-    this.ctx.logger.info('removed remote peer', this.fields(id));
+    this.members.removePeer(id);
   }
 
   /** Returns since when this member has been answering; undefined if it does not, or is unknown. */
   activeSince(id: NodeId): Date | undefined {
-    return this.find(id)?.status.activeSince;
+    return this.members.find(id)?.status.activeSince;
   }
 
   /** Returns the number of peers that answer. */
   activePeers(): number {
     let count = 0;
-    for (const peer of this.peers.values()) if (peer.status.activeSince !== undefined) count++;
+    for (const peer of this.members.peers.values()) if (peer.status.activeSince !== undefined) count++;
     return count;
   }
 
@@ -285,7 +254,7 @@ export class HttpTransport implements Transport {
    * `features`. 0 if it shows none, as Go members do, or is not connected.
    */
   featuresOf(id: NodeId): number {
-    return this.peers.get(id)?.features ?? 0;
+    return this.members.peers.get(id)?.features ?? 0;
   }
 
   /**
@@ -293,7 +262,7 @@ export class HttpTransport implements Transport {
    * as Go members do, or has not answered yet.
    */
   announcementOf(id: NodeId): string | undefined {
-    return this.peers.get(id)?.announcement;
+    return this.members.peers.get(id)?.announcement;
   }
 
   /**
@@ -301,7 +270,7 @@ export class HttpTransport implements Transport {
    * if it is behind. `undefined` if the peer does not answer them, or is unknown.
    */
   clockDifferenceTo(id: NodeId): number | undefined {
-    return this.peers.get(id)?.clockDiffMs;
+    return this.members.peers.get(id)?.clockDiffMs;
   }
 
   /**
@@ -311,7 +280,7 @@ export class HttpTransport implements Transport {
    */
   requireFeatures(level: number): void {
     this.ctx.features.require(level);
-    for (const peer of this.peers.values()) peer.recheck();
+    for (const peer of this.members.peers.values()) peer.recheck();
   }
 
   /** Returns what this member sends and receives, in the form of etcd's `/v2/stats/self`. */
@@ -326,23 +295,23 @@ export class HttpTransport implements Transport {
 
   /** Drops, for tests, all messages from and to all peers, until `resume`. Streams stay open. */
   pause(): void {
-    for (const peer of this.peers.values()) peer.paused = true;
+    for (const peer of this.members.peers.values()) peer.paused = true;
   }
 
   /** Lets messages through again after `pause`. */
   resume(): void {
-    for (const peer of this.peers.values()) peer.paused = false;
+    for (const peer of this.members.peers.values()) peer.paused = false;
   }
 
   /** Drops, for tests, all messages from and to this member, until `mend`. */
   cut(id: NodeId): void {
-    const member = this.find(id);
+    const member = this.members.find(id);
     if (member !== undefined) member.paused = true;
   }
 
   /** Lets messages from and to this member through again after `cut`. */
   mend(id: NodeId): void {
-    const member = this.find(id);
+    const member = this.members.find(id);
     if (member !== undefined) member.paused = false;
   }
 
@@ -389,16 +358,9 @@ export class HttpTransport implements Transport {
   }
 
   private async stopAll(): Promise<void> {
-    const members = [...this.peers.values(), ...this.remotes.values()];
-    this.peers.clear();
-    this.remotes.clear();
-    await Promise.all([...members.map((member) => member.stop()), this.learned.stop(), ...this.leaving]);
+    await this.members.stop();
     await Promise.all([...this.listeners].map((listener) => listener.close()));
     this.log.close();
-  }
-
-  private find(id: NodeId): Remote | undefined {
-    return this.peers.get(id) ?? this.remotes.get(id) ?? this.learned.find(id);
   }
 
   private receptionOf({
@@ -429,10 +391,6 @@ export class HttpTransport implements Transport {
   private metricsFailed(call: string, error: unknown): void {
     const text = 'the option metrics threw: fix it, what it counts is incomplete';
     this.ctx.warnings.warn(text, { call, error: describeError(error) });
-  }
-
-  private fields(id: NodeId): Record<string, string> {
-    return { 'local-member-id': formatId(this.ctx.id), 'remote-peer-id': formatId(id) };
   }
 }
 
