@@ -30,16 +30,6 @@ export type Command<Options> =
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'refuse'; readonly reason: string };
 
-/** Calls `read`; turns a `UsageError` that it throws into a refusal. */
-export function asCommand<Options>(read: () => Command<Options>): Command<Options> {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof UsageError) return { kind: 'refuse', reason: error.message };
-    throw error;
-  }
-}
-
 /**
  * Carries out a command and resolves to its exit code: that of `run`; 0 after printing a text; or that of a
  * `CommandError`, after one line on standard error that starts with `name`.
@@ -69,6 +59,36 @@ export async function carryOut<Options>(
   }
 }
 
+type Flags = NonNullable<ParseArgsConfig['options']>;
+
+/** What was given on a command line with these flags. */
+type Given<F extends Flags> = ReturnType<typeof parseArgs<{ options: F; allowPositionals: true }>>;
+
+/** The flags that every command has: each asks for a text in place of a run. */
+const textFlags = { help: { type: 'boolean' }, version: { type: 'boolean' } } as const;
+
+/**
+ * Parses the command line of a command with these flags, and `--help` and `--version`. `read` makes the options of what
+ * was given; a `UsageError` that it throws becomes a refusal.
+ */
+export function parseCommand<F extends Flags, Options>(
+  argv: readonly string[],
+  command: { readonly flags: F; readonly help: string; readonly allowPositionals?: boolean },
+  read: (given: Given<F>) => Options,
+): Command<Options> {
+  const { flags, help, allowPositionals = false } = command;
+  try {
+    const given = parseFlags({ args: [...argv], allowPositionals, options: { ...flags, ...textFlags } });
+    const asked = given.values as { readonly help?: boolean; readonly version?: boolean };
+    if (asked.help === true) return { kind: 'print', text: help };
+    if (asked.version === true) return { kind: 'print', text: `${packageVersion()}\n` };
+    return { kind: 'run', options: read(given) };
+  } catch (error) {
+    if (error instanceof UsageError) return { kind: 'refuse', reason: error.message };
+    throw error;
+  }
+}
+
 /** Calls node's `parseArgs`; cuts its errors to their first sentence, because the rest is for programmers. */
 export function parseFlags<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
   try {
@@ -90,18 +110,6 @@ export function parseWhole(flag: string, text: string, min: number, max: number)
   const value = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new UsageError(`${flag} wants a whole number from ${min} to ${max}, not '${text}'`);
-}
-
-/** The flags that ask for a text in place of a run. */
-export const textFlags = { help: { type: 'boolean' }, version: { type: 'boolean' } } as const;
-
-/** Returns what prints the text that these flags ask for, if they do. */
-export function askedText(
-  { help, version }: { readonly [Flag in keyof typeof textFlags]?: boolean | undefined },
-  text: string,
-): { readonly kind: 'print'; readonly text: string } | undefined {
-  if (help === true) return { kind: 'print', text };
-  return version === true ? { kind: 'print', text: `${packageVersion()}\n` } : undefined;
 }
 
 /** Returns the folder that `--data` names; `undefined` if `--memory` stands in its place. */

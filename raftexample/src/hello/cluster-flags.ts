@@ -1,14 +1,5 @@
 import { formatPeers, localPeers, type Peer, parsePeers } from '../common/peers.js';
-import {
-  asCommand,
-  askedText,
-  type Command,
-  parseFlags,
-  parseFolder,
-  parseWhole,
-  textFlags,
-  UsageError,
-} from '../common/usage.js';
+import { type Command, parseCommand, parseFolder, parseWhole, UsageError } from '../common/usage.js';
 import { pageFlag, pageHelp } from '../page/page-flag.js';
 import { parseMemberFlags, sharedFlags } from './flags.js';
 
@@ -41,38 +32,37 @@ Flags for every member: --insecure, --tick, --snapshot-every, --prevote, --check
 
 /** Parses the command line of the launcher. Reads nothing but its argument. */
 export function parseClusterFlags(argv: readonly string[]): Command<ClusterOptions> {
-  return asCommand(() => {
-    const { values } = parseFlags({
-      args: [...argv],
-      options: {
+  return parseCommand(
+    argv,
+    {
+      flags: {
         members: { type: 'string' },
         peers: { type: 'string' },
         data: { type: 'string' },
         memory: { type: 'boolean' },
         ...pageFlag,
         ...sharedFlags,
-        ...textFlags,
       },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
-    if (values.members !== undefined && values.peers !== undefined) {
-      throw new UsageError('--members and --peers exclude each other');
-    }
-    const count = parseWhole('--members', values.members ?? '3', 1, 9);
-    const data = parseFolder(values, defaultFolder(count));
-    const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
-    if (values.page === true && peers.some(({ id }, i) => id !== BigInt(i + 1) || i >= 9)) {
-      throw new UsageError('--page shows members 1 to N, at most 9: --peers names others');
-    }
-    const memberFlags = formatShared(values);
-    const first = peers[0] as Peer;
-    // One error now is better than one from each member.
-    const member = parseMemberFlags(['--id', String(first.id), '--peers', formatPeers(peers), ...memberFlags]);
-    return member.kind === 'refuse'
-      ? member
-      : { kind: 'run', options: { peers, data, page: values.page ?? false, memberFlags } };
-  });
+      help,
+    },
+    ({ values }) => {
+      if (values.members !== undefined && values.peers !== undefined) {
+        throw new UsageError('--members and --peers exclude each other');
+      }
+      const count = parseWhole('--members', values.members ?? '3', 1, 9);
+      const data = parseFolder(values, defaultFolder(count));
+      const peers = values.peers === undefined ? localPeers(count) : parsePeers(values.peers);
+      if (values.page === true && peers.some(({ id }, i) => id !== BigInt(i + 1) || i >= 9)) {
+        throw new UsageError('--page shows members 1 to N, at most 9: --peers names others');
+      }
+      const memberFlags = formatShared(values);
+      const first = peers[0] as Peer;
+      // One error now is better than one from each member.
+      const member = parseMemberFlags(['--id', String(first.id), '--peers', formatPeers(peers), ...memberFlags]);
+      if (member.kind === 'refuse') throw new UsageError(member.reason);
+      return { peers, data, page: values.page ?? false, memberFlags };
+    },
+  );
 }
 
 /** Formats the flags that are for the members, for their command lines. */

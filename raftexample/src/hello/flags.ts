@@ -5,16 +5,7 @@ import { parseId } from '../common/member-id.js';
 import { parseUrls } from '../common/peer-urls.js';
 import { type Address, localPeers, type Peer, parseAddress, parsePeers, schemeOf } from '../common/peers.js';
 import { checkScheme, parsePeerTls, peerTlsFlags, peerTlsHelp } from '../common/tls-flags.js';
-import {
-  asCommand,
-  askedText,
-  type Command,
-  parseFlags,
-  parseFolder,
-  parseWhole,
-  textFlags,
-  UsageError,
-} from '../common/usage.js';
+import { type Command, parseCommand, parseFolder, parseWhole, UsageError } from '../common/usage.js';
 
 /** When a member proposes hello, in milliseconds. */
 export interface HelloPlan {
@@ -110,10 +101,10 @@ export const sharedFlags = {
 
 /** Parses the command line of `raftexample`. Reads nothing but its argument. */
 export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions> {
-  return asCommand(() => {
-    const { values } = parseFlags({
-      args: [...argv],
-      options: {
+  return parseCommand(
+    argv,
+    {
+      flags: {
         id: { type: 'string' },
         peers: { type: 'string' },
         listen: { type: 'string' },
@@ -122,27 +113,24 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         memory: { type: 'boolean' },
         ...peerTlsFlags,
         ...sharedFlags,
-        ...textFlags,
       },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
-    if (values.id === undefined) throw new UsageError('--id is missing; see --help');
-    const id = parseId('--id', values.id);
-    const tls = parsePeerTls(values);
-    const peers = values.peers === undefined ? localPeers(3) : parseOthers(values.peers, tls);
-    const self = peers.find((peer) => peer.id === id);
-    if (self === undefined) {
-      throw new UsageError(
-        values.peers === undefined
-          ? `member ${id} is not among the default members 1, 2 and 3: name all members with --peers`
-          : `--peers does not name member ${id} itself`,
-      );
-    }
-    const listen = values.listen === undefined ? self : parseAddress('--listen', values.listen);
-    return {
-      kind: 'run',
-      options: {
+      help,
+    },
+    ({ values }) => {
+      if (values.id === undefined) throw new UsageError('--id is missing; see --help');
+      const id = parseId('--id', values.id);
+      const tls = parsePeerTls(values);
+      const peers = values.peers === undefined ? localPeers(3) : parseOthers(values.peers, tls);
+      const self = peers.find((peer) => peer.id === id);
+      if (self === undefined) {
+        throw new UsageError(
+          values.peers === undefined
+            ? `member ${id} is not among the default members 1, 2 and 3: name all members with --peers`
+            : `--peers does not name member ${id} itself`,
+        );
+      }
+      const listen = values.listen === undefined ? self : parseAddress('--listen', values.listen);
+      return {
         id,
         peers,
         listen: { host: listen.host, port: listen.port },
@@ -156,9 +144,9 @@ export function parseMemberFlags(argv: readonly string[]): Command<MemberOptions
         preVote: parseSwitch('--prevote', values.prevote),
         checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
         verbose: values.verbose ?? false,
-      },
-    };
-  });
+      };
+    },
+  );
 }
 
 function parseOthers(text: string, tls: TlsOptions | undefined): Peer[] {

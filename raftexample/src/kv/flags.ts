@@ -13,7 +13,7 @@ import {
   peerTlsFlags,
   peerTlsHelp,
 } from '../common/tls-flags.js';
-import { asCommand, askedText, type Command, parseFlags, parseWhole, textFlags, UsageError } from '../common/usage.js';
+import { type Command, parseCommand, parseWhole, UsageError } from '../common/usage.js';
 import type { KvOptions } from './member/options.js';
 import type { WarnLimits } from './watch/watches.js';
 
@@ -105,15 +105,11 @@ const kvFlags = {
   'warn-cert': { type: 'string' },
   insecure: { type: 'boolean' },
   verbose: { type: 'boolean', short: 'v' },
-  ...textFlags,
 } as const;
 
 /** The command line of `raftexample kv`. Reads nothing but its argument. */
 export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
-  return asCommand(() => {
-    const { values } = parseFlags({ args: [...argv], options: kvFlags });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
+  return parseCommand(argv, { flags: kvFlags, help }, ({ values }) => {
     const id = parseId('--id', values.id ?? '1');
     const peerTls = parsePeerTls(values);
     const clientTls = parseClientTls(values);
@@ -125,43 +121,40 @@ export function parseKvFlags(argv: readonly string[]): Command<KvOptions> {
     const whole = (flag: string, text: string | undefined, otherwise: number, min = 1): number =>
       parseWhole(flag, text ?? String(otherwise), min, 1_000_000_000);
     return {
-      kind: 'run',
-      options: {
-        id,
-        clusterId: BigInt(whole('--cluster-id', values['cluster-id'], 0x1000, 0)),
-        peers,
-        dial: parseUrls('--dial', values.dial ?? [], peerTls),
-        listen: values.listen === undefined ? undefined : parseAddress('--listen', values.listen),
-        clientAddress,
-        clientUrl:
-          values['client-url'] === undefined
-            ? clientUrlAt(clientAddress, peers.get(id) as string, clientTls)
-            : parseClientUrl(values['client-url'], clientTls),
-        data: values.data ?? 'data',
-        join: values.join ?? values['join-via'] !== undefined,
-        ...parseJoin(values['join-via'], values['join-ca-file'], clientTls),
-        peerTls,
-        clientTls,
-        tokenFile: values['token-file'],
-        tickMs: parseDuration('--tick', values.tick ?? '100ms'),
-        electionTicks: whole('--election-ticks', values['election-ticks'], 10, 2),
-        preVote: parseSwitch('--prevote', values.prevote),
-        checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
-        snapshotEvery: whole('--snapshot-every', values['snapshot-every'], 10_000),
-        snapshotBytes: parseBytes('--snapshot-bytes', values['snapshot-bytes'], 64 * 2 ** 20),
-        catchUp: whole('--catch-up', values['catch-up'], 5000),
-        catchUpBytes: parseBytes('--catch-up-bytes', values['catch-up-bytes'], 128 * 2 ** 20),
-        snapshots: parseSnapshots(values.snapshots ?? 'inline'),
-        snapshotRate:
-          values['snapshot-rate'] === undefined
-            ? undefined
-            : whole('--snapshot-rate', values['snapshot-rate'], 0, LEAST_SNAPSHOT_RATE),
-        timeoutMs: parseDuration('--timeout', values.timeout ?? '5s'),
-        maxValue: whole('--max-value', values['max-value'], 2 ** 20),
-        warn: parseLimits(values),
-        insecure: values.insecure ?? false,
-        verbose: values.verbose ?? false,
-      },
+      id,
+      clusterId: BigInt(whole('--cluster-id', values['cluster-id'], 0x1000, 0)),
+      peers,
+      dial: parseUrls('--dial', values.dial ?? [], peerTls),
+      listen: values.listen === undefined ? undefined : parseAddress('--listen', values.listen),
+      clientAddress,
+      clientUrl:
+        values['client-url'] === undefined
+          ? clientUrlAt(clientAddress, peers.get(id) as string, clientTls)
+          : parseClientUrl(values['client-url'], clientTls),
+      data: values.data ?? 'data',
+      join: values.join ?? values['join-via'] !== undefined,
+      ...parseJoin(values['join-via'], values['join-ca-file'], clientTls),
+      peerTls,
+      clientTls,
+      tokenFile: values['token-file'],
+      tickMs: parseDuration('--tick', values.tick ?? '100ms'),
+      electionTicks: whole('--election-ticks', values['election-ticks'], 10, 2),
+      preVote: parseSwitch('--prevote', values.prevote),
+      checkQuorum: parseSwitch('--checkquorum', values.checkquorum),
+      snapshotEvery: whole('--snapshot-every', values['snapshot-every'], 10_000),
+      snapshotBytes: parseBytes('--snapshot-bytes', values['snapshot-bytes'], 64 * 2 ** 20),
+      catchUp: whole('--catch-up', values['catch-up'], 5000),
+      catchUpBytes: parseBytes('--catch-up-bytes', values['catch-up-bytes'], 128 * 2 ** 20),
+      snapshots: parseSnapshots(values.snapshots ?? 'inline'),
+      snapshotRate:
+        values['snapshot-rate'] === undefined
+          ? undefined
+          : whole('--snapshot-rate', values['snapshot-rate'], 0, LEAST_SNAPSHOT_RATE),
+      timeoutMs: parseDuration('--timeout', values.timeout ?? '5s'),
+      maxValue: whole('--max-value', values['max-value'], 2 ** 20),
+      warn: parseLimits(values),
+      insecure: values.insecure ?? false,
+      verbose: values.verbose ?? false,
     };
   });
 }

@@ -3,17 +3,7 @@ import { ExitCode } from '../common/exit-codes.js';
 import { describeMembers } from '../common/log.js';
 import { parseId } from '../common/member-id.js';
 import { hostOf } from '../common/peer-urls.js';
-import {
-  asCommand,
-  askedText,
-  type Command,
-  carryOut,
-  needed,
-  parseFlags,
-  parseWhole,
-  textFlags,
-  UsageError,
-} from '../common/usage.js';
+import { type Command, carryOut, needed, parseCommand, parseWhole, UsageError } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
 import { type RecoverOptions, type RecoveryPlan, recoverFolder } from './member/recover.js';
 
@@ -49,11 +39,10 @@ Exit codes: 0 recovered, or told; 1 stopped before it was; 2 bad flags, the surv
 
 /** The command line of `raftexample recover`. Reads nothing but its argument. */
 export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptions> {
-  return asCommand(() => {
-    const { values, positionals } = parseFlags({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
+  return parseCommand(
+    argv,
+    {
+      flags: {
         id: { type: 'string' },
         url: { type: 'string' },
         'cluster-id': { type: 'string' },
@@ -61,18 +50,16 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
         skip: { type: 'string' },
         'committed-only': { type: 'boolean' },
         'dry-run': { type: 'boolean' },
-        ...textFlags,
       },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
-    const [survivor, ...more] = positionals;
-    if (survivor === undefined || survivor === '' || more.length > 0)
-      throw new UsageError('wants one FOLDER, that of a member which survived');
-    if (values.url !== undefined) hostOf('--url', values.url);
-    return {
-      kind: 'run',
-      options: {
+      help,
+      allowPositionals: true,
+    },
+    ({ values, positionals }) => {
+      const [survivor, ...more] = positionals;
+      if (survivor === undefined || survivor === '' || more.length > 0)
+        throw new UsageError('wants one FOLDER, that of a member which survived');
+      if (values.url !== undefined) hostOf('--url', values.url);
+      return {
         survivor,
         id: values.id === undefined ? undefined : parseId('--id', values.id),
         url: values.url,
@@ -81,9 +68,9 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
         skip: parseWhole('--skip', values.skip ?? String(SKIP), 0, 2 ** 40),
         committedOnly: values['committed-only'] ?? false,
         dryRun: values['dry-run'] ?? false,
-      },
-    };
-  });
+      };
+    },
+  );
 }
 
 /** The `raftexample recover` command. Resolves to the exit code. */

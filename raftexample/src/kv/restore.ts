@@ -2,17 +2,7 @@ import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
 import { parseId } from '../common/member-id.js';
 import { hostOf } from '../common/peer-urls.js';
-import {
-  asCommand,
-  askedText,
-  type Command,
-  carryOut,
-  needed,
-  parseFlags,
-  parseWhole,
-  textFlags,
-  UsageError,
-} from '../common/usage.js';
+import { type Command, carryOut, needed, parseCommand, parseWhole, UsageError } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
 import { type Restored, type RestoreOptions, restoreFolder } from './member/restore.js';
 
@@ -38,29 +28,26 @@ written. Nothing is left in the folder unless it is 0.
 
 /** The command line of `raftexample restore`. Reads nothing but its argument. */
 export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptions> {
-  return asCommand(() => {
-    const { values, positionals } = parseFlags({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
+  return parseCommand(
+    argv,
+    {
+      flags: {
         id: { type: 'string' },
         url: { type: 'string' },
         'cluster-id': { type: 'string' },
         data: { type: 'string' },
         skip: { type: 'string' },
         'dry-run': { type: 'boolean' },
-        ...textFlags,
       },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
-    const [file, ...more] = positionals;
-    if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
-    const url = needed('--url', values.url);
-    hostOf('--url', url);
-    return {
-      kind: 'run',
-      options: {
+      help,
+      allowPositionals: true,
+    },
+    ({ values, positionals }) => {
+      const [file, ...more] = positionals;
+      if (file === undefined || more.length > 0) throw new UsageError('wants one FILE, that GET /snapshot gave');
+      const url = needed('--url', values.url);
+      hostOf('--url', url);
+      return {
         file,
         id: parseId('--id', values.id ?? '1'),
         url,
@@ -68,9 +55,9 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         data: needed('--data', values.data),
         skip: parseWhole('--skip', values.skip ?? '0', 0, 2 ** 40),
         dryRun: values['dry-run'] ?? false,
-      },
-    };
-  });
+      };
+    },
+  );
 }
 
 /** The `raftexample restore` command. Resolves to the exit code. */

@@ -1,15 +1,6 @@
 import process from 'node:process';
 import { type Launch, launch } from '../common/launcher.js';
-import {
-  asCommand,
-  askedText,
-  type Command,
-  carryOut,
-  parseFlags,
-  parseWhole,
-  textFlags,
-  UsageError,
-} from '../common/usage.js';
+import { type Command, carryOut, parseCommand, parseWhole, UsageError } from '../common/usage.js';
 import { pageFlag, pageHelp } from '../page/page-flag.js';
 import { launchShown } from '../page/shown.js';
 import { PageClient } from './page-client.js';
@@ -44,26 +35,26 @@ ${pageHelp}
 
 /** The command line of the launcher. Reads nothing but its argument. */
 export function parseStoreFlags(argv: readonly string[]): Command<StoreOptions> {
-  return asCommand(() => {
-    const { values } = parseFlags({
-      args: [...argv],
-      options: {
+  return parseCommand(
+    argv,
+    {
+      flags: {
         members: { type: 'string' },
         data: { type: 'string' },
         ...pageFlag,
         ports: { type: 'string' },
-        ...textFlags,
       },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
-    if (values.data === '') throw new UsageError("--data wants a folder, not ''");
-    const count = parseWhole('--members', values.members ?? '5', 1, 9);
-    // A cluster of another size is another cluster: its founders are others.
-    const data = values.data ?? (count === 5 ? 'store-data' : `store-data-${count}`);
-    const ports = values.ports === undefined ? {} : { ports: parseWhole('--ports', values.ports, 1024, 65_000) };
-    return { kind: 'run', options: { count, data, ...(values.page === true ? { page: true } : {}), ...ports } };
-  });
+      help,
+    },
+    ({ values }) => {
+      if (values.data === '') throw new UsageError("--data wants a folder, not ''");
+      const count = parseWhole('--members', values.members ?? '5', 1, 9);
+      // A cluster of another size is another cluster: its founders are others.
+      const data = values.data ?? (count === 5 ? 'store-data' : `store-data-${count}`);
+      const ports = values.ports === undefined ? {} : { ports: parseWhole('--ports', values.ports, 1024, 65_000) };
+      return { count, data, ...(values.page === true ? { page: true } : {}), ...ports };
+    },
+  );
 }
 
 /** The launcher of the store: one process per member, until `stopping` aborts. Resolves to the exit code. */

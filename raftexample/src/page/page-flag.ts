@@ -1,4 +1,4 @@
-/** The flag of both launchers, for `parseFlags`. */
+/** The flag of both launchers, for `parseCommand`. */
 export const pageFlag = { page: { type: 'boolean' } } as const;
 
 /** What their help says about it. */

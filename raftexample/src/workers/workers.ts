@@ -4,7 +4,7 @@ import { launch } from '../common/launcher.js';
 import { parseId } from '../common/member-id.js';
 import { formatPeers, type Peer, parsePeers } from '../common/peers.js';
 import { untilStopped } from '../common/until-stopped.js';
-import { asCommand, askedText, type Command, carryOut, parseFlags, textFlags, UsageError } from '../common/usage.js';
+import { type Command, carryOut, parseCommand, UsageError } from '../common/usage.js';
 import { runWorker } from './worker.js';
 
 /** Where the five workers listen unless they are told. */
@@ -46,18 +46,12 @@ export function main(argv: readonly string[], stopping: AbortSignal): Promise<nu
 }
 
 function parse(argv: readonly string[]): Command<WorkersOptions> {
-  return asCommand(() => {
-    const { values } = parseFlags({
-      args: [...argv],
-      options: { id: { type: 'string' }, peers: { type: 'string' }, ...textFlags },
-    });
-    const asked = askedText(values, help);
-    if (asked !== undefined) return asked;
+  return parseCommand(argv, { flags: { id: { type: 'string' }, peers: { type: 'string' } }, help }, ({ values }) => {
     const id = values.id === undefined ? undefined : parseId('--id', values.id);
     const ids = Array.from({ length: COUNT }, (_, i) => i);
     const local = ids.map((i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: PORT + i }));
     const peers = values.peers === undefined ? local : parsePeers(values.peers);
     if (id !== undefined && !peers.some((peer) => peer.id === id)) throw new UsageError(`there is no worker ${id}`);
-    return { kind: 'run', options: { id, peers } };
+    return { id, peers };
   });
 }
