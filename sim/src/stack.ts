@@ -15,14 +15,7 @@ import type { Subject } from './stack/options.js';
 import type { StackCase } from './stack/run.js';
 import { runOn, type Simulated, type SimulateOptions, simulateOn } from './stack/simulate.js';
 
-export { RULES, type RuleName } from './base/violation.js';
-export { STACK_FAULTS, type StackFault } from './plan/stack-schedule.js';
-export type { StackSettings } from './plan/stack-settings.js';
-export type { Finding } from './run/run.js';
-export type { Call } from './stack/call.js';
-export type { Asked, Ending, Random, Subject, SubjectOptions, Workload } from './stack/options.js';
-export type { StackCase } from './stack/run.js';
-export type { Failed, Passed, Simulated, SimulateOptions } from './stack/simulate.js';
+export * from './stack/exports.js';
 
 /**
  * Simulates clusters that replicate a state machine, each from its seed, until one breaks a rule or all have run. The
