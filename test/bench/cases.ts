@@ -33,6 +33,17 @@ function rawnodeCases(): Case[] {
   );
 }
 
+function membersCases(): Case[] {
+  return [3, 7, 25, 51].map((members) => ({
+    name: `${members} members`,
+    figure: 'ns_per_message',
+    higherIsBetter: false,
+    ours: [],
+    anchor: [],
+    matches: (result: Result) => result['members'] === members,
+  }));
+}
+
 function nodeCases(): Case[] {
   const sequential = ['one-node-disk-1ms', 'proposal-3-nodes'].flatMap((scenario) =>
     ['accepted_per_s', 'commits_per_s'].map((figure) => ({
@@ -295,6 +306,7 @@ function embeddedCases(): Case[] {
 /** What is compared, by workload. */
 export const workloads: Readonly<Record<string, () => Case[]>> = {
   rawnode: rawnodeCases,
+  members: membersCases,
   node: nodeCases,
   codec: codecCases,
   transport: transportCases,
@@ -327,6 +339,7 @@ export const alone: readonly string[] = ['hostile', 'slow-connections', 'store-s
 
 /** Those that have no counterpart in test/reference. */
 export const withoutAnchor: readonly string[] = [
+  'members',
   'wal-growth',
   'snapshot-files',
   'snapshot-stream',

@@ -1,4 +1,4 @@
-/** Three RawNodes in one thread, no I/O, messages moved by hand. */
+/** RawNodes in one thread, no I/O, messages moved by hand. */
 import {
   type ConfState,
   type Entry,
@@ -12,8 +12,6 @@ import {
   type Ready,
 } from '@raft-ts/raft';
 
-const ids: readonly NodeId[] = [1n, 2n, 3n];
-const confState: ConfState = { voters: ids, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 const COMPACT_EVERY = 10_000;
 const COMPACT_KEEP = 1_000;
 const TICK_EVERY = 10_000;
@@ -37,8 +35,11 @@ class Member {
   /** Client entries applied; a leader's empty ones are not counted. */
   applied = 0;
   private compacted = 0;
+  private readonly confState: ConfState;
 
-  constructor(id: NodeId, variant: VariantName) {
+  constructor(id: NodeId, voters: readonly NodeId[], variant: VariantName) {
+    const confState = { voters, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    this.confState = confState;
     this.storage.applySnapshot({ data: undefined, metadata: { index: 1, term: 1, confState } });
     this.node = new RawNode({
       id,
@@ -65,7 +66,7 @@ class Member {
     const last = entries.at(-1)?.index ?? 0;
     if (this.applied - this.compacted >= COMPACT_EVERY && last > COMPACT_KEEP) {
       this.compacted = this.applied;
-      this.storage.createSnapshot(last - COMPACT_KEEP, confState, undefined);
+      this.storage.createSnapshot(last - COMPACT_KEEP, this.confState, undefined);
       this.storage.compact(last - COMPACT_KEEP);
     }
   }
@@ -76,10 +77,13 @@ export class RawCluster {
   private readonly isAsync: boolean;
   private proposed = 0;
   private ticked = 0;
+  /** Messages between members that were stepped. */
+  messages = 0;
 
-  constructor(variant: VariantName) {
+  constructor(variant: VariantName, size = 3) {
     this.isAsync = variant === 'async';
-    this.members = ids.map((id) => new Member(id, variant));
+    const ids = Array.from({ length: size }, (_, i) => BigInt(i + 1));
+    this.members = ids.map((id) => new Member(id, ids, variant));
   }
 
   get leader(): Member {
@@ -101,6 +105,7 @@ export class RawCluster {
     for (const member of this.members) {
       const { inbox, node } = member;
       member.inbox = [];
+      this.messages += inbox.length;
       for (const m of inbox) node.step(m);
       while (node.hasReady()) {
         this.handle(member, node.ready());
