@@ -187,9 +187,10 @@ describe("etcd's tests of RawNode", () => {
         rawNode.raft.becomeFollower(1, 1n);
         rawNode.raft.becomeCandidate();
         rawNode.raft.becomeLeader();
-        const { progress, config, ...basic } = rawNode.status();
+        const { progress, config, election, ...basic } = rawNode.status();
         expect(basic).to.deep.equal(rawNode.basicStatus());
         expect(basic.hardState.term).to.equal(2);
+        expect(election.timeout).to.equal(rawNode.raft.randomizedElectionTimeout);
         expect(config.confState().voters).to.deep.equal(idsBySize(members));
         const visited: [bigint, string, number][] = [];
         rawNode.withProgress((id, type, pr) => visited.push([id, type, pr.next]));
