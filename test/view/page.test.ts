@@ -73,6 +73,67 @@ describe('the page, in a browser', function () {
       expect(page.url()).to.match(/#scene=pre-vote&as=on$/);
     }));
 
+  describe('with a replica', () => {
+    const run = 'raftView.player.run';
+    const rest = (page: Page): Promise<void> => until(page, '!raftView.player.isRunning && !raftView.player.isBusy');
+
+    it('plays a scene to its end, through the replica, and says what clients were told', () =>
+      on('', {}, async (page) => {
+        const item = '#replica-scenes button:has-text("A leader that stood still")';
+        await Promise.all([page.waitForEvent('load'), page.click(item)]);
+        await page.evaluate('raftView.player.speed = 40');
+        const isOver = `${run}.chapter >= ${run}.chapters.length`;
+        for (let i = 0; i < 20 && !(await ask<boolean>(page, isOver)); i++) {
+          await page.click('#continue');
+          await rest(page);
+        }
+        await until(page, 'document.getElementById("story-step").textContent.startsWith("The end of the scene")');
+        expect(await text(page, '#requests'))
+          .to.contain('done: lease read at')
+          .and.contain('answers w2');
+      }));
+
+    it('lets members be frozen and cut off, goes back, and opens what its address says', () =>
+      on('replica=reads&at=150', {}, async (page) => {
+        await until(page, `${run}.position === 150 && !raftView.player.isBusy`);
+        await page.click('.place:nth-child(1) .member');
+        await page.click('#chosen-acts button:text-is("Freeze")');
+        await until(page, `${run}.world.members[0].process.isFrozen`);
+        await page.click('#chosen-acts button:text-is("Isolate")');
+        await until(page, `!${run}.world.wire.network.isOpen(0, 1)`);
+        await page.click('#lease-read');
+        await page.click('#step');
+        await rest(page);
+        await until(page, 'location.hash.includes("do=")');
+        const seen = await ask<string>(page, `${run}.world.hash.toString()`);
+        const { position, hash } = await ask<{ position: number; hash: string }>(
+          page,
+          `({ position: ${run}.position, hash: location.hash.slice(1) })`,
+        );
+        await page.click('#back');
+        await until(page, `${run}.position === ${position - 1} && !raftView.player.isBusy`);
+        await on(hash, {}, async (other) => {
+          await until(other, `${run}.position === ${position} && !raftView.player.isBusy`);
+          expect(await ask(other, `${run}.world.hash.toString()`)).to.equal(seen);
+        });
+        await page.click('#heal');
+        await until(page, `${run}.world.wire.network.isOpen(0, 1)`);
+      }));
+
+    it('has no fault that axe finds, at 1280 and 360 px, and fits', () =>
+      on('replica=reads&at=200', {}, async (page) => {
+        await until(page, `${run}.position === 200 && !raftView.player.isBusy`);
+        await page.click('.place:nth-child(1) .member');
+        await page.evaluate(axe.source);
+        for (const width of [1280, 360]) {
+          await page.setViewportSize({ width, height: 800 });
+          expect(await ask(page, 'document.documentElement.scrollWidth')).to.equal(width);
+          const { violations } = await page.evaluate<axe.AxeResults>('axe.run(document)');
+          expect(violations.map(({ id }) => id)).to.deep.equal([]);
+        }
+      }));
+  });
+
   describe('has a button', () => {
     it('that runs, and pauses', () =>
       on('seed=1&n=3', {}, async (page) => {

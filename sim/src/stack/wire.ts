@@ -25,7 +25,8 @@ export interface Station {
 
 /** Hears of messages, for whoever shows a run. */
 export interface WireWatcher {
-  sent(station: Station, m: Message, arrives: boolean): void;
+  /** @param arrivesAt when it arrives, if it does and nothing changes; the later moment of two copies */
+  sent(station: Station, m: Message, arrives: boolean, arrivesAt: number): void;
   arrived(m: Message): void;
 }
 
@@ -57,12 +58,15 @@ export class Wire {
   watcher: WireWatcher | undefined = undefined;
   private readonly host: WireHost;
   private dispatch: Dispatch | undefined = undefined;
+  /** When the message that is being sent arrives. */
+  private arrivesAt = 0;
 
   constructor(host: WireHost) {
     this.host = host;
     this.network = new Network(host.seed, host.hash, (at, message) => {
       const { dispatch } = this;
       if (dispatch === undefined) return;
+      this.arrivesAt = at;
       const bytes = new Uint8Array(messageSize(message));
       encodeMessageInto(message, bytes, 0);
       host.time.post(at, () => this.deliver(bytes, dispatch));
@@ -127,7 +131,7 @@ export class Wire {
     this.dispatch = dispatch;
     const arrives = network.send(message, station.slot, Number(message.to) - 1, host.time.now, !isOnce);
     this.dispatch = undefined;
-    this.watcher?.sent(station, message, arrives);
+    this.watcher?.sent(station, message, arrives, this.arrivesAt);
     if (!arrives) this.undelivered(dispatch);
   }
 

@@ -20,6 +20,7 @@ export const ACTS = {
   /** A client writes, or reads, at `who`. */
   write: ['who'],
   read: ['who'],
+  'lease-read': ['who'],
   'stale-read': ['who'],
   campaign: ['who'],
   /** The leader hands its role to `who`. */
@@ -83,6 +84,8 @@ export function describeAct(act: Act): string {
       return `A client writes at ${who}.`;
     case 'read':
       return `A client asks ${who} for a linearizable read.`;
+    case 'lease-read':
+      return `A client asks ${who} for a read by lease.`;
     case 'stale-read':
       return `A client reads at ${who} without asking anybody else.`;
     case 'campaign':

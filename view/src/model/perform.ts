@@ -46,6 +46,8 @@ export function perform(reach: Reach, act: Act): void {
       reach.client.write(act.who ?? 0);
       return;
     case 'read':
+    case 'lease-read':
+      // Whether the core reads by lease is how it was built.
       reach.client.read(act.who ?? 0);
       return;
     case 'stale-read':

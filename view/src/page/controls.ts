@@ -1,7 +1,5 @@
-import { type Place, writeLink } from '../model/link.js';
 import { clock } from '../model/names.js';
 import { byId, html, say, set } from './dom.js';
-import type { Player } from './player.js';
 
 /** Virtual seconds for each second. */
 const SPEEDS: readonly (readonly [string, number])[] = [
@@ -14,12 +12,28 @@ const SPEEDS: readonly (readonly [string, number])[] = [
   ['5', 5],
 ];
 
+/** What moves a run through time. */
+export interface Mover {
+  readonly time: number;
+  readonly furthest: number;
+  readonly position: number;
+  readonly isRunning: boolean;
+  readonly isReplaying: boolean;
+  readonly isOver: boolean;
+  speed: number;
+  oneEvent(): void;
+  back(): void;
+  toStart(): void;
+  seek(at: number): void;
+}
+
 /** The bar that moves the run through time. */
 export class Controls {
-  private readonly player: Player;
+  private readonly player: Mover;
   private readonly slider: HTMLInputElement = byId('time', HTMLInputElement);
 
-  constructor(player: Player, toggle: () => void, place: () => Place) {
+  /** @param link what stands after the `#` of the address of what is shown */
+  constructor(player: Mover, toggle: () => void, link: () => string) {
     this.player = player;
     const speed = byId('speed', HTMLSelectElement);
     for (const [label, value] of SPEEDS) speed.append(html('option', { value: String(value) }, `${label} ×`));
@@ -32,17 +46,17 @@ export class Controls {
     byId('back').addEventListener('click', () => player.back());
     byId('to-start').addEventListener('click', () => player.toStart());
     this.slider.addEventListener('input', () => player.seek(Number(this.slider.value)));
-    byId('share').addEventListener('click', () => void share(place()));
+    byId('share').addEventListener('click', () => void share(link()));
   }
 
   show(): void {
     const { player, slider } = this;
-    const { engine, time, furthest, isRunning, isReplaying } = player;
+    const { position, time, furthest, isRunning, isReplaying, isOver } = player;
     say(byId('run'), isRunning ? 'Pause' : 'Run');
-    byId('run', HTMLButtonElement).disabled = engine.isOver;
-    byId('step', HTMLButtonElement).disabled = engine.isOver;
-    byId('back', HTMLButtonElement).disabled = engine.position === 0 && !isReplaying;
-    byId('to-start', HTMLButtonElement).disabled = engine.position === 0 && !isReplaying;
+    byId('run', HTMLButtonElement).disabled = isOver;
+    byId('step', HTMLButtonElement).disabled = isOver;
+    byId('back', HTMLButtonElement).disabled = position === 0 && !isReplaying;
+    byId('to-start', HTMLButtonElement).disabled = position === 0 && !isReplaying;
     set(slider, 'max', Math.max(1, Math.ceil(furthest)));
     if (!isReplaying) slider.value = String(Math.floor(time));
     slider.setAttribute('aria-valuetext', clock(time));
@@ -50,8 +64,8 @@ export class Controls {
   }
 }
 
-async function share(place: Place): Promise<void> {
-  const address = `${location.href.split('#')[0]}#${writeLink(place)}`;
+async function share(link: string): Promise<void> {
+  const address = `${location.href.split('#')[0]}#${link}`;
   const control = byId('share');
   try {
     await navigator.clipboard.writeText(address);

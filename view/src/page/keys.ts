@@ -1,9 +1,10 @@
+import type { Act } from '../model/act.js';
 import type { Choice } from './choice.js';
-import type { Player } from './player.js';
+import type { Mover } from './controls.js';
 
 /** What single keys do, as long as whoever types is not in a field. */
 export function startKeys(page: {
-  readonly player: Player;
+  readonly player: Pick<Mover, 'oneEvent' | 'back'> & { readonly members: number; act(act: Act): void };
   readonly isOn: () => boolean;
   readonly toggle: () => void;
   readonly choose: (choice: Choice | undefined) => void;
@@ -20,7 +21,7 @@ export function startKeys(page: {
   addEventListener('keydown', (event) => {
     if (!page.isOn() || event.ctrlKey || event.metaKey || event.altKey || isBusy(event.target, event.key)) return;
     const slot = Number(event.key) - 1;
-    if (Number.isInteger(slot) && slot >= 0 && slot < player.engine.world.members.length) {
+    if (Number.isInteger(slot) && slot >= 0 && slot < player.members) {
       page.choose({ kind: 'member', slot });
       return;
     }

@@ -77,7 +77,7 @@ export class Page {
     this.controls = new Controls(
       this.player,
       () => this.toggle(),
-      () => this.place(),
+      () => this.link,
     );
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'));

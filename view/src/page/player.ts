@@ -52,6 +52,20 @@ export class Player {
     return this.ghost !== undefined && this.furthest > this.engine.now ? this.ghost : this.engine.chronicle.timeline;
   }
 
+  get position(): number {
+    return this.engine.position;
+  }
+
+  /** Can nothing more happen? */
+  get isOver(): boolean {
+    return this.engine.isOver;
+  }
+
+  /** Number of members. */
+  get members(): number {
+    return this.engine.world.members.length;
+  }
+
   /** Is the run being played again, up to where it was? */
   get isReplaying(): boolean {
     return this.goal !== undefined;

@@ -18,7 +18,8 @@ const WEATHERS = [
   { label: 'bad (50 % lost)', ms: 80, to: 600, value: 50 },
 ] as const;
 
-const VERDICTS: Readonly<Record<Request['verdict'], string>> = {
+/** What a verdict is called, and its sign. */
+export const VERDICTS: Readonly<Record<Request['verdict'], string>> = {
   waiting: '… waiting',
   done: '✓ done',
   'not done': '✕ not done',

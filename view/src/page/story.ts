@@ -1,7 +1,7 @@
 import type { Engine } from '../model/engine.js';
 import type { Origin, Scene } from '../model/origin.js';
-import { SCENES } from '../scenes/index.js';
-import { button, byId, html, say, set } from './dom.js';
+import { button, byId, say, set } from './dom.js';
+import { listCoreScenes, listReplicaScenes } from './scene-lists.js';
 
 /** What the story tells the page. */
 export interface StoryEvents {
@@ -15,16 +15,12 @@ export class Story {
   private readonly goOn: HTMLButtonElement = byId('continue', HTMLButtonElement);
   /** Which variants there are buttons for. */
   private variants = 'none';
-  private readonly items = new Map<string, HTMLButtonElement>();
+  private readonly items: ReadonlyMap<string, HTMLButtonElement>;
 
   constructor(events: StoryEvents) {
     this.events = events;
-    for (const [i, scene] of SCENES.entries()) {
-      const item = button('', () => events.play(scene, scene.variants?.[0]?.id ?? ''), { title: scene.summary });
-      item.append(html('small', { 'aria-hidden': 'true' }, String(i + 1)), html('span', {}, scene.title));
-      this.items.set(scene.id, item);
-      byId('scenes').append(html('li', {}, item));
-    }
+    this.items = listCoreScenes((scene) => events.play(scene, scene.variants?.[0]?.id ?? ''));
+    listReplicaScenes('');
     this.goOn.addEventListener('click', () => events.goOn());
   }
 
