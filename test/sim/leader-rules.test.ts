@@ -180,7 +180,8 @@ describe('the rules of the simulator, of elections and leaders', () => {
     const { one, led } = leader();
     const idles = (fields: object = {}): void => {
       const raftLog = logOf([entry(1, 1), entry(2, 2)], { applied: 2 });
-      const trk = configuration(half(1n, 2n), half(1n), { autoLeave: true });
+      const progress = new Map([[1n, {}]]);
+      const trk = { ...configuration(half(1n, 2n), half(1n), { autoLeave: true }), progress };
       const usual = { raftLog, trk, leadTransferee: 0n, electionTimeout: 3, ...fields };
       rules.jointLeft(one, led, raft(usual));
     };
@@ -189,5 +190,8 @@ describe('the rules of the simulator, of elections and leaders', () => {
     for (let tick = 0; tick < 3; tick++) idles();
     breaks('joint-left', () => idles());
     idles({ trk: configuration(half(1n, 2n)) });
+    // A leader that was removed takes no proposals, not its own either.
+    const removed = { ...configuration(half(2n, 3n), half(2n), { autoLeave: true }), progress: new Map() };
+    for (let tick = 0; tick < 9; tick++) idles({ trk: removed });
   });
 });

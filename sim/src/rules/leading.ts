@@ -66,8 +66,9 @@ export function leaderInTouch({ id, leadsTerm }: Member, led: Leadership, { trk,
 /** A leader's clock has ticked: a joint configuration that ends by itself does so once nothing else is to be done. */
 export function jointLeft({ id, leadsTerm }: Member, led: Leadership, raft: Raft): void {
   const { raftLog, trk, leadTransferee, electionTimeout } = raft;
-  // While leadership is being handed over nothing is proposed.
-  if (!trk.config.autoLeave || leadTransferee !== NONE || raftLog.applied < raftLog.lastIndex()) {
+  // While leadership is being handed over nothing is proposed, and a leader that was removed takes no proposals.
+  const mayPropose = leadTransferee === NONE && trk.progress.has(id);
+  if (!trk.config.autoLeave || !mayPropose || raftLog.applied < raftLog.lastIndex()) {
     led.idleInJoint = 0;
     return;
   }
