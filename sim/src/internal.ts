@@ -24,6 +24,7 @@ export { Image, type Write } from './member/image.js';
 export { Leadership } from './member/leadership.js';
 export { Member } from './member/member.js';
 export { FAIR } from './plan/schedule.js';
+export { drawSettings } from './plan/settings.js';
 export * as rules from './rules/index.js';
 export { Liveness } from './run/liveness.js';
 export { shrink } from './run/shrink.js';

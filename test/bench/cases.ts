@@ -141,6 +141,19 @@ function growthCases(): Case[] {
   );
 }
 
+function simGrowthCases(): Case[] {
+  const caseOf = (members: number, entries: number): Case => ({
+    name: `${members} members, logs of ${numberText(entries)} entries`,
+    figure: 'us_per_event',
+    higherIsBetter: false,
+    ours: [],
+    anchor: [],
+    matches: (result: Result) => result['members'] === members && result['entries'] === entries,
+  });
+  const members = [3, 5, 7, 15, 31, 51].map((count) => caseOf(count, 1e3));
+  return [...members, ...[1e4, 1e5, 1e6].map((entries) => caseOf(3, entries))];
+}
+
 function snapshotCases(): Case[] {
   return ['write_mb_per_s', 'read_mb_per_s', 'memory_mib'].map((figure) => ({
     name: '4.5 GiB',
@@ -312,6 +325,7 @@ export const workloads: Readonly<Record<string, () => Case[]>> = {
   transport: transportCases,
   wal: walCases,
   'wal-growth': growthCases,
+  'sim-growth': simGrowthCases,
   'snapshot-files': snapshotCases,
   'snapshot-stream': streamCases,
   'stalled-peer': stalledCases,
@@ -341,6 +355,7 @@ export const alone: readonly string[] = ['hostile', 'slow-connections', 'store-s
 export const withoutAnchor: readonly string[] = [
   'members',
   'wal-growth',
+  'sim-growth',
   'snapshot-files',
   'snapshot-stream',
   'stalled-peer',

@@ -1,6 +1,9 @@
 import { randomInt } from 'node:crypto';
+import { MessageType } from '@raft-ts/proto';
 import { drawCase, FAULTS, runCase } from '@raft-ts/sim';
+import { Liveness, type Member, World } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
+import { message } from '../helpers/index.js';
 
 /** Enough for some dozens of runs; a budget of time would prove little on a busy machine, and look the same. */
 const EVENTS = 400_000;
@@ -16,6 +19,24 @@ describe('simulated clusters', function () {
       events += outcome.events;
       expect(finding, `npm run sim -- --seeds 1 --seed ${seed}`).to.equal(undefined);
     }
+  });
+
+  it('may hand over leadership because of a request that comes late, and are quiet only after that', () => {
+    const settings = { ...drawCase(1).settings, members: 2, electionTick: 10, preVote: true, checkQuorum: true };
+    const world = new World(1, settings);
+    while (world.leader() === undefined) world.step(60_000);
+    const leader = world.leader() as Member;
+    const follower = world.members.find((member) => member !== leader) as Member;
+    const late = message({
+      type: MessageType.MsgTransferLeader,
+      from: follower.id,
+      to: leader.id,
+      term: leader.leadsTerm,
+    });
+    // After everything that the phase asks for before it is quiet.
+    world.network.carryOn(world.now + 60_000, late, follower.slot);
+    expect(() => [...new Liveness(world).check()]).to.not.throw();
+    expect([...world.rules.history.leaders.values()]).to.include(follower.slot);
   });
 
   it('do something: elect, commit, read, and lose messages', () => {

@@ -7,8 +7,15 @@ import type { Shape, Weather } from '../plan/action.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { FAIR } from '../plan/schedule.js';
 
-/** Most members that a run can have, replaced ones included. */
+/** Most members that a run comes to, replaced ones included, unless it begins with more. */
 export const MAX_SLOTS = 32;
+/** Most members that a cluster can have. */
+export const SLOTS = 64;
+
+/** A number for a direction, by which it draws: what a seed draws does not depend on how many members there may be. */
+function numberOf(from: number, to: number): number {
+  return from < MAX_SLOTS && to < MAX_SLOTS ? from * MAX_SLOTS + to : SLOTS * SLOTS + from * SLOTS + to;
+}
 
 /**
  * Most messages under way from one member to another; further ones are lost, as when the queue of a transport is full.
@@ -22,14 +29,14 @@ export class Network {
   lostKind = -1;
   /** When the last of the messages that were sent so far arrives. */
   lastArrival = 0;
-  /** Is the direction from slot a to slot b cut? By a * MAX_SLOTS + b. */
-  private readonly cut = new Uint8Array(MAX_SLOTS * MAX_SLOTS);
+  /** Is the direction from slot a to slot b cut? By a * SLOTS + b. */
+  private readonly cut = new Uint8Array(SLOTS * SLOTS);
   private isWhole = true;
   private readonly links: (Stream | undefined)[] = [];
   /** When the last message of each direction arrives, for networks that keep the order. */
-  private readonly arrivals = new Float64Array(MAX_SLOTS * MAX_SLOTS);
+  private readonly arrivals = new Float64Array(SLOTS * SLOTS);
   /** Number of messages under way in each direction. */
-  private readonly underWay = new Int32Array(MAX_SLOTS * MAX_SLOTS);
+  private readonly underWay = new Int32Array(SLOTS * SLOTS);
   /** Number and bytes of the messages that were sent, lost ones included. */
   messages = 0;
   bytes = 0;
@@ -48,7 +55,7 @@ export class Network {
   private link(direction: number): Stream {
     let stream = this.links[direction];
     if (stream === undefined) {
-      stream = new Stream(this.seed, PURPOSE.link, direction);
+      stream = new Stream(this.seed, PURPOSE.link, numberOf(Math.floor(direction / SLOTS), direction % SLOTS));
       this.links[direction] = stream;
     }
     return stream;
@@ -56,12 +63,12 @@ export class Network {
 
   /** Is the direction between these two slots open? */
   isOpen(from: number, to: number): boolean {
-    return this.isWhole || this.cut[from * MAX_SLOTS + to] === 0;
+    return this.isWhole || this.cut[from * SLOTS + to] === 0;
   }
 
   /** Opens or cuts the direction between these two slots, and leaves all others as they are. */
   setOpen(from: number, to: number, isOpen: boolean): void {
-    this.cut[from * MAX_SLOTS + to] = isOpen ? 0 : 1;
+    this.cut[from * SLOTS + to] = isOpen ? 0 : 1;
     this.isWhole = this.cut.every((each) => each === 0);
   }
 
@@ -77,7 +84,7 @@ export class Network {
     this.messages++;
     this.bytes += size;
     if (!this.isOpen(from, to) || m.type === this.lostKind) return false;
-    const direction = from * MAX_SLOTS + to;
+    const direction = from * SLOTS + to;
     if ((this.underWay[direction] as number) >= CAPACITY) return false;
     const random = this.link(direction);
     const { loss, duplication } = this.weather;
@@ -93,19 +100,19 @@ export class Network {
 
   /** Keeps a message that its receiver cannot take yet. */
   carryOn(at: number, m: Message, from: number): void {
-    const direction = from * MAX_SLOTS + Number(m.to) - 1;
+    const direction = from * SLOTS + Number(m.to) - 1;
     if (at > this.lastArrival) this.lastArrival = at;
     this.underWay[direction] = (this.underWay[direction] as number) + 1;
     this.post(at, m, from);
   }
 
   private carry(m: Message, direction: number, random: Stream, now: number): void {
-    this.carryOn(now + this.delay(m, direction, random, now), m, Math.floor(direction / MAX_SLOTS));
+    this.carryOn(now + this.delay(m, direction, random, now), m, Math.floor(direction / SLOTS));
   }
 
   /** Notes that a message has come to the end of its way. */
   arrived(from: number, to: number): void {
-    const direction = from * MAX_SLOTS + to;
+    const direction = from * SLOTS + to;
     this.underWay[direction] = (this.underWay[direction] as number) - 1;
   }
 
@@ -131,7 +138,7 @@ export class Network {
     this.heal();
     this.isWhole = false;
     for (let from = 0; from < count; from++) {
-      for (let to = 0; to < count; to++) if (!isOpen(from, to)) this.cut[from * MAX_SLOTS + to] = 1;
+      for (let to = 0; to < count; to++) if (!isOpen(from, to)) this.cut[from * SLOTS + to] = 1;
     }
   }
 
@@ -146,7 +153,7 @@ export class Network {
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {
         if (i !== j && !isConnected({ shape, choice, n, parts, i, j })) {
-          this.cut[(order[i] as number) * MAX_SLOTS + (order[j] as number)] = 1;
+          this.cut[(order[i] as number) * SLOTS + (order[j] as number)] = 1;
         }
       }
     }
@@ -196,6 +203,6 @@ function isConnected(at: {
     case 'one-way':
       return i !== 0 || j !== 1;
     case 'random':
-      return (mix(choice, i * MAX_SLOTS + j) & 1) === 0;
+      return (mix(choice, numberOf(i, j)) & 1) === 0;
   }
 }

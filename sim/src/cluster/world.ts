@@ -111,7 +111,7 @@ export class World implements Surroundings {
 
   // Members.
 
-  /** Adds a member that is not started yet. It must not be called more than MAX_SLOTS times. */
+  /** Adds a member that is not started yet. It must not be called more than SLOTS times. */
   addMember(): Member {
     const slot = this.members.length;
     const { storage } = this.settings;

@@ -1,6 +1,6 @@
 import type { Entry, Message, Snapshot } from '@raft-ts/proto';
 import type { Event } from '../cluster/event.js';
-import { MAX_SLOTS } from '../cluster/network.js';
+import { SLOTS } from '../cluster/network.js';
 import type { Recorder, World } from '../cluster/world.js';
 import type { Member } from '../member/member.js';
 import type { Shape } from '../plan/action.js';
@@ -29,8 +29,8 @@ export class Coverage implements Recorder {
   readonly cells: Uint32Array = new Uint32Array(CELLS);
   private readonly sights: Sight[] = [];
   private readonly posted = new WeakMap<Message, Posted>();
-  private readonly sentOf = new Float64Array(MAX_SLOTS * MAX_SLOTS);
-  private readonly cameOf = new Float64Array(MAX_SLOTS * MAX_SLOTS);
+  private readonly sentOf = new Float64Array(SLOTS * SLOTS);
+  private readonly cameOf = new Float64Array(SLOTS * SLOTS);
   /** The event that has just happened, and to whom; everybody if undefined. */
   private last: { readonly what: Event; readonly member: Member | undefined } | undefined;
 
@@ -122,7 +122,7 @@ export class Coverage implements Recorder {
     }
     this.when(posted.receiver !== to.life, 'a message comes after its receiver has started again');
     this.when(posted.sender !== sender.life, 'a message comes after its sender has crashed');
-    const direction = sender.slot * MAX_SLOTS + to.slot;
+    const direction = sender.slot * SLOTS + to.slot;
     const newest = this.cameOf[direction] as number;
     if (posted.number < newest) this.hit('a message is overtaken by a later one');
     else this.cameOf[direction] = posted.number;
@@ -130,7 +130,7 @@ export class Coverage implements Recorder {
 
   sent(world: World, member: Member, m: Message, isUnderWay: boolean): void {
     const to = world.members[Number(m.to) - 1];
-    const direction = member.slot * MAX_SLOTS + Number(m.to) - 1;
+    const direction = member.slot * SLOTS + Number(m.to) - 1;
     const number = (this.sentOf[direction] as number) + 1;
     this.sentOf[direction] = number;
     this.posted.set(m, { at: world.now, sender: member.life, receiver: to?.life ?? 0, number });

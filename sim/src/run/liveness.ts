@@ -223,9 +223,9 @@ export class Liveness {
   /** Nothing is asked of the cluster: terms stay, and there are heartbeats only. */
   private *stayQuiet(): Generator<void, void> {
     const { world, timeoutMs } = this;
-    // What was sent under faults and is still on its way may bring a campaign about.
+    // What was sent under faults and is still on its way may bring a campaign about, or a transfer that takes a while.
     const { lastArrival } = world.network;
-    while (world.step(lastArrival)) yield;
+    while (world.step(lastArrival + timeoutMs)) yield;
     const terms = this.core.map(({ node }) => node?.raft.term);
     const before = world.network.messages;
     const end = world.now + 20 * timeoutMs;
