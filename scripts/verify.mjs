@@ -23,7 +23,7 @@ const checks = [
   { name: 'log lines', command: script('check-log-lines.mjs') },
   { name: 'types', command: ['npm', 'run', '--silent', 'build'] },
   { name: 'packages', command: script('check-packages.mjs') },
-  { name: 'tests', command: [bin('mocha')] },
+  { name: 'tests', command: script('test.mjs') },
 ];
 
 const { values } = parseArgs({ options: { skip: { type: 'string', multiple: true, default: [] } } });
