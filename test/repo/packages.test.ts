@@ -18,7 +18,7 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   proto: ['protobufjs'],
   raft: ['@raft-ts/proto'],
   // Types of express appear in the package's own declarations.
-  rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'express'],
+  rafthttp: ['@raft-ts/proto', '@raft-ts/raft', '@types/express', 'axios', 'express'],
   raftwal: ['@node-rs/crc32', '@raft-ts/proto', '@raft-ts/raft', 'fs-native-extensions'],
   replica: ['@raft-ts/proto', '@raft-ts/raft'],
   sim: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/raftwal', '@raft-ts/replica'],

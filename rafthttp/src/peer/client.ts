@@ -1,6 +1,7 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
-import { pipeline, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import axios, { type AxiosRequestConfig } from 'axios';
 import {
   announcementIn,
   featuresIn,
@@ -21,8 +22,18 @@ import { dialTarget } from './url-picker.js';
 /** What the paths of streams begin with. */
 export const STREAM_PATH = '/raft/stream/';
 
-/** Connections ask after so many milliseconds of silence whether the other machine is still there. */
-const KEEP_ALIVE_MS = 60_000;
+/** Makes axios only open requests: no redirects, proxies, decoding or limits of its own. */
+const plain: AxiosRequestConfig = {
+  adapter: 'http',
+  responseType: 'stream',
+  maxRedirects: 0,
+  proxy: false,
+  decompress: false,
+  // With any limit, even Infinity, axios would wrap the answer in a stream of its own.
+  maxBodyLength: -1,
+  maxContentLength: -1,
+  validateStatus: null,
+};
 
 interface PlainRequest {
   readonly method: 'GET' | 'POST';
@@ -33,50 +44,36 @@ interface PlainRequest {
   readonly body?: Buffer | Readable;
   readonly agents: LinkAgents;
   readonly signal: AbortSignal;
-  /** Gets the request before its body is sent: for trailers. */
+  /** Gets the request before its body is sent: for trailers, which axios does not support. */
   readonly onRequest?: (request: ClientRequest) => void;
 }
 
 /** Sends a request as it is; resolves with the head of the answer, whose body the caller must read or destroy. */
-export function open({ headers, body, signal, onRequest, ...target }: PlainRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const opened = requestOf(target, {
-      ...headers,
-      'Accept-Encoding': 'identity',
-      'User-Agent': 'raft-ts',
-      Accept: '*/*',
-    });
-    let answer: IncomingMessage | undefined;
-    const cut = (): void => {
-      (answer ?? opened).destroy();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', cut);
-    opened.once('close', () => signal.removeEventListener('abort', cut));
-    opened.once('socket', (socket) => socket.setKeepAlive(true, KEEP_ALIVE_MS));
-    opened.on('error', reject);
-    opened.once('response', (head) => {
-      answer = head;
-      // A connection that breaks after the head must not cause an unhandled error event.
-      head.on('error', () => undefined);
-      resolve(head);
-    });
-    onRequest?.(opened);
-    if (body === undefined || Buffer.isBuffer(body)) opened.end(body);
-    else pipeline(body, opened, (error) => void (error && reject(error)));
+export async function open(options: PlainRequest): Promise<IncomingMessage> {
+  const { method, url, path, headers, body, agents, signal, onRequest } = options;
+  const response = await axios.request<IncomingMessage>({
+    ...plain,
+    method,
+    ...dialTarget(url, path),
+    headers: { ...headers, 'Accept-Encoding': 'identity', 'User-Agent': 'raft-ts', Accept: '*/*' },
+    ...(body === undefined ? {} : { data: body }),
+    httpAgent: agents.http,
+    ...(agents.https === undefined ? {} : { httpsAgent: agents.https }),
+    ...(onRequest === undefined ? {} : { transport: { request: watched(onRequest) } }),
+    signal,
   });
+  // A connection that breaks after the head must not cause an unhandled error event.
+  response.data.on('error', () => undefined);
+  return response.data;
 }
 
-function requestOf(
-  { method, url, path, agents }: Pick<PlainRequest, 'method' | 'url' | 'path' | 'agents'>,
-  headers: PlainRequest['headers'],
-): ClientRequest {
-  const { url: target, ...local } = dialTarget(url, path);
-  const parsed = new URL(target);
-  return parsed.protocol === 'https:'
-    ? https.request(parsed, { ...local, method, headers, agent: agents.https })
-    : http.request(parsed, { ...local, method, headers, agent: agents.http });
+/** Returns the function by which axios opens requests, extended to call `onRequest`. */
+function watched(onRequest: (request: ClientRequest) => void) {
+  return (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest => {
+    const opened = (options.protocol === 'https:' ? https : http).request(options, onAnswer);
+    onRequest(opened);
+    return opened;
+  };
 }
 
 /** What requests to a peer, and checking the answers, need of what the transport's parts share. */

@@ -9,7 +9,7 @@ const node = {
   external: ['@node-rs/crc32', 'fs-native-extensions'],
 };
 await build({ ...node, format: 'cjs', outfile: 'out/esbuild.cjs' });
-// express contains CommonJS, which calls `require`; a module has none.
+// express and axios contain CommonJS, which calls `require`; a module has none.
 const js = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
 await build({ ...node, format: 'esm', outfile: 'out/esbuild.mjs', banner: { js } });
 
