@@ -242,4 +242,22 @@ describe('the command raft-sim', function () {
       await Promise.all(gone);
     });
   }
+
+  it('counts the same rare states in threads as without', async () => {
+    const counted = async (jobs: number): Promise<Map<number, string>> => {
+      const seeds = [3, 2, 1];
+      const met = new Map<number, string>();
+      await runAll({
+        options: { layer: 1, members: undefined, safetyMs: 1000, faults: undefined, covers: true },
+        jobs,
+        next: () => seeds.pop(),
+        done: ({ seed }, covered) => void met.set(seed, `${covered?.marks} ${covered?.cells}`),
+      });
+      return new Map([...met].sort(([a], [b]) => a - b));
+    };
+    const alone = await counted(1);
+    expect(alone.size).to.equal(3);
+    expect(alone.get(1)).to.match(/[1-9]/);
+    expect(await counted(2)).to.deep.equal(alone);
+  });
 });

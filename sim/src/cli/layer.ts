@@ -10,6 +10,14 @@ export interface RunOptions {
   readonly members: number | undefined;
   readonly safetyMs: number | undefined;
   readonly faults: readonly string[] | undefined;
+  /** Count rare states, where the layer can. */
+  readonly covers?: boolean;
+}
+
+/** Which rare states a run met, and which combinations: how often each. */
+export interface Covered {
+  readonly marks: Uint32Array;
+  readonly cells: Uint32Array;
 }
 
 /** A case, and what came of it. */
@@ -24,9 +32,11 @@ export interface Layer<C extends AnyCase = AnyCase> {
   readonly faults: readonly string[];
   /** Length of the phase with faults, unless a call says otherwise. */
   readonly safetyMs: number;
-  readonly draw: (seed: number, options: Omit<RunOptions, 'layer'>) => C;
+  readonly draw: (seed: number, options: Omit<RunOptions, 'layer' | 'covers'>) => C;
   /** Runs a case, and nothing of the host is in its reach. */
   readonly run: (of: C) => Outcome | Promise<Outcome>;
+  /** The same, and counts what it met. */
+  readonly cover?: (of: C) => { readonly outcome: Outcome; readonly covered: Covered };
   readonly record: (of: C) => Promise<{ readonly outcome: Outcome; readonly lanes: Lanes }>;
   readonly shorten: (of: C, finding: Finding) => Promise<Ran<C> & { readonly runs: number }>;
 }

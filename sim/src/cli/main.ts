@@ -43,7 +43,7 @@ export async function raftSim(args: readonly string[], output: Output): Promise<
     return 0;
   }
   if (call.report) {
-    const { text, isGood } = tellCoverage(call);
+    const { text, isGood } = await tellCoverage(call);
     output.out(text);
     return isGood ? 0 : 1;
   }

@@ -24,7 +24,7 @@ ${wrap(LAYERS[2].faults, 17)}
   --out FOLDER   where failures are written (default: raft-sim-found)
   --replay FILE  runs a schedule that a failure has written, and prints what comes of it
   --html FILE    with --replay: writes a timeline of the run
-  --report       layer 1: tells which rare states the runs met, and how often; one run at a time
+  --report       layer 1: tells which rare states the runs met, and how often
   --help         this text
 
 Situations, with --seed S, --no-pre-vote, --no-check-quorum and --no-table as their options:

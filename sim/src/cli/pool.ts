@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Outcome } from '../run/run.js';
-import { LAYERS, type RunOptions } from './layer.js';
+import { type Covered, LAYERS, type RunOptions } from './layer.js';
 
 /** The seeds of a call, one after the other. */
 export interface Work {
@@ -8,15 +8,29 @@ export interface Work {
   readonly jobs: number;
   /** The next seed; undefined if there is no more to do. */
   next(): number | undefined;
-  done(outcome: Outcome): void;
+  done(outcome: Outcome, covered?: Covered): void;
+}
+
+/** What came of a seed. */
+interface Done {
+  readonly outcome: Outcome;
+  readonly covered?: Covered;
+}
+
+/** Runs one seed. */
+export async function runSeed(seed: number, options: RunOptions): Promise<Done> {
+  const layer = LAYERS[options.layer];
+  const drawn = layer.draw(seed, options);
+  if (options.covers === true && layer.cover !== undefined) return layer.cover(drawn);
+  return { outcome: await layer.run(drawn) };
 }
 
 /** Runs the seeds, several at a time if so asked. Whether it ends well or not, no thread is left. */
 export async function runAll(work: Work): Promise<void> {
   if (work.jobs > 1) return runInThreads(work);
-  const layer = LAYERS[work.options.layer];
   for (let seed = work.next(); seed !== undefined; seed = work.next()) {
-    work.done(await layer.run(layer.draw(seed, work.options)));
+    const { outcome, covered } = await runSeed(seed, work.options);
+    work.done(outcome, covered);
     // Lets signals and the terminal have their turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -44,10 +58,10 @@ function runIn(worker: Worker, work: Work): Promise<void> {
       if (seed === undefined) resolve();
       else worker.postMessage(seed);
     };
-    worker.on('message', (outcome: Outcome) => {
+    worker.on('message', ({ outcome, covered }: Done) => {
       // What is thrown here would end the process, with the other threads in the middle of their work.
       try {
-        work.done(outcome);
+        work.done(outcome, covered);
         go();
       } catch (error) {
         reject(error);

@@ -1,3 +1,4 @@
+import { Coverage } from '../coverage/coverage.js';
 import { withoutHost } from '../node/trap.js';
 import { FAULTS, type Fault } from '../plan/schedule.js';
 import { Recording } from '../report/recording.js';
@@ -11,6 +12,11 @@ export const rawNodes: Layer<Case> = {
   safetyMs: 30_000,
   draw: (seed, options) => drawCase(seed, { ...options, faults: options.faults as readonly Fault[] | undefined }),
   run: (of) => withoutHost(() => runCase(of)),
+  cover: (of) => {
+    const coverage = new Coverage();
+    const outcome = withoutHost(() => runCase(of, coverage));
+    return { outcome, covered: { marks: coverage.marks, cells: coverage.cells } };
+  },
   record: (of) => {
     const lanes = new Recording();
     const outcome = withoutHost(() => runCase(of, lanes));

@@ -1,13 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { LAYERS, type RunOptions } from './layer.js';
+import type { RunOptions } from './layer.js';
+import { runSeed } from './pool.js';
 
 // A thread that runs the seeds that it is told to, one at a time.
 const options = workerData as RunOptions;
-const layer = LAYERS[options.layer];
 
 async function run(seed: number): Promise<void> {
-  const outcome = await layer.run(layer.draw(seed, options));
-  parentPort?.postMessage(outcome);
+  parentPort?.postMessage(await runSeed(seed, options));
 }
 
 parentPort?.on('message', (seed: number) => {
