@@ -21,21 +21,14 @@ export interface KeysHost {
 export const KEY_PATH = '/kv/';
 export const KEY_METHODS: readonly string[] = ['GET', 'PUT', 'DELETE'];
 
-/** Answers a request for one key. */
-export async function answerKey(host: KeysHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
+/** Answers a request for one key. It is not async itself: each layer of promises is garbage of every request. */
+export function answerKey(host: KeysHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { key, query } = splitUrl(request.url ?? '');
   switch (request.method) {
     case 'GET':
       return get(host, key, query, response);
-    case 'PUT': {
-      const ifIndex = condition(request);
-      const once = idempotencyKey(request);
-      const lease = query === '' ? undefined : parseQuery(query).get('lease');
-      const value = await readText(request, host.maxValue, 'the value');
-      if (lease === undefined) return write(host, { op: 'put', key, value, ifIndex }, once, response);
-      requireFeatures(host);
-      return write(host, { op: 'lease-put', key, value, ifIndex, lease: leaseIn(lease) }, once, response);
-    }
+    case 'PUT':
+      return put(host, { key, query }, request, response);
     case 'DELETE': {
       const ifIndex = condition(request);
       const once = idempotencyKey(request);
@@ -47,8 +40,14 @@ export async function answerKey(host: KeysHost, request: IncomingMessage, respon
   }
 }
 
+interface Target {
+  readonly key: string;
+  /** What stands after the question mark. */
+  readonly query: string;
+}
+
 /** No URL parser: it would resolve `..`, even as `%2E%2E`, and change the key. */
-function splitUrl(url: string): { readonly key: string; readonly query: string } {
+function splitUrl(url: string): Target {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   let key: string;
@@ -83,6 +82,24 @@ function consistencyOf(query: string): Consistency {
   const text = parseQuery(query).get('consistency') ?? 'linearizable';
   if (text === 'linearizable' || text === 'lease' || text === 'stale') return text;
   throw new HttpError('ERR_KV_REQUEST', 'query', 'consistency must be linearizable, lease or stale');
+}
+
+async function put(
+  host: KeysHost,
+  { key, query }: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const ifIndex = condition(request);
+  const once = idempotencyKey(request);
+  const lease = query === '' ? undefined : parseQuery(query).get('lease');
+  const value = await readText(request, host.maxValue, 'the value');
+  if (lease === undefined) {
+    await write(host, { op: 'put', key, value, ifIndex }, once, response);
+    return;
+  }
+  requireFeatures(host);
+  await write(host, { op: 'lease-put', key, value, ifIndex, lease: leaseIn(lease) }, once, response);
 }
 
 async function write(
