@@ -127,6 +127,11 @@ export class Raft {
    * entry.
    */
   retriesLeavingJoint = true;
+  /**
+   * With asynchronous storage, requests for votes leave after the term that they name is stored. Off only in tests that
+   * compare every message with etcd's, which lets them leave at once.
+   */
+  holdsVoteRequests = true;
   checkQuorum: boolean;
   preVote: boolean;
   readonly disableProposalForwarding: boolean;

@@ -11,22 +11,41 @@ import type { Raft } from './raft.js';
 import type { Ready } from './ready.js';
 
 /** What these messages are made of. */
-type Reach = Pick<Raft, 'id' | 'term' | 'raftLog' | 'msgs' | 'msgsAfterAppend'>;
+type Reach = Pick<Raft, 'id' | 'term' | 'raftLog' | 'msgs' | 'msgsAfterAppend' | 'holdsVoteRequests'>;
 
 /**
  * Returns everything that a Ready of a member with asynchronous storage writes asks for, as messages: those to other
  * members, one to the append thread with what is promised once it is written, and one to the apply thread.
  */
 export function asyncMessages(r: Reach, { hardState, entries, snapshot, committedEntries }: Ready): readonly Message[] {
-  const { msgs, msgsAfterAppend } = r;
+  const { msgs, msgsAfterAppend } = afterWrites(r);
   const writes = entries.length > 0 || hardState !== undefined || snapshot !== undefined || msgsAfterAppend.length > 0;
-  const messages = writes ? withLast(msgs, storageAppend(r, { hardState, entries, snapshot })) : msgs.slice();
+  const messages = writes
+    ? withLast(msgs, storageAppend(r, { hardState, entries, snapshot }, msgsAfterAppend))
+    : msgs.slice();
   return committedEntries.length > 0 ? withLast(messages, storageApply(r, committedEntries)) : messages;
+}
+
+/**
+ * Requests for votes wait too, until the term, the candidate's own vote and the log that they name are stored. If they
+ * left earlier, a candidate that crashed could campaign in the same term once more, with a shorter log, and answers to
+ * the first request would elect it.
+ */
+function afterWrites(r: Reach): Pick<Reach, 'msgs' | 'msgsAfterAppend'> {
+  const { msgs, msgsAfterAppend } = r;
+  if (!r.holdsVoteRequests || !msgs.some(isVoteRequest)) return r;
+  const requests = msgs.filter(isVoteRequest);
+  return { msgs: msgs.filter((m) => !isVoteRequest(m)), msgsAfterAppend: [...requests, ...msgsAfterAppend] };
+}
+
+function isVoteRequest({ type }: Message): boolean {
+  return type === MessageType.MsgVote;
 }
 
 function storageAppend(
   r: Reach,
   { entries, hardState, snapshot }: Pick<Ready, 'entries' | 'hardState' | 'snapshot'>,
+  msgsAfterAppend: readonly Message[],
 ): Message {
   const m = newMessage(MessageType.MsgStorageAppend, LOCAL_APPEND_THREAD);
   m.from = r.id;
@@ -37,7 +56,6 @@ function storageAppend(
     m.commit = hardState.commit;
   }
   m.snapshot = snapshot;
-  const { msgsAfterAppend } = r;
   m.responses = needsStorageAppendResp(r, snapshot)
     ? withLast(msgsAfterAppend, storageAppendResp(r, snapshot))
     : msgsAfterAppend.slice();

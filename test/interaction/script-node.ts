@@ -55,6 +55,8 @@ export class ScriptNode {
     this.config = config;
     this.storage = storage;
     this.rawNode = new RawNode(config);
+    // etcd's scripts show them leave at once.
+    this.rawNode.raft.holdsVoteRequests = false;
   }
 
   /** Writes to the log what a Ready or a MsgStorageAppend asks for. */

@@ -151,6 +151,8 @@ describe('the rules of the simulator', () => {
     breaks('persisted-before-sent', () => rules.persistedBeforeSent(one, sending(MessageType.MsgVoteResp, {})));
     one.durableVote = 2n;
     rules.persistedBeforeSent(one, sending(MessageType.MsgVoteResp, {}));
+    rules.persistedBeforeSent(one, sending(MessageType.MsgVote, {}));
+    breaks('persisted-before-sent', () => rules.persistedBeforeSent(one, sending(MessageType.MsgVote, { term: 3 })));
   });
 
   it('hard-state-monotone: a stored term that falls, or a vote that changes', () => {

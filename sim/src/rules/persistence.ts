@@ -46,6 +46,9 @@ export function persistedBeforeSent(member: Member, m: Message): void {
       if (!m.reject) entriesPersisted(member, m);
       termPersisted(member, m, m.term);
       return;
+    case MessageType.MsgVote:
+      termPersisted(member, m, m.term);
+      return;
     case MessageType.MsgVoteResp:
       termPersisted(member, m, m.term);
       if (!m.reject) votePersisted(member, m);
