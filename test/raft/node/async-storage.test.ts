@@ -93,10 +93,11 @@ describe('Node with asyncStorageWrites', () => {
     const t = new AsyncHarness();
     await t.node.campaign();
     await t.ready();
-    expect(t.sentTypes()).to.deep.equal(['MsgVote']);
+    expect(t.sentTypes(), 'nobody is asked before the term and the vote are written').to.deep.equal([]);
     await t.node.step(message({ type: MessageType.MsgVoteResp, from: 2n, to: 1n, term: 1 }));
     expect(t.harness.rawNode.raft.state).to.equal('StateCandidate');
     await t.append();
+    expect(t.sentTypes()).to.deep.equal(['MsgVote']);
     expect(t.harness.rawNode.raft.state).to.equal('StateLeader');
     await t.ready();
     await t.node.step(message({ type: MessageType.MsgAppResp, from: 2n, to: 1n, term: 1, index: 1 }));
