@@ -99,6 +99,7 @@ export async function until(page: Page, expression: string): Promise<void> {
 export async function atRest(page: Page): Promise<void> {
   await until(page, '!raftView.player.isRunning && !raftView.player.isReplaying');
   await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+  await until(page, 'raftView.isDrawn !== false');
 }
 
 /** Plays the scene that is open to its end, by the button that goes on. */

@@ -14,10 +14,16 @@ export class Events {
   private spoken = 0;
   private spokenAt = Number.NEGATIVE_INFINITY;
 
-  /** @param isAtRest is there time to read more than the newest ones? */
-  show(notes: readonly Note[], count: number, isAtRest: boolean): void {
-    const listed = isAtRest ? LISTED.notes : LISTED.notesRunning;
-    if (count === this.shown && listed === this.listed) return;
+  /**
+   * Lists the newest notes: few while it runs, and at rest some more with each call.
+   * @returns whether all are listed that are to be
+   */
+  show(notes: readonly Note[], count: number, isAtRest: boolean): boolean {
+    const isNew = count !== this.shown;
+    const before = isNew ? 0 : this.listed;
+    const listed = isAtRest ? Math.min(LISTED.notes, before + LISTED.notesRunning) : LISTED.notesRunning;
+    const isWhole = listed >= Math.min(LISTED.notes, isAtRest ? notes.length : LISTED.notesRunning);
+    if (!isNew && listed <= before) return isWhole;
     this.shown = count;
     this.listed = listed;
     const newest = notes.slice(-listed).reverse();
@@ -31,6 +37,7 @@ export class Events {
         say(element.children[1] as Element, text);
       },
     );
+    return isWhole;
   }
 
   /**

@@ -40,6 +40,8 @@ export class Page {
   private before = 0;
   private slowAt = 0;
   private turn = 0;
+  /** Parts that are still to be drawn as they are at rest. */
+  private left: (() => boolean)[] = [];
   /** Is there something to be read out later? */
   private isToSpeak = false;
   private readonly stage: Stage;
@@ -141,6 +143,15 @@ export class Page {
 
   private changed(): void {
     this.isDirty = true;
+    this.schedule();
+  }
+
+  /** Is everything drawn as it is now? */
+  get isDrawn(): boolean {
+    return !this.isDirty && this.left.length === 0;
+  }
+
+  private schedule(): void {
     if (this.isScheduled) return;
     this.isScheduled = true;
     requestAnimationFrame((now) => this.frame(now));
@@ -155,16 +166,12 @@ export class Page {
     const wasActive = player.isRunning || player.isReplaying;
     const isNew = player.frame(passed, player.isReplaying ? REPLAY_MS : BUDGET_MS);
     const isActive = player.isRunning || player.isReplaying;
-    if (isNew || this.isDirty) this.draw(now, !isActive);
+    const isToDraw = isNew || this.isDirty || (wasActive && !isActive);
     this.isDirty = false;
-    if (wasActive && !isActive) this.rested();
-    if (isActive) this.changed();
+    if (isToDraw) this.draw(now, !isActive);
+    else this.drawLeft();
+    if (isActive || this.left.length > 0) this.schedule();
     this.keepCost(performance.now() - began);
-  }
-
-  private rested(): void {
-    this.draw(this.before, true);
-    this.moved(this.place());
   }
 
   private keepCost(cost: number): void {
@@ -182,16 +189,28 @@ export class Page {
     this.controls.show();
     if (!isAtRest && now - this.slowAt < SLOW_MS) return;
     this.slowAt = now;
-    // One part in each of these frames, so that none of them takes long; all of them once everything stands still.
+    // One part in each of these frames, so that none of them takes long.
     const parts = [
       () => this.drawWords(dots, left),
       () => this.logs.show(scenery),
       () => this.timeline.show(engine.world.members.length, player.timeline, time, player.furthest),
-      () => this.drawNotes(now, isAtRest),
-    ];
-    if (!isAtRest) parts[this.turn++ % parts.length]?.();
-    else for (const part of parts) part();
-    if (isAtRest && !player.isReplaying) this.moved(this.place());
+    ].map((part) => () => {
+      part();
+      return true;
+    });
+    const notes = (): boolean => this.drawNotes(now, isAtRest);
+    const moved = (): boolean => {
+      this.moved(this.place());
+      return true;
+    };
+    this.left = isAtRest ? [...parts, notes, moved] : [];
+    if (isAtRest) this.drawLeft();
+    else [...parts, notes][this.turn++ % (parts.length + 1)]?.();
+  }
+
+  /** Draws the next of the parts that are left; it says whether that was all of it. */
+  private drawLeft(): void {
+    if (this.left[0]?.() === true) this.left.shift();
   }
 
   private drawWords(dots: readonly Dot[], left: number): void {
@@ -203,17 +222,19 @@ export class Page {
     say(byId('explain'), this.explain(dots));
   }
 
-  private drawNotes(now: number, isAtRest: boolean): void {
+  /** Returns whether that was all of them. */
+  private drawNotes(now: number, isAtRest: boolean): boolean {
     const { notes, count } = this.player.engine.chronicle;
-    this.events.show(notes, count, isAtRest);
+    const isWhole = this.events.show(notes, count, isAtRest);
     const wait = this.events.speak(notes, count, now);
     // While it runs, there will be another frame anyway.
-    if (wait === undefined || !isAtRest || this.isToSpeak) return;
+    if (wait === undefined || !isAtRest || this.isToSpeak) return isWhole;
     this.isToSpeak = true;
     setTimeout(() => {
       this.isToSpeak = false;
       this.changed();
     }, wait);
+    return isWhole;
   }
 
   /** A sentence or two about what is pointed at; about the whole if that is nothing. */
