@@ -168,7 +168,7 @@ export function introduce(member: Member, others: readonly Member[]): void {
  * beyond the budget of their cause are missing.
  */
 export function openStreams({ transport }: Member): number {
-  const peers = Reflect.get(transport, 'peers') as ReadonlyMap<NodeId, object>;
+  const { peers } = Reflect.get(transport, 'members') as { peers: ReadonlyMap<NodeId, object> };
   const writers = [...peers.values()].flatMap((peer) => Object.values(Reflect.get(peer, 'writers') as Writers));
   return writers.filter(({ working }) => working).length;
 }

@@ -160,7 +160,7 @@ describe('posts to one member', () => {
     await setUp();
     send(PIPELINE_WORKERS + 3, snapshot);
     expect(await came(PIPELINE_WORKERS)).to.equal(true);
-    const { remotes } = transport as unknown as { remotes: Map<bigint, { send(one: Message): void }> };
+    const { remotes } = Reflect.get(transport, 'members') as { remotes: Map<bigint, { send(one: Message): void }> };
     const remote = remotes.get(2n);
     let reported = -1;
     const stop = async (): Promise<void> => {
@@ -182,7 +182,9 @@ describe('posts to one member', () => {
 
   it('are not delivered if another process answers', async () => {
     await setUp();
-    const [remote] = (transport as unknown as { remotes: Map<bigint, { picker: { all: string[] } }> }).remotes.values();
+    const [remote] = (
+      Reflect.get(transport, 'members') as { remotes: Map<bigint, { picker: { all: string[] } }> }
+    ).remotes.values();
     await transport.stop();
     transport = newTransport(1n, receiver, { timings: { dialRetryMs: 1e6 } });
     transport.addPeer(2n, remote?.picker.all ?? []);
@@ -209,7 +211,7 @@ describe('posts to one member', () => {
   it('carry snapshots even while streams are open, which carry everything else', async () => {
     timers.uninstall();
     const [one, two] = (await startCluster(2)) as [Member, Member];
-    const peers = Reflect.get(one.transport, 'peers') as ReadonlyMap<NodeId, object>;
+    const { peers } = Reflect.get(one.transport, 'members') as { peers: ReadonlyMap<NodeId, object> };
     const pipeline = Reflect.get(peers.get(2n) as object, 'pipeline') as { offer(message: Message): boolean };
     const offer = pipeline.offer.bind(pipeline);
     const posted: MessageType[] = [];

@@ -55,7 +55,9 @@ describe('the prober, in time that a test lets pass', () => {
   };
   /** What was asked has been answered, and the prober has read it. */
   const settled = async (): Promise<void> => {
-    const { peers } = transport as unknown as { peers: Map<bigint, { prober: { probes: { asking: boolean }[] } }> };
+    const { peers } = Reflect.get(transport, 'members') as {
+      peers: Map<bigint, { prober: { probes: { asking: boolean }[] } }>;
+    };
     expect(await soon(() => peers.get(2n)?.prober.probes.every(({ asking }) => !asking) === true)).to.equal(true);
   };
 

@@ -60,7 +60,7 @@ describe('StreamReader', () => {
   const received = (count: number): Promise<boolean> => soon(() => receiver.processed.length === count);
   /** Listeners at the signal that stops the stream's reader. */
   const listeners = (): number => {
-    const { peers } = transport as unknown as {
+    const { peers } = Reflect.get(transport, 'members') as {
       peers: Map<bigint, { readers: readonly { stopping: AbortController }[] }>;
     };
     const reader = peers.get(2n)?.readers[1];
@@ -83,7 +83,8 @@ describe('StreamReader', () => {
     try {
       const other = newTransport(1n, receiver, { timings: { dialRetryMs: 5 } });
       other.addPeer(2n, [url]);
-      const { picker } = (Reflect.get(other, 'peers') as Map<bigint, { picker: UrlPicker }>).get(2n) ?? {};
+      const { peers } = Reflect.get(other, 'members') as { peers: Map<bigint, { picker: UrlPicker }> };
+      const { picker } = peers.get(2n) ?? {};
       const ofOther = <T extends { picker: UrlPicker }>(list: T[]): T[] => list.filter((one) => one.picker === picker);
       // One stream is opened, the other one refused each time.
       expect(await soon(() => opened.length === 2 && ofOther(released).length >= 4)).to.equal(true);

@@ -218,13 +218,13 @@ describe('replica: members over HTTP, with logs on disk', function () {
     await storage.save({ hardState: { term: 1, vote: 7n, commit: 0 } });
     await storage.close();
     const lost = join(one.folder, 'wal');
-    for (const [nodeId, clusterId] of [
-      [8n, CLUSTER],
-      [7n, CLUSTER + 1n],
+    for (const [nodeId, clusterId, advice] of [
+      [8n, CLUSTER, 'replaceMember'],
+      [7n, CLUSTER + 1n, 'with an empty folder'],
     ] as const) {
       const error = await open(nodeId, clusterId).catch((failure: unknown) => failure);
       expect(error).to.include({ code: 'ERR_RAFT_WAL_IDENTITY' });
-      expect((error as Error).message).to.include('replaceMember');
+      expect((error as Error).message).to.include(advice);
     }
     for (const name of readdirSync(lost)) if (name.endsWith('.wal')) rmSync(join(lost, name));
     const error = await open(7n, CLUSTER).catch((failure: unknown) => failure);

@@ -40,13 +40,13 @@ export interface Medium {
   rot(draw: (n: number) => number): void;
   /** Opens the log for a new life. */
   open(host: MediumHost): Promise<ReplicaLog>;
-  /** The life ends at once, and this much of what was not synced with it. */
+  /** Ends the life at once, and this much of what was not synced with it. */
   end(loss: Loss): void;
   /** Is this what a fault of the medium leads to? */
   isItsFault(error: unknown): boolean;
   /** Is this how a member tells that what was synced is damaged, and is it? */
   isDamage(error: unknown): boolean;
-  /** What the present life has open, in words; empty if nothing. */
+  /** Returns what the present life has open, in words; nothing if all is closed. */
   leftOpen(): readonly string[];
 }
 

@@ -25,8 +25,12 @@ export interface Station {
 
 /** Hears of messages, for whoever shows a run. */
 export interface WireWatcher {
-  /** @param arrivesAt when it arrives, if it does and nothing changes; the later moment of two copies */
+  /**
+   * Hears that a member has sent a message.
+   * @param arrivesAt when it arrives, if it does and nothing changes; the later moment of two copies
+   */
   sent(station: Station, m: Message, arrives: boolean, arrivesAt: number): void;
+  /** Hears that a message has arrived. */
   arrived(m: Message): void;
 }
 

@@ -124,19 +124,19 @@ export class StackWorld<Command, Result, Machine extends StateMachine<Command, R
     return this.broken;
   }
 
-  /** A rule is broken. Only the first one counts: others may follow from it. */
+  /** Notes that a rule is broken. Only the first one counts: others may follow from it. */
   broke(rule: RuleName, text: string, cause?: unknown): void {
     this.broken ??= new Violation(rule, text, cause);
   }
 
-  /** The member that leads in the highest term, as far as members know. */
+  /** Returns the member that leads in the highest term, as far as members know. */
   leader(): StackMember<Command, Result, Machine> | undefined {
     let found: StackMember<Command, Result, Machine> | undefined;
     for (const member of this.members) if (member.leadsTerm > (found?.leadsTerm ?? 0)) found = member;
     return found;
   }
 
-  /** The running member that a number picks; the leader if that is asked for, and there is one. */
+  /** Returns the running member that a number picks; the leader if that is asked for, and there is one. */
   pick(who: Pick): StackMember<Command, Result, Machine> | undefined {
     const running = this.members.filter(({ isUp }) => isUp);
     return (

@@ -202,9 +202,7 @@ describe('a joint configuration that leaves by itself', () => {
     expect(r.raftLog.lastIndex()).to.equal(1);
 
     tick(r, r.electionTimeout);
-    said();
-    appliedTo(r, r.raftLog.committed, 0);
-    expect(said()).to.deep.equal([`info initiating automatic transition out of joint configuration ${config}`]);
+    expect(said()).to.include(`info initiating automatic transition out of joint configuration ${config}`);
     expect(r.raftLog.allEntries().at(-1)).to.deep.equal({
       type: EntryType.EntryConfChangeV2,
       term: 1,
