@@ -42,7 +42,8 @@ function perform(world: World, action: Action): void {
       return;
     case 'connect': {
       const slots = world.members.filter(({ isGone }) => !isGone).map(({ slot }) => slot);
-      world.network.connect(action.shape, action.choice, slots);
+      const first = action.around === 'leader' ? world.leader()?.slot : undefined;
+      world.network.connect(action.shape, action.choice, slots, first);
       world.post(world.now + action.forMs, event('heal'));
       return;
     }

@@ -142,13 +142,17 @@ export class Network {
     }
   }
 
-  /** Cuts what the shape cuts between these slots. `choice` says which of the shapes of this kind it is. */
-  connect(shape: Shape, choice: number, slots: readonly number[]): void {
+  /**
+   * Cuts what the shape cuts between these slots. `choice` says which of the shapes of this kind it is.
+   * @param first the slot in its first place; `choice` decides by default
+   */
+  connect(shape: Shape, choice: number, slots: readonly number[], first?: number): void {
     this.heal();
     const n = slots.length;
     if (n < 2) return;
     this.isWhole = false;
     const order = shuffled(slots, choice);
+    if (first !== undefined && slots.includes(first)) order.unshift(...order.splice(order.indexOf(first), 1));
     const parts = 1 + (choice % (n - 1));
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) {

@@ -82,7 +82,7 @@ export function chooseChange(
     else if (type !== ConfChangeUpdateNode) voters.delete(nodeId);
   };
   for (let i = 0; i < count; i++) {
-    switch (Math.floor(shape / 3 + 7 * i + (choice >>> 16)) % 6) {
+    switch (Math.floor(shape / 3 + 7 * i + (choice >>> 16)) % 7) {
       case 0:
         change(ConfChangeAddNode, used.has(fresh) ? undefined : fresh);
         break;
@@ -90,6 +90,7 @@ export function chooseChange(
         change(ConfChangeAddLearnerNode, used.has(fresh) ? undefined : fresh);
         break;
       case 2:
+      case 5:
         change(ConfChangeAddNode, pick(cs.learners, i));
         break;
       case 3:

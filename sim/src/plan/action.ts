@@ -53,7 +53,14 @@ export type Action =
   | { readonly kind: 'crash'; readonly who: Pick; readonly kept: number; readonly forMs: number }
   /** A member does nothing for a while, as if its process was stopped. */
   | { readonly kind: 'freeze'; readonly who: Pick; readonly forMs: number }
-  | { readonly kind: 'connect'; readonly shape: Shape; readonly choice: number; readonly forMs: number }
+  | {
+      readonly kind: 'connect';
+      readonly shape: Shape;
+      readonly choice: number;
+      readonly forMs: number;
+      /** The member in the first place of the shape, which is cut off or stands in the middle; drawn by default. */
+      readonly around?: 'leader';
+    }
   | { readonly kind: 'heal' }
   | { readonly kind: 'weather'; readonly weather: Weather }
   /** Messages of one kind are lost, by its number on the wire. */

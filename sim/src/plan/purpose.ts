@@ -20,4 +20,6 @@ export const PURPOSE = {
   files: 12,
   /** How the members of layer 2 are built. */
   stack: 13,
+  /** What follows at once on a fault of its kind. */
+  bursts: 14,
 } as const;

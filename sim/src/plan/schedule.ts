@@ -130,13 +130,25 @@ export const networkMakers: Makers<NetworkFault, NetworkAction> = {
   flapping: (random) => connect(random, random.pick(['split', 'isolated', 'one-way'])),
 };
 
+/** A cut that is most often made around the leader: what only it has is what the next one replaces. */
+function aimed(maker: (random: Stream, on: ReadonlySet<string>) => NetworkAction): Makers<'split', Action>['split'] {
+  return (random, on) => {
+    const cut = maker(random, on);
+    return cut.kind === 'connect' && random.chance(0.6) ? { ...cut, around: 'leader' } : cut;
+  };
+}
+
 const makers: Makers<Fault, Action> = {
   ...networkMakers,
+  'one-way': aimed(networkMakers['one-way']),
+  split: aimed(networkMakers.split),
+  'odd-shapes': aimed(networkMakers['odd-shapes']),
+  flapping: aimed(networkMakers.flapping),
   crash: (random) => ({
     kind: 'crash',
     who: someone(random),
     // Most often everything that was not synced is lost, or nothing: a power cut, or the end of a process.
-    kept: random.pick([0, 0, 1, random.int(100) / 100]),
+    kept: random.pick([0, 0, 1, random.int(100) / 100, random.int(100) / 100]),
     forMs: lasting(random),
   }),
   freeze: (random) => ({ kind: 'freeze', who: someone(random), forMs: lasting(random) }),
@@ -175,14 +187,28 @@ function flap<A>(random: Stream, planned: At<A | Heal>[], first: A, at: number):
   }
 }
 
-/** Draws faults, and when they happen. @param kindsOf makes those of each kind; all of them may occur by default */
+/** How many kinds of faults occur in a run, and how soon after each other. */
+export interface Pace {
+  /** One of these shares of the kinds occurs. */
+  readonly shares: readonly number[];
+  /** One of these is the mean time from one fault to the next, in milliseconds. */
+  readonly pauses: readonly number[];
+}
+
+const USUAL: Pace = { shares: [0.15, 0.35, 0.6, 1], pauses: [80, 300, 1000, 3000] };
+
+/**
+ * Draws faults, and when they happen.
+ * @param kindsOf makes those of each kind; all of them may occur by default
+ */
 export function planFaults<F extends string, A>(
   random: Stream,
   { safetyMs, faults }: Span<F>,
   kindsOf: Makers<F, A>,
+  { shares, pauses }: Pace = USUAL,
 ): At<A | Heal | Weathered>[] {
   // Swarm style: a run with few kinds of faults gets further with them than one with all.
-  const share = random.pick([0.15, 0.35, 0.6, 1]);
+  const share = random.pick(shares);
   const on = new Set((faults ?? (Object.keys(kindsOf) as F[])).filter(() => random.chance(share)));
   const kinds = [...on];
   const planned: At<A | Heal | Weathered>[] = [
@@ -191,7 +217,7 @@ export function planFaults<F extends string, A>(
   if (kinds.length === 0) return planned;
   const weights = kinds.map(() => random.pick([1, 1, 3, 10]));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const pause = random.pick([80, 300, 1000, 3000]);
+  const pause = random.pick(pauses);
   for (let at = random.int(2 * pause); at < safetyMs; at += random.int(2 * pause) + 1) {
     let point = random.int(total);
     const kind = kinds.find((_, i) => (point -= weights[i] as number) < 0) as F;
@@ -227,10 +253,32 @@ function planWork(random: Stream, safetyMs: number): Planned[] {
   return planned;
 }
 
+/** In layer 1 runs are short, so much happens in them. */
+const DENSE: Pace = { shares: [0.25, 0.5, 0.75, 1], pauses: [60, 150, 400, 1500] };
+
+/** What seldom comes alone: one change of the membership or one transfer of leadership after the other. */
+function burst(random: Stream, { at, action }: Planned): Planned[] {
+  const { kind } = action;
+  if (kind !== 'change' && kind !== 'transfer') return [];
+  const more: Planned[] = [];
+  for (let next = at; random.chance(0.5); ) {
+    next += random.pick([1, 20, 100, 500, 1500]) + random.int(20);
+    const other: Action =
+      kind === 'change'
+        ? { ...action, shape: random.int(1000), choice: random.next() }
+        : { ...action, to: random.int(1000) };
+    more.push({ at: next, action: other });
+  }
+  return more;
+}
+
 /** Draws everything that is done to the cluster in the phase with faults, in the order of time. */
 export function drawSchedule(seed: number, span: Span): Planned[] {
+  const faults = planFaults(new Stream(seed, PURPOSE.faults), span, makers, DENSE);
+  const bursts = new Stream(seed, PURPOSE.bursts);
   const planned = [
-    ...planFaults(new Stream(seed, PURPOSE.faults), span, makers),
+    ...faults,
+    ...faults.flatMap((each) => burst(bursts, each)),
     ...planWork(new Stream(seed, PURPOSE.workload), span.safetyMs),
   ].filter(({ at }) => at < span.safetyMs);
   return planned.sort((a, b) => a.at - b.at);
