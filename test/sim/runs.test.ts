@@ -39,6 +39,23 @@ describe('simulated clusters', function () {
     expect([...world.rules.history.leaders.values()]).to.include(follower.slot);
   });
 
+  it('are founded again by a member whose founding was lost by half', () => {
+    const settings = {
+      ...drawCase(1).settings,
+      members: 1,
+      bootstraps: true,
+      writeMs: 100,
+      storage: 'synchronous',
+    } as const;
+    const world = new World(1, settings);
+    const founder = world.members[0] as Member;
+    expect(founder.disk.unsyncedWrites, 'the entries, and the hard state').to.equal(2);
+    world.crash(founder, 0.5);
+    world.start(founder);
+    for (let i = 0; i < 1000 && world.leader() === undefined; i++) world.step(60_000);
+    expect(world.leader()).to.equal(founder);
+  });
+
   it('do something: elect, commit, read, and lose messages', () => {
     const outcomes = Array.from({ length: 12 }, (_, i) => runCase(drawCase(i + 1)));
     const sum = (of: (outcome: (typeof outcomes)[number]) => number): number =>

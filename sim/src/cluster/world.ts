@@ -185,8 +185,11 @@ export class World implements Surroundings {
 
   /** Ends a member at once. @param kept share of its unsynced writes that reaches the disk */
   crash(member: Member, kept: number): void {
+    const { disk } = member;
+    // Half of what a cluster is founded with is no member, and nothing brings the rest: it is founded again.
+    const share = disk.durable.isEmpty && kept < 1 ? 0 : kept;
     member.forgetLife();
-    member.disk.cut(Math.floor(kept * member.disk.unsyncedWrites));
+    disk.cut(Math.floor(share * disk.unsyncedWrites));
     this.rules.persisted(member);
   }
 
