@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { StoreClient } from '@raft-ts/raftexample/client';
@@ -122,5 +122,26 @@ describe('the store: three members as processes', function store() {
     expect((await fetch(url, { method: 'PUT', body: 'v', headers })).status).to.equal(200);
     expect(await (await fetch(url, { headers })).text()).to.equal('v');
     for (const member of [second, first]) expect((await member.kill('SIGTERM')).code).to.equal(0);
+  });
+
+  it('one that cannot write what its log begins with ends in one line, with exit code 4, and founds its cluster once it can', async () => {
+    const [peer, client] = await freePeers(2);
+    const data = join(programs.folder, 'begins');
+    // As on a disk that becomes full after the first file of the log was made.
+    const obstacle = join(data, 'founders.tmp');
+    mkdirSync(obstacle, { recursive: true });
+    const argv = ['kv', '--id', '1', '--peers', `1=http://127.0.0.1:${peer?.port}`];
+    const start = (): Program =>
+      programs.start('raftexample.js', [...argv, '--client-addr', `127.0.0.1:${client?.port}`, '--data', data]);
+    const refused = start();
+    expect(await refused.exit()).to.deep.equal({ code: 4, signal: null });
+    expect(refused.errors).to.have.lengthOf(1);
+    expect(refused.errors[0]).to.match(
+      /^raftexample kv: the log in \S+: cannot open \S+founders\.tmp: EISDIR: .*move it away \[ERR_RAFT_WAL_IO\]$/u,
+    );
+    rmdirSync(obstacle);
+    const again = start();
+    await again.sees(/member 1 leads in term/u);
+    expect((await again.kill('SIGTERM')).code).to.equal(0);
   });
 });

@@ -126,7 +126,7 @@ interface Parts {
 async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<KvCommand, KvResult>> {
   const { id, peers, dial, join: joins } = options;
   const { storage, machine, log, registry, createTransport: build } = parts;
-  const replica = await Replica.start<KvCommand, KvResult>({
+  const started = Replica.start<KvCommand, KvResult>({
     id,
     log: storage,
     transport: build,
@@ -144,6 +144,10 @@ async function startReplica(options: KvOptions, parts: Parts): Promise<Replica<K
     dial: (member) => [dial.get(member.id) ?? member.url],
     // What raft does from tick to tick is for who asks for it; who leads is said below.
     logger: { ...raftLogger(log), info: (message) => void log.verbose(`raft: ${message}`) },
+  });
+  const replica = await started.catch((error: unknown) => {
+    // The first that is written to the log, and the reading of its snapshot, fail here.
+    throw cannotOpen(options.data, error);
   });
   replica.watch('leadership', ({ leader, term }) => {
     log.info(leader === 0n ? `no leader in term ${term}` : `member ${leader} leads in term ${term}`);
