@@ -1,6 +1,8 @@
+import { encodeConfChange, encodeConfChangeV2, newMessage } from '@raft-ts/proto';
 import {
   ConfChangeType,
   decodeConfChange,
+  EntryType,
   isConfChangeEntry,
   type Message,
   MessageType,
@@ -255,6 +257,80 @@ describe('replica: members come and go', () => {
         expect(error.message).to.include(says);
       });
     }
+
+    it('a leader takes no change whose address is none, or that gives a member another one', async () => {
+      const leader = await found(3);
+      const [other] = followersOf(leader);
+      const engine = inside(leader);
+      const { transport } = engine;
+      transport.checkPeer = ([url]) => {
+        if (url?.startsWith('virtual:') !== true) throw new Error(`'${url}' is no address`);
+      };
+      const {
+        ConfChangeAddLearnerNode: learner,
+        ConfChangeUpdateNode: update,
+        ConfChangeAddNode: voter,
+      } = ConfChangeType;
+      const refusals: readonly (readonly [
+        string,
+        number,
+        readonly (readonly [number, NodeId])[],
+        string | Uint8Array,
+      ])[] = [
+        ['refused', 0, [[learner, 9n]], 'nonsense'],
+        ['refused', 0, [[learner, 9n]], Uint8Array.of(0xff, 0xfe)],
+        ['refused', 0, [[learner, 9n]], `virtual:${'a'.repeat(2048)}`],
+        ['url-used', 0, [[learner, 9n]], `virtual:${other.id}`],
+        ['id-used', 0, [[update, other.id]], 'virtual:elsewhere'],
+        ['id-used', 0, [[voter, other.id]], 'virtual:elsewhere'],
+        ['id-used', 2, [[99, other.id]], 'virtual:elsewhere'],
+        [
+          'url-used',
+          2,
+          [
+            [learner, 9n],
+            [learner, 10n],
+          ],
+          'virtual:9',
+        ],
+      ];
+      for (const [reason, version, steps, address] of refusals) {
+        const context = typeof address === 'string' ? new TextEncoder().encode(address) : address;
+        const changes = steps.map(([type, nodeId]) => ({ type: type as ConfChangeType, nodeId }));
+        const [{ type, nodeId }] = changes as [(typeof changes)[number]];
+        const entry =
+          version === 2
+            ? { type: EntryType.EntryConfChangeV2, data: encodeConfChangeV2({ transition: 0, changes, context }) }
+            : { type: EntryType.EntryConfChange, data: encodeConfChange({ id: 0n, type, nodeId, context }) };
+        const message = newMessage(MessageType.MsgProp, leader.id);
+        message.from = other.id;
+        message.entries = [{ ...entry, term: 0, index: 0 }];
+        expect(() => engine.roster.guard.checkForwarded(message), `${reason} ${String(address).slice(0, 40)}`)
+          .to.throw()
+          .with.property('reason', reason);
+      }
+      const long = failure(leader.addMember({ url: `virtual:${'a'.repeat(2048)}` }));
+      expect(await long).to.include({ code: 'ERR_RAFT_REPLICA_OPTIONS', reason: 'url' });
+      expect(leader.members().map(({ url }) => url)).to.deep.equal(['virtual:1', 'virtual:2', 'virtual:3']);
+      // What is asked for again changes nothing.
+      const again = {
+        id: 0n,
+        type: update,
+        nodeId: other.id,
+        context: new TextEncoder().encode(`virtual:${other.id}`),
+      };
+      expect(() => engine.roster.guard.check(again)).not.to.throw();
+    });
+
+    it('id-used: a call without an id, after a peer has added the highest that there is', async () => {
+      const leader = await found(3);
+      // The two above are those of threads of storage.
+      const highest = 2n ** 64n - 3n;
+      const added = leader.addMember({ url: 'virtual:highest', id: highest }, { role: 'learner' });
+      await group.time.settled(added);
+      expect((await failure(leader.addMember(at(5), { timeoutMs: 1000 }))).reason).to.equal('id-used');
+      expect(leader.snapshotHead().lastId).to.equal(highest);
+    });
 
     it('id-used: the id of a member that was removed', async () => {
       const leader = await found(3);

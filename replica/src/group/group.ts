@@ -24,6 +24,8 @@ interface Shown {
 }
 
 const decoder = new TextDecoder();
+/** That a member may have: the two above are those of threads of storage. */
+const HIGHEST_ID = 2n ** 64n - 3n;
 
 /**
  * What the replicas of a cluster know of it together, beside the state machine: who is in it and where, which ids are
@@ -64,9 +66,12 @@ export class Group {
     this.removed.add(id);
   }
 
-  /** Takes the next id that nobody has, had, or was given. */
+  /**
+   * Takes the next id that nobody has, had, or was given. If the highest of all is in use, that one: its call is
+   * refused, and a snapshot holds no number that is no id.
+   */
   reserveId(): NodeId {
-    this.lastId += 1n;
+    if (this.lastId < HIGHEST_ID) this.lastId += 1n;
     return this.lastId;
   }
 

@@ -1,6 +1,5 @@
 import {
   type AnyConfChange,
-  type ConfChange,
   type ConfChangeSingle,
   ConfChangeType,
   type ConfState,
@@ -9,15 +8,23 @@ import {
   type Message,
   type NodeId,
 } from '@raft-ts/raft';
-import { MembershipError } from '../base/errors.js';
+import type { MemberAddress } from '../base/contracts.js';
+import { describe, MembershipError } from '../base/errors.js';
 import type { Group } from '../group/group.js';
 import type { Followers } from './followers.js';
+
+/** Bytes of an address: far more than any has. It stands in every snapshot, and in every answer about the members. */
+export const LONGEST_ADDRESS = 2048;
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export interface GuardHost {
   readonly group: Group;
   readonly confState: () => ConfState;
   readonly leads: () => boolean;
   readonly followers: Followers;
+  /** Throws if the transport could not dial it. */
+  readonly checkAddress: (member: MemberAddress) => void;
   readonly warn: (text: string) => void;
 }
 
@@ -42,7 +49,7 @@ export class ChangeGuard {
     const changes = 'changes' in cc ? cc.changes : [cc];
     const carriesAddress = cc.context !== undefined && cc.context.length > 0;
     for (const change of changes) this.checkSingle(change, carriesAddress);
-    if (carriesAddress && !('changes' in cc)) this.checkAddress(cc);
+    if (carriesAddress) this.checkAddress(cc, changes);
     if (changes.some(({ type }) => type === ConfChangeType.ConfChangeRemoveNode)) this.checkHealth(changes);
   }
 
@@ -90,11 +97,38 @@ export class ChangeGuard {
     }
   }
 
-  /** Two calls at once may have found the same address free. The new member may have that of the one in `id`. */
-  private checkAddress({ id, nodeId, context }: ConfChange): void {
-    const url = new TextDecoder().decode(context);
-    for (const [other, address] of this.host.group.members) {
-      if (address === url && other !== nodeId && other !== id) throw urlUsed(other, url);
+  /**
+   * An address is in the log for good, and a member whose address is none is reached by nobody after the next start. So
+   * that no peer can do that to a member that votes, an address never changes: a member gets another one by being
+   * replaced.
+   */
+  private checkAddress(cc: AnyConfChange, changes: readonly ConfChangeSingle[]): void {
+    const { members } = this.host.group;
+    const isRemoval = ({ type }: ConfChangeSingle): boolean => type === ConfChangeType.ConfChangeRemoveNode;
+    const [change, ...more] = changes.filter((one) => !isRemoval(one));
+    if (change === undefined) return;
+    const { nodeId } = change;
+    const url = addressIn(cc, nodeId);
+    if (more.length > 0) throw urlUsed(nodeId, url);
+    const known = members.get(nodeId) ?? '';
+    if (known !== '' && known !== url) {
+      throw new MembershipError(
+        'id-used',
+        `member ${nodeId} has the address ${known}, which cannot be changed: replaceMember(${nodeId}n, …) puts a new member in its place`,
+        { id: nodeId },
+      );
+    }
+    // Two calls at once may have found the same address free. The new member may have that of the one in `id`, or of
+    // one that leaves by the same change.
+    const leaving = new Set(changes.filter(isRemoval).map((one) => one.nodeId));
+    if ('id' in cc) leaving.add(cc.id);
+    for (const [other, address] of members) {
+      if (address === url && other !== nodeId && !leaving.has(other)) throw urlUsed(other, url);
+    }
+    try {
+      this.host.checkAddress({ id: nodeId, url });
+    } catch (error) {
+      throw noAddress(nodeId, describe(error));
     }
   }
 
@@ -112,6 +146,23 @@ export class ChangeGuard {
       `of the ${voters.size} voters that would remain, ${named(silent)} ${silent.length === 1 ? 'does' : 'do'} not answer the leader, so that nothing could be committed: bring them back, or remove them first`,
     );
   }
+}
+
+function addressIn({ context }: AnyConfChange, id: NodeId): string {
+  if (context === undefined || context.length > LONGEST_ADDRESS) {
+    throw noAddress(id, `an address has ${LONGEST_ADDRESS} bytes at most`);
+  }
+  try {
+    return decoder.decode(context);
+  } catch {
+    throw noAddress(id, 'it is not UTF-8');
+  }
+}
+
+function noAddress(id: NodeId, why: string): MembershipError {
+  return new MembershipError('refused', `member ${id} could not be reached at the address of this change: ${why}`, {
+    id,
+  });
 }
 
 /** Returns what is said of an address that a member has already. */

@@ -24,7 +24,7 @@ import { membersOf } from '../group/group.js';
 import { Call } from './call.js';
 import type { Conditions } from './conditions.js';
 import type { Followers } from './followers.js';
-import { urlUsed } from './guard.js';
+import { LONGEST_ADDRESS, urlUsed } from './guard.js';
 import type { Transfers } from './transfers.js';
 
 /** A new member must be started and be sent everything: adding one may take so long, unless the call says otherwise. */
@@ -376,8 +376,11 @@ export class Membership {
 }
 
 function checkUrl(url: unknown): void {
-  if (typeof url === 'string' && url !== '') return;
-  refuseOption('url', `it must be an address at which the others reach the member, not ${String(url)}`);
+  if (typeof url === 'string' && url !== '' && new TextEncoder().encode(url).length <= LONGEST_ADDRESS) return;
+  refuseOption(
+    'url',
+    `it must be an address of at most ${LONGEST_ADDRESS} bytes at which the others reach the member, not ${String(url).slice(0, 100)}`,
+  );
 }
 
 function addVoter(nodeId: NodeId): AnyConfChange {

@@ -44,7 +44,7 @@ export class Roster {
 
   constructor(host: RosterHost) {
     this.host = host;
-    const { self, raw, clock, group, confState, warn, electionTicks, timeoutMs, proposals } = host;
+    const { self, raw, clock, group, confState, checkAddress, warn, electionTicks, timeoutMs, proposals } = host;
     const electionMs = electionTicks * host.tickMs;
     const conditions = new Conditions(clock);
     const followers = new Followers({ self, raw, electionTicks });
@@ -60,6 +60,7 @@ export class Roster {
       followers,
       leads,
       barrier,
+      checkAddress,
       warn,
       timeoutMs,
       electionMs,
@@ -71,7 +72,6 @@ export class Roster {
     this.membership = new Membership({
       ...common,
       transfers: this.transfers,
-      checkAddress: host.checkAddress,
       reserveId: host.reserveId,
       propose: (change, options) => proposals.submitChange(change, options),
     });
