@@ -27,6 +27,7 @@ export { addressesInHosts } from './names/resolvers.js';
 export { judgeAnswer, open } from './peer/client.js';
 export { Inbox } from './peer/inbox.js';
 export { PeerLinks } from './peer/links.js';
+export { OutgoingBody } from './peer/outgoing-body.js';
 export { Prober, parseProbe } from './peer/prober.js';
 export { SendQueue } from './peer/send-queue.js';
 export { PeerStatus } from './peer/status.js';

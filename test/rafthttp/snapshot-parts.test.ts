@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Message, Snapshot } from '@raft-ts/proto';
 import { type HttpTransportOptions, SnapshotFolder, type SnapshotSink } from '@raft-ts/rafthttp';
-import { encodeEnvelope, Header, Pace, type PacePlace, ProgressLog } from '@raft-ts/rafthttp/internal';
+import { encodeEnvelope, Header, OutgoingBody, Pace, type PacePlace, ProgressLog } from '@raft-ts/rafthttp/internal';
 import { SnapshotFiles } from '@raft-ts/raftwal';
 import { expect } from 'chai';
+import { replaceBuiltin, restoreBuiltins } from '../helpers/builtins.js';
 import {
   chunksOf,
   eventually,
@@ -271,6 +273,7 @@ describe('what a folder keeps of a body that broke off', () => {
   beforeEach(() => {
     folder = scratchFolder();
   });
+  afterEach(restoreBuiltins);
   afterEach(stopAll);
 
   const begin = async (bodies: SnapshotFolder, index: number, bytes: Uint8Array): Promise<SnapshotSink> => {
@@ -376,7 +379,16 @@ describe('what a folder keeps of a body that broke off', () => {
     expect(warnings).to.deep.equal([]);
   });
 
-  it('counts as free space, and is read once for its checksum', async () => {
+  it('counts as free space, since it gives way, as soon as nobody writes it', async () => {
+    replaceBuiltin(promises, 'statfs', () => (async () => ({ bavail: 3, bsize: 4096 })) as never);
+    const bodies = new SnapshotFolder(folder);
+    const sink = await begin(bodies, 9, bytesOf(2 * MIB));
+    expect(await bodies.freeBytes()).to.equal(3 * 4096);
+    await sink.suspend?.();
+    expect(await bodies.freeBytes()).to.equal(3 * 4096 + 2 * MIB);
+  });
+
+  it('is read once for its checksum', async () => {
     const bodies = new SnapshotFolder(folder);
     const body = bytesOf(2 * MIB);
     await leave(bodies, 9, body);
@@ -386,7 +398,36 @@ describe('what a folder keeps of a body that broke off', () => {
     for (const found of [one, two, three]) expect(found?.sha256).to.equal(sumOf(body));
     expect(existsSync(join(folder, PART))).to.equal(true);
     expect(readFileSync(join(folder, PART))).to.have.length(2 * MIB);
-    expect(await bodies.freeBytes()).to.be.a('number');
+  });
+});
+
+describe('the body of a snapshot of which the receiver has the beginning', () => {
+  const body = bytesOf(2 * MIB);
+  const part = { bytes: MIB, sha256: sumOf(body.subarray(0, MIB)) };
+
+  it('is not waited for if its source is stuck: it fails as soon as the signal aborts', async () => {
+    const giveUp = new AbortController();
+    let reached: () => void = () => {};
+    const stuck = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    async function* read(): AsyncGenerator<Uint8Array> {
+      yield body.subarray(0, 1000);
+      reached();
+      await new Promise(() => {});
+    }
+    let outcome: unknown = 'it is waited for';
+    const note = (result: unknown): void => {
+      outcome = result;
+    };
+    void new OutgoingBody({ size: body.length, chunks: read() }, 2n)
+      .passOver(part, giveUp.signal, () => {})
+      .then(note, note);
+    await stuck;
+    giveUp.abort('given up');
+    // All that follows from that in this process has happened then.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(outcome).to.equal('given up');
   });
 });
 

@@ -571,6 +571,32 @@ describe('replica: snapshots', () => {
       await until(() => machine(slow).map.get('k0') === 1, 'it has caught up');
     });
 
+    it('that cannot be read do not hold up a newer one: that is sent at once', async () => {
+      const leader = await begin(3);
+      await members.promised();
+      const [slow] = othersOf(leader) as [NodeId];
+      const { snapshots } = log(leader.id);
+      const { loadStream } = snapshots;
+      await leaveBehind(leader, slow);
+      await until(() => log(leader.id).writing === 0, 'none is being taken');
+      const { index } = log(leader.id).snapshot().metadata;
+      let read = 0;
+      Object.assign(snapshots, {
+        loadStream: (at: number) => {
+          if (at !== index) return loadStream(at);
+          read++;
+          throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+        },
+      });
+      members.network.mend();
+      // The first pause is of 100 ms, and that after the eighth attempt of 12.8 s.
+      await until(() => read === 8, 'the pause is long');
+      await write(leader, 40, 2);
+      await members.time.advance(2000);
+      expect(digest(machine(slow).map)).to.equal(digest(machine(leader.id).map));
+      expect(read).to.equal(8);
+    });
+
     it('that do not name this member are refused before their body is looked at', async () => {
       const leader = await begin(1);
       await until(() => saved(1n), 'one is saved');

@@ -155,6 +155,18 @@ describe('replica: states are compared', function states() {
     expect(replica.explain().text).to.include('differs from itself before it started again');
   });
 
+  it('the leader alone proposes hashes: of no other member is a proposal dropped', async () => {
+    await begin(3, { everyCommands: 1 });
+    const leader = await group.leader();
+    for (let i = 0; i < 20; i++) await add(1);
+    await settled();
+    expect(await group.leader(), 'nobody else has led').to.equal(leader);
+    for (const id of group.ids) {
+      const { samples } = inside(group.replica(id)).observer.proposalsSettled;
+      expect(samples.filter(({ labels }) => labels?.['outcome'] === 'dropped')).to.deep.equal([]);
+    }
+  });
+
   it('without the option nothing is written, and with it nothing once all is said', async () => {
     await begin(3);
     await add(1);
@@ -238,6 +250,20 @@ describe('replica: states are compared', function states() {
     expect(hashOf({ thrown: Object.assign(new Error('nothing there'), { code: 'MISSING' }) })).to.equal(missing);
     const all = [hashOf({ result: 1 }), plain, missing, hashOf({ thrown: { code: 'TAKEN' } })];
     expect(new Set(all).size).to.equal(all.length);
+  });
+
+  it('of several differences in one entry the first is told, and no other', () => {
+    const told: number[] = [];
+    const make = (): StateHashes<number> =>
+      new StateHashes<number>({ digest: (result) => Uint8Array.of(result), onDiffers: (index) => told.push(index) });
+    const [one, other] = [make(), make()];
+    for (let index = 1; index <= 9; index++) {
+      one.note({ index, term: 1 }, Uint8Array.of(1), { result: 1 });
+      other.note({ index, term: 1 }, Uint8Array.of(1), { result: index < 4 ? 1 : 2 });
+    }
+    const all = one.next(9, 9) as NonNullable<ReturnType<typeof one.next>>;
+    other.check({ kind: 'state-hashes', member: 1n, ...all }, 10);
+    expect(told).to.deep.equal([4]);
   });
 
   it('of a long log the last entries are known', () => {

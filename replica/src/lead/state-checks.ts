@@ -37,7 +37,7 @@ export class StateChecks {
   tick(): void {
     const { id, raft, hashes, applied, everyCommands, everyTicks, most, propose } = this.host;
     this.ticks++;
-    if (!this.entry.tick() || raft.state !== 'StateLeader' || hashes.uncovered === 0) return;
+    if (!this.entry.tick() || raft.state !== 'StateLeader') return;
     if (hashes.uncovered < everyCommands && this.ticks < everyTicks) return;
     const next = hashes.next(applied(), most);
     if (next === undefined) return;
