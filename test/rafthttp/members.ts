@@ -244,6 +244,8 @@ async function readAnswer(socket: Socket, isHead: boolean): Promise<RawAnswer> {
   let text = '';
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     text += chunk.toString('latin1');
+    // A member that is busy says from time to time that it is, before it answers.
+    text = text.replace(/^(?:HTTP\/1\.1 102 [^\r]*\r\n\r\n)+/u, '');
     const head = text.indexOf('\r\n\r\n');
     if (head < 0) continue;
     const [status = '', ...lines] = text.slice(0, head).split('\r\n');
