@@ -82,9 +82,11 @@ export class Viewer {
 export async function until(page: Page, expression: string): Promise<void> {
   await page.evaluate(
     `new Promise((done, fail) => {
+      const end = performance.now() + 60_000;
       const look = () => {
         try {
           if (${expression}) done();
+          else if (performance.now() > end) fail(new Error('not within a minute: ' + ${JSON.stringify(expression)}));
           else requestAnimationFrame(look);
         } catch (error) {
           fail(error);

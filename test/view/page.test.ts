@@ -104,7 +104,8 @@ describe('the page, in a browser', function () {
         await page.click('#lease-read');
         await page.click('#step');
         await rest(page);
-        await until(page, 'location.hash.includes("do=")');
+        // The address follows what is shown, a moment later.
+        await until(page, `location.hash.includes("do=") && location.hash.includes("at=" + ${run}.position)`);
         const seen = await ask<string>(page, `${run}.world.hash.toString()`);
         const { position, hash } = await ask<{ position: number; hash: string }>(
           page,
