@@ -105,11 +105,16 @@ describe('the rules of the simulator, of elections and leaders', () => {
     breaks('read-confirmed', () => answered(3, 10));
     rules.heartbeatHeard(all[1] as Member, 2, 12);
     answered(4, 10);
-    // An only voter asks nobody.
+    // An only voter asks nobody, and may be down before its answer arrives.
     history.configurations.length = 0;
     history.found([1n]);
     (all[0] as Member).leadsTerm = 2;
     answered(5, 20);
+    (all[0] as Member).leadsTerm = 0;
+    answered(6, 20);
+    history.configurations.length = 0;
+    history.found([2n]);
+    breaks('read-confirmed', () => answered(7, 20));
   });
 
   it('read-own-term: a read that waits at a leader without a commit of its own', () => {

@@ -77,9 +77,15 @@ export function readConfirmed(
   );
 }
 
-/** The terms that may have confirmed a read: those in which a heartbeat was heard since, and those of leaders alone. */
+/** Leaders that may have been alone when they confirmed a read whose answer comes late: so many of the newest. */
+const LONE_LEADERS = 2;
+
+/**
+ * The terms that may have confirmed a read: those in which a heartbeat was heard since, and those of leaders that may
+ * have been the only voter. Such a leader asks nobody, and may be down by the time at which its answer arrives.
+ */
 function termsSince({ leaders }: History, members: readonly Member[], since: number): Set<number> {
-  const terms = new Set<number>();
+  const terms = new Set([...leaders.keys()].slice(-LONE_LEADERS));
   for (const { heard, leadsTerm } of members) {
     for (const [term, event] of heard) if (event > since) terms.add(term);
     if (leadsTerm > 0 && leaders.has(leadsTerm)) terms.add(leadsTerm);
