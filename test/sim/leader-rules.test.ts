@@ -8,10 +8,14 @@ import { breaks, member, raft, stored, written } from './breaking.js';
 const { History } = rules;
 
 /** As much of a log as the rules look at. */
-function logOf(entries: readonly Entry[], at: { applied?: number; committed?: number } = {}): object {
+function logOf(
+  entries: readonly Entry[],
+  at: { applied?: number; committed?: number; applyingEntsSize?: number } = {},
+): object {
   return {
     applied: 0,
     committed: 0,
+    applyingEntsSize: 0,
     ...at,
     lastIndex: () => entries.length,
     slice: (lo: number, hi: number) => entries.slice(lo - 1, hi - 1),
@@ -151,6 +155,12 @@ describe('the rules of the simulator, of elections and leaders', () => {
     breaks('uncommitted-size', () =>
       rules.uncommittedSize(one, raft({ raftLog: logOf(log, { applied: 1 }), uncommittedSize: 0 })),
     );
+    // So is what was being applied when it was elected, although a snapshot covered it.
+    const covered = new Leadership(raft({ raftLog: logOf([entry(2, 1)], { applyingEntsSize: 3 }) }));
+    const other = Object.assign(member(1n), { led: covered });
+    const own = logOf([entry(2, 1), entry(2, 2, 'defg')], { applied: 1 });
+    rules.uncommittedSize(other, raft({ raftLog: own, uncommittedSize: 1 }));
+    breaks('uncommitted-size', () => rules.uncommittedSize(other, raft({ raftLog: own, uncommittedSize: 0 })));
     expect(bytes('abc').length).to.equal(3);
   });
 

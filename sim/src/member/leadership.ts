@@ -16,13 +16,17 @@ export class Leadership {
   readonly payloads: number[] = [0];
   /** Last index of its log before it was elected. */
   readonly base: number;
-  /** The payload of the earlier entries that it had not applied then. */
+  /**
+   * The payload of the earlier entries that it had not applied then, and what was being applied: a snapshot may cover
+   * entries whose application still ends, and counts, later.
+   */
   readonly earlier: number;
 
   constructor({ raftLog }: Pick<Raft, 'raftLog'>) {
     // It has appended the entry that begins its term.
     this.base = raftLog.lastIndex() - 1;
-    this.earlier = payload(raftLog.slice(raftLog.applied + 1, this.base + 1, Number.POSITIVE_INFINITY));
+    const unapplied = raftLog.slice(raftLog.applied + 1, this.base + 1, Number.POSITIVE_INFINITY);
+    this.earlier = payload(unapplied) + raftLog.applyingEntsSize;
   }
 }
 
