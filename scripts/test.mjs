@@ -1,6 +1,6 @@
-// The tests: `npm test`. All of them run as two processes side by side: in the first those whose members are processes
-// of their own, which spend most of their time waiting for each other; in the second all the rest. Files that are named
-// run in one process, as with mocha.
+// The tests: `npm test`. All of them run as two processes side by side: in the first those that start members or
+// browsers as processes, and spend most of their time waiting for each other; in the second all the rest. Files that
+// are named run in one process, as with mocha.
 //
 // Usage: npm test -- [--spec FILE]... [OPTION OF MOCHA]...
 
@@ -14,8 +14,8 @@ import { pipeline } from 'node:stream/promises';
 import { addUp, printSummary } from './summary.mjs';
 import { root } from './workspaces.mjs';
 
-/** The folders whose tests start members as processes; each takes about half of the time of all tests. */
-const WITH_MEMBERS = 'test/dist/{chaos,interop,raftexample}/**/*.test.js';
+/** The folders whose tests start members, or a browser, as processes. They take about as long as all the rest. */
+const WITH_PROCESSES = 'test/dist/{chaos,interop,raftexample,view}/**/*.test.js';
 const ALL = 'test/dist/**/*.test.js';
 
 const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
@@ -30,8 +30,8 @@ const folder = mkdtempSync(join(tmpdir(), 'raft-ts-tests-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const lanes = [
-  { name: 'members as processes', specs: ['--spec', WITH_MEMBERS], stdio: 'inherit' },
-  { name: 'all other tests', specs: ['--spec', ALL, '--ignore', WITH_MEMBERS], stdio: join(folder, 'output') },
+  { name: 'members and browsers as processes', specs: ['--spec', WITH_PROCESSES], stdio: 'inherit' },
+  { name: 'all other tests', specs: ['--spec', ALL, '--ignore', WITH_PROCESSES], stdio: join(folder, 'output') },
 ].map((lane, at) => ({ ...lane, summary: join(folder, `${at}.json`) }));
 
 console.log(

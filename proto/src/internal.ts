@@ -15,6 +15,7 @@ export {
   entryFault,
   type Fault,
   hardStateFault,
+  isBytes,
   isPosition,
   messageFault,
   positionFault,

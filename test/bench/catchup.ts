@@ -4,11 +4,10 @@
  * and at the member itself, and what is left of the others' throughput meanwhile. On members of ours, or on the
  * reference's in Go; the load comes from the reference's program on both.
  */
-import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { tell, Usage, Workshop } from './processes.js';
-import { type Kind, StoreMembers } from './store-members.js';
+import { type Kind, memberFlags, StoreMembers } from './store-members.js';
 import { print } from './workload.js';
 
 const MIB = 2 ** 20;
@@ -33,16 +32,13 @@ const usage = `usage: node test/dist/bench/catchup.js --go DIR [--members ours|g
 
 const { values } = parseArgs({
   options: {
-    go: { type: 'string' },
-    members: { type: 'string', default: 'ours' },
+    ...memberFlags,
+    help: { type: 'boolean', default: false },
     by: { type: 'string', default: 'log,snapshot' },
     size: { type: 'string', default: '1024' },
     value: { type: 'string', default: '65536' },
     connections: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '5' },
-    dir: { type: 'string', default: tmpdir() },
-    'node-flags': { type: 'string', default: '' },
-    help: { type: 'boolean', default: false },
   },
 });
 const [size, valueBytes, seconds] = [Number(values.size) * MIB, Number(values.value), Number(values.seconds)];
@@ -103,7 +99,7 @@ function forSeconds(count: number): () => Promise<boolean> {
 }
 
 async function measure(workshop: Workshop, by: How): Promise<object> {
-  const nodeFlags = values['node-flags'].split(' ').filter(Boolean);
+  const nodeFlags = values['node-flags'];
   const plan = { kind, count: 3, go: values.go as string, flags: flagsFor(by), nodeFlags };
   const members = await StoreMembers.start(workshop, plan);
   await members.fill(await members.leader(), FEW_KEYS, 256);

@@ -2,23 +2,19 @@
  * The `cluster` workload of test/reference/README.md on three members of the store, or on three written in Go: on
  * loopback with synced logs, by the number of connections.
  */
-import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runCluster } from './reference-cluster.js';
-import type { Kind } from './store-members.js';
+import { type Kind, memberFlags } from './store-members.js';
 import { print } from './workload.js';
 
 const { values } = parseArgs({
   options: {
-    go: { type: 'string' },
-    members: { type: 'string', default: 'ours' },
+    ...memberFlags,
     target: { type: 'string', default: 'leader' },
     op: { type: 'string', default: 'put,get' },
     k: { type: 'string', default: '1,16,64,256' },
-    dir: { type: 'string', default: tmpdir() },
     warm: { type: 'string', default: '2s' },
     seconds: { type: 'string', default: '10' },
-    'node-flags': { type: 'string', default: '' },
   },
 });
 

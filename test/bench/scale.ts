@@ -4,11 +4,10 @@
  * Go do not have. Load at the leader, from the reference's program, all processes on this machine.
  */
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tell, Usage, Workshop } from './processes.js';
 import { runCluster } from './reference-cluster.js';
-import { type Kind, StoreMembers } from './store-members.js';
+import { type Kind, memberFlags, StoreMembers } from './store-members.js';
 import { Watches } from './watches.js';
 import { print } from './workload.js';
 
@@ -39,8 +38,8 @@ const usage = `usage: node test/dist/bench/scale.js --go DIR [--members ours|go]
 
 const { values } = parseArgs({
   options: {
-    go: { type: 'string' },
-    members: { type: 'string', default: 'ours' },
+    ...memberFlags,
+    help: { type: 'boolean', default: false },
     only: { type: 'string' },
     most: { type: 'string', default: 'Infinity' },
     op: { type: 'string', default: 'put,get' },
@@ -48,9 +47,6 @@ const { values } = parseArgs({
     watches: { type: 'string', default: '1000' },
     warm: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '5' },
-    dir: { type: 'string', default: tmpdir() },
-    'node-flags': { type: 'string', default: '' },
-    help: { type: 'boolean', default: false },
   },
 });
 const kind = values.members as Kind;
@@ -69,7 +65,7 @@ async function watched(go: string, by: Audience): Promise<object> {
   const workshop = new Workshop(values.dir, 'scale');
   const watches = new Watches();
   try {
-    const nodeFlags = values['node-flags'].split(' ').filter(Boolean);
+    const nodeFlags = values['node-flags'];
     const members = await StoreMembers.start(workshop, { kind, count: 3, go, flags: [], nodeFlags });
     const leader = await members.leader();
     const at = by === 'follower' ? (leader % 3) + 1 : leader;

@@ -1,5 +1,6 @@
 /** Members of the store as processes on loopback, of ours or written in Go: both speak the same to clients. */
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +8,14 @@ import { freePeers } from '../raftexample/processes.js';
 import type { Started, Usage, Workshop } from './processes.js';
 
 export type Kind = 'ours' | 'go';
+
+/** The flags of every bench that starts members, for `parseArgs`. */
+export const memberFlags = {
+  go: { type: 'string' },
+  members: { type: 'string', default: 'ours' },
+  dir: { type: 'string', default: tmpdir() },
+  'node-flags': { type: 'string', default: '' },
+} as const;
 
 /** The path of the program that a member of ours is. */
 export const OUR_MEMBER: string = fileURLToPath(new URL('../../../raftexample/bin/raftexample.js', import.meta.url));
@@ -30,7 +39,7 @@ export interface MembersPlan {
   /** Flags of every member. */
   readonly flags: readonly string[];
   /** Flags of Node.js for members of ours. */
-  readonly nodeFlags?: readonly string[];
+  readonly nodeFlags: string;
 }
 
 /** So long may anything take that is waited for here: a large state moves slowly on a busy machine. */
@@ -79,14 +88,18 @@ export class StoreMembers {
 
   /** Starts a member that does not run. */
   start(id: number): void {
-    const { kind, go, flags, nodeFlags = [] } = this.plan;
+    const { kind, go, flags, nodeFlags } = this.plan;
     const data = join(this.workshop.folder, `member-${id}`);
     const client = this.clients[id - 1] as string;
     const words = ['--id', String(id), '--peers', this.peers, '--client-addr', client, '--data', data, ...flags];
     const started =
       kind === 'go'
         ? this.workshop.start(join(go, 'member'), words, false)
-        : this.workshop.start(process.execPath, [...nodeFlags, OUR_MEMBER, 'kv', ...words], true);
+        : this.workshop.start(
+            process.execPath,
+            [...nodeFlags.split(' ').filter(Boolean), OUR_MEMBER, 'kv', ...words],
+            true,
+          );
     this.running.set(id, started);
   }
 

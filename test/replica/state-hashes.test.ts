@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { type NodeId, silentLogger } from '@raft-ts/raft';
 import { bytesCodec, type CompareStates, type Divergence, defaultFormat, jsonCodec } from '@raft-ts/replica';
 import { StateHashes } from '@raft-ts/replica/internal';
@@ -207,6 +208,15 @@ describe('replica: states are compared', function states() {
       await settled();
       expect(lines.filter((line) => line.includes('not a Uint8Array'))).to.have.length(1);
     }
+  });
+
+  it('bytes of another realm, as a digest under Jest gives them, are bytes', async () => {
+    const foreign = runInNewContext('new Uint8Array([1])') as Uint8Array;
+    expect(foreign).not.to.be.instanceOf(Uint8Array);
+    await begin(1, { everyCommands: 1, digest: () => foreign });
+    for (let i = 0; i < 5; i++) await add(1);
+    await settled();
+    expect(lines.filter((line) => line.includes('since they have no bytes'))).to.deep.equal([]);
   });
 
   it('whatever an entry says of whatever index is compared with what is known, and harms nobody', () => {

@@ -1,3 +1,4 @@
+import { codeOf } from '@raft-ts/proto/internal';
 import type { Position } from '../base/contracts.js';
 import type { StateHashesContent } from '../format/format.js';
 import type { Came } from './session-answers.js';
@@ -52,7 +53,8 @@ export class StateHashes<Result> {
     if (index < this.first) return;
     this.fill(index - 1);
     let hash = mix(OFFSET, data);
-    if ('thrown' in came) hash = mixText(hash, codeOf(came.thrown));
+    // Members of different versions agree on the code, and not on the text, which a later one may word anew.
+    if ('thrown' in came) hash = mixText(hash, codeOf(came.thrown) ?? '');
     else hash = mix(hash, this.host.digest(came.result, at));
     this.set(index, finish(hash, index) || 1);
     this.commands++;
@@ -98,12 +100,6 @@ export class StateHashes<Result> {
       return;
     }
   }
-}
-
-/** What members of different versions agree on: not the text, which a later version may word anew. */
-function codeOf(thrown: unknown): string {
-  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
-  return typeof code === 'string' ? code : '';
 }
 
 // FNV-1a, whose last bits alone are well mixed: `finish` spreads them.

@@ -1,4 +1,11 @@
-import { type ConfChange, ConfChangeType, type ConfChangeV2, type ConfState, type NodeId } from '@raft-ts/raft';
+import {
+  type ConfChange,
+  ConfChangeType,
+  type ConfChangeV2,
+  type ConfState,
+  LOCAL_APPLY_THREAD,
+  type NodeId,
+} from '@raft-ts/raft';
 import { type SessionRecord, Sessions } from './sessions.js';
 
 /** What a snapshot carries beside the state machine's own bytes. */
@@ -24,8 +31,8 @@ interface Shown {
 }
 
 const decoder = new TextDecoder();
-/** That a member may have: the two above are those of threads of storage. */
-const HIGHEST_ID = 2n ** 64n - 3n;
+/** That a member may have: the two above it are those of the threads of storage. */
+const HIGHEST_ID: NodeId = LOCAL_APPLY_THREAD - 1n;
 
 /**
  * What the replicas of a cluster know of it together, beside the state machine: who is in it and where, which ids are

@@ -1,3 +1,4 @@
+import { isBytes } from '@raft-ts/proto/internal';
 import type { ConfState, Logger, NodeId, RawNode } from '@raft-ts/raft';
 import type { Position } from '../base/contracts.js';
 import { describe } from '../base/errors.js';
@@ -198,7 +199,7 @@ export function createStateHashes<Command, Result>(engine: Engine<Command, Resul
     digest: (result, at) => {
       try {
         const bytes: unknown = digest(result, at);
-        if (bytes instanceof Uint8Array) return bytes;
+        if (isBytes(bytes)) return bytes;
         throw new TypeError(`they are ${typeof bytes}, not a Uint8Array`);
       } catch (error) {
         if (!warned)

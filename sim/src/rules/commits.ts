@@ -4,6 +4,7 @@ import { numberOf } from '../base/bytes.js';
 import { chainEntry } from '../base/records.js';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
+import { isAsComplete, type LogEnd } from './elections.js';
 import type { History } from './history.js';
 
 /** A leader has moved its commit index: the entry there is on a quorum's stable storage, by counting the disks. */
@@ -50,7 +51,9 @@ export function electableComplete({ id }: Member, raft: Raft, members: readonly 
     if (holds(members, candidate, committed, term)) continue;
     const theirs = lastStored(members, candidate);
     const wins = [incoming, outgoing].every(
-      (half) => half.size === 0 || 2 * half.ids.filter((voter) => votesFor(members, voter, theirs)).length > half.size,
+      (half) =>
+        half.size === 0 ||
+        2 * half.ids.filter((voter) => isAsComplete(theirs, lastStored(members, voter))).length > half.size,
     );
     if (!wins) continue;
     throw new Violation(
@@ -60,20 +63,10 @@ export function electableComplete({ id }: Member, raft: Raft, members: readonly 
   }
 }
 
-interface Stored {
-  readonly index: number;
-  readonly term: number;
-}
-
-function lastStored(members: readonly Member[], voter: NodeId): Stored {
+function lastStored(members: readonly Member[], voter: NodeId): LogEnd {
   const durable = members[Number(voter) - 1]?.disk.durable;
   const index = durable?.lastIndex ?? 0;
   return { index, term: durable?.term(index) ?? 0 };
-}
-
-function votesFor(members: readonly Member[], voter: NodeId, theirs: Stored): boolean {
-  const own = lastStored(members, voter);
-  return theirs.term > own.term || (theirs.term === own.term && theirs.index >= own.index);
 }
 
 /** Notes what a member commits: for a leader as soon as it does so, for others when they show it. */

@@ -5,6 +5,22 @@ import type { Member } from '../member/member.js';
 import type { History } from './history.js';
 import type { Before } from './receiving.js';
 
+/** The end of a log. */
+export interface LogEnd {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** Where the log of a candidate ends, as its request says. */
+export function endOf({ index, logTerm }: Message): LogEnd {
+  return { index, term: logTerm };
+}
+
+/** Is a log that ends here at least as complete as the other (section 5.4.1 of the paper)? */
+export function isAsComplete(log: LogEnd, other: LogEnd): boolean {
+  return log.term > other.term || (log.term === other.term && log.index >= other.index);
+}
+
 /** A member has become leader of this term. */
 export function electionSafety({ leaders }: History, { id, slot }: Member, term: number): void {
   const other = leaders.get(term);
@@ -84,7 +100,7 @@ export function voteUpToDate(
   request: Message,
   own: Pick<Before, 'last' | 'lastTerm' | 'answers'>,
 ): void {
-  const isComplete = request.logTerm > own.lastTerm || (request.logTerm === own.lastTerm && request.index >= own.last);
+  const isComplete = isAsComplete(endOf(request), { index: own.last, term: own.lastTerm });
   if (isComplete || msgsAfterAppend.length === own.answers) return;
   const answer = msgsAfterAppend.at(-1);
   if (answer === undefined || answer.to !== request.from || answer.reject) return;

@@ -25,7 +25,7 @@ export function uncommittedSize({ id, led }: Member, { raftLog, uncommittedSize:
   );
 }
 
-/** A leader after a step: what it does about a transfer and about a joint configuration. */
+/** A leader after a step: to whom it hands leadership over. */
 export function transferSeen(led: Leadership, { leadTransferee }: Raft): void {
   if (leadTransferee === led.transferee) return;
   led.transferee = leadTransferee;

@@ -4,6 +4,7 @@ import { isTransferVote, type Raft } from '@raft-ts/raft/internal';
 import { names } from '../base/records.js';
 import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
+import { endOf, isAsComplete } from './elections.js';
 
 /** What a member was like before it handled a message. One object is used again for every message. */
 export class Before {
@@ -115,7 +116,7 @@ export function voteOwed({ id }: Member, { msgsAfterAppend }: Raft, m: Message, 
       `Member ${id}, in term ${before.term}, does not tell its term to ${m.from}, which asks for a pre-vote in term ${m.term}.`,
     );
   }
-  const isComplete = m.logTerm > before.lastTerm || (m.logTerm === before.lastTerm && m.index >= before.last);
+  const isComplete = isAsComplete(endOf(m), { index: before.last, term: before.lastTerm });
   const isAgain = m.type === MessageType.MsgVote && m.term === before.term && before.vote === m.from;
   if (!isComplete || !(m.term > before.term || isAgain)) return;
   if (isAnswered && !answer.reject && answer.term === m.term) return;

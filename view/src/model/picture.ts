@@ -174,19 +174,33 @@ export function dotsOf(world: World, chronicle: Chronicle, now: number, most: nu
     }
     const sentAt = chronicle.sentWhen(message, world.now);
     const arrivesAt = chronicle.arrives(message, at);
-    dots.push({
-      key,
-      message,
-      from: value,
-      to: Number(message.to) - 1,
-      name: messageName(message.type),
-      family: familyOf(message),
-      isAnswer: isAnswer(message),
-      isRefusal: message.reject,
-      progress: Math.min(1, Math.max(0, (now - sentAt) / Math.max(1, arrivesAt - sentAt))),
-      sentAt,
-      arrivesAt: at,
-    });
+    dots.push({ ...dotOf({ message, from: value, sentAt, arrivesAt }, now), key, arrivesAt: at });
   });
   return { dots, left };
+}
+
+/** A message on its way. */
+export interface UnderWay {
+  readonly message: Message;
+  /** The slot of its sender. */
+  readonly from: number;
+  readonly sentAt: number;
+  readonly arrivesAt: number;
+}
+
+/** A message as it is drawn at a moment of its way. */
+export function dotOf({ message, from, sentAt, arrivesAt }: UnderWay, now: number): Dot {
+  return {
+    key: 0,
+    message,
+    from,
+    to: Number(message.to) - 1,
+    name: messageName(message.type),
+    family: familyOf(message),
+    isAnswer: isAnswer(message),
+    isRefusal: message.reject,
+    progress: Math.min(1, Math.max(0, (now - sentAt) / Math.max(1, arrivesAt - sentAt))),
+    sentAt,
+    arrivesAt,
+  };
 }

@@ -2,6 +2,7 @@ import type { Message } from '@raft-ts/proto';
 import { RULES, Violation } from '@raft-ts/sim';
 import { FAIR, hostTurn, type StackSettings, StackWorld, type Station } from '@raft-ts/sim/by-hand';
 import { type Act, type Done, describeAct, slotsOf } from '../model/act.js';
+import type { UnderWay } from '../model/picture.js';
 import { Chronicler } from './chronicler.js';
 import { ReplicaClient } from './client.js';
 import { Register } from './register.js';
@@ -28,14 +29,6 @@ const SETTINGS: StackSettings = {
   maxUncommittedBytes: 64 * 2 ** 20,
   comparesEvery: 0,
 };
-
-/** A message under way. */
-export interface UnderWay {
-  readonly message: Message;
-  readonly from: number;
-  readonly sentAt: number;
-  readonly arrivesAt: number;
-}
 
 /** A cluster of replicas, as programs ship them, over logs in memory, that goes on event by event. */
 export class ReplicaRun {

@@ -1,6 +1,5 @@
-import { EntryType, messageName } from '@raft-ts/proto';
-import { familyOf, isAnswer } from '../model/names.js';
-import type { Cell, Dot, MemberPicture, Scenery } from '../model/picture.js';
+import { EntryType } from '@raft-ts/proto';
+import { type Cell, type Dot, dotOf, type MemberPicture, type Scenery } from '../model/picture.js';
 import { roleOf } from './chronicler.js';
 import type { ReplicaMember, ReplicaRun } from './run.js';
 
@@ -75,17 +74,5 @@ function cellsOf(
 
 /** The messages under way, at a moment that may lie between two events. */
 export function dotsOf(run: ReplicaRun, now: number, most: number): Dot[] {
-  return run.messages.slice(0, most).map(({ message, from, sentAt, arrivesAt }) => ({
-    key: 0,
-    message,
-    from,
-    to: Number(message.to) - 1,
-    name: messageName(message.type),
-    family: familyOf(message),
-    isAnswer: isAnswer(message),
-    isRefusal: message.reject,
-    progress: Math.min(1, Math.max(0, (now - sentAt) / Math.max(1, arrivesAt - sentAt))),
-    sentAt,
-    arrivesAt,
-  }));
+  return run.messages.slice(0, most).map((message) => dotOf(message, now));
 }

@@ -23,7 +23,7 @@ export interface ReplicaScene {
 
 const leader = ({ world }: ReplicaRun): number => world.leader()?.slot ?? 0;
 
-/** The member that leads, of those that are neither frozen nor cut off from the next one. */
+/** The slot of a member that leads besides the old leader; -1 if there is none yet. */
 function newLeader(run: ReplicaRun, old: number): number {
   const found = run.world.members.find(({ slot, leadsTerm }) => slot !== old && leadsTerm > 0);
   return found?.slot ?? -1;

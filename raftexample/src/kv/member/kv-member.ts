@@ -60,9 +60,10 @@ export async function runKvMember(options: KvOptions, stopping: AbortSignal, log
     },
   });
   const telling = new Telling({
-    ...{ storage, transport },
     status: () => replica.status(),
     applied: () => replica.applied.index,
+    storage,
+    transport,
   });
   telling.start();
   const snapshotAge = await SnapshotAge.ofFolder(data, storage);
