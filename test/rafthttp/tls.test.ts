@@ -71,6 +71,20 @@ async function expectRefused(port: number, options: ConnectionOptions): Promise<
   expect(outcome).to.be.instanceOf(Error);
 }
 
+/** That member 2, with this certificate, is neither let in by `a` nor spoken to. */
+async function expectKeptOut(a: Member, authority: Authority, two: ReturnType<Authority['issue']>): Promise<void> {
+  await expectRefused(a.listener.address.port, {
+    ca: readFileSync(authority.caFile),
+    cert: readFileSync(two.certFile),
+    key: readFileSync(two.keyFile),
+  });
+  const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
+  a.transport.addPeer(2n, [b.listener.url]);
+  a.transport.send([append(1n, 2n, 1)]);
+  await eventually('not spoken to', () => a.receiver.unreachable.length === 1);
+  expect(b.receiver.processed).to.deep.equal([]);
+}
+
 describe('N16: TLS between members', () => {
   afterEach(stopAll);
 
@@ -278,16 +292,7 @@ describe('N16: TLS between members', () => {
       const { authority, tlsOf } = prepare();
       const a = await startMember(1n, { tls: tlsOf(1n, allowed) });
       const two = authority.issue('two', { cn: '2', hosts: local });
-      await expectRefused(a.listener.address.port, {
-        ca: readFileSync(authority.caFile),
-        cert: readFileSync(two.certFile),
-        key: readFileSync(two.keyFile),
-      });
-      const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
-      a.transport.addPeer(2n, [b.listener.url]);
-      a.transport.send([append(1n, 2n, 1)]);
-      await eventually('not spoken to', () => a.receiver.unreachable.length === 1);
-      expect(b.receiver.processed).to.deep.equal([]);
+      await expectKeptOut(a, authority, two);
       await stopAll();
     }
   });
@@ -300,16 +305,7 @@ describe('N16: TLS between members', () => {
       const list = authority.revoke(['0a', two.serial]);
       writeFileSync(crlFile, form === 'DER' ? list : crlPem(list));
       const a = await startMember(1n, { tls: tlsOf(1n, { crlFile }) });
-      await expectRefused(a.listener.address.port, {
-        ca: readFileSync(authority.caFile),
-        cert: readFileSync(two.certFile),
-        key: readFileSync(two.keyFile),
-      });
-      const b = await startMember(2n, { tls: { certFile: two.certFile, keyFile: two.keyFile } });
-      a.transport.addPeer(2n, [b.listener.url]);
-      a.transport.send([append(1n, 2n, 1)]);
-      await eventually('not spoken to', () => a.receiver.unreachable.length === 1);
-      expect(b.receiver.processed).to.deep.equal([]);
+      await expectKeptOut(a, authority, two);
     });
   }
 

@@ -21,6 +21,30 @@ function releases(): Set<string> {
   return new Set([process.execPath, process.env['npm_node_execpath'] ?? process.execPath, ...left]);
 }
 
+/** Bundles `contents`, a module in `folder`, for a page, as `sim`, with nothing left to import. */
+async function bundle(contents: string, folder: string): Promise<{ text: string; inputs: string[] }> {
+  const { outputFiles, metafile, warnings } = await build({
+    stdin: { contents, resolveDir: join(root, folder) },
+    bundle: true,
+    write: false,
+    platform: 'browser',
+    format: 'iife',
+    globalName: 'sim',
+    metafile: true,
+    logLevel: 'silent',
+  });
+  expect(warnings).to.deep.equal([]);
+  expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).to.deep.equal([]);
+  return { text: outputFiles[0]?.text ?? '', inputs: Object.keys(metafile.inputs) };
+}
+
+/** Runs the body of a function without what a page does not have; returns what it does. */
+function inAPage(body: string): unknown {
+  const missing = ['process', 'require', 'module', 'Buffer', 'global', 'setImmediate', 'clearImmediate'];
+  // oxlint-disable-next-line typescript/no-implied-eval -- a page has no other way to run a bundle either
+  return (new Function(...missing, body) as () => unknown)();
+}
+
 describe('a simulation', function () {
   this.timeout(60_000);
 
@@ -58,53 +82,21 @@ console.log((await simulate({ ...registers(), seed: 21, runs: 1 })).hash);`;
   });
 
   it('of replicas runs the same in a browser, over logs in memory and without those in files', async () => {
-    const { outputFiles, metafile, warnings } = await build({
-      stdin: {
-        contents: `import { simulate } from '@raft-ts/sim/replica';
+    const { text, inputs } = await bundle(
+      `import { simulate } from '@raft-ts/sim/replica';
 import { counters } from './counter.js';
 export const run = () => simulate({ ...counters, seed: 21, runs: 2 });`,
-        resolveDir: join(root, 'test/dist/sim'),
-      },
-      bundle: true,
-      write: false,
-      platform: 'browser',
-      format: 'iife',
-      globalName: 'sim',
-      metafile: true,
-      logLevel: 'silent',
-    });
-    expect(warnings).to.deep.equal([]);
-    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).to.deep.equal([]);
-    expect(Object.keys(metafile.inputs).filter((name) => name.includes('raftwal'))).to.deep.equal([]);
-    const missing = ['process', 'require', 'module', 'Buffer', 'global', 'setImmediate', 'clearImmediate'];
-    // oxlint-disable-next-line typescript/no-implied-eval -- a page has no other way to run a bundle either
-    const page = new Function(...missing, `${outputFiles[0]?.text}; return sim.run();`) as () => Promise<Passed>;
-    const inPage = await page();
+      'test/dist/sim',
+    );
+    expect(inputs.filter((name) => name.includes('raftwal'))).to.deep.equal([]);
+    const inPage = (await inAPage(`${text}; return sim.run();`)) as Passed;
     expect(inPage).to.include({ ok: true, runs: 2 });
     expect(inPage).to.deep.equal(await simulateInMemory({ ...counters, seed: 21, runs: 2 }));
   });
 
   it('runs the same in a browser: bundled without polyfills, without anything of Node.js', async () => {
-    const { outputFiles, metafile, warnings } = await build({
-      stdin: {
-        contents: "export { drawCase, runCase } from '@raft-ts/sim';",
-        resolveDir: join(root, 'test'),
-      },
-      bundle: true,
-      write: false,
-      platform: 'browser',
-      format: 'iife',
-      globalName: 'sim',
-      metafile: true,
-      logLevel: 'silent',
-    });
-    expect(warnings).to.deep.equal([]);
-    expect(Object.values(metafile.outputs).flatMap(({ imports }) => imports)).to.deep.equal([]);
-    const bundle = `${outputFiles[0]?.text}; return ${JSON.stringify(seeds)}.map((seed) => sim.runCase(sim.drawCase(seed)).hash);`;
-    // What a page does not have.
-    const missing = ['process', 'require', 'module', 'Buffer', 'global', 'setImmediate', 'clearImmediate'];
-    // oxlint-disable-next-line typescript/no-implied-eval -- a page has no other way to run a bundle either
-    const page = new Function(...missing, bundle) as () => string[];
-    expect(page()).to.deep.equal(hashes());
+    const { text } = await bundle("export { drawCase, runCase } from '@raft-ts/sim';", 'test');
+    const run = `${JSON.stringify(seeds)}.map((seed) => sim.runCase(sim.drawCase(seed)).hash)`;
+    expect(inAPage(`${text}; return ${run};`)).to.deep.equal(hashes());
   });
 });

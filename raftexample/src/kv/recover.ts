@@ -3,9 +3,10 @@ import { ExitCode } from '../common/exit-codes.js';
 import { describeMembers } from '../common/log.js';
 import { parseId } from '../common/member-id.js';
 import { hostOf } from '../common/peer-urls.js';
-import { type Command, carryOut, needed, parseCommand, parseWhole, UsageError } from '../common/usage.js';
+import { type Command, carryOut, parseCommand, UsageError } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
 import { type RecoverOptions, type RecoveryPlan, recoverFolder } from './member/recover.js';
+import { newClusterFlags, readNewCluster, startOf } from './new-cluster.js';
 
 /**
  * More than a cluster writes while one of its members is thought to be up to date, and few enough that the keys of
@@ -43,13 +44,8 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
     argv,
     {
       flags: {
-        id: { type: 'string' },
-        url: { type: 'string' },
-        'cluster-id': { type: 'string' },
-        data: { type: 'string' },
-        skip: { type: 'string' },
+        ...newClusterFlags,
         'committed-only': { type: 'boolean' },
-        'dry-run': { type: 'boolean' },
       },
       help,
       allowPositionals: true,
@@ -63,11 +59,8 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
         survivor,
         id: values.id === undefined ? undefined : parseId('--id', values.id),
         url: values.url,
-        clusterId: BigInt(parseWhole('--cluster-id', needed('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
-        data: needed('--data', values.data),
-        skip: parseWhole('--skip', values.skip ?? String(SKIP), 0, 2 ** 40),
+        ...readNewCluster(values, SKIP),
         committedOnly: values['committed-only'] ?? false,
-        dryRun: values['dry-run'] ?? false,
       };
     },
   );
@@ -76,15 +69,14 @@ export function parseRecoverFlags(argv: readonly string[]): Command<RecoverOptio
 /** The `raftexample recover` command. Resolves to the exit code. */
 export function recoverMain(argv: readonly string[], stopping: AbortSignal): Promise<number> {
   return carryOut('raftexample recover', parseRecoverFlags(argv), async (options) => {
-    const { clusterId, data } = options;
     const say = (lines: readonly string[]): void => void process.stdout.write(`${lines.join('\n')}\n`);
     try {
       const { id, url } = await recoverFolder(options, { stopping, tell: (plan) => say(describePlan(plan, options)) });
       if (options.dryRun) say(['nothing was written, as --dry-run says']);
       else {
         say([
-          `recovered into ${data}. Keep ${options.survivor} until the new cluster is what you want. Start its member:`,
-          `  raftexample kv --id ${id} --peers ${id}=${url} --cluster-id ${clusterId} --data ${data} --client-addr HOST:PORT`,
+          `recovered into ${options.data}. Keep ${options.survivor} until the new cluster is what you want. Start its member:`,
+          startOf({ id, url }, options),
         ]);
       }
       return ExitCode.Done;

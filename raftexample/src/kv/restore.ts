@@ -2,9 +2,10 @@ import process from 'node:process';
 import { ExitCode } from '../common/exit-codes.js';
 import { parseId } from '../common/member-id.js';
 import { hostOf } from '../common/peer-urls.js';
-import { type Command, carryOut, needed, parseCommand, parseWhole, UsageError } from '../common/usage.js';
+import { type Command, carryOut, needed, parseCommand, UsageError } from '../common/usage.js';
 import { KEY_ENTRIES } from './machine/idempotency.js';
 import { type Restored, type RestoreOptions, restoreFolder } from './member/restore.js';
+import { newClusterFlags, readNewCluster, startOf } from './new-cluster.js';
 
 const help = `Usage: raftexample restore FILE --id ID --url URL --cluster-id N --data DIR [--skip N] [--dry-run]
 
@@ -31,14 +32,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
   return parseCommand(
     argv,
     {
-      flags: {
-        id: { type: 'string' },
-        url: { type: 'string' },
-        'cluster-id': { type: 'string' },
-        data: { type: 'string' },
-        skip: { type: 'string' },
-        'dry-run': { type: 'boolean' },
-      },
+      flags: newClusterFlags,
       help,
       allowPositionals: true,
     },
@@ -51,10 +45,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
         file,
         id: parseId('--id', values.id ?? '1'),
         url,
-        clusterId: BigInt(parseWhole('--cluster-id', needed('--cluster-id', values['cluster-id']), 0, 1_000_000_000)),
-        data: needed('--data', values.data),
-        skip: parseWhole('--skip', values.skip ?? '0', 0, 2 ** 40),
-        dryRun: values['dry-run'] ?? false,
+        ...readNewCluster(values, 0),
       };
     },
   );
@@ -63,7 +54,7 @@ export function parseRestoreFlags(argv: readonly string[]): Command<RestoreOptio
 /** The `raftexample restore` command. Resolves to the exit code. */
 export function restoreMain(argv: readonly string[], stopping: AbortSignal): Promise<number> {
   return carryOut('raftexample restore', parseRestoreFlags(argv), async (options) => {
-    const { id, url, clusterId, data, file } = options;
+    const { data, file } = options;
     try {
       const restored = await restoreFolder(options, stopping);
       const { keys, index } = restored;
@@ -74,7 +65,7 @@ export function restoreMain(argv: readonly string[], stopping: AbortSignal): Pro
       }
       process.stdout.write(
         `restored ${keys} keys from ${file} into ${data}, whose log begins at index ${index}. Start its member:\n` +
-          `  raftexample kv --id ${id} --peers ${id}=${url} --cluster-id ${clusterId} --data ${data} --client-addr HOST:PORT\n`,
+          `${startOf(options, options)}\n`,
       );
       return ExitCode.Done;
     } catch (error) {
