@@ -63,6 +63,18 @@ describe('A request to a member', () => {
     });
   });
 
+  it('goes on after a few answers of status 1xx, and is cut if they do not end', async () => {
+    const interim = 'HTTP/1.1 103 Early Hints\r\n\r\n';
+    answer = (_request, response) => void response.socket?.write(`${interim.repeat(20)}HTTP/1.1 204 None\r\n\r\n`);
+    expect((await openWith(new AbortController().signal)).resume().statusCode).to.equal(204);
+    answer = (_request, response) => void response.socket?.write(interim.repeat(1000));
+    const error = errorOf(openWith(new AbortController().signal));
+    await once((await nextRequest()).socket, 'close');
+    expect(await error)
+      .to.be.an('error')
+      .with.property('message', 'too many answers of status 1xx');
+  });
+
   it('is not sent if it was cut before', async () => {
     expect(await errorOf(openWith(AbortSignal.abort()))).to.be.an('error');
     expect(asked).to.have.length(0);

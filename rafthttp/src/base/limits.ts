@@ -185,6 +185,9 @@ export const MAX_INCARNATION_LENGTH = 128;
 /** Most bytes read of an answer that is not a stream. */
 export const MAX_ANSWER_BYTES = 4096;
 
+/** Most answers of status 1xx within a second before the one that counts. A member sends a few in all. */
+export const MAX_INTERIM_ANSWERS = 64;
+
 /** Bytes gathered before a stream's socket is written to. */
 export const WRITE_BATCH_BYTES: number = 256 * 1024;
 

@@ -12,7 +12,7 @@ import {
   incarnationIn,
   parseFounders,
 } from '../base/headers.js';
-import { MAX_ANSWER_BYTES } from '../base/limits.js';
+import { MAX_ANSWER_BYTES, MAX_INTERIM_ANSWERS } from '../base/limits.js';
 import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../base/refusals.js';
 import type { TransportContext } from '../member/context.js';
 import type { Removal } from '../member/standing.js';
@@ -59,7 +59,7 @@ export async function open(options: PlainRequest): Promise<IncomingMessage> {
     ...(body === undefined ? {} : { data: body }),
     httpAgent: agents.http,
     ...(agents.https === undefined ? {} : { httpsAgent: agents.https }),
-    ...(onRequest === undefined ? {} : { transport: { request: watched(onRequest) } }),
+    transport: { request: watched(onRequest) },
     signal,
   });
   // A connection that breaks after the head must not cause an unhandled error event.
@@ -67,13 +67,28 @@ export async function open(options: PlainRequest): Promise<IncomingMessage> {
   return response.data;
 }
 
-/** Returns the function by which axios opens requests, extended to call `onRequest`. */
-function watched(onRequest: (request: ClientRequest) => void) {
+/** Returns the function by which axios opens requests, extended to limit interim answers, and to call `onRequest`. */
+function watched(onRequest: PlainRequest['onRequest']) {
   return (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest => {
     const opened = (options.protocol === 'https:' ? https : http).request(options, onAnswer);
-    onRequest(opened);
+    limitInterim(opened);
+    onRequest?.(opened);
     return opened;
   };
+}
+
+/** Cuts a request whose server sends answers of status 1xx without end: they cost time, and no deadline ends them. */
+function limitInterim(opened: ClientRequest): void {
+  let began = 0;
+  let count = 0;
+  opened.on('information', () => {
+    const now = performance.now();
+    if (now - began > 1000) {
+      began = now;
+      count = 0;
+    }
+    if (++count > MAX_INTERIM_ANSWERS) opened.destroy(new Error('too many answers of status 1xx'));
+  });
 }
 
 /** What requests to a peer, and checking the answers, need of what the transport's parts share. */
