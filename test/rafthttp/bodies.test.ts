@@ -72,18 +72,29 @@ describe('The transport of a member that gets streamed snapshots', () => {
   });
 });
 
+/** Lets everything run that waits for nothing outside. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+}
+
 describe('SnapshotFolder, call by call', () => {
   let folder: string;
   let calls: string[];
   let open: number;
   /** How many bytes a write takes at most. */
   let most: number;
+  /** Writes wait for this. */
+  let writable: Promise<unknown> | undefined;
+
+  const first = (chunks: readonly Uint8Array[]): Uint8Array =>
+    most === Number.POSITIVE_INFINITY ? Buffer.concat(chunks) : (chunks[0]?.subarray(0, most) as Uint8Array);
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'raft-ts-bodies-'));
     calls = [];
     open = 0;
     most = Number.POSITIVE_INFINITY;
+    writable = undefined;
     const name = (path: unknown): string =>
       path === folder ? 'folder' : ((path as string).split('/').at(-1) ?? '').replace(/^tmp.*/, 'tmp');
     replaceBuiltin(promises, 'open', (real) => async (path, flags, mode) => {
@@ -100,8 +111,10 @@ describe('SnapshotFolder, call by call', () => {
           open--;
           return note('close', () => handle.close());
         },
-        write: (chunk: Uint8Array, offset: number, length: number) =>
-          note('write', () => handle.write(chunk, offset, Math.min(length, most))),
+        writev: async (chunks: readonly Uint8Array[], position: number) => {
+          await writable;
+          return note(`write ${chunks.length} to`, () => handle.writev([first(chunks)], position));
+        },
       } as unknown as FileHandle;
     });
     replaceBuiltin(promises, 'rename', (real) => (from, to) => {
@@ -127,7 +140,7 @@ describe('SnapshotFolder, call by call', () => {
     expect(calls).to.deep.equal([
       `rm ${part}`,
       `open ${part} wx 600`,
-      `write ${part}`,
+      `write 1 to ${part}`,
       `sync ${part}`,
       `close ${part}`,
       `rename ${part} tmp`,
@@ -163,6 +176,62 @@ describe('SnapshotFolder, call by call', () => {
     await sink.commit();
     await bodies.open(message.snapshot as NonNullable<Message['snapshot']>);
     expect(readFileSync(bodies.path(9), 'utf8')).to.equal('state');
+  });
+
+  it('what arrives during a write is written by the next one, and no more of it is held than a MiB or 64 chunks', async () => {
+    for (const [chunk, before] of [
+      [new Uint8Array(2 ** 18).fill(7), 4],
+      [new Uint8Array(3).fill(7), 64],
+    ] as const) {
+      calls.length = 0;
+      let goOn = (): void => {};
+      writable = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      const bodies = new SnapshotFolder(folder);
+      const message = messageAt(chunk.length);
+      const sink = await bodies.create(message);
+      // The first is being written; as many as wait come at once, and the next only once they are written.
+      for (let i = 0; i < before; i++) await sink.write(chunk);
+      let taken = false;
+      const take = async (): Promise<void> => {
+        await sink.write(chunk);
+        taken = true;
+      };
+      const last = take();
+      await turns();
+      expect(taken).to.equal(false);
+      expect(calls.filter((call) => call.startsWith('write'))).to.deep.equal([]);
+      goOn();
+      await last;
+      await sink.write(chunk);
+      await sink.commit();
+      const counts = calls.filter((call) => call.startsWith('write')).map((call) => Number(call.split(' ')[1]));
+      expect(counts).to.deep.equal([1, before, 1]);
+      const { chunks, size } = await bodies.open(message.snapshot as Snapshot);
+      expect(size).to.equal((before + 2) * chunk.length);
+      for await (const piece of chunks) expect(piece.every((byte) => byte === 7)).to.equal(true);
+    }
+  });
+
+  it('a body whose write failed is no body: the next call says why, and so does commit', async () => {
+    const bodies = new SnapshotFolder(folder);
+    let fail = (): void => {};
+    writable = new Promise((_, reject) => {
+      fail = () => reject(new Error('ENOSPC'));
+    });
+    const [one, other] = [await bodies.create(messageAt(8)), await bodies.create(messageAt(9))];
+    for (const sink of [one, other]) await sink.write(Buffer.from('state'));
+    fail();
+    await turns();
+    const errors = [
+      await one.write(Buffer.from('more')).catch((reason: unknown) => reason),
+      await other.commit().catch((reason: unknown) => reason),
+    ];
+    expect(errors.map((error) => (error as Error).message)).to.deep.equal(['ENOSPC', 'ENOSPC']);
+    await one.abort();
+    expect(open).to.equal(0);
+    expect(calls.filter((call) => call.startsWith('sync'))).to.deep.equal([]);
   });
 
   it('a body that will not be complete is closed, and removed', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Message, RaftError, type Snapshot } from '@raft-ts/proto';
 import { ERR_SNAPSHOT_BODY } from '../base/errors.js';
 import { MAX_UNTAKEN_SNAPSHOTS, PART_MS, UNTAKEN_SNAPSHOT_MS } from '../base/limits.js';
+import { FolderSink } from './folder-sink.js';
 import type { BodyName, BodyPart } from './part.js';
 import { BodyParts } from './parts.js';
 import { bodyOf, type ReceivedBody, snapshotOf } from './received.js';
@@ -225,55 +226,6 @@ export class SnapshotFolder implements SnapshotStore {
 /** Opens the file when the first chunk is requested, so that a body that is never read holds no file open. */
 async function* readFile(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
-}
-
-interface SinkEvents {
-  /** The file is whole and durable. */
-  complete(): Promise<void>;
-  /** It is not wanted. */
-  forget(): Promise<void>;
-  /** It may go on later. */
-  keep(): Promise<void>;
-}
-
-class FolderSink implements SnapshotSink {
-  private readonly file: FileHandle;
-  private readonly events: SinkEvents;
-  /** Where in the file the next bytes go. */
-  private position: number;
-
-  constructor(file: FileHandle, position: number, events: SinkEvents) {
-    this.file = file;
-    this.position = position;
-    this.events = events;
-  }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    for (let offset = 0; offset < chunk.length; ) {
-      const { bytesWritten } = await this.file.write(chunk, offset, chunk.length - offset, this.position);
-      offset += bytesWritten;
-      this.position += bytesWritten;
-    }
-  }
-
-  async commit(): Promise<void> {
-    try {
-      await this.file.sync();
-    } finally {
-      await this.file.close();
-    }
-    await this.events.complete();
-  }
-
-  async abort(): Promise<void> {
-    await this.file.close().catch(() => undefined);
-    await this.events.forget();
-  }
-
-  async suspend(): Promise<void> {
-    await this.file.close().catch(() => undefined);
-    await this.events.keep();
-  }
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -32,6 +32,8 @@ const defaultLimits: SectionLimits = {
   structure: 2 ** 16,
 };
 const DEEPEST = 16;
+/** So many bytes of a text are looked at one by one; only then does a call of `indexOf` pay. */
+const NEAR = 64;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -217,13 +219,19 @@ export class SectionSplitter {
   private endOfText(chunk: Uint8Array, from: number): number {
     let at = this.escaped ? from + 1 : from;
     this.escaped = false;
-    for (; at < chunk.length; at++) {
-      const byte = chunk[at];
-      if (byte === QUOTE) {
-        this.quoted = false;
-        return at + 1;
+    while (at < chunk.length) {
+      for (let near = Math.min(at + NEAR, chunk.length); at < near; at++) {
+        const byte = chunk[at];
+        if (byte === QUOTE) {
+          this.quoted = false;
+          return at + 1;
+        }
+        if (byte !== BACKSLASH) continue;
+        if (++at === chunk.length) this.escaped = true;
+        // Where there is one escape there are others.
+        near = Math.min(at + NEAR, chunk.length);
       }
-      if (byte === BACKSLASH && ++at === chunk.length) this.escaped = true;
+      if (at < chunk.length) at = passLong(chunk, at);
     }
     return chunk.length;
   }
@@ -254,6 +262,18 @@ export async function readSections(chunks: AsyncIterable<Uint8Array>, find: Find
   const splitter = new SectionSplitter(find);
   for await (const chunk of chunks) splitter.push(chunk);
   splitter.end();
+}
+
+/**
+ * Passes over what is left of a long text, to its next quote or the end of the chunk, or to the backslashes that stand
+ * before it. No escape is open at `from`.
+ */
+function passLong(chunk: Uint8Array, from: number): number {
+  const quote = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).indexOf(QUOTE, from);
+  const end = quote < 0 ? chunk.length : quote;
+  let at = end;
+  while (at > from && chunk[at - 1] === BACKSLASH) at--;
+  return at;
 }
 
 function isSpace(byte: number): boolean {
