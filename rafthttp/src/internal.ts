@@ -29,6 +29,7 @@ export { Inbox } from './peer/inbox.js';
 export { PeerLinks } from './peer/links.js';
 export { OutgoingBody } from './peer/outgoing-body.js';
 export { Prober, parseProbe } from './peer/prober.js';
+export { Refusals } from './peer/refusals.js';
 export { SendQueue } from './peer/send-queue.js';
 export { PeerStatus } from './peer/status.js';
 export { StreamAgent } from './peer/stream-agent.js';

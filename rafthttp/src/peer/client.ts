@@ -17,6 +17,7 @@ import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../base/refusa
 import type { TransportContext } from '../member/context.js';
 import type { Removal } from '../member/standing.js';
 import type { LinkAgents, PeerLinks } from './links.js';
+import { Reached } from './refusals.js';
 import { dialTarget } from './url-picker.js';
 
 /** What the paths of streams begin with. */
@@ -107,15 +108,27 @@ export async function request(
   { links, headers, ...rest }: RequestToPeer,
 ): Promise<IncomingMessage> {
   const known = ctx.incarnations.of(links.id);
-  const answer = await open({
-    ...rest,
-    headers: {
-      ...ctx.headers,
-      ...headers,
-      ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
-    },
-    agents: rest.path.startsWith(STREAM_PATH) ? links.stream : links.pipeline,
-  });
+  const reached = new Reached();
+  let answer: IncomingMessage;
+  try {
+    answer = await open({
+      ...rest,
+      headers: {
+        ...ctx.headers,
+        ...headers,
+        ...(known === undefined ? {} : { [Header.incarnationTo]: known }),
+      },
+      agents: rest.path.startsWith(STREAM_PATH) ? links.stream : links.pipeline,
+      onRequest: (opened) => {
+        opened.once('socket', (socket) => reached.take(socket));
+        rest.onRequest?.(opened);
+      },
+    });
+  } catch (error) {
+    if (reached.tls && !rest.signal.aborted) links.refusals.note(error);
+    throw error;
+  }
+  links.refusals.forget();
   links.keepsParts = headerOf(answer, Header.snapshotParts) !== undefined;
   return answer;
 }

@@ -197,7 +197,9 @@ export class StreamReader {
     const now = performance.now();
     const delay = Math.max(0, this.nextDialMs - now);
     this.nextDialMs = now + delay + this.ctx.timings.dialRetryMs;
-    if (delay > 0) await sleep(delay, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+    const { signal } = this.stopping;
+    if (delay > 0) await sleep(delay, undefined, { signal }).catch(() => undefined);
+    await this.owner.links.refusals.pause(signal);
   }
 
   private fields(): Record<string, string> {

@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { FREE_REFUSALS, MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS } from '../base/limits.js';
+
+/**
+ * Spaces out the requests to a member whose TLS connections open, and end without an answer: one of the two does not
+ * accept the other's certificate. Each attempt costs both a handshake, and a line in a log, and the next one fails too
+ * until somebody has acted. A member that does not run, or is started again, does not count: nothing opens there.
+ */
+export class Refusals {
+  private readonly now: () => number;
+  private count = 0;
+  private pauseMs = 0;
+  /** Until when nothing is sent, and why. */
+  private until = 0;
+  private error: unknown;
+  /** Ends the pauses of those that wait. */
+  private readonly waiting = new Set<() => void>();
+
+  /** @param now milliseconds of a clock that only goes forward */
+  constructor(now: () => number = () => performance.now()) {
+    this.now = now;
+  }
+
+  /** A connection opened, and brought no answer. */
+  note(error: unknown): void {
+    this.error = error;
+    // Those that were under way at the same time count once.
+    if (++this.count <= FREE_REFUSALS || this.now() < this.until) return;
+    this.pauseMs = Math.min(Math.max(REFUSED_PAUSE_MS, 2 * this.pauseMs), MAX_REFUSED_PAUSE_MS);
+    this.until = this.now() + this.pauseMs;
+  }
+
+  /** The member has answered or dialled, or has another address: nothing speaks for another refusal. */
+  forget(): void {
+    this.count = 0;
+    this.pauseMs = 0;
+    this.until = 0;
+    for (const wake of [...this.waiting]) wake();
+  }
+
+  /** @throws why the last request was refused, if it is too early for another one */
+  check(): void {
+    if (this.now() < this.until) throw this.error;
+  }
+
+  /** Resolves when the next request may be made, or the signal aborts. */
+  async pause(signal: AbortSignal): Promise<void> {
+    const ms = this.until - this.now();
+    if (ms <= 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', wake);
+        this.waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      signal.addEventListener('abort', wake);
+      this.waiting.add(wake);
+    });
+  }
+}
+
+/** Tells whether a request got as far as a TLS connection. */
+export class Reached {
+  private connected = false;
+
+  /** The socket of the request. */
+  take(socket: Socket): void {
+    if (!(socket instanceof TLSSocket)) return;
+    if (!socket.connecting) this.connected = true;
+    else socket.once('connect', () => (this.connected = true));
+  }
+
+  get tls(): boolean {
+    return this.connected;
+  }
+}
