@@ -132,6 +132,11 @@ export class Raft {
    * compare every message with etcd's, which lets them leave at once.
    */
   holdsVoteRequests = true;
+  /**
+   * A member that knows no leader tells its term to whoever asks for a vote in an earlier one. Off only in tests that
+   * compare every message with etcd's, which ignores such requests.
+   */
+  answersEarlierVotes = true;
   checkQuorum: boolean;
   preVote: boolean;
   readonly disableProposalForwarding: boolean;

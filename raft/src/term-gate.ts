@@ -8,7 +8,8 @@ import type { Raft } from './raft.js';
 
 /** What the term gate reads, changes and calls of a member. */
 type Reach = Parameters<typeof withholdsVote>[0] &
-  Pick<Raft, 'termAtTick' | 'isFarBehind' | 'termJumps' | 'preVote' | 'warnings' | 'becomeFollower' | 'appliedSnap'>;
+  Pick<Raft, 'termAtTick' | 'isFarBehind' | 'termJumps' | 'preVote' | 'warnings' | 'becomeFollower' | 'appliedSnap'> &
+  Pick<Raft, 'lead' | 'answersEarlierVotes'>;
 
 /**
  * By how much messages may raise the term between two ticks. An election raises it by one; even at this pace the range
@@ -65,9 +66,7 @@ function answerLowerTerm(r: Reach, m: Message): void {
     // A leader of an earlier term never hears of this one through vote requests, which are withheld: without this
     // answer a member that campaigned while it was cut off could not come back.
     r.send(newMessage(MessageType.MsgAppResp, m.from));
-  } else if (type === MessageType.MsgPreVote || (type === MessageType.MsgVote && m.term < r.term - MAX_TERM_RISE)) {
-    // The sender's log may be the newer one, so it must learn the term in order to win. If it is far behind, it learns
-    // the term of this member's own campaigns only step by step.
+  } else if (type === MessageType.MsgPreVote || (type === MessageType.MsgVote && mustLearnTerm(r, m))) {
     rejectVote(r, m);
   } else if (type === MessageType.MsgStorageAppendResp) {
     if (m.index !== 0) {
@@ -83,4 +82,14 @@ function answerLowerTerm(r: Reach, m: Message): void {
       `${r.id.toString(16)} [term: ${r.term}] ignored a ${messageName(type)} message with lower term from ${m.from.toString(16)} [term: ${m.term}]`,
     );
   }
+}
+
+/**
+ * Must the candidate of an earlier term be told the current one? Its log may be the newer one, so it may be the only one
+ * who can win, and it may not hear of this member's own campaigns: those go to the members that this one knows. While
+ * there is a leader it learns the term from that. If it is far behind it is told always, since it enters higher terms
+ * only step by step.
+ */
+function mustLearnTerm(r: Reach, m: Message): boolean {
+  return (r.answersEarlierVotes && r.lead === NONE) || m.term < r.term - MAX_TERM_RISE;
 }

@@ -301,6 +301,7 @@ export class Session {
       node.raft.guardsSoleReads = false;
       node.raft.retriesLeavingJoint = false;
       node.raft.holdsVoteRequests = false;
+      node.raft.answersEarlierVotes = false;
     });
     const started = { node: node as unknown as RawNode, async: config.asyncStorageWrites ?? false };
     this.members.set(id, { storage, ...started, appends: [], shown: '' });

@@ -55,8 +55,9 @@ export class ScriptNode {
     this.config = config;
     this.storage = storage;
     this.rawNode = new RawNode(config);
-    // etcd's scripts show them leave at once.
+    // etcd's scripts show them leave at once, and ignored if their term is over.
     this.rawNode.raft.holdsVoteRequests = false;
+    this.rawNode.raft.answersEarlierVotes = false;
   }
 
   /** Writes to the log what a Ready or a MsgStorageAppend asks for. */

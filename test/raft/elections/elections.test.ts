@@ -23,6 +23,7 @@ import {
   type Overrides,
   preVoteConfig,
   prop,
+  readMessages,
   setRandomizedElectionTimeout,
   step,
   tick,
@@ -232,5 +233,41 @@ describe('elections', () => {
 
     network.send(message({ type: MessageType.MsgTimeoutNow, from: 1n, to: 2n }));
     expect(n2.state).to.equal(follower);
+  });
+});
+
+describe('a candidate some terms behind', () => {
+  const term = 5;
+  const vote = message({ type: MessageType.MsgVote, from: 4n, to: 2n, term });
+
+  /** Member 2 as candidate, in a membership without member 4. */
+  function ahead(): Raft {
+    const r = newVoter(2n, [1n, 2n, 3n]);
+    r.becomeFollower(8, NONE);
+    step(r, hup(2n));
+    readMessages(r);
+    return r;
+  }
+
+  it('whom the others do not know, and cannot do without, learns their term and wins', () => {
+    const two = ahead();
+    const four = newVoter(4n, [2n, 4n]);
+    four.becomeFollower(term - 1, NONE);
+    step(four, hup(4n));
+    for (const m of readMessages(four)) step(two, m);
+    for (const m of readMessages(two)) step(four, m);
+    expectRoles([two, four], ['StateCandidate', 9], [follower, 9]);
+    step(four, hup(4n));
+    for (const m of readMessages(four)) step(two, m);
+    for (const m of readMessages(two)) step(four, m);
+    expectRoles([two, four], [follower, 10], [leader, 10]);
+  });
+
+  it('is not answered by a member that has a leader', () => {
+    const r = ahead();
+    r.becomeFollower(9, 3n);
+    step(r, vote);
+    expect(readMessages(r)).to.deep.equal([]);
+    expectRoles([r], [follower, 9]);
   });
 });
