@@ -85,10 +85,10 @@ function answerLowerTerm(r: Reach, m: Message): void {
 }
 
 /**
- * Must the candidate of an earlier term be told the current one? Its log may be the newer one, so it may be the only one
- * who can win, and it may not hear of this member's own campaigns: those go to the members that this one knows. While
- * there is a leader it learns the term from that. If it is far behind it is told always, since it enters higher terms
- * only step by step.
+ * Must the candidate of an earlier term be told the current one? Its log may be the newer one, so it may be the only
+ * one who can win, and it may not hear of this member's own campaigns: those go to the members that this one knows.
+ * While there is a leader it learns the term from that. If it is far behind it is told always, since it enters higher
+ * terms only step by step.
  */
 function mustLearnTerm(r: Reach, m: Message): boolean {
   return (r.answersEarlierVotes && r.lead === NONE) || m.term < r.term - MAX_TERM_RISE;

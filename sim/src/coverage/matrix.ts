@@ -80,8 +80,6 @@ export function whyNever(cell: number): string | undefined {
 
 function whyNeverHigher(role: string, type: string): string | undefined {
   if (TO_LEADERS.includes(type)) return 'it goes to the leader of its term, which has stored that term';
-  if (type === 'MsgVoteResp')
-    return 'an answer to a vote request carries the term of the request, which its sender has stored';
   if (type === 'MsgTimeoutNow') return 'it is sent to a member that has acknowledged entries in that term';
   if (type === 'MsgSnap' && role !== 'StateFollower') {
     return 'it is sent to a member that was heard from in that term, or that has just joined';
