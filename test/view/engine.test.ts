@@ -3,6 +3,7 @@ import {
   ACTS,
   type Act,
   cellsOf,
+  describeCut,
   dotsOf,
   Engine,
   explainCell,
@@ -53,6 +54,14 @@ describe('what is done by hand', () => {
     expect(engine.chronicle.timeline.parts.at(-1)?.to).to.be.a('number');
     after(engine, 1, { kind: 'isolate', who: 4 });
     expect([open(4, 0), open(0, 4), open(0, 1)]).to.deep.equal([false, false, true]);
+  });
+
+  it('is told as sides of the network, or as the directions that are cut', () => {
+    const cut = (...ways: string[]): string => describeCut([0, 1, 2], (from, to) => !ways.includes(`${from}${to}`));
+    expect(cut('01', '10', '02', '20')).to.equal('n1 | n2 n3');
+    expect(cut('01')).to.equal('n1 → n2 is cut');
+    expect(cut('01', '10')).to.equal('n1 → n2 and n2 → n1 are cut');
+    expect(cut('01', '10', '02', '12')).to.equal('4 directions are cut');
   });
 
   it('loses one message, and delays another from when it would have arrived', () => {
@@ -230,9 +239,25 @@ describe('a sentence', () => {
     expect(cell === undefined ? '' : explainCell(engine.world, engine.client, cell)).to.equal(
       `Entry 3 of n${leader + 1}, of term 2: the write w1. Held by n${leader + 1}. It is not committed, as far as this member knows: it may yet be replaced.`,
     );
-    expect(explainCluster(engine.world, 0)).to.contain('3 of 3 members run.');
+    expect(explainCluster(engine.world, 0, engine.now)).to.contain('3 of 3 members run.');
     engine.perform({ kind: 'crash', who: other }, engine.now);
     expect(explainMember(engine.world, other)).to.contain('is down. On its disk: term 2');
+  });
+
+  it('is of the moment that is shown, and counts terms without a leader only if there are some', () => {
+    const engine = settled();
+    expect(explainCluster(engine.world, 0, engine.now + 500)).to.equal(
+      `At ${((engine.now + 500) / 1000).toFixed(1)} s, 3 of 3 members run. n${leaderOf(engine) + 1} leads. Committed: 2 entries.`,
+    );
+    expect(explainCluster(engine.world, 1, engine.now)).to.contain(' 1 term found no leader.');
+  });
+
+  it('tells of voters only when they change', () => {
+    const engine = settled();
+    const [who = 0] = others(engine);
+    after(engine, 500, { kind: 'crash', who });
+    after(engine, 2000, { kind: 'start', who });
+    expect(engine.chronicle.notes.filter(({ text }) => text.includes('voters'))).to.deep.equal([]);
   });
 
   it('marks entries that another one was committed in place of', () => {

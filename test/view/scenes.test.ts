@@ -1,4 +1,4 @@
-import { Engine, SCENES } from '@raft-ts/view';
+import { Engine, explainMember, pictureOf, SCENES } from '@raft-ts/view';
 import { expect } from 'chai';
 import { isAtEnd, play, scene, termsOf } from './play.js';
 
@@ -57,6 +57,15 @@ describe('the scenes', () => {
     }
   });
 
+  it('figure-7 says who refuses its vote, and why', () => {
+    const { chronicle } = play(new Engine(scene('figure-7')));
+    const refusals = chronicle.notes.filter(({ text }) => text.includes('refuses')).map(({ text }) => text);
+    expect(refusals.toSorted()).to.deep.equal([
+      'n4 refuses n1 its vote in term 8: its own log is more complete.',
+      'n5 refuses n1 its vote in term 8: its own log is more complete.',
+    ]);
+  });
+
   it('figure-8 shows an entry on a majority that is replaced, or stays', () => {
     for (const [variant, term] of [
       ['d', 3],
@@ -81,7 +90,7 @@ describe('the scenes', () => {
     expect(most).to.equal(2);
     const [first, second] = engine.client.requests;
     expect(first?.verdict).to.equal('unknown');
-    expect(first?.told).to.contain('it was not carried out');
+    expect(first?.told).to.contain('It was not carried out');
     expect(second?.verdict).to.equal('done');
   });
 
@@ -105,6 +114,19 @@ describe('the scenes', () => {
     expect(client.requests.at(-1)?.told).to.contain('answered w2');
   });
 
+  it('membership shows that whoever left is no member, and says in words what is joint', () => {
+    const engine = play(new Engine(scene('membership')));
+    const outside = engine.world.members.filter(({ slot }) => pictureOf(engine.world, slot).isOutside);
+    expect(outside.map(({ isUp }) => isUp)).to.deep.equal([false]);
+    expect(explainMember(engine.world, engine.world.leader()?.slot ?? 0)).not.to.contain('does not count it');
+    const told = engine.chronicle.notes.filter(({ text, isBig }) => isBig && /voters|joint/.test(text));
+    expect(told.map(({ text }) => text.replace(/^n\d /, ''))).to.deep.equal([
+      'is in a joint configuration: it needs a majority of n2, n3, n4 and n5, and one of n1, n2 and n3.',
+      'The leader is told to leave the joint configuration.',
+      'counts these voters: n2, n3, n4 and n5.',
+    ]);
+  });
+
   it('membership ends with the four that it should have', () => {
     const engine = play(new Engine(scene('membership')));
     const config = engine.world.leader()?.node?.raft.trk.config;
@@ -125,6 +147,7 @@ describe('the scenes', () => {
     const byLease = play(new Engine(scene('lease', 'lease')));
     expect(byLease.broken?.rule).to.equal('read-linearizable');
     expect(byLease.client.newest?.verdict).to.equal('stale');
+    expect(byLease.client.newest?.told).to.contain('answered that nothing is written, although w1 had been committed');
     const asked = play(new Engine(scene('lease', 'read-index')));
     expect(asked.broken).to.equal(undefined);
     expect(asked.client.newest?.verdict).to.equal('not done');

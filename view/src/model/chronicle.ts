@@ -1,7 +1,7 @@
-import { type Message, messageName } from '@raft-ts/proto';
+import { type Message, MessageType, messageName } from '@raft-ts/proto';
 import type { Event, Member, Recorder, World } from '@raft-ts/sim/by-hand';
 import type { Client } from './client.js';
-import { clock, counted, nameOf, nameOfId } from './names.js';
+import { counted, listed, nameOf, nameOfId } from './names.js';
 import type { Role } from './origin.js';
 import { Timeline } from './timeline.js';
 
@@ -23,8 +23,9 @@ interface Seen {
   commit: number;
   last: number;
   lastTerm: number;
-  /** A new object whenever it changes. */
+  /** A new object whenever it changes, and what it says in words. */
   config: object | undefined;
+  voters: string;
 }
 
 /** Notes that are kept. */
@@ -78,11 +79,23 @@ export class Chronicle implements Recorder {
     if (action?.kind === 'heal') this.timeline.healed(world.now);
   }
 
-  sent(world: World, _member: Member, m: Message, arrives: boolean): void {
+  sent(world: World, member: Member, m: Message, arrives: boolean): void {
     const name = messageName(m.type);
+    if (m.type === MessageType.MsgVoteResp && m.reject) this.refused(world, member, m);
     this.sentByName.set(name, (this.sentByName.get(name) ?? 0) + 1);
     this.messages++;
     if (arrives) this.sentAt.set(m, world.now);
+  }
+
+  private refused(world: World, { slot, node }: Member, { to, term }: Message): void {
+    const { vote, lead } = node?.raft ?? { vote: 0n, lead: 0n };
+    const why =
+      vote !== 0n && vote !== to
+        ? `it has voted for ${nameOfId(vote)}`
+        : lead !== 0n
+          ? `it follows ${nameOfId(lead)}`
+          : 'its own log is more complete';
+    this.tell(world.now, `${nameOf(slot)} refuses ${nameOfId(to)} its vote in term ${term}: ${why}.`);
   }
 
   handedOut(_world: World, member: Member, rd: Parameters<NonNullable<Recorder['handedOut']>>[2]): void {
@@ -131,6 +144,7 @@ export class Chronicle implements Recorder {
       last: 0,
       lastTerm: 0,
       config: undefined,
+      voters: '',
     };
     this.seen[slot] = now;
     if (role !== now.role || (node !== undefined && node.raft.term !== now.term))
@@ -219,19 +233,15 @@ export class Chronicle implements Recorder {
     const { raft } = member.node as NonNullable<Member['node']>;
     const { config } = raft.trk;
     if (config === seen.config) return;
-    if (seen.config !== undefined) {
-      const voters = config.voters;
-      const named = (ids: readonly bigint[]): string => ids.map(nameOfId).join(', ');
-      const whom = voters.isJoint
-        ? `joint: a majority of ${named(voters.incoming.ids)}, and one of ${named(voters.outgoing.ids)}`
-        : named(voters.incoming.ids);
-      this.tell(world.now, `${nameOf(member.slot)} counts these voters: ${whom}.`, raft.state === 'StateLeader');
-    }
+    const { incoming, outgoing, isJoint } = config.voters;
+    const named = (ids: readonly bigint[]): string => listed(ids.map(nameOfId));
+    const voters = isJoint
+      ? `is in a joint configuration: it needs a majority of ${named(incoming.ids)}, and one of ${named(outgoing.ids)}`
+      : `counts these voters: ${named(incoming.ids)}`;
+    // Whoever starts again has read them from its disk, which is no news.
+    const isNews = seen.voters !== '' && seen.voters !== voters;
+    if (isNews) this.tell(world.now, `${nameOf(member.slot)} ${voters}.`, raft.state === 'StateLeader');
     seen.config = config;
+    seen.voters = voters;
   }
-}
-
-/** A note as it stands in the text log. */
-export function describeNote({ at, text }: Note): string {
-  return `${clock(at)}: ${text}`;
 }

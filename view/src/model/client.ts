@@ -156,14 +156,15 @@ export class Client {
   private answerRead(open: Open, { slot, applied }: Member): void {
     const value = this.valueAt(applied);
     const wanted = this.valueAt(open.bound);
+    const what = value === 'nothing' ? 'that nothing is written' : value;
     const isOld = applied < open.bound && value !== wanted;
     const { kind } = open.request;
     if (isOld) {
       const why = kind === 'read' ? 'This must not happen' : 'Nobody else was asked';
-      this.end(open, 'stale', `${nameOf(slot)} answered ${value}, although ${wanted} had been committed. ${why}.`);
+      this.end(open, 'stale', `${nameOf(slot)} answered ${what}, although ${wanted} had been committed. ${why}.`);
     } else {
       const why = kind === 'read' ? 'a majority confirmed the leader, so it is current' : 'it happens to be current';
-      this.end(open, 'done', `${nameOf(slot)} answered ${value}: ${why}.`);
+      this.end(open, 'done', `${nameOf(slot)} answered ${what}: ${why}.`);
     }
   }
 
@@ -203,7 +204,7 @@ export class Client {
     const member = world.members[request.slot];
     const place = this.places.get(number);
     if (request.kind === 'write' && place !== undefined && request.verdict === 'unknown') {
-      request.told = `No answer came, but the write was carried out at ${clock(world.now)} as entry ${place}: "unknown" may mean done.`;
+      request.told = `No answer came, but the write was carried out, as entry ${place}: "unknown" may mean done.`;
       return true;
     }
     if (request.verdict !== 'waiting') return this.isForgotten(open);
@@ -225,7 +226,7 @@ export class Client {
     const { terms } = this.world.rules.history;
     const isReplaced = index > 0 && terms[index] !== undefined && terms[index] !== term;
     if (isReplaced && request.verdict === 'unknown') {
-      request.told = `No answer came, and another entry was committed in its place at ${clock(this.world.now)}: it was not carried out.`;
+      request.told = `No answer came, and the client cannot know more. It was not carried out: another entry was committed in its place, ${index}.`;
     }
     return isReplaced || request.verdict !== 'unknown';
   }

@@ -12,10 +12,11 @@ export function explainMember(world: World, slot: number): string {
   if (member.role === 'down') {
     return `${name} is down. On its disk: term ${member.term}, and its log up to entry ${member.last}. Start it to let it take part again.`;
   }
+  const outside = member.isOutside ? ' The leader does not count it among the members, and sends it nothing.' : '';
   const frozen = member.isFrozen
     ? `The process of ${name} is frozen: it does nothing, and its messages wait. Before that: `
     : '';
-  return `${frozen}${doing(world, member)} ${logState(member)}`;
+  return `${frozen}${doing(world, member)} ${logState(member)}${outside}`;
 }
 
 function doing(world: World, member: MemberPicture): string {
@@ -136,8 +137,8 @@ export function explainCell(world: World, client: Client, cell: Cell): string {
   return `Entry ${cell.index} of ${name}, of term ${cell.term}: ${what}. Held by ${namesOf(holders)}. ${state}`;
 }
 
-/** Says what the whole cluster is doing: for whoever points at nothing. */
-export function explainCluster(world: World, burnt: number): string {
+/** Says what the whole cluster is doing, at the moment that is shown: for whoever points at nothing. */
+export function explainCluster(world: World, burnt: number, now: number): string {
   const up = world.members.filter(({ isUp, isFrozen }) => isUp && !isFrozen).length;
   const all = world.members.filter(({ isGone }) => !isGone).length;
   const leaders = world.members.filter(({ node }) => node?.raft.state === 'StateLeader');
@@ -148,5 +149,6 @@ export function explainCluster(world: World, burnt: number): string {
       : leaders.length === 1
         ? `${nameOf(leaders[0]?.slot ?? 0)} leads`
         : `${namesOf(leaders.map(({ slot }) => slot))} each believe that they lead, in different terms`;
-  return `At ${clock(world.now)}, ${up} of ${all} members run. ${who}. Committed: ${counted(committed, 'entry', 'entries')}. Terms that found no leader: ${burnt}.`;
+  const vain = burnt === 0 ? '' : ` ${counted(burnt, 'term')} found no leader.`;
+  return `At ${clock(now)}, ${up} of ${all} members run. ${who}. Committed: ${counted(committed, 'entry', 'entries')}.${vain}`;
 }

@@ -3,7 +3,7 @@ import { FAIR, leaveJoint, type Member, makeSnapshot, type World } from '@raft-t
 import { type Act, slotsOf } from './act.js';
 import type { Chronicle } from './chronicle.js';
 import type { Client } from './client.js';
-import { nameOf } from './names.js';
+import { describeCut, isWhole } from './cut.js';
 
 /** What acts reach. */
 export interface Reach {
@@ -70,7 +70,7 @@ function delay({ world, chronicle }: Reach, { value = 0, ms = 0 }: Act): void {
 }
 
 function toMember(
-  { world, chronicle }: Reach,
+  { world }: Reach,
   member: Member,
   kind: 'crash' | 'start' | 'freeze' | 'thaw' | 'campaign' | 'snapshot',
 ): void {
@@ -93,7 +93,6 @@ function toMember(
     case 'snapshot':
       if (member.isUp) makeSnapshot(world, member, 0);
   }
-  chronicle.timeline.mark(world.now, `${kind} ${nameOf(member.slot)}`);
 }
 
 function toNetwork({ world, chronicle }: Reach, act: Act): void {
@@ -123,34 +122,10 @@ function toNetwork({ world, chronicle }: Reach, act: Act): void {
       }
     }
   }
-  if (isWhole(world)) timeline.healed(world.now);
-  else timeline.parted(world.now, describeCut(world));
-}
-
-/** Are all links open? */
-export function isWhole({ network, members }: World): boolean {
-  return members.every(({ slot }) => members.every((other) => network.isOpen(slot, other.slot)));
-}
-
-/** The groups of members that reach each other both ways, or that some links are cut. */
-function describeCut({ network, members }: World): string {
-  const alive = members.filter(({ isGone }) => !isGone);
-  const groups: number[][] = [];
-  for (const { slot } of alive) {
-    const joined = groups.find((group) =>
-      group.every((other) => network.isOpen(slot, other) && network.isOpen(other, slot)),
-    );
-    if (joined === undefined) groups.push([slot]);
-    else joined.push(slot);
-  }
-  const isSplit = groups.every((group) =>
-    groups.every(
-      (other) =>
-        group === other || group.every((a) => other.every((b) => !network.isOpen(a, b) && !network.isOpen(b, a))),
-    ),
-  );
-  if (!isSplit) return 'some links are cut';
-  return groups.map((group) => group.map(nameOf).join(' ')).join(' | ');
+  const slots = members.filter(({ isGone }) => !isGone).map(({ slot }) => slot);
+  const isOpen = (from: number, other: number): boolean => network.isOpen(from, other);
+  if (isWhole(slots, isOpen)) timeline.healed(world.now);
+  else timeline.parted(world.now, describeCut(slots, isOpen));
 }
 
 function toLeader({ world, chronicle }: Reach, act: Act): void {

@@ -11,7 +11,8 @@ export interface MemberPicture {
   readonly role: Role;
   readonly isFrozen: boolean;
   readonly isLearner: boolean;
-  /** Does anybody's configuration, or its own, count it? */
+  /** Does the leader not count it among the members: not yet, or not any more? */
+  readonly isOutside: boolean;
   readonly term: number;
   /** For whom it voted in this term; 0 for nobody. */
   readonly vote: NodeId;
@@ -48,6 +49,8 @@ export interface Scenery {
   readonly members: readonly MemberPicture[];
   /** Is the direction from one slot to another open? */
   readonly isOpen: (from: number, to: number) => boolean;
+  /** By how many milliseconds it is late, where links are slowed down one by one. */
+  readonly delayOf?: (from: number, to: number) => number;
   /** The entries of a member from one index up to another, both included: those that it has or had. */
   readonly cells: (member: MemberPicture, from: number, to: number) => readonly Cell[];
 }
@@ -91,6 +94,7 @@ export function pictureOf(world: World, slot: number): MemberPicture {
     role,
     isFrozen: member.isFrozen,
     isLearner: raft?.isLearner === true,
+    isOutside: isOutside(world, member.id),
     term: raft?.term ?? hardState?.term ?? 0,
     vote: raft?.vote ?? hardState?.vote ?? 0n,
     lead: raft?.lead ?? 0n,
@@ -104,6 +108,11 @@ export function pictureOf(world: World, slot: number): MemberPicture {
     first: raft?.raftLog.firstIndex() ?? disk.storage.firstIndex(),
     last: raft?.raftLog.lastIndex() ?? disk.storage.lastIndex(),
   };
+}
+
+function isOutside(world: World, id: NodeId): boolean {
+  const raft = world.leader()?.node?.raft;
+  return raft !== undefined && raft.trk.ordered.every((progress) => progress.id !== id);
 }
 
 /** The entries of a member's log from one index up to another, both included: those that it has or had. */

@@ -36,10 +36,9 @@ export class Timeline {
   elections: Election[] = [];
   /** Entries that were committed in each bucket. */
   readonly commits: number[] = [];
-  /** Things that were done to the cluster. */
-  marks: { readonly at: number; readonly text: string }[] = [];
   private readonly current: (Span | undefined)[] = [];
-  private committed = 1;
+  /** Undefined until somebody says how much was committed before all that is shown. */
+  private committed: number | undefined;
 
   state(slot: number, at: number, role: Span['role'], term: number): void {
     const before = this.current[slot];
@@ -73,10 +72,6 @@ export class Timeline {
     );
   }
 
-  mark(at: number, text: string): void {
-    this.marks.push({ at, text });
-  }
-
   parted(at: number, text: string): void {
     this.healed(at);
     this.parts.push({ from: at, to: undefined, text });
@@ -89,6 +84,7 @@ export class Timeline {
 
   /** Everything up to an index is committed now. */
   reached(now: number, committed: number): void {
+    this.committed ??= committed;
     if (committed <= this.committed) return;
     const bucket = Math.floor(now / BUCKET_MS);
     this.commits[bucket] = (this.commits[bucket] ?? 0) + committed - this.committed;

@@ -1,4 +1,5 @@
 import type { Note } from '../model/chronicle.js';
+import { describeCut, isWhole } from '../model/cut.js';
 import { nameOf } from '../model/names.js';
 import type { Role } from '../model/origin.js';
 import { Timeline } from '../model/timeline.js';
@@ -26,7 +27,8 @@ export class Chronicler {
   count = 0;
   readonly timeline: Timeline = new Timeline();
   private readonly seen: { role: Role | 'frozen'; term: number }[] = [];
-  private isWhole = true;
+  /** What is cut, in words. */
+  private cut = '';
 
   tell(at: number, text: string): void {
     this.notes.push({ at, text, isBig: true });
@@ -37,11 +39,13 @@ export class Chronicler {
   look({ time: { now }, members, wire, stateRules }: ReplicaWorld): void {
     for (const member of members) this.lookAt(member, now);
     this.timeline.reached(now, stateRules.last);
-    const isWhole = members.every(({ slot }) => members.every((other) => wire.network.isOpen(slot, other.slot)));
-    if (isWhole === this.isWhole) return;
-    this.isWhole = isWhole;
-    if (isWhole) this.timeline.healed(now);
-    else this.timeline.parted(now, 'some links are cut');
+    const slots = members.map(({ slot }) => slot);
+    const isOpen = (from: number, to: number): boolean => wire.network.isOpen(from, to);
+    const cut = isWhole(slots, isOpen) ? '' : describeCut(slots, isOpen);
+    if (cut === this.cut) return;
+    this.cut = cut;
+    if (cut === '') this.timeline.healed(now);
+    else this.timeline.parted(now, cut);
   }
 
   private lookAt(member: ReplicaMember, now: number): void {

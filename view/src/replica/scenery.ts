@@ -26,6 +26,7 @@ function pictureOf(run: ReplicaRun, member: ReplicaMember): MemberPicture {
     role: roleOf(member),
     isFrozen: process?.isFrozen === true,
     isLearner: false,
+    isOutside: false,
     term: status?.hardState.term ?? stored?.term ?? 0,
     vote: status?.hardState.vote ?? stored?.vote ?? 0n,
     lead: status?.softState.lead ?? 0n,

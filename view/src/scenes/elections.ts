@@ -29,19 +29,19 @@ export const election: Scene = {
   knobs: () => ({ members: 5, seed: 4, preVote: false, checkQuorum: false }),
   chapters: () => [
     {
-      say: 'Five followers, and no leader. The arc around each member is its election timer. All were set to different lengths by chance. Watch which arc closes first.',
+      say: 'Five followers, and no leader. The arc around each member is its election timer; chance has set each to another length. Watch which arc closes first. (Entry 1, hatched in the logs, is the empty state that all begin with.)',
       until: (cast) => campaigning(cast).length > 0,
     },
     {
-      say: 'The first one to run out of patience has become a candidate: it opened a new term, voted for itself, and asks everybody else for a vote (triangles). A member gives one vote in a term, and only to a log that is at least as complete as its own.',
+      say: 'The first timer has ended, and its member has become a candidate: it has begun a new term, voted for itself, and asks all others for their votes (triangles). A term is a number that only grows: each leader has a term of its own. A member gives one vote in a term, and only to a log that is at least as complete as its own.',
       until: (cast) => cast.leader >= 0,
     },
     {
-      say: 'A majority has granted its vote, so it leads; three of five were enough. Its first entry is empty: with it, the leader learns how far the logs of the others go. Watch it travel (squares) and come back acknowledged (hollow squares).',
+      say: 'Three of five, a majority, have voted for it: now it leads (★). It begins with an empty entry: once a majority has that, all entries before it are known to be committed, too. Watch it travel (squares), and its acknowledgements come back (hollow squares).',
       until: (cast) => cast.isSettled(cast.slots),
     },
     {
-      say: 'The entry is committed, and everybody has applied it. From here on, small heartbeats hold the other timers back: each arc is reset before it closes.',
+      say: 'A majority has the entry, so it is committed: it will never be lost. Everybody has applied it. From here on heartbeats (dots) hold the other timers back: each arc begins again before it closes.',
       until: ({ elapsed }) => elapsed > 2500,
     },
   ],
@@ -56,7 +56,7 @@ export const splitVote: Scene = {
   knobs: () => ({ members: 4, seed: 3, preVote: false, checkQuorum: false, minDelay: 100, maxDelay: 100 }),
   chapters: () => [
     {
-      say: 'Four members: a majority is three. Two of them are told to campaign at the same moment.',
+      say: 'Four members: a majority is three. Two of them start an election at the same moment. (One link of each is cut for a moment, so that each reaches another voter first.)',
       // One cut each makes sure that either candidate reaches one voter first.
       acts: () => [
         { kind: 'cut', who: 0, to: 3 },
@@ -72,7 +72,7 @@ export const splitVote: Scene = {
       until: (cast) => cast.elapsed > 450,
     },
     {
-      say: 'Nobody has three votes, so this term passes without a leader: it is burnt (see the timeline). Nothing is wrong, and nothing is stuck. Each member has drawn a new length for its timer, and they will hardly meet again.',
+      say: 'Nobody has three votes, so this term passes without a leader: it is burnt (see the timeline). Nothing is wrong, and nothing is stuck. Each member has drawn a new length for its timer, so two of them will hardly end together again.',
       until: (cast) => cast.leader >= 0,
     },
     {
@@ -81,13 +81,13 @@ export const splitVote: Scene = {
     },
   ],
   end: () =>
-    'Random timers are all that Raft needs to break a tie. Terms only ever rise; a term without a leader costs a little time, and nothing else.',
+    'Random timers are all that Raft needs to break a tie. A term without a leader costs a little time, and nothing else.',
 };
 
 export const leaderCrash: Scene = {
   id: 'leader-crash',
   title: 'The leader crashes',
-  summary: 'The power of the leader is cut, another one takes over, and the first comes back.',
+  summary: 'The leader loses its power, another one takes over, and the first comes back.',
   knobs: () => ({ members: 5, seed: 11 }),
   chapters: () => [
     { say: 'Five members elect a leader first.', until: (cast) => cast.leader >= 0 && cast.isSettled(cast.slots) },
@@ -100,12 +100,12 @@ export const leaderCrash: Scene = {
       until: (cast) => cast.answer === 'done' && cast.isSettled(cast.slots),
     },
     {
-      say: 'Now the power of the leader is cut. The heartbeats end. The followers do not know that yet: they know it when their timers end.',
+      say: 'Now the leader loses its power, and its heartbeats stop. The followers do not notice at once: they notice when their timers end.',
       acts: (cast) => [{ kind: 'crash', who: keep(cast, 'old', cast.leader) }],
       until: (cast) => cast.slots.some((slot) => ['candidate', 'pre-candidate'].includes(cast.role(slot))),
     },
     {
-      say: 'The first timer has ended. Its owner asks for votes; whoever wins holds both writes, because a majority holds them, and nobody votes for a log that lacks what it has itself.',
+      say: 'The first timer has ended, and its member asks for votes. Whoever wins has both writes: a majority has them, and nobody votes for a log that is less complete than its own.',
       until: (cast) => cast.leader >= 0 && cast.isSettled(running(cast)),
     },
     {
@@ -119,7 +119,8 @@ export const leaderCrash: Scene = {
       until: (cast) => cast.isSettled(cast.slots),
     },
   ],
-  end: () => 'Nothing that was answered is lost. While no leader was known, about two seconds, nobody could write.',
+  end: () =>
+    'Nothing that was answered is lost. For the seconds in which there was no leader (see the timeline), nobody could write.',
 };
 
 export const preVote: Scene = {
@@ -136,8 +137,8 @@ export const preVote: Scene = {
     {
       say:
         variant === 'on'
-          ? 'One follower is cut off. Its timer ends, and it asks whether it could win, without opening a term (role: pre-candidate). Nobody answers, so its term stays what it was. Watch the number in its circle.'
-          : 'One follower is cut off. Its timer ends again and again, and each time it opens a new term. Watch the number in its circle.',
+          ? 'One follower is cut off. Its timer ends, and it asks whether it could win, without beginning a term (role: pre-candidate). Nobody answers, so its term stays what it was. Watch the term in its circle.'
+          : 'One follower is cut off. Its timer ends again and again, and each time it begins a new term. Watch the term in its circle grow.',
       acts: (cast) => [
         { kind: 'isolate', who: keep(cast, 'lonely', others(cast, keep(cast, 'led', cast.leader)).at(-1) ?? 0) },
       ],
@@ -167,8 +168,8 @@ export const preVote: Scene = {
   ],
   end: (variant) =>
     variant === 'on'
-      ? 'With PreVote a member asks before it disturbs. @raft-ts/replica switches it on, together with CheckQuorum.'
-      : 'The timeline shows the burnt terms and the gap in the lead. Play the same with PreVote on.',
+      ? 'With PreVote a member asks before it begins a term, so it disturbs nobody. @raft-ts/replica switches it on, together with CheckQuorum: a leader that does not reach a majority steps down.'
+      : 'The timeline shows the terms that found no leader (✕), and the gap in which nobody led. Play the same with PreVote on (the button above).',
 };
 
 export const splitBrain: Scene = {
@@ -197,7 +198,7 @@ export const splitBrain: Scene = {
       until: (cast) => cast.answer === 'done',
     },
     {
-      say: 'The write on the side of the three was answered: three of five hold it. The first client gives up by and by: it is told nothing, so its write is "unknown".',
+      say: 'The write on the side of the three was answered: three of five hold it. After a while the first client gives up. Nobody has told it anything, so its write is "unknown".',
       until: ({ elapsed }) => elapsed > 6000,
     },
     {
@@ -207,5 +208,5 @@ export const splitBrain: Scene = {
     },
   ],
   end: () =>
-    'Two leaders, but never two truths: to commit takes a majority, and there is only one. The first client learnt at no moment that its write was done.',
+    'Two leaders, but never two truths: it takes a majority to commit, and there is only one. The first client was never told that its write was done, and its write is gone.',
 };

@@ -10,7 +10,7 @@ export const replication: Scene = {
   chapters: () => [
     { say: 'Three members elect a leader.', until: (cast) => cast.leader >= 0 && cast.isSettled(cast.slots) },
     {
-      say: 'A client writes at the leader. The entry is in the leader’s log first: dashed, because it is not committed. Squares carry it to the followers.',
+      say: 'A client writes at the leader. The entry is in the leader’s log first: dashed, because it is not committed. Squares carry it to the followers. (Entry 2, without a name, is the one that every leader begins with.)',
       acts: (cast) => {
         keep(cast, 'last', cast.last(cast.leader) + 1);
         return [{ kind: 'write', who: cast.leader }];
@@ -22,7 +22,7 @@ export const replication: Scene = {
       until: (cast) => cast.commit(cast.leader) >= kept(cast, 'last'),
     },
     {
-      say: 'The leader counts: itself and one follower, a majority. The entry is committed, the leader applies it (solid, with a bar below), and the client has its answer. The followers do not know yet. They learn it with the next message.',
+      say: 'The leader counts: itself and one follower are a majority. The entry is committed, the leader applies it to its state (solid, with a bar below), and the client has its answer. The followers do not know that yet; the next message tells them.',
       until: (cast) => cast.isSettled(cast.slots),
     },
     {
@@ -59,7 +59,7 @@ export const figure7: Scene = {
   logs: FIGURE_7,
   chapters: () => [
     {
-      say: 'Seven logs, as in figure 7 of the paper; n1 is the leader to be, n2 to n7 are (a) to (f). Each number is a term. Some logs lack entries, some hold entries that nobody committed, n7 both. n1 campaigns.',
+      say: 'Seven logs, as in figure 7 of the paper; n1 is the leader to be, n2 to n7 are (a) to (f). Each number is a term (the first entry of all is in a snapshot, hatched). Some logs lack entries, some hold entries that nobody committed, n7 both. n1 campaigns.',
       acts: () => [{ kind: 'campaign', who: 0 }],
       until: (cast) => cast.leader === 0,
     },
@@ -73,7 +73,7 @@ export const figure7: Scene = {
     },
   ],
   end: () =>
-    'All seven are equal. Nobody asked what the old entries were: not one of those that went was ever committed.',
+    'All seven are equal. The entries that were replaced had never been committed, so no client had been told that they were done.',
 };
 
 const elected = (slot: number) => (cast: Cast) => cast.leader === slot;
@@ -105,7 +105,7 @@ const upToC: readonly Chapter[] = [
     until: ({ elapsed }) => elapsed > 400,
   },
   {
-    say: '(c) n5 crashes. n1 starts again and campaigns, in term 3, which is given away, and then in term 4. Nobody reaches n4.',
+    say: '(c) n5 crashes. n1 starts again and campaigns twice: in term 3, in which n3 and n4 have voted for n5, and then in term 4. It does not reach n4.',
     acts: () => [
       { kind: 'crash', who: 4 },
       { kind: 'heal' },
@@ -204,7 +204,7 @@ export const snapshot: Scene = {
       until: (cast) => cast.answer === 'done' && cast.isSettled(running(cast)),
     },
     {
-      say: 'The leader makes a snapshot of its state and drops the entries that it covers (grey). A log cannot grow for ever.',
+      say: 'The leader makes a snapshot of its state and drops the entries that it covers (hatched). A log cannot grow for ever.',
       acts: ({ leader }) => [{ kind: 'snapshot', who: leader }],
       until: (cast) => cast.elapsed > 800,
     },
@@ -219,7 +219,8 @@ export const snapshot: Scene = {
       until: (cast) => cast.answer === 'done' && cast.isSettled(cast.slots),
     },
   ],
-  end: () => 'State in the place of history: the members are equal again, and the leader kept ten entries fewer.',
+  end: () =>
+    'State instead of history: the members are equal again, although the first ten entries are gone from the logs of n1 and n2.',
 };
 
 export const membership: Scene = {
@@ -230,12 +231,12 @@ export const membership: Scene = {
   chapters: () => [
     { say: 'Three members elect a leader.', until: (cast) => cast.leader >= 0 && cast.isSettled(cast.slots) },
     {
-      say: 'The leader proposes: two new members join, and a follower leaves. Were everybody to switch by itself, old and new majorities could act without each other. So there is a state between: joint.',
+      say: 'The leader proposes that two new members join, and a follower leaves. If each member switched from the old to the new members by itself, a majority of the old ones and a majority of the new ones could decide without each other. So there is a state in between: joint.',
       acts: (cast) => [{ kind: 'change', who: keep(cast, 'leaver', others(cast, cast.leader)[0] ?? 0), value: 2 }],
       until: (cast) => cast.isJoint(cast.leader),
     },
     {
-      say: 'The configuration is joint. To commit or to elect takes two majorities now, one of the old members and one of the new ones. A client writes: choose the leader to see whom it counts.',
+      say: 'The configuration is joint. Now it takes two majorities to commit or to elect: one of the old members, and one of the new ones. A client writes: choose the leader to see whom it counts.',
       acts: ({ leader }) => [{ kind: 'write', who: leader }],
       until: (cast) => cast.answer === 'done' && cast.isSettled(others(cast, kept(cast, 'leaver'))),
     },
@@ -247,10 +248,10 @@ export const membership: Scene = {
         cast.isSettled(others(cast, kept(cast, 'leaver'))),
     },
     {
-      say: 'The one that left is not sent anything any more. It can be shut down.',
+      say: 'The one that left is sent nothing any more, and can be shut down.',
       acts: (cast) => [{ kind: 'crash', who: kept(cast, 'leaver') }],
       until: ({ elapsed }) => elapsed > 1500,
     },
   ],
-  end: () => 'At no moment could two majorities decide without each other.',
+  end: () => 'Four members, of which two are new. At no moment could two majorities decide without each other.',
 };

@@ -34,7 +34,7 @@ export const staleRead: Scene = {
       until: (cast) => cast.answer === 'stale' && cast.elapsed > 300,
     },
     {
-      say: 'Now a linearizable read at the same member (ReadIndex). Before it answers, it asks a majority whether it still leads (diamonds and heartbeats). It hears from two of five, and does not answer.',
+      say: 'Now a linearizable read at the same member (ReadIndex). Before it answers, it asks a majority whether it still leads (diamonds and heartbeats). It reaches two of five, itself among them, so it does not answer.',
       acts: (cast) => [{ kind: 'read', who: kept(cast, 'old') }],
       until: (cast) => cast.answer === 'not done',
     },
@@ -49,14 +49,14 @@ export const staleRead: Scene = {
       until: (cast) => cast.answer === 'done',
     },
   ],
-  end: () =>
-    'Reading at one member is quick and may be old. ReadIndex costs one round to a majority, and is never old.',
+  end: () => 'A read that asks nobody is quick, and may be old. ReadIndex asks a majority first, and is never old.',
 };
 
 export const lease: Scene = {
   id: 'lease',
   title: 'A lease, and a leader that was frozen',
-  summary: 'Reads by lease trust a clock. A leader whose process stood still trusts a clock that stood still, too.',
+  summary:
+    'A lease lets a leader answer reads without asking, for as long as nobody else can have been elected. It measures that by its clock, which stands still when its process does.',
   variants: [
     { id: 'lease', label: 'reads by lease' },
     { id: 'read-index', label: 'ReadIndex' },
@@ -93,5 +93,5 @@ export const lease: Scene = {
   end: (variant) =>
     variant === 'lease'
       ? 'The simulator has caught it: the rule read-linearizable is broken, and the run ends here. It is why leases are off by default, and why @raft-ts/replica drops a lease when its process stood still. Play the same with ReadIndex.'
-      : 'ReadIndex needs no clock: it asks. The read was not answered with old data.',
+      : 'ReadIndex needs no clock: it asks. The read got no answer, rather than an old one; asking again is safe.',
 };
