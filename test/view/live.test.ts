@@ -76,7 +76,7 @@ describe('the page of a running store, in a browser', function () {
       await until(page, `${told}.length === ${asked} && !${told}.includes("waiting")`);
     }
     const told = (await page.textContent('#requests')) ?? '';
-    expect(told).to.contain('n1 answered: w1 is committed.');
+    expect(told).to.match(/✓ done: write w1 at (n\d)\. \1 answered: w1 is committed\./u);
     expect(told).to.contain('A majority confirmed the leader');
     expect(told).to.contain('The lease of the leader vouches for it');
     expect(told).to.contain('Nobody else was asked');
@@ -84,6 +84,10 @@ describe('the page of a running store, in a browser', function () {
 
   it('kills a member, and starts it again', async () => {
     const slot = ((await leader()) + 1) % 3;
+    await choose(slot);
+    await page.keyboard.press('Escape');
+    await until(page, 'document.getElementById("chosen-title").textContent === "Break something"');
+    expect(await page.locator('#chosen-acts button').count()).to.equal(0);
     await choose(slot);
     await press('Kill');
     await until(page, `${members}[${slot}].role === "down"`);

@@ -56,7 +56,8 @@ describe('the page, in a browser', function () {
       for (const variant of variants) {
         await on(`scene=${id}&as=${variant.id}`, {}, async (page) => {
           await playScene(page);
-          expect(await text(page, '#story-step')).to.equal('The end of the scene; the cluster is yours');
+          const ends = variant.id === 'lease' ? 'the run stops here' : 'the cluster is yours';
+          expect(await text(page, '#story-step')).to.equal(`The end of the scene; ${ends}`);
         });
       }
     });
@@ -71,6 +72,33 @@ describe('the page, in a browser', function () {
       await page.click('#variants button:has-text("PreVote on")');
       await atRest(page);
       expect(page.url()).to.match(/#scene=pre-vote&as=on$/);
+    }));
+
+  it('goes to the next scene from the end of one, and the keyboard stays in its place', () =>
+    on('scene=figure-7', {}, async (page) => {
+      expect(await page.isVisible('#next-scene')).to.equal(false);
+      await playScene(page);
+      expect(await text(page, '#continue')).to.equal('Run on');
+      expect(await text(page, '#next-scene')).to.equal('Next scene: Figure 8: on a majority, and not committed');
+      await page.focus('#next-scene');
+      await page.keyboard.press('Enter');
+      await until(page, 'document.querySelector("#story-title").textContent.startsWith("Figure 8")');
+      await atRest(page);
+      expect(await ask(page, 'document.activeElement.id')).to.equal('continue');
+      expect(await page.isVisible('#next-scene')).to.equal(false);
+      expect(await text(page, '#continue')).to.equal('Start');
+    }));
+
+  it('folds the list of scenes where it is narrow, until somebody wants one', () =>
+    on('', { width: 360 }, async (page) => {
+      expect(await page.isVisible('#scenes')).to.equal(false);
+      await page.click('#scene-list summary');
+      await page.click('#scenes button:has-text("Replication")');
+      await atRest(page);
+      expect(await text(page, '#story-title')).to.equal('Replication');
+      expect(await page.isVisible('#scenes')).to.equal(false);
+      await page.setViewportSize({ width: 1280, height: 900 });
+      await until(page, 'document.getElementById("scene-list").open');
     }));
 
   describe('with a replica', () => {
@@ -91,6 +119,15 @@ describe('the page, in a browser', function () {
         expect(await text(page, '#requests'))
           .to.contain('done: lease read at')
           .and.contain('answers w2');
+      }));
+
+    it('says so when a link cannot be opened', () =>
+      on('replica=nothing', {}, async (page) => {
+        await rest(page);
+        await until(page, 'document.querySelector("#broken").checkVisibility()');
+        expect(await text(page, '#broken')).to.equal(
+          'This link cannot be opened: there is no scene "nothing" of replicas.',
+        );
       }));
 
     it('lets members be frozen and cut off, goes back, and opens what its address says', () =>
@@ -337,6 +374,23 @@ describe('the page, in a browser', function () {
       expect(await text(page, '#explain')).to.equal('This link cannot be opened: there is no scene "nothing".');
     }));
 
+  it('leads the tabulator key through it in the order in which it is read', () =>
+    on(LED, {}, async (page) => {
+      const order = ['#continue', '.member', '#run', '#time', '.logs td', '#chosen-acts button', '#write', '#split'];
+      await page.click('.member');
+      await atRest(page);
+      await page.focus('#help');
+      const reached: string[] = [];
+      for (let i = 0; i < 80 && reached.length < order.length; i++) {
+        await page.keyboard.press('Tab');
+        const matches = (each: string): string => `document.activeElement?.matches(${JSON.stringify(each)})`;
+        const found = await ask<number>(page, `[${order.map(matches).join()}].indexOf(true)`);
+        const name = order[found];
+        if (name !== undefined && !reached.includes(name)) reached.push(name);
+      }
+      expect(reached).to.deep.equal(order);
+    }));
+
   it('can be used with the keyboard alone', () =>
     on(LED, {}, async (page) => {
       const focus = async (id: string): Promise<void> => {
@@ -424,6 +478,49 @@ describe('the page, in a browser', function () {
       });
     }
   }
+
+  /** What of these cannot be seen whole, or read: texts whose letters are too small, and places that are cut off. */
+  const unread = (page: Page, selector: string, box: string, least = 0): Promise<string[]> =>
+    ask(
+      page,
+      `(() => {
+        const frame = document.querySelector(${JSON.stringify(box)}).getBoundingClientRect();
+        return [...document.querySelectorAll(${JSON.stringify(selector)})]
+          .filter((each) => each.textContent !== '' && each.checkVisibility())
+          .map((each) => [each.textContent, each.getBoundingClientRect()])
+          .filter(([, { left, right, height }]) => left < frame.left - 1 || right > frame.right + 1 || height < ${least})
+          .map(([text, { left, right, height }]) => [text, left, right, height].join(' '));
+      })()`,
+    );
+
+  it('keeps what is written in the picture and the timeline large enough, and inside, at 360 px', async () => {
+    for (const hash of ['scene=split-vote&at=30', 'scene=split-brain&at=560', 'seed=1&n=9&at=400']) {
+      await on(hash, { width: 360, height: 740 }, async (page) => {
+        expect(await unread(page, '#stage text:not(.badge)', '#stage', 12), hash).to.deep.equal([]);
+        expect(await unread(page, '#timeline text', '#timeline', 12), hash).to.deep.equal([]);
+      });
+    }
+  });
+
+  it('shows the newest entries of the logs, at 360 px and at 1280 px', async () => {
+    for (const width of [360, 1280]) {
+      await on('scene=figure-7&at=60', { width }, async (page) => {
+        expect(await unread(page, '.logs tbody td', '#logs'), 'all twelve fit').to.deep.equal([]);
+      });
+      await on(LED, { width }, async (page) => {
+        for (let i = 0; i < 30; i++) await page.evaluate('raftView.act({ kind: "write", who: 0 })');
+        await page.evaluate('raftView.player.speed = 20');
+        await page.click('#run');
+        await until(page, 'raftView.player.engine.client.requests.every(({ verdict }) => verdict !== "waiting")');
+        await page.click('#run');
+        await atRest(page);
+        const newest = '.logs tbody tr:first-child td:last-child';
+        expect(await text(page, newest)).to.equal('2');
+        expect(await unread(page, newest, '#logs'), 'the newest one').to.deep.equal([]);
+        expect(await unread(page, '.logs tbody th', '#logs'), 'whose log it is').to.deep.equal([]);
+      });
+    }
+  });
 
   it('has no fault that axe finds in its dialogs', () =>
     on('', {}, async (page) => {

@@ -1,8 +1,8 @@
 import { nameOf } from '../model/names.js';
 import type { Dot } from '../model/picture.js';
+import type { LiveCluster } from '../model/running.js';
 import type { Choice } from '../page/choice.js';
 import { button, html } from '../page/dom.js';
-import type { LiveCluster } from './cluster.js';
 
 /** What the launcher is asked to do. */
 export type Asked = Readonly<Record<string, unknown>>;
@@ -26,10 +26,10 @@ export class Acts {
     this.act = act;
   }
 
-  show(about: About): void {
-    const made = this.make(about);
+  show(about: About | undefined): void {
+    const made = about === undefined ? [] : this.make(about);
     const key = JSON.stringify(made.map((each) => [each.textContent, each.getAttribute('aria-pressed')]));
-    const title = about.kind === 'sent' ? about.dot.sentAt : '';
+    const title = about?.kind === 'sent' ? about.dot.sentAt : '';
     if (`${title}${key}` === this.shown) return;
     this.shown = `${title}${key}`;
     const place = [...this.box.children].indexOf(document.activeElement as Element);

@@ -1,8 +1,8 @@
 import { counted, nameOf, nameOfId } from '../model/names.js';
 import type { Dot, MemberPicture } from '../model/picture.js';
+import type { LiveCluster } from '../model/running.js';
 import type { Choice } from '../page/choice.js';
 import type { About } from './acts.js';
-import type { LiveCluster } from './cluster.js';
 
 /** Says what is pointed at, as far as the members tell. */
 export function explain(cluster: LiveCluster, choice: About | Choice | undefined): string {
@@ -32,7 +32,8 @@ export function explain(cluster: LiveCluster, choice: About | Choice | undefined
     leaders.length === 0
       ? 'Nobody leads'
       : `${leaders.join(' and ')} ${leaders.length === 1 ? 'leads' : 'believe that they lead'}`;
-  return `${running} of ${cluster.members.length} processes run. ${who}.`;
+  const late = cluster.slowMs === 0 ? '' : ` Everything arrives ${cluster.slowMs} ms later.`;
+  return `${running} of ${cluster.members.length} processes run. ${who}.${late}`;
 }
 
 function explainMember(cluster: LiveCluster, slot: number): string {

@@ -1,15 +1,17 @@
 import type { PageEvent } from '@raft-ts/raftexample/internal';
+import type { Verdict } from '../model/client.js';
 import { nameOf } from '../model/names.js';
 import type { Dot } from '../model/picture.js';
+import { LiveCluster } from '../model/running.js';
 import type { Choice } from '../page/choice.js';
 import { byId, fill, html, say, set } from '../page/dom.js';
 import { Events } from '../page/events.js';
 import { Logs, logLegend } from '../page/logs.js';
 import { messageLegend } from '../page/shapes.js';
+import { VERDICTS } from '../page/side.js';
 import { Stage } from '../page/stage.js';
-import { TimelinePicture } from '../page/timeline.js';
+import { TimelinePicture, timelineLegend } from '../page/timeline.js';
 import { Acts, type Asked } from './acts.js';
-import { LiveCluster } from './cluster.js';
 import { explain, titleOf } from './explain.js';
 
 /** How much later everything arrives, if it is to. */
@@ -17,11 +19,20 @@ const SLOW_MS = 300;
 /** Milliseconds between two looks at what need not follow every frame. */
 const LOOK_MS = 150;
 const REQUESTS = 12;
+/** How much of the past the timeline shows: of more, nobody could see the seconds of an election. */
+const SHOWN_MS = 120_000;
 
-interface Request {
+/** What a client asked for, and what it was told. */
+interface Asking {
   readonly text: string;
-  verdict: string;
+  verdict: Verdict;
   told: string;
+}
+
+/** What the launcher says of what it was asked to do. */
+interface Answer {
+  readonly verdict?: Verdict;
+  readonly told?: string;
 }
 
 /** The page of a running cluster: it shows what members and launcher tell, and asks the launcher to do things. */
@@ -32,7 +43,7 @@ export class LivePage {
   private readonly logs: Logs;
   private readonly timeline: TimelinePicture;
   private readonly events: Events = new Events();
-  private readonly requests: Request[] = [];
+  private readonly requests: Asking[] = [];
   private written = 0;
   private chosen: Choice | undefined;
   private pointed: Choice | undefined;
@@ -46,6 +57,9 @@ export class LivePage {
   constructor(token: string) {
     this.token = token;
     const chosen = (choice: Choice): void => this.choose(choice);
+    addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape') this.choose(undefined);
+    });
     const pointed = (choice: Choice | undefined): void => {
       this.pointed = choice;
     };
@@ -56,6 +70,7 @@ export class LivePage {
     this.acts = new Acts(byId('chosen-acts'), this.cluster, (asked) => this.act(asked));
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'));
+    timelineLegend(byId('timeline-legend'));
     byId('heal').addEventListener('click', () => this.act({ kind: 'heal' }));
     byId('split').addEventListener('click', () => this.act({ kind: 'split', side: this.side() }));
     byId('slow').addEventListener('click', () =>
@@ -65,10 +80,10 @@ export class LivePage {
       byId(kind).addEventListener('click', () => this.ask(kind));
   }
 
-  choose(choice: Choice): void {
+  choose(choice: Choice | undefined): void {
     this.chosen = choice;
-    if (choice.kind === 'message') this.chosenDot = this.shown.find(({ message }) => message === choice.message);
-    if (choice.kind === 'member') byId('client-at', HTMLSelectElement).value = String(choice.slot + 1);
+    if (choice?.kind === 'message') this.chosenDot = this.shown.find(({ message }) => message === choice.message);
+    if (choice?.kind === 'member') byId('client-at', HTMLSelectElement).value = String(choice.slot + 1);
   }
 
   /** Listens to the launcher; the browser connects again by itself. */
@@ -99,7 +114,7 @@ export class LivePage {
     if (now - this.lookedAt < LOOK_MS) return;
     this.lookedAt = now;
     this.logs.show(cluster);
-    this.timeline.show(cluster.members.length, cluster.timeline, now, now);
+    this.timeline.show(cluster.members.length, cluster.timeline, now, now, Math.max(0, now - SHOWN_MS));
     this.events.show(cluster.notes, cluster.count, true);
     this.events.speak(cluster.notes, cluster.count, now);
     const pointedDot = this.dotOf(this.pointed);
@@ -115,8 +130,9 @@ export class LivePage {
   private showPlaces(): void {
     const { members } = this.cluster;
     const select = byId('client-at', HTMLSelectElement);
-    if (select.options.length !== members.length) {
-      select.replaceChildren(...members.map(({ slot }) => html('option', { value: String(slot + 1) }, nameOf(slot))));
+    if (select.options.length !== members.length + 1) {
+      const places = members.map(({ slot }) => html('option', { value: String(slot + 1) }, nameOf(slot)));
+      select.replaceChildren(html('option', { value: 'leader' }, 'the leader'), ...places);
     }
     const make = (): Element => html('label', {}, html('input', { type: 'checkbox' }), html('span'));
     fill(byId('sides'), members, make, (element, { slot }) => {
@@ -130,11 +146,10 @@ export class LivePage {
 
   private showChosen(): void {
     const { chosen, cluster, chosenDot } = this;
-    if (chosen === undefined) return;
-    const about = chosen.kind === 'message' ? chosenDot && { kind: 'sent' as const, dot: chosenDot } : chosen;
-    if (about === undefined) return;
-    say(byId('chosen-title'), titleOf(about));
-    say(byId('chosen-text'), explain(cluster, about));
+    const about = chosen?.kind === 'message' ? chosenDot && { kind: 'sent' as const, dot: chosenDot } : chosen;
+    say(byId('chosen-title'), about === undefined ? 'Break something' : titleOf(about));
+    const nothing = 'Choose a member, a link or a message in the picture: what can be done to it stands here.';
+    say(byId('chosen-text'), about === undefined ? nothing : explain(cluster, about));
     this.acts.show(about);
   }
 
@@ -143,10 +158,11 @@ export class LivePage {
   }
 
   private ask(kind: 'write' | 'read' | 'lease-read' | 'stale-read'): void {
-    const who = Number(byId('client-at', HTMLSelectElement).value);
+    const { value: place } = byId('client-at', HTMLSelectElement);
+    const who = place === 'leader' ? (this.cluster.leader() ?? 0) + 1 : Number(place);
     const value = `w${++this.written}`;
     const what = kind === 'write' ? `write ${value}` : kind.replace('-', ' ');
-    const request: Request = { text: `${what} at n${who}`, verdict: 'waiting', told: 'No answer yet.' };
+    const request: Asking = { text: `${what} at n${who}`, verdict: 'waiting', told: 'No answer yet.' };
     this.requests.push(request);
     if (this.requests.length > REQUESTS) this.requests.shift();
     this.act({ kind, who, value }, ({ verdict, told }) => {
@@ -159,20 +175,20 @@ export class LivePage {
     const make = (): Element => html('li', {}, html('b'), ' ', html('span'));
     fill(byId('requests'), this.requests.toReversed(), make, (element, { text, verdict, told }) => {
       set(element, 'data-verdict', verdict);
-      say(element.children[0] as Element, `${verdict}: ${text}.`);
+      say(element.children[0] as Element, `${VERDICTS[verdict]}: ${text}.`);
       say(element.children[1] as Element, told);
     });
   }
 
   /** Asks the launcher to do something. */
-  act(asked: Asked, answered: (answer: { verdict?: string; told?: string }) => void = () => {}): void {
+  act(asked: Asked, answered: (answer: Answer) => void = () => {}): void {
     void (async () => {
       try {
         const response = await fetch(`/act?token=${encodeURIComponent(this.token)}`, {
           method: 'POST',
           body: JSON.stringify(asked),
         });
-        const answer = (await response.json()) as { problem?: string; verdict?: string; told?: string };
+        const answer = (await response.json()) as Answer & { readonly problem?: string };
         if (answer.problem !== undefined) say(byId('connection'), `That was refused: ${answer.problem}.`);
         answered(answer);
       } catch {

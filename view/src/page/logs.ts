@@ -18,6 +18,9 @@ export class Logs {
   private cells: (Cell | undefined)[][] = [];
   private columns = 0;
   private first = 1;
+  /** The column of the newest entry. */
+  private newest = 0;
+  private readonly parent: HTMLElement;
   /** Where the arrow keys are. */
   private row = 0;
   private column = 0;
@@ -25,6 +28,7 @@ export class Logs {
 
   constructor(parent: HTMLElement, pointed: (choice: Choice | undefined) => void) {
     this.pointed = pointed;
+    this.parent = parent;
     this.table.append(html('thead', {}, this.head), this.body);
     parent.append(this.table);
     this.table.addEventListener('keydown', (event) => this.key(event));
@@ -71,6 +75,7 @@ export class Logs {
 
   private build(rows: number, columns: number): void {
     this.columns = columns;
+    this.newest = -1;
     this.row = Math.min(this.row, rows - 1);
     this.column = Math.min(this.column, columns - 1);
     this.head.replaceChildren(
@@ -120,11 +125,20 @@ export class Logs {
       say(this.body.rows[row]?.cells[0] as Element, `${nameOf(row)}${role}`);
       return byColumn;
     });
+    this.reveal(last - this.first);
+  }
+
+  /** Scrolls so far that the newest entry can be seen, and no further: asking for places makes the browser lay out. */
+  private reveal(newest: number): void {
+    if (newest === this.newest || this.table.contains(document.activeElement)) return;
+    this.newest = newest;
+    const td = this.cellAt(0, newest);
+    if (td !== undefined) this.parent.scrollLeft = td.offsetLeft + td.offsetWidth + 4 - this.parent.clientWidth;
   }
 
   private showCell(td: HTMLTableCellElement, cell: Cell | undefined): void {
     const state = cell === undefined ? undefined : stateOf(cell);
-    set(td, 'class', cell === undefined ? undefined : `t${cell.term % TERM_COLOURS}`);
+    set(td, 'class', cell === undefined ? 'entry' : `entry t${cell.term % TERM_COLOURS}`);
     set(td, 'data-kind', cell?.kind);
     set(td, 'data-state', state);
     set(
@@ -159,13 +173,17 @@ function stateOf(cell: Cell): State {
 
 /** Says what the marks in the logs mean. */
 export function logLegend(list: HTMLElement): void {
-  const marks = [
-    'The number is the term; w1: a write; m: a change of the members',
-    'dashed: not committed',
-    'solid: committed',
-    'bar below: applied',
-    '≠ dotted: conflicting, will be replaced',
-    'hatched: in a snapshot',
-  ];
-  list.append(...marks.map((text) => html('li', {}, text)));
+  const mark = (state: State, text: string, kind = 'empty', number = '3'): HTMLElement => {
+    const sign = state === 'conflict' ? { 'data-mark': '≠' } : {};
+    const attributes = { class: 'entry t3', 'aria-hidden': 'true', 'data-kind': kind, 'data-state': state, ...sign };
+    return html('li', {}, html('span', attributes, number), text);
+  };
+  list.append(
+    mark('open', 'not committed'),
+    mark('committed', 'committed'),
+    mark('applied', 'committed and applied'),
+    mark('conflict', 'conflicts, and will be replaced'),
+    mark('gone', 'in a snapshot', 'compacted', ''),
+    html('li', {}, 'The number is the term. w1: a write; m: a change of the members; neither: a leader’s first entry'),
+  );
 }

@@ -1,6 +1,5 @@
 import { type Place, readLink, writeLink } from '../model/link.js';
 import { sceneOf } from '../scenes/index.js';
-import { byId, say } from './dom.js';
 import { Page } from './page.js';
 import { ReplicaPage, readReplicaLink } from './replica-page.js';
 import type { ReplicaPlace } from './replica-player.js';
@@ -21,8 +20,8 @@ function addressed(): { place: Place; problem: string } {
 /** Shows a run of replicas: another page in the same file, which begins anew when the address becomes another one. */
 function startReplicas(text: string): void {
   let written = location.hash;
-  const open = (place: ReplicaPlace): void => {
-    const page = new ReplicaPage(place, (link) => {
+  const open = (place: ReplicaPlace, problem: string): void => {
+    const page = new ReplicaPage(place, problem, (link) => {
       if (`#${link}` === written) return;
       written = `#${link}`;
       history.replaceState(undefined, '', written);
@@ -30,10 +29,9 @@ function startReplicas(text: string): void {
     Object.assign(globalThis, { raftView: page });
   };
   try {
-    open(readReplicaLink(text));
+    open(readReplicaLink(text), '');
   } catch (error) {
-    open(readReplicaLink('replica=reads'));
-    say(byId('broken'), `This link cannot be opened: ${(error as Error).message}.`);
+    open(readReplicaLink('replica=reads'), `This link cannot be opened: ${(error as Error).message}.`);
   }
   addEventListener('hashchange', () => {
     if (location.hash !== written) location.reload();

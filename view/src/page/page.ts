@@ -17,7 +17,7 @@ import { messageLegend } from './shapes.js';
 import { ClientCard, NetworkCard } from './side.js';
 import { MOST_DOTS, Stage } from './stage.js';
 import { Story } from './story.js';
-import { TimelinePicture } from './timeline.js';
+import { TimelinePicture, timelineLegend } from './timeline.js';
 
 /** What the run may take of each frame, in milliseconds: the rest is for drawing. */
 const BUDGET_MS = 4;
@@ -83,6 +83,7 @@ export class Page {
     );
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'));
+    timelineLegend(byId('timeline-legend'));
     const help = new HelpDialog();
     this.startDialogs();
     startKeys({ player: this.player, isOn: () => help.keys.checked, toggle: () => this.toggle(), choose });
@@ -243,7 +244,7 @@ export class Page {
     const { world, client, chronicle } = engine;
     const { pointed } = this;
     if (pointed === undefined && this.problem !== '') return this.problem;
-    if (pointed === undefined) return explainCluster(world, chronicle.timeline.burnt);
+    if (pointed === undefined) return explainCluster(world, chronicle.timeline.burnt, time);
     switch (pointed.kind) {
       case 'member':
         return world.members[pointed.slot] === undefined ? '' : explainMember(world, pointed.slot);

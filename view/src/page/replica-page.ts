@@ -13,11 +13,12 @@ import { Events } from './events.js';
 import { startKeys } from './keys.js';
 import { Logs, logLegend } from './logs.js';
 import { type ReplicaPlace, ReplicaPlayer } from './replica-player.js';
-import { listCoreScenes, listReplicaScenes } from './scene-lists.js';
+import { listCoreScenes, listReplicaScenes, NextScene } from './scene-lists.js';
 import { messageLegend } from './shapes.js';
 import { VERDICTS } from './side.js';
 import { MOST_DOTS, Stage } from './stage.js';
-import { TimelinePicture } from './timeline.js';
+import { showStory } from './story.js';
+import { TimelinePicture, timelineLegend } from './timeline.js';
 
 /** Requests that are listed. */
 const LISTED = 12;
@@ -56,10 +57,14 @@ export class ReplicaPage {
   private readonly timeline: TimelinePicture;
   private readonly events: Events = new Events();
   private readonly controls: Controls;
+  private readonly next: NextScene = new NextScene();
+  private readonly problem: string;
   private readonly moved: (link: string) => void;
   private readonly stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
-  constructor(place: ReplicaPlace, moved: (link: string) => void) {
+  /** @param problem why it is not what was asked for */
+  constructor(place: ReplicaPlace, problem: string, moved: (link: string) => void) {
+    this.problem = problem;
     this.moved = moved;
     this.player = new ReplicaPlayer(place, () => this.changed());
     const pointed = (choice: Choice | undefined): void => {
@@ -75,6 +80,7 @@ export class ReplicaPage {
     this.timeline = new TimelinePicture(byId('timeline'), byId('timeline-text'));
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'));
+    timelineLegend(byId('timeline-legend'));
     listCoreScenes((scene) => {
       location.hash = `scene=${scene.id}`;
     });
@@ -166,18 +172,21 @@ export class ReplicaPage {
 
   private showStory(): void {
     const { run, isRunning, isOver } = this.player;
-    const { scene, chapter, chapters, position } = run;
+    const { scene, chapter, chapters, position, isBetweenChapters } = run;
     const isAtEnd = chapter >= chapters.length;
-    say(byId('story-title'), scene.title);
-    say(byId('story-summary'), scene.summary);
-    say(byId('story-say'), isAtEnd ? scene.end : (chapters[chapter]?.say ?? ''));
-    say(byId('continue'), isRunning ? 'Pause' : position === 0 ? 'Start' : 'Continue');
-    byId('continue', HTMLButtonElement).disabled = isOver;
-    const isLive = position > 0 && !run.isBetweenChapters && !isRunning;
-    const step = `Step ${chapter + 1} of ${chapters.length}${isLive ? ', paused' : ''}`;
-    say(byId('story-step'), isAtEnd ? 'The end of the scene; the cluster is yours' : step);
-    byId('broken').hidden = !isOver;
-    say(byId('broken'), isOver ? `A rule is broken. ${run.broken}` : '');
+    this.next.show(isAtEnd ? scene.id : undefined);
+    showStory({
+      title: scene.title,
+      summary: scene.summary,
+      says: isAtEnd ? scene.end : (chapters[chapter]?.say ?? ''),
+      chapter,
+      chapters: chapters.length,
+      position,
+      isRunning,
+      isBetweenChapters,
+      isOver,
+      broken: isOver ? `A rule is broken: ${run.broken}` : this.problem,
+    });
   }
 
   /** What the replica itself says of itself, or what there is to say of the rest. */

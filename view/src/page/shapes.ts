@@ -1,4 +1,5 @@
 import type { Family } from '../model/names.js';
+import type { Dot } from '../model/picture.js';
 import { html, svg } from './dom.js';
 
 /** The shape of each family of messages, about 0, 0: nobody has to tell them apart by colour. */
@@ -11,6 +12,12 @@ export const SHAPES: Readonly<Record<Family, string>> = {
   proposal: 'M0-7 6.7-2.2 4.1 5.7H-4.1L-6.7-2.2z',
   other: 'M-6 0a6 6 0 1 0 12 0a6 6 0 1 0-12 0z',
 };
+
+/** The shape of a message: an append that carries nothing is drawn as a heartbeat. */
+export function outlineOf({ family, isAnswer, message }: Pick<Dot, 'family' | 'isAnswer' | 'message'>): string {
+  const isEmpty = family === 'append' && !isAnswer && message.entries.length === 0;
+  return SHAPES[isEmpty ? 'heartbeat' : family];
+}
 
 /** Terms are told apart by as many colours, again and again, and by their numbers. */
 export const TERM_COLOURS = 8;
@@ -27,9 +34,10 @@ const NAMES: readonly (readonly [Family, string])[] = [
   ['snapshot', 'snapshot'],
 ];
 
-function shape(family: Family, isAnswer: boolean, isRefusal = false): SVGElement {
+/** A message as the picture shows it, to stand in a line of text. */
+export function shape(family: Family, isAnswer: boolean, isRefusal = false, d: string = SHAPES[family]): SVGElement {
   const classes = `dot f-${family}${isAnswer ? ' answer' : ''}${isRefusal ? ' refusal' : ''}`;
-  const parts = [svg('path', { class: 'shape', d: SHAPES[family] }), svg('path', { class: 'no', d: REFUSAL })];
+  const parts = [svg('path', { class: 'shape', d }), svg('path', { class: 'no', d: REFUSAL })];
   return svg('svg', { viewBox: '-11 -11 22 22', 'aria-hidden': 'true' }, svg('g', { class: classes }, ...parts));
 }
 

@@ -5,13 +5,14 @@ import type { Dot } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { button, byId, fill, html, say, set } from './dom.js';
 import type { Player } from './player.js';
+import { outlineOf, shape } from './shapes.js';
 
 /** Requests and messages that are listed. */
 const LISTED = { requests: 12, messages: 8 } as const;
 
 /** What messages take and how many are lost, to choose from. */
 const WEATHERS = [
-  { label: 'as at the start', ms: -1, to: 0, value: 0 },
+  { label: 'as at the beginning', ms: -1, to: 0, value: 0 },
   { label: 'fast (5 to 20 ms)', ms: 5, to: 20, value: 0 },
   { label: 'slow (300 to 600 ms)', ms: 300, to: 600, value: 0 },
   { label: 'lossy (20 % lost)', ms: 80, to: 160, value: 20 },
@@ -148,10 +149,9 @@ export class NetworkCard {
         return html(
           'li',
           {},
-          html('span', {}, `${title}, ${Math.max(0, Math.ceil(dot.arrivesAt - time))} ms`),
-          look,
-          lose,
-          late,
+          shape(dot.family, dot.isAnswer, dot.isRefusal, outlineOf(dot)),
+          html('span', {}, `${title}: arrives in ${Math.max(0, Math.ceil(dot.arrivesAt - time))} ms`),
+          html('div', { class: 'row' }, look, lose, late),
         );
       }),
     );

@@ -2,8 +2,8 @@ import { nameOf } from '../model/names.js';
 import type { Dot, MemberPicture, Scenery } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { say, set, svg } from './dom.js';
-import { along, arc, HEIGHT, laneOf, outline, placeOf, radius, WIDTH } from './geometry.js';
-import { REFUSAL, SHAPES, TERM_COLOURS } from './shapes.js';
+import { along, arc, Geometry, type Lane, outline } from './geometry.js';
+import { outlineOf, REFUSAL, TERM_COLOURS } from './shapes.js';
 
 /** Messages that are drawn at once; of more, these are a sample. */
 export const MOST_DOTS = 60;
@@ -49,6 +49,8 @@ export class Stage {
   private linkParts: LinkParts[] = [];
   private readonly dotParts: { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined }[] = [];
   private count = 0;
+  private geometry: Geometry = new Geometry(0, false);
+  private readonly narrowness = matchMedia('(max-width: 520px)');
   /** The member that the tabulator key leads to. */
   private current = 0;
   private readonly events: StageEvents;
@@ -58,10 +60,13 @@ export class Stage {
   constructor(parent: HTMLElement, events: StageEvents, isStill: () => boolean) {
     this.events = events;
     this.isStill = isStill;
-    this.root = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'xMidYMid meet' });
+    this.root = svg('svg', { preserveAspectRatio: 'xMidYMid meet' });
     this.root.append(this.links, this.dots, this.members);
     parent.append(this.root);
     this.members.addEventListener('keydown', (event) => this.key(event));
+    this.narrowness.addEventListener('change', () => {
+      if (this.count > 0) this.build(this.count);
+    });
   }
 
   private key(event: KeyboardEvent): void {
@@ -85,29 +90,32 @@ export class Stage {
 
   private build(count: number): void {
     this.count = count;
+    this.geometry = new Geometry(count, this.narrowness.matches);
+    set(this.root, 'viewBox', `0 0 ${this.geometry.width} ${this.geometry.height}`);
     this.current = Math.min(this.current, count - 1);
-    this.memberParts = Array.from({ length: count }, (_, slot) => this.member(slot, count));
+    this.memberParts = Array.from({ length: count }, (_, slot) => this.member(slot));
     this.members.replaceChildren(...this.memberParts.map(({ place }) => place));
     this.linkParts = [];
-    for (let to = 1; to < count; to++)
-      for (let from = 0; from < to; from++) this.linkParts.push(this.link(from, to, count));
+    for (let to = 1; to < count; to++) for (let from = 0; from < to; from++) this.linkParts.push(this.link(from, to));
     this.links.replaceChildren(...this.linkParts.map(({ group }) => group));
   }
 
-  private member(slot: number, count: number): MemberParts {
-    const { x, y } = placeOf(slot, count);
-    const r = radius(count);
+  private member(slot: number): MemberParts {
+    const { x, y } = this.geometry.placeOf(slot);
+    const r = this.geometry.radius;
+    // In a smaller one, sign, name and term stand closer together.
+    const isLarge = r > 40;
     const parts = {
       body: svg('path', { class: 'body' }),
       core: svg('path', { class: 'core' }),
       track: svg('path', { class: 'track', d: outline(false, r + 7) }),
       arc: svg('path', { class: 'arc' }),
       ring: svg('path', { class: 'ring', d: outline(false, r + 13) }),
-      term: svg('text', { class: 'term', y: 15 }),
+      term: svg('text', { class: 'term', y: isLarge ? 15 : 18 }),
       role: svg('text', { class: 'role', y: r + 25 }),
-      badge: svg('text', { class: 'badge', y: -r + 21 }),
+      badge: svg('text', { class: 'badge', y: isLarge ? 21 - r : -9, 'font-size': isLarge ? 17 : 13 }),
     };
-    const name = svg('text', { class: 'name', y: 0 }, nameOf(slot));
+    const name = svg('text', { class: 'name', y: isLarge ? 0 : 5 }, nameOf(slot));
     const { body, core, track, arc: timer, ring, term, role, badge } = parts;
     const group = svg('g', { class: 'member', role: 'button' }, track, timer, body, core, ring);
     // Beside the button, whose name says all of this in words.
@@ -125,18 +133,19 @@ export class Stage {
     return { place, group, words, ...parts };
   }
 
-  private link(from: number, to: number, count: number): LinkParts {
-    const lanes = [laneOf(from, to, count), laneOf(to, from, count)] as const;
-    const line = ({ start, end }: (typeof lanes)[number], name: string): SVGLineElement =>
+  private link(from: number, to: number): LinkParts {
+    const { geometry } = this;
+    const lanes = [geometry.laneOf(from, to), geometry.laneOf(to, from)] as const;
+    const line = ({ start, end }: Lane, name: string): SVGLineElement =>
       svg('line', { class: name, x1: start.x, y1: start.y, x2: end.x, y2: end.y });
-    const cross = (lane: (typeof lanes)[number]): SVGPathElement => {
+    const cross = (lane: Lane): SVGPathElement => {
       const { x, y } = along(lane, 0.38);
       return svg('path', { class: 'cross', d: 'M-6-6 6 6M6-6-6 6', transform: `translate(${x} ${y})` });
     };
     const drawn = [line(lanes[0], 'lane'), line(lanes[1], 'lane')] as const;
     const crosses = [cross(lanes[0]), cross(lanes[1])] as const;
-    const a = placeOf(from, count);
-    const b = placeOf(to, count);
+    const a = geometry.placeOf(from);
+    const b = geometry.placeOf(to);
     const hit = svg('line', { class: 'hit', x1: a.x, y1: a.y, x2: b.x, y2: b.y });
     const group = svg('g', { class: 'link', 'data-link': `${from}-${to}` }, ...drawn, ...crosses, hit);
     const choice: Choice = { kind: 'link', from, to };
@@ -162,10 +171,11 @@ export class Stage {
     const { slot, role, isFrozen, term, timeout, elapsed, voters, granted, refused } = member;
     const parts = this.memberParts[slot];
     if (parts === undefined) return;
-    const r = radius(this.count);
+    const r = this.geometry.radius;
     const { group } = parts;
     const isLeader = role === 'leader';
-    const shownRole = isFrozen ? 'frozen' : member.isLearner ? 'learner' : role;
+    const ownRole = isFrozen ? 'frozen' : member.isLearner ? 'learner' : role;
+    const shownRole = member.isOutside ? `${ownRole}, no member` : ownRole;
     const kinds = `${role}${isFrozen ? ' frozen' : ''} t${term % TERM_COLOURS}`;
     set(group, 'class', `member ${kinds}`);
     set(parts.words, 'class', `words ${kinds}`);
@@ -175,7 +185,9 @@ export class Stage {
     set(parts.track, 'visibility', isLeader ? 'hidden' : 'visible');
     say(parts.term, `term ${term}`);
     const asks = role === 'candidate' || role === 'pre-candidate';
-    say(parts.role, asks ? `${role}: ${granted} of ${voters}${refused > 0 ? `, ${refused} no` : ''}` : shownRole);
+    const label = asks ? `${role}: ${granted} of ${voters}${refused > 0 ? `, ${refused} no` : ''}` : shownRole;
+    say(parts.role, label);
+    set(parts.role, 'x', this.geometry.shift(slot, label).toFixed(1));
     say(
       parts.badge,
       isFrozen ? '❄' : { leader: '★', candidate: '?', 'pre-candidate': '?', down: '✕', gone: '✕', follower: '' }[role],
@@ -189,13 +201,14 @@ export class Stage {
     );
   }
 
-  private showLink({ members, isOpen }: Scenery, parts: LinkParts, chosen: Choice | undefined): void {
+  private showLink({ members, isOpen, delayOf }: Scenery, parts: LinkParts, chosen: Choice | undefined): void {
     const { from, to, group, lanes, crosses } = parts;
     const isOver = members[from]?.role === 'gone' || members[to]?.role === 'gone';
     set(group, 'visibility', isOver ? 'hidden' : 'visible');
     const open = [isOpen(from, to), isOpen(to, from)] as const;
+    const late = [delayOf?.(from, to) ?? 0, delayOf?.(to, from) ?? 0] as const;
     for (const i of [0, 1] as const) {
-      set(lanes[i], 'class', open[i] ? 'lane' : 'lane cut');
+      set(lanes[i], 'class', open[i] ? (late[i] > 0 ? 'lane late' : 'lane') : 'lane cut');
       set(crosses[i], 'visibility', open[i] ? 'hidden' : 'inherit');
     }
     set(group, 'class', chosen?.kind === 'link' && chosen.from === from && chosen.to === to ? 'link chosen' : 'link');
@@ -213,14 +226,13 @@ export class Stage {
       }
       // Those that stand still stand apart, each in its place from when it was sent.
       const share = still ? 0.25 + 0.5 * ((dot.sentAt * 0.37) % 1) : dot.progress;
-      const { x, y } = along(laneOf(dot.from, dot.to, this.count), share);
+      const { x, y } = along(this.geometry.laneOf(dot.from, dot.to), share);
       set(parts.group, 'display', undefined);
       set(parts.group, 'transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
       const isChosen = chosen?.kind === 'message' && chosen.message === dot.message;
       const kinds = `${dot.isAnswer ? ' answer' : ''}${dot.isRefusal ? ' refusal' : ''}${isChosen ? ' chosen' : ''}`;
       set(parts.group, 'class', `dot f-${dot.family}${kinds}`);
-      const isEmpty = dot.family === 'append' && !dot.isAnswer && dot.message.entries.length === 0;
-      set(parts.shape, 'd', isEmpty ? SHAPES.heartbeat : SHAPES[dot.family]);
+      set(parts.shape, 'd', outlineOf(dot));
     }
   }
 

@@ -1,7 +1,44 @@
 import type { Engine } from '../model/engine.js';
 import type { Origin, Scene } from '../model/origin.js';
 import { button, byId, say, set } from './dom.js';
-import { listCoreScenes, listReplicaScenes } from './scene-lists.js';
+import { listCoreScenes, listReplicaScenes, NextScene } from './scene-lists.js';
+
+/** How far a scene is, or a run without one. */
+export interface Telling {
+  readonly title: string;
+  readonly summary: string;
+  /** What is to be said now; nothing where no scene is played. */
+  readonly says: string;
+  readonly chapter: number;
+  /** Number of chapters; 0 where no scene is played. */
+  readonly chapters: number;
+  readonly position: number;
+  readonly isRunning: boolean;
+  readonly isBetweenChapters: boolean;
+  /** Can nothing more happen? */
+  readonly isOver: boolean;
+  /** Which rule is broken, in words. */
+  readonly broken: string;
+}
+
+/** Shows how far it is, and what goes on from here. */
+export function showStory(told: Telling): void {
+  const { title, summary, says, chapter, chapters, position, isRunning, isBetweenChapters, isOver, broken } = told;
+  const isAtEnd = chapters > 0 && chapter >= chapters;
+  say(byId('story-title'), title);
+  say(byId('story-summary'), summary);
+  say(byId('story-say'), says);
+  byId('story-say').hidden = says === '';
+  const goesOn = isAtEnd ? 'Run on' : 'Continue';
+  say(byId('continue'), isRunning ? 'Pause' : position === 0 ? 'Start' : goesOn);
+  byId('continue', HTMLButtonElement).disabled = isOver;
+  const isPaused = position > 0 && !isBetweenChapters && !isRunning;
+  const step = `Step ${chapter + 1} of ${chapters}${isPaused ? ', paused' : ''}`;
+  const end = isOver ? 'The end of the scene; the run stops here' : 'The end of the scene; the cluster is yours';
+  say(byId('story-step'), chapters === 0 ? '' : isAtEnd ? end : step);
+  byId('broken').hidden = broken === '';
+  say(byId('broken'), broken);
+}
 
 /** What the story tells the page. */
 export interface StoryEvents {
@@ -12,7 +49,7 @@ export interface StoryEvents {
 /** The list of scenes, and the text of the one that is played. */
 export class Story {
   private readonly events: StoryEvents;
-  private readonly goOn: HTMLButtonElement = byId('continue', HTMLButtonElement);
+  private readonly next: NextScene = new NextScene();
   /** Which variants there are buttons for. */
   private variants = 'none';
   private readonly items: ReadonlyMap<string, HTMLButtonElement>;
@@ -21,39 +58,28 @@ export class Story {
     this.events = events;
     this.items = listCoreScenes((scene) => events.play(scene, scene.variants?.[0]?.id ?? ''));
     listReplicaScenes('');
-    this.goOn.addEventListener('click', () => events.goOn());
+    byId('continue').addEventListener('click', () => events.goOn());
   }
 
   show({ origin, chapter, chapters, isBetweenChapters, position, broken, isOver }: Engine, isRunning: boolean): void {
     const scene = origin.kind === 'scene' ? origin.scene : undefined;
     for (const [id, item] of this.items) set(item, 'aria-current', id === scene?.id ? 'true' : undefined);
-    say(byId('story-title'), scene?.title ?? titleOf(origin));
-    say(byId('story-summary'), scene?.summary ?? summaryOf(origin));
     this.showVariants(origin);
     const isAtEnd = scene !== undefined && chapter >= chapters.length;
-    const text =
-      scene === undefined
-        ? ''
-        : isAtEnd
-          ? scene.end(origin.kind === 'scene' ? origin.variant : '')
-          : (chapters[chapter]?.say ?? '');
-    say(byId('story-say'), text);
-    byId('story-say').hidden = text === '';
-    const isLive = position > 0 && !isBetweenChapters;
-    say(this.goOn, isRunning ? 'Pause' : position === 0 ? 'Start' : 'Continue');
-    this.goOn.disabled = isOver;
-    const steps = `${Math.min(chapter + 1, chapters.length)} of ${chapters.length}`;
-    say(
-      byId('story-step'),
-      scene === undefined
-        ? ''
-        : isAtEnd
-          ? 'The end of the scene; the cluster is yours'
-          : `Step ${steps}${isLive && !isRunning ? ', paused' : ''}`,
-    );
-    const box = byId('broken');
-    box.hidden = broken === undefined;
-    say(box, broken === undefined ? '' : `A rule is broken. ${broken.rules} (${broken.rule}) ${broken.text}`);
+    const ends = scene !== undefined && origin.kind === 'scene' ? scene.end(origin.variant) : '';
+    this.next.show(isAtEnd ? scene.id : undefined);
+    showStory({
+      title: scene?.title ?? titleOf(origin),
+      summary: scene?.summary ?? summaryOf(origin),
+      says: scene === undefined ? '' : isAtEnd ? ends : (chapters[chapter]?.say ?? ''),
+      chapter,
+      chapters: scene === undefined ? 0 : chapters.length,
+      position,
+      isRunning,
+      isBetweenChapters,
+      isOver,
+      broken: broken === undefined ? '' : `A rule is broken, ${broken.rule}: “${broken.rules}” But: ${broken.text}`,
+    });
   }
 
   /** The buttons for the ways in which a scene can go: built again when another one is played. */

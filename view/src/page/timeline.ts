@@ -1,12 +1,40 @@
 import { clock, counted, nameOf } from '../model/names.js';
 import { BUCKET_MS, type Span, type Timeline } from '../model/timeline.js';
-import { say, set, svg } from './dom.js';
+import { html, say, set, svg } from './dom.js';
 import { TERM_COLOURS } from './shapes.js';
 
 const WIDTH = 1000;
 const LEFT = 44;
 const LANE = 15;
 const RATE = 34;
+/** About how wide a letter of a label is, and how wide the label of a moment with what is left free beside it. */
+const LETTER = 6;
+const TICK = 46;
+const STEPS = [1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000];
+
+/** What of the course is shown, and where. */
+interface Scope {
+  readonly from: number;
+  readonly end: number;
+  /** Up to here something is known. */
+  readonly until: number;
+  readonly wide: number;
+  readonly x: (at: number) => number;
+}
+
+/** Says what the marks of the timeline mean. */
+export function timelineLegend(list: HTMLElement): void {
+  const marks = [
+    'thick: leads',
+    'thin: asks for votes',
+    'pale: follows',
+    'dashed: down',
+    'shaded: links are cut',
+    '✕: a term that found no leader (burnt)',
+    'bars below: entries committed',
+  ];
+  list.append(...marks.map((text) => html('li', {}, text)));
+}
 
 /** The course of the run: a lane for each member, and below what was committed. */
 export class TimelinePicture {
@@ -24,14 +52,17 @@ export class TimelinePicture {
     }).observe(parent);
   }
 
-  show(lanes: number, timeline: Timeline, now: number, furthest: number): void {
+  /** @param from the first moment that is shown */
+  show(lanes: number, timeline: Timeline, now: number, furthest: number, from = 0): void {
     // Little changes from one frame to the next.
     const key = `${Math.floor(now / 50)}/${Math.floor(furthest / 50)}/${timeline.spans.length}/${timeline.parts.length}/${this.width}`;
     if (key === this.shownAt) return;
     this.shownAt = key;
-    const end = Math.max(2000, furthest, now);
-    const wide = Math.max(280, this.width);
-    const x = (at: number): number => LEFT + (at / end) * (wide - LEFT - 6);
+    const end = Math.max(from + 2000, furthest, now);
+    const wide = Math.max(240, this.width);
+    const scale = (wide - LEFT - 6) / (end - from);
+    const scope: Scope = { from, end, until: Math.max(now, furthest), wide, x: (at) => LEFT + (at - from) * scale };
+    const { x } = scope;
     const height = lanes * LANE + RATE + 26;
     set(this.root, 'viewBox', `0 0 ${wide} ${height}`);
     set(this.root, 'height', height);
@@ -39,29 +70,33 @@ export class TimelinePicture {
     for (let slot = 0; slot < lanes; slot++) {
       shapes.push(svg('text', { class: 'axis-text', x: 4, y: slot * LANE + 12 }, nameOf(slot)));
     }
-    const until = Math.max(now, furthest);
-    for (const span of timeline.spans) this.span(shapes, span, x, until);
-    for (const { from, to } of timeline.parts) {
-      const [x1, x2] = [x(from), x(to ?? Math.max(until, from))];
-      shapes.push(svg('rect', { class: 'part', x: x1, y: 0, width: Math.max(1, x2 - x1), height: lanes * LANE }));
-      shapes.push(svg('line', { class: 'part-edge', x1, x2: x1, y1: 0, y2: lanes * LANE }));
-    }
-    this.burnt(shapes, timeline, x, lanes * LANE);
-    this.rate(shapes, timeline, x, height);
-    this.axis(shapes, x, end, height);
+    this.parts(shapes, timeline, scope, lanes * LANE);
+    for (const span of timeline.spans) this.span(shapes, span, scope);
+    this.burnt(shapes, timeline, scope, lanes * LANE);
+    this.rate(shapes, timeline, scope, height);
+    this.axis(shapes, scope, height);
     const at = x(now);
     shapes.push(svg('line', { class: 'cursor', x1: at, x2: at, y1: 0, y2: height - 14 }));
     this.root.replaceChildren(...shapes);
     this.describe(timeline, now);
   }
 
-  private span(
-    shapes: SVGElement[],
-    { slot, from, to, role, term }: Span,
-    x: (at: number) => number,
-    end: number,
-  ): void {
-    const [x1, x2] = [x(from), x(to ?? end)];
+  /** Behind everything else: it says of what lies before it that the network was parted then. */
+  private parts(shapes: SVGElement[], { parts }: Timeline, { from, until, x }: Scope, height: number): void {
+    for (const part of parts) {
+      const to = part.to ?? Math.max(until, part.from);
+      if (to < from) continue;
+      const [x1, x2] = [x(Math.max(part.from, from)), x(to)];
+      shapes.push(svg('rect', { class: 'part', x: x1, y: 0, width: Math.max(1, x2 - x1), height }));
+      if (part.from >= from) shapes.push(svg('line', { class: 'part-edge', x1, x2: x1, y1: 0, y2: height }));
+    }
+  }
+
+  private span(shapes: SVGElement[], span: Span, { from, until, x }: Scope): void {
+    const { slot, role, term } = span;
+    const to = span.to ?? until;
+    if (to < from) return;
+    const [x1, x2] = [x(Math.max(span.from, from)), x(to)];
     const width = x2 - x1;
     if (width < 0.3 && role === 'follower') return;
     const y = slot * LANE + 2;
@@ -72,7 +107,7 @@ export class TimelinePicture {
     if (opacity > 0) {
       shapes.push(
         svg('rect', {
-          class: `span t${term % TERM_COLOURS}`,
+          class: `span ${role} t${term % TERM_COLOURS}`,
           x: x1,
           y: isThin ? y + 3 : y,
           width: Math.max(1, width),
@@ -83,41 +118,46 @@ export class TimelinePicture {
     } else {
       shapes.push(svg('line', { class: 'part-edge', x1, x2, y1: y + 6, y2: y + 6 }));
     }
-    if (role === 'leader' && width > 58) {
-      shapes.push(svg('text', { class: 'span-text in', x: x1 + 4, y: y + 9.5 }, `leads, term ${term}`));
+    const label = [`leads, term ${term}`, `term ${term}`].find((text) => width > LETTER * text.length + 8);
+    if (role === 'leader' && label !== undefined) {
+      shapes.push(svg('text', { class: 'span-text in', x: x1 + 4, y: y + 9.5 }, label));
     } else if (role === 'frozen' && width > 20) {
       shapes.push(svg('text', { class: 'span-text', x: x1 + 2, y: y + 10 }, '❄'));
     }
   }
 
-  private burnt(shapes: SVGElement[], { elections }: Timeline, x: (at: number) => number, y: number): void {
+  private burnt(shapes: SVGElement[], { elections }: Timeline, { from, x }: Scope, y: number): void {
     for (const [i, { at, leader }] of elections.entries()) {
-      if (leader !== undefined || i === elections.length - 1) continue;
+      if (leader !== undefined || i === elections.length - 1 || at < from) continue;
       const place = x(at);
       shapes.push(svg('path', { class: 'burnt', d: `M${place - 4} ${y + 2}l8 8m0-8l-8 8` }));
     }
   }
 
-  private rate(shapes: SVGElement[], { commits }: Timeline, x: (at: number) => number, height: number): void {
+  private rate(shapes: SVGElement[], { commits }: Timeline, { from, until, x }: Scope, height: number): void {
     const bottom = height - 15;
+    const first = Math.ceil(from / BUCKET_MS);
     let most = 4;
-    for (const count of commits) if (count > most) most = count;
-    for (const [bucket, count = 0] of commits.entries()) {
+    for (let i = first; i < commits.length; i++) most = Math.max(most, commits[i] ?? 0);
+    for (let i = first; i < commits.length; i++) {
+      const count = commits[i] ?? 0;
       if (count === 0) continue;
       const tall = Math.max(2, (count / most) * (RATE - 14));
-      const width = Math.max(1.5, x(BUCKET_MS) - x(0) - 1);
-      shapes.push(svg('rect', { class: 'rate', x: x(bucket * BUCKET_MS), y: bottom - tall, width, height: tall }));
+      const [x1, x2] = [x(i * BUCKET_MS), x(Math.min(until, (i + 1) * BUCKET_MS))];
+      shapes.push(
+        svg('rect', { class: 'rate', x: x1, y: bottom - tall, width: Math.max(1.5, x2 - x1 - 1), height: tall }),
+      );
     }
-    shapes.push(svg('line', { class: 'axis', x1: LEFT, x2: x(0) + 10_000, y1: bottom, y2: bottom }));
+    shapes.push(svg('line', { class: 'axis', x1: LEFT, x2: x(until) + 10_000, y1: bottom, y2: bottom }));
   }
 
-  private axis(shapes: SVGElement[], x: (at: number) => number, end: number, height: number): void {
-    const step =
-      [500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000].find((each) => end / each <= 12) ?? 3_600_000;
-    for (let at = 0; at <= end; at += step) {
-      shapes.push(
-        svg('text', { class: 'axis-text', x: x(at), y: height - 2 }, at % 1000 === 0 ? `${at / 1000} s` : ''),
-      );
+  private axis(shapes: SVGElement[], { from, end, wide, x }: Scope, height: number): void {
+    const most = (wide - LEFT) / TICK;
+    const step = STEPS.find((each) => (end - from) / each <= most) ?? 3_600_000;
+    for (let at = Math.ceil(from / step) * step; at <= end; at += step) {
+      const isLast = x(at) + TICK / 2 > wide;
+      const place = { x: isLast ? wide - 1 : x(at), y: height - 2, 'text-anchor': isLast ? 'end' : 'middle' };
+      shapes.push(svg('text', { class: 'axis-text', ...place }, `${at / 1000} s`));
     }
   }
 
@@ -128,7 +168,8 @@ export class TimelinePicture {
       apart !== undefined && apart.to === undefined
         ? `The network is not whole: ${apart.text}.`
         : 'All links are open.';
-    const text = `${counted(led, 'leader')} elected; ${counted(timeline.burnt, 'term')} burnt (✕: somebody asked for votes, and nobody won); ${timeline.rate(now)} entries committed in the last second (bars). ${network}`;
+    const committed = counted(timeline.rate(now), 'entry', 'entries');
+    const text = `${counted(led, 'leader')} elected; ${counted(timeline.burnt, 'term')} burnt; ${committed} committed in the last second. ${network}`;
     say(this.text, text);
     set(this.root, 'aria-label', `Up to ${clock(now)}: ${text}`);
   }
