@@ -171,6 +171,29 @@ describe('replica: time', () => {
       expect(warnings[0]).to.match(new RegExp(`^member ${follower} stood still for \\d\\d ms: `));
     });
 
+    it('warns once a minute however often it stands still, with how often, and at once if it lasts twice as long', async () => {
+      const warnings: string[] = [];
+      await begin((text) => warnings.push(text));
+      const [follower] = followers() as [NodeId];
+      const freeze = async (ms: number): Promise<void> => {
+        group.pause(follower);
+        await group.time.advance(ms);
+        group.resume(follower);
+        await group.time.advance(100);
+      };
+      const told = (): string[] => warnings.flatMap((text) => /stood still for ([^:]*):/.exec(text)?.[1] ?? []);
+      const [first, long] = [75, 400];
+      for (let n = 0; n < 10; n++) await freeze(first);
+      await freeze(long);
+      for (let n = 0; n < 20; n++) await freeze(first);
+      await group.time.advance(60_000);
+      await freeze(first);
+      expect(told()).to.have.length(3);
+      expect(told()[0]).to.match(/^\d\d ms$/);
+      expect(told()[1]).to.match(/^\d{3} ms, and 9 times more since it last said so, for \d\d ms at most$/);
+      expect(told()[2]).to.match(/^\d\d ms, and 20 times more since it last said so, for \d\d ms at most$/);
+    });
+
     it('that is always late still elects a leader: every tick of every member', async () => {
       await begin();
       const dead = await group.leader();

@@ -282,16 +282,19 @@ export class Engine<Command, Result> {
   }
 
   onStall(lateMs: number, again: boolean): void {
-    this.observer.stalls++;
+    const { stalls } = this.observer;
+    stalls.count++;
     this.lead.voidLease();
     this.events.stall.set({ lateMs });
     const { tickMs, electionTicks } = this.options;
     const { leading } = this.leadership;
     // A follower that was away for less than half an election timeout has missed nothing that matters.
     if (again || (!leading && lateMs < (tickMs * electionTicks) / 2)) return;
+    const howLong = stalls.describe(lateMs);
+    if (howLong === undefined) return;
     const lease = leading ? 'gives up its lease, and ' : '';
     this.logger.warn(
-      `member ${this.id} stood still for ${Math.round(lateMs)} ms: it ${lease}reads what has arrived before it does anything else. If this goes on, look for what blocks the event loop, or give the process more of the machine`,
+      `member ${this.id} stood still for ${howLong}: it ${lease}reads what has arrived before it does anything else. If this goes on, look for what blocks the event loop, or give the process more of the machine`,
     );
   }
 

@@ -8,6 +8,7 @@ import { Contacts } from './contacts.js';
 import { type ExplainSource, type Explanation, explain, type FeatureView, type Question } from './explain.js';
 import { exposeMetrics, type MetricsRegistry, type Samples, Tally } from './metrics.js';
 import { SlowReads } from './slow-reads.js';
+import { Stalls } from './stalls.js';
 
 export interface ObserverHost {
   readonly id: NodeId;
@@ -38,7 +39,7 @@ export class Observer {
   /** The first index that is known to differ from another member's. */
   divergence: ExplainSource['divergence'] = undefined;
   leaderChanges = 0;
-  stalls = 0;
+  readonly stalls: Stalls;
   private readonly slowReads: SlowReads;
   private host: ObserverHost | undefined;
   private withdraw: (() => void) | undefined;
@@ -47,6 +48,7 @@ export class Observer {
   constructor(clock: Clock) {
     this.contacts = new Contacts(clock);
     this.slowReads = new SlowReads(clock);
+    this.stalls = new Stalls(clock);
   }
 
   /** Everything is there to be looked at. */
@@ -120,7 +122,7 @@ export class Observer {
       reads_total: this.readsSettled.samples,
       leader_changes_total: one(this.leaderChanges),
       snapshots_total: this.snapshots.samples,
-      stalls_total: one(this.stalls),
+      stalls_total: one(this.stalls.count),
       open_features: one(host.group.features),
       diverged_index: one(this.divergence?.index ?? 0),
     };
