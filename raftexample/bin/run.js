@@ -14,6 +14,8 @@ export async function run(file) {
   }
   const { stopRequested } = await import('../dist/common/stop.js');
   const stopping = stopRequested();
+  const { keepHeapSmall } = await import('../dist/common/heap.js');
+  keepHeapSmall();
   const { main } = await import(url.href);
   process.exitCode = await main(process.argv.slice(2), stopping);
 }

@@ -35,6 +35,28 @@ describe('the store: the history that watches read', () => {
     );
   });
 
+  it('gives back each entry as it came, however long ago, of any text and length', () => {
+    const history = new History({ maxEntries: 700, maxSize: 1_000_000 });
+    const values = ['', 'plain', '\ud800 alone', 'ä€😀\u0000', 'x'.repeat(30_000), '€'.repeat(70_000)];
+    const all: (readonly Change[])[] = [];
+    for (let round = 0; round < 400; round++) {
+      const value = round % 97 === 0 ? (values.at(-1) as string) : (values[round % 5] as string);
+      const put: Change = { op: 'put', key: `k${round}`, value };
+      const changes = round % 3 === 0 ? [put, { op: 'delete' as const, key: 'é', value: '' }] : [put];
+      all.push(changes);
+      history.record(all.length, changes);
+      if (round % 20 !== 0) continue;
+      for (let place = history.begin; place < history.end; place++) {
+        const index = history.floor + 1 + place - history.begin;
+        expect(history.at(place)).to.deep.equal({ index, changes: all[index - 1] });
+      }
+    }
+    expect(history.begin).to.be.greaterThan(0);
+    for (let round = 0; round < 1000; round++) history.record(1000 + round, [change(1)]);
+    expect(history.end - history.begin).to.equal(700);
+    expect(history.at(history.begin)).to.deep.equal({ index: 1300, changes: [change(1)] });
+  });
+
   it('begins anew at a snapshot', () => {
     const history = new History();
     history.record(5, [change(1)]);

@@ -1,3 +1,5 @@
+import { PackedTexts } from './packed-texts.js';
+
 /** What one entry did to one key. */
 export interface Change {
   readonly op: 'put' | 'delete';
@@ -16,13 +18,15 @@ export interface Changes {
 export interface HistoryLimits {
   /** Entries. */
   readonly maxEntries: number;
-  /** Characters of keys and values. Whatever that is, the last entry is kept. */
+  /** Characters that they take as JSON, with a little for each. Whatever that is, the last entry is kept. */
   readonly maxSize: number;
 }
 
 const defaultLimits: HistoryLimits = { maxEntries: 16_384, maxSize: 16 * 2 ** 20 };
-/** What an entry takes beside its keys and values. */
+/** What an entry takes beside its text. */
 const OVERHEAD = 100;
+/** So many of the newest entries stay as they came: about what a turn of the event loop applies. */
+const RECENT = 256;
 
 /** Hears of each new entry, by the size that it takes. */
 export type HistoryListener = (size: number) => void;
@@ -35,11 +39,10 @@ export type HistoryListener = (size: number) => void;
 export class History {
   private readonly limits: HistoryLimits;
   private readonly listeners = new Set<HistoryListener>();
-  private entries: Changes[] = [];
-  /** Where the oldest entry that is kept stands in the array; what is before it is dropped from time to time. */
-  private head = 0;
-  /** The place of the oldest entry that is kept. */
-  private first = 0;
+  /** All that are kept, as JSON. */
+  private readonly packed = new PackedTexts();
+  /** The newest of them as they came, for those who watch now: the one at place P is at P modulo the length. */
+  private readonly recent = new Array<Changes | undefined>(RECENT).fill(undefined);
   private size = 0;
   private lowest = 0;
   private highest = 0;
@@ -60,17 +63,20 @@ export class History {
 
   /** The place of the oldest entry. */
   get begin(): number {
-    return this.first;
+    return this.packed.begin;
   }
 
   /** The place after the newest entry. */
   get end(): number {
-    return this.first + this.entries.length - this.head;
+    return this.packed.end;
   }
 
   /** The entry at a place; `undefined` before `begin` and from `end` on. */
   at(place: number): Changes | undefined {
-    return place < this.first ? undefined : this.entries[this.head + place - this.first];
+    const { begin, end } = this.packed;
+    if (place < begin || place >= end) return undefined;
+    if (place >= end - RECENT) return this.recent[place % RECENT];
+    return { index: this.packed.indexAt(place), changes: JSON.parse(this.packed.textAt(place)) as Change[] };
   }
 
   /** The place of the first entry whose index is higher than this. */
@@ -78,29 +84,31 @@ export class History {
     let [low, high] = [this.begin, this.end];
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.at(middle) as Changes).index > index) high = middle;
+      if (this.packed.indexAt(middle) > index) high = middle;
       else low = middle + 1;
     }
     return low;
   }
 
   record(index: number, changes: readonly Change[]): void {
-    const entry = { index, changes };
-    const size = sizeOf(entry);
-    this.entries.push(entry);
+    const text = JSON.stringify(changes);
+    const size = OVERHEAD + text.length;
+    const { packed } = this;
+    const { maxEntries, maxSize } = this.limits;
+    while (packed.begin < packed.end && (this.size + size > maxSize || packed.end - packed.begin >= maxEntries))
+      this.dropFirst();
+    this.recent[packed.end % RECENT] = { index, changes };
+    packed.push(text, { index, size });
     this.size += size;
     this.highest = index;
-    const { maxEntries, maxSize } = this.limits;
-    while ((this.size > maxSize || this.end - this.begin > maxEntries) && this.end - this.begin > 1) this.dropFirst();
     for (const listener of [...this.listeners]) listener(size);
   }
 
   /** A snapshot has taken the place of everything: what led to it is not known. */
   restart(index: number): void {
     // A place is left out, so that whoever has read everything up to here notices too that something is missing.
-    this.first = this.end + 1;
-    this.entries = [];
-    this.head = 0;
+    this.packed.restart(this.packed.end + 1);
+    this.recent.fill(undefined);
     this.size = 0;
     this.lowest = index;
     this.highest = index;
@@ -114,19 +122,11 @@ export class History {
   }
 
   private dropFirst(): void {
-    const dropped = this.entries[this.head] as Changes;
-    this.lowest = dropped.index;
-    this.size -= sizeOf(dropped);
-    this.head++;
-    this.first++;
-    if (this.head * 2 < this.entries.length) return;
-    this.entries = this.entries.slice(this.head);
-    this.head = 0;
+    const { packed } = this;
+    // Large ones are dropped before others take their slots.
+    if (packed.begin >= packed.end - RECENT) this.recent[packed.begin % RECENT] = undefined;
+    const { index, size } = packed.dropFirst();
+    this.lowest = index;
+    this.size -= size;
   }
-}
-
-function sizeOf({ changes }: Changes): number {
-  let size = OVERHEAD;
-  for (const { key, value } of changes) size += key.length + value.length;
-  return size;
 }
