@@ -199,6 +199,36 @@ describe('ctl, with answers as they may come', () => {
     });
   });
 
+  it('status has a row for a member that told nobody where it answers clients, with what the leader knows of it', async () => {
+    const known = {
+      ...{ clusterId: 4096, leader: 1, term: 2, commit: 9, applied: 9, firstIndex: 1, lastIndex: 9, snapshotIndex: 0 },
+      ...{ voters: [1, 3], learners: [], pid: 1 },
+      members: { 1: 'http://m1:1', 3: 'http://m3:1' },
+    };
+    const leads = { ...known, id: 1, state: 'leader', followers: { 3: 4 } };
+    const members = json(200, { members: known.members, voters: [1, 3], learners: [], clients: {} });
+    const says = json(200, { code: 'not-connected', text: 'member 3 does not answer the leader\u001b[2J' });
+    const cells = (line = ''): string[] => line.split(/ {2,}/u);
+    const asked = async (...acts: Act[]): Promise<[row: string[], below: string[], json: unknown[]]> => {
+      const one = await Scripted.start(...acts, ...acts);
+      servers.push(one);
+      const words = ['status', '--endpoints', one.url];
+      const { code, out } = await ctl(words);
+      expect(code).to.equal(0);
+      const [, , row, ...below] = out.split('\n');
+      return [cells(row), below, JSON.parse((await ctl([...words, '--json'])).out) as unknown[]];
+    };
+    const untold = 'it has told nobody where it answers clients';
+    const [row, below, [, third]] = await asked(json(200, leads), members, says);
+    expect(row).to.deep.equal(['(http://m3:1)', '3', 'not asked', '5', untold]);
+    expect(below).to.deep.equal(['member 3: member 3 does not answer the leader\\x1b[2J', '']);
+    expect(third).to.deep.include({ id: 3, peerUrl: 'http://m3:1', match: 4, error: untold });
+    // A leader written in Go says neither how far the others are nor why.
+    const [bare, nothing] = await asked(json(200, { ...leads, followers: undefined }), members);
+    expect(bare).to.deep.equal(['(http://m3:1)', '3', 'not asked', untold]);
+    expect(nothing).to.deep.equal(['']);
+  });
+
   it('a lease is kept over failures, as long as there is time', async () => {
     const dropped = problem(503, { code: 'ERR_RAFT_DROPPED', reason: 'no-leader', retry: 'safe' });
     const info = json(200, { id: 7, ttlMs: 1000, remainingMs: 1000, keys: [], locks: [] });

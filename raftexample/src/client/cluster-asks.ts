@@ -35,6 +35,7 @@ export function askStatus(): Ask<MemberStatus> {
         ...seen('snapshotAgeMs', found['snapshotAgeMs'], (age) => wholeOf(age, 'the age of the snapshot')),
         ...seen('disk', found['disk'], diskOf),
         ...seen('clocks', found['clocks'], clocksOf),
+        ...seen('followers', found['followers'], followersOf),
         ...seen('warnings', found['warnings'], warningsOf),
         voters: idsOf(found['voters']),
         learners: idsOf(found['learners']),
@@ -58,6 +59,11 @@ function diskOf(value: unknown): NonNullable<MemberStatus['disk']> {
 function clocksOf(value: unknown): ReadonlyMap<bigint, number> {
   const all = Object.entries((value ?? {}) as Readonly<Record<string, unknown>>);
   return new Map(all.flatMap(([id, ms]) => (typeof ms === 'number' ? [[idOf(id), ms] as const] : [])));
+}
+
+function followersOf(value: unknown): NonNullable<MemberStatus['followers']> {
+  const all = Object.entries((value ?? {}) as Readonly<Record<string, unknown>>);
+  return new Map(all.map(([id, match]) => [idOf(id), wholeOf(match, 'how far a member is')]));
 }
 
 function warningsOf(value: unknown): NonNullable<MemberStatus['warnings']> {

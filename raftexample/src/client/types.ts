@@ -184,6 +184,8 @@ export interface MemberStatus {
   readonly learners: readonly bigint[];
   /** Where the members reach each other, by id. */
   readonly members: ReadonlyMap<bigint, string>;
+  /** Up to where it knows the logs of the others to be its own, by id; `undefined` if it does not lead, or say so. */
+  readonly followers?: ReadonlyMap<bigint, number>;
   /** Of its process. */
   readonly pid: number;
 }

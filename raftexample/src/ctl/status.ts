@@ -15,8 +15,9 @@ export const status: CtlCommand = {
   summary: 'tells how each member is, in one table',
   help: `
 Asks every endpoint, and those that the members name with the same scheme, http or https. One that does not answer is a
-row, and no failure; if none answers the exit code is 5. LAG is how many entries the member has still to apply, of those
-that any of them knows to be committed. SNAPSHOT is the index of its last snapshot, and AGE how old that is; DISK FREE
+row, and no failure; if none answers the exit code is 5. A member of which nobody knows where it answers clients has a row
+with its address among the members, and below the table stands what the leader says of it. LAG is how many entries the member has still to
+apply, of those that any of them knows to be committed; if only the leader tells of it, how many its log lacks. SNAPSHOT is the index of its last snapshot, and AGE how old that is; DISK FREE
 is the room on the disk of its log. Below the table stands what members warn of, and whose clocks differ by more than a
 second.
 
@@ -28,8 +29,9 @@ Examples:
   words: [0, 0],
   parse: () => async (context) => {
     const found = await statuses(context);
-    const all = found.map(({ error, ...rest }) => ({ ...rest, error: error?.message }));
-    await print(context, all, `${statusTable(found)}${doubts(found)}`);
+    const unasked = await whoIsUnasked(context, found);
+    const all = [...found, ...unasked].map(({ error, ...rest }) => ({ ...rest, error: error?.message }));
+    await print(context, all, `${statusTable(found, unasked)}${doubts(found, unasked)}`);
     return found.some(({ status: one }) => one !== undefined) ? CtlExit.Done : CtlExit.NotDone;
   },
 };
@@ -68,7 +70,42 @@ export function leaderOf(places: readonly Place[]): Place | undefined {
   return leaders.sort((a, b) => (b.status?.term ?? 0) - (a.status?.term ?? 0))[0];
 }
 
-function statusTable(found: readonly Place[]): string {
+/** A member that cannot be asked, and what is known of it. */
+interface Unasked {
+  readonly id: bigint;
+  /** Where the others reach it. */
+  readonly peerUrl: string;
+  /** Up to where the leader knows its log to be its own; `undefined` if there is none, or it does not say. */
+  readonly match: number | undefined;
+  /** What the leader says of it, in a sentence. */
+  readonly says: string | undefined;
+  readonly error: Error;
+}
+
+/** The members of which no endpoint is known, as the leader sees them, or whoever answers if there is none. */
+async function whoIsUnasked(
+  { client, stopping: signal }: CtlContext,
+  found: readonly Place[],
+): Promise<readonly Unasked[]> {
+  const teller = leaderOf(found) ?? found.find(({ status: one }) => one !== undefined);
+  if (teller?.status === undefined) return [];
+  const { members, followers } = teller.status;
+  const seen = new Set(found.map(({ id }) => id));
+  const unasked = [...members].filter(([id]) => !seen.has(id)).sort(([a], [b]) => Number(a > b) - Number(a < b));
+  return Promise.all(
+    unasked.map(async ([id, peerUrl]): Promise<Unasked> => {
+      const match = followers?.get(id);
+      const asked =
+        followers === undefined
+          ? undefined
+          : client.explain({ member: id, endpoint: teller.endpoint, signal, timeoutMs: MEMBERS_MS });
+      const says = await asked?.then(({ text }) => text).catch(() => undefined);
+      return { id, peerUrl, match, says, error: new Error('it has told nobody where it answers clients') };
+    }),
+  );
+}
+
+function statusTable(found: readonly Place[], unasked: readonly Unasked[]): string {
   const committed = Math.max(0, ...found.map(({ status: one }) => one?.commit ?? 0));
   const row = (one: MemberStatus): string[] => [
     one.learners.includes(one.id) ? `${one.state} (learner)` : one.state,
@@ -79,27 +116,39 @@ function statusTable(found: readonly Place[]): string {
   ];
   return table(
     ['ENDPOINT', 'ID', 'STATE', 'LEADER', 'TERM', 'COMMIT', 'APPLIED', 'LAG', 'SNAPSHOT', 'AGE', 'DISK FREE', ''],
-    found.map(({ endpoint, id, status: one, error }) => [
-      endpoint,
-      id === undefined ? '?' : String(id),
-      ...(one === undefined
-        ? ['down', '', '', '', '', '', '', '', '', whyDown(endpoint, error?.message)]
-        : [...row(one), '']),
-    ]),
+    [
+      ...found.map(({ endpoint, id, status: one, error }) => [
+        endpoint,
+        id === undefined ? '?' : String(id),
+        ...(one === undefined
+          ? ['down', '', '', '', '', '', '', '', '', whyDown(endpoint, error?.message)]
+          : [...row(one), '']),
+      ]),
+      ...unasked.map(({ id, peerUrl, match, error }) => [
+        `(${peerUrl})`,
+        String(id),
+        'not asked',
+        ...['', '', '', ''],
+        match === undefined ? '' : String(Math.max(0, committed - match)),
+        ...['', '', '', error.message],
+      ]),
+    ],
   );
 }
 
 /** A line for each thing that somebody should look at. */
-function doubts(found: readonly Place[]): string {
+function doubts(found: readonly Place[], unasked: readonly Unasked[]): string {
+  const line = (id: bigint, text: string): string => `${printableLine(`member ${id}: ${text}`, LONGEST_LINE)}\n`;
   const lines = found.flatMap(({ status: one }) => {
     if (one === undefined) return [];
     const clocks = [...(one.clocks ?? [])].map(
       ([other, ms]) => `its clock is ${Math.abs(ms)} ms ${ms > 0 ? 'ahead of' : 'behind'} that of member ${other}`,
     );
     const texts = [...(one.warnings ?? []).map(({ text }) => text), ...clocks];
-    return texts.map((text) => `${printableLine(`member ${one.id}: ${text}`, LONGEST_LINE)}\n`);
+    return texts.map((text) => line(one.id, text));
   });
-  return lines.join('');
+  const fromLeader = unasked.flatMap(({ id, says }) => (says === undefined ? [] : [line(id, says)]));
+  return [...lines, ...fromLeader].join('');
 }
 
 /** `12 s`, `3 min`, `5 h`, `2 days` */

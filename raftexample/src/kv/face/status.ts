@@ -22,6 +22,8 @@ export interface KvStatus {
   readonly voters: readonly bigint[];
   readonly learners: readonly bigint[];
   readonly members: Readonly<Record<string, string>>;
+  /** Up to where a leader knows the logs of the others to be its own, by id; absent on others. */
+  readonly followers?: Readonly<Record<string, number>> | undefined;
   readonly pid: number;
   /** The disk of its log, in bytes; absent if that is not known. */
   readonly disk?: { readonly free: number; readonly size: number } | undefined;

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import type { NodeId, StateType } from '@raft-ts/raft';
+import type { NodeId, Progress, StateType } from '@raft-ts/raft';
 import type { DurableStorage } from '@raft-ts/raftwal';
 import type { Replica } from '@raft-ts/replica';
 import type { KvStatus } from '../face/status.js';
@@ -33,6 +33,7 @@ export function statusOf(
   { clusterId, watches, snapshotAge, clockDifferenceTo }: StatusParts,
 ): KvStatus {
   const { leader, role, term } = replica.leadership;
+  const { hardState, progress } = replica.status();
   const members = replica.members();
   const idsOf = (kind: 'voter' | 'learner'): bigint[] =>
     members.filter((member) => member.role === kind).map(({ id }) => id);
@@ -42,7 +43,7 @@ export function statusOf(
     leader,
     state: states[role],
     term,
-    commit: replica.status().hardState.commit,
+    commit: hardState.commit,
     applied: replica.applied.index,
     firstIndex: storage.firstIndex(),
     lastIndex: storage.lastIndex(),
@@ -51,6 +52,7 @@ export function statusOf(
     voters: idsOf('voter'),
     learners: idsOf('learner'),
     members: Object.fromEntries(members.map(({ id, url }) => [id.toString(), url])),
+    followers: role === 'StateLeader' ? followersOf(replica.id, progress) : undefined,
     pid: process.pid,
     disk: watches.room,
     clocks: clocksOf(
@@ -59,6 +61,11 @@ export function statusOf(
     ),
     warnings: watches.warnings,
   };
+}
+
+function followersOf(self: NodeId, progress: ReadonlyMap<NodeId, Progress>): NonNullable<KvStatus['followers']> {
+  const others = [...progress].filter(([id]) => id !== self);
+  return Object.fromEntries(others.map(([id, { match }]) => [id.toString(), match]));
 }
 
 /** The differences that are in doubt, by id. */
