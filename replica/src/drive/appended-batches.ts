@@ -45,6 +45,7 @@ export class AppendedBatches<Pending> {
   /** The entry at `index` was applied. @returns whose it is */
   appliedAt(index: number, term: number): Pending | undefined {
     const { batches } = this;
+    if (batches.length === 0) return undefined;
     let own: Pending | undefined;
     for (let i = 0, batch = batches.at(0); batch !== undefined && batch.index <= index; batch = batches.at(++i)) {
       const offset = index - batch.index;

@@ -49,13 +49,6 @@ export interface CarriedOut {
   readonly change: AnyConfChange | undefined;
 }
 
-/** Where a command came from. */
-interface Origin {
-  /** Whoever asked for it, on this member. */
-  readonly asked: Pending | undefined;
-  readonly place: SessionPlace | undefined;
-}
-
 /**
  * What the log has made of this member: its state machine, the sessions and features of the group, and the membership.
  * Says what each committed entry does to it, and tells whoever proposed it; `applier.ts` decides when.
@@ -140,7 +133,7 @@ export class AppliedState<Command, Result> {
     }
     const { command, place } = content;
     if (place !== undefined && !this.isDue(place, at, asked)) return undefined;
-    return this.run(command, at, { asked, place });
+    return this.run(command, at, asked, place);
   }
 
   private changeGroup(
@@ -176,7 +169,7 @@ export class AppliedState<Command, Result> {
   }
 
   /** Tells whoever asked what came of a command, and a session, if it is of one. */
-  private done(came: Came<Result>, at: Entry, { asked, place }: Origin): void {
+  private done(came: Came<Result>, at: Entry, asked: Pending | undefined, place: SessionPlace | undefined): void {
     if (at.data !== undefined) this.options.hashes?.note(at, at.data, came);
     const kept = place === undefined ? came : this.answers.keep(place, came, at);
     if (asked === undefined) return;
@@ -188,49 +181,61 @@ export class AppliedState<Command, Result> {
     this.options.proposals.answer(asked, applied);
   }
 
-  /** Hands a command to the state machine. */
-  private run(command: Command, at: Entry, origin: Origin): Promise<void> | undefined {
+  /**
+   * Hands a command to the state machine.
+   * @param asked whoever asked for it, on this member
+   */
+  private run(
+    command: Command,
+    at: Entry,
+    asked: Pending | undefined,
+    place: SessionPlace | undefined,
+  ): Promise<void> | undefined {
     const { stateMachine, group, hashes } = this.options;
     const { index, term } = at;
     if (index <= this.durableIndex) {
-      this.passOver(at, origin);
+      this.passOver(at, asked, place);
       return undefined;
     }
     let result: Result | Promise<Result>;
     try {
       result = stateMachine.apply(command, { index, term, features: group.features });
     } catch (error) {
-      this.done(this.failed(error, index), at, origin);
+      this.done(this.failed(error, index), at, asked, place);
       return undefined;
     }
-    if (isPromise(result)) return this.awaitResult(result, at, origin);
+    if (isPromise(result)) return this.awaitResult(result, at, asked, place);
     // On most members nobody asked: they need nothing of what would make an answer.
-    if (origin.asked !== undefined || origin.place !== undefined || hashes !== undefined)
-      this.done({ result }, at, origin);
+    if (asked !== undefined || place !== undefined || hashes !== undefined) this.done({ result }, at, asked, place);
     return undefined;
   }
 
   /** The state holds this command already, and what came of it is not known any more. */
-  private passOver({ index, term }: Position, { asked, place }: Origin): void {
+  private passOver({ index, term }: Position, asked: Pending | undefined, place: SessionPlace | undefined): void {
     if (place !== undefined) this.answers.passOver(place, { index, term });
     if (asked === undefined) return;
     const detail = `at index ${index}, before this member started`;
     this.options.proposals.answer(asked, { error: new ProposalUnknown('result-forgotten', detail) });
   }
 
-  private async awaitResult(promise: Promise<Result>, at: Entry, origin: Origin): Promise<void> {
+  private async awaitResult(
+    promise: Promise<Result>,
+    at: Entry,
+    asked: Pending | undefined,
+    place: SessionPlace | undefined,
+  ): Promise<void> {
     const { patience } = this.options;
     let result: Result;
     patience.begin('apply', at.index);
     try {
       result = await promise;
     } catch (error) {
-      this.done(this.failed(error, at.index), at, origin);
+      this.done(this.failed(error, at.index), at, asked, place);
       return;
     } finally {
       patience.end();
     }
-    this.done({ result }, at, origin);
+    this.done({ result }, at, asked, place);
   }
 
   /** What a throw of the state machine comes to. @throws what ends this member, if that is what it means */

@@ -1,4 +1,4 @@
-import type { ConfState, Message, Snapshot } from '@raft-ts/raft';
+import type { ConfState, Entry, Message, Snapshot } from '@raft-ts/raft';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
 import { replicaStopped } from '../base/errors.js';
@@ -147,7 +147,9 @@ export class Applier<Command, Result> {
     const { clock } = this.options;
     const { entries } = message;
     let bytes = 0;
-    for (const entry of entries) {
+    // An iterator would live across the awaits below, and make an object for each entry.
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i] as Entry;
       bytes += entry.data?.length ?? 0;
       for (let room = this.room?.(); room !== undefined && !this.stopped; room = this.room?.()) await room;
       if (this.stopped) return;

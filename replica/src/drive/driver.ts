@@ -269,7 +269,7 @@ export class Driver {
    */
   private stepOwn(response: Message): void {
     try {
-      this.host.raw.step(response);
+      this.host.raw.stepChecked(response);
     } catch (error) {
       if ((error as RaftError).code !== ERR_STEP_PEER_NOT_FOUND) throw error;
     }
@@ -278,7 +278,7 @@ export class Driver {
   /** The work of a MsgStorageApply is done. */
   applied(message: Message): void {
     if (this.stopped) return;
-    for (const response of message.responses) this.host.raw.step(response);
+    for (const response of message.responses) this.host.raw.stepChecked(response);
     this.wake();
   }
 

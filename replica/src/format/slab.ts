@@ -5,16 +5,16 @@
 const SLAB = 64 * 2 ** 10;
 const SMALL = 4 * 2 ** 10;
 
-let slab = new Uint8Array(0);
+let slab = new ArrayBuffer(0);
 let used = 0;
 
 /** Bytes that are 0, and nobody else's. */
 export function allocate(length: number): Uint8Array {
   if (length > SMALL) return new Uint8Array(length);
-  if (used + length > slab.length) {
-    slab = new Uint8Array(SLAB);
+  if (used + length > slab.byteLength) {
+    slab = new ArrayBuffer(SLAB);
     used = 0;
   }
   used += length;
-  return slab.subarray(used - length, used);
+  return new Uint8Array(slab, used - length, length);
 }
