@@ -39,7 +39,7 @@ export { adminOf } from './kv/member/admin.js';
 export { collectGarbage } from './kv/member/garbage.js';
 export { askToJoin } from './kv/member/join-via.js';
 export { LeaseClock } from './kv/member/lease-clock.js';
-export { type KvOptions, snapshotPolicy } from './kv/member/options.js';
+export { type KvOptions, snapshotPolicy, stopLimitMs } from './kv/member/options.js';
 export { connectionsOfPorts, preparePorts } from './kv/member/ports.js';
 export { type RecoverOptions, type RecoveryPlan, recoverFolder } from './kv/member/recover.js';
 export { type RestoreOptions, restoreFolder } from './kv/member/restore.js';

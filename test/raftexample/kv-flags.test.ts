@@ -6,6 +6,7 @@ import {
   parseStoreFlags,
   preparePorts,
   snapshotPolicy,
+  stopLimitMs,
 } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { Authority } from '../rafthttp/certificates.js';
@@ -232,6 +233,11 @@ describe('the store: its command line', () => {
       expect(refusal(...argv)).to.equal(says);
     });
   }
+
+  it('a member is not ended while its replica waits: three times for an election timeout, and then for the disk', () => {
+    expect(stopLimitMs(options())).to.equal(8000);
+    expect(stopLimitMs(options('--tick', '500ms', '--election-ticks', '20'))).to.equal(35_000);
+  });
 
   it('prints help and version, its launcher too', () => {
     for (const parse of [parseKvFlags, parseStoreFlags]) {

@@ -124,7 +124,9 @@ export class StoreProcesses {
   }
 
   async stop(id: number): Promise<void> {
-    expect((await this.program(id).kill('SIGTERM')).code, `member ${id}`).to.equal(0);
+    const program = this.program(id);
+    const { code } = await program.kill('SIGTERM');
+    expect(code, `member ${id}: ${program.errors.slice(-5).join('\n')}`).to.equal(0);
   }
 
   client(ids: readonly number[]): StoreClient {

@@ -5,8 +5,8 @@ import { pageFlag, pageHelp } from '../page/page-flag.js';
 import { launchShown } from '../page/shown.js';
 import { PageClient } from './page-client.js';
 
-/** A member hands leadership over and lets running requests end before it stops. */
-const GRACE_MS = 6000;
+/** A member that cannot stop ends itself a second earlier, and says so. */
+const GRACE_MS = 9000;
 /** Member I answers clients on this port + I, and the other members ten ports further. */
 const PORTS = 23_790;
 

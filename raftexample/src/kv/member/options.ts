@@ -48,6 +48,17 @@ export interface KvOptions {
   readonly verbose: boolean;
 }
 
+/** How long a stop may take beside what its replica waits for, in milliseconds: above all for the disk. */
+const CLOSING_MS = 5000;
+
+/**
+ * After this time a member that should stop is ended, in milliseconds. Its replica waits three times, for an election
+ * timeout at most: for what leads, for whoever takes over leadership, and for the calls that are under way.
+ */
+export function stopLimitMs({ tickMs, electionTicks }: Pick<KvOptions, 'tickMs' | 'electionTicks'>): number {
+  return 3 * tickMs * electionTicks + CLOSING_MS;
+}
+
 /** A snapshot within a message is held in memory by whoever sends it, and by whoever gets it: up to so many bytes. */
 export const LARGEST_INLINE: number = 64 * 2 ** 20;
 
