@@ -8,7 +8,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
+import { helpIfAsked } from './help.mjs';
 import { root } from './workspaces.mjs';
+
+helpIfAsked(import.meta.url);
 
 /** The tests that the core must be covered by: what other packages happen to reach is no proof. */
 const areas = ['raft', 'interaction', 'proto'];

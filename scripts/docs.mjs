@@ -10,7 +10,10 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
+import { helpIfAsked } from './help.mjs';
 import { root, workspaces } from './workspaces.mjs';
+
+helpIfAsked(import.meta.url);
 
 const site = join(root, 'docs/site');
 const out = join(site, 'html');

@@ -8,8 +8,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
+import { helpIfAsked } from './help.mjs';
 import { binaryOf } from './node-releases.mjs';
 import { root } from './workspaces.mjs';
+
+helpIfAsked(import.meta.url);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -7,7 +7,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 
+import { helpIfAsked } from './help.mjs';
 import { root } from './workspaces.mjs';
+
+helpIfAsked(import.meta.url);
 
 const bin = (name) => join(root, 'node_modules/.bin', name);
 const script = (name) => [process.execPath, join(root, 'scripts', name)];

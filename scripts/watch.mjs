@@ -7,7 +7,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
+import { helpIfAsked } from './help.mjs';
 import { root } from './workspaces.mjs';
+
+helpIfAsked(import.meta.url);
 
 const wanted = process.argv.slice(2);
 const specs = (wanted.length === 0 ? ['.'] : wanted).map((name) => {
