@@ -16,9 +16,10 @@ import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
 import type { Group, SnapshotHead } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import type { Patience } from './patience.js';
-import type { Applied, Pending, Proposals } from './proposals.js';
+import type { Proposals } from './proposals.js';
 import { type Came, SessionAnswers } from './session-answers.js';
 import type { StateHashes } from './state-hashes.js';
+import type { Applied, Pending } from './waiting-proposals.js';
 
 export interface AppliedStateOptions<Command, Result> {
   readonly stateMachine: StateMachine<Command, Result>;

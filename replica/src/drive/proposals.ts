@@ -8,13 +8,13 @@ import {
   type RaftError,
   type RawNode,
 } from '@raft-ts/raft';
-import { onAbort, whyAborted } from '@raft-ts/raft/internal';
+import { whyAborted } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import type { Position } from '../base/contracts.js';
-import { type DroppedReason, describe, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
+import { describe, ProposalDropped } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import { AppendedBatches } from './appended-batches.js';
-import { nobody, type Waiter, Waits } from './waits.js';
+import { type Applied, type Pending, WaitingProposals, type WaitingProposalsHost } from './waiting-proposals.js';
 
 /** Most entries that travel as one proposal. */
 export const MAX_BATCH = 4096;
@@ -33,7 +33,7 @@ export interface ProposalLimits {
   readonly maxBatchBytes: number;
 }
 
-export interface ProposalsOptions extends ProposalLimits {
+export interface ProposalsOptions extends ProposalLimits, Pick<WaitingProposalsHost, 'onSettled'> {
   readonly target: ProposalTarget;
   readonly clock: Clock;
   /** There is something to flush. */
@@ -47,12 +47,7 @@ export interface ProposalsOptions extends ProposalLimits {
    * when that is over.
    */
   readonly hold: () => boolean;
-  /** For counting: what came of a proposal, and why. */
-  readonly onSettled?: (outcome: 'applied' | 'failed' | 'dropped' | 'unknown', reason?: string) => void;
 }
-
-/** What came of an entry that was applied: a value, or what to throw. */
-export type Applied = { readonly value: unknown } | { readonly error: unknown };
 
 /** How a proposal is to be handled. */
 export interface ProposalOptions {
@@ -61,29 +56,6 @@ export interface ProposalOptions {
   readonly timeoutMs: number;
   /** Only if this member leads: it is not forwarded. */
   readonly leaderOnly?: boolean;
-}
-
-type State = 'queued' | 'appended' | 'forwarded' | 'settled';
-
-/** A proposal that waits for its answer. It is built as a literal: a class that declares as many fields is slower. */
-interface Pending extends Waiter<Pending> {
-  readonly sequence: number;
-  /** Dropped once the proposal was handed over: raft has it then. `undefined` is an empty entry. */
-  data: Uint8Array | undefined;
-  /** A membership change in place of data. */
-  readonly change: AnyConfChange | undefined;
-  readonly bytes: number;
-  readonly deadline: number;
-  readonly leaderOnly: boolean;
-  state: State;
-  /** Why it has not been handed over yet. */
-  waitsFor: 'no-leader' | 'transferring';
-  leadershipLost: boolean;
-  /** The term of the leader that it was forwarded to. */
-  forwardedIn: number;
-  resolve: (value: unknown) => void;
-  reject: (error: unknown) => void;
-  forget: (() => void) | undefined;
 }
 
 /**
@@ -95,11 +67,9 @@ interface Pending extends Waiter<Pending> {
  */
 export class Proposals {
   private readonly options: ProposalsOptions;
-  private readonly all = new Waits<Pending>();
+  private readonly all: WaitingProposals;
   /** When the first of those was proposed that the next flush hands over: what comes in one turn comes at one time. */
   private turn: number | undefined = undefined;
-  /** Those that were sent to the leader, by sequence number. */
-  private readonly forwarded = new Map<number, Pending>();
   /** The term of the last entry that was applied. */
   private appliedTerm = 0;
   private nextSequence = 1;
@@ -107,24 +77,24 @@ export class Proposals {
   private queue: Pending[] = [];
   /** Those that stand in the log. */
   private readonly appended = new AppendedBatches<Pending>({
-    onReplaced: (pending, detail) => this.drop(pending, 'replaced', undefined, detail),
-    onSkipped: (pending) => this.giveUp(pending, 'snapshot-skipped'),
+    onReplaced: (pending, detail) => this.all.drop(pending, 'replaced', undefined, detail),
+    onSkipped: (pending) => this.all.giveUp(pending, 'snapshot-skipped'),
   });
-  private bytes = 0;
   private ended: unknown = undefined;
 
   constructor(options: ProposalsOptions) {
     this.options = options;
+    this.all = new WaitingProposals(options);
   }
 
   /** Proposals that wait for their answers. */
   get waiting(): number {
-    return this.all.length;
+    return this.all.count;
   }
 
   /** Bytes that they hold. */
   get waitingBytes(): number {
-    return this.bytes;
+    return this.all.bytes;
   }
 
   /**
@@ -187,8 +157,8 @@ export class Proposals {
         `it takes ${counted(bytes, 'byte')}; limits.maxCommandBytes is ${maxCommandBytes}`,
       );
     }
-    if (this.waiting === 0 || this.bytes + bytes <= maxPendingBytes) return undefined;
-    return new ProposalDropped('busy', `commands of ${counted(this.bytes, 'byte')} wait on this member`);
+    if (this.waiting === 0 || this.waitingBytes + bytes <= maxPendingBytes) return undefined;
+    return new ProposalDropped('busy', `commands of ${counted(this.waitingBytes, 'byte')} wait on this member`);
   }
 
   /** The caller gives it `resolve` and `reject` at once. */
@@ -198,27 +168,9 @@ export class Proposals {
     { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
   ): Pending {
     this.turn ??= this.options.clock.monotonic();
-    const pending: Pending = {
-      before: undefined,
-      after: undefined,
-      sequence,
-      data,
-      change,
-      bytes: data?.length ?? 0,
-      deadline: this.turn + timeoutMs,
-      leaderOnly,
-      state: 'queued',
-      waitsFor: 'no-leader',
-      leadershipLost: false,
-      forwardedIn: 0,
-      resolve: nobody,
-      reject: nobody,
-      forget: undefined,
-    };
-    if (signal !== undefined) pending.forget = onAbort(signal, () => this.abort(pending, signal));
-    this.all.add(pending);
+    const deadline = this.turn + timeoutMs;
+    const pending = this.all.add({ sequence, data, change, deadline, leaderOnly }, signal);
     this.queue.push(pending);
-    this.bytes += pending.bytes;
     this.options.wake();
     return pending;
   }
@@ -242,7 +194,7 @@ export class Proposals {
     for (const pending of queue) {
       if (pending.state !== 'queued') continue;
       if (pending.leaderOnly && !leads) {
-        this.drop(pending, 'not-leading');
+        this.all.drop(pending, 'not-leading');
         continue;
       }
       if (!reachable) {
@@ -250,7 +202,7 @@ export class Proposals {
         continue;
       }
       if (!hasRoom) {
-        this.drop(pending, 'quota', undefined, 'too many entries wait to be applied');
+        this.all.drop(pending, 'quota', undefined, 'too many entries wait to be applied');
         continue;
       }
       if (pending.change !== undefined) {
@@ -282,11 +234,8 @@ export class Proposals {
     const { forwarded, index, term } = receipt;
     const forwardedIn = forwarded ? this.options.target.basicStatus().hardState.term : 0;
     for (const pending of batch) {
-      pending.state = forwarded ? 'forwarded' : 'appended';
-      pending.data = undefined;
-      if (!forwarded) continue;
-      pending.forwardedIn = forwardedIn;
-      this.forwarded.set(pending.sequence, pending);
+      if (forwarded) this.all.sentOn(pending, forwardedIn);
+      else this.all.handedOver(pending);
     }
     if (!forwarded) this.appended.insert({ index, term, pending: batch });
   }
@@ -294,12 +243,12 @@ export class Proposals {
   private proposeChange(pending: Pending, change: AnyConfChange): void {
     try {
       const receipt = this.options.target.proposeConfChange(change);
-      if (this.settle(pending)) pending.resolve(receipt);
+      if (this.all.settle(pending)) pending.resolve(receipt);
     } catch (error) {
       const { code } = error as Partial<RaftError>;
       if (code === ERR_PROPOSAL_DROPPED) this.refused([pending], error);
       else if (code === undefined) throw error;
-      else if (this.settle(pending)) pending.reject(error);
+      else if (this.all.settle(pending)) pending.reject(error);
     }
   }
 
@@ -322,10 +271,10 @@ export class Proposals {
           this.propose(batch.slice(half));
           return;
         }
-        for (const pending of batch) this.drop(pending, 'quota', error);
+        for (const pending of batch) this.all.drop(pending, 'quota', error);
         return;
       case 'removed':
-        for (const pending of batch) this.drop(pending, 'removed', error);
+        for (const pending of batch) this.all.drop(pending, 'removed', error);
         return;
       default:
         throw error;
@@ -334,33 +283,21 @@ export class Proposals {
 
   /** The entry at `index` was applied. @returns whose it is, if this member appended it as the leader */
   appliedAt(index: number, term: number): Pending | undefined {
-    if (term > this.appliedTerm) this.leaderChanged(term);
+    if (term > this.appliedTerm) {
+      this.appliedTerm = term;
+      this.all.leaderChanged(term);
+    }
     return this.appended.appliedAt(index, term);
   }
 
-  /**
-   * The first entry of a new leader was applied. What was forwarded to an earlier one, and reached its log in time,
-   * came before; the rest was lost with it, but for a message that is still on its way, so nothing more is known.
-   */
-  private leaderChanged(term: number): void {
-    this.appliedTerm = term;
-    for (const pending of this.forwarded.values()) {
-      if (pending.forwardedIn < term) this.giveUp(pending, 'leadership-lost');
-    }
-  }
-
-  /** The proposal of this number, if it was forwarded and still waits. */
+  /** Returns the proposal of this number, if it was forwarded and still waits. */
   find(sequence: number): Pending | undefined {
-    return this.forwarded.get(sequence);
+    return this.all.find(sequence);
   }
 
   /** Tells a proposal what came of it. */
   answer(pending: Pending, applied: Applied): void {
-    if (!this.settle(pending)) return;
-    const succeeded = 'value' in applied;
-    this.options.onSettled?.(succeeded ? 'applied' : 'failed');
-    if (succeeded) pending.resolve(applied.value);
-    else pending.reject(applied.error);
+    this.all.answer(pending, applied);
   }
 
   /** A snapshot took the place of the entries up to there: what came of them cannot be seen. */
@@ -375,12 +312,7 @@ export class Proposals {
 
   /** Ends the waits whose time is over. */
   expire(): void {
-    const now = this.options.clock.monotonic();
-    this.all.each((pending) => {
-      if (pending.deadline > now) return;
-      if (pending.state === 'queued') this.drop(pending, pending.waitsFor);
-      else this.giveUp(pending, pending.leadershipLost ? 'leadership-lost' : 'deadline');
-    });
+    this.all.expire();
     // Without a leader nothing else would let go of those that gave up.
     if (this.queue.length > 0) this.queue = this.queue.filter(({ state }) => state === 'queued');
   }
@@ -390,42 +322,9 @@ export class Proposals {
     this.ended = cause;
     this.queue = [];
     this.appended.clear();
-    for (let pending = this.all.oldest; pending !== undefined; pending = this.all.oldest) {
-      if (pending.state === 'queued') this.drop(pending, 'stopped', cause, describe(cause));
-      else this.giveUp(pending, 'stopped', cause, describe(cause));
-    }
-  }
-
-  private abort(pending: Pending, signal: AbortSignal): void {
-    if (pending.state === 'queued') this.drop(pending, 'aborted', signal.reason);
-    else this.giveUp(pending, 'aborted', signal.reason);
-  }
-
-  private drop(pending: Pending, reason: DroppedReason, cause?: unknown, detail?: string): void {
-    if (!this.settle(pending)) return;
-    this.options.onSettled?.('dropped', reason);
-    pending.reject(new ProposalDropped(reason, detail, cause));
-  }
-
-  private giveUp(pending: Pending, reason: UnknownReason, cause?: unknown, detail?: string): void {
-    if (!this.settle(pending)) return;
-    this.options.onSettled?.('unknown', reason);
-    pending.reject(new ProposalUnknown(reason, detail, cause));
-  }
-
-  private settle(pending: Pending): boolean {
-    if (pending.state === 'settled') return false;
-    if (pending.state === 'forwarded') this.forwarded.delete(pending.sequence);
-    pending.state = 'settled';
-    pending.data = undefined;
-    pending.forget?.();
-    this.all.remove(pending);
-    this.bytes -= pending.bytes;
-    return true;
+    this.all.end(cause);
   }
 }
-
-export type { Pending };
 
 /** Returns why raft did not take a proposal; `undefined` for an error of another kind. */
 export function reasonOf(error: unknown): string | undefined {

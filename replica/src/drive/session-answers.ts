@@ -2,7 +2,7 @@ import type { Codec } from '../base/codec.js';
 import type { Position } from '../base/contracts.js';
 import { CommandFailed, describe, ProposalDropped, ProposalUnknown } from '../base/errors.js';
 import type { SessionPlace, Sessions, SessionVerdict } from '../group/sessions.js';
-import type { Applied } from './proposals.js';
+import type { Applied } from './waiting-proposals.js';
 
 /** What a command came to: nothing is made of it for whom nobody asks. */
 export type Came<Result> = { readonly result: Result } | { readonly thrown: unknown };
