@@ -57,6 +57,25 @@ describe('the store: the history that watches read', () => {
     expect(history.at(history.begin)).to.deep.equal({ index: 1300, changes: [change(1)] });
   });
 
+  it('gives back long entries too, and holds none that it has dropped', () => {
+    const history = new History({ maxEntries: 600, maxSize: 1e8 });
+    const held = (): number => (Reflect.get(history, 'long') as ReadonlyMap<number, unknown>).size;
+    const all = Array.from({ length: 1000 }, (_, i): Change[] => [
+      { op: 'put', key: `k${i}`, value: 'x'.repeat(i % 2 === 0 ? 9000 : 9) },
+    ]);
+    for (const [i, changes] of all.entries()) history.record(i + 1, changes);
+    expect(history.end - history.begin).to.equal(600);
+    for (let place = history.begin; place < history.end; place++)
+      expect(history.at(place)).to.deep.equal({ index: place + 1, changes: all[place] });
+    expect(held()).to.equal(300);
+    history.restart(2000);
+    expect(held()).to.equal(0);
+    // Their lengths count: two are too much.
+    const small = new History({ maxEntries: 600, maxSize: 15_000 });
+    for (const index of [1, 2]) small.record(index, [change(9000)]);
+    expect([small.begin, small.end]).to.deep.equal([1, 2]);
+  });
+
   it('begins anew at a snapshot', () => {
     const history = new History();
     history.record(5, [change(1)]);

@@ -18,13 +18,18 @@ export interface Changes {
 export interface HistoryLimits {
   /** Entries. */
   readonly maxEntries: number;
-  /** Characters that they take as JSON, with a little for each. Whatever that is, the last entry is kept. */
+  /**
+   * Characters that they take as JSON, with a little for each; of long ones those of keys and values. Whatever that is,
+   * the last entry is kept.
+   */
   readonly maxSize: number;
 }
 
 const defaultLimits: HistoryLimits = { maxEntries: 16_384, maxSize: 16 * 2 ** 20 };
 /** What an entry takes beside its text. */
 const OVERHEAD = 100;
+/** Longer ones, in characters, are so few that they are kept as they came: to pack them takes longer than all else. */
+const LONG = 8192;
 /** So many of the newest entries stay as they came: about what a turn of the event loop applies. */
 const RECENT = 256;
 
@@ -39,8 +44,10 @@ export type HistoryListener = (size: number) => void;
 export class History {
   private readonly limits: HistoryLimits;
   private readonly listeners = new Set<HistoryListener>();
-  /** All that are kept, as JSON. */
+  /** All that are kept, as JSON; in the place of a long one stands an empty text. */
   private readonly packed = new PackedTexts();
+  /** The long ones, by their places. */
+  private readonly long = new Map<number, Changes>();
   /** The newest of them as they came, for those who watch now: the one at place P is at P modulo the length. */
   private readonly recent = new Array<Changes | undefined>(RECENT).fill(undefined);
   private size = 0;
@@ -76,6 +83,8 @@ export class History {
     const { begin, end } = this.packed;
     if (place < begin || place >= end) return undefined;
     if (place >= end - RECENT) return this.recent[place % RECENT];
+    const long = this.long.get(place);
+    if (long !== undefined) return long;
     return { index: this.packed.indexAt(place), changes: JSON.parse(this.packed.textAt(place)) as Change[] };
   }
 
@@ -91,13 +100,17 @@ export class History {
   }
 
   record(index: number, changes: readonly Change[]): void {
-    const text = JSON.stringify(changes);
-    const size = OVERHEAD + text.length;
     const { packed } = this;
+    const length = lengthOf(changes);
+    const isLong = length > LONG;
+    const text = isLong ? '' : JSON.stringify(changes);
+    const size = OVERHEAD + (isLong ? length : text.length);
     const { maxEntries, maxSize } = this.limits;
     while (packed.begin < packed.end && (this.size + size > maxSize || packed.end - packed.begin >= maxEntries))
       this.dropFirst();
-    this.recent[packed.end % RECENT] = { index, changes };
+    const entry = { index, changes };
+    this.recent[packed.end % RECENT] = entry;
+    if (isLong) this.long.set(packed.end, entry);
     packed.push(text, { index, size });
     this.size += size;
     this.highest = index;
@@ -109,6 +122,7 @@ export class History {
     // A place is left out, so that whoever has read everything up to here notices too that something is missing.
     this.packed.restart(this.packed.end + 1);
     this.recent.fill(undefined);
+    this.long.clear();
     this.size = 0;
     this.lowest = index;
     this.highest = index;
@@ -125,8 +139,13 @@ export class History {
     const { packed } = this;
     // Large ones are dropped before others take their slots.
     if (packed.begin >= packed.end - RECENT) this.recent[packed.begin % RECENT] = undefined;
+    this.long.delete(packed.begin);
     const { index, size } = packed.dropFirst();
     this.lowest = index;
     this.size -= size;
   }
+}
+
+function lengthOf(changes: readonly Change[]): number {
+  return changes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
