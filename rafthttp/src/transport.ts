@@ -149,6 +149,14 @@ export class HttpTransport implements Transport {
   }
 
   /**
+   * Writes to the streams what was sent and waits for the end of the turn of the event loop. For whoever has gathered
+   * messages himself: others then wait no longer, and cost a write each.
+   */
+  flush(): void {
+    for (const peer of this.members.peers.values()) peer.flush();
+  }
+
+  /**
    * Sends a snapshot with a separate body, in constant memory: `message` is the MsgSnap, without data. The receiver
    * stores the body and then processes the message. Resolves when that has succeeded or failed, with what raft was
    * told: `reportSnapshot` is called exactly once. `body.chunks` is always closed.

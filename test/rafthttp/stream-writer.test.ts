@@ -179,6 +179,19 @@ describe('StreamWriter', () => {
     expect(timers.pending).to.equal(0);
   });
 
+  it('waits for the end of the turn to write, or is told not to, and writes once', async () => {
+    const { socket } = attach();
+    await turn();
+    for (const index of [1, 2]) offer(index);
+    await Promise.resolve();
+    expect(socket.written).to.have.length(0);
+    writer.flush();
+    expect([indexes(socket), socket.written.length]).to.deep.equal([[1, 2], 1]);
+    for (const index of [3, 4]) offer(index);
+    await turn();
+    expect([indexes(socket), socket.written.length]).to.deep.equal([[1, 2, 3, 4], 2]);
+  });
+
   it('writes a long turn in several writes', async () => {
     const { socket } = attach();
     const data = 'x'.repeat(WRITE_BATCH_BYTES / 4);

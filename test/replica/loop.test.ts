@@ -64,6 +64,25 @@ describe('replica: the loop', () => {
     expect([leader, one, two].map((replica) => replica?.applied.index)).to.deep.equal([index, index + 1, index + 1]);
   });
 
+  it('lets what a turn has sent leave at its end, while the leader’s own write is under way', async () => {
+    const leader = await start();
+    await group.time.advance(50);
+    const log = logs.get(leader.id) as SlowLog;
+    const steps: string[] = [];
+    log.delay = 5;
+    log.onDurable = () => void steps.push('written');
+    const { transport } = inside(leader);
+    const { send } = transport;
+    transport.send = (messages) => {
+      if (messages.some(({ type, entries }) => type === MessageType.MsgApp && entries.length > 0)) steps.push('sent');
+      send(messages);
+    };
+    transport.flush = () => void steps.push('flushed');
+    await group.time.settled(Promise.all([leader.propose(1), leader.propose(2)]));
+    expect(steps.slice(0, 2)).to.deep.equal(['sent', 'flushed']);
+    expect(steps.filter((step) => step === 'sent')).to.have.length(1);
+  });
+
   it('ends as removed, and not by an error, if its log is still writing when its own removal is applied', async () => {
     const leader = await start();
     const log = logs.get(leader.id) as SlowLog;

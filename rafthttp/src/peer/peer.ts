@@ -149,6 +149,12 @@ export class Peer extends Remote implements ReaderOwner {
     this.writers[kind].attach(response, features);
   }
 
+  /** Lets what waits for the end of the turn leave now. */
+  flush(): void {
+    this.writers.msgapp.flush();
+    this.writers.message.flush();
+  }
+
   /** The features that the peer shows on the streams which are open from it; 0 if none is. */
   get features(): number {
     const shown = this.readers.flatMap(({ features }) => features ?? []);

@@ -46,8 +46,8 @@ export class StreamWriter {
   private connection: Connection | undefined;
   /** Memory to reuse for the next write. */
   private spare: Buffer | undefined;
-  /** Is a flush scheduled? */
-  private flushing = false;
+  /** A flush at the end of this turn of the event loop. */
+  private scheduled: NodeJS.Immediate | undefined;
   /** Is a flush in progress? */
   private writing = false;
   private stopped = false;
@@ -124,15 +124,13 @@ export class StreamWriter {
   }
 
   private flushSoon(): void {
-    if (this.flushing) return;
-    this.flushing = true;
-    setImmediate(() => {
-      this.flushing = false;
-      this.flush();
-    });
+    this.scheduled ??= setImmediate(() => this.flush());
   }
 
-  private flush(): void {
+  /** Writes what waits. */
+  flush(): void {
+    clearImmediate(this.scheduled);
+    this.scheduled = undefined;
     // A report in the middle of a write may make the receiver send: that goes into the next write, to keep the order.
     if (this.writing) return;
     this.writing = true;

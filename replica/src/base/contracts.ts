@@ -112,6 +112,11 @@ export interface ReceivedBody extends SnapshotBody {
 
 /** A transport that can also carry the body of a snapshot beside its message, which then has no data. */
 export interface ReplicaTransport extends Transport {
+  /**
+   * Lets what was sent leave now. Called at the end of each turn in which something was: a transport that gathers
+   * messages itself need not wait for more.
+   */
+  flush?(): void;
   /** Sends a MsgSnap and its body, and tells the receiver of this transport how it ended. */
   sendSnapshot?(message: Message, body: SnapshotBody): Promise<SnapshotStatus>;
   /** Returns the body that came with this snapshot, while raft has not taken it yet; `undefined` if none came. */

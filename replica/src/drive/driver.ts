@@ -30,7 +30,7 @@ export interface DriverHost {
   readonly id: NodeId;
   readonly raw: RawNode;
   readonly log: Pick<ReplicaLog, 'save'>;
-  readonly transport: Pick<ReplicaTransport, 'send'>;
+  readonly transport: Pick<ReplicaTransport, 'send' | 'flush'>;
   readonly clock: Clock;
   readonly proposals: Pick<Proposals, 'flush'>;
   readonly reads: Pick<Reads, 'flush' | 'confirmed'>;
@@ -81,6 +81,8 @@ export class Driver {
   private stopped = false;
   /** Entries of the leader are refused, since applying is far behind. */
   private refusing = false;
+  /** Something was sent in this turn. */
+  private sent = false;
 
   constructor(host: DriverHost) {
     this.host = host;
@@ -173,10 +175,17 @@ export class Driver {
       this.host.proposals.flush();
       // A listener may stop the member at any moment.
       while (!this.stopped && this.host.raw.hasReady()) this.handle(this.host.raw.ready());
+      this.flush();
       this.host.applier.start();
     } catch (error) {
       this.host.onFatal(error);
     }
+  }
+
+  /** In the next turn, what comes until then would be worked on first. */
+  private flush(): void {
+    if (this.sent) this.host.transport.flush?.();
+    this.sent = false;
   }
 
   private handle(rd: Ready): void {
@@ -193,7 +202,10 @@ export class Driver {
       else this.sort(message, out);
     }
     // A leader's appends leave before its own write has begun, let alone ended.
-    if (out.length > 0) host.transport.send(out);
+    if (out.length > 0) {
+      host.transport.send(out);
+      this.sent = true;
+    }
     if (write !== undefined) void this.write(rd, write.responses);
   }
 

@@ -129,7 +129,10 @@ export function createDriver<Command, Result>(engine: Engine<Command, Result>): 
     id: engine.id,
     raw: engine.raw,
     log: engine.options.log,
-    transport: { send: (messages) => engine.transport.send(messages) },
+    transport: {
+      send: (messages) => engine.transport.send(messages),
+      flush: () => engine.transport.flush?.(),
+    },
     clock: engine.options.clock,
     proposals: engine.proposals,
     reads: engine.reads,
