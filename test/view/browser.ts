@@ -30,6 +30,14 @@ export interface Look {
   readonly still?: boolean;
 }
 
+/** Something that Chromium traces; its times are in microseconds. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ts: number;
+  /** How long its thread had the processor. */
+  readonly tdur?: number;
+}
+
 /** A browser, and the page as a file. */
 export class Viewer {
   /** Everything that went wrong in the pages, and every request that was not for the file itself. */
@@ -70,6 +78,17 @@ export class Viewer {
     await page.goto(hash === '' ? this.url : `${this.url}#${hash}`);
     await atRest(page);
     return page;
+  }
+
+  /** What each frame of a page took on the processor while something went on, in milliseconds, in their order. */
+  async frames(page: Page, meanwhile: () => Promise<void>): Promise<number[]> {
+    await this.browser.startTracing(page, { categories: ['devtools.timeline'] });
+    await meanwhile();
+    const trace = JSON.parse((await this.browser.stopTracing()).toString()) as { readonly traceEvents: TraceEvent[] };
+    return trace.traceEvents
+      .filter(({ name, tdur }) => name === 'FireAnimationFrame' && tdur !== undefined)
+      .sort((a, b) => a.ts - b.ts)
+      .map(({ tdur = 0 }) => tdur / 1000);
   }
 
   async close(): Promise<void> {

@@ -77,14 +77,14 @@ export class OpenDialog {
     this.opened = opened;
     const form = byId('open-form', HTMLFormElement);
     const file = html('input', { type: 'file', accept: '.json,application/json', id: 'schedule-file' });
-    const faults = html('input', { name: 'faults', list: 'fault-names', placeholder: 'all' });
+    const faults = html('input', { type: 'text', name: 'faults', list: 'fault-names', placeholder: 'all' });
     form.append(
       html('h2', { id: 'open-title' }, 'Open a run of the simulator'),
       html('p', {}, 'A seed that raft-sim printed, with the options that it was drawn with:'),
       html('label', {}, 'Seed', numberInput('seed', 1, 0, Number.MAX_SAFE_INTEGER)),
-      html('label', {}, '--members (empty: drawn)', numberInput('members', '', 1, 9)),
-      html('label', {}, '--seconds', numberInput('seconds', 30, 1, 3600)),
-      html('label', {}, '--faults', faults),
+      html('label', {}, 'Members (--members; empty: drawn)', numberInput('members', '', 1, 9)),
+      html('label', {}, 'Seconds (--seconds)', numberInput('seconds', 30, 1, 3600)),
+      html('label', {}, 'Faults (--faults)', faults),
       html('datalist', { id: 'fault-names' }, ...FAULTS.map((value) => html('option', { value }))),
       html(
         'div',

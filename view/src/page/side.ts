@@ -150,7 +150,7 @@ export class NetworkCard {
           'li',
           {},
           shape(dot.family, dot.isAnswer, dot.isRefusal, outlineOf(dot)),
-          html('span', {}, `${title}: arrives in ${Math.max(0, Math.ceil(dot.arrivesAt - time))} ms`),
+          html('span', {}, `${title}, arrives in ${Math.max(0, Math.ceil(dot.arrivesAt - time))} ms`),
           html('div', { class: 'row' }, look, lose, late),
         );
       }),

@@ -52,7 +52,7 @@ export class ReplicaClient {
     const began = this.now();
     if (process.isFrozen) request.told = `${nameOf(member.slot)} is frozen: the call waits in its process.`;
     const call = kind === 'write' ? this.write(request, member) : this.read(request, kind, member, began);
-    void this.guarded(request, call);
+    void this.guarded(request, member, call);
   }
 
   /** A call begins when its process is not frozen any more. */
@@ -62,13 +62,13 @@ export class ReplicaClient {
     });
   }
 
-  private async guarded(request: Request, call: Promise<void>): Promise<void> {
+  private async guarded(request: Request, member: ReplicaMember, call: Promise<void>): Promise<void> {
     try {
       await call;
     } catch (error) {
-      const { message } = error as Error;
+      const message = `${nameOf(member.slot)}: ${(error as Error).message}`;
       if (request.kind !== 'write') settle(request, 'not done', `${message}. Asking again is safe.`);
-      else if (error instanceof Gone) settle(request, 'unknown', `${message}: the write may have happened.`);
+      else if (error instanceof Gone) settle(request, 'unknown', `${message}. The write may have happened.`);
       else settle(request, 'unknown', `${message}.`);
     }
   }
