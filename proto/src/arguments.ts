@@ -46,10 +46,9 @@ export function isBytes(value: unknown): value is Uint8Array {
   return typedArrayName.call(value) === 'Uint8Array';
 }
 
-const LARGEST_ID = 2n ** 64n - 1n;
-
 export function isId(value: unknown): value is bigint {
-  return typeof value === 'bigint' && value >= 0n && value <= LARGEST_ID;
+  // Cheaper than two comparisons.
+  return typeof value === 'bigint' && BigInt.asUintN(64, value) === value;
 }
 
 export function isPosition(value: unknown): value is number {

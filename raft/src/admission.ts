@@ -42,7 +42,7 @@ export class Admission {
     if (!isFromStorage && isLocalMessage(m.type)) {
       throw new RaftError(ERR_STEP_LOCAL_MSG, 'raft: cannot step raft local message');
     }
-    if (!isFromStorage && isResponseMessage(m.type) && !this.raft.trk.progress.has(m.from)) {
+    if (!isFromStorage && isResponseMessage(m.type) && this.raft.trk.find(m.from) === undefined) {
       throw new RaftError(ERR_STEP_PEER_NOT_FOUND, 'raft: cannot step as peer not found');
     }
     const verdict = validateIncoming(this.raft, m, this.outlet.asyncStorageWrites);

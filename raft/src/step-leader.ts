@@ -50,7 +50,7 @@ export function stepLeader(r: LeaderReach, m: Message): StepOutcome {
       return DONE;
     default:
   }
-  const pr = r.trk.progress.get(m.from);
+  const pr = r.trk.find(m.from);
   if (pr === undefined) {
     if (r.logger.debugEnabled) {
       r.logger.debug(`${r.id.toString(16)} no progress available for ${m.from.toString(16)}`);

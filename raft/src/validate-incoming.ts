@@ -71,7 +71,8 @@ function inRange(position: number): boolean {
 }
 
 export function isStorageThread(id: NodeId): boolean {
-  return id === LOCAL_APPEND_THREAD || id === LOCAL_APPLY_THREAD;
+  // Theirs are the two highest ids, and each comparison of bigints is a call.
+  return id >= LOCAL_APPLY_THREAD;
 }
 
 /**
@@ -83,7 +84,7 @@ export function isStorageThread(id: NodeId): boolean {
 export function validateIncoming(r: Reach, m: Message, asyncStorageWrites: boolean): Verdict {
   if (!(inRange(m.term) && inRange(m.logTerm) && inRange(m.index) && inRange(m.rejectHint))) return 'position-too-high';
   if (isStorageThread(m.from)) return validateStorageResponse(r, m, asyncStorageWrites);
-  if (m.from === r.id && !mayComeFromSelf(m)) return 'from-self';
+  if (!mayComeFromSelf(m) && m.from === r.id) return 'from-self';
   const ignored = m.term !== 0 && m.term < r.term;
   switch (m.type) {
     case MessageType.MsgApp:

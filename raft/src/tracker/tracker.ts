@@ -62,6 +62,8 @@ export class ProgressTracker {
   progress: ReadonlyMap<NodeId, Progress> = new Map();
   /** The values of `progress` in ascending order of ids: every observable loop uses this order. */
   ordered: readonly Progress[] = [];
+  /** The last one that `find` returned. Not part of the state: a refused message changes nothing that can be seen. */
+  #found: Progress | undefined = undefined;
   // The progress of the voters by halves, and one array for their indexes: `committed` runs for every acknowledgement.
   private incoming: readonly (Progress | undefined)[] = [];
   private outgoing: readonly (Progress | undefined)[] = [];
@@ -79,9 +81,19 @@ export class ProgressTracker {
   install(config: TrackerConfig, progress: ReadonlyMap<NodeId, Progress>): void {
     this.config = config;
     this.progress = progress;
+    this.#found = undefined;
     this.ordered = [...progress.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     this.incoming = this.progressOf(config.voters.incoming);
     this.outgoing = this.progressOf(config.voters.outgoing);
+  }
+
+  /**
+   * Returns the progress of this member. Whoever lets an answer in and whoever handles it look up the same member, and
+   * to hash a bigint takes longer than to compare it.
+   */
+  find(id: NodeId): Progress | undefined {
+    if (this.#found?.id !== id) this.#found = this.progress.get(id);
+    return this.#found;
   }
 
   /** Forgets what is known about every log: a new term has begun. */

@@ -158,4 +158,17 @@ describe('progress tracker', () => {
     }
     expect([...trk.progress.values()]).to.have.members([...trk.ordered]);
   });
+
+  it('finds a member by its id, among those of the present configuration and term', () => {
+    const trk = tracker();
+    const before = trk.find(3n);
+    expect(before).to.equal(trk.progress.get(3n));
+    expect(trk.find(3n)).to.equal(before);
+    expect(trk.find(9n)).to.equal(undefined);
+    expect(trk.find(3n)).to.equal(before);
+    trk.resetProgress(2n, 77);
+    expect(trk.find(3n)).to.equal(trk.progress.get(3n)).and.to.not.equal(before);
+    trk.install(trk.config, new Map([...trk.progress].filter(([id]) => id !== 3n)));
+    expect(trk.find(3n)).to.equal(undefined);
+  });
 });
