@@ -1,18 +1,9 @@
-import {
-  type Entry,
-  type HardState,
-  type Message,
-  MessageType,
-  messageName,
-  NONE,
-  type NodeId,
-  newMessage,
-} from '@raft-ts/proto';
+import { type Entry, type HardState, type Message, MessageType, messageName, NONE, type NodeId } from '@raft-ts/proto';
 import { type Config, resolveConfig } from './config.js';
 import { answerVote, hup } from './election.js';
 import { RaftPanic } from './errors.js';
 import type { Logger } from './logger.js';
-import { appliedTo, leaveJointByItself, restoreConfState } from './membership.js';
+import { appliedTo, restoreConfState } from './membership.js';
 import { DONE, type StepOutcome } from './outcome.js';
 import { describeIds } from './quorum/majority.js';
 import { RaftLog } from './raft-log.js';
@@ -25,6 +16,7 @@ import { stepCandidate } from './step-candidate.js';
 import { stepFollower } from './step-follower.js';
 import { stepLeader } from './step-leader.js';
 import { passesTermGate } from './term-gate.js';
+import { tickElection, tickHeartbeat } from './timers.js';
 import { ProgressTracker } from './tracker/tracker.js';
 import { Warnings } from './warnings.js';
 
@@ -273,52 +265,14 @@ export class Raft {
 
   tick(): void {
     this.timePasses();
-    if (this.state === 'StateLeader') this.tickHeartbeat();
-    else this.tickElection();
+    if (this.state === 'StateLeader') tickHeartbeat(this);
+    else tickElection(this);
   }
 
   /** Starts anew to count what messages may do between two ticks. */
   timePasses(): void {
     this.warnings.tick();
     this.termAtTick = this.term;
-  }
-
-  private tickElection(): void {
-    const { isFarBehind } = this;
-    this.isFarBehind = false;
-    this.electionElapsed++;
-    // Members of different terms elect nobody. The answers to a campaign raise the term as far as it may go, so with a
-    // campaign in each tick, not in each election timeout, members catch up as fast as messages drove them apart. A
-    // member that has heard from a leader since does not need one.
-    const isLost = isFarBehind && this.lead === NONE;
-    if (!this.promotable() || !(isLost || this.pastElectionTimeout())) return;
-    this.electionElapsed = 0;
-    this.stepLocal(MessageType.MsgHup);
-  }
-
-  private tickHeartbeat(): void {
-    this.isFarBehind = false;
-    this.heartbeatElapsed++;
-    this.electionElapsed++;
-    if (this.electionElapsed >= this.electionTimeout) {
-      this.electionElapsed = 0;
-      if (this.checkQuorum) this.stepLocal(MessageType.MsgCheckQuorum);
-      // A transfer that took this long has failed: accept proposals again.
-      if (this.state === 'StateLeader') this.leadTransferee = NONE;
-      // While leadership was being handed over nothing could be proposed, and perhaps nothing is applied any more.
-      if (this.retriesLeavingJoint) leaveJointByItself(this);
-    }
-    if (this.state !== 'StateLeader') return;
-    if (this.heartbeatElapsed >= this.heartbeatTimeout) {
-      this.heartbeatElapsed = 0;
-      this.stepLocal(MessageType.MsgBeat);
-    }
-  }
-
-  private stepLocal(type: MessageType): void {
-    const m = newMessage(type, NONE);
-    m.from = this.id;
-    this.step(m);
   }
 
   // Roles
