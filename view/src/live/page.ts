@@ -1,14 +1,13 @@
 import type { PageEvent } from '@raft-ts/raftexample/internal';
 import type { Verdict } from '../model/client.js';
-import { nameOf } from '../model/names.js';
 import type { Dot } from '../model/picture.js';
 import { LiveCluster } from '../model/running.js';
+import { LISTED_REQUESTS, Places, showRequests, showSides, sideOf, whatOf } from '../page/cards.js';
 import type { Choice } from '../page/choice.js';
-import { byId, fill, html, say, set } from '../page/dom.js';
+import { byId, say, set } from '../page/dom.js';
 import { Events } from '../page/events.js';
 import { Logs, logLegend } from '../page/logs.js';
 import { messageLegend } from '../page/shapes.js';
-import { VERDICTS } from '../page/side.js';
 import { Stage } from '../page/stage.js';
 import { TimelinePicture, timelineLegend } from '../page/timeline.js';
 import { Acts, type Asked } from './acts.js';
@@ -18,13 +17,12 @@ import { explain, titleOf } from './explain.js';
 const SLOW_MS = 300;
 /** Milliseconds between two looks at what need not follow every frame. */
 const LOOK_MS = 150;
-const REQUESTS = 12;
 /** How much of the past the timeline shows: of more, nobody could see the seconds of an election. */
 const SHOWN_MS = 120_000;
 
 /** What a client asked for, and what it was told. */
 interface Asking {
-  readonly text: string;
+  readonly what: string;
   verdict: Verdict;
   told: string;
 }
@@ -43,6 +41,7 @@ export class LivePage {
   private readonly logs: Logs;
   private readonly timeline: TimelinePicture;
   private readonly events: Events = new Events();
+  private readonly places: Places = new Places();
   private readonly requests: Asking[] = [];
   private written = 0;
   private chosen: Choice | undefined;
@@ -69,10 +68,10 @@ export class LivePage {
     byId('lease-read').hidden = false;
     this.acts = new Acts(byId('chosen-acts'), this.cluster, (asked) => this.act(asked));
     messageLegend(byId('legend'));
-    logLegend(byId('log-legend'));
+    logLegend(byId('log-legend'), false);
     timelineLegend(byId('timeline-legend'));
     byId('heal').addEventListener('click', () => this.act({ kind: 'heal' }));
-    byId('split').addEventListener('click', () => this.act({ kind: 'split', side: this.side() }));
+    byId('split').addEventListener('click', () => this.act({ kind: 'split', side: sideOf().map((slot) => slot + 1) }));
     byId('slow').addEventListener('click', () =>
       this.act({ kind: 'slow', ms: this.cluster.slowMs === 0 ? SLOW_MS : 0 }),
     );
@@ -83,7 +82,7 @@ export class LivePage {
   choose(choice: Choice | undefined): void {
     this.chosen = choice;
     if (choice?.kind === 'message') this.chosenDot = this.shown.find(({ message }) => message === choice.message);
-    if (choice?.kind === 'member') byId('client-at', HTMLSelectElement).value = String(choice.slot + 1);
+    if (choice?.kind === 'member') this.places.choose(choice.slot);
   }
 
   /** Listens to the launcher; the browser connects again by itself. */
@@ -122,26 +121,11 @@ export class LivePage {
     say(byId('title'), cluster.title);
     byId('client').hidden = !cluster.asksClients;
     set(byId('slow'), 'aria-pressed', String(cluster.slowMs > 0));
-    this.showPlaces();
+    const slots = cluster.members.map(({ slot }) => slot);
+    this.places.show(slots);
+    showSides(slots);
     this.showChosen();
-    this.showRequests();
-  }
-
-  private showPlaces(): void {
-    const { members } = this.cluster;
-    const select = byId('client-at', HTMLSelectElement);
-    if (select.options.length !== members.length + 1) {
-      const places = members.map(({ slot }) => html('option', { value: String(slot + 1) }, nameOf(slot)));
-      select.replaceChildren(html('option', { value: 'leader' }, 'the leader'), ...places);
-    }
-    const make = (): Element => html('label', {}, html('input', { type: 'checkbox' }), html('span'));
-    fill(byId('sides'), members, make, (element, { slot }) => {
-      say(element.children[1] as Element, nameOf(slot));
-    });
-  }
-
-  private side(): number[] {
-    return [...byId('sides').querySelectorAll('input')].flatMap((box, slot) => (box.checked ? [slot + 1] : []));
+    showRequests(this.requests.toReversed());
   }
 
   private showChosen(): void {
@@ -158,25 +142,14 @@ export class LivePage {
   }
 
   private ask(kind: 'write' | 'read' | 'lease-read' | 'stale-read'): void {
-    const { value: place } = byId('client-at', HTMLSelectElement);
-    const who = place === 'leader' ? (this.cluster.leader() ?? 0) + 1 : Number(place);
+    const slot = this.places.slot(this.cluster.leader());
     const value = `w${++this.written}`;
-    const what = kind === 'write' ? `write ${value}` : kind.replace('-', ' ');
-    const request: Asking = { text: `${what} at n${who}`, verdict: 'waiting', told: 'No answer yet.' };
+    const request: Asking = { what: whatOf({ kind, value, slot }), verdict: 'waiting', told: 'No answer yet.' };
     this.requests.push(request);
-    if (this.requests.length > REQUESTS) this.requests.shift();
-    this.act({ kind, who, value }, ({ verdict, told }) => {
+    if (this.requests.length > LISTED_REQUESTS) this.requests.shift();
+    this.act({ kind, who: slot + 1, value }, ({ verdict, told }) => {
       request.verdict = verdict ?? 'unknown';
       request.told = told ?? '';
-    });
-  }
-
-  private showRequests(): void {
-    const make = (): Element => html('li', {}, html('b'), ' ', html('span'));
-    fill(byId('requests'), this.requests.toReversed(), make, (element, { text, verdict, told }) => {
-      set(element, 'data-verdict', verdict);
-      say(element.children[0] as Element, `${VERDICTS[verdict]}: ${text}.`);
-      say(element.children[1] as Element, told);
     });
   }
 

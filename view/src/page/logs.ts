@@ -171,8 +171,11 @@ function stateOf(cell: Cell): State {
   return cell.isCommitted ? 'committed' : 'open';
 }
 
-/** Says what the marks in the logs mean. */
-export function logLegend(list: HTMLElement): void {
+/**
+ * Says what the marks in the logs mean.
+ * @param areNamed are writes named, and changes of the members marked?
+ */
+export function logLegend(list: HTMLElement, areNamed = true): void {
   const mark = (state: State, text: string, kind = 'empty', number = '3'): HTMLElement => {
     const sign = state === 'conflict' ? { 'data-mark': '≠' } : {};
     const attributes = { class: 'entry t3', 'aria-hidden': 'true', 'data-kind': kind, 'data-state': state, ...sign };
@@ -184,6 +187,10 @@ export function logLegend(list: HTMLElement): void {
     mark('applied', 'committed and applied'),
     mark('conflict', 'conflicts, and will be replaced'),
     mark('gone', 'in a snapshot', 'compacted', ''),
-    html('li', {}, 'The number is the term. w1: a write; m: a change of the members; neither: a leader’s first entry'),
+    html(
+      'li',
+      {},
+      `The number is the term${areNamed ? '. w1: a write; m: a change of the members; neither: a leader’s first entry' : ''}`,
+    ),
   );
 }

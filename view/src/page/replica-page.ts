@@ -2,26 +2,23 @@ import { type Act, maskOf, readScript, writeScript } from '../model/act.js';
 import { MOST_STEPS } from '../model/link.js';
 import { nameOf, titleOf } from '../model/names.js';
 import type { Dot, Scenery } from '../model/picture.js';
-import type { Request, RequestKind } from '../replica/client.js';
 import { dotsOf, sceneryOf } from '../replica/scenery.js';
 import { replicaSceneOf } from '../replica/scenes.js';
+import { LISTED_REQUESTS, Places, showRequests, showSides, sideOf, whatOf } from './cards.js';
 import type { Choice } from './choice.js';
 import { Controls } from './controls.js';
 import { HelpDialog } from './dialogs.js';
-import { button, byId, fill, html, say, set } from './dom.js';
+import { button, byId, html, say } from './dom.js';
 import { Events } from './events.js';
 import { startKeys } from './keys.js';
 import { Logs, logLegend } from './logs.js';
 import { type ReplicaPlace, ReplicaPlayer } from './replica-player.js';
 import { listCoreScenes, listReplicaScenes, NextScene } from './scene-lists.js';
 import { messageLegend } from './shapes.js';
-import { VERDICTS } from './side.js';
 import { MOST_DOTS, Stage } from './stage.js';
 import { showStory } from './story.js';
 import { TimelinePicture, timelineLegend } from './timeline.js';
 
-/** Requests that are listed. */
-const LISTED = 12;
 /** Milliseconds between two looks at what need not follow every frame. */
 const LOOK_MS = 120;
 
@@ -57,6 +54,7 @@ export class ReplicaPage {
   private readonly timeline: TimelinePicture;
   private readonly events: Events = new Events();
   private readonly controls: Controls;
+  private readonly places: Places = new Places();
   private readonly next: NextScene = new NextScene();
   private readonly problem: string;
   private readonly moved: (link: string) => void;
@@ -99,28 +97,14 @@ export class ReplicaPage {
     byId('lease-read').hidden = false;
     for (const id of ['weather-label', 'under-way', 'messages', 'new', 'open']) byId(id).hidden = true;
     for (const kind of ['write', 'read', 'lease-read', 'stale-read'] as const)
-      byId(kind).addEventListener('click', () => this.player.act({ kind, who: this.where() }));
+      byId(kind).addEventListener('click', () =>
+        this.player.act({ kind, who: this.places.slot(this.player.run.world.leader()?.slot) }),
+      );
     byId('heal').addEventListener('click', () => this.player.act({ kind: 'heal' }));
-    byId('split').addEventListener('click', () => {
-      const boxes = [...byId('sides').querySelectorAll('input')];
-      this.player.act({ kind: 'split', value: maskOf(boxes.flatMap((box, slot) => (box.checked ? [slot] : []))) });
-    });
-    const { members } = this.player.run.world;
-    const places = ['leader', ...members.map(({ slot }) => String(slot))];
-    byId('client-at').replaceChildren(
-      ...places.map((value) => html('option', { value }, value === 'leader' ? 'the leader' : nameOf(Number(value)))),
-    );
-    fill(
-      byId('sides'),
-      members,
-      () => html('label', {}, html('input', { type: 'checkbox' }), html('span')),
-      (element, { slot }) => say(element.children[1] as Element, nameOf(slot)),
-    );
-  }
-
-  private where(): number {
-    const { value } = byId('client-at', HTMLSelectElement);
-    return value === 'leader' ? (this.player.run.world.leader()?.slot ?? 0) : Number(value);
+    byId('split').addEventListener('click', () => this.player.act({ kind: 'split', value: maskOf(sideOf()) }));
+    const slots = this.player.run.world.members.map(({ slot }) => slot);
+    this.places.show(slots);
+    showSides(slots);
   }
 
   toggle(): void {
@@ -131,7 +115,7 @@ export class ReplicaPage {
   choose(choice: Choice | undefined): void {
     this.chosen = choice;
     if (choice?.kind === 'message') this.player.pause();
-    if (choice?.kind === 'member') byId('client-at', HTMLSelectElement).value = String(choice.slot);
+    if (choice?.kind === 'member') this.places.choose(choice.slot);
     this.changed();
   }
 
@@ -165,7 +149,8 @@ export class ReplicaPage {
     this.events.speak(chronicler.notes, chronicler.count, now);
     this.showStory();
     this.showChosen(scenery, dots);
-    this.showRequests();
+    const newest = player.run.client.requests.slice(-LISTED_REQUESTS).reverse();
+    showRequests(newest.map((request) => ({ ...request, what: whatOf(request) })));
     say(byId('explain'), this.explain(this.pointed, scenery, dots));
     if (isAtRest) this.moved(writeReplicaLink(player.place));
   }
@@ -271,20 +256,6 @@ export class ReplicaPage {
     const attributes = { 'aria-pressed': String(!isOpen), 'aria-label': `${label}, cut` };
     return button(label, () => this.player.act({ kind: isOpen ? 'cut' : 'open', who, to }), attributes);
   }
-
-  private showRequests(): void {
-    const make = (): Element => html('li', {}, html('b'), ' ', html('span'));
-    const newest: readonly Request[] = this.player.run.client.requests.slice(-LISTED).reverse();
-    fill(byId('requests'), newest, make, (element, { kind, slot, value, verdict, told }) => {
-      set(element, 'data-verdict', verdict);
-      say(element.children[0] as Element, `${VERDICTS[verdict]}: ${whatOf(kind, value)} at ${nameOf(slot)}.`);
-      say(element.children[1] as Element, told);
-    });
-  }
-}
-
-function whatOf(kind: RequestKind, value: string): string {
-  return kind === 'write' ? `write ${value}` : kind.replace('-', ' ');
 }
 
 function headingOf(choice: Choice): string {

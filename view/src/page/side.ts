@@ -1,14 +1,14 @@
 import { maskOf } from '../model/act.js';
-import type { Request } from '../model/client.js';
-import { nameOf, titleOf } from '../model/names.js';
+import { titleOf } from '../model/names.js';
 import type { Dot } from '../model/picture.js';
+import { LISTED_REQUESTS, Places, showRequests, showSides, sideOf, whatOf } from './cards.js';
 import type { Choice } from './choice.js';
-import { button, byId, fill, html, say, set } from './dom.js';
+import { button, byId, fill, html, say } from './dom.js';
 import type { Player } from './player.js';
 import { outlineOf, shape } from './shapes.js';
 
-/** Requests and messages that are listed. */
-const LISTED = { requests: 12, messages: 8 } as const;
+/** Messages that are listed. */
+const LISTED = 8;
 
 /** What messages take and how many are lost, to choose from. */
 const WEATHERS = [
@@ -19,58 +19,26 @@ const WEATHERS = [
   { label: 'bad (50 % lost)', ms: 80, to: 600, value: 50 },
 ] as const;
 
-/** What a verdict is called, and its sign. */
-export const VERDICTS: Readonly<Record<Request['verdict'], string>> = {
-  waiting: '… waiting',
-  done: '✓ done',
-  'not done': '✕ not done',
-  unknown: '? unknown',
-  stale: '! stale',
-};
-
 /** The client: it writes and reads at a member, and keeps what it was told. */
 export class ClientCard {
-  private readonly at: HTMLSelectElement = byId('client-at', HTMLSelectElement);
+  private readonly places: Places = new Places();
 
   constructor(player: Player) {
+    const leader = (): number | undefined => player.engine.world.leader()?.slot;
     for (const kind of ['write', 'read', 'stale-read'] as const) {
-      byId(kind).addEventListener('click', () => player.act({ kind, who: this.where(player) }));
+      byId(kind).addEventListener('click', () => player.act({ kind, who: this.places.slot(leader()) }));
     }
-  }
-
-  private where({ engine: { world } }: Player): number {
-    return this.at.value === 'leader' ? (world.leader()?.slot ?? 0) : Number(this.at.value);
   }
 
   choose(slot: number): void {
-    if ([...this.at.options].some(({ value }) => value === String(slot))) this.at.value = String(slot);
+    this.places.choose(slot);
   }
 
   show({ engine: { world, client, isOver } }: Player): void {
-    const places = ['leader', ...world.members.filter(({ isGone }) => !isGone).map(({ slot }) => String(slot))];
-    if (this.at.options.length !== places.length) {
-      const { value } = this.at;
-      this.at.replaceChildren(
-        ...places.map((place) =>
-          html('option', { value: place }, place === 'leader' ? 'the leader' : nameOf(Number(place))),
-        ),
-      );
-      this.at.value = places.includes(value) ? value : 'leader';
-    }
+    this.places.show(world.members.filter(({ isGone }) => !isGone).map(({ slot }) => slot));
     for (const kind of ['write', 'read', 'stale-read']) byId(kind, HTMLButtonElement).disabled = isOver;
-    const newest = client.requests.slice(-LISTED.requests).reverse();
-    fill(
-      byId('requests'),
-      newest,
-      () => html('li', {}, html('b'), ' ', html('span')),
-      (element, request) => {
-        const { kind, slot, value, verdict, told } = request;
-        const what = kind === 'write' ? `write ${value}` : kind === 'read' ? 'read' : 'stale read';
-        set(element, 'data-verdict', verdict);
-        say(element.children[0] as Element, `${VERDICTS[verdict]}: ${what} at ${nameOf(slot)}.`);
-        say(element.children[1] as Element, told);
-      },
-    );
+    const newest = client.requests.slice(-LISTED_REQUESTS).reverse();
+    showRequests(newest.map((request) => ({ ...request, what: whatOf(request) })));
   }
 }
 
@@ -86,11 +54,7 @@ export class NetworkCard {
     for (const [i, { label }] of WEATHERS.entries()) this.weather.append(html('option', { value: String(i) }, label));
     this.weather.addEventListener('change', () => this.change());
     byId('heal').addEventListener('click', () => player.act({ kind: 'heal' }));
-    byId('split').addEventListener('click', () => player.act({ kind: 'split', value: maskOf(this.side()) }));
-  }
-
-  private side(): number[] {
-    return [...byId('sides').querySelectorAll('input')].flatMap((box, slot) => (box.checked ? [slot] : []));
+    byId('split').addEventListener('click', () => player.act({ kind: 'split', value: maskOf(sideOf()) }));
   }
 
   private change(): void {
@@ -105,10 +69,7 @@ export class NetworkCard {
   show(dots: readonly Dot[], left: number): void {
     const { engine, time } = this.player;
     const { members } = engine.world;
-    const make = (): Element => html('label', {}, html('input', { type: 'checkbox' }), html('span'));
-    fill(byId('sides'), members, make, (element, { slot }) => {
-      say(element.children[1] as Element, nameOf(slot));
-    });
+    showSides(members.map(({ slot }) => slot));
     byId('split', HTMLButtonElement).disabled = engine.isOver;
     byId('heal', HTMLButtonElement).disabled = engine.isOver;
     this.weather.disabled = engine.isOver;
@@ -116,7 +77,7 @@ export class NetworkCard {
   }
 
   private list(dots: readonly Dot[], left: number, time: number): void {
-    const soon = dots.toSorted((a, b) => a.arrivesAt - b.arrivesAt).slice(0, LISTED.messages);
+    const soon = dots.toSorted((a, b) => a.arrivesAt - b.arrivesAt).slice(0, LISTED);
     const list = byId('messages');
     const isRunning = this.player.isRunning;
     // Buttons that change under the finger are no use: while it runs, the list says how many there are.
