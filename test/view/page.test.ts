@@ -89,6 +89,18 @@ describe('the page, in a browser', function () {
       expect(await text(page, '#continue')).to.equal('Start');
     }));
 
+  it('moves nothing from chapter to chapter, beside a text that is longer or shorter', () =>
+    on('scene=election', {}, async (page) => {
+      const places = new Set<number>();
+      await page.evaluate('raftView.player.speed = 40');
+      for (let i = 0; i < 4; i++) {
+        places.add(await ask<number>(page, 'document.querySelector(".inspector").getBoundingClientRect().top'));
+        await page.click('#continue');
+        await atRest(page);
+      }
+      expect([...places]).to.have.lengthOf(1);
+    }));
+
   it('folds the list of scenes where it is narrow, until somebody wants one', () =>
     on('', { width: 360 }, async (page) => {
       expect(await page.isVisible('#scenes')).to.equal(false);
@@ -212,6 +224,14 @@ describe('the page, in a browser', function () {
         await page.fill('#time', String(Math.floor(now)));
         await atRest(page);
         expect(await ask<number>(page, 'raftView.player.engine.position')).to.be.within(100, 110);
+        await page.focus('#time');
+        const before = await ask<number>(page, 'raftView.player.time');
+        await page.keyboard.press('ArrowLeft');
+        await atRest(page);
+        expect(await ask<number>(page, 'raftView.player.time')).to.equal(before - 50);
+        await page.keyboard.press('ArrowRight');
+        await atRest(page);
+        expect(await ask<number>(page, 'raftView.player.time')).to.equal(before);
       }));
 
     it('for each thing that can be done to a member', () =>

@@ -12,6 +12,9 @@ const SPEEDS: readonly (readonly [string, number])[] = [
   ['5', 5],
 ];
 
+/** By how much an arrow key moves the slider, in milliseconds of virtual time. */
+const KEY_MS = 50;
+
 /** What moves a run through time. */
 export interface Mover {
   readonly time: number;
@@ -46,7 +49,16 @@ export class Controls {
     byId('back').addEventListener('click', () => player.back());
     byId('to-start').addEventListener('click', () => player.toStart());
     this.slider.addEventListener('input', () => player.seek(Number(this.slider.value)));
+    this.slider.addEventListener('keydown', (event) => this.key(event));
     byId('share').addEventListener('click', () => void share(link()));
+  }
+
+  /** By itself a slider goes by one millisecond, in which nothing happens. */
+  private key(event: KeyboardEvent): void {
+    const step = { ArrowRight: KEY_MS, ArrowUp: KEY_MS, ArrowLeft: -KEY_MS, ArrowDown: -KEY_MS }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.player.seek(Math.max(0, this.player.time + step));
   }
 
   show(): void {

@@ -16,7 +16,7 @@ import { type ReplicaPlace, ReplicaPlayer } from './replica-player.js';
 import { listCoreScenes, listReplicaScenes, NextScene } from './scene-lists.js';
 import { messageLegend } from './shapes.js';
 import { MOST_DOTS, Stage } from './stage.js';
-import { showStory } from './story.js';
+import { longestOf, showStory } from './story.js';
 import { TimelinePicture, timelineLegend } from './timeline.js';
 
 /** Milliseconds between two looks at what need not follow every frame. */
@@ -164,6 +164,7 @@ export class ReplicaPage {
       title: scene.title,
       summary: scene.summary,
       says: isAtEnd ? scene.end : (chapters[chapter]?.say ?? ''),
+      longest: longestOf(chapters, scene.end),
       chapter,
       chapters: chapters.length,
       position,

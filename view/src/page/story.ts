@@ -9,6 +9,8 @@ export interface Telling {
   readonly summary: string;
   /** What is to be said now; nothing where no scene is played. */
   readonly says: string;
+  /** The longest text that this scene says: its place is kept, so that nothing below moves from chapter to chapter. */
+  readonly longest: string;
   readonly chapter: number;
   /** Number of chapters; 0 where no scene is played. */
   readonly chapters: number;
@@ -21,13 +23,20 @@ export interface Telling {
   readonly broken: string;
 }
 
+/** The longest text of a scene: of its chapters, or of its end. */
+export function longestOf(chapters: readonly { readonly say: string }[], ends: string): string {
+  return chapters.reduce((longest, chapter) => (chapter.say.length > longest.length ? chapter.say : longest), ends);
+}
+
 /** Shows how far it is, and what goes on from here. */
 export function showStory(told: Telling): void {
-  const { title, summary, says, chapter, chapters, position, isRunning, isBetweenChapters, isOver, broken } = told;
+  const { title, summary, says, longest, chapter, chapters, position, isRunning, isBetweenChapters, isOver, broken } =
+    told;
   const isAtEnd = chapters > 0 && chapter >= chapters;
   say(byId('story-title'), title);
   say(byId('story-summary'), summary);
-  say(byId('story-say'), says);
+  say(byId('story-text'), says);
+  set(byId('story-say'), 'data-longest', longest);
   byId('story-say').hidden = says === '';
   const goesOn = isAtEnd ? 'Run on' : 'Continue';
   say(byId('continue'), isRunning ? 'Pause' : position === 0 ? 'Start' : goesOn);
@@ -72,6 +81,7 @@ export class Story {
       title: scene?.title ?? titleOf(origin),
       summary: scene?.summary ?? summaryOf(origin),
       says: scene === undefined ? '' : isAtEnd ? ends : (chapters[chapter]?.say ?? ''),
+      longest: longestOf(chapters, ends),
       chapter,
       chapters: scene === undefined ? 0 : chapters.length,
       position,
