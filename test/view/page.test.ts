@@ -436,6 +436,8 @@ describe('the page, in a browser', function () {
       expect(await text(page, '#explain')).to.match(/^Entry 2 of n2/);
       await page.keyboard.press('2');
       await focus('#chosen-acts button');
+      await atRest(page);
+      expect(await text(page, '#explain'), 'of the entry that is no longer pointed at').to.match(/^At /);
       await page.keyboard.press('Enter');
       await atRest(page);
       expect(await state(1)).to.equal(false);

@@ -35,6 +35,7 @@ export class Logs {
     this.table.addEventListener('pointerover', (event) => this.over(event.target));
     this.table.addEventListener('pointerleave', () => this.pointed(undefined));
     this.table.addEventListener('focusin', (event) => this.over(event.target));
+    this.table.addEventListener('focusout', () => this.pointed(undefined));
     this.table.addEventListener('click', (event) => {
       const td = (event.target as Element).closest('td');
       if (td !== null) this.focus(Number(td.dataset['row']), Number(td.dataset['column']));
