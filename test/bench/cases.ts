@@ -213,7 +213,14 @@ function replicaCases(): Case[] {
     anchor: [],
     matches: (result: Result) => result['log'] === log && result['in_flight'] === inFlight,
   });
-  const inMemory = ['proposals_per_s', 'times_the_core', 'reads_per_s', 'reads_on_a_follower_per_s', 'heap_growth_mib'];
+  const inMemory = [
+    'proposals_per_s',
+    'times_the_core',
+    'times_the_core_gathering',
+    'reads_per_s',
+    'reads_on_a_follower_per_s',
+    'heap_growth_mib',
+  ];
   const onDisk = ['proposals_per_s', 'over_raw_percent', 'over_logs_percent'];
   const cases = (log: string, figures: readonly string[]): Case[] =>
     [1, 64, 1024].flatMap((inFlight) => figures.map((figure) => caseOf(log, inFlight, figure)));

@@ -12,6 +12,8 @@ import {
   type Ready,
 } from '@raft-ts/raft';
 
+/** Messages that may be under way to a follower; what is proposed beyond them is gathered. */
+const WINDOW = 256;
 const COMPACT_EVERY = 10_000;
 const COMPACT_KEEP = 1_000;
 const TICK_EVERY = 10_000;
@@ -37,7 +39,7 @@ class Member {
   private compacted = 0;
   private readonly confState: ConfState;
 
-  constructor(id: NodeId, voters: readonly NodeId[], variant: VariantName) {
+  constructor(id: NodeId, voters: readonly NodeId[], variant: VariantName, window: number) {
     const confState = { voters, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
     this.confState = confState;
     this.storage.applySnapshot({ data: undefined, metadata: { index: 1, term: 1, confState } });
@@ -49,7 +51,7 @@ class Member {
       applied: 1,
       maxSizePerMsg: 1 << 20,
       maxCommittedSizePerReady: Number.POSITIVE_INFINITY,
-      maxInflightMsgs: 256,
+      maxInflightMsgs: window,
       ...variants[variant],
     });
   }
@@ -80,10 +82,10 @@ export class RawCluster {
   /** Messages between members that were stepped. */
   messages = 0;
 
-  constructor(variant: VariantName, size = 3) {
+  constructor(variant: VariantName, size = 3, window: number = WINDOW) {
     this.isAsync = variant === 'async';
     const ids = Array.from({ length: size }, (_, i) => BigInt(i + 1));
-    this.members = ids.map((id) => new Member(id, ids, variant));
+    this.members = ids.map((id) => new Member(id, ids, variant, window));
   }
 
   get leader(): Member {
