@@ -296,6 +296,7 @@ describe('the page, in a browser', function () {
 
     it('for a client that writes and reads, at a member of its choice', () =>
       on(LED, {}, async (page) => {
+        expect(await page.inputValue('#client-at')).to.equal('leader');
         await page.selectOption('#client-at', '1');
         for (const id of ['write', 'read', 'stale-read']) await page.click(`#${id}`);
         await atRest(page);

@@ -28,7 +28,7 @@ export class Places {
       ...slots.map((slot) => html('option', { value: String(slot) }, nameOf(slot))),
     );
     this.at.value = 'leader';
-    this.choose(Number(value));
+    if (value !== '') this.choose(Number(value));
   }
 
   /** Does nothing if that member may not be asked. */
