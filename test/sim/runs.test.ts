@@ -87,7 +87,7 @@ describe('simulated clusters', function () {
     for (const kind of ['replace', 'change', 'unreachable', 'forget-leader', 'split', 'bridge', 'ring', 'one-way']) {
       expect(kinds, kind).to.include(kind);
     }
-    expect(FAULTS).to.have.lengthOf(20);
+    expect(FAULTS).to.have.lengthOf(21);
   });
 
   it('have the faults and the members that were asked for, and no others', () => {

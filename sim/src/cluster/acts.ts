@@ -47,6 +47,12 @@ function perform(world: World, action: Action): void {
       world.post(world.now + action.forMs, event('heal'));
       return;
     }
+    case 'apart': {
+      const isIn = (slot: number): boolean => (action.group & (1 << slot)) !== 0;
+      world.network.connectWhere(world.members.length, (from, to) => isIn(from) === isIn(to));
+      world.post(world.now + action.forMs, event('heal'));
+      return;
+    }
     case 'heal':
       world.network.heal();
       return;
@@ -83,10 +89,11 @@ function harm(world: World, action: Harm): void {
     case 'disk':
       member.disk.writeMs = action.writeMs;
       member.disk.applyMs = action.applyMs;
+      member.disk.answerMs = action.answerMs ?? 0;
   }
 }
 
-type Call = Exclude<Action, Harm | { kind: 'connect' | 'heal' | 'weather' | 'lose-kind' }>;
+type Call = Exclude<Action, Harm | { kind: 'connect' | 'apart' | 'heal' | 'weather' | 'lose-kind' }>;
 
 function call(world: World, action: Call): void {
   const member = world.pick('via' in action ? action.via : action.who, isRunning);
@@ -154,7 +161,8 @@ export function makeSnapshot(world: World, member: Member, keep: number): void {
   const made = { data: numbered(state), metadata: { confState, index: applied, term } };
   world.rules.snapshotMade(member, made);
   disk.keepSnapshot(made);
-  const upTo = applied - keep;
+  // What raft has not heard of as applied yet it may still read.
+  const upTo = Math.min(applied - keep, member.node?.raft.raftLog.applied ?? 0);
   if (upTo < storage.firstIndex()) return;
   disk.compact(upTo);
   member.log.compact(upTo);
@@ -162,13 +170,14 @@ export function makeSnapshot(world: World, member: Member, keep: number): void {
 
 // Membership.
 
-function change(world: World, member: Member, { shape, choice }: Extract<Action, { kind: 'change' }>): void {
+function change(world: World, member: Member, { shape, choice, whom }: Extract<Action, { kind: 'change' }>): void {
   const { raft } = member.node ?? {};
   if (raft?.state !== 'StateLeader') return;
   const cs = raft.trk.config.confState();
   const fresh = world.hasRoom ? world.freshId : 0n;
   const sight = { members: world.members, history: world.rules.history };
-  const wanted = chooseChange(sight, cs, { shape, choice, fresh });
+  const leaver = whom === 'leader' ? member.id : undefined;
+  const wanted = chooseChange(sight, cs, { shape, choice, fresh, leaver });
   if (wanted !== undefined) proposeChange(world, member, wanted);
 }
 

@@ -178,15 +178,34 @@ export function appliedByThread(world: Surroundings, member: Member, node: RawNo
   answer(world, member, node, m);
 }
 
+/**
+ * Hands on what a thread answers. What is for the member itself may have to wait until it listens; other members may
+ * have heard of the same work by then, and answered.
+ */
 function answer(world: Surroundings, member: Member, node: RawNode, m: Message): void {
+  const { answers, disk } = member;
   for (const response of m.responses) {
     if (response.to !== member.id) {
       world.send(member, response);
+    } else if (disk.answerMs === 0 && answers.length === 0) {
+      step(world, member, node, response);
     } else {
-      node.stepChecked(response);
-      world.rules.afterStep(member, node);
+      answers.push(response);
+      member.answersUntil = Math.max(member.answersUntil, world.now + world.delays.int(disk.answerMs + 1));
+      world.post(member.answersUntil, event('answered', member));
     }
   }
+}
+
+/** A member hears the oldest answer of its threads. */
+export function answered(world: Surroundings, member: Member, node: RawNode): void {
+  const response = member.answers.shift();
+  if (response !== undefined) step(world, member, node, response);
+}
+
+function step(world: Surroundings, member: Member, node: RawNode, response: Message): void {
+  node.stepChecked(response);
+  world.rules.afterStep(member, node);
 }
 
 // The state machine.

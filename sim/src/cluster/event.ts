@@ -21,6 +21,8 @@ export interface Event {
     | 'written'
     /** The oldest message to the apply thread is carried out. */
     | 'applied'
+    /** The member hears the oldest answer of its threads. */
+    | 'answered'
     | 'restart'
     | 'thaw'
     /** The transport reports what became of a snapshot. */

@@ -59,11 +59,12 @@ const transitions = [
 /**
  * Chooses a change of this configuration by two numbers; undefined if what they choose would be unwise.
  * @param fresh the id of a member that could join
+ * @param leaver a voter that is to be removed or demoted, rather than whom the numbers choose
  */
 export function chooseChange(
   sight: Sight,
   cs: ConfState,
-  { shape, choice, fresh }: { shape: number; choice: number; fresh: NodeId },
+  { shape, choice, fresh, leaver }: { shape: number; choice: number; fresh: NodeId; leaver: NodeId | undefined },
 ): AnyConfChange | undefined {
   if (cs.votersOutgoing.length > 0) return leaveJoint();
   const changes: ConfChangeSingle[] = [];
@@ -81,7 +82,10 @@ export function chooseChange(
     if (type === ConfChangeAddNode) voters.add(nodeId);
     else if (type !== ConfChangeUpdateNode) voters.delete(nodeId);
   };
-  for (let i = 0; i < count; i++) {
+  if (leaver !== undefined && voters.has(leaver)) {
+    change(shape % 2 === 0 ? ConfChangeRemoveNode : ConfChangeAddLearnerNode, leaver);
+  }
+  for (let i = changes.length; i < count; i++) {
     switch (Math.floor(shape / 3 + 7 * i + (choice >>> 16)) % 7) {
       case 0:
         change(ConfChangeAddNode, used.has(fresh) ? undefined : fresh);

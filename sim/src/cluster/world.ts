@@ -1,4 +1,4 @@
-import { type Message, MessageType, type NodeId, RaftError } from '@raft-ts/proto';
+import { type Message, MessageType, type NodeId, RaftError, type Snapshot } from '@raft-ts/proto';
 import { codeOf } from '@raft-ts/proto/internal';
 import {
   type Config,
@@ -24,6 +24,7 @@ import { Before } from '../rules/receiving.js';
 import { Rules } from '../rules/rules.js';
 import { act, makeSnapshot } from './acts.js';
 import {
+  answered,
   appended,
   appliedByThread,
   drive,
@@ -91,18 +92,28 @@ export class World implements Surroundings {
 
   /** Makes and starts the first members, either with `bootstrap` or from storage that names them. */
   private found(logs: readonly (readonly number[])[]): void {
-    const { bootstraps, members: count } = this.settings;
+    const { bootstraps, members: count, learners = 0 } = this.settings;
     const { history } = this.rules;
-    const founders = Array.from({ length: count }, () => this.addMember());
-    const voters = founders.map(({ id }) => id);
+    const founders = Array.from({ length: bootstraps ? count : count + learners }, () => this.addMember());
     if (bootstraps) {
       history.decreed = count;
     } else {
-      const snapshot = history.found(voters);
+      const snapshot = this.foundingSnapshot(founders.map(({ id }) => id));
       const term = Math.max(snapshot.metadata.term, ...logs.flat());
       for (const { disk, slot } of founders) disk.found(snapshot, term, logs[slot]);
     }
     for (const member of founders) this.start(member);
+  }
+
+  /** Voters come first, then learners. In a joint configuration the first voter is leaving. */
+  private foundingSnapshot(ids: readonly NodeId[]): Snapshot {
+    const { members, joint } = this.settings;
+    const { history } = this.rules;
+    const voters = ids.slice(0, members);
+    const learners = ids.slice(members);
+    if (joint !== true) return history.found(voters, { learners });
+    const learnersNext = learners.length > 0 ? voters.slice(0, 1) : [];
+    return history.found(voters.slice(1), { votersOutgoing: voters, learners, learnersNext });
   }
 
   post(at: number, what: Event): void {
@@ -119,6 +130,7 @@ export class World implements Surroundings {
     const member = new Member(BigInt(slot + 1), new Disk(this.hash), isAsync);
     member.disk.writeMs = this.settings.writeMs ?? 0;
     member.disk.applyMs = this.settings.applyMs ?? 0;
+    member.disk.answerMs = this.settings.answerMs ?? 0;
     this.members.push(member);
     return member;
   }
@@ -189,7 +201,8 @@ export class World implements Surroundings {
     // Half of what a cluster is founded with is no member, and nothing brings the rest: it is founded again.
     const share = disk.durable.isEmpty && kept < 1 ? 0 : kept;
     member.forgetLife();
-    disk.cut(Math.floor(share * disk.unsyncedWrites));
+    // A log that cannot be read again is a finding, as whatever a member fails by.
+    this.guarded(member, () => disk.cut(Math.floor(share * disk.unsyncedWrites)));
     this.rules.persisted(member);
   }
 
@@ -286,6 +299,7 @@ export class World implements Surroundings {
       if (ready !== undefined) written(this, member, node, { ready, messages, upTo });
       else if (what.kind === 'written') appended(this, member, node);
       else if (what.kind === 'applied') appliedByThread(this, member, node);
+      else if (what.kind === 'answered') answered(this, member, node);
       else if (what.kind === 'unreachable') node.reportUnreachable(BigInt(what.value + 1));
       else node.reportSnapshot(BigInt(what.value + 1), what.isGood ? 'finish' : 'failure');
     });

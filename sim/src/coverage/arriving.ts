@@ -99,7 +99,7 @@ function append(c: Coverage, { m, raft, to }: Arrival): void {
     return;
   }
   const conflict = entries.find((entry) => entry.index <= last && !raftLog.matchTerm(entry));
-  if (conflict !== undefined) replaces(c, { raft, to, conflict, last });
+  if (conflict !== undefined) replaces(c, { raft, to, conflict, last, entries });
   else if (entries.length > 0) {
     c.when(end <= last, 'an append brings what the log holds already');
     c.when(index < last && end > last, 'an append overlaps the log, and goes on beyond it');
@@ -109,7 +109,13 @@ function append(c: Coverage, { m, raft, to }: Arrival): void {
 /** Entries of the log are about to be replaced. */
 function replaces(
   c: Coverage,
-  { raft, to, conflict, last }: { raft: Raft; to: Member; conflict: Entry; last: number },
+  {
+    raft,
+    to,
+    conflict,
+    last,
+    entries,
+  }: { raft: Raft; to: Member; conflict: Entry; last: number; entries: readonly Entry[] },
 ): void {
   const { unstable } = raft.raftLog;
   c.hit('an append replaces entries');
@@ -124,11 +130,12 @@ function replaces(
     to.log.changes.some((index) => index >= conflict.index),
     'a membership change is lost before it is committed',
   );
-  const written = to.disk.storage;
+  const isOpen = ({ type, index, logTerm }: Message): boolean =>
+    type === MessageType.MsgStorageAppendResp &&
+    index >= conflict.index &&
+    entries.some((entry) => entry.index === index && entry.term === logTerm);
   c.when(
-    to.writing.some(({ entries }) =>
-      entries.some(({ index, term }) => index === conflict.index && term === conflict.term),
-    ) && written.lastIndex() >= conflict.index,
+    to.answers.some(isOpen) || to.writing.some(({ responses }) => responses.some(isOpen)),
     'an entry of the same index and term is written again after another one was in its place',
   );
 }

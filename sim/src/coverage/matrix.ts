@@ -81,8 +81,9 @@ export function whyNever(cell: number): string | undefined {
 function whyNeverHigher(role: string, type: string): string | undefined {
   if (TO_LEADERS.includes(type)) return 'it goes to the leader of its term, which has stored that term';
   if (type === 'MsgTimeoutNow') return 'it is sent to a member that has acknowledged entries in that term';
-  if (type === 'MsgSnap' && role !== 'StateFollower') {
-    return 'it is sent to a member that was heard from in that term, or that has just joined';
+  // Its receiver was heard from in that term, but may have lost the term in a crash: heartbeats are answered before.
+  if (type === 'MsgSnap' && role === 'StateLeader') {
+    return 'a majority has stored the term of its sender, and elects nobody in an earlier one';
   }
   return undefined;
 }
@@ -94,8 +95,8 @@ function whyNeverSame(role: string, type: string): string | undefined {
   }
   if (role !== 'StateCandidate') return undefined;
   if (TO_LEADERS.includes(type)) return 'whoever leads a term does not campaign in it';
-  if (type === 'MsgTimeoutNow' || type === 'MsgSnap') {
-    return 'its receiver has followed the leader of that term, and campaigns in a later one';
+  if (type === 'MsgTimeoutNow') {
+    return 'its receiver has acknowledged entries of the leader of that term, and campaigns in a later one';
   }
   return undefined;
 }

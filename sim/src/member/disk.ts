@@ -11,9 +11,10 @@ export class Disk {
   storage: LogStorage;
   /** What would survive a power cut now. */
   readonly durable: Image = new Image();
-  /** Longest time of a write and of applying, in milliseconds. */
+  /** Longest time of a write, of applying, and until the member hears that either is done, in milliseconds. */
   writeMs = 0;
   applyMs = 0;
+  answerMs = 0;
   private unsynced: Write[] = [];
   /** Number of writes before the first unsynced one. */
   private synced = 0;

@@ -29,6 +29,9 @@ export class Member {
   applying: Message[] = [];
   /** When the last work of the apply thread ends. */
   appliesUntil = 0;
+  /** What its threads have answered and it has not heard yet, oldest first, and when it hears the last of it. */
+  answers: Message[] = [];
+  answersUntil = 0;
   /** How far its state machine had come when a snapshot was last planned. */
   snapshotPlanned = 0;
   /** How fast its clock runs. */
@@ -81,6 +84,8 @@ export class Member {
     this.applying = [];
     this.inHand = 0;
     this.appliesUntil = 0;
+    this.answers = [];
+    this.answersUntil = 0;
     this.seenState = 'StateFollower';
     this.seenTerm = 0;
     this.seenCommit = 0;

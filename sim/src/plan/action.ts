@@ -47,8 +47,14 @@ export interface Weather {
 export type Action =
   | { readonly kind: 'propose'; readonly via: Pick; readonly count: number; readonly size: number }
   | { readonly kind: 'read'; readonly via: Pick }
-  /** Whoever leads proposes a change of the membership that the two numbers choose. */
-  | { readonly kind: 'change'; readonly via: Pick; readonly shape: number; readonly choice: number }
+  /** Whoever leads proposes a change of the membership that the two numbers choose, or to remove or demote itself. */
+  | {
+      readonly kind: 'change';
+      readonly via: Pick;
+      readonly shape: number;
+      readonly choice: number;
+      readonly whom?: 'leader';
+    }
   /** A member ends at once, and starts again after a while. It loses its newest unsynced writes: all but `kept`. */
   | { readonly kind: 'crash'; readonly who: Pick; readonly kept: number; readonly forMs: number }
   /** A member does nothing for a while, as if its process was stopped. */
@@ -61,14 +67,22 @@ export type Action =
       /** The member in the first place of the shape, which is cut off or stands in the middle; drawn by default. */
       readonly around?: 'leader';
     }
+  /** Members whose bit is set in this number, by their slot, hear each other only, and so do the others. */
+  | { readonly kind: 'apart'; readonly group: number; readonly forMs: number }
   | { readonly kind: 'heal' }
   | { readonly kind: 'weather'; readonly weather: Weather }
   /** Messages of one kind are lost, by its number on the wire. */
   | { readonly kind: 'lose-kind'; readonly type: number; readonly forMs: number }
   /** A member's clock runs at this rate. */
   | { readonly kind: 'clock'; readonly who: Pick; readonly rate: number }
-  /** A member's writes, and what it applies with asynchronous storage, take up to this long. */
-  | { readonly kind: 'disk'; readonly who: Pick; readonly writeMs: number; readonly applyMs: number }
+  /** A member's writes, what it applies with asynchronous storage, and its hearing of either, take up to this long. */
+  | {
+      readonly kind: 'disk';
+      readonly who: Pick;
+      readonly writeMs: number;
+      readonly applyMs: number;
+      readonly answerMs?: number;
+    }
   | { readonly kind: 'transfer'; readonly via: Pick; readonly to: number }
   | { readonly kind: 'campaign'; readonly who: Pick }
   | { readonly kind: 'forget-leader'; readonly who: Pick }

@@ -22,4 +22,6 @@ export const PURPOSE = {
   stack: 13,
   /** What follows at once on a fault of its kind. */
   bursts: 14,
+  /** Who belongs to the cluster at the start. */
+  founders: 15,
 } as const;

@@ -2,6 +2,7 @@ import { MessageType } from '@raft-ts/proto';
 import { Stream } from '../base/random.js';
 import type { Action, NetworkAction, Pick, Planned, Shape, Weather } from './action.js';
 import { PURPOSE } from './purpose.js';
+import { storm } from './storm.js';
 
 /** The kinds of faults. Each run draws which of them occur in it, and how often. */
 export const FAULTS = [
@@ -25,6 +26,7 @@ export const FAULTS = [
   'membership',
   'replace',
   'late-answers',
+  'storm',
 ] as const;
 /** One of `FAULTS`. */
 export type Fault = (typeof FAULTS)[number];
@@ -38,13 +40,16 @@ export interface Span<F extends string = Fault> {
 }
 
 /** Something that is done at a moment. */
-interface At<A> {
+export interface At<A> {
   readonly at: number;
   readonly action: A;
 }
 
+/** One action, or several with the moments after the first at which they are done. */
+type Maker<A> = (random: Stream, on: ReadonlySet<string>) => A | readonly At<A>[];
+
 /** What each kind of fault may do; `on` are the kinds that occur in the run. */
-export type Makers<F extends string, A> = Record<F, (random: Stream, on: ReadonlySet<string>) => A>;
+export type Makers<F extends string, A> = Record<F, Maker<A>>;
 
 /** Faults that last end after a time drawn from here, in milliseconds: from less than a tick to many timeouts. */
 export function lasting(random: Stream): number {
@@ -86,6 +91,7 @@ function drawWeather(random: Stream, on: ReadonlySet<string>): Weather {
 
 type Heal = Extract<Action, { kind: 'heal' }>;
 type Weathered = Extract<Action, { kind: 'weather' }>;
+type Connect = Extract<Action, { kind: 'connect' }>;
 
 const kindsToLose = [
   MessageType.MsgApp,
@@ -98,7 +104,18 @@ const kindsToLose = [
   MessageType.MsgProp,
   MessageType.MsgReadIndexResp,
 ];
+/** Without answers to pre-votes or votes members campaign for as long as it lasts, and hear everything else meanwhile. */
+const moreToLose = [
+  ...kindsToLose,
+  MessageType.MsgVoteResp,
+  MessageType.MsgPreVote,
+  MessageType.MsgPreVoteResp,
+  MessageType.MsgPreVoteResp,
+];
+const directions: readonly Shape[] = ['one-way', 'deaf', 'mute'];
+const splits: readonly Shape[] = ['split', 'split', 'isolated'];
 const oddShapes: readonly Shape[] = ['bridge', 'ring', 'chain', 'star', 'random'];
+const flaps: readonly Shape[] = ['split', 'isolated', 'one-way'];
 
 function weather(random: Stream, on: ReadonlySet<string>): NetworkAction {
   return { kind: 'weather', weather: drawWeather(random, on) };
@@ -124,31 +141,30 @@ export const networkMakers: Makers<NetworkFault, NetworkAction> = {
   late: weather,
   'late-answers': weather,
   kinds: (random) => ({ kind: 'lose-kind', type: random.pick(kindsToLose), forMs: lasting(random) }),
-  'one-way': (random) => connect(random, random.pick(['one-way', 'deaf', 'mute'])),
-  split: (random) => connect(random, random.pick(['split', 'split', 'isolated'])),
+  'one-way': (random) => connect(random, random.pick(directions)),
+  split: (random) => connect(random, random.pick(splits)),
   'odd-shapes': (random) => connect(random, random.pick(oddShapes)),
-  flapping: (random) => connect(random, random.pick(['split', 'isolated', 'one-way'])),
+  flapping: (random) => flap(random, connect(random, random.pick(flaps))),
 };
 
 /** A cut that is most often made around the leader: what only it has is what the next one replaces. */
-function aimed(maker: (random: Stream, on: ReadonlySet<string>) => NetworkAction): Makers<'split', Action>['split'] {
-  return (random, on) => {
-    const cut = maker(random, on);
-    return cut.kind === 'connect' && random.chance(0.6) ? { ...cut, around: 'leader' } : cut;
-  };
+function aimed(random: Stream, shapes: readonly Shape[]): Connect {
+  const cut = connect(random, random.pick(shapes));
+  return random.chance(0.6) ? { ...cut, around: 'leader' } : cut;
 }
 
 const makers: Makers<Fault, Action> = {
   ...networkMakers,
-  'one-way': aimed(networkMakers['one-way']),
-  split: aimed(networkMakers.split),
-  'odd-shapes': aimed(networkMakers['odd-shapes']),
-  flapping: aimed(networkMakers.flapping),
+  kinds: (random) => ({ kind: 'lose-kind', type: random.pick(moreToLose), forMs: lasting(random) }),
+  'one-way': (random) => aimed(random, directions),
+  split: (random) => aimed(random, splits),
+  'odd-shapes': (random) => aimed(random, oddShapes),
+  flapping: (random) => flap(random, aimed(random, flaps)),
   crash: (random) => ({
     kind: 'crash',
     who: someone(random),
     // Most often everything that was not synced is lost, or nothing: a power cut, or the end of a process.
-    kept: random.pick([0, 0, 1, random.int(100) / 100, random.int(100) / 100]),
+    kept: random.pick([0, 0, 1, 0.5, random.int(100) / 100, random.int(100) / 100]),
     forMs: lasting(random),
   }),
   freeze: (random) => ({ kind: 'freeze', who: someone(random), forMs: lasting(random) }),
@@ -158,6 +174,7 @@ const makers: Makers<Fault, Action> = {
     who: someone(random),
     writeMs: random.pick([0, 20, 200, 2000]),
     applyMs: random.pick([0, 20, 200, 2000]),
+    answerMs: random.pick([0, 0, 20, 2000]),
   }),
   transfer: (random) => ({ kind: 'transfer', via: someone(random), to: random.int(1000) }),
   campaign: (random) =>
@@ -169,22 +186,24 @@ const makers: Makers<Fault, Action> = {
     via: 'leader',
     shape: random.int(1000),
     choice: random.next(),
+    ...(random.chance(0.2) ? { whom: 'leader' as const } : {}),
   }),
   replace: (random) => ({ kind: 'replace', choice: random.int(1000) }),
+  storm: (random, on) => storm(random, drawWeather(random, on)),
 };
 
-function connect(random: Stream, shape: Shape): NetworkAction {
+function connect(random: Stream, shape: Shape): Connect {
   return { kind: 'connect', shape, choice: random.next(), forMs: lasting(random) };
 }
 
 /** A link or a half that comes and goes: the same cut again and again. */
-function flap<A>(random: Stream, planned: At<A | Heal>[], first: A, at: number): void {
+function flap(random: Stream, cut: Connect): At<Connect | Heal>[] {
   const period = random.between(50, 2000);
   const times = random.between(2, 8);
-  for (let i = 0; i < times; i++) {
-    planned.push({ at: at + 2 * i * period, action: first });
-    planned.push({ at: at + (2 * i + 1) * period, action: { kind: 'heal' } });
-  }
+  return Array.from({ length: 2 * times }, (_, i) => ({
+    at: i * period,
+    action: i % 2 === 0 ? cut : { kind: 'heal' },
+  }));
 }
 
 /** How many kinds of faults occur in a run, and how soon after each other. */
@@ -221,9 +240,9 @@ export function planFaults<F extends string, A>(
   for (let at = random.int(2 * pause); at < safetyMs; at += random.int(2 * pause) + 1) {
     let point = random.int(total);
     const kind = kinds.find((_, i) => (point -= weights[i] as number) < 0) as F;
-    const action = kindsOf[kind](random, on);
-    if (kind === 'flapping') flap(random, planned, action, at);
-    else planned.push({ at, action });
+    const made = kindsOf[kind](random, on);
+    if (Array.isArray(made)) planned.push(...made.map((each: At<A>) => ({ at: at + each.at, action: each.action })));
+    else planned.push({ at, action: made as A });
     if (random.chance(0.1)) planned.push({ at: at + lasting(random), action: { kind: 'heal' } });
   }
   return planned;
@@ -259,8 +278,15 @@ const DENSE: Pace = { shares: [0.25, 0.5, 0.75, 1], pauses: [60, 150, 400, 1500]
 /** What seldom comes alone: one change of the membership or one transfer of leadership after the other. */
 function burst(random: Stream, { at, action }: Planned): Planned[] {
   const { kind } = action;
-  if (kind !== 'change' && kind !== 'transfer') return [];
   const more: Planned[] = [];
+  if (kind === 'crash') {
+    // What has power in common goes down together.
+    for (let next = at; random.chance(0.3); ) {
+      next += random.int(30);
+      more.push({ at: next, action: { ...action, who: random.int(1000) } });
+    }
+  }
+  if (kind !== 'change' && kind !== 'transfer') return more;
   for (let next = at; random.chance(0.5); ) {
     next += random.pick([1, 20, 100, 500, 1500]) + random.int(20);
     const other: Action =

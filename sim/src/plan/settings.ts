@@ -31,6 +31,8 @@ export interface Settings {
   readonly writeMs?: number;
   /** With asynchronous storage, applying takes up to this long, in milliseconds; 0 by default. */
   readonly applyMs?: number;
+  /** With asynchronous storage, a member hears up to so many milliseconds later that either is done; 0 by default. */
+  readonly answerMs?: number;
   /** A member makes a snapshot after so many entries that it has applied; never if 0, which is the default. */
   readonly snapshotEvery?: number;
   /** Of its log it then keeps the last so many entries; 0 by default. */
@@ -39,6 +41,13 @@ export interface Settings {
   readonly durableState: boolean;
   /** The founders begin with `bootstrap`; otherwise their storage names the membership. */
   readonly bootstraps: boolean;
+  /** Without `bootstrap` there may be so many learners at the start, beside the voters; 0 by default. */
+  readonly learners?: number;
+  /**
+   * Without `bootstrap` the cluster may begin in a joint configuration, which the first of its voters is leaving: to
+   * become a learner if there are others, or for good.
+   */
+  readonly joint?: boolean;
   readonly maxSizePerMsg: number;
   readonly maxInflightMsgs: number;
   readonly maxInflightBytes: number;
@@ -101,8 +110,20 @@ export function drawSettings(seed: number, members?: number): Settings {
     ...limits(random),
     writeMs: random.pick([0, 3, 20, 20, 100, 100, 400]),
     applyMs: random.pick([0, 0, 20, 100, 400]),
+    answerMs: random.pick([0, 0, 0, 20, 300]),
     ...snapshots(random),
   };
+}
+
+/**
+ * Draws with whom a cluster begins: a third have learners, and a quarter a joint configuration, for as long as nobody
+ * changes that. What happens only then would be rare if each run had to get there first.
+ */
+export function drawFounders(seed: number, { bootstraps, members }: Settings): Pick<Settings, 'learners' | 'joint'> {
+  const random = new Stream(seed, PURPOSE.founders);
+  const learners = random.pick([0, 0, 0, 0, 1, 2]);
+  const joint = random.chance(0.25) && members > 1;
+  return bootstraps ? {} : { learners, joint };
 }
 
 /** Half of the applications make snapshots by themselves, some of them all the time, and keep little of their logs. */

@@ -1,4 +1,4 @@
-import type { ConfState, NodeId, Snapshot } from '@raft-ts/proto';
+import { type ConfState, emptyConfState, type NodeId, type Snapshot } from '@raft-ts/proto';
 import { numbered } from '../base/bytes.js';
 import { confStateKey } from '../base/records.js';
 
@@ -80,9 +80,9 @@ export class History {
     return this.writtenTerms[index] === term ? this.writtenChains[index] : this.rewritten.get(index)?.get(term);
   }
 
-  /** A cluster begins: entry 1, which names these voters, is committed, and covered by a snapshot that is returned. */
-  found(voters: readonly NodeId[]): Snapshot {
-    const confState = { voters, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+  /** A cluster begins: entry 1, which names its members, is committed, and covered by a snapshot that is returned. */
+  found(voters: readonly NodeId[], others: Partial<ConfState> = {}): Snapshot {
+    const confState = { ...emptyConfState(), voters, ...others };
     const chain = 1;
     this.commit(1, chain, 1);
     this.write(1, 1, chain);

@@ -32,6 +32,7 @@ export class Liveness {
    */
   *check(): Generator<void, void> {
     this.heal();
+    if (!this.mayAgree()) return;
     yield* this.agree();
     this.removeOthers();
     yield* this.settle();
@@ -59,6 +60,21 @@ export class Liveness {
     return current;
   }
 
+  /**
+   * Can a leader be counted on? Without pre-votes a voter that missed the joining of another one campaigns without
+   * asking it, and neither answers the other's requests of lower terms: whether they ever agree on a term that both can
+   * vote in is left to chance, if the cluster needs both. It is so with etcd too.
+   */
+  private mayAgree(): boolean {
+    const { world, core, configuration } = this;
+    if (world.settings.preVote || this.soleLeader() !== undefined) return true;
+    const { voters } = configuration.confState;
+    return core.every(({ node, id }) => {
+      const known = node?.raft.trk.config.voters;
+      return known?.has(id) !== true || voters.every((voter) => known.has(voter));
+    });
+  }
+
   private heal(): void {
     const { world } = this;
     world.network.heal();
@@ -69,6 +85,7 @@ export class Liveness {
       member.rate = 1;
       member.disk.writeMs = 0;
       member.disk.applyMs = 0;
+      member.disk.answerMs = 0;
       if (!member.isUp && !member.isGone) world.start(member);
     }
     this.dismiss();

@@ -3,7 +3,7 @@ import type { Recorder } from '../cluster/world.js';
 import { World } from '../cluster/world.js';
 import type { Planned } from '../plan/action.js';
 import { drawSchedule, type Fault } from '../plan/schedule.js';
-import { drawSettings, type Settings } from '../plan/settings.js';
+import { drawFounders, drawSettings, type Settings } from '../plan/settings.js';
 import { Liveness } from './liveness.js';
 
 /** Everything that a run follows from: the same case runs the same way every time. Plain data. */
@@ -59,7 +59,13 @@ export interface CaseOptions {
 /** Draws a case from a seed. */
 export function drawCase(seed: number, { members, safetyMs = 30_000, faults }: CaseOptions = {}): Case {
   const span = faults === undefined ? { safetyMs } : { safetyMs, faults };
-  return { seed, settings: drawSettings(seed, members), actions: drawSchedule(seed, span), safetyMs };
+  const settings = drawSettings(seed, members);
+  return {
+    seed,
+    settings: { ...settings, ...drawFounders(seed, settings) },
+    actions: drawSchedule(seed, span),
+    safetyMs,
+  };
 }
 
 /**
@@ -67,8 +73,10 @@ export function drawCase(seed: number, { members, safetyMs = 30_000, faults }: C
  * campaign nor check their quorum: one that missed the changes campaigns among those whom it knows, its term rises, and
  * it ignores the leader of a lower term, who is never told. It is so with etcd too.
  */
-function mayRecover({ preVote, checkQuorum }: Settings, actions: readonly Planned[]): boolean {
-  return preVote || checkQuorum || !actions.some(({ action: { kind } }) => kind === 'change' || kind === 'replace');
+function mayRecover({ preVote, checkQuorum, joint }: Settings, actions: readonly Planned[]): boolean {
+  if (preVote || checkQuorum) return true;
+  // A joint configuration is left in the end.
+  return joint !== true && !actions.some(({ action: { kind } }) => kind === 'change' || kind === 'replace');
 }
 
 /** A run under way, for whoever looks at it event by event. */
