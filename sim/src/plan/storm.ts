@@ -107,9 +107,10 @@ function figureEight(script: Script, random: Stream, follower: number): void {
     script.then([100, 300], heal, campaign(first), disk(follower, 0));
     script.then([20, 40], apart(first, follower), disk(follower, 0, 1500), propose(first, random.between(1, 2)));
     const nothing: Action = { kind: 'lose-kind', type: MessageType.MsgApp, forMs: random.pick([40, 60, 80]) };
-    script.then([50, 80], nothing, campaign(second), disk(follower, random.pick([20, 200, 400])));
+    script.then([50, 80], nothing, campaign(second), disk(follower, random.pick([0, 20])));
     script.then([150, 300], apart(second, follower));
-    script.then([100, 300, 600], apart(second), campaign(first));
+    script.then([20, 40, 60], apart(second), campaign(first));
+    script.then([300, 600], disk(follower, random.pick([0, 500, 1500])));
   }
 }
 

@@ -10,87 +10,11 @@ import {
   restartNode,
   startNode,
 } from '@raft-ts/raft';
-import { bytes, idsBySize, newTestConfig, type Overrides, testRandom } from '../../helpers/index.js';
-import { turns } from '../../helpers/waiting.js';
+import { FAIR, Network, RunHash, StackTime, Stream } from '@raft-ts/sim/internal';
+import { bytes, idsBySize, newTestConfig, type Overrides } from '../../helpers/index.js';
 import { textOf } from './harness.js';
 
-/** How many messages may wait for one member; more are lost. */
-const INBOX_LIMIT = 1024;
-
-interface Waiting {
-  readonly due: number;
-  readonly message: Message;
-}
-
-/** A network whose time, in milliseconds, passes only when it is told to. Loses and delays by chance, from a seed. */
-export class VirtualNetwork {
-  now = 0;
-  private readonly random = testRandom();
-  private readonly inboxes = new Map<NodeId, Waiting[]>();
-  private readonly losses = new Map<string, number>();
-  private readonly delays = new Map<string, { longest: number; rate: number }>();
-  private readonly disconnected = new Set<NodeId>();
-
-  constructor(ids: readonly NodeId[]) {
-    for (const id of ids) this.inboxes.set(id, []);
-  }
-
-  /** A number of [0, 1). */
-  private chance(): number {
-    return this.random(2 ** 32) / 2 ** 32;
-  }
-
-  /** Sends a message that leaves after `departs` milliseconds. Returns by how much the link delays it. */
-  send(message: Message, departs = 0): number {
-    const inbox = this.inboxes.get(message.to);
-    if (inbox === undefined || this.disconnected.has(message.to)) return 0;
-    const link = `${message.from}>${message.to}`;
-    if (this.chance() < (this.losses.get(link) ?? 0)) return 0;
-    const slow = this.delays.get(link);
-    const delay = slow !== undefined && this.chance() < slow.rate ? this.chance() * slow.longest : 0;
-    // A message belongs to its receiver, who may change it.
-    if (inbox.length < INBOX_LIMIT) inbox.push({ due: this.now + departs + delay, message: { ...message } });
-    return delay;
-  }
-
-  /** Sends it after up to nine milliseconds. */
-  sendSoon(message: Message): void {
-    this.send(message, this.random(10));
-  }
-
-  /** What has arrived at this member by now. */
-  receive(id: NodeId): Message[] {
-    const inbox = this.inboxes.get(id) ?? [];
-    if (this.disconnected.has(id)) return [];
-    const due = inbox.filter((waiting) => waiting.due <= this.now);
-    this.inboxes.set(
-      id,
-      inbox.filter((waiting) => waiting.due > this.now),
-    );
-    return due.map(({ message }) => message);
-  }
-
-  /** Loses this share of the messages from one to the other. */
-  drop(from: NodeId, to: NodeId, rate: number): void {
-    this.losses.set(`${from}>${to}`, rate);
-  }
-
-  /** Delays this share of the messages from one to the other, by up to `longest` milliseconds. */
-  delay(from: NodeId, to: NodeId, longest: number, rate: number): void {
-    this.delays.set(`${from}>${to}`, { longest, rate });
-  }
-
-  /** A member that is disconnected receives nothing; what it sends arrives. */
-  disconnect(id: NodeId): void {
-    this.disconnected.add(id);
-    this.inboxes.set(id, []);
-  }
-
-  connect(id: NodeId): void {
-    this.disconnected.delete(id);
-  }
-}
-
+const TICK_MS = 5;
 const limits: Overrides = { maxSizePerMsg: 1024 * 1024, maxUncommittedEntriesSize: 1024 ** 3 };
 
 /** A member of the cluster with its loop of Readys. What it has applied is lost when it stops; its log is not. */
@@ -100,15 +24,15 @@ export class VirtualMember {
   node: Node;
   /** Payloads, in the order in which they were applied. */
   applied: string[] = [];
-  running = true;
-  private readonly network: VirtualNetwork;
+  private readonly send: (m: Message) => void;
+  private running = true;
   private loop: Promise<void>;
   private buffered: Message[] = [];
   private paused: { promise: Promise<void>; end: () => void } | undefined;
 
-  constructor(id: NodeId, ids: readonly NodeId[], network: VirtualNetwork) {
+  constructor(id: NodeId, ids: readonly NodeId[], send: (m: Message) => void) {
     this.id = id;
-    this.network = network;
+    this.send = send;
     this.node = startNode(
       newTestConfig(id, this.storage, limits),
       ids.map((peer) => ({ id: peer })),
@@ -127,7 +51,7 @@ export class VirtualMember {
     if (rd.hardState !== undefined) this.storage.setHardState(rd.hardState);
     if (rd.snapshot !== undefined && !isEmptySnap(rd.snapshot)) this.storage.applySnapshot(rd.snapshot);
     this.storage.append(rd.entries);
-    for (const m of rd.messages) this.network.sendSoon(m);
+    for (const m of rd.messages) this.send(m);
     for (const entry of rd.committedEntries) {
       if (isConfChangeEntry(entry)) this.node.applyConfChangeEntry(entry);
       else if (entry.data !== undefined) this.applied.push(textOf(entry));
@@ -144,24 +68,20 @@ export class VirtualMember {
     if (this.running && this.paused === undefined) this.node.tick();
   }
 
-  receive(): void {
+  /** What comes while it does not run is lost; what comes while it stands still waits. */
+  receive(m: Message): void {
     if (!this.running) return;
-    const messages = this.network.receive(this.id);
-    if (this.paused === undefined) this.step(messages);
-    else this.buffered.push(...messages);
-  }
-
-  private step(messages: readonly Message[]): void {
-    for (const m of messages) {
-      const stepped = this.node.step(m);
-      // A proposal may wait for a leader for as long as the node runs.
-      if (m.type === MessageType.MsgProp) stepped.catch(() => {});
-      else void stepped;
+    if (this.paused !== undefined) {
+      this.buffered.push(m);
+      return;
     }
+    const stepped = this.node.step(m);
+    // A proposal may wait for a leader for as long as the node runs.
+    if (m.type === MessageType.MsgProp) stepped.catch(() => {});
+    else void stepped;
   }
 
   async stop(): Promise<void> {
-    this.network.disconnect(this.id);
     this.running = false;
     await this.node.stop();
     await this.loop;
@@ -171,11 +91,10 @@ export class VirtualMember {
     this.applied = [];
     this.node = restartNode(newTestConfig(this.id, this.storage, limits));
     this.running = true;
-    this.network.connect(this.id);
     this.loop = this.consume();
   }
 
-  /** Does nothing any more; what arrives is kept. */
+  /** Does nothing any more. */
   pause(): void {
     let end = (): void => {};
     const promise = new Promise<void>((resolve) => {
@@ -187,19 +106,41 @@ export class VirtualMember {
   resume(): void {
     this.paused?.end();
     this.paused = undefined;
-    this.step(this.buffered.splice(0));
+    for (const m of this.buffered.splice(0)) this.receive(m);
   }
 }
 
-/** Nodes on a virtual network: a tick every five milliseconds, and no time but what `pass` lets pass. */
+/** Nodes on the simulator's queue and network: no time passes but what `pass` lets pass. */
 export class VirtualCluster {
-  readonly network: VirtualNetwork;
   readonly members: readonly VirtualMember[];
+  private readonly hash = new RunHash();
+  private readonly time = new StackTime(new Stream(1), this.hash);
+  private readonly network = new Network(1, this.hash, (at, m, from) => {
+    this.time.post(at, () => this.deliver(m, from));
+  });
 
   constructor(size: number) {
     const ids = idsBySize(size);
-    this.network = new VirtualNetwork(ids);
-    this.members = ids.map((id) => new VirtualMember(id, ids, this.network));
+    this.network.weather = { ...FAIR, minDelay: 0, maxDelay: 9, ordered: false };
+    this.members = ids.map((id) => new VirtualMember(id, ids, (m) => this.send(m)));
+    for (const member of this.members) this.tick(member);
+  }
+
+  private send(m: Message): void {
+    this.network.send(m, Number(m.from) - 1, Number(m.to) - 1, this.time.now);
+  }
+
+  private deliver(m: Message, from: number): void {
+    const to = Number(m.to) - 1;
+    this.network.arrived(from, to);
+    this.at(to).receive(m);
+  }
+
+  private tick(member: VirtualMember): void {
+    this.time.post(this.time.now + TICK_MS, () => {
+      member.tick();
+      this.tick(member);
+    });
   }
 
   at(slot: number): VirtualMember {
@@ -207,14 +148,8 @@ export class VirtualCluster {
   }
 
   async pass(milliseconds: number): Promise<void> {
-    for (let i = 0; i < milliseconds; i++) {
-      this.network.now++;
-      for (const member of this.members) {
-        member.receive();
-        if (this.network.now % 5 === 0) member.tick();
-      }
-      await turns(1);
-    }
+    const until = this.time.now + milliseconds;
+    while (await this.time.step(until));
   }
 
   /** Waits until this holds, for so many milliseconds at most; says whether it does. */
@@ -234,7 +169,7 @@ export class VirtualCluster {
   /** Proposes so many payloads at one member, one after the other, and lets as many milliseconds pass. */
   async propose(slot: number, count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
-      await this.at(slot).node.propose(bytes(`somedata ${slot} ${this.network.now}`));
+      await this.at(slot).node.propose(bytes(`somedata ${slot} ${this.time.now}`));
       await this.pass(1);
     }
   }
