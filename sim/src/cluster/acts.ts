@@ -48,8 +48,11 @@ function perform(world: World, action: Action): void {
       return;
     }
     case 'apart': {
-      const isIn = (slot: number): boolean => (action.group & (1 << slot)) !== 0;
-      world.network.connectWhere(world.members.length, (from, to) => isIn(from) === isIn(to));
+      const { length } = world.members;
+      const group = new Set<number>();
+      for (let bit = 0; bit < 31; bit++) if ((action.group & (1 << bit)) !== 0) group.add(bit % length);
+      const isApart = (from: number, to: number): boolean => group.has(from) !== group.has(to);
+      world.network.connectWhere(length, (from, to) => !isApart(from, to) || (action.deaf === true && !group.has(to)));
       world.post(world.now + action.forMs, event('heal'));
       return;
     }

@@ -213,8 +213,10 @@ export class World implements Surroundings {
     return found;
   }
 
-  /** Returns the member that a number picks among these; the leader if that is asked for, and there is one. */
+  /** Returns the member in this place, or the leader, if it is among these; otherwise one that the number picks. */
   pick(who: Pick, among: (member: Member) => boolean): Member | undefined {
+    const named = who === 'leader' ? undefined : this.members[who % this.members.length];
+    if (named !== undefined && among(named)) return named;
     const candidates = this.members.filter(among);
     const leader = who === 'leader' ? this.leader() : undefined;
     if (leader !== undefined && candidates.includes(leader)) return leader;

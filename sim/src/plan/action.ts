@@ -1,4 +1,7 @@
-/** Who something happens to: a number that picks one of those it can happen to at that moment, or the leader. */
+/**
+ * Who something happens to: the leader, or the member in this place, counted round and round; another one if it cannot
+ * happen to that one at the moment.
+ */
 export type Pick = number | 'leader';
 
 /** How the members are connected; `heal` connects all. */
@@ -67,8 +70,11 @@ export type Action =
       /** The member in the first place of the shape, which is cut off or stands in the middle; drawn by default. */
       readonly around?: 'leader';
     }
-  /** Members whose bit is set in this number, by their slot, hear each other only, and so do the others. */
-  | { readonly kind: 'apart'; readonly group: number; readonly forMs: number }
+  /**
+   * Members for whose place a bit is set in this number hear each other only, and so do the others, unless these are to
+   * hear everybody.
+   */
+  | { readonly kind: 'apart'; readonly group: number; readonly forMs: number; readonly deaf?: true }
   | { readonly kind: 'heal' }
   | { readonly kind: 'weather'; readonly weather: Weather }
   /** Messages of one kind are lost, by its number on the wire. */

@@ -272,6 +272,9 @@ function planWork(random: Stream, safetyMs: number): Planned[] {
   return planned;
 }
 
+/** Storms alone, one after the other. */
+const STORMY: Pace = { shares: [1], pauses: [1500, 3000] };
+
 /** In layer 1 runs are short, so much happens in them. */
 const DENSE: Pace = { shares: [0.25, 0.5, 0.75, 1], pauses: [60, 150, 400, 1500] };
 
@@ -300,7 +303,12 @@ function burst(random: Stream, { at, action }: Planned): Planned[] {
 
 /** Draws everything that is done to the cluster in the phase with faults, in the order of time. */
 export function drawSchedule(seed: number, span: Span): Planned[] {
-  const faults = planFaults(new Stream(seed, PURPOSE.faults), span, makers, DENSE);
+  const random = new Stream(seed, PURPOSE.faults);
+  // What takes many steps in their order survives few other faults.
+  const isStormy = random.chance(0.15) && span.faults?.includes('storm') !== false;
+  const faults = isStormy
+    ? planFaults(random, { ...span, faults: ['storm'] }, makers, STORMY)
+    : planFaults(random, span, makers, DENSE);
   const bursts = new Stream(seed, PURPOSE.bursts);
   const planned = [
     ...faults,

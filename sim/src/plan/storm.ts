@@ -11,7 +11,7 @@ const SLOW_MS = 3000;
 /** Cuts outlast a storm: it mends them itself. */
 const CUT_MS = 8000;
 
-/** What happens one after the other, and the moment of what comes next. */
+/** What happens one after the other, a millisecond apart, and the moment of what comes next. */
 class Script {
   readonly planned: Planned[] = [];
   private at = 0;
@@ -21,9 +21,9 @@ class Script {
     this.random = random;
   }
 
-  /** Does this at once, and then waits for about one of these times, in milliseconds. */
+  /** Does this, and then waits for about one of these times, in milliseconds. */
   then(pauses: readonly number[], ...actions: readonly Action[]): void {
-    for (const action of actions) this.planned.push({ at: this.at, action });
+    for (const action of actions) this.planned.push({ at: this.at++, action });
     this.at += this.random.pick(pauses) + this.random.int(20);
   }
 }
@@ -34,13 +34,32 @@ function campaign(who: number): Action {
   return { kind: 'campaign', who };
 }
 
+/** A member campaigns, and nobody keeps its vote for a leader. */
+function elect(who: number): Action[] {
+  const forget = Array.from({ length: PLACES }, (_, other): Action => ({ kind: 'forget-leader', who: other }));
+  return [...forget, campaign(who)];
+}
+
 function propose(via: number | 'leader', count: number): Action {
   return { kind: 'propose', via, count, size: 8 };
 }
 
 /** Cuts these members off from all others. */
-function apart(...slots: readonly number[]): Action {
+function apart(...slots: readonly number[]): Extract<Action, { kind: 'apart' }> {
   return { kind: 'apart', group: slots.reduce((group, slot) => group | (1 << slot), 0), forMs: CUT_MS };
+}
+
+function freeze(who: number, forMs: number): Action {
+  return { kind: 'freeze', who, forMs };
+}
+
+function lose(type: number, forMs: number): Action {
+  return { kind: 'lose-kind', type, forMs };
+}
+
+/** Whoever leads removes or demotes itself. */
+function farewellTo(random: Stream): Action {
+  return { kind: 'change', via: 'leader', shape: random.int(1000), choice: random.next(), whom: 'leader' };
 }
 
 function disk(who: number, writeMs: number, answerMs = 0): Action {
@@ -56,24 +75,38 @@ export function storm(random: Stream, after: Weather): Planned[] {
   const script = new Script(random);
   const slow = random.int(PLACES);
   for (let who = 0; who < PLACES; who++) script.planned.push({ at: 0, action: disk(who, random.pick([0, 3])) });
-  const play = random.pick([turmoil, turmoil, figureEight, figureEight, lateRead, lostTerm]);
-  // What figure 8 leads to takes many messages that must all arrive.
-  const isCalm = play === figureEight || random.chance(0.2);
-  const weather = {
-    loss: isCalm ? 0 : random.pick([0, 0.2, 0.4]),
-    duplication: 0,
-    minDelay: 0,
-    maxDelay: 10,
-    ordered: false,
-    late: isCalm ? 0 : random.pick([0, 0.1, 0.4]),
-    lateDelay: random.pick([500, 2400, 8000]),
-    lateAnswers: 0,
-  };
-  script.then([1], { kind: 'weather', weather });
+  const play = random.pick([turmoil, turmoil, figureEight, figureEight, lateRead, lateRead, lostTerm, farewell]);
+  const { loss = [0], late = [0], maxDelay = [10] } = skies.get(play) ?? {};
+  const lateDelay = random.pick([500, 2400, 6000]);
+  script.then(
+    [1],
+    sky({ loss: random.pick(loss), late: random.pick(late), maxDelay: random.pick(maxDelay), lateDelay }),
+  );
   play(script, random, slow);
   script.then([50], heal, { kind: 'weather', weather: after });
   return script.planned;
 }
+
+function sky(weather: Partial<Weather>): Action {
+  const calm = {
+    loss: 0,
+    duplication: 0,
+    minDelay: 0,
+    maxDelay: 10,
+    ordered: false,
+    late: 0,
+    lateDelay: 0,
+    lateAnswers: 0,
+  };
+  return { kind: 'weather', weather: { ...calm, ...weather } };
+}
+
+/** What becomes of messages meanwhile. Where much happens in a certain order most of them must arrive. */
+const skies: ReadonlyMap<unknown, Partial<Record<'loss' | 'late' | 'maxDelay', readonly number[]>>> = new Map([
+  [turmoil, { loss: [0, 0.2, 0.4], late: [0, 0.1, 0.4] }],
+  [lateRead, { loss: [0, 0, 0.2] }],
+  [farewell, { late: [0, 0.2, 0.4], maxDelay: [10, 50] }],
+]);
 
 /** Each leader has another part of the cluster in reach. */
 function turmoil(script: Script, random: Stream, slow: number): void {
@@ -104,28 +137,40 @@ function figureEight(script: Script, random: Stream, follower: number): void {
   for (let rounds = random.between(1, 4); rounds > 0; rounds--) {
     const first = (follower + random.between(1, PLACES - 1)) % PLACES;
     const second = random.int(PLACES);
-    script.then([100, 300], heal, campaign(first), disk(follower, 0));
+    script.then([100, 300], heal, ...elect(first), disk(follower, 0));
     script.then([20, 40], apart(first, follower), disk(follower, 0, 1500), propose(first, random.between(1, 2)));
-    const nothing: Action = { kind: 'lose-kind', type: MessageType.MsgApp, forMs: random.pick([40, 60, 80]) };
-    script.then([50, 80], nothing, campaign(second), disk(follower, random.pick([0, 20])));
+    script.then(
+      [50, 80],
+      lose(MessageType.MsgApp, random.pick([40, 60, 80])),
+      ...elect(second),
+      disk(follower, random.pick([0, 20])),
+    );
     script.then([150, 300], apart(second, follower));
-    script.then([20, 40, 60], apart(second), campaign(first));
+    script.then([20, 40, 60], apart(second), ...elect(first));
     script.then([300, 600], disk(follower, random.pick([0, 500, 1500])));
   }
 }
 
-/** A leader hears what it was asked only when others lead, and whoever asked is answered by one that it never heard of. */
+/**
+ * A leader hears what it was asked only when another leads, and passes it on; whoever asked hears of that one first by
+ * its answer, whatever it does meanwhile. Those who are frozen take what has come in any order.
+ */
 function lateRead(script: Script, random: Stream, asker: number): void {
-  for (let rounds = random.between(1, 4); rounds > 0; rounds--) {
-    const leader = random.int(PLACES - 1);
-    script.then([100, 300], heal, campaign(leader));
-    script.then([10, 40], { kind: 'freeze', who: leader, forMs: random.pick([150, 300, 600]) });
+  for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
+    const leader = (asker + random.between(1, PLACES - 1)) % PLACES;
+    script.then([200, 300], heal, ...elect(leader));
+    script.then([1], freeze(leader, random.pick([450, 550])));
     for (let reads = random.between(1, 4); reads > 0; reads--) script.then([1], { kind: 'read', via: asker });
-    if (random.chance(0.3)) script.then([30, 60], campaign(asker));
-    script.then([20, 60], apart(asker), campaign(random.int(PLACES)));
-    if (random.chance(0.5)) script.then([0, 50], campaign(asker));
-    script.then([20, 100, 300], campaign(random.int(PLACES)));
-    script.then([100, 300], heal);
+    if (random.chance(0.4)) {
+      script.then([50, 80], ...elect(asker));
+      if (random.chance(0.3)) script.then([40, 60], farewellTo(random));
+    } else if (random.chance(0.7)) {
+      // Nobody hears that it campaigns.
+      script.then([1], apart(asker), campaign(asker));
+    }
+    script.then([1], { ...apart(asker), deaf: true }, freeze(asker, random.pick([600, 700])));
+    script.then([250, 300], ...elect(random.int(PLACES)));
+    script.then([500, 800], heal);
   }
 }
 
@@ -134,15 +179,42 @@ function lateRead(script: Script, random: Stream, asker: number): void {
  * was begun by the member itself.
  */
 function lostTerm(script: Script, random: Stream, slow: number): void {
-  for (let rounds = random.between(1, 4); rounds > 0; rounds--) {
-    const leader = random.int(PLACES - 1);
-    script.then([1], heal, disk(slow, SLOW_MS));
-    if (random.chance(0.5)) script.then([50, 100], campaign(random.int(PLACES)));
-    script.then([50, 100], campaign(leader));
-    script.then([30, 60], propose('leader', 2));
-    script.then([60, 120, 240], { kind: 'snapshot', who: 'leader', keep: 0 });
-    script.then([80, 150], { kind: 'crash', who: slow, kept: 0, forMs: random.pick([10, 100]) });
-    if (random.chance(0.7)) script.then([50, 200], campaign(slow));
-    script.then([100, 500], propose('leader', 1));
+  for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
+    const leader = (slow + random.between(1, PLACES - 1)) % PLACES;
+    script.then([1], heal, sky({}), disk(slow, SLOW_MS));
+    if (random.chance(0.5)) script.then([60, 100], ...elect((leader + 1) % PLACES));
+    script.then([60, 100], ...elect(leader));
+    script.then([40, 60], propose('leader', 2));
+    // What answers the next heartbeat needs it.
+    script.then([120, 240], sky({ late: 0.7, lateDelay: 1500 }), { kind: 'snapshot', who: 'leader', keep: 0 });
+    script.then([40, 80], lose(MessageType.MsgHeartbeat, 2000), {
+      kind: 'crash',
+      who: slow,
+      kept: 0,
+      forMs: random.pick([1, 10, 50]),
+    });
+    if (random.chance(0.7)) script.then([50, 100, 200], campaign(slow));
+    script.then([500, 1500], propose('leader', 1));
   }
+}
+
+/** A leader is removed or demoted, and leads on: much that was sent before comes to it, or to a follower that was one. */
+function farewell(script: Script, random: Stream, member: number): void {
+  const other = (member + random.between(1, PLACES - 1)) % PLACES;
+  script.then([150, 300], heal, ...elect(other));
+  if (random.chance(0.4)) {
+    script.then([100, 200], apart(member), propose('leader', 2));
+    script.then([50, 150], heal, { kind: 'snapshot', who: 'leader', keep: 0 });
+  }
+  for (let count = random.between(1, 4); count > 0; count--) {
+    script.then([1], { kind: 'read', via: member }, { kind: 'transfer', via: other, to: member });
+    script.then([1, 20], { kind: 'transfer', via: other, to: other }, propose('leader', 1));
+  }
+  script.then([60, 100, 300], ...elect((other + 1) % PLACES));
+  script.then([60, 100, 300], ...elect(member));
+  script.then([1, 20, 40], { kind: 'transfer', via: other, to: other });
+  script.then([1, 10, 20, 40], farewellTo(random));
+  if (random.chance(0.5)) script.then([1], freeze(member, 300));
+  if (random.chance(0.7)) script.then([400], ...elect(other));
+  script.then([500, 2000, 4000], propose('leader', 1));
 }
