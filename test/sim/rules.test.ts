@@ -9,7 +9,7 @@ import {
 } from '@raft-ts/proto';
 import type { Raft } from '@raft-ts/raft/internal';
 import { RULES } from '@raft-ts/sim';
-import { type Member, rules } from '@raft-ts/sim/internal';
+import { Leadership, type Member, rules } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import { bytes, entry } from '../helpers/index.js';
 import { changeV2 } from '../raft/rawnode/changes.js';
@@ -69,6 +69,7 @@ describe('the rules of the simulator', () => {
     breaks('log-matching', () => written(history, member(3n), [log[0] as Entry, entry(1, 2, 'c')]));
     breaks('log-matching', () => written(history, member(3n), [entry(1, 1, 'x'), log[1] as Entry]));
     breaks('log-matching', () => written(history, member(3n), [entry(1, 2, 'b')]));
+    breaks('log-matching', () => written(history, member(3n), [log[0] as Entry, entry(1, 3, 'c')]));
     written(history, member(3n), [entry(1, 1, 'a'), entry(2, 2, 'c')]);
   });
 
@@ -270,29 +271,54 @@ describe('the rules of the simulator', () => {
     });
   });
 
-  it('progress-sane: what a leader believes cannot be', () => {
+  describe('progress-sane', () => {
     const leader = member(1n);
-    const follower = stored(2n, 1, log);
     const inflights = { count: 0, size: 4, totalBytes: 0 };
     const right = { id: 2n, match: 2, next: 3, state: 'StateReplicate', pendingSnapshot: 0, inflights };
-    const check = (pr: object): void => {
-      const state = raft({ term: 1, raftLog: { lastIndex: () => 2 }, trk: { ordered: [{ ...right, ...pr }] } });
-      rules.progressSane(leader, state, [leader, follower]);
+    const state = (...list: object[]): Raft => {
+      const ordered = list.map((pr, i) => ({ ...right, id: BigInt(i + 2), ...pr }));
+      const progress = new Map(ordered.map((pr) => [pr.id, pr]));
+      return raft({ term: 1, raftLog: { lastIndex: () => 2, committed: 0 }, trk: { ordered, progress } });
     };
-    check({});
-    const wrong = [
-      { match: 3, next: 4 },
-      { next: 2 },
-      { next: 4 },
-      { pendingSnapshot: 2 },
-      { state: 'StateSnapshot' },
-      { inflights: { ...inflights, count: 5 } },
-      { state: 'StateProbe', inflights: { ...inflights, count: 1 } },
-    ];
-    for (const pr of wrong) breaks('progress-sane', () => check(pr));
-    // It has stored less than the leader believes.
-    const state = raft({ term: 1, raftLog: { lastIndex: () => 2 }, trk: { ordered: [right] } });
-    breaks('progress-sane', () => rules.progressSane(leader, state, [leader, stored(2n, 1, [])]));
+    const members = [leader, stored(2n, 1, log), stored(3n, 1, log)];
+
+    it('what a leader believes cannot be', () => {
+      rules.progressSane(leader, state({}), { members });
+      const wrong = [
+        { match: 3, next: 4 },
+        { next: 2 },
+        { next: 4 },
+        { pendingSnapshot: 2 },
+        { state: 'StateSnapshot' },
+        { inflights: { ...inflights, count: 5 } },
+        { state: 'StateProbe', inflights: { ...inflights, count: 1 } },
+      ];
+      for (const pr of wrong) breaks('progress-sane', () => rules.progressSane(leader, state(pr), { members }));
+    });
+
+    it('a member has stored less than its leader believes, whichever of the two has changed', () => {
+      const less = stored(2n, 1, []);
+      breaks('progress-sane', () => rules.progressSane(leader, state({}), { members: [leader, less] }));
+      breaks('progress-sane', () => rules.matchStored(leader, state({}), less));
+      rules.matchStored(leader, state({ match: 0 }), less);
+      rules.matchStored(leader, state({}), stored(2n, 2, []));
+    });
+
+    it('a leader looks at the sender of a message alone only if nothing else can have changed', () => {
+      const leads = member(1n);
+      leads.led = new Leadership(
+        raft({ raftLog: { lastIndex: () => 1, applied: 0, applyingEntsSize: 0, slice: () => [] } }),
+      );
+      const other = state({}, { next: 9 });
+      const look = (): void => rules.progressSane(leads, other, { members, from: 2n });
+      breaks('progress-sane', look);
+      // It has looked at everybody since its log ended there.
+      look();
+      breaks('progress-sane', () => rules.progressSane(leads, other, { members, from: 3n }));
+      breaks('progress-sane', () => rules.progressSane(leads, other, { members }));
+      leads.seenCommit = 1;
+      breaks('progress-sane', look);
+    });
   });
 
   it('read-linearizable: an answer from before what was committed when the read was asked for', () => {

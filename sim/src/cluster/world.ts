@@ -320,15 +320,19 @@ export class World implements Surroundings {
     }
     if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, true);
     const { before, events } = this;
-    this.input(to, (node) => {
+    const step = (node: RawNode): void => {
       before.look(node, m);
       node.stepChecked(m);
       this.rules.received(to, node, m, { before, events });
-    });
+    };
+    this.input(to, step, m.from);
   }
 
-  /** Does something to a running member, then what it asks for. */
-  input(member: Member, what: (node: RawNode) => void): void {
+  /**
+   * Does something to a running member, then what it asks for.
+   * @param from whose message it is, if it is one
+   */
+  input(member: Member, what: (node: RawNode) => void, from?: NodeId): void {
     const { node } = member;
     if (node === undefined) return;
     this.guarded(member, () => {
@@ -337,7 +341,7 @@ export class World implements Surroundings {
       } catch (error) {
         this.expected(member, error);
       }
-      this.rules.afterStep(member, node);
+      this.rules.afterStep(member, node, from);
       drive(this, member, node);
     });
   }

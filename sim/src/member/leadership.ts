@@ -10,6 +10,8 @@ export class Leadership {
   renewed = 0;
   transferee: NodeId = NONE;
   transferBegan = 0;
+  /** Where its log ended when the rules looked at all that it believes of others. */
+  seenLast = 0;
   /** So long it has been in a joint configuration that is left by itself, with nothing else to do. */
   idleInJoint = 0;
   /** The payload of its own entries, added up: of those up to `base + i` at place i. */

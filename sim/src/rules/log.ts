@@ -30,6 +30,12 @@ export function logMatching(history: History, { id, log }: Member, entries: read
   let chain = log.chain(first.index - 1);
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i] as Entry;
+    if (entry.index !== first.index + i) {
+      throw new Violation(
+        'log-matching',
+        `Member ${id} holds entry ${entry.index} where entry ${first.index + i} belongs.`,
+      );
+    }
     chain = chainEntry(chain, entry);
     const known = history.write(entry.index, entry.term, chain);
     if (known !== chain) {

@@ -1,4 +1,4 @@
-import type { ConfState, Entry, Message, Snapshot } from '@raft-ts/proto';
+import type { ConfState, Entry, Message, NodeId, Snapshot } from '@raft-ts/proto';
 import { EntryType, MessageType } from '@raft-ts/proto';
 import type { RawNode, Ready } from '@raft-ts/raft';
 import { Leadership } from '../member/leadership.js';
@@ -26,7 +26,7 @@ import { configurationAgreed } from './membership.js';
 import { messageLegal } from './messages.js';
 import { hardStateMonotone, persistedBeforeSent, stableTrue } from './persistence.js';
 import { positionsOrdered } from './positions.js';
-import { progressSane } from './progress.js';
+import { matchStored, progressSane } from './progress.js';
 import { heartbeatHeard, readConfirmed, readLinearizable, readOwnTerm } from './reads.js';
 import {
   appendAccepted,
@@ -49,6 +49,8 @@ export class Rules {
   readonly history: History = new History();
   private readonly members: readonly Member[];
   private readonly readsByLease: boolean;
+  /** Whoever has led, and may still do. */
+  private readonly leading: Set<Member> = new Set();
 
   /**
    * @param members all members of the cluster by slot; grows as members join
@@ -67,8 +69,11 @@ export class Rules {
     logMatching(this.history, member, durable.entriesAfterSnapshot());
   }
 
-  /** A member has done one thing: handled a message, a tick or a call, applied an entry. */
-  afterStep(member: Member, node: RawNode): void {
+  /**
+   * A member has done one thing: handled a message, a tick or a call, applied an entry.
+   * @param from whose message, if it was one of another member
+   */
+  afterStep(member: Member, node: RawNode, from?: NodeId): void {
     const { raft } = node;
     if (raft.state === 'StateLeader') {
       if (member.leadsTerm !== raft.term) this.elected(member, raft);
@@ -78,7 +83,7 @@ export class Rules {
         electableComplete(member, raft, this.members);
         committedForEver(this.history, member, raft.raftLog.committed, raft.term);
       }
-      progressSane(member, raft, this.members);
+      progressSane(member, raft, { members: this.members, from });
       uncommittedSize(member, raft);
       readOwnTerm(member, raft);
       transferSeen(member.led as Leadership, raft);
@@ -101,6 +106,7 @@ export class Rules {
     leaderCompleteness(this.history, member, raft);
     member.leadsTerm = raft.term;
     member.led = new Leadership(raft);
+    this.leading.add(member);
   }
 
   /** A member's clock has ticked. */
@@ -192,6 +198,10 @@ export class Rules {
     if (member.node !== undefined) stableTrue(member, member.node.raft);
     const isNew = member.durableTerm !== durableTerm || member.durableVote !== durableVote;
     if (isNew && member.durableVote !== 0n) voteOnce(this.history, member, member.durableTerm, member.durableVote);
+    for (const leader of this.leading) {
+      if (leader.leadsTerm === 0) this.leading.delete(leader);
+      else if (leader !== member && leader.node !== undefined) matchStored(leader, leader.node.raft, member);
+    }
   }
 
   /** A message is handed to the network. */
