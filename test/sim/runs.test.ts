@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { MessageType } from '@raft-ts/proto';
 import { drawCase, FAULTS, runCase } from '@raft-ts/sim';
-import { Liveness, type Member, World } from '@raft-ts/sim/internal';
+import { Liveness, type Member, propose, proposeChange, World } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import { message } from '../helpers/index.js';
+import { changeV2 } from '../raft/rawnode/changes.js';
 
 /** Enough for some dozens of runs; a budget of time would prove little on a busy machine, and look the same. */
 const EVENTS = 400_000;
@@ -37,6 +38,55 @@ describe('simulated clusters', function () {
     world.network.carryOn(world.now + 60_000, late, follower.slot);
     expect(() => [...new Liveness(world).check()]).to.not.throw();
     expect([...world.rules.history.leaders.values()]).to.include(follower.slot);
+  });
+
+  it('need not agree on a leader without pre-votes if a voter does not know another one that it needs', () => {
+    const { settings } = drawCase(1, { members: 3 });
+    const world = new World(3, {
+      ...settings,
+      electionTick: 10,
+      preVote: false,
+      checkQuorum: true,
+      bootstraps: false,
+      learners: 0,
+      joint: false,
+    });
+    while (world.leader() === undefined) world.step(60_000);
+    const leader = world.leader() as Member;
+    const [cutOff, third] = world.members.filter((member) => member !== leader) as [Member, Member];
+    world.network.connectWhere(4, (from, to) => (from === cutOff.slot) === (to === cutOff.slot));
+    const settled = (voters: number): boolean =>
+      world.rules.history.configurations.at(-1)?.confState.voters.length === voters;
+    for (const [change, voters] of [
+      ['v4', 4],
+      [`r${third.id}`, 3],
+      [`l${leader.id}`, 2],
+    ] as const) {
+      proposeChange(world, leader, changeV2(change));
+      while (!settled(voters)) world.step(60_000);
+    }
+    // It no longer has a majority, and steps down.
+    while (world.leader() !== undefined) world.step(60_000);
+    expect(() => [...new Liveness(world).check()]).to.not.throw();
+  });
+
+  it('need not elect a leader if only one that was removed could let them', () => {
+    const { settings } = drawCase(1, { members: 2 });
+    const quick = { storage: 'synchronous', sendsWhileWriting: false, writeMs: 0, snapshotEvery: 0 } as const;
+    const world = new World(1, { ...settings, ...quick, preVote: true, bootstraps: false, learners: 0, joint: false });
+    while (world.leader() === undefined) world.step(60_000);
+    const leader = world.leader() as Member;
+    const other = world.members.find((member) => member !== leader) as Member;
+    proposeChange(world, leader, changeV2(`r${leader.id}`));
+    const { last } = leader.log;
+    while (other.log.last < last) world.step(60_000);
+    // What it appends next, and that the change is committed, it never tells.
+    world.network.setOpen(leader.slot, other.slot, false);
+    propose(world, leader, 1, 8);
+    while (leader.applied < last) world.step(60_000);
+    world.crash(leader, 1);
+    world.start(leader);
+    expect(() => [...new Liveness(world).check()]).to.not.throw();
   });
 
   it('are founded again by a member whose founding was lost by half', () => {

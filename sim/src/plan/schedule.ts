@@ -305,7 +305,7 @@ function burst(random: Stream, { at, action }: Planned): Planned[] {
 export function drawSchedule(seed: number, span: Span): Planned[] {
   const random = new Stream(seed, PURPOSE.faults);
   // What takes many steps in their order survives few other faults.
-  const isStormy = random.chance(0.15) && span.faults?.includes('storm') !== false;
+  const isStormy = random.chance(0.2) && span.faults?.includes('storm') !== false;
   const faults = isStormy
     ? planFaults(random, { ...span, faults: ['storm'] }, makers, STORMY)
     : planFaults(random, span, makers, DENSE);

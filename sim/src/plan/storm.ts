@@ -75,7 +75,7 @@ export function storm(random: Stream, after: Weather): Planned[] {
   const script = new Script(random);
   const slow = random.int(PLACES);
   for (let who = 0; who < PLACES; who++) script.planned.push({ at: 0, action: disk(who, random.pick([0, 3])) });
-  const play = random.pick([turmoil, turmoil, figureEight, figureEight, lateRead, lateRead, lostTerm, farewell]);
+  const play = random.pick([turmoil, figureEight, lateRead, lostTerm, farewell]);
   const { loss = [0], late = [0], maxDelay = [10] } = skies.get(play) ?? {};
   const lateDelay = random.pick([500, 2400, 6000]);
   script.then(

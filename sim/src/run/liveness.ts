@@ -1,4 +1,5 @@
 import type { ConfState } from '@raft-ts/proto';
+import type { RawNode } from '@raft-ts/raft';
 import { Stream } from '../base/random.js';
 import { names } from '../base/records.js';
 import { type RuleName, Violation } from '../base/violation.js';
@@ -9,6 +10,7 @@ import type { Member } from '../member/member.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { FAIR } from '../plan/schedule.js';
 import { TICK_MS } from '../plan/settings.js';
+import { isAsComplete } from '../rules/elections.js';
 
 /** Within this many election timeouts a healed cluster must have done what is asked of it. */
 const TIMEOUTS = 50;
@@ -61,17 +63,34 @@ export class Liveness {
   }
 
   /**
-   * Can a leader be counted on? Without pre-votes a voter that missed the joining of another one campaigns without
-   * asking it, and neither answers the other's requests of lower terms: whether they ever agree on a term that both can
-   * vote in is left to chance, if the cluster needs both. It is so with etcd too.
+   * Can a leader be counted on? It cannot, and with etcd neither, in two cases. A leader that was removed keeps what it
+   * appended last from those that do not know yet that it is: they need its vote, and its log is the longer one. And
+   * without pre-votes a voter that missed the joining of another one campaigns without asking it, and neither answers
+   * the other's requests of lower terms: if the cluster needs both, it is left to chance when they agree on a term.
    */
   private mayAgree(): boolean {
     const { world, core, configuration } = this;
-    if (world.settings.preVote || this.soleLeader() !== undefined) return true;
-    const { voters } = configuration.confState;
-    return core.every(({ node, id }) => {
+    if (this.soleLeader() !== undefined) return true;
+    const voters = core.flatMap(({ node, id }) => {
       const known = node?.raft.trk.config.voters;
-      return known?.has(id) !== true || voters.every((voter) => known.has(voter));
+      return known?.has(id) === true ? [{ node: node as RawNode, known }] : [];
+    });
+    const current = configuration.confState.voters;
+    const hasLeavers = voters.some(({ known }) => known.ids().some((id) => !current.includes(id)));
+    if (hasLeavers && !voters.some(({ node }) => this.couldWin(node))) return false;
+    return world.settings.preVote || voters.every(({ known }) => current.every((id) => known.has(id)));
+  }
+
+  /** Do the members whom this one knows as voters have logs that let them vote for it? */
+  private couldWin({ raft }: RawNode): boolean {
+    const own = raft.raftLog.lastEntryId();
+    const { incoming, outgoing } = raft.trk.config.voters;
+    return [incoming, outgoing].every((half) => {
+      const given = half.ids.filter((id) => {
+        const other = this.world.members[Number(id) - 1]?.node;
+        return other !== undefined && isAsComplete(own, other.raft.raftLog.lastEntryId());
+      });
+      return half.size === 0 || 2 * given.length > half.size;
     });
   }
 
