@@ -8,7 +8,8 @@ import {
   NONE,
   type Snapshot,
 } from '@raft-ts/proto';
-import { isConfChangeEntry, type RawNode, type Ready } from '@raft-ts/raft';
+import { codeOf } from '@raft-ts/proto/internal';
+import { ERR_STEP_PEER_NOT_FOUND, isConfChangeEntry, type RawNode, type Ready } from '@raft-ts/raft';
 import { numberOf } from '../base/bytes.js';
 import type { Stream } from '../base/random.js';
 import { Violation } from '../base/violation.js';
@@ -204,7 +205,12 @@ export function answered(world: Surroundings, member: Member, node: RawNode): vo
 }
 
 function step(world: Surroundings, member: Member, node: RawNode, response: Message): void {
-  node.stepChecked(response);
+  try {
+    node.stepChecked(response);
+  } catch (error) {
+    // A leader that was removed while it wrote is refused its own acknowledgement; what else was written counts.
+    if (codeOf(error) !== ERR_STEP_PEER_NOT_FOUND) throw error;
+  }
   world.rules.afterStep(member, node);
 }
 

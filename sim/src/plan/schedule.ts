@@ -104,7 +104,9 @@ const kindsToLose = [
   MessageType.MsgProp,
   MessageType.MsgReadIndexResp,
 ];
-/** Without answers to pre-votes or votes members campaign for as long as it lasts, and hear everything else meanwhile. */
+/**
+ * Without answers to pre-votes or votes members campaign for as long as it lasts, and hear everything else meanwhile.
+ */
 const moreToLose = [
   ...kindsToLose,
   MessageType.MsgVoteResp,

@@ -22,7 +22,7 @@ class Script {
   }
 
   /** Does this, and then waits for about one of these times, in milliseconds. */
-  then(pauses: readonly number[], ...actions: readonly Action[]): void {
+  next(pauses: readonly number[], ...actions: readonly Action[]): void {
     for (const action of actions) this.planned.push({ at: this.at++, action });
     this.at += this.random.pick(pauses) + this.random.int(20);
   }
@@ -78,12 +78,12 @@ export function storm(random: Stream, after: Weather): Planned[] {
   const play = random.pick([turmoil, figureEight, lateRead, lostTerm, farewell]);
   const { loss = [0], late = [0], maxDelay = [10] } = skies.get(play) ?? {};
   const lateDelay = random.pick([500, 2400, 6000]);
-  script.then(
+  script.next(
     [1],
     sky({ loss: random.pick(loss), late: random.pick(late), maxDelay: random.pick(maxDelay), lateDelay }),
   );
   play(script, random, slow);
-  script.then([50], heal, { kind: 'weather', weather: after });
+  script.next([50], heal, { kind: 'weather', weather: after });
   return script.planned;
 }
 
@@ -112,7 +112,7 @@ const skies: ReadonlyMap<unknown, Partial<Record<'loss' | 'late' | 'maxDelay', r
 function turmoil(script: Script, random: Stream, slow: number): void {
   const pause = random.pick([10, 30, 100]);
   const who = (): number => random.int(PLACES);
-  script.then([1], disk(slow, random.pick([0, 500, 2000]), random.pick([0, SLOW_MS])));
+  script.next([1], disk(slow, random.pick([0, 500, 2000]), random.pick([0, SLOW_MS])));
   const steps: readonly (() => Action)[] = [
     () => ({ kind: 'connect', shape: 'random', choice: random.next(), forMs: CUT_MS }),
     () => ({ kind: 'connect', shape: 'random', choice: random.next(), forMs: CUT_MS }),
@@ -125,7 +125,7 @@ function turmoil(script: Script, random: Stream, slow: number): void {
     () => ({ kind: 'snapshot', who: 'leader', keep: 0 }),
   ];
   for (let count = random.between(10, 40); count > 0; count--) {
-    script.then([0, pause, 2 * pause], random.pick(steps)());
+    script.next([0, pause, 2 * pause], random.pick(steps)());
   }
 }
 
@@ -137,17 +137,17 @@ function figureEight(script: Script, random: Stream, follower: number): void {
   for (let rounds = random.between(1, 4); rounds > 0; rounds--) {
     const first = (follower + random.between(1, PLACES - 1)) % PLACES;
     const second = random.int(PLACES);
-    script.then([100, 300], heal, ...elect(first), disk(follower, 0));
-    script.then([20, 40], apart(first, follower), disk(follower, 0, 1500), propose(first, random.between(1, 2)));
-    script.then(
+    script.next([100, 300], heal, ...elect(first), disk(follower, 0));
+    script.next([20, 40], apart(first, follower), disk(follower, 0, 1500), propose(first, random.between(1, 2)));
+    script.next(
       [50, 80],
       lose(MessageType.MsgApp, random.pick([40, 60, 80])),
       ...elect(second),
       disk(follower, random.pick([0, 20])),
     );
-    script.then([150, 300], apart(second, follower));
-    script.then([20, 40, 60], apart(second), ...elect(first));
-    script.then([300, 600], disk(follower, random.pick([0, 500, 1500])));
+    script.next([150, 300], apart(second, follower));
+    script.next([20, 40, 60], apart(second), ...elect(first));
+    script.next([300, 600], disk(follower, random.pick([0, 500, 1500])));
   }
 }
 
@@ -158,63 +158,65 @@ function figureEight(script: Script, random: Stream, follower: number): void {
 function lateRead(script: Script, random: Stream, asker: number): void {
   for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
     const leader = (asker + random.between(1, PLACES - 1)) % PLACES;
-    script.then([200, 300], heal, ...elect(leader));
-    script.then([1], freeze(leader, random.pick([450, 550])));
-    for (let reads = random.between(1, 4); reads > 0; reads--) script.then([1], { kind: 'read', via: asker });
+    script.next([200, 300], heal, ...elect(leader));
+    script.next([1], freeze(leader, random.pick([450, 550])));
+    for (let reads = random.between(1, 4); reads > 0; reads--) script.next([1], { kind: 'read', via: asker });
     if (random.chance(0.4)) {
-      script.then([50, 80], ...elect(asker));
-      if (random.chance(0.3)) script.then([40, 60], farewellTo(random));
+      script.next([50, 80], ...elect(asker));
+      if (random.chance(0.3)) script.next([40, 60], farewellTo(random));
     } else if (random.chance(0.7)) {
       // Nobody hears that it campaigns.
-      script.then([1], apart(asker), campaign(asker));
+      script.next([1], apart(asker), campaign(asker));
     }
-    script.then([1], { ...apart(asker), deaf: true }, freeze(asker, random.pick([600, 700])));
-    script.then([250, 300], ...elect(random.int(PLACES)));
-    script.then([500, 800], heal);
+    script.next([1], { ...apart(asker), deaf: true }, freeze(asker, random.pick([600, 700])));
+    script.next([250, 300], ...elect(random.int(PLACES)));
+    script.next([500, 800], heal);
   }
 }
 
 /**
- * A member answers a leader whose term it loses in a crash, and is sent a snapshot in that term: where it is unknown, or
- * was begun by the member itself.
+ * A member answers a leader whose term it loses in a crash, and is sent a snapshot in that term: where it is unknown,
+ * or was begun by the member itself.
  */
 function lostTerm(script: Script, random: Stream, slow: number): void {
   for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
     const leader = (slow + random.between(1, PLACES - 1)) % PLACES;
-    script.then([1], heal, sky({}), disk(slow, SLOW_MS));
-    if (random.chance(0.5)) script.then([60, 100], ...elect((leader + 1) % PLACES));
-    script.then([60, 100], ...elect(leader));
-    script.then([40, 60], propose('leader', 2));
+    script.next([1], heal, sky({}), disk(slow, SLOW_MS));
+    if (random.chance(0.5)) script.next([60, 100], ...elect((leader + 1) % PLACES));
+    script.next([60, 100], ...elect(leader));
+    script.next([40, 60], propose('leader', 2));
     // What answers the next heartbeat needs it.
-    script.then([120, 240], sky({ late: 0.7, lateDelay: 1500 }), { kind: 'snapshot', who: 'leader', keep: 0 });
-    script.then([40, 80], lose(MessageType.MsgHeartbeat, 2000), {
+    script.next([120, 240], sky({ late: 0.7, lateDelay: 1500 }), { kind: 'snapshot', who: 'leader', keep: 0 });
+    script.next([40, 80], lose(MessageType.MsgHeartbeat, 2000), {
       kind: 'crash',
       who: slow,
       kept: 0,
       forMs: random.pick([1, 10, 50]),
     });
-    if (random.chance(0.7)) script.then([50, 100, 200], campaign(slow));
-    script.then([500, 1500], propose('leader', 1));
+    if (random.chance(0.7)) script.next([50, 100, 200], campaign(slow));
+    script.next([500, 1500], propose('leader', 1));
   }
 }
 
-/** A leader is removed or demoted, and leads on: much that was sent before comes to it, or to a follower that was one. */
+/**
+ * A leader is removed or demoted, and leads on: much that was sent before comes to it, or to a follower that was one.
+ */
 function farewell(script: Script, random: Stream, member: number): void {
   const other = (member + random.between(1, PLACES - 1)) % PLACES;
-  script.then([150, 300], heal, ...elect(other));
+  script.next([150, 300], heal, ...elect(other));
   if (random.chance(0.4)) {
-    script.then([100, 200], apart(member), propose('leader', 2));
-    script.then([50, 150], heal, { kind: 'snapshot', who: 'leader', keep: 0 });
+    script.next([100, 200], apart(member), propose('leader', 2));
+    script.next([50, 150], heal, { kind: 'snapshot', who: 'leader', keep: 0 });
   }
   for (let count = random.between(1, 4); count > 0; count--) {
-    script.then([1], { kind: 'read', via: member }, { kind: 'transfer', via: other, to: member });
-    script.then([1, 20], { kind: 'transfer', via: other, to: other }, propose('leader', 1));
+    script.next([1], { kind: 'read', via: member }, { kind: 'transfer', via: other, to: member });
+    script.next([1, 20], { kind: 'transfer', via: other, to: other }, propose('leader', 1));
   }
-  script.then([60, 100, 300], ...elect((other + 1) % PLACES));
-  script.then([60, 100, 300], ...elect(member));
-  script.then([1, 20, 40], { kind: 'transfer', via: other, to: other });
-  script.then([1, 10, 20, 40], farewellTo(random));
-  if (random.chance(0.5)) script.then([1], freeze(member, 300));
-  if (random.chance(0.7)) script.then([400], ...elect(other));
-  script.then([500, 2000, 4000], propose('leader', 1));
+  script.next([60, 100, 300], ...elect((other + 1) % PLACES));
+  script.next([60, 100, 300], ...elect(member));
+  script.next([1, 20, 40], { kind: 'transfer', via: other, to: other });
+  script.next([1, 10, 20, 40], farewellTo(random));
+  if (random.chance(0.5)) script.next([1], freeze(member, 300));
+  if (random.chance(0.7)) script.next([400], ...elect(other));
+  script.next([500, 2000, 4000], propose('leader', 1));
 }
