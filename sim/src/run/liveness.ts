@@ -158,7 +158,24 @@ export class Liveness {
       'live-logs',
       () => this.areEqual(),
       () => `The logs are not equal: ${this.describeLogs()}`,
+      () => this.relieve(),
     );
+  }
+
+  /**
+   * Ends a leader that is no voter any more, once all others know: it commits nothing by what they have acknowledged
+   * before it knew itself, takes no proposals, and leads on, as with etcd.
+   */
+  private relieve(): void {
+    const { world, core, configuration } = this;
+    const { index, confState } = configuration;
+    const leader = world.leader();
+    if (leader === undefined || confState.voters.includes(leader.id) || confState.votersOutgoing.includes(leader.id))
+      return;
+    if (!core.every(({ applied }) => applied >= index)) return;
+    world.crash(leader, 1);
+    if (names(confState, leader.id)) world.start(leader);
+    else leader.isGone = true;
   }
 
   /** As above, and no membership change is under way. */
