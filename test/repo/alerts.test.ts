@@ -60,10 +60,24 @@ describe('the alerts', function alerts() {
       {
         eval_time: fires,
         alertname: alert,
-        exp_alerts: [{ exp_labels: { ...rule.labels, ...labels }, exp_annotations: { ...rule.annotations, summary } }],
+        exp_alerts: [
+          {
+            exp_labels: { ...rule.labels, ...labels },
+            exp_annotations: { ...filledIn(rule.annotations ?? {}, labels), summary },
+          },
+        ],
       },
     ],
   });
+
+  /** Annotations with the labels that they name. */
+  const filledIn = (annotations: Readonly<Record<string, string>>, labels: Case['labels']): object =>
+    Object.fromEntries(
+      Object.entries(annotations).map(([name, text]) => [
+        name,
+        text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/gu, (_, label: string) => labels[label] ?? ''),
+      ]),
+    );
 
   const isHere = async (): Promise<boolean> => {
     const { code } = await run(PROMTOOL, ['--version'], { cwd: root, timeoutMs: 10_000 });
