@@ -180,6 +180,27 @@ describe('the page of a running store, in a browser', function () {
     await leader();
   });
 
+  it('keeps the last two minutes in its timeline, however long somebody watches', async () => {
+    await leader();
+    // As it will be ten minutes from now, drawn and looked at in one go.
+    const drawn = await page.evaluate<{ moments: string[]; left: number }>(
+      `(() => {
+        const { cluster, timeline } = raftLive;
+        const now = 600_000;
+        timeline.show(3, cluster.timeline, now, now, now - 120_000);
+        const texts = [...document.querySelectorAll('#timeline .axis-text')].map(({ textContent }) => textContent);
+        const spans = [...document.querySelectorAll('#timeline .span, #timeline .rate')];
+        return {
+          moments: texts.filter((text) => text.endsWith(' s')),
+          left: Math.min(...spans.map((span) => Number(span.getAttribute('x')))),
+        };
+      })()`,
+    );
+    expect(drawn.moments[0]).to.equal('480 s');
+    expect(drawn.moments.at(-1)).to.equal('600 s');
+    expect(drawn.left, 'what began before begins where the timeline does').to.equal(44);
+  });
+
   it('has no fault that axe finds, at 1280 and 360 px, and fits', async () => {
     await choose(0);
     await page.evaluate(axe.source);
