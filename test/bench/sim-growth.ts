@@ -42,6 +42,8 @@ class Load {
       maxInflightBytes: 0,
       maxCommittedSizePerReady: 0,
       maxUncommittedEntriesSize: 0,
+      writeMs: 0,
+      snapshotEvery: 0,
     });
     const { world } = this;
     while (world.leader() === undefined) world.step(Number.POSITIVE_INFINITY);

@@ -40,7 +40,7 @@ describe('simulated clusters', function () {
     expect([...world.rules.history.leaders.values()]).to.include(follower.slot);
   });
 
-  it('need not agree on a leader without pre-votes if a voter does not know another one that it needs', () => {
+  it('agree on a leader without pre-votes, although a voter does not know another one that needs its vote', () => {
     const { settings } = drawCase(1, { members: 3 });
     const world = new World(3, {
       ...settings,

@@ -63,13 +63,11 @@ export class Liveness {
   }
 
   /**
-   * Can a leader be counted on? It cannot, and with etcd neither, in two cases. A leader that was removed keeps what it
-   * appended last from those that do not know yet that it is: they need its vote, and its log is the longer one. And
-   * without pre-votes a voter that missed the joining of another one campaigns without asking it, and neither answers
-   * the other's requests of lower terms: if the cluster needs both, it is left to chance when they agree on a term.
+   * Can a leader be counted on? It cannot, and with etcd neither, if one that was removed kept what it appended last
+   * from those that do not know yet that it is: they need its vote, and its log is the longer one.
    */
   private mayAgree(): boolean {
-    const { world, core, configuration } = this;
+    const { core, configuration } = this;
     if (this.soleLeader() !== undefined) return true;
     const voters = core.flatMap(({ node, id }) => {
       const known = node?.raft.trk.config.voters;
@@ -77,8 +75,7 @@ export class Liveness {
     });
     const current = configuration.confState.voters;
     const hasLeavers = voters.some(({ known }) => known.ids().some((id) => !current.includes(id)));
-    if (hasLeavers && !voters.some(({ node }) => this.couldWin(node))) return false;
-    return world.settings.preVote || voters.every(({ known }) => current.every((id) => known.has(id)));
+    return !hasLeavers || voters.some(({ node }) => this.couldWin(node));
   }
 
   /** Do the members whom this one knows as voters have logs that let them vote for it? */
