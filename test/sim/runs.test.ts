@@ -109,6 +109,13 @@ describe('simulated clusters', function () {
     expect(() => [...new Liveness(world).check()]).to.not.throw();
   });
 
+  it('are founded after the last fault, if faults have kept them from it', () => {
+    const { settings } = drawCase(1, { members: 3 });
+    const world = new World(1, { ...settings, bootstraps: true });
+    expect(world.rules.history.configurations).to.be.empty;
+    expect(() => [...new Liveness(world).check()]).to.not.throw();
+  });
+
   it('are founded again by a member whose founding was lost by half', () => {
     const settings = {
       ...drawCase(1).settings,

@@ -34,6 +34,14 @@ export class Liveness {
    */
   *check(): Generator<void, void> {
     this.heal();
+    // Members that bootstrap may have been kept from it by faults.
+    const { configurations } = this.world.rules.history;
+    yield* this.await(
+      'live-membership',
+      () => configurations.length > 0,
+      () => 'No member has applied the entries that the cluster was founded with',
+    );
+    this.dismiss();
     if (!this.mayAgree()) return;
     yield* this.agree();
     this.removeOthers();
@@ -104,7 +112,6 @@ export class Liveness {
       member.disk.answerMs = 0;
       if (!member.isUp && !member.isGone) world.start(member);
     }
-    this.dismiss();
   }
 
   /**
