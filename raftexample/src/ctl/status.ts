@@ -14,12 +14,12 @@ export const status: CtlCommand = {
   usage: '',
   summary: 'tells how each member is, in one table',
   help: `
-Asks every endpoint, and those that the members name with the same scheme, http or https. One that does not answer is a
-row, and no failure; if none answers the exit code is 5. A member of which nobody knows where it answers clients has a row
-with its address among the members, and below the table stands what the leader says of it. LAG is how many entries the member has still to
-apply, of those that any of them knows to be committed; if only the leader tells of it, how many its log lacks. SNAPSHOT is the index of its last snapshot, and AGE how old that is; DISK FREE
-is the room on the disk of its log. Below the table stands what members warn of, and whose clocks differ by more than a
-second.
+Asks every endpoint, and those that the members name with the same scheme, http or https. One that does not answer is
+a row, and no failure; if none answers the exit code is 5. A member of which nobody knows where it answers clients has
+a row with its address among the members, and below the table stands what the leader says of it. LAG is how many
+entries the member has still to apply, of those that any of them knows to be committed; if only the leader tells of
+it, how many its log lacks. SNAPSHOT is the index of its last snapshot, and AGE how old that is; DISK FREE is the room
+on the disk of its log. Below the table stands what members warn of, and whose clocks differ by more than a second.
 
 Examples:
   raftexample ctl status --endpoints http://127.0.0.1:23791,http://127.0.0.1:23792
