@@ -224,11 +224,15 @@ describe('SnapshotFolder, call by call', () => {
     for (const sink of [one, other]) await sink.write(Buffer.from('state'));
     fail();
     await turns();
+    // There is room again, but what comes now must not stand where the first bytes should.
+    writable = undefined;
+    const before = calls.length;
     const errors = [
       await one.write(Buffer.from('more')).catch((reason: unknown) => reason),
       await other.commit().catch((reason: unknown) => reason),
     ];
     expect(errors.map((error) => (error as Error).message)).to.deep.equal(['ENOSPC', 'ENOSPC']);
+    expect(calls.slice(before).filter((call) => call.startsWith('write'))).to.deep.equal([]);
     await one.abort();
     expect(open).to.equal(0);
     expect(calls.filter((call) => call.startsWith('sync'))).to.deep.equal([]);

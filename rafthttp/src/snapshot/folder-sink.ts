@@ -34,10 +34,16 @@ export class FolderSink implements SnapshotSink {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
+    // What failed is missing: what is written after it would stand in its place.
+    this.check();
     this.waiting.push(chunk);
     this.waitingBytes += chunk.length;
     this.writing ??= this.writeAll();
     if (this.waitingBytes >= WAITING_BYTES || this.waiting.length >= WAITING_CHUNKS) await this.writing;
+    this.check();
+  }
+
+  private check(): void {
     if (this.failure !== undefined) throw this.failure.error;
   }
 
@@ -67,7 +73,7 @@ export class FolderSink implements SnapshotSink {
   async commit(): Promise<void> {
     try {
       await this.writing;
-      if (this.failure !== undefined) throw this.failure.error;
+      this.check();
       await this.file.sync();
     } finally {
       await this.file.close();
