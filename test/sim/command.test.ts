@@ -40,7 +40,7 @@ function failShort(): never {
 }
 
 describe('the command raft-sim', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
 
   let folder: string;
   before(async () => {

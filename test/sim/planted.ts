@@ -1,6 +1,9 @@
 import { RaftLog } from '@raft-ts/raft/internal';
+import { breakable } from './breakable.js';
 
-const { isUpToDate } = RaftLog.prototype;
+type Judge = typeof RaftLog.prototype.isUpToDate;
+
+const judging = breakable<Judge>(RaftLog.prototype, 'isUpToDate');
 
 /** Runs something with a core whose members vote for any log, however short. */
 export function withCarelessVotes<T>(run: () => T | Promise<T>): Promise<T> {
@@ -8,13 +11,8 @@ export function withCarelessVotes<T>(run: () => T | Promise<T>): Promise<T> {
 }
 
 /** Runs something with a core whose members judge a candidate's log in another way. */
-export async function withVotes<T>(judge: typeof isUpToDate, run: () => T | Promise<T>): Promise<T> {
-  RaftLog.prototype.isUpToDate = judge;
-  try {
-    return await run();
-  } finally {
-    RaftLog.prototype.isUpToDate = isUpToDate;
-  }
+export async function withVotes<T>(judge: Judge, run: () => T | Promise<T>): Promise<T> {
+  return judging(() => judge, run);
 }
 
 /** Seeds whose runs, with that core, break a rule. */

@@ -9,4 +9,4 @@ export type { Finding } from '../run/run.js';
 export type { Call } from './call.js';
 export type { Asked, Ending, Random, Subject, SubjectOptions, Workload } from './options.js';
 export type { StackCase } from './run.js';
-export type { Failed, Passed, Simulated, SimulateOptions } from './simulate.js';
+export { type Failed, type Passed, SharedSubjectError, type Simulated, type SimulateOptions } from './simulate.js';

@@ -35,7 +35,10 @@ export interface Subject<Command, Result, Machine extends StateMachine<Command, 
   readonly workload: Workload<Command, Machine>;
   /** May clients keep their commands in sessions, and send them again? In some runs they do; default true. */
   readonly sessions?: boolean | undefined;
-  /** Called before each run: what the workload counts must begin anew, or the same seed does not do the same. */
+  /**
+   * Called before each run: what the workload counts must begin anew, or the same seed does not do the same. A second
+   * run with the same function is refused while one is under way (`SharedSubjectError`).
+   */
   readonly reset?: (() => void) | undefined;
   /**
    * What stands for a state: it must be the same on members that have applied the same. Asked after each command.

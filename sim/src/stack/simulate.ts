@@ -59,6 +59,17 @@ export interface Failed<Command, Result> extends Sums {
 /** What came of a simulation: all runs passed, or one failed. */
 export type Simulated<Command, Result> = Passed | Failed<Command, Result>;
 
+/** Two simulations at the same time were given what only one of them can have. */
+export class SharedSubjectError extends Error {
+  override readonly name = 'SharedSubjectError';
+  /** A simulation was begun with the same `reset` as one that still runs: each would set back what the other counts. */
+  readonly code = 'ERR_RAFT_SIM_SHARED';
+
+  constructor() {
+    super('another simulation with the same reset still runs: await it first, or make a subject for each');
+  }
+}
+
 /** Where a simulation runs. */
 export interface Host {
   readonly makeMedium: MediumMaker;
@@ -72,14 +83,29 @@ export interface Host {
 /** Most events that are spent on making a run shorter. */
 const MOST_EVENTS = 300_000;
 
-/** Runs a case on a host. */
-export function runOn<Command, Result, Machine extends StateMachine<Command, Result>>(
+/** The resets of subjects of which a run is under way. */
+const busy = new WeakSet<() => void>();
+
+/**
+ * Runs a case on a host. Runs may go on side by side: they share nothing but what their subjects do.
+ * @throws SharedSubjectError
+ */
+export async function runOn<Command, Result, Machine extends StateMachine<Command, Result>>(
   host: Host,
   of: StackCase,
   subject: Subject<Command, Result, Machine>,
   watcher?: Parameters<typeof runStack>[2]['watcher'],
 ): Promise<StackOutcome<Command, Result, Machine>> {
-  return host.around(() => runStack(of, subject, { ...host, watcher }));
+  const { reset } = subject;
+  if (reset === undefined) return host.around(() => runStack(of, subject, { ...host, watcher }));
+  // What it sets back is counted on by the other run, whose seed would then not decide what it does.
+  if (busy.has(reset)) throw new SharedSubjectError();
+  busy.add(reset);
+  try {
+    return await host.around(() => runStack(of, subject, { ...host, watcher }));
+  } finally {
+    busy.delete(reset);
+  }
 }
 
 /** Simulates clusters, one after the other, until one breaks a rule or all have run. */
