@@ -30,6 +30,7 @@ export { describeError } from './describe-error.js';
 export { encodeEntryHeadInto, encodeEntryInto, encodeHardStateInto, encodeMessageInto } from './encode.js';
 export { countWithin, EntryList } from './entry-list.js';
 export { codeOf, hasCode, isCoded } from './error-code.js';
+export { FOUNDING_TERM, isFoundingEntry } from './founding.js';
 export { MESSAGE_SLAB_SIZE, SLAB_SIZE } from './slab.js';
 export { SlidingList } from './sliding-list.js';
 export { ERR_SNAPSHOT_MEMBERSHIP, snapshotMembership } from './snapshot-membership.js';

@@ -4,7 +4,7 @@ export { RaftError };
 
 /** A field of `Config` is missing or out of range. */
 export const ERR_CONFIG = 'ERR_RAFT_CONFIG';
-/** `bootstrap` was given no members, or the storage is not empty. */
+/** `bootstrap` was given no members, or the storage is not new. */
 export const ERR_BOOTSTRAP = 'ERR_RAFT_BOOTSTRAP';
 /** The proposal was not appended anywhere; `reason` is a `DropReason`. Proposing again is safe. */
 export const ERR_PROPOSAL_DROPPED = 'ERR_RAFT_PROPOSAL_DROPPED';

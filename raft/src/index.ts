@@ -52,7 +52,7 @@ export {
   type SnapshotMetadata,
 } from '@raft-ts/proto';
 export { ERR_SNAPSHOT_MEMBERSHIP } from '@raft-ts/proto/internal';
-export type { Peer } from './bootstrap.js';
+export { isNewLog, type Peer } from './bootstrap.js';
 export {
   type AnyConfChange,
   confChangesFromString,

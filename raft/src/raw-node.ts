@@ -251,7 +251,7 @@ export class RawNode {
 
   /**
    * Begins a new cluster with these members.
-   * @throws ERR_RAFT_BOOTSTRAP if there are none, or storage is not empty
+   * @throws ERR_RAFT_BOOTSTRAP if there are none, or storage is not new (`isNewLog`)
    */
   bootstrap(peers: readonly Peer[]): void {
     bootstrap(this.raft, peers);

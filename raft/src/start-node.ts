@@ -1,6 +1,6 @@
 import { RaftError } from '@raft-ts/proto';
 import { isCoded } from '@raft-ts/proto/internal';
-import { checkPeers, type Peer } from './bootstrap.js';
+import { checkPeers, isNewLog, type Peer } from './bootstrap.js';
 import { type Config, checkLogger } from './config.js';
 import { consoleLogger } from './console-logger.js';
 import { ERR_BOOTSTRAP, RaftPanic } from './errors.js';
@@ -40,15 +40,16 @@ function withLimitedLogger(config: Config): Config & { readonly logger: LimitedL
 }
 
 /**
- * Begins a member that a running cluster adds: its storage is empty, and it has no peers yet. It learns the membership
- * from the leader once a change that adds it is committed. `startNode` would make it a founder of another cluster.
- * @throws ERR_RAFT_BOOTSTRAP if storage is not empty: `restartNode` continues from it
+ * Begins a member that a running cluster adds: its storage is new (`isNewLog`), and it has no peers yet. It learns the
+ * membership from the leader once a change that adds it is committed. `startNode` would make it a founder of another
+ * cluster.
+ * @throws ERR_RAFT_BOOTSTRAP if storage is not new: `restartNode` continues from it
  */
 export function joinNode(config: Config): Node {
   const limited = withLimitedLogger(config);
   const rawNode = new RawNode(limited);
-  const { term, raftLog, trk } = rawNode.raft;
-  if (term !== 0 || raftLog.lastIndex() !== 0 || trk.progress.size > 0) {
+  const { raftLog, trk } = rawNode.raft;
+  if (!isNewLog(raftLog.storage) || trk.progress.size > 0) {
     throw new RaftError(ERR_BOOTSTRAP, 'joinNode needs empty storage; use restartNode if a log exists');
   }
   return new Node(rawNode, limited);

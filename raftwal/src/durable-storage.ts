@@ -49,7 +49,10 @@ export class DurableStorage implements Storage {
   readonly dir: string;
   /** The member whose log it is. */
   readonly nodeId: NodeId;
-  /** Whether nothing was ever saved here: then start a node, do not restart one. */
+  /**
+   * Whether this member belongs to no cluster yet: nothing was ever saved, or a crash cut the founding short. Then
+   * start a node, do not restart one.
+   */
   readonly isNew: boolean;
   /**
    * A random name that distinguishes this log from all others, including earlier logs of this member: for the
@@ -66,6 +69,8 @@ export class DurableStorage implements Storage {
   private readonly keepSegments: number;
   private readonly logger: WalOptions['logger'];
   private hardState: HardState | undefined;
+  /** The last index when it was opened. */
+  private readonly openedAt: number;
   private newest: Snapshot;
   /**
    * The newest snapshot that a start would find after a power cut. The files that it needs must stay, even while a
@@ -93,7 +98,8 @@ export class DurableStorage implements Storage {
     this.durable = found.snapshot.metadata;
     this.hardState = found.content?.hardState;
     this.view.reset(found.snapshot, found.content?.entries ?? []);
-    this.isNew = isUnused(this.hardState, this.view.lastIndex);
+    this.isNew = isUnused(this.hardState, this.newest.metadata, found.content?.entries ?? []);
+    this.openedAt = this.view.lastIndex;
   }
 
   /**
@@ -127,7 +133,7 @@ export class DurableStorage implements Storage {
       throw badArgument('founders', { path: '.length', value: founders.length, allowed });
     }
     for (const id of founders) checkId('founders', id);
-    if (!isUnused(this.hardState, this.view.lastIndex))
+    if (!this.isNew || this.hardState !== undefined || this.view.lastIndex !== this.openedAt)
       throw new WalError(ERR_WAL_INVALID, `the founders of the log in ${this.dir} are settled already`);
     await keepFounders(this.fs, this.dir, founders);
     this.kept = [...founders];

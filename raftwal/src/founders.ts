@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { HardState, NodeId } from '@raft-ts/proto';
+import type { Entry, HardState, NodeId, SnapshotMetadata } from '@raft-ts/proto';
+import { isFoundingEntry } from '@raft-ts/proto/internal';
 import { ERR_WAL_FOUNDERS, WalError } from './base/errors.js';
 import { type Fs, readFully, withCleanup, writeFully } from './base/fs.js';
 import { placeFile } from './base/place-file.js';
@@ -20,12 +21,19 @@ export async function keepFounders(fs: Fs, dir: string, founders: readonly NodeI
   await placeFile(fs, dir, NAME, (file) => writeFully(file, text, 0));
 }
 
-/** Was nothing ever saved in a log with this hard state, which ends at this index? */
-export function isUnused(hardState: HardState | undefined, lastIndex: number): boolean {
-  return hardState === undefined && lastIndex === 0;
+/**
+ * Does the member with this log belong to no cluster yet? Nothing was saved, or a crash cut the first save short, after
+ * entries of the founding and before the hard state: they are written in this order.
+ */
+export function isUnused(
+  hardState: HardState | undefined,
+  { index }: Pick<SnapshotMetadata, 'index'>,
+  entries: readonly Entry[],
+): boolean {
+  return hardState === undefined && index === 0 && entries.every(isFoundingEntry);
 }
 
-/** A log in which nothing was saved belongs to no cluster yet, whatever an earlier one has left. */
+/** A log that is new belongs to no cluster yet, whatever an earlier one has left. */
 export async function forgetFounders(fs: Fs, dir: string): Promise<void> {
   if (!(await fs.readdir(dir)).includes(NAME)) return;
   await fs.unlink(join(dir, NAME));

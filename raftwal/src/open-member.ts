@@ -91,7 +91,7 @@ async function resume(opening: Opening, last: SegmentName): Promise<OpenMember> 
     await snapshots.prepare();
     await snapshots.setAside(broken);
     await warnOfSnapshotsAbove(wal.lastIndex, opening);
-    const unused = isUnused(content.hardState, snapshot.metadata.index + content.entries.length);
+    const unused = isUnused(content.hardState, snapshot.metadata, content.entries);
     if (unused) await forgetFounders(fs, dir);
     const incarnation = await incarnationOf(fs, dir, { ...options, isNew: false });
     const founders = unused ? undefined : await readFounders(fs, dir);

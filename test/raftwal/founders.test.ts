@@ -1,3 +1,4 @@
+import { RawNode, silentLogger } from '@raft-ts/raft';
 import { DurableStorage } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { entry, refused, state } from './logs.js';
@@ -53,6 +54,50 @@ describe('the founders of the cluster of a log', () => {
     await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
     await storage.close();
     expect(await kept(fs)).to.equal(undefined);
+  });
+
+  it('are named again after a crash between the first entries and the first hard state', async () => {
+    const node = (log: DurableStorage): RawNode =>
+      new RawNode({
+        id: 1n,
+        electionTick: 10,
+        heartbeatTick: 1,
+        storage: log,
+        maxSizePerMsg: 1 << 20,
+        maxInflightMsgs: 256,
+        logger: silentLogger,
+      });
+    const first = await open(fs);
+    await first.keepFounders([1n, 2n]);
+    const founder = node(first);
+    founder.bootstrap([{ id: 1n }, { id: 2n }]);
+    await first.save({ entries: founder.ready().entries });
+    await first.close();
+
+    const storage = await open(fs);
+    expect([storage.isNew, storage.lastIndex(), storage.founders]).to.deep.equal([true, 2, undefined]);
+    await storage.keepFounders([1n]);
+    const again = node(storage);
+    again.bootstrap([{ id: 1n }]);
+    const rd = again.ready();
+    await storage.save(rd);
+    await storage.close();
+
+    const continued = await open(fs);
+    expect([continued.isNew, continued.lastIndex(), continued.founders]).to.deep.equal([false, 1, [1n]]);
+    expect(continued.initialState().hardState).to.deep.equal(state(1, 0n, 1));
+    await continued.close();
+  });
+
+  it('are settled once entries were saved beside those of a founding', async () => {
+    const storage = await open(fs);
+    await storage.save({ entries: [{ type: 1, term: 1, index: 1, data: new Uint8Array(2) }] });
+    await refused(storage.keepFounders([1n]), 'ERR_RAFT_WAL_INVALID');
+    await storage.save({ entries: [entry(2)] });
+    await storage.close();
+    const again = await open(fs);
+    expect([again.isNew, again.lastIndex()]).to.deep.equal([false, 2]);
+    await again.close();
   });
 
   it('are as many as can be read back, and one at least', async () => {

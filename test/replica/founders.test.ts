@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Logger, NodeId } from '@raft-ts/raft';
+import { type Logger, MemoryStorage, type NodeId, RawNode, silentLogger } from '@raft-ts/raft';
 import { seededRandom } from '@raft-ts/raft/internal';
 import { MemoryNetwork } from '@raft-ts/raft/memory-transport';
 import { Replica, type ReplicaLog } from '@raft-ts/replica';
@@ -96,6 +96,25 @@ describe('replica: founders that were given different lists', () => {
     const again = await all.start(1n, [1n, 2n, 3n, 4n]);
     expect((await all.time.settled(again.propose(1))).result).to.equal(2);
     expect(all.lines).to.deep.equal([]);
+  });
+
+  it('a founding that a crash cut short, after its entries and before the hard state, is done again', async () => {
+    const founding = new RawNode({
+      id: 1n,
+      electionTick: 10,
+      heartbeatTick: 1,
+      storage: new MemoryStorage(),
+      maxSizePerMsg: 1 << 20,
+      maxInflightMsgs: 256,
+      logger: silentLogger,
+    });
+    founding.bootstrap([{ id: 1n }]);
+    const log = new MemoryLog();
+    await log.save({ entries: founding.ready().entries });
+    all.logs.set(1n, log);
+    const replica = await all.start(1n, [1n]);
+    expect((await all.time.settled(replica.propose(1))).result).to.equal(1);
+    expect(log.founders).to.deep.equal([1n]);
   });
 
   it('they are durable before the transport is built, and it is told them', async () => {

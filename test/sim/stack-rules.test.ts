@@ -131,16 +131,34 @@ describe('the rules about logs and messages of replicas', () => {
     said.expect();
     rules.appliedFirst(3, 1, voters(1n, 2n, 3n));
     said.expect('committed-on-quorum');
-    // One more than two must have it now, or two of the configuration before.
+    // Of more members more than two must have it, or two of a configuration before.
     rules.appliedFirst(3, 2, voters(1n, 2n, 3n, 4n));
-    said.expect();
     rules.appliedFirst(3, 2, voters(1n, 2n, 3n, 4n, 5n));
+    said.expect();
+    rules.appliedFirst(3, 2, voters(1n, 2n, 3n, 4n, 5n, 6n));
     said.expect('committed-on-quorum');
     rules.covered(4n, snapshotAt(9, 2));
     rules.appliedFirst(3, 2, { ...voters(1n, 2n, 4n), votersOutgoing: [1n] });
     said.expect();
     rules.appliedFirst(3, 2, { ...voters(1n, 2n), votersOutgoing: [3n] });
     rules.appliedFirst(3, 2, { ...voters(1n, 2n), votersOutgoing: [3n, 5n] });
+    said.expect();
+    rules.appliedFirst(3, 2, { ...voters(1n, 2n), votersOutgoing: [5n] });
+    said.expect('committed-on-quorum');
+  });
+
+  it('committed-on-quorum: the configurations count that a leader may still have counted by', () => {
+    for (const id of [1n, 2n]) rules.saved(id, { entries: log });
+    rules.configured(1, voters(1n, 2n, 3n));
+    rules.configured(4, voters(1n, 2n, 3n, 4n));
+    // A member that is behind tells nothing new.
+    rules.configured(2, voters(1n));
+    rules.appliedFirst(5, 2, voters(1n, 2n, 3n, 4n, 5n));
+    said.expect('committed-on-quorum');
+    rules.appliedFirst(3, 2, voters(1n, 2n, 3n, 4n, 5n));
+    said.expect();
+    rules.configured(6, voters(1n, 2n, 3n, 4n, 5n, 6n));
+    rules.appliedFirst(3, 2, voters(1n, 2n, 3n, 4n, 5n, 6n));
     said.expect('committed-on-quorum');
   });
 

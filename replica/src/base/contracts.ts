@@ -72,7 +72,7 @@ export interface SnapshotStreams {
 export interface ReplicaLog extends Storage {
   /** The member whose log it is, if it knows. No other one may use it. */
   readonly nodeId?: NodeId;
-  /** Was nothing ever saved here? */
+  /** Does its member belong to no cluster yet, as `isNewLog` of `@raft-ts/raft` tells? */
   readonly isNew: boolean;
   /** The members that founded the cluster, as `keepFounders` was told when the log was new. */
   readonly founders?: readonly NodeId[] | undefined;

@@ -3,6 +3,7 @@ import {
   type Entry,
   type InitialState,
   isEmptySnap,
+  isNewLog,
   MemoryStorage,
   type NodeId,
   type Snapshot,
@@ -18,7 +19,7 @@ export class MemoryLog implements ReplicaLog {
   private kept: readonly NodeId[] | undefined;
 
   get isNew(): boolean {
-    return this.storage.initialState().hardState === undefined && this.storage.lastIndex() === 0;
+    return isNewLog(this.storage);
   }
 
   get founders(): readonly NodeId[] | undefined {

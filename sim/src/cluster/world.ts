@@ -6,6 +6,7 @@ import {
   ERR_MESSAGE_INVALID,
   ERR_PROPOSAL_DROPPED,
   ERR_STEP_PEER_NOT_FOUND,
+  isNewLog,
   RawNode,
   type Ready,
   silentLogger,
@@ -183,10 +184,9 @@ export class World implements Surroundings {
     member.snapshotPlanned = member.applied;
     this.rules.restarted(member);
     this.guarded(member, () => {
-      const isNew = disk.durable.isEmpty;
       const node = new RawNode(this.config(member, member.applied));
       member.node = node;
-      if (this.settings.bootstraps && member.slot < this.settings.members && isNew) {
+      if (this.settings.bootstraps && member.slot < this.settings.members && isNewLog(disk.storage)) {
         node.bootstrap(this.members.slice(0, this.settings.members).map(({ id }) => ({ id })));
       }
       this.rules.afterStep(member, node);
@@ -198,11 +198,9 @@ export class World implements Surroundings {
   /** Ends a member at once. @param kept share of its unsynced writes that reaches the disk */
   crash(member: Member, kept: number): void {
     const { disk } = member;
-    // Half of what a cluster is founded with is no member, and nothing brings the rest: it is founded again.
-    const share = disk.durable.isEmpty && kept < 1 ? 0 : kept;
     member.forgetLife();
     // A log that cannot be read again is a finding, as whatever a member fails by.
-    this.guarded(member, () => disk.cut(Math.floor(share * disk.unsyncedWrites)));
+    this.guarded(member, () => disk.cut(Math.floor(kept * disk.unsyncedWrites)));
     this.rules.persisted(member);
   }
 

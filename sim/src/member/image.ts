@@ -30,10 +30,6 @@ export class Image {
     return this.compacted + this.log.length;
   }
 
-  get isEmpty(): boolean {
-    return this.lastIndex === 0 && this.hardState === undefined;
-  }
-
   /** The term of an entry; 0 if it is not here, undefined if only a snapshot covers it. */
   term(index: number): number | undefined {
     if (index < this.compacted) return undefined;

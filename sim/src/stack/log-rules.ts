@@ -27,6 +27,12 @@ interface Durable {
 const nothing: HardState = { term: 0, vote: 0n, commit: 0 };
 
 /**
+ * How many configurations back a leader may count by. One change may be on its way; a leader that was just elected may
+ * have a second one in its log, which its predecessor made after the first, and know of neither that it is committed.
+ */
+const COUNTED_BY = 3;
+
+/**
  * Rules about what replicas send, make durable and read back, watched from outside: of the members' own opinion of
  * themselves nothing is used.
  */
@@ -36,8 +42,8 @@ export class LogRules {
   private readonly leaders = new Map<number, NodeId>();
   /** Who was given whose vote, by voter and term. */
   private readonly votes = new Map<string, NodeId>();
-  /** The configuration at the last index that was applied anywhere, and the one before it. */
-  private configurations: ConfState[] = [];
+  /** The newest configurations that were applied anywhere, each with the last index applied then; the newest first. */
+  private configurations: { readonly index: number; readonly confState: ConfState }[] = [];
 
   constructor(broke: Broke) {
     this.broke = broke;
@@ -169,21 +175,28 @@ export class LogRules {
     this.leaders.set(term, id);
   }
 
+  /** This is the configuration of a member that has applied everything up to this index. */
+  configured(index: number, confState: ConfState): void {
+    const newest = this.configurations[0];
+    if (newest !== undefined && (newest.index > index || isSame(newest.confState, confState))) return;
+    this.configurations = [{ index, confState }, ...this.configurations].slice(0, COUNTED_BY);
+  }
+
   /**
    * The first member applies this index, in this configuration: a majority must have it on disk, of this configuration
-   * or of the one before, which the leader may still have counted by.
+   * or of one before that the leader may still have counted by.
    */
   appliedFirst(index: number, term: number, confState: ConfState): void {
-    if (!isSame(this.configurations[0], confState))
-      this.configurations = [confState, ...this.configurations].slice(0, 2);
+    this.configured(index, confState);
     const holds = (id: NodeId): boolean => {
       const { entries, snapshot } = this.durable(id);
       return index <= snapshot.index || entries.get(index)?.term === term;
     };
     const hasMajority = (ids: readonly NodeId[]): boolean =>
       ids.length === 0 || 2 * ids.filter(holds).length > ids.length;
-    if (this.configurations.some(({ voters, votersOutgoing }) => hasMajority(voters) && hasMajority(votersOutgoing)))
-      return;
+    const agrees = ({ voters, votersOutgoing }: ConfState): boolean =>
+      hasMajority(voters) && hasMajority(votersOutgoing);
+    if (this.configurations.some((counted) => agrees(counted.confState))) return;
     const holders = [...this.logs.keys()].filter(holds);
     this.broke(
       'committed-on-quorum',

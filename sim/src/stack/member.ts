@@ -127,6 +127,10 @@ export class StackMember<Command, Result, Machine extends StateMachine<Command, 
         // Where members do differ, the rule that says so was broken before.
         host.broke('no-false-alarm', `Member ${this.id} says that members differ at index ${index}, and they do not.`);
       });
+      replica.watch('membership', () => {
+        if (process === this.process)
+          host.logRules.configured(replica.applied.index, replica.status().config.confState());
+      });
       replica.watch('leadership', (leadership) => {
         if (process === this.process) host.logRules.leads(this.id, leadership);
       });

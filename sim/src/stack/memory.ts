@@ -1,4 +1,4 @@
-import type { ConfState, Entry, InitialState, NodeId, Snapshot } from '@raft-ts/raft';
+import { type ConfState, type Entry, type InitialState, isNewLog, type NodeId, type Snapshot } from '@raft-ts/raft';
 import type { ReplicaLog, Unsaved } from '@raft-ts/replica';
 import { Disk } from '../member/disk.js';
 import type { Loss } from '../plan/stack-action.js';
@@ -105,8 +105,7 @@ class RecordLog implements ReplicaLog {
   constructor(host: RecordHost) {
     this.host = host;
     this.kept = host.founders;
-    const { storage } = host.disk;
-    this.isNew = storage.initialState().hardState === undefined && storage.lastIndex() === 0;
+    this.isNew = isNewLog(host.disk.storage);
   }
 
   get founders(): readonly NodeId[] | undefined {

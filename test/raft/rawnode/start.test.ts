@@ -1,4 +1,4 @@
-import { MemoryStorage, RawNode, startNode } from '@raft-ts/raft';
+import { type Entry, isNewLog, joinNode, MemoryStorage, RawNode, startNode } from '@raft-ts/raft';
 import { expect } from 'chai';
 import { entry, newTestConfig } from '../../helpers/index.js';
 import { RecordingLogger } from '../node/harness.js';
@@ -59,5 +59,59 @@ describe('the beginning of a cluster', () => {
     };
     expect(() => startNode({ ...newTestConfig(1n, storage), logger }, peers)).to.throw(Error, 'disk on fire');
     expect(logger.lines.filter((line) => line.startsWith('warn'))).to.deep.equal([]);
+  });
+
+  describe('that a crash has cut short', () => {
+    /** The entries that this founding begins a log with. */
+    function founding(ids: readonly bigint[]): Entry[] {
+      const rawNode = new RawNode(newTestConfig(1n, new MemoryStorage()));
+      rawNode.bootstrap(ids.map((id) => ({ id })));
+      return [...rawNode.ready().entries];
+    }
+
+    /** A log with these entries, and no hard state. */
+    function left(entries: readonly Entry[]): MemoryStorage {
+      const storage = new MemoryStorage();
+      storage.append(entries);
+      return storage;
+    }
+
+    const all = [1n, 2n, 3n];
+
+    it('is told from a log that has begun', () => {
+      expect(isNewLog(new MemoryStorage())).to.equal(true);
+      for (const count of [1, 2, 3]) expect(isNewLog(left(founding(all).slice(0, count)))).to.equal(true);
+      expect(isNewLog(left([...founding(all), entry(1, 4)])), 'a normal entry').to.equal(false);
+      expect(isNewLog(left(founding(all).map((one) => ({ ...one, term: 2 })))), 'a later term').to.equal(false);
+      const begun = left(founding(all));
+      begun.setHardState({ term: 1, vote: 0n, commit: 3 });
+      expect(isNewLog(begun), 'a hard state').to.equal(false);
+      begun.createSnapshot(3, { ...begun.initialState().confState, voters: all }, undefined);
+      begun.compact(3);
+      begun.setHardState({ term: 0, vote: 0n, commit: 0 });
+      expect(isNewLog(begun), 'a snapshot').to.equal(false);
+    });
+
+    for (const [what, before] of [
+      ['some of the same members', [1n, 2n]],
+      ['the same members', all],
+      ['others, and more of them', [1n, 7n, 8n, 9n]],
+    ] as const) {
+      it(`is done again: it had come to ${what}`, () => {
+        const rawNode = new RawNode(newTestConfig(1n, left(founding(before))));
+        rawNode.bootstrap(all.map((id) => ({ id })));
+        const { entries, hardState, committedEntries } = rawNode.ready();
+        expect(entries).to.deep.equal(founding(all));
+        expect(hardState).to.deep.equal({ term: 1, vote: 0n, commit: 3 });
+        expect(committedEntries).to.deep.equal(founding(all));
+        expect(rawNode.raft.raftLog.lastIndex()).to.equal(3);
+      });
+    }
+
+    it('is forgotten by a member that joins a cluster instead', async () => {
+      const node = joinNode(newTestConfig(1n, left(founding(all))));
+      expect(node.status().hardState.commit).to.equal(0);
+      await node.stop();
+    });
   });
 });
