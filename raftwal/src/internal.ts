@@ -20,6 +20,7 @@ export {
   type WalRecord,
 } from './format/record.js';
 export { parseSegmentName, segmentName } from './format/segment-name.js';
+export { LogView } from './log-view.js';
 export { markPath, readMark } from './mark/log-mark.js';
 export { type DamagedTail, judge } from './read/damage.js';
 export { readLog } from './read/log-reader.js';

@@ -36,12 +36,19 @@ function commandOf({ kind, go, nodeFlags }: ClusterPlan): string {
   return `${node} '${OUR_MEMBER}' kv --id {id} --peers '{peers}' --client-addr {client} --data '{data}' {join}`;
 }
 
+/** As the launcher and the files of deploy/ start members of ours. */
+const OUR_ENVIRONMENT = { MALLOC_ARENA_MAX: '1' };
+
 /** The figures of each run on one cluster. @throws Error if a request failed */
 export function runCluster(plan: ClusterPlan): object[] {
   const { status, stdout, stderr, error } = spawnSync(
     join(plan.go, 'cluster'),
     ['-cmd', commandOf(plan), '-data-root', plan.dir, ...plan.load],
-    { encoding: 'utf8', maxBuffer: 1 << 26 },
+    {
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+      env: { ...(plan.kind === 'ours' ? OUR_ENVIRONMENT : {}), ...process.env },
+    },
   );
   if (status !== 0) throw new Error(`the load failed: ${error?.message ?? stderr}`);
   const { results, peak_resident_mib } = JSON.parse(stdout.trim().split('\n').at(-1) as string) as {

@@ -97,6 +97,17 @@ describe('raftexample: the launcher', function () {
     expect(cluster.lines.filter((line) => line.includes('SIGHUP'))).to.deep.equal([]);
   });
 
+  it('gives the threads of each member one arena, unless it was told otherwise', async function () {
+    await commitOn(cluster, [1, 2, 3], 1);
+    const environment = `/proc/${await processOf(cluster, 1)}/environ`;
+    if (!existsSync(environment)) {
+      console.log('      skipped: there is no /proc here');
+      this.skip();
+    }
+    const told = process.env['MALLOC_ARENA_MAX'] ?? '1';
+    expect(readFileSync(environment, 'utf8').split('\0')).to.include(`MALLOC_ARENA_MAX=${told}`);
+  });
+
   it('takes its members along when it is killed', async () => {
     await commitOn(cluster, [1, 2, 3], 1);
     await cluster.kill('SIGKILL');

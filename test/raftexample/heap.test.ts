@@ -45,7 +45,7 @@ describe('what a program does for its memory', () => {
       youngMib('small'),
       youngMib('small', '--max-semi-space-size=16'),
     ]);
-    expect(small).to.be.within(8, 17);
+    expect(small).to.be.within(8, 13);
     expect(asEver).to.be.greaterThan(30);
     expect(told).to.equal(asEver);
   });

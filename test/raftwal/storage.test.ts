@@ -35,7 +35,7 @@ describe('a durable storage, call by call', () => {
     }
     storage.compact(5);
     expect([storage.firstIndex(), storage.lastIndex(), storage.term(5)]).to.deep.equal([6, 10, 1]);
-    const { list } = (storage as unknown as { view: { log: { list: readonly (Entry | undefined)[] } } }).view.log;
+    const { list } = (storage as unknown as { view: { recent: { list: readonly (Entry | undefined)[] } } }).view.recent;
     expect(list.filter((kept) => kept !== undefined && kept.index <= 5)).to.deep.equal([]);
     for (const again of [4, 5]) {
       expect(() => storage.compact(again))

@@ -54,6 +54,11 @@ describe('deploy/Dockerfile', () => {
     ]);
     expect(instructions.findLast((line) => line.startsWith('USER'))).to.match(/^USER [1-9]\d*:[1-9]\d*$/u);
   });
+
+  it('gives the threads of a member one arena, as systemd does', () => {
+    expect(instructions.findLast((line) => line.startsWith('ENV'))).to.match(/ MALLOC_ARENA_MAX=1$/u);
+    expect(read('systemd/raft-ts-store@.service')).to.match(/^Environment=MALLOC_ARENA_MAX=1$/mu);
+  });
 });
 
 interface Compose {

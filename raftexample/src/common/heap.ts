@@ -3,11 +3,11 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 const MIB = 2 ** 20;
 /** The young generation, both halves: smaller, and what waits for its answer at 256 connections is copied each time. */
-const YOUNG_BYTES = 16 * MIB;
+const YOUNG_BYTES = 12 * MIB;
 /** With so much of it V8 starts. */
 const FIRST_YOUNG_BYTES = 2 * MIB;
 /** The old generation is collected when it has grown by so much since the last time. V8 lets it double, or more. */
-const OLD_GROWS_PERCENT = 60;
+const OLD_GROWS_PERCENT = 40;
 /** How often the young generation is looked at: V8 makes it small again in a process that has little to do. */
 const LOOK_MS = 100;
 /** The versions of V8 that were tried, of Node.js 20 to 24: another one might print that it does not know a flag. */

@@ -82,9 +82,18 @@ export async function launch(
   return killed ? ExitCode.Failed : ExitCode.Done;
 }
 
+/**
+ * glibc gives each thread that allocates memory an arena of its own, and those of the engine keep 2 MiB each after they
+ * have compiled. With one for all, a member takes 7 MiB less. Only the environment can say so, when a process starts.
+ */
+const MEMORY = { MALLOC_ARENA_MAX: '1' };
+
 /** Starts a member with a channel that is never used: the member ends when it closes, however this process ends. */
 function startMember(program: string, args: readonly string[]): Member {
-  return spawn(process.execPath, [fileOf(program), ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] }) as Member;
+  return spawn(process.execPath, [fileOf(program), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...MEMORY, ...process.env },
+  }) as Member;
 }
 
 function fileOf(program: string): string {
