@@ -34,9 +34,11 @@ function campaign(who: number): Action {
   return { kind: 'campaign', who };
 }
 
+/** Nobody keeps its vote for a leader. */
+const forget: readonly Action[] = Array.from({ length: PLACES }, (_, who) => ({ kind: 'forget-leader', who }));
+
 /** A member campaigns, and nobody keeps its vote for a leader. */
 function elect(who: number): Action[] {
-  const forget = Array.from({ length: PLACES }, (_, other): Action => ({ kind: 'forget-leader', who: other }));
   return [...forget, campaign(who)];
 }
 
@@ -57,6 +59,13 @@ function lose(type: number, forMs: number): Action {
   return { kind: 'lose-kind', type, forMs };
 }
 
+/** Whoever leads proposes a change; more often than not one that leads into a joint configuration, or out of one. */
+function reconfigure(random: Stream): Action {
+  // A shape of this kind stands for a transition that nobody leaves unasked.
+  const shape = random.chance(0.6) ? 3 + 4 * random.int(6) : random.int(1000);
+  return { kind: 'change', via: 'leader', shape, choice: random.next() };
+}
+
 /** Whoever leads removes or demotes itself. */
 function farewellTo(random: Stream): Action {
   return { kind: 'change', via: 'leader', shape: random.int(1000), choice: random.next(), whom: 'leader' };
@@ -75,13 +84,13 @@ export function storm(random: Stream, after: Weather): Planned[] {
   const script = new Script(random);
   const slow = random.int(PLACES);
   for (let who = 0; who < PLACES; who++) script.planned.push({ at: 0, action: disk(who, random.pick([0, 3])) });
-  const play = random.pick([turmoil, figureEight, lateRead, lostTerm, farewell]);
-  const { loss = [0], late = [0], maxDelay = [10] } = skies.get(play) ?? {};
+  const play = random.pick([turmoil, figureEight, lateRead, lateRequest, lostTerm, farewell]);
+  const { loss = [0], duplication = [0], late = [0], maxDelay = [10] } = skies.get(play) ?? {};
   const lateDelay = random.pick([500, 2400, 6000]);
-  script.next(
-    [1],
-    sky({ loss: random.pick(loss), late: random.pick(late), maxDelay: random.pick(maxDelay), lateDelay }),
-  );
+  const above = { loss: random.pick(loss), duplication: random.pick(duplication), late: random.pick(late) };
+  script.next([1], sky({ ...above, maxDelay: random.pick(maxDelay), lateDelay }));
+  // Some storms break loose while the membership is being changed.
+  if (random.chance(0.35)) script.next([60, 150], reconfigure(random));
   play(script, random, slow);
   script.next([50], heal, { kind: 'weather', weather: after });
   return script.planned;
@@ -101,11 +110,13 @@ function sky(weather: Partial<Weather>): Action {
   return { kind: 'weather', weather: { ...calm, ...weather } };
 }
 
+type Sky = Partial<Record<'loss' | 'duplication' | 'late' | 'maxDelay', readonly number[]>>;
+
 /** What becomes of messages meanwhile. Where much happens in a certain order most of them must arrive. */
-const skies: ReadonlyMap<unknown, Partial<Record<'loss' | 'late' | 'maxDelay', readonly number[]>>> = new Map([
+const skies: ReadonlyMap<unknown, Sky> = new Map([
   [turmoil, { loss: [0, 0.2, 0.4], late: [0, 0.1, 0.4] }],
   [lateRead, { loss: [0, 0, 0.2] }],
-  [farewell, { late: [0, 0.2, 0.4], maxDelay: [10, 50] }],
+  [farewell, { duplication: [0, 0, 0.5], late: [0, 0.2, 0.4], maxDelay: [10, 50] }],
 ]);
 
 /** Each leader has another part of the cluster in reach. */
@@ -175,6 +186,26 @@ function lateRead(script: Script, random: Stream, asker: number): void {
 }
 
 /**
+ * What a candidate has asked for comes late. Others have been elected by then, and the answers tell it so, whatever it
+ * has become meanwhile.
+ */
+function lateRequest(script: Script, random: Stream, candidate: number): void {
+  const [second, third] = [(candidate + 1) % PLACES, (candidate + 2) % PLACES];
+  for (let rounds = random.between(1, 2); rounds > 0; rounds--) {
+    script.next([150, 300], heal, sky({}), ...elect(second));
+    const late = sky({ late: random.pick([0.3, 0.6]), lateDelay: random.pick([1000, 2500]) });
+    script.next([10, 30, 60, 200], late, ...elect(candidate));
+    if (random.chance(0.3)) script.next([20, 50], farewellTo(random));
+    script.next([1, 1, 1200], sky({}), apart(candidate));
+    script.next([100, 200], ...elect(third));
+    script.next([60, 150], ...elect(second));
+    if (random.chance(0.5)) script.next([1, 20], campaign(candidate));
+    // It hears of them by what it is answered: nobody leads at the moment.
+    script.next([800, 1500], freeze(second, 1500), ...forget, heal);
+  }
+}
+
+/**
  * A member answers a leader whose term it loses in a crash, and is sent a snapshot in that term: where it is unknown,
  * or was begun by the member itself.
  */
@@ -186,7 +217,11 @@ function lostTerm(script: Script, random: Stream, slow: number): void {
     script.next([60, 100], ...elect(leader));
     script.next([40, 60], propose('leader', 2));
     // What answers the next heartbeat needs it.
-    script.next([120, 240], sky({ late: 0.7, lateDelay: 1500 }), { kind: 'snapshot', who: 'leader', keep: 0 });
+    script.next([120, 240], sky({ late: random.pick([0.35, 0.7]), lateDelay: 1500 }), {
+      kind: 'snapshot',
+      who: 'leader',
+      keep: 0,
+    });
     script.next([40, 80], lose(MessageType.MsgHeartbeat, 2000), {
       kind: 'crash',
       who: slow,
@@ -215,8 +250,33 @@ function farewell(script: Script, random: Stream, member: number): void {
   script.next([60, 100, 300], ...elect((other + 1) % PLACES));
   script.next([60, 100, 300], ...elect(member));
   script.next([1, 20, 40], { kind: 'transfer', via: other, to: other });
+  if (random.chance(0.4)) {
+    unheard(script, random, other);
+    return;
+  }
   script.next([1, 10, 20, 40], farewellTo(random));
   if (random.chance(0.5)) script.next([1], freeze(member, 300));
   if (random.chance(0.7)) script.next([400], ...elect(other));
   script.next([500, 2000, 4000], propose('leader', 1));
+}
+
+/**
+ * Nobody hears from a leader that it has left. Whoever comes after it still counts it among the voters, and writes to
+ * it; of what it writes heartbeats come first.
+ */
+function unheard(script: Script, random: Stream, next: number): void {
+  const cut = (shape: 'mute' | 'isolated'): Action => ({
+    kind: 'connect',
+    shape,
+    choice: random.next(),
+    forMs: CUT_MS,
+    around: 'leader',
+  });
+  const read: Action = { kind: 'read', via: 'leader' };
+  // The change itself leaves before appends are lost; what tells that it is committed would be one of them.
+  script.next([1, 5], farewellTo(random), read, read, read, lose(MessageType.MsgApp, 60));
+  script.next([40], cut('mute'));
+  script.next([10], cut('isolated'));
+  script.next([100, 200], ...elect(next), lose(MessageType.MsgApp, 900));
+  script.next([300, 600], heal);
 }
