@@ -147,8 +147,36 @@ describe('the page of a running store, in a browser', function () {
       page,
       `raftLive.cluster.delayOf(${from}, ${to}) === 500 && raftLive.cluster.delayOf(${to}, ${from}) === 0`,
     );
+    // The timeline draws it, in another way than what is cut, and the text beside it and the log say it.
+    const says = `What n${from + 1} sends to n${to + 1} arrives 500 ms later.`;
+    await until(page, 'document.querySelector("#timeline .delay") !== null');
+    await until(page, `document.getElementById("timeline-text").textContent.endsWith(" ${says}")`);
+    await until(page, `document.getElementById("events").textContent.includes("${says}")`);
+    expect(await page.getAttribute('#timeline svg', 'aria-label')).to.contain(says);
     await page.click('#heal');
     await until(page, `raftLive.cluster.delayOf(${from}, ${to}) === 0`);
+    await until(page, '!document.getElementById("timeline-text").textContent.includes("later")');
+  });
+
+  it('slows a link down by the keyboard alone, which stays where it is', async () => {
+    await choose(0);
+    await page.focus('#chosen-acts button[aria-label="n1 – n2: choose this link"]');
+    await page.keyboard.press('Enter');
+    await until(page, 'document.getElementById("chosen-title").textContent === "Link n1 and n2"');
+    const isOnButton = 'document.activeElement.matches("#chosen-acts button")';
+    await until(page, isOnButton);
+    for (let i = 0; i < 4; i++) {
+      if (await page.evaluate('document.activeElement.getAttribute("aria-label") === "n1 → n2, slow"')) break;
+      await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Enter');
+    await until(page, 'raftLive.cluster.delayOf(0, 1) === 500');
+    await until(
+      page,
+      'document.activeElement.matches("#chosen-acts [aria-label=\\"n1 → n2, slow\\"][aria-pressed=true]")',
+    );
+    await page.click('#heal');
+    await until(page, 'raftLive.cluster.delayOf(0, 1) === 0');
   });
 
   it('says of a message that it is the next one that can be lost, and loses that', async () => {

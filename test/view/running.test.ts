@@ -89,6 +89,15 @@ describe('what is known of a running cluster', () => {
     cluster.state(state(), 500);
     cluster.state(state({ slow: [[1, 2, 500]] }), 600);
     expect([cluster.delayOf(0, 1), cluster.delayOf(1, 0)]).to.deep.equal([500, 0]);
+    const both = [
+      [1, 2, 500],
+      [2, 1, 300],
+    ] as const;
+    cluster.state(state({ slow: both }), 700);
+    cluster.state(state({ slow: both.toReversed() }), 750);
+    const more = links.filter(([from]) => from !== 3);
+    cluster.state(state({ slow: more }), 800);
+    cluster.state(state({ slow: [[2, 1, 300]] }), 900);
     expect(notes(cluster)).to.deep.equal([
       'The network is split: n1 n2 | n3.',
       'n2 → n1 is cut.',
@@ -96,6 +105,16 @@ describe('what is known of a running cluster', () => {
       'Everything arrives 300 ms later.',
       'Nothing is slowed down any more.',
       'What n1 sends to n2 arrives 500 ms later.',
+      'What n1 sends to n2 arrives 500 ms later and what n2 sends to n1 300 ms.',
+      'Messages in 4 directions arrive 300 ms later.',
+      'What n2 sends to n1 arrives 300 ms later.',
+    ]);
+    expect(cluster.timeline.delays.map(({ from, to }) => [from, to])).to.deep.equal([
+      [400, 500],
+      [600, 700],
+      [700, 800],
+      [800, 900],
+      [900, undefined],
     ]);
   });
 });

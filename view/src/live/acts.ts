@@ -18,12 +18,18 @@ export class Acts {
   private readonly box: HTMLElement;
   private readonly cluster: LiveCluster;
   private readonly act: (asked: Asked) => void;
+  private readonly choose: (choice: Choice) => void;
   private shown = '';
 
-  constructor(box: HTMLElement, cluster: LiveCluster, act: (asked: Asked) => void) {
+  constructor(
+    box: HTMLElement,
+    cluster: LiveCluster,
+    events: { readonly act: (asked: Asked) => void; readonly choose: (choice: Choice) => void },
+  ) {
     this.box = box;
     this.cluster = cluster;
-    this.act = act;
+    this.act = events.act;
+    this.choose = events.choose;
   }
 
   show(about: About | undefined): void {
@@ -32,9 +38,12 @@ export class Acts {
     const title = about?.kind === 'sent' ? about.dot.sentAt : '';
     if (`${title}${key}` === this.shown) return;
     this.shown = `${title}${key}`;
+    // Whoever uses the keyboard stays on the button, or at the first one where it is gone.
     const place = [...this.box.children].indexOf(document.activeElement as Element);
     this.box.replaceChildren(...made);
-    if (place >= 0) (this.box.children[place] as HTMLElement | undefined)?.focus();
+    if (place < 0) return;
+    const again = this.box.children[place];
+    (again instanceof HTMLButtonElement ? again : this.box.querySelector('button'))?.focus();
   }
 
   private make(about: About): Element[] {
@@ -67,6 +76,14 @@ export class Acts {
       ...own,
       html('h3', {}, `Links of ${nameOf(slot)}: pressed means cut`),
       ...links.flatMap((other) => [this.toggle(slot, other.slot), this.toggle(other.slot, slot)]),
+      // The picture has the links for the mouse alone.
+      html('h3', {}, 'To slow a link down, or lose a message'),
+      ...links.map((other) => {
+        const [from, to] = [Math.min(slot, other.slot), Math.max(slot, other.slot)];
+        const text = `${nameOf(from)} – ${nameOf(to)}`;
+        const choose = (): void => this.choose({ kind: 'link', from, to });
+        return button(text, choose, { 'aria-label': `${text}: choose this link` });
+      }),
     ];
   }
 

@@ -1,4 +1,4 @@
-import { counted, nameOf, nameOfId } from '../model/names.js';
+import { counted, nameOf, nameOfId, sentence } from '../model/names.js';
 import type { Dot, MemberPicture } from '../model/picture.js';
 import type { LiveCluster } from '../model/running.js';
 import type { Choice } from '../page/choice.js';
@@ -32,7 +32,7 @@ export function explain(cluster: LiveCluster, choice: About | Choice | undefined
     leaders.length === 0
       ? 'Nobody leads'
       : `${leaders.join(' and ')} ${leaders.length === 1 ? 'leads' : 'believe that they lead'}`;
-  const late = cluster.slowMs === 0 ? '' : ` Everything arrives ${cluster.slowMs} ms later.`;
+  const late = cluster.late === '' ? '' : ` ${sentence(cluster.late)}`;
   return `${running} of ${cluster.members.length} processes run. ${who}.${late}`;
 }
 
@@ -84,11 +84,11 @@ export function titleOf(about: About): string {
 function explainLink(cluster: LiveCluster, a: number, b: number): string {
   const [there, back] = [cluster.isOpen(a, b), cluster.isOpen(b, a)];
   const late = [[a, b] as const, [b, a] as const]
-    .filter(([from, to]) => cluster.delayOf(from, to) > 0)
+    .filter(([from, to]) => cluster.isOpen(from, to) && cluster.delayOf(from, to) > 0)
     .map(([from, to]) => ` What ${nameOf(from)} sends arrives ${cluster.delayOf(from, to)} ms later.`)
     .join('');
   if (there && back) return `${nameOf(a)} and ${nameOf(b)} reach each other.${late}`;
   if (!there && !back) return `Nothing passes between ${nameOf(a)} and ${nameOf(b)}.`;
   const [heard, deaf] = there ? [a, b] : [b, a];
-  return `What ${nameOf(heard)} sends reaches ${nameOf(deaf)}, but not the other way round.`;
+  return `What ${nameOf(heard)} sends reaches ${nameOf(deaf)}, but not the other way round.${late}`;
 }

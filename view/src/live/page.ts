@@ -66,10 +66,10 @@ export class LivePage {
     this.logs = new Logs(byId('logs'), pointed);
     this.timeline = new TimelinePicture(byId('timeline'), byId('timeline-text'));
     byId('lease-read').hidden = false;
-    this.acts = new Acts(byId('chosen-acts'), this.cluster, (asked) => this.act(asked));
+    this.acts = new Acts(byId('chosen-acts'), this.cluster, { act: (asked) => this.act(asked), choose: chosen });
     messageLegend(byId('legend'));
     logLegend(byId('log-legend'), false);
-    timelineLegend(byId('timeline-legend'));
+    timelineLegend(byId('timeline-legend'), true);
     byId('heal').addEventListener('click', () => this.act({ kind: 'heal' }));
     byId('split').addEventListener('click', () => this.act({ kind: 'split', side: sideOf().map((slot) => slot + 1) }));
     byId('slow').addEventListener('click', () =>

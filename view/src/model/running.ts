@@ -1,7 +1,8 @@
 import { type Message, type MessageType, newMessage } from '@raft-ts/proto';
 import type { PageState, Told } from '@raft-ts/raftexample/internal';
 import { describeCut } from './cut.js';
-import { familyOf, isAnswer, nameOf } from './names.js';
+import { describeLate, type Late } from './late.js';
+import { familyOf, isAnswer, nameOf, sentence } from './names.js';
 import type { Role } from './origin.js';
 import type { Cell, Dot, MemberPicture, Scenery } from './picture.js';
 import { Timeline } from './timeline.js';
@@ -44,6 +45,8 @@ export class LiveCluster implements Scenery {
   private processes: readonly PageState['processes'][number][] = [];
   /** By how much a direction is late. */
   private slow: ReadonlyMap<string, number> = new Map<string, number>();
+  /** Which messages are late, in words; nothing where none are. */
+  late = '';
   private cut: ReadonlySet<string> = new Set<string>();
   private readonly told = new Map<number, Told>();
   /** The end of each log as it was told last: the disk of a process that has ended still holds it. */
@@ -65,8 +68,11 @@ export class LiveCluster implements Scenery {
 
   /** By how much everything is late. */
   get slowMs(): number {
-    const links = this.processes.length * (this.processes.length - 1);
-    return this.slow.size < links || links === 0 ? 0 : Math.min(...this.slow.values());
+    return this.slow.size < this.directions || this.directions === 0 ? 0 : Math.min(...this.slow.values());
+  }
+
+  private get directions(): number {
+    return this.processes.length * (this.processes.length - 1);
   }
 
   /** @param now milliseconds since the page was opened */
@@ -82,7 +88,7 @@ export class LiveCluster implements Scenery {
     }
     this.processes = processes;
     this.hearCut(new Set(cut.map(([from, to]) => `${from}-${to}`)), now);
-    this.hearSlow(new Map(slow.map(([from, to, ms]) => [`${from}-${to}`, ms])), now);
+    this.hearSlow(slow, now);
     this.picture(now);
   }
 
@@ -100,21 +106,16 @@ export class LiveCluster implements Scenery {
     this.tell(now, text.includes('|') ? `The network is split: ${text}.` : `${text}.`, true);
   }
 
-  private hearSlow(slow: ReadonlyMap<string, number>, now: number): void {
+  private hearSlow(told: PageState['slow'], now: number): void {
     const before = this.slow;
-    this.slow = slow;
-    const changed = [...slow].filter(([way, ms]) => before.get(way) !== ms);
-    if (changed.length === 0 && slow.size === before.size) return;
-    const [first] = changed;
-    if (slow.size === 0) this.tell(now, 'Nothing is slowed down any more.', true);
-    else if (this.slowMs > 0) this.tell(now, `Everything arrives ${this.slowMs} ms later.`, true);
-    else if (first === undefined) this.tell(now, 'A direction is no longer slowed down.', true);
-    else
-      this.tell(
-        now,
-        `${first[0].replace(/(\d+)-(\d+)/u, 'What n$1 sends to n$2')} arrives ${first[1]} ms later.`,
-        true,
-      );
+    this.slow = new Map(told.map(([from, to, ms]) => [`${from}-${to}`, ms]));
+    const isSame = this.slow.size === before.size && [...this.slow].every(([way, ms]) => before.get(way) === ms);
+    if (isSame) return;
+    const late = told.map(([from, to, ms]): Late => [from - 1, to - 1, ms]);
+    this.late = late.length === 0 ? '' : describeLate(late, this.directions);
+    if (this.late === '') this.timeline.sped(now);
+    else this.timeline.slowed(now, this.late);
+    this.tell(now, sentence(this.late === '' ? 'nothing is slowed down any more' : this.late), true);
   }
 
   /** A member tells how it is. */

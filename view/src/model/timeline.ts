@@ -10,7 +10,7 @@ export interface Span {
   readonly term: number;
 }
 
-/** The network was not whole. */
+/** The network was not whole, or was slow. */
 export interface Parted {
   readonly from: number;
   to: number | undefined;
@@ -29,10 +29,15 @@ export const BUCKET_MS = 500;
 /** Spans and elections that are kept. */
 const KEPT = 3000;
 
-/** The course of a run: who led when, when the network was parted, what was committed, which terms came to nothing. */
+/**
+ * The course of a run: who led when, when the network was parted or slow, what was committed, which terms came to
+ * nothing.
+ */
 export class Timeline {
   spans: Span[] = [];
   parts: Parted[] = [];
+  /** When messages were slowed down, and which. */
+  delays: Parted[] = [];
   elections: Election[] = [];
   /** Entries that were committed in each bucket. */
   readonly commits: number[] = [];
@@ -78,8 +83,18 @@ export class Timeline {
   }
 
   healed(at: number): void {
-    const last = this.parts.at(-1);
-    if (last !== undefined && last.to === undefined) last.to = at;
+    end(this.parts, at);
+  }
+
+  /** Messages are slow from now on. */
+  slowed(at: number, text: string): void {
+    this.sped(at);
+    this.delays.push({ from: at, to: undefined, text });
+  }
+
+  /** Messages are as fast as the network again. */
+  sped(at: number): void {
+    end(this.delays, at);
   }
 
   /** Everything up to an index is committed now. */
@@ -99,4 +114,10 @@ export class Timeline {
     for (let i = 0; i < buckets; i++) sum += this.commits[bucket - i] ?? 0;
     return sum;
   }
+}
+
+/** Ends what has lasted until now. */
+function end(course: readonly Parted[], at: number): void {
+  const last = course.at(-1);
+  if (last !== undefined && last.to === undefined) last.to = at;
 }

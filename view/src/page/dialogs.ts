@@ -177,7 +177,8 @@ export class HelpDialog {
     const list = html('dl');
     for (const [key, does] of KEYS) list.append(html('dt', {}, html('kbd', {}, key)), html('dd', {}, does));
     byId('help-form').append(
-      html('h2', { id: 'help-title' }, 'What this is'),
+      // The focus begins here, and screen readers with it: further down they would skip the text.
+      html('h2', { id: 'help-title', tabindex: '-1', autofocus: '' }, 'What this is'),
       html(
         'p',
         {},

@@ -1,6 +1,7 @@
 import type { Note } from '../model/chronicle.js';
 import { clock } from '../model/names.js';
 import { byId, fill, html, say, set } from './dom.js';
+import { announce } from './voice.js';
 
 /** Notes that are listed, at rest and while it runs. */
 const LISTED = { notes: 150, notesRunning: 25 } as const;
@@ -54,7 +55,7 @@ export class Events {
     if (fresh.length === 0) return undefined;
     this.spokenAt = now;
     const texts = fresh.slice(-3).map(({ text }) => text);
-    say(byId('live'), texts.join(' '));
+    announce(texts.join(' '));
     return undefined;
   }
 }

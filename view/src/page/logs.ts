@@ -89,17 +89,21 @@ export class Logs {
           'tr',
           {},
           html('th', { scope: 'row' }, nameOf(row)),
-          ...Array.from({ length: columns }, (__, column) =>
-            html('td', {
-              role: 'gridcell',
-              tabindex: row === this.row && column === this.column ? '0' : '-1',
-              'data-row': String(row),
-              'data-column': String(column),
-            }),
-          ),
+          ...Array.from({ length: columns }, (__, column) => this.emptyCell(row, column)),
         ),
       ),
     );
+  }
+
+  /** What is drawn in it is hidden from screen readers, which would read that in place of its name. */
+  private emptyCell(row: number, column: number): HTMLTableCellElement {
+    const attributes = {
+      role: 'gridcell',
+      tabindex: row === this.row && column === this.column ? '0' : '-1',
+      'data-row': String(row),
+      'data-column': String(column),
+    };
+    return html('td', attributes, html('span', { 'aria-hidden': 'true' }));
   }
 
   show({ members: pictures, cells: cellsOf }: Scenery): void {
@@ -149,9 +153,9 @@ export class Logs {
         ? 'no entry'
         : `entry ${cell.index}, term ${cell.term}${cell.text === '' ? '' : `, ${cell.text}`}, ${spoken[stateOf(cell)]}`,
     );
-    // The mark is drawn by the style sheet: the name of the cell says it in words.
-    set(td, 'data-mark', cell?.isConflicting === true ? '≠' : cell?.text);
-    say(td, cell === undefined ? '' : cell.kind === 'compacted' ? '·' : String(cell.term));
+    const drawn = td.children[0] as Element;
+    set(drawn, 'data-mark', cell?.isConflicting === true ? '≠' : cell?.text);
+    say(drawn, cell === undefined ? '' : cell.kind === 'compacted' ? '·' : String(cell.term));
   }
 }
 

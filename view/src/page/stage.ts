@@ -43,7 +43,7 @@ export class Stage {
   private readonly dots: SVGGElement = svg('g', { 'aria-hidden': 'true' });
   private readonly members: SVGGElement = svg('g', {
     role: 'group',
-    'aria-label': 'Members; arrow keys go from one to the next',
+    'aria-label': 'Members; arrow keys go from one to the next, Enter chooses one',
   });
   private memberParts: MemberParts[] = [];
   private linkParts: LinkParts[] = [];
@@ -60,7 +60,8 @@ export class Stage {
   constructor(parent: HTMLElement, events: StageEvents, isStill: () => boolean) {
     this.events = events;
     this.isStill = isStill;
-    this.root = svg('svg', { preserveAspectRatio: 'xMidYMid meet' });
+    // Without a role it would be a document of its own, and screen readers are silent where the focus goes to another.
+    this.root = svg('svg', { role: 'none', preserveAspectRatio: 'xMidYMid meet' });
     this.root.append(this.links, this.dots, this.members);
     parent.append(this.root);
     this.members.addEventListener('keydown', (event) => this.key(event));

@@ -2,6 +2,7 @@ import type { Engine } from '../model/engine.js';
 import type { Origin, Scene } from '../model/origin.js';
 import { button, byId, say, set } from './dom.js';
 import { listCoreScenes, listReplicaScenes, NextScene } from './scene-lists.js';
+import { announce } from './voice.js';
 
 /** How far a scene is, or a run without one. */
 export interface Telling {
@@ -35,7 +36,7 @@ export function showStory(told: Telling): void {
   const isAtEnd = chapters > 0 && chapter >= chapters;
   say(byId('story-title'), title);
   say(byId('story-summary'), summary);
-  say(byId('story-text'), says);
+  sayAloud(byId('story-text'), says);
   set(byId('story-say'), 'data-longest', longest);
   byId('story-say').hidden = says === '';
   const goesOn = isAtEnd ? 'Run on' : 'Continue';
@@ -46,7 +47,13 @@ export function showStory(told: Telling): void {
   const end = isOver ? 'The end of the scene; the run stops here' : 'The end of the scene; the cluster is yours';
   say(byId('story-step'), chapters === 0 ? '' : isAtEnd ? end : step);
   byId('broken').hidden = broken === '';
-  say(byId('broken'), broken);
+  sayAloud(byId('broken'), broken);
+}
+
+/** Shows a text, and has it read out if it is another one. */
+function sayAloud(element: Element, text: string): void {
+  if (element.textContent !== text) announce(text);
+  say(element, text);
 }
 
 /** What the story tells the page. */

@@ -1,4 +1,4 @@
-import { clock, counted, nameOf } from '../model/names.js';
+import { clock, counted, nameOf, sentence } from '../model/names.js';
 import { BUCKET_MS, type Span, type Timeline } from '../model/timeline.js';
 import { html, say, set, svg } from './dom.js';
 import { TERM_COLOURS } from './shapes.js';
@@ -7,6 +7,8 @@ const WIDTH = 1000;
 const LEFT = 44;
 const LANE = 15;
 const RATE = 34;
+/** From the lanes down to the line that says that messages are slow: below the burnt terms, above the commits. */
+const LATE = 16;
 /** About how wide a letter of a label is, and how wide the label of a moment with what is left free beside it. */
 const LETTER = 6;
 const TICK = 46;
@@ -22,14 +24,18 @@ interface Scope {
   readonly x: (at: number) => number;
 }
 
-/** Says what the marks of the timeline mean. */
-export function timelineLegend(list: HTMLElement): void {
+/**
+ * Says what the marks of the timeline mean.
+ * @param tellsSlow is it marked when messages are slow?
+ */
+export function timelineLegend(list: HTMLElement, tellsSlow = false): void {
   const marks = [
     'thick: leads',
     'thin: asks for votes',
     'pale: follows',
     'dashed: down',
     'shaded: links are cut',
+    ...(tellsSlow ? ['dotted line: messages are slow'] : []),
     '✕: a term that found no leader (burnt)',
     'bars below: entries committed',
   ];
@@ -55,7 +61,7 @@ export class TimelinePicture {
   /** @param from the first moment that is shown */
   show(lanes: number, timeline: Timeline, now: number, furthest: number, from = 0): void {
     // Little changes from one frame to the next.
-    const key = `${Math.floor(now / 50)}/${Math.floor(furthest / 50)}/${timeline.spans.length}/${timeline.parts.length}/${this.width}`;
+    const key = `${Math.floor(now / 50)}/${Math.floor(furthest / 50)}/${timeline.spans.length}/${timeline.parts.length}/${timeline.delays.length}/${this.width}`;
     if (key === this.shownAt) return;
     this.shownAt = key;
     const end = Math.max(from + 2000, furthest, now);
@@ -73,6 +79,7 @@ export class TimelinePicture {
     this.parts(shapes, timeline, scope, lanes * LANE);
     for (const span of timeline.spans) this.span(shapes, span, scope);
     this.burnt(shapes, timeline, scope, lanes * LANE);
+    this.delays(shapes, timeline, scope, lanes * LANE + LATE);
     this.rate(shapes, timeline, scope, height);
     this.axis(shapes, scope, height);
     const at = x(now);
@@ -89,6 +96,21 @@ export class TimelinePicture {
       const [x1, x2] = [x(Math.max(part.from, from)), x(to)];
       shapes.push(svg('rect', { class: 'part', x: x1, y: 0, width: Math.max(1, x2 - x1), height }));
       if (part.from >= from) shapes.push(svg('line', { class: 'part-edge', x1, x2: x1, y1: 0, y2: height }));
+    }
+  }
+
+  /** A dotted line, and what it means where there is room. */
+  private delays(shapes: SVGElement[], { delays }: Timeline, { from, until, x }: Scope, y: number): void {
+    for (const delay of delays) {
+      const to = delay.to ?? Math.max(until, delay.from);
+      if (to < from) continue;
+      const [x1, x2] = [x(Math.max(delay.from, from)), x(to)];
+      const text = 'slow';
+      const words = LETTER * text.length + 6;
+      const isLabelled = x2 - x1 > 2 * words;
+      if (isLabelled) shapes.push(svg('text', { class: 'span-text', x: x1, y: y + 4 }, text));
+      const begin = isLabelled ? x1 + words : x1;
+      shapes.push(svg('line', { class: 'delay', x1: begin, x2: Math.max(x2, begin + 1), y1: y, y2: y }));
     }
   }
 
@@ -168,8 +190,10 @@ export class TimelinePicture {
       apart !== undefined && apart.to === undefined
         ? `The network is not whole: ${apart.text}.`
         : 'All links are open.';
+    const slow = timeline.delays.at(-1);
+    const late = slow === undefined || slow.to !== undefined ? '' : ` ${sentence(slow.text)}`;
     const committed = counted(timeline.rate(now), 'entry', 'entries');
-    const text = `${counted(led, 'leader')} elected; ${counted(timeline.burnt, 'term')} burnt; ${committed} committed in the last second. ${network}`;
+    const text = `${counted(led, 'leader')} elected; ${counted(timeline.burnt, 'term')} burnt; ${committed} committed in the last second. ${network}${late}`;
     say(this.text, text);
     set(this.root, 'aria-label', `Up to ${clock(now)}: ${text}`);
   }

@@ -59,7 +59,7 @@ const write: ReplicaChapter = {
 };
 
 const takeLease: ReplicaChapter = {
-  say: 'A read by lease at the leader. No lease holds yet, so a majority is asked, and its answers are a lease: from now on heartbeats renew it, as long as somebody reads.',
+  say: 'A read by lease at the leader. No lease holds yet, so a majority is asked, and its answers are a lease: from now on heartbeats renew it, as long as somebody reads by lease.',
   acts: (run) => [{ kind: 'lease-read', who: leader(run) }],
   until: isAnswered,
 };

@@ -92,6 +92,6 @@ export const lease: Scene = {
   ],
   end: (variant) =>
     variant === 'lease'
-      ? 'The simulator has caught it: the rule read-linearizable is broken, and the run ends here. It is why leases are off by default, and why @raft-ts/replica drops a lease when its process stood still. Play the same with ReadIndex.'
+      ? 'The simulator has caught it: the rule read-linearizable is broken, and the run ends here. It is why reads by lease are off by default, and why @raft-ts/replica drops a lease when its process stood still. Play the same with ReadIndex.'
       : 'ReadIndex needs no clock: it asks. The read got no answer, rather than an old one; asking again is safe.',
 };

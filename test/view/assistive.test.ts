@@ -1,0 +1,127 @@
+import { expect } from 'chai';
+import type { Page } from 'playwright-core';
+import { findBrowser, playScene, until, Viewer } from './browser.js';
+
+/** A node of the tree that Chromium gives to assistive technology. */
+interface Told {
+  readonly nodeId: string;
+  readonly parentId?: string;
+  readonly ignored: boolean;
+  readonly role?: { readonly value: string };
+  readonly name?: { readonly value: string };
+  readonly properties?: readonly { readonly name: string; readonly value: { readonly value?: unknown } }[];
+  readonly childIds?: readonly string[];
+}
+
+/** What Chromium tells, without what it leaves out. */
+async function told(page: Page): Promise<readonly Told[]> {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  await session.detach();
+  return (nodes as unknown as Told[]).filter(({ ignored }) => !ignored);
+}
+
+const isLive = ({ properties = [] }: Told): boolean =>
+  properties.some(({ name, value }) => name === 'live' && value.value !== 'off' && value.value !== '');
+
+const CONTROLS = new Set([
+  'button',
+  'checkbox',
+  'combobox',
+  'link',
+  'slider',
+  'spinbutton',
+  'textbox',
+  'gridcell',
+  'grid',
+]);
+
+const executable = findBrowser();
+
+describe('what a screen reader is given of the page', function () {
+  this.timeout(120_000);
+  let viewer: Viewer;
+
+  before(async function () {
+    if (executable === undefined) {
+      console.log('      no Chromium here: install one, or name one in CHROMIUM');
+      this.skip();
+    }
+    viewer = await Viewer.open(executable);
+  });
+
+  after(async () => {
+    await viewer?.close();
+  });
+
+  const on = async (hash: string, what: (page: Page) => Promise<void>): Promise<void> => {
+    const page = await viewer.page(hash);
+    try {
+      await what(page);
+    } finally {
+      await page.close();
+    }
+  };
+
+  for (const hash of ['scene=replication', 'replica=reads']) {
+    it(`has a name for each control, one document, and one place where texts are read out: ${hash}`, () =>
+      on(hash, async (page) => {
+        const nodes = await told(page);
+        const nameless = nodes.filter(
+          ({ role, name }) => CONTROLS.has(role?.value ?? '') && (name?.value ?? '') === '',
+        );
+        expect(nameless.map(({ role }) => role?.value)).to.deep.equal([]);
+        // The focus would go from one document to another, about which Orca says nothing.
+        const documents = nodes.filter(({ role }) => /document|RootWebArea|SvgRoot/iu.test(role?.value ?? ''));
+        expect(documents.map(({ role }) => role?.value)).to.deep.equal(['RootWebArea']);
+        // A clock that is read out at each tick leaves room for nothing else.
+        const live = nodes.filter(isLive).map(({ role }) => role?.value);
+        expect([...new Set(live)].filter((role) => role !== 'StaticText' && role !== 'InlineTextBox')).to.deep.equal([
+          'status',
+        ]);
+      }));
+  }
+
+  it('is the name of an entry, and not the number that is drawn in its cell', () =>
+    on('scene=replication', async (page) => {
+      await playScene(page);
+      const nodes = await told(page);
+      const cells = nodes.filter(({ role }) => role?.value === 'gridcell');
+      expect(cells.map(({ name }) => name?.value)).to.include('entry 3, term 2, w1, committed and applied');
+      const parents = new Set(cells.map(({ nodeId }) => nodeId));
+      const inside = nodes.filter(({ parentId }) => parents.has(parentId ?? ''));
+      expect(inside.map(({ role, name }) => [role?.value, name?.value])).to.deep.equal([]);
+    }));
+
+  it('is the text of each chapter, once, and what matters of what happens', () =>
+    on('scene=election', async (page) => {
+      await page.evaluate(`{
+        window.heard = [];
+        new MutationObserver((changes) => {
+          for (const { addedNodes } of changes) for (const node of addedNodes) heard.push(node.textContent.trim());
+        }).observe(document.getElementById('live'), { childList: true });
+      }`);
+      await playScene(page);
+      await until(page, 'heard.some((text) => text.includes("leads in term 2: a majority voted for it."))');
+      const says = await page.evaluate<string[]>(
+        '[...raftView.player.engine.chapters.slice(1).map(({ say }) => say), raftView.player.engine.origin.scene.end("")]',
+      );
+      await until(page, `heard.includes(${JSON.stringify(says.at(-1))})`);
+      const heard = await page.evaluate<string[]>('heard');
+      expect(heard.filter((text) => says.includes(text))).to.deep.equal(says);
+    }));
+
+  it('is taken away again: it would be read once more when a dialog is closed that has covered the page', () =>
+    on('scene=election', async (page) => {
+      await until(page, 'document.getElementById("live").childElementCount > 0');
+      await until(page, 'document.getElementById("live").childElementCount === 0');
+    }));
+
+  it('begins with the text of the help', () =>
+    on('scene=election', async (page) => {
+      await page.click('#help');
+      expect(await page.evaluate('document.activeElement.id')).to.equal('help-title');
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate('document.activeElement.id')).to.equal('keys-on');
+    }));
+});
