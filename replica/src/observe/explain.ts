@@ -371,7 +371,8 @@ function explainLease({ id, raw, lease }: ExplainSource): Explanation {
     stalled: 'it stood still, and first reads what has arrived meanwhile',
     'not-promised': `${list(lease.withoutPromise())} may give a vote at any time: a member of another implementation, one whose format does not write entries of the kind promise, or one that has just joined and will announce its promise soon`,
     transferring: 'leadership was to be handed over, and nothing was committed since',
-    unconfirmed: 'no quorum has confirmed it recently. A lease is renewed only while reads or whileLeading use it',
+    unconfirmed:
+      'no quorum has confirmed it recently. A lease is renewed only while reads by lease or whileLeading use it',
     clocks: 'its wall clock and its monotonic clock have moved by different amounts, so neither can be believed',
   };
   return say(`no-lease-${obstacle}`, `Member ${id} has no lease: ${why[obstacle]}.`);
