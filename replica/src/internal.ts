@@ -33,3 +33,4 @@ export { SlowReads } from './observe/slow-reads.js';
 export { Interrupt } from './snapshots/interrupt.js';
 export { AppliedBytes } from './snapshots/policy.js';
 export { Snapshots } from './snapshots/snapshots.js';
+export { vouched } from './snapshots/vouched.js';

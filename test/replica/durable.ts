@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type NodeId, silentLogger } from '@raft-ts/raft';
-import { HttpTransport, SnapshotFolder } from '@raft-ts/rafthttp';
+import { type Message, type NodeId, silentLogger } from '@raft-ts/raft';
+import { type BodyPart, HttpTransport, SnapshotFolder, type SnapshotSink } from '@raft-ts/rafthttp';
 import { DurableStorage } from '@raft-ts/raftwal';
 import { Replica, type ReplicaEvents, type ReplicaOptions, type StateMachine } from '@raft-ts/replica';
 
@@ -13,11 +13,42 @@ export interface DurableOptions<Command, Result> extends Partial<ReplicaOptions<
   readonly bodies?: string;
 }
 
+/** Tells which bodies have arrived whole. */
+class WatchedFolder extends SnapshotFolder {
+  private readonly whole: number[];
+
+  constructor(folder: string, whole: number[]) {
+    super(folder);
+    this.whole = whole;
+  }
+
+  override async create(message: Message): Promise<SnapshotSink> {
+    return this.watched(message, await super.create(message));
+  }
+
+  override async resume(message: Message, part: BodyPart): Promise<SnapshotSink | undefined> {
+    const sink = await super.resume(message, part);
+    return sink && this.watched(message, sink);
+  }
+
+  private watched({ snapshot }: Message, sink: SnapshotSink): SnapshotSink {
+    const commit = sink.commit.bind(sink);
+    return Object.assign(sink, {
+      commit: async () => {
+        await commit();
+        this.whole.push(snapshot?.metadata.index ?? 0);
+      },
+    });
+  }
+}
+
 /** Replicas with logs on disk that speak HTTP, over sockets of the file system. Ids count from 1. */
 export class DurableCluster<Command, Result> {
   readonly folder = mkdtempSync(join(tmpdir(), 'replica-'));
   readonly replicas = new Map<NodeId, Replica<Command, Result>>();
   readonly machines = new Map<NodeId, StateMachine<Command, Result>>();
+  /** The indexes of snapshots whose bodies arrived whole, at any member. */
+  readonly whole: number[] = [];
   private readonly founders: readonly { id: NodeId; url: string }[];
   private readonly create: (id: NodeId) => StateMachine<Command, Result>;
   private readonly options: DurableOptions<Command, Result>;
@@ -54,7 +85,7 @@ export class DurableCluster<Command, Result> {
       log,
       transport: async (receiver) => {
         const { incarnation } = log;
-        const snapshots = new SnapshotFolder(join(dir, bodies));
+        const snapshots = new WatchedFolder(join(dir, bodies), this.whole);
         const transport = new HttpTransport({ id, clusterId, receiver, incarnation, snapshots });
         await transport.serve({ path: this.socket(id) });
         return transport;

@@ -71,6 +71,8 @@ export class VirtualBodies {
   stuck = false;
   /** Snapshots that were sent with a body: their indexes, and to whom. */
   readonly sent: { readonly to: NodeId; readonly index: number }[] = [];
+  /** The indexes of those whose body came to its end. */
+  readonly whole: number[] = [];
   private readonly network: VirtualNetwork;
   private readonly bodies = new Map<Snapshot, Uint8Array>();
 
@@ -88,6 +90,7 @@ export class VirtualBodies {
         this.sent.push({ to: message.to, index: snapshot.metadata.index });
         const bytes = await this.read(body, message, receiver);
         if (bytes === undefined) return 'failure';
+        this.whole.push(snapshot.metadata.index);
         const arrived = this.change(bytes);
         if (arrived !== undefined) this.bodies.set(snapshot, arrived);
         inner.send([message]);

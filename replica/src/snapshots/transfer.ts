@@ -9,6 +9,7 @@ import type { Interrupt } from './interrupt.js';
 import { BYTES_PER_TURN, counting, turning } from './passing.js';
 import type { SnapshotEvent, SnapshotPolicy } from './policy.js';
 import { RetryPause } from './retry-pause.js';
+import { vouched } from './vouched.js';
 
 export interface SnapshotTransferHost {
   /** This member. */
@@ -225,10 +226,11 @@ export class SnapshotTransfer {
     const { index } = snapshot.metadata;
     const streams = log.snapshots;
     if (streams === undefined) throw refuse(snapshot, 'its state is gone: the log keeps no streams');
-    await this.check(streams.loadStream(index));
-    this.pause.reset();
     const size = await streams.streamSize(index);
-    const chunks = interrupt.read(streams.loadStream(index)[Symbol.asyncIterator]());
+    let unsound: { readonly error: unknown } | undefined;
+    const chunks = this.sound(streams.loadStream(index), (error) => {
+      unsound = { error };
+    });
     if (transport.sendSnapshot === undefined) {
       transport.send([{ ...message, snapshot: { ...snapshot, data: await collect(chunks) } }]);
       return;
@@ -236,6 +238,23 @@ export class SnapshotTransfer {
     const tell = (bytes: number): void => onEvent({ phase: 'sending', index, bytes, size, to: message.to });
     const body: SnapshotBody = { size, chunks: counting(chunks, tell) };
     await transport.sendSnapshot(message, body);
+    // The transport has told raft that it failed, and its receiver why.
+    if (unsound !== undefined && !interrupt.stopped) this.failed(index, message.to, unsound.error);
+  }
+
+  /** A body that is read to be sent: it does not come to its end if it is damaged. */
+  private async *sound(
+    chunks: AsyncIterable<Uint8Array>,
+    onUnsound: (error: unknown) => void,
+  ): AsyncGenerator<Uint8Array, void> {
+    const { interrupt } = this.host;
+    try {
+      yield* vouched(interrupt.read(chunks[Symbol.asyncIterator]()), (read) => this.check(read));
+      this.pause.reset();
+    } catch (error) {
+      onUnsound(error);
+      throw error;
+    }
   }
 
   /** Resolves when the log is not written any more. The interrupt must have stopped. */
