@@ -7,6 +7,7 @@ export { formatFounders, formatId, Header, isIncarnation, parseFounders, parseId
 export * from './base/limits.js';
 export { LogBudget } from './base/log-budget.js';
 export { Pace, type PacePlace } from './base/pace.js';
+export { Pauses } from './base/pauses.js';
 export { FEATURES_MISSING, OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from './base/refusals.js';
 export { isCompatible, MIN_CLUSTER_VERSION, SERVER_VERSION, supportsStreams } from './base/version.js';
 export { Waiting } from './base/waiting.js';

@@ -1,4 +1,5 @@
 import { MIN_SNAPSHOT_RATE, PACED_PIECE_BYTES, PLACE_IDLE_MS } from './limits.js';
+import { Pauses } from './pauses.js';
 
 /** Keeps what is sent to a rate; shared by all that has to keep to it together. */
 export class Pace {
@@ -8,8 +9,10 @@ export class Pace {
   /** From when on more may be sent. */
   private freeAt = 0;
   private readonly places = new Set<PacePlace>();
-  /** Wakes those that wait for a place, in the order in which they came. */
-  private readonly waiting = new Set<() => void>();
+  /** Those that wait for a place. They are woken in the order in which they came. */
+  private readonly entrants = new Pauses();
+  /** Those that have a place, and wait until they may send. */
+  private readonly senders = new Pauses();
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(bytesPerSecond: number | undefined, now: () => number = () => performance.now()) {
@@ -28,13 +31,14 @@ export class Pace {
    * not count. A place must be left. If the signal aborts, the place comes at once: it will not be used.
    */
   async enter(signal: AbortSignal): Promise<PacePlace> {
-    while (!signal.aborted && !this.hasPlace()) await this.untilChange(signal);
+    // Nobody says when a place has become idle, so that is looked up from time to time.
+    while (!signal.aborted && !this.hasPlace()) await this.entrants.wait(PLACE_IDLE_MS, signal);
     const place: PacePlace = {
       usedAt: this.now(),
       take: (bytes, stop) => this.take(place, bytes, stop),
       leave: () => {
         this.places.delete(place);
-        this.wake();
+        this.entrants.wake();
       },
     };
     this.places.add(place);
@@ -49,25 +53,6 @@ export class Pace {
     return busy < Math.floor(this.bytesPerSecond / MIN_SNAPSHOT_RATE);
   }
 
-  private async untilChange(signal: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        this.waiting.delete(wake);
-        resolve();
-      };
-      // Nobody says when a place has become idle.
-      const timer = setTimeout(wake, PLACE_IDLE_MS);
-      signal.addEventListener('abort', wake, { once: true });
-      this.waiting.add(wake);
-    });
-  }
-
-  private wake(): void {
-    for (const wake of [...this.waiting]) wake();
-  }
-
   /** Resolves when so many bytes may be sent, or the signal aborts. */
   private async take(place: PacePlace, bytes: number, signal: AbortSignal): Promise<void> {
     if (this.bytesPerSecond === undefined) return;
@@ -75,16 +60,7 @@ export class Pace {
     const at = Math.max(now, this.freeAt);
     this.freeAt = at + (bytes / this.bytesPerSecond) * 1000;
     place.usedAt = at;
-    if (at <= now || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, at - now);
-      signal.addEventListener('abort', wake, { once: true });
-    });
+    if (at > now) await this.senders.wait(at - now, signal);
   }
 }
 

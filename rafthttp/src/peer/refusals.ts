@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { FREE_REFUSALS, MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS } from '../base/limits.js';
+import { Pauses } from '../base/pauses.js';
 
 /**
  * Spaces out the requests to a member whose TLS connections open, and end without an answer: one of the two does not
@@ -14,8 +15,7 @@ export class Refusals {
   /** Until when nothing is sent, and why. */
   private until = 0;
   private error: unknown;
-  /** Ends the pauses of those that wait. */
-  private readonly waiting = new Set<() => void>();
+  private readonly pauses = new Pauses();
 
   /** @param now milliseconds of a clock that only goes forward */
   constructor(now: () => number = () => performance.now()) {
@@ -36,7 +36,7 @@ export class Refusals {
     this.count = 0;
     this.pauseMs = 0;
     this.until = 0;
-    for (const wake of [...this.waiting]) wake();
+    this.pauses.wake();
   }
 
   /** @throws why the last request was refused, if it is too early for another one */
@@ -47,18 +47,7 @@ export class Refusals {
   /** Resolves when the next request may be made, or the signal aborts. */
   async pause(signal: AbortSignal): Promise<void> {
     const ms = this.until - this.now();
-    if (ms <= 0 || signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', wake);
-        this.waiting.delete(wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, ms);
-      signal.addEventListener('abort', wake);
-      this.waiting.add(wake);
-    });
+    if (ms > 0) await this.pauses.wait(ms, signal);
   }
 }
 
