@@ -11,6 +11,7 @@ export { campaign, hup, isTransferVote, poll, TRANSFER_CONTEXT, voteRespType } f
 export { RaftPanic } from './errors.js';
 export { InputQueue } from './input-queue.js';
 export { assertInvariants } from './invariants.js';
+export { LeaderWatch } from './leader-watch.js';
 export { type EntryId, LogSlice } from './log-slice.js';
 export { appliedTo, applyConfChange, restore } from './membership.js';
 export { type StepOutcome } from './outcome.js';

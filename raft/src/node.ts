@@ -24,6 +24,7 @@ import {
 } from './errors.js';
 import { turnOfEventLoop } from './event-loop.js';
 import { InputQueue } from './input-queue.js';
+import { LeaderWatch } from './leader-watch.js';
 import { LimitedLogger } from './limited-logger.js';
 import type { Logger } from './logger.js';
 import { Neglect } from './neglect.js';
@@ -76,8 +77,7 @@ export class Node {
   private readonly inputs: InputQueue;
   /** Proposals that wait while no leader is known. */
   private readonly room: WaitingRoom;
-  private lastLead: NodeId = NONE;
-  private acceptsProposals = false;
+  private readonly leader = new LeaderWatch();
   private proposalsInTurn = 0;
 
   private readonly pacing: ReadyPacing;
@@ -97,7 +97,7 @@ export class Node {
       failed: (error) => this.end(error),
     });
     this.room = new WaitingRoom({
-      isOpen: () => this.acceptsProposals,
+      isOpen: () => this.leader.takesProposals,
       waits: (count) => this.neglect.waits(count),
       waitedInVain: () => this.neglect.waitedInVain(),
     });
@@ -112,27 +112,8 @@ export class Node {
   }
 
   private afterInput(): void {
-    const { raft } = this.rawNode;
-    if (raft.lead !== this.lastLead) this.leaderChanged();
+    if (this.leader.finds(this.rawNode.raft)) this.inputs.append(this.room.attempts());
     if (this.consumer?.isWaiting === true) this.planDelivery();
-  }
-
-  private leaderChanged(): void {
-    const { id, lead, term } = this.rawNode.raft;
-    const previous = this.lastLead;
-    this.lastLead = lead;
-    this.acceptsProposals = lead !== NONE;
-    const self = id.toString(16);
-    if (lead === NONE) {
-      this.logger.info(`raft.node: ${self} lost leader ${previous.toString(16)} at term ${term}`);
-      return;
-    }
-    this.logger.info(
-      previous === NONE
-        ? `raft.node: ${self} elected leader ${lead.toString(16)} at term ${term}`
-        : `raft.node: ${self} changed leader from ${previous.toString(16)} to ${lead.toString(16)} at term ${term}`,
-    );
-    this.inputs.append(this.room.attempts());
   }
 
   private end(reason: Error): void {
@@ -214,7 +195,7 @@ export class Node {
 
   /** Runs a proposal at once if a leader is known, else as soon as one is. */
   private whenLed<T>(propose: () => T, size: number, signal: AbortSignal | undefined): Promise<T> {
-    const leads = this.acceptsProposals || this.inputs.ended !== undefined;
+    const leads = this.leader.takesProposals || this.inputs.ended !== undefined;
     const done = leads
       ? this.inputs.call(propose, signal)
       : this.room.wait<T>({ size, signal, run: (resolve, reject) => this.inputs.settle(propose, resolve, reject) });
@@ -280,8 +261,7 @@ export class Node {
       const { raft } = this.rawNode;
       const wasMember = raft.trk.progress.has(raft.id);
       const confState = apply();
-      // A removed member takes no more proposals until it hears of another leader.
-      if (wasMember && !raft.trk.progress.has(raft.id)) this.acceptsProposals = false;
+      if (wasMember && !raft.trk.progress.has(raft.id)) this.leader.refuseProposals();
       return confState;
     });
   }

@@ -1,29 +1,22 @@
 import type { Entry, Snapshot } from '@raft-ts/proto';
-import { describeError, storageErrorText } from '@raft-ts/proto/internal';
 import { RaftPanic } from './errors.js';
 import type { EntryId, LogSlice } from './log-slice.js';
 import type { Logger } from './logger.js';
 import { entriesSize, limitSize } from './sizes.js';
+import type { InitialState, Storage } from './storage.js';
 import {
-  ERR_COMPACTED,
-  ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE,
-  ERR_UNAVAILABLE,
-  type InitialState,
-  isStorageError,
-  type Storage,
-} from './storage.js';
-import { checkedEntries, checkedInitialState, checkedPosition, checkedSnapshot } from './storage-answers.js';
+  type Missing,
+  missingText,
+  storedEntries,
+  storedFirstIndex,
+  storedInitialState,
+  storedLastIndex,
+  storedSnapshot,
+  storedTerm,
+} from './stored-log.js';
 import { Unstable } from './unstable.js';
 
-/** Why a position of the log cannot be read: only a snapshot covers it, or nothing has been written there. */
-export type Missing = 'compacted' | 'unavailable';
-
 const noEntries: readonly Entry[] = [];
-
-/** Returns the storage error's text for a position that cannot be read. */
-export function missingText(why: Missing): string {
-  return storageErrorText(why === 'compacted' ? ERR_COMPACTED : ERR_UNAVAILABLE);
-}
 
 /**
  * The log as raft sees it: what storage has, extended and partly replaced by what is still unstable.
@@ -71,13 +64,7 @@ export class RaftLog {
 
   /** What storage had when the member started. */
   initialState(): InitialState {
-    let state: InitialState;
-    try {
-      state = this.storage.initialState();
-    } catch (error) {
-      throw storagePanic(error);
-    }
-    return checkedInitialState(state);
+    return storedInitialState(this.storage);
   }
 
   firstIndex(): number {
@@ -95,13 +82,7 @@ export class RaftLog {
     // The position before the first entry has a term too: that of the snapshot.
     if (index + 1 < this.firstIndex()) return 'compacted';
     if (index > this.lastIndex()) return 'unavailable';
-    let stored: number;
-    try {
-      stored = this.storage.term(index);
-    } catch (error) {
-      return missing(error);
-    }
-    return checkedPosition(stored, 'term', index);
+    return storedTerm(this.storage, index);
   }
 
   /** The term of the entry at this index; 0, which no entry has, if it cannot be read. */
@@ -196,7 +177,7 @@ export class RaftLog {
     if (lo >= offset) return limitSize(this.unstable.slice(lo, hi), maxSize);
 
     const cut = Math.min(hi, offset);
-    const stored = this.stored(lo, cut, maxSize);
+    const stored = storedEntries(this.storage, lo, cut, maxSize);
     if (typeof stored === 'string' || hi <= offset || stored.length < cut - lo) return stored;
     const size = entriesSize(stored);
     if (size >= maxSize) return stored;
@@ -204,17 +185,6 @@ export class RaftLog {
     // limitSize never returns fewer than one entry, which here may be one too many.
     if (rest.length === 1 && size + entriesSize(rest) > maxSize) return stored;
     return stored.concat(rest);
-  }
-
-  private stored(lo: number, hi: number, maxSize: number): readonly Entry[] | 'compacted' {
-    let entries: readonly Entry[];
-    try {
-      entries = this.storage.entries(lo, hi, maxSize);
-    } catch (error) {
-      if (missing(error) === 'compacted') return 'compacted';
-      throw new RaftPanic('storage-lost-entries', `entries[${lo}:${hi}) is unavailable from storage`, error);
-    }
-    return checkedEntries(entries, lo, hi);
   }
 
   /**
@@ -234,14 +204,7 @@ export class RaftLog {
   /** The newest snapshot; `undefined` while storage is still making it. */
   snapshot(): Snapshot | undefined {
     if (this.unstable.snapshot !== undefined) return this.unstable.snapshot;
-    let snapshot: Snapshot;
-    try {
-      snapshot = this.storage.snapshot();
-    } catch (error) {
-      if (isStorageError(error, ERR_SNAPSHOT_TEMPORARILY_UNAVAILABLE)) return undefined;
-      throw storagePanic(error);
-    }
-    return checkedSnapshot(snapshot);
+    return storedSnapshot(this.storage);
   }
 
   // Growing
@@ -379,34 +342,4 @@ export class RaftLog {
   hasNextOrInProgressSnapshot(): boolean {
     return this.unstable.snapshot !== undefined;
   }
-}
-
-/** Returns why storage has no answer; any other error ends the member. */
-function missing(error: unknown): Missing {
-  if (isStorageError(error, ERR_COMPACTED)) return 'compacted';
-  if (isStorageError(error, ERR_UNAVAILABLE)) return 'unavailable';
-  throw storagePanic(error);
-}
-
-function storagePanic(error: unknown): RaftPanic {
-  return new RaftPanic('storage-failed', describeError(error), error);
-}
-
-function storedFirstIndex(storage: Storage): number {
-  return storedIndex('firstIndex', () => storage.firstIndex());
-}
-
-function storedLastIndex(storage: Storage): number {
-  return storedIndex('lastIndex', () => storage.lastIndex());
-}
-
-/** Takes a function: looking the method up by its name made each commit a tenth slower. */
-function storedIndex(name: string, call: () => number): number {
-  let index: number;
-  try {
-    index = call();
-  } catch (error) {
-    throw storagePanic(error);
-  }
-  return checkedPosition(index, name);
 }

@@ -1,9 +1,9 @@
-import { type Message, MessageType, NONE, type NodeId, RaftError, type Snapshot } from '@raft-ts/proto';
-import { checkId, checkList, checkMessages, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
+import { type Message, NONE, type NodeId, RaftError, type Snapshot } from '@raft-ts/proto';
+import { checkId, checkList, checkMessages, checkRecord } from '@raft-ts/proto/internal';
 import type { SnapshotStatus, Transport } from '@raft-ts/raft/transport';
 import type { Router } from 'express';
 import { BusyPoll } from './base/busy-poll.js';
-import { describeError, ERR_LISTEN, ERR_SNAPSHOT_BODY } from './base/errors.js';
+import { describeError, ERR_SNAPSHOT_BODY } from './base/errors.js';
 import { commonHeaders, formatId, parseId } from './base/headers.js';
 import { defaultTimings, MAX_SNAPSHOT_BYTES } from './base/limits.js';
 import { LogBudget } from './base/log-budget.js';
@@ -28,13 +28,13 @@ import { Members } from './members.js';
 import { nameService } from './names/resolvers.js';
 import type { HttpTransportOptions } from './options.js';
 import { closeBody } from './peer/outgoing-body.js';
-import { checkBody } from './peer/snapshot-sender.js';
+import { checkBody, checkSnapshotMessage } from './peer/snapshot-sender.js';
 import { parsePeerUrls } from './peer/url-picker.js';
 import { Connections } from './serve/connections.js';
 import type { Listener, ListenOptions } from './serve/listener.js';
+import { Listeners } from './serve/listeners.js';
 import { PostedMessages } from './serve/posted.js';
 import { createRouter } from './serve/routes.js';
-import { listen } from './serve/server.js';
 import { IncomingSnapshots } from './snapshot/incoming.js';
 import type { ReceivedBody, SnapshotBody, SnapshotProgress, SnapshotStore } from './snapshot/store.js';
 import { guardedMetrics } from './stats/guarded-metrics.js';
@@ -56,12 +56,11 @@ const silent: TransportLogger = { debug() {}, info() {}, warn() {}, error() {} }
 export class HttpTransport implements Transport {
   private readonly ctx: TransportContext;
   private readonly log: LogBudget;
-  private readonly connections: Connections;
   private readonly router: Router;
   private readonly store: SnapshotStore | undefined;
   private readonly snapshots: IncomingSnapshots | undefined;
   private readonly members: Members;
-  private readonly listeners = new Set<Listener>();
+  private readonly listeners: Listeners;
   private stopped: Promise<void> | undefined;
 
   /**
@@ -85,7 +84,7 @@ export class HttpTransport implements Transport {
     const timings = { ...defaultTimings, ...options.timings };
     const built = performance.now();
     const warnings = new Warnings(logger, () => performance.now() - built >= timings.settleMs);
-    this.connections = new Connections(connectionLimit(options.maxConnections, logger), warnings);
+    const connections = new Connections(connectionLimit(options.maxConnections, logger), warnings);
     this.ctx = {
       id,
       clusterId,
@@ -115,21 +114,19 @@ export class HttpTransport implements Transport {
       leaderStats: new LeaderStats(id),
       metrics: options.metrics && guardedMetrics(options.metrics, (call, error) => this.metricsFailed(call, error)),
     };
-    this.members = new Members(this.ctx, () => [
-      ...(urls ?? []),
-      ...[...this.listeners].map((listener) => listener.url),
-    ]);
+    this.members = new Members(this.ctx, () => [...(urls ?? []), ...this.listeners.urls]);
     this.store = options.snapshots;
     this.snapshots = this.receptionOf(options);
     this.router = createRouter({
       ctx: this.ctx,
-      connections: this.connections,
+      connections,
       posted: new PostedMessages(this.ctx.gateway, this.ctx.timings.readTimeoutMs),
       snapshots: this.snapshots,
       peer: (member) => this.members.peers.get(member),
       isPaused: (member) => this.members.find(member)?.paused === true,
       learn: (claim) => this.members.learned.claim(claim),
     });
+    this.listeners = new Listeners({ ...this.ctx, connections }, this.router, () => this.snapshots?.prepare());
   }
 
   /** Identifies this log among those under the same id; undefined if that was disabled. */
@@ -341,23 +338,7 @@ export class HttpTransport implements Transport {
    */
   async serve(options: ListenOptions): Promise<Listener> {
     checkRecord('options', options);
-    if (this.stopped !== undefined) throw new RaftError(ERR_LISTEN, 'the transport has stopped', { reason: 'stopped' });
-    const server = await listen({ ...this.ctx, connections: this.connections }, this.router, options);
-    const listener: Listener = {
-      ...server,
-      // `stop` waits for it until it has closed; from then on the address is no longer this member's.
-      close: () => server.close().finally(() => this.listeners.delete(listener)),
-    };
-    this.listeners.add(listener);
-    // Not before: another process at this address may have been using the folder. No snapshot is stored earlier.
-    await this.snapshots?.clean().catch((error: unknown) => {
-      this.ctx.logger.warn('failed to remove the remains of snapshots; the next one tries again', {
-        error: describeError(error),
-      });
-    });
-    // The transport may have been stopped in the meantime.
-    if (this.stopped !== undefined) await listener.close();
-    return listener;
+    return this.listeners.listen(options);
   }
 
   stop(): Promise<void> {
@@ -366,8 +347,9 @@ export class HttpTransport implements Transport {
   }
 
   private async stopAll(): Promise<void> {
+    this.listeners.stop();
     await this.members.stop();
-    await Promise.all([...this.listeners].map((listener) => listener.close()));
+    await this.listeners.close();
     this.log.close();
   }
 
@@ -406,12 +388,6 @@ export class HttpTransport implements Transport {
 function checkMember(id: NodeId, urls: readonly string[]): void {
   checkId('id', id);
   checkList('urls', urls);
-}
-
-function checkSnapshotMessage(message: Message): void {
-  refuseFault('message', messageFault(message));
-  if (message.type === MessageType.MsgSnap && message.snapshot !== undefined) return;
-  throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap can be sent with a body', { reason: 'message' });
 }
 
 function storeCannot(call: 'open' | 'peek'): RaftError {

@@ -49,7 +49,7 @@ export type {
 } from './member/types.js';
 export type { AddMemberOptions, AddOptions, MemberProgress, NewMember } from './members/membership.js';
 export { MemoryLog } from './memory/memory-log.js';
-export type { Explanation, ExplanationCode, Question } from './observe/explain.js';
+export type { Explanation, ExplanationCode, Question } from './observe/explanation.js';
 export type { MetricsRegistry } from './observe/metrics.js';
 export { type FoundingState, foundFromState } from './snapshots/found.js';
 export type { MapView } from './snapshots/map-view.js';

@@ -1,9 +1,9 @@
 import type { ClientRequest } from 'node:http';
 import { Readable } from 'node:stream';
-import type { Message } from '@raft-ts/proto';
-import { badArgument, checkPosition, checkRecord } from '@raft-ts/proto/internal';
+import { type Message, MessageType, RaftError } from '@raft-ts/proto';
+import { badArgument, checkPosition, checkRecord, messageFault, refuseFault } from '@raft-ts/proto/internal';
 import type { SnapshotStatus } from '@raft-ts/raft/transport';
-import { describeError } from '../base/errors.js';
+import { describeError, ERR_SNAPSHOT_BODY } from '../base/errors.js';
 import { formatId, Header } from '../base/headers.js';
 import { MIN_PART_BYTES, SNAPSHOT_PROGRESS_BYTES } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';
@@ -283,6 +283,13 @@ export function checkBody(body: SnapshotBody): void {
   const { chunks } = body;
   if (typeof chunks?.[Symbol.asyncIterator] === 'function') return;
   throw badArgument('body', { path: '.chunks', value: chunks, allowed: 'an async iterable of Uint8Arrays' });
+}
+
+/** @throws RaftError `ERR_RAFT_ARGUMENT`, or `ERR_RAFT_SNAPSHOT_BODY` for a message that takes no body */
+export function checkSnapshotMessage(message: Message): void {
+  refuseFault('message', messageFault(message));
+  if (message.type === MessageType.MsgSnap && message.snapshot !== undefined) return;
+  throw new RaftError(ERR_SNAPSHOT_BODY, 'only a MsgSnap can be sent with a body', { reason: 'message' });
 }
 
 /** A signal that aborts with another one, or if it is not extended in time. */

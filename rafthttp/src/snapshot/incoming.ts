@@ -59,8 +59,17 @@ export class IncomingSnapshots {
     this.options = options;
   }
 
+  /** Removes early what an earlier process left behind. Never fails: the first snapshot tries again. */
+  async prepare(): Promise<void> {
+    await this.clean().catch((error: unknown) => {
+      this.options.logger.warn('failed to remove the remains of snapshots; the next one tries again', {
+        error: describeError(error),
+      });
+    });
+  }
+
   /** Removes what an earlier process left behind; only the first call does anything. */
-  clean(): Promise<void> {
+  private clean(): Promise<void> {
     this.cleaned ??= this.options.store.removeRemains();
     return this.cleaned;
   }

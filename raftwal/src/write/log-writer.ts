@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import type { Entry, HardState } from '@raft-ts/proto';
 import { describeError } from '@raft-ts/proto/internal';
 import { ERR_WAL_INVALID, ERR_WAL_POISONED, hasCode, WalError } from '../base/errors.js';
 import { closeAll, type Fs, type FsFile, withCleanup, writeFully } from '../base/fs.js';
-import { lockFile } from '../base/lock.js';
 import { DEFAULT_SEGMENT_SIZE, type LogOptions } from '../base/options.js';
 import { RecordBuffer, RecordEncoder } from '../format/encoder.js';
 import { encodeWalSnapshot, RecordType, type WalSnapshot } from '../format/record.js';
@@ -11,6 +9,7 @@ import { type SegmentName, segmentName } from '../format/segment-name.js';
 import type { LogMark } from '../mark/log-mark.js';
 import { Batch, type Cut } from './batch.js';
 import { FilePipeline } from './file-pipeline.js';
+import { beginFile, endFile } from './next-file.js';
 import { ZeroCheck } from './zero-check.js';
 
 /** A longer write is worth a warning, because it makes leaders lose their followers. */
@@ -283,7 +282,7 @@ export class LogWriter {
         await this.write(batch);
         batch.resolve();
         this.noteAcknowledged();
-        if (batch.cut !== undefined) await this.beginFile(batch.cut);
+        if (batch.cut !== undefined) await this.beginNext(batch.cut);
       } catch (error) {
         const poison = await this.fail(error);
         batch.reject(poison);
@@ -340,45 +339,30 @@ export class LogWriter {
     batch.closed = true;
   }
 
-  private async beginFile({ name, head }: Cut): Promise<void> {
-    const { fs, dir, pipeline } = this;
-    const { file: tail } = this.held.at(-1) as OpenSegment;
-    // The bytes to be cut off may be proof that records were lost.
-    await this.zeros.reach(Number.POSITIVE_INFINITY);
-    if ((await tail.size()) > this.offset) {
-      await tail.truncate(this.offset);
-      await tail.datasync();
-    }
-    const path = join(dir, await pipeline.take());
-    const file = await fs.open(path, { write: true, writeThrough: true });
-    try {
-      await lockFile(file, join(dir, name.name), this.options);
-      await writeFully(file, head.bytes.subarray(0, head.length), 0);
-      await fs.rename(path, join(dir, name.name));
-      await fs.syncDirectory(dir);
-    } catch (error) {
-      await file.close().catch(() => {});
-      throw error;
-    }
-    this.held.push({ ...name, file });
-    this.offset = head.length;
+  private async beginNext(cut: Cut): Promise<void> {
+    const { fs, dir, pipeline, options } = this;
+    await this.cutRest();
+    const file = await beginFile({ fs, dir, pipeline, options }, cut);
+    this.held.push({ ...cut.name, file });
+    this.offset = cut.head.length;
     pipeline.prepare();
+  }
+
+  /** Cuts off what the last file has after its records, once it is known not to be proof that records were lost. */
+  private async cutRest(): Promise<void> {
+    const { file } = this.held.at(-1) as OpenSegment;
+    await this.zeros.reach(Number.POSITIVE_INFINITY);
+    await endFile(file, this.offset);
   }
 
   /** Poisons the log after a failed write: the bytes on disk cannot be relied on, so nothing more is written. */
   private async fail(cause: unknown): Promise<WalError> {
     if (this.poison !== undefined) return this.poison;
     const poison = this.poisonFor('a write failed', cause);
-    const { file } = this.held.at(-1) as OpenSegment;
-    const { offset } = this;
     if (NO_ROOM.some((code) => hasCode(cause, code))) {
       try {
-        await this.zeros.reach(Number.POSITIVE_INFINITY);
         // A record may be incomplete. No part of it was acknowledged.
-        if ((await file.size()) > offset) {
-          await file.truncate(offset);
-          await file.datasync();
-        }
+        await this.cutRest();
       } catch {
         // Then the next open finds a torn write.
       }

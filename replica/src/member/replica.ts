@@ -6,7 +6,7 @@ import type { Listener } from '../base/events.js';
 import type { SnapshotHead } from '../group/group.js';
 import type { LeadingTask } from '../lead/leading.js';
 import type { AddMemberOptions, AddOptions, NewMember } from '../members/membership.js';
-import type { Explanation, Question } from '../observe/explain.js';
+import type { Explanation, Question } from '../observe/explanation.js';
 import { Engine } from './engine.js';
 import { type ReplicaOptions, resolveOptions } from './options.js';
 import { Session, type SessionState } from './session.js';

@@ -3,26 +3,15 @@ import {
   ConfChangeTransition,
   ConfChangeType,
   type ConfState,
-  ERR_CONF_CHANGE_REFUSED,
   type NodeId,
-  type ProposalReceipt,
   type RaftError,
 } from '@raft-ts/raft';
 import { checkMemberId, refuseOption } from '../base/arguments.js';
-import type { Clock } from '../base/clock.js';
 import type { CallOptions, MemberAddress, MemberInfo } from '../base/contracts.js';
-import {
-  describe,
-  ERR_REFUSED,
-  MembershipError,
-  type MembershipRefusal,
-  ProposalDropped,
-  ProposalUnknown,
-} from '../base/errors.js';
-import type { Group } from '../group/group.js';
-import { membersOf } from '../group/group.js';
+import { ERR_REFUSED } from '../base/errors.js';
+import { type Group, membersOf } from '../group/group.js';
+import { Attempts, type AttemptsHost, type Step } from './attempts.js';
 import { Call } from './call.js';
-import type { Conditions } from './conditions.js';
 import type { Followers } from './followers.js';
 import { LONGEST_ADDRESS, urlUsed } from './guard.js';
 import type { Transfers } from './transfers.js';
@@ -68,12 +57,10 @@ export interface AddMemberOptions extends AddOptions {
   readonly role?: MemberInfo['role'];
 }
 
-export interface MembershipHost {
+export interface MembershipHost extends AttemptsHost {
   readonly self: NodeId;
-  readonly clock: Clock;
   readonly group: Group;
   readonly confState: () => ConfState;
-  readonly conditions: Conditions;
   readonly followers: Followers;
   readonly transfers: Transfers;
   readonly leads: () => boolean;
@@ -81,21 +68,9 @@ export interface MembershipHost {
   readonly barrier: (call: Call) => Promise<void>;
   /** Throws if the transport could not dial it. */
   readonly checkAddress: (member: MemberAddress) => void;
-  readonly reserveId: (options: CallOptions) => Promise<NodeId>;
-  readonly propose: (change: AnyConfChange, options: CallOptions & { timeoutMs: number }) => Promise<ProposalReceipt>;
   readonly warn: (text: string) => void;
   /** How long a call may take that does not wait for a new member. */
   readonly timeoutMs: number;
-  readonly electionMs: number;
-}
-
-/** One step on the way to a membership. */
-interface Step {
-  readonly change: AnyConfChange;
-  /** Is it done, as far as this member has applied? May throw: then it never will be. */
-  readonly done: () => boolean;
-  /** What it most likely waits for if it was forwarded and nothing has come of it. */
-  readonly unseen?: { readonly reason: MembershipRefusal; readonly text: string };
 }
 
 /**
@@ -105,9 +80,11 @@ interface Step {
  */
 export class Membership {
   private readonly host: MembershipHost;
+  private readonly attempts: Attempts;
 
   constructor(host: MembershipHost) {
     this.host = host;
+    this.attempts = new Attempts(host);
   }
 
   async add({ url, id }: NewMember, { role = 'voter', onProgress, ...options }: AddMemberOptions): Promise<MemberInfo> {
@@ -149,7 +126,7 @@ export class Membership {
     }
     await this.leadElsewhere(call, id);
     try {
-      await this.carryOut(call, { change: removal(id), done: () => this.isGone(id) });
+      await this.attempts.carryOut(call, { change: removal(id), done: () => this.isGone(id) });
     } catch (error) {
       // The others refuse this member as soon as they have applied it, which ends it: it may not come to do so itself.
       if (id !== this.host.self || !saysRemoved(error)) throw error;
@@ -168,7 +145,7 @@ export class Membership {
     const learns = this.host.confState().learners.includes(old);
     const member = await this.addLearner(call, { url, id }, old, onProgress);
     if (learns) {
-      await this.carryOut(call, { change: removal(old), done: () => this.isGone(old) });
+      await this.attempts.carryOut(call, { change: removal(old), done: () => this.isGone(old) });
       return { id: member, url, role: 'learner' };
     }
     await this.leadElsewhere(call, old);
@@ -215,7 +192,7 @@ export class Membership {
     const { group } = this.host;
     // Once it is in the log it cannot be taken back.
     this.host.checkAddress({ id: id ?? group.lastId + 1n, url });
-    const member = id ?? (await this.reserveId(call));
+    const member = id ?? (await this.attempts.reserveId(call));
     call.id = member;
     const change = {
       // Raft makes nothing of it; the leader's guard lets the two share an address.
@@ -234,26 +211,9 @@ export class Membership {
       if (address === undefined) this.checkFree(call, url, [replaced]);
       return address === url;
     };
-    await this.carryOut(call, { change, done });
+    await this.attempts.carryOut(call, { change, done });
     onProgress?.({ phase: 'added', id: member });
     return member;
-  }
-
-  /** A reservation that is lost, or whose answer is, costs an id and nothing else. */
-  private async reserveId(call: Call): Promise<NodeId> {
-    const { reserveId, electionMs } = this.host;
-    for (;;) {
-      try {
-        return await reserveId({ timeoutMs: call.remaining(2 * electionMs), signal: call.signal });
-      } catch (error) {
-        await this.rest(call, this.holdUp(call, error));
-      }
-    }
-  }
-
-  private async rest(call: Call, elections: number): Promise<void> {
-    const { clock, conditions, electionMs } = this.host;
-    await conditions.when(call, () => undefined, clock.monotonic() + elections * electionMs);
   }
 
   /** Makes a learner vote once it has caught up; the leader refuses it before, whoever asks. */
@@ -280,73 +240,8 @@ export class Membership {
       return false;
     };
     const text = `member ${member} does not vote yet: the leader, member ${this.host.transfers.leader}, sees to that once it has caught up`;
-    await this.carryOut(call, { change, done: watched, unseen: { reason: 'not-caught-up', text } });
+    await this.attempts.carryOut(call, { change, done: watched, unseen: { reason: 'not-caught-up', text } });
     onProgress?.({ phase: 'promoted', id: member });
-  }
-
-  /** Proposes the change until what it is for can be seen. */
-  private async carryOut(call: Call, step: Step): Promise<void> {
-    const { clock, conditions, electionMs } = this.host;
-    const seen = (): true | undefined => (step.done() ? true : undefined);
-    let attempt = await conditions.when(call, seen, clock.monotonic());
-    while (attempt !== true) {
-      // Lost, or refused: a change that was forwarded has no answer but its effect.
-      const elections = await this.handOver(call, step);
-      attempt = await conditions.when(call, seen, clock.monotonic() + elections * electionMs);
-    }
-    call.handedOver = false;
-  }
-
-  /** @returns after how many election timeouts to try again */
-  private async handOver(call: Call, { change, unseen }: Step): Promise<number> {
-    const { propose, electionMs, transfers } = this.host;
-    try {
-      const { forwarded } = await propose(change, { timeoutMs: call.remaining(electionMs), signal: call.signal });
-      call.handedOver = true;
-      if (!forwarded) {
-        call.heldUp('unseen', 'this member, which leads, has it in its log, and a quorum has not confirmed it');
-      } else if (unseen === undefined) {
-        call.heldUp(
-          'unseen',
-          `it was sent to member ${transfers.leader}, which leads, and was not carried out: it may have been lost, or refused, which the log of that member says`,
-        );
-      } else call.heldUp(unseen.reason, unseen.text);
-      return 1;
-    } catch (error) {
-      return this.holdUp(call, error);
-    }
-  }
-
-  /** Takes note of what stands in the way. @throws it, if it will not pass. @returns as `handOver` */
-  private holdUp(call: Call, error: unknown): number {
-    if (error instanceof MembershipError) {
-      if (error.reason !== 'not-caught-up' && error.reason !== 'unhealthy')
-        throw call.refuse(error.reason, error.message);
-      call.heldUp(error.reason, error.message);
-      return 0.3;
-    }
-    if ((error as Partial<RaftError>).code === ERR_CONF_CHANGE_REFUSED) {
-      call.heldUp('refused', `the leader refuses it: ${(error as RaftError).reason}`);
-      return 1;
-    }
-    if (error instanceof ProposalUnknown && error.reason !== 'aborted' && error.reason !== 'stopped') return 0;
-    if (!(error instanceof ProposalDropped) && !(error instanceof ProposalUnknown)) throw error;
-    switch (error.reason) {
-      case 'aborted':
-        throw call.fail('aborted', error.cause);
-      case 'stopped':
-        throw call.fail('stopped', error.cause);
-      case 'removed':
-        throw call.refuse('stopped', 'this member was removed from the cluster: ask another one');
-      case 'no-leader':
-      case 'transferring':
-      case 'not-leading':
-        call.heldUp('no-leader', 'no leader is known, or it is handing leadership over');
-        return 0;
-      default:
-        call.heldUp('busy', describe(error));
-        return 0.3;
-    }
   }
 
   /** Leadership is handed over before its holder goes, which spares the others an election timeout. */
