@@ -12,14 +12,15 @@
  *
  * Reading order: `node.ts` and `raw-node.ts` are the doors, asynchronous and synchronous, `start-node.ts` opens the
  * first one, and `ready.ts` lists the duties of whoever drives a member. Inside `Node`, inputs queue in
- * `input-queue.ts`, proposals without a leader wait in `waiting-room.ts`, and `ready-pacing.ts` decides when a Ready is
- * built; `storage-messages.ts` makes the work of the storage threads. `raft.ts` holds one member's state and its roles,
- * `timers.ts` says what a tick leads to, and `term-gate.ts` looks at the term of each message; `election.ts`,
- * `replication.ts`, `membership.ts` and `read-only.ts` are what a member does; `step-follower.ts`, `step-candidate.ts`
- * and `step-leader.ts` have one function for each message of a role, `step-shared.ts` those that followers and
- * candidates share. Below them are the log (`raft-log.ts`, `unstable.ts`, `log-slice.ts`, `storage.ts`), the progress
- * of followers (`tracker/`), majorities (`quorum/`) and membership changes (`confchange/`). `admission.ts` and
- * `validate-incoming.ts` keep out what no correct member sends.
+ * `input-queue.ts`, proposals wait in `waiting-room.ts` until `leader-watch.ts` finds a leader, and `ready-pacing.ts`
+ * decides when a Ready is built; `storage-messages.ts` makes the work of the storage threads. `raft.ts` holds one
+ * member's state and its roles, `timers.ts` says what a tick leads to, and `term-gate.ts` looks at the term of each
+ * message; `election.ts`, `replication.ts`, `membership.ts` and `read-only.ts` are what a member does;
+ * `step-follower.ts`, `step-candidate.ts` and `step-leader.ts` have one function for each message of a role,
+ * `step-shared.ts` those that followers and candidates share. Below them are the log (`raft-log.ts`, which joins
+ * `unstable.ts` to `stored-log.ts`; `log-slice.ts`, `storage.ts`), the progress of followers (`tracker/`), majorities
+ * (`quorum/`) and membership changes (`confchange/`). `admission.ts` and `validate-incoming.ts` keep out what no
+ * correct member sends.
  */
 export {
   type ConfChange,

@@ -1,7 +1,7 @@
 import { type Message, MessageType, messageName } from '@raft-ts/proto';
 import type { Event, Member, Recorder, World } from '@raft-ts/sim/by-hand';
 import type { Client } from './client.js';
-import { counted, listed, nameOf, nameOfId } from './names.js';
+import { counted, listed, nameOf, nameOfId, roleIn } from './names.js';
 import type { Role } from './origin.js';
 import { Timeline } from './timeline.js';
 
@@ -33,16 +33,7 @@ const KEPT = 2000;
 
 export function roleOf({ node, isGone }: Member): Role {
   if (node === undefined) return isGone ? 'gone' : 'down';
-  switch (node.raft.state) {
-    case 'StateFollower':
-      return 'follower';
-    case 'StatePreCandidate':
-      return 'pre-candidate';
-    case 'StateCandidate':
-      return 'candidate';
-    case 'StateLeader':
-      return 'leader';
-  }
+  return roleIn(node.raft.state);
 }
 
 /** Writes down what happens: for the text log, and for the timeline. */

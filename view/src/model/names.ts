@@ -1,4 +1,18 @@
 import { type Message, MessageType, messageName, type NodeId } from '@raft-ts/proto';
+import type { StateType } from '@raft-ts/raft';
+import type { Role } from './origin.js';
+
+const roles: Readonly<Record<StateType, Role>> = {
+  StateFollower: 'follower',
+  StatePreCandidate: 'pre-candidate',
+  StateCandidate: 'candidate',
+  StateLeader: 'leader',
+};
+
+/** The role of a member that runs. */
+export function roleIn(state: StateType): Role {
+  return roles[state];
+}
 
 /** What a member is called on the page: `n1` is in slot 0. */
 export function nameOf(slot: number): string {

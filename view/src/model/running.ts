@@ -1,5 +1,6 @@
 import { type Message, type MessageType, newMessage } from '@raft-ts/proto';
 import type { PageState, Told } from '@raft-ts/raftexample/internal';
+import type { Note } from './chronicle.js';
 import { describeCut } from './cut.js';
 import { describeLate, type Late } from './late.js';
 import { familyOf, isAnswer, nameOf, sentence } from './names.js';
@@ -20,13 +21,6 @@ const roles: Readonly<Record<string, Role>> = {
   Candidate: 'candidate',
   Leader: 'leader',
 };
-
-/** Something that happened, in a sentence. */
-export interface Note {
-  readonly at: number;
-  readonly text: string;
-  readonly isBig: boolean;
-}
 
 /** A message that has left; one that is lost comes half the way. */
 interface LiveDot extends Dot {

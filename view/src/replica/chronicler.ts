@@ -1,6 +1,6 @@
 import type { Note } from '../model/chronicle.js';
 import { describeCut, isWhole } from '../model/cut.js';
-import { nameOf } from '../model/names.js';
+import { nameOf, roleIn } from '../model/names.js';
 import type { Role } from '../model/origin.js';
 import { Timeline } from '../model/timeline.js';
 import type { ReplicaMember, ReplicaWorld } from './run.js';
@@ -8,16 +8,9 @@ import type { ReplicaMember, ReplicaWorld } from './run.js';
 /** Notes that are kept. */
 const KEPT = 2000;
 
-const ROLES: Readonly<Record<string, Role>> = {
-  StateFollower: 'follower',
-  StatePreCandidate: 'pre-candidate',
-  StateCandidate: 'candidate',
-  StateLeader: 'leader',
-};
-
 export function roleOf({ isGone, isUp, replica }: ReplicaMember): Role {
   if (!isUp) return isGone ? 'gone' : 'down';
-  return ROLES[replica?.leadership.role ?? ''] ?? 'follower';
+  return replica === undefined ? 'follower' : roleIn(replica.leadership.role);
 }
 
 /** Writes down what happens to replicas: for the text log, and for the timeline. */
