@@ -7,8 +7,9 @@
  * and hands each to a member; `cluster/driver.ts` does what its Readys ask for, on a disk (`member/disk.ts`) and
  * through a network (`cluster/network.ts`); `cluster/acts.ts` carries out actions, and `cluster/operator.ts` is whoever
  * changes the membership. After each step `rules/rules.ts` asks every rule, and `run/liveness.ts` asks what must happen
- * once faults end. `run/minimize.ts` shortens what broke a rule, and `report/` shows it. `situations/` plays partitions
- * step by step for a reader, and `coverage/` counts the rare states that runs meet.
+ * once faults end. `run/minimize.ts` shortens what broke a rule, `report/` shows it, and `script/` tells it as the
+ * calls on its cores, without a world around them. `situations/` plays partitions step by step for a reader, and
+ * `coverage/` counts the rare states that runs meet.
  */
 export { RULES, type RuleName, Violation } from './base/violation.js';
 export type { Action, ActionKind, Planned, Shape, Weather } from './plan/action.js';

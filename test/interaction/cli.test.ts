@@ -139,7 +139,7 @@ describe('npm run interact', () => {
       [[], /^name a file or a folder\n/],
       [['--foo'], /^Unknown option '--foo'/],
       [['--check', '--write', 'x'], /^--check and --write exclude each other\n/],
-      [['--kind', 'foo', 'x'], /^--kind must be one of interaction, quorum, confchange\n/],
+      [['--kind', 'foo', 'x'], /^--kind must be one of interaction, quorum, confchange, simulation\n/],
       [['absent.txt'], /^ENOENT/],
     ];
     for (const [args, complaint] of wrong) {

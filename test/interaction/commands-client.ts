@@ -82,7 +82,8 @@ function readConfChangeOptions(directive: Directive): ConfChangeOptions {
   return options;
 }
 
-function readConfChange(directive: Directive): ConfChange | ConfChangeV2 {
+/** The membership change that the arguments and the input of a `propose-conf-change` are. */
+export function readConfChange(directive: Directive): ConfChange | ConfChangeV2 {
   const { v1, transition } = readConfChangeOptions(directive);
   const changes = confChangesFromString(directive.input);
   if (!v1) {

@@ -4,19 +4,19 @@ import { expect } from 'chai';
 import { compared, notCompared } from '../conformance/compared.js';
 import { runScript } from '../datadriven/runner.js';
 import { decodeText } from '../datadriven/text.js';
-import { createHandler, detectKind, KINDS, type Kind } from './kinds.js';
+import { createHandler, detectKind, ETCD_KINDS, type EtcdKind } from './kinds.js';
 import { listScripts } from './scripts.js';
 import { findTestdata } from './testdata.js';
 
 /** How many files, and how many directives in them, etcd's raft v3.7.0 has of each kind. */
-const published: Record<Kind, { files: number; directives: number }> = {
+const published: Record<EtcdKind, { files: number; directives: number }> = {
   interaction: { files: 28, directives: 558 },
   quorum: { files: 4, directives: 127 },
   confchange: { files: 9, directives: 58 },
 };
 
 /** The test of etcd's that runs the scripts of a kind. */
-const goTests: Record<Kind, string> = {
+const goTests: Record<EtcdKind, string> = {
   interaction: 'IN-001 TestInteraction',
   quorum: 'QD-001 TestDataDriven',
   confchange: 'CD-001 TestConfChangeDataDriven',
@@ -25,7 +25,7 @@ const goTests: Record<Kind, string> = {
 describe("etcd's own scripts", () => {
   const testdata = findTestdata();
   if (typeof testdata === 'string') {
-    for (const kind of KINDS) {
+    for (const kind of ETCD_KINDS) {
       it(`${goTests[kind]}: is skipped: ${testdata}`, function () {
         // Whoever names a folder wants it to be used.
         expect(process.env['RAFT_TESTDATA'] ?? '', testdata).to.equal('');
@@ -38,7 +38,7 @@ describe("etcd's own scripts", () => {
     return;
   }
 
-  for (const kind of KINDS) {
+  for (const kind of ETCD_KINDS) {
     const folder = testdata.folders.get(kind) as string;
     const files = listScripts(folder, '.');
     let directives = 0;

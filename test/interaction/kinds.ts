@@ -3,9 +3,14 @@ import { type Handler, listDirectives } from '../datadriven/runner.js';
 import { confChangeHandler } from './confchange-runner.js';
 import { interactionHandler } from './environment.js';
 import { quorumHandler } from './quorum-runner.js';
+import { simulationHandler } from './simulation-runner.js';
 
-/** What a script is about, which decides what its commands mean. */
-export const KINDS = ['interaction', 'quorum', 'confchange'] as const;
+/** The kinds of etcd's scripts. */
+export const ETCD_KINDS = ['interaction', 'quorum', 'confchange'] as const;
+export type EtcdKind = (typeof ETCD_KINDS)[number];
+
+/** What a script is about, which decides what its commands mean. The last ones are those that our simulator writes. */
+export const KINDS = [...ETCD_KINDS, 'simulation'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export function isKind(name: string): name is Kind {
@@ -21,6 +26,8 @@ export function createHandler(kind: Kind): Handler {
       return quorumHandler();
     case 'confchange':
       return confChangeHandler();
+    case 'simulation':
+      return simulationHandler();
   }
 }
 
@@ -30,6 +37,7 @@ const telling = new Map<string, Kind>([
   ['simple', 'confchange'],
   ['enter-joint', 'confchange'],
   ['leave-joint', 'confchange'],
+  ['simulation', 'simulation'],
 ]);
 
 /**

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { KINDS, type Kind } from './kinds.js';
+import { ETCD_KINDS, type EtcdKind } from './kinds.js';
 
 /** The version of etcd's raft whose scripts are answered. */
 export const ETCD_RAFT = 'go.etcd.io/raft/v3@v3.7.0';
@@ -9,16 +9,16 @@ export const ETCD_RAFT = 'go.etcd.io/raft/v3@v3.7.0';
 /** Folders of etcd's scripts by kind, and where they were found. */
 export interface Testdata {
   readonly source: string;
-  readonly folders: ReadonlyMap<Kind, string>;
+  readonly folders: ReadonlyMap<EtcdKind, string>;
 }
 
 /** The root of this repository, seen from the compiled tests. */
 export const repositoryRoot: string = resolve(import.meta.dirname, '../../..');
 
 /** The folders below `root`, laid out one per kind or as in the Go module; `undefined` if one is missing. */
-function foldersBelow(root: string): ReadonlyMap<Kind, string> | undefined {
-  const folders = new Map<Kind, string>();
-  for (const kind of KINDS) {
+function foldersBelow(root: string): ReadonlyMap<EtcdKind, string> | undefined {
+  const folders = new Map<EtcdKind, string>();
+  for (const kind of ETCD_KINDS) {
     const module = kind === 'interaction' ? join(root, 'testdata') : join(root, kind, 'testdata');
     const folder = [module, join(root, kind)].find((candidate) => existsSync(candidate));
     if (folder === undefined) {

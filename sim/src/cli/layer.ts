@@ -1,6 +1,7 @@
 import type { Lanes } from '../report/recording.js';
 import type { Finding, Outcome } from '../run/run.js';
 import type { AnyCase } from '../run/schedule-file.js';
+import type { Script } from '../script/script.js';
 import { rawNodes } from './raw-nodes.js';
 import { replicas } from './replicas.js';
 
@@ -38,6 +39,8 @@ export interface Layer<C extends AnyCase = AnyCase> {
   /** The same, and counts what it met. */
   readonly cover?: (of: C) => { readonly outcome: Outcome; readonly covered: Covered };
   readonly record: (of: C) => Promise<{ readonly outcome: Outcome; readonly lanes: Lanes }>;
+  /** Tells what leads to the broken rule call by call, where the layer can. */
+  readonly script?: (of: C) => Script;
   readonly shorten: (of: C, finding: Finding) => Promise<Ran<C> & { readonly runs: number }>;
 }
 

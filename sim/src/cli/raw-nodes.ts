@@ -4,6 +4,7 @@ import { FAULTS, type Fault } from '../plan/schedule.js';
 import { Recording } from '../report/recording.js';
 import { minimize } from '../run/minimize.js';
 import { type Case, drawCase, runCase } from '../run/run.js';
+import { scriptOf } from '../script/script.js';
 import type { Layer } from './layer.js';
 
 /** Layer 1. */
@@ -23,5 +24,6 @@ export const rawNodes: Layer<Case> = {
     lanes.finish();
     return Promise.resolve({ outcome, lanes });
   },
+  script: (of) => withoutHost(() => scriptOf(of)),
   shorten: (of, finding) => withoutHost(() => minimize(of, finding)),
 };

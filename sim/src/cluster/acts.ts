@@ -166,7 +166,9 @@ export function makeSnapshot(world: World, member: Member, keep: number): void {
   disk.keepSnapshot(made);
   // What raft has not heard of as applied yet it may still read.
   const upTo = Math.min(applied - keep, member.node?.raft.raftLog.applied ?? 0);
-  if (upTo < storage.firstIndex()) return;
+  const compacts = upTo >= storage.firstIndex();
+  world.tracer?.madeSnapshot(member, compacts ? upTo : 0);
+  if (!compacts) return;
   disk.compact(upTo);
   member.log.compact(upTo);
 }

@@ -16,6 +16,7 @@ import { Violation } from '../base/violation.js';
 import type { Member } from '../member/member.js';
 import type { Rules } from '../rules/rules.js';
 import { type Event, event, type Written, writtenEvent } from './event.js';
+import type { Tracer } from './tracer.js';
 
 /** What a recorder may be told of a state machine. */
 export interface Observer {
@@ -38,6 +39,7 @@ export interface Surroundings {
   readonly now: number;
   readonly rules: Rules;
   readonly recorder: Observer | undefined;
+  readonly tracer: Tracer | undefined;
   /** How long each write takes. */
   readonly delays: Stream;
   readonly sendsWhileWriting: boolean;
@@ -145,6 +147,7 @@ function handOver(world: Surroundings, member: Member, rd: Ready): void {
 function beginWriting(world: Surroundings, member: Member): void {
   const { writing, disk } = member;
   member.inHand = writing.length === 1 ? 1 : 1 + world.delays.int(writing.length);
+  world.tracer?.writes(member);
   for (let i = 0; i < member.inHand; i++) save(member, writing[i] as Message);
   world.post(world.now + world.delays.int(disk.writeMs + 1), event('written', member));
 }
@@ -160,6 +163,7 @@ function hardStateOf({ term, vote, commit }: Message): HardState | undefined {
 /** The append thread has carried out what it had in hand, with one sync. */
 export function appended(world: Surroundings, member: Member, node: RawNode): void {
   const { disk } = member;
+  world.tracer?.wrote(member);
   const done = member.writing.splice(0, member.inHand);
   member.inHand = 0;
   disk.sync(disk.end);
@@ -175,6 +179,7 @@ export function appended(world: Surroundings, member: Member, node: RawNode): vo
 export function appliedByThread(world: Surroundings, member: Member, node: RawNode): void {
   const m = member.applying.shift();
   if (m === undefined) return;
+  world.tracer?.applies(member);
   apply(world, member, node, m.entries);
   answer(world, member, node, m);
 }

@@ -36,6 +36,7 @@ import {
 } from './driver.js';
 import { actionEvent, deliverEvent, type Event, event } from './event.js';
 import { MAX_SLOTS, Network } from './network.js';
+import type { Tracer } from './tracer.js';
 
 /** Entries that stay when an application makes a snapshot for somebody who joins. */
 const KEPT_ENTRIES = 10;
@@ -71,13 +72,16 @@ export class World implements Surroundings {
   /** Number of events so far. */
   events = 0;
   recorder: Recorder | undefined;
+  readonly tracer: Tracer | undefined;
 
   /**
    * @param logs the terms of the entries that each founder begins with, after the one that founds the cluster and is of
    * term 1; for clusters that `bootstrap` does not found
+   * @param tracer is told of every call on the cores from the first one on
    */
-  constructor(seed: number, settings: Settings, logs: readonly (readonly number[])[] = []) {
+  constructor(seed: number, settings: Settings, logs: readonly (readonly number[])[] = [], tracer?: Tracer) {
     this.seed = seed;
+    this.tracer = tracer;
     this.settings = settings;
     this.sendsWhileWriting = settings.sendsWhileWriting;
     this.snapshots = { every: settings.snapshotEvery ?? 0, keep: settings.snapshotKeeps ?? 0 };
@@ -184,7 +188,8 @@ export class World implements Surroundings {
     member.snapshotPlanned = member.applied;
     this.rules.restarted(member);
     this.guarded(member, () => {
-      const node = new RawNode(this.config(member, member.applied));
+      const config = this.config(member, member.applied);
+      const node = this.tracer?.build(member, config) ?? new RawNode(config);
       member.node = node;
       if (this.settings.bootstraps && member.slot < this.settings.members && isNewLog(disk.storage)) {
         node.bootstrap(this.members.slice(0, this.settings.members).map(({ id }) => ({ id })));
@@ -200,7 +205,9 @@ export class World implements Surroundings {
     const { disk } = member;
     member.forgetLife();
     // A log that cannot be read again is a finding, as whatever a member fails by.
-    this.guarded(member, () => disk.cut(Math.floor(kept * disk.unsyncedWrites)));
+    const left = Math.floor(kept * disk.unsyncedWrites);
+    this.tracer?.crashed(member, left);
+    this.guarded(member, () => disk.cut(left));
     this.rules.persisted(member);
   }
 
@@ -397,6 +404,7 @@ export class World implements Surroundings {
 
   send(member: Member, m: Message): void {
     this.rules.sent(member, m);
+    this.tracer?.sent(m);
     const arrives = this.network.send(m, member.slot, Number(m.to) - 1, this.now);
     this.recorder?.sent(this, member, m, arrives);
     if (!arrives) this.undelivered(m, member.slot);
@@ -408,6 +416,7 @@ export class World implements Surroundings {
 
   /** The transport notices, mostly, that a message has not arrived; it always tells what became of a snapshot. */
   private undelivered(m: Message, from: number): void {
+    this.tracer?.lost(m);
     if (m.type === MessageType.MsgSnap) this.reportSnapshot(m, from, false);
     if (this.reports.chance(0.2)) {
       const sender = this.members[from];

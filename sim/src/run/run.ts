@@ -1,4 +1,5 @@
 import { type RuleName, Violation } from '../base/violation.js';
+import type { Tracer } from '../cluster/tracer.js';
 import type { Recorder } from '../cluster/world.js';
 import { World } from '../cluster/world.js';
 import type { Planned } from '../plan/action.js';
@@ -86,9 +87,12 @@ export class Run {
   finding: Finding | undefined;
   private readonly course: Generator<void, void>;
 
-  /** @param recorder is told of everything that happens */
-  constructor({ seed, settings, actions, safetyMs }: Case, recorder?: Recorder) {
-    this.world = new World(seed, settings);
+  /**
+   * @param recorder is told of everything that happens
+   * @param tracer is told of every call on the cores
+   */
+  constructor({ seed, settings, actions, safetyMs }: Case, recorder?: Recorder, tracer?: Tracer) {
+    this.world = new World(seed, settings, [], tracer);
     this.world.recorder = recorder;
     for (const { at, action } of actions) this.world.plan(at, action);
     this.course = course(this.world, safetyMs, mayRecover(settings, actions));
