@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { findBrowser, playScene, until, Viewer } from './browser.js';
+import { playScene, until } from './browser.js';
+import { inBrowser } from './page-tests.js';
 
 /** A node of the tree that Chromium gives to assistive technology. */
 interface Told {
@@ -36,32 +37,10 @@ const CONTROLS = new Set([
   'grid',
 ]);
 
-const executable = findBrowser();
-
 describe('what a screen reader is given of the page', function () {
   this.timeout(120_000);
-  let viewer: Viewer;
-
-  before(async function () {
-    if (executable === undefined) {
-      console.log('      no Chromium here: install one, or name one in CHROMIUM');
-      this.skip();
-    }
-    viewer = await Viewer.open(executable);
-  });
-
-  after(async () => {
-    await viewer?.close();
-  });
-
-  const on = async (hash: string, what: (page: Page) => Promise<void>): Promise<void> => {
-    const page = await viewer.page(hash);
-    try {
-      await what(page);
-    } finally {
-      await page.close();
-    }
-  };
+  const show = inBrowser();
+  const on = (hash: string, what: (page: Page) => Promise<void>): Promise<void> => show(hash, {}, what);
 
   for (const hash of ['scene=replication', 'replica=reads']) {
     it(`has a name for each control, one document, and one place where texts are read out: ${hash}`, () =>

@@ -6,9 +6,8 @@ import { SCENES } from '@raft-ts/view';
 import axe from 'axe-core';
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { atRest, findBrowser, type Look, playScene, until, Viewer } from './browser.js';
-
-const executable = findBrowser();
+import { atRest, playScene, until } from './browser.js';
+import { inBrowser } from './page-tests.js';
 
 /** The value of an expression in the page. */
 function ask<T>(page: Page, expression: string): Promise<T> {
@@ -24,32 +23,7 @@ const LED = 'seed=1&n=3&at=110';
 
 describe('the page, in a browser', function () {
   this.timeout(120_000);
-  let viewer: Viewer;
-
-  before(async function () {
-    if (executable === undefined) {
-      console.log('      no Chromium here: install one, or name one in CHROMIUM');
-      this.skip();
-    }
-    viewer = await Viewer.open(executable);
-  });
-
-  after(async () => {
-    if (executable !== undefined) await viewer.close();
-  });
-
-  afterEach(() => {
-    if (executable !== undefined) expect(viewer.problems.splice(0)).to.deep.equal([]);
-  });
-
-  const on = async (hash: string, look: Look, does: (page: Page) => Promise<void>): Promise<void> => {
-    const page = await viewer.page(hash, look);
-    try {
-      await does(page);
-    } finally {
-      await page.close();
-    }
-  };
+  const on = inBrowser();
 
   for (const { id, variants = [{ id: '', label: '' }] } of SCENES) {
     it(`plays ${id} to its end`, async () => {
