@@ -26,7 +26,7 @@ export interface Election {
 
 /** Milliseconds of virtual time that are counted together. */
 export const BUCKET_MS = 500;
-/** Spans and elections that are kept. */
+/** Of each kind so much is kept. */
 const KEPT = 3000;
 
 /**
@@ -79,7 +79,7 @@ export class Timeline {
 
   parted(at: number, text: string): void {
     this.healed(at);
-    this.parts.push({ from: at, to: undefined, text });
+    this.parts = begun(this.parts, at, text);
   }
 
   healed(at: number): void {
@@ -89,7 +89,7 @@ export class Timeline {
   /** Messages are slow from now on. */
   slowed(at: number, text: string): void {
     this.sped(at);
-    this.delays.push({ from: at, to: undefined, text });
+    this.delays = begun(this.delays, at, text);
   }
 
   /** Messages are as fast as the network again. */
@@ -114,6 +114,11 @@ export class Timeline {
     for (let i = 0; i < buckets; i++) sum += this.commits[bucket - i] ?? 0;
     return sum;
   }
+}
+
+/** Adds what lasts from now on, and drops what is long past. */
+function begun(course: readonly Parted[], at: number, text: string): Parted[] {
+  return [...course.slice(1 - KEPT), { from: at, to: undefined, text }];
 }
 
 /** Ends what has lasted until now. */
