@@ -32,7 +32,8 @@ ${SITUATION_NAMES}
 
 A run that breaks a rule is made as short as possible, then written as a schedule that --replay runs again, and as a
 timeline that a browser shows. In layer 1 it is written as a script of etcd's interaction tests too, call by call, with
-what every member prints: npm run interact -- --check FILE, in a clone of the repository, plays it and compares. Exit code: 0 if no rule was broken, 1 if one was, 2 for a wrong call.
+what every member prints: npm run interact -- --check FILE, in a clone of the repository, plays it and compares. Exit
+code: 0 if no rule was broken, 1 if one was, 2 for a wrong call.
 `;
 
 function wrap(words: readonly string[], indent: number): string {

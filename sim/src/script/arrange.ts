@@ -95,10 +95,12 @@ function pair(steps: readonly Step[], { writesAtOnce, end }: Telling): Step[] {
   const told: (Step | undefined)[] = steps.slice();
   for (const [i, step] of steps.entries()) {
     if (step.kind === 'ready') {
+      if (!hasAdvance(steps, i)) {
+        told[i] = { kind: 'process-ready', id: step.id };
+        continue;
+      }
       const done = next(steps, i, ({ kind }) => kind === 'advance' || kind === 'crash');
-      const isAsync = !hasAdvance(steps, i);
-      if (isAsync) told[i] = { kind: 'process-ready', id: step.id };
-      else if (steps[done]?.kind === 'advance' && done === next(steps, i, () => true)) {
+      if (steps[done]?.kind === 'advance' && done === next(steps, i, () => true)) {
         told[i] = { kind: 'process-ready', id: step.id };
         told[done] = undefined;
       } else if (done < 0 && end === 'whole' && next(steps, i, () => true) < 0) {
