@@ -9,8 +9,8 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 
 import { helpIfAsked } from './help.mjs';
+import { all, runLanes } from './lanes.mjs';
 import { binaryOf } from './node-releases.mjs';
-import { root } from './workspaces.mjs';
 
 helpIfAsked(import.meta.url);
 
@@ -22,18 +22,22 @@ if (!values.on.every((release) => /^\d{2}$/.test(release))) {
   console.error(`--on wants a major release such as 24, not ${values.on.join(', ')}`);
   process.exit(2);
 }
-const specs = positionals.map((name) =>
-  name.endsWith('.test.js') ? name : join('test/dist', name.replace(/^test\//, ''), '**/*.test.js'),
-);
 
-const results = values.on.map((release) => {
+/** The tests of a folder, or a file of tests, as a lane of its own. */
+function laneOf(name) {
+  const spec = name.endsWith('.test.js') ? name : join('test/dist', name.replace(/^test\//, ''), '**/*.test.js');
+  return { name, specs: [spec] };
+}
+
+const lanes = positionals.length > 0 ? positionals.map(laneOf) : all;
+
+const results = [];
+for (const release of values.on) {
   const binary = binaryOf(release);
   const version = spawnSync(binary, ['--version'], { encoding: 'utf8' }).stdout.trim();
   console.log(`\n── Node.js ${version}`);
-  const mocha = [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs.flatMap((spec) => ['--spec', spec])];
-  const { status } = spawnSync(binary, mocha, { cwd: root, stdio: 'inherit' });
-  return { version, passed: status === 0 };
-});
+  results.push({ version, passed: await runLanes(binary, lanes, []) });
+}
 
 console.log();
 for (const { version, passed } of results) console.log(`Node.js ${version}: ${passed ? 'passed' : 'FAILED'}`);

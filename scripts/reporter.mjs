@@ -8,12 +8,17 @@ import { comparison } from '../test/dist/conformance/compared.js';
 import { printSummary } from './summary.mjs';
 import { root } from './workspaces.mjs';
 
+const fileOf = ({ file }) => relative(root, file ?? '').replace(/^test\/dist\//, '');
+
 export default class Reporter extends mocha.reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     this.file = options?.reporterOptions?.summary;
     this.skipped = [];
     runner.on('pending', (test) => this.skipped.push(test.fullTitle()));
+    // Of hooks too, which are no tests.
+    this.failed = [];
+    runner.on('fail', (test, error) => this.failed.push({ test, error }));
     this.ended = [];
     runner.on('test end', (test) => this.ended.push(test));
   }
@@ -24,9 +29,14 @@ export default class Reporter extends mocha.reporters.Spec {
       passed: this.stats.passes,
       failed: this.stats.failures,
       skipped: this.skipped,
+      failures: this.failed.map(({ test, error }) => ({
+        title: test.fullTitle(),
+        file: fileOf(test),
+        message: String(error?.message ?? error).split('\n', 1)[0],
+      })),
       ended: this.ended.map((test) => ({
         title: test.fullTitle(),
-        file: relative(root, test.file).replace(/^test\/dist\//, ''),
+        file: fileOf(test),
         ms: test.duration ?? 0,
       })),
       compared: comparison(),

@@ -1,5 +1,5 @@
 // What stands at the end of a run of the tests: what was skipped, the slowest tests, what was compared with what etcd
-// wrote, and the counts on one line that scripts can read.
+// wrote, what failed, and the counts on one line that scripts can read.
 
 import { describeComparison } from '../test/dist/conformance/compared.js';
 
@@ -13,6 +13,7 @@ const MANY_TESTS = 200;
  * @property {number} passed
  * @property {number} failed
  * @property {string[]} skipped titles
+ * @property {{ title: string, file: string, message: string }[]} failures with the first line of what each threw
  * @property {{ title: string, file: string, ms: number }[]} ended
  * @property {import('../test/dist/conformance/compared.js').Comparison} compared
  */
@@ -31,6 +32,7 @@ export function addUp(parts) {
     passed: sum(parts.map(({ passed }) => passed)),
     failed: sum(parts.map(({ failed }) => failed)),
     skipped: parts.flatMap(({ skipped }) => skipped),
+    failures: parts.flatMap(({ failures }) => failures),
     ended: parts.flatMap(({ ended }) => ended),
     compared: {
       counts: Object.fromEntries(counts),
@@ -40,7 +42,7 @@ export function addUp(parts) {
 }
 
 /** @param {Summary} summary */
-export function printSummary({ passed, failed, skipped, ended, compared }) {
+export function printSummary({ passed, failed, skipped, failures, ended, compared }) {
   if (skipped.length > 0) {
     console.log('Skipped (each says why where it stands above):');
     for (const title of skipped) console.log(`  ${title}`);
@@ -55,5 +57,11 @@ export function printSummary({ passed, failed, skipped, ended, compared }) {
   }
   const any = Object.values(compared.counts).some((count) => count > 0) || Object.keys(compared.absent).length > 0;
   if (any) console.log(`Compared with what etcd wrote: ${describeComparison(compared)}\n`);
+  // Whoever sees only the end of a long log sees these too.
+  if (failures.length > 0) {
+    console.log('Failed (each with its stack above):');
+    for (const { title, file, message } of failures) console.log(`  ${title} (${file}): ${message}`);
+    console.log();
+  }
   console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
 }

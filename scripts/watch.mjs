@@ -24,7 +24,7 @@ const specs = (wanted.length === 0 ? ['.'] : wanted).map((name) => {
 
 // The condition makes every package's exports lead to its sources instead of its build.
 const args = ['watch', '--conditions=@raft-ts/source', join(root, 'node_modules/mocha/bin/mocha.js')];
-const options = ['--no-config', '--timeout', '20000', ...specs.flatMap((spec) => ['--spec', spec])];
+const options = ['--no-config', '--timeout', '120000', ...specs.flatMap((spec) => ['--spec', spec])];
 const child = spawn(join(root, 'node_modules/.bin/tsx'), [...args, ...options], { cwd: root, stdio: 'inherit' });
 child.on('exit', (code) => {
   process.exitCode = code ?? 1;

@@ -6,8 +6,6 @@ import { root, run } from '../repo/repository.js';
 import { namespaces, obstacle, ROUTER } from './hosts.js';
 
 describe('chaos: members as hosts', function hosts() {
-  this.timeout(60_000);
-
   it('are cut off, silenced one way or both, and reached again, and leave nothing behind', async function cuts() {
     const why = obstacle();
     if (why !== undefined) {

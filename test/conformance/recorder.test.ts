@@ -5,8 +5,7 @@ import type { RunRecord } from './record.js';
 describe('the recorder of conformance', () => {
   let run: RunRecord;
 
-  before(function () {
-    this.timeout(60_000);
+  before(() => {
     run = recordRun(['test/dist/conformance/fixtures/outcomes.js'], 'ignore');
   });
 
@@ -34,8 +33,7 @@ describe('the recorder of conformance', () => {
     });
   });
 
-  it('refuses a run that left no record', function () {
-    this.timeout(60_000);
+  it('refuses a run that left no record', () => {
     expect(() => recordRun(['test/dist/conformance/fixtures/absent.js'], 'ignore')).to.throw(/without a record/);
   });
 });

@@ -107,5 +107,5 @@ describe('npm run flakes', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-  }).timeout(120_000);
+  });
 });

@@ -94,7 +94,6 @@ function tamper(cluster: EtcdCluster, { change }: Tampering, url: string, answer
 }
 
 describe('etcd servers stay up where ours refuses', function refusals() {
-  this.timeout(120_000);
   const binary = needsEtcd('3.7.1');
   let cluster: EtcdCluster;
 

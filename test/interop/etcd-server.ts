@@ -112,7 +112,7 @@ export class EtcdServer {
   }
 
   async version(): Promise<Record<string, string>> {
-    const answer = await fetch(`${this.options.clientUrl}/version`, { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch(`${this.options.clientUrl}/version`, { signal: AbortSignal.timeout(60_000) });
     return (await answer.json()) as Record<string, string>;
   }
 }

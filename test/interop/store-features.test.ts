@@ -67,7 +67,7 @@ class StoreMember {
     const response = await fetch(`http://${this.clients}${path}`, {
       method,
       ...(body === undefined ? {} : { body }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(60_000),
     });
     return { status: response.status, text: await response.text() };
   }

@@ -7,9 +7,7 @@ const SEEDS = 3;
 
 const first = randomInt(1, 2 ** 40);
 
-describe(`the tests of the MIT 6.824 and 6.5840 Raft labs, with seeds from ${first} on`, function () {
-  this.timeout(60_000);
-
+describe(`the tests of the MIT 6.824 and 6.5840 Raft labs, with seeds from ${first} on`, () => {
   for (const test of LAB_TESTS) {
     it(`${test.name} (${test.course})`, () => {
       for (let seed = first; seed < first + SEEDS; seed++) {

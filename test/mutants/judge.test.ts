@@ -10,8 +10,6 @@ import { judge } from './verdict.js';
 
 describe('a broken rule', function () {
   // Each runs mocha in a process of its own.
-  this.timeout(120_000);
-
   const specs = ['test/dist/raft/quorum/majority.test.js', 'test/dist/raft/text/sizes.test.js'];
   const oneHasIt: Mutant = {
     name: 'one has it',

@@ -63,9 +63,7 @@ function playReads(): void {
   network.send(read(2n, 'b'));
 }
 
-describe('the protocol on one page', function () {
-  this.timeout(60_000);
-
+describe('the protocol on one page', () => {
   before(() => {
     playCorpus();
     playReads();

@@ -95,7 +95,6 @@ describe('the client: with members', () => {
   });
 
   it('while members are killed: what is done is there once, what is not done is not, and a watch sees each once', async function killed() {
-    this.timeout(60_000);
     const outcomes = new Map<string, string>();
     const events: string[] = [];
     const watch = client.watch({ prefix: 'w/', timeoutMs: 30_000 });

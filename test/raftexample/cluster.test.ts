@@ -17,7 +17,7 @@ const MEMBER_FLAGS = ['--tick', '20', '--hello-after', '200', '--hello-every', '
 const bin = fileURLToPath(new URL('../../../raftexample/bin/raftexample.js', import.meta.url));
 
 /** How long a member on a busy machine may take for what these tests wait for. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** Looks again and again: a file that a program writes tells nobody when it grows. */
 async function becomes(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -61,7 +61,6 @@ function refusesConnections({ host, port }: Peer): Promise<void> {
 }
 
 describe('raftexample: the launcher', function () {
-  this.timeout(120_000);
   const programs = new Programs();
   let peers: Peer[];
   let cluster: Program;
@@ -138,8 +137,7 @@ describe('raftexample: the launcher', function () {
   });
 });
 
-describe('raftexample: a member whose launcher is gone', function () {
-  this.timeout(60_000);
+describe('raftexample: a member whose launcher is gone', () => {
   const programs = new Programs();
   afterEach(() => programs.endAll());
 
@@ -160,8 +158,6 @@ describe('raftexample: a member whose launcher is gone', function () {
 });
 
 describe('raftexample: a member that npx runs', function () {
-  this.timeout(60_000);
-
   it('stops when npx is killed, although the shell between them stays', async function () {
     if (process.platform !== 'linux') {
       console.log('      skipped: only Linux tells whose child a shell is');
@@ -185,7 +181,6 @@ describe('raftexample: a member that npx runs', function () {
 });
 
 describe('raftexample: a member with a terminal', function () {
-  this.timeout(60_000);
   const programs = new Programs();
   afterEach(() => programs.endAll());
 

@@ -121,8 +121,7 @@ describe('raftexample: three processes that keep their logs in memory', function
   }
 });
 
-describe('raftexample: what it refuses', function () {
-  this.timeout(60_000);
+describe('raftexample: what it refuses', () => {
   const programs = new Programs();
   afterEach(() => programs.endAll());
 

@@ -456,7 +456,7 @@ describe('the store: a write with a key under faults', () => {
         expect(kv[command.write.op === 'put' ? command.write.key : ''], `seed ${seed}`).to.deep.equal(['v', index]);
       }
     }
-  }).timeout(60_000);
+  });
 
   it('is forgotten at the same place by all members, whether they were restarted or not', async () => {
     for (let seed = 1; seed <= 5; seed++) {
@@ -464,5 +464,5 @@ describe('the store: a write with a key under faults', () => {
       expect(first).to.include('"once"');
       for (const other of others) expect(other, `seed ${seed}`).to.equal(first);
     }
-  }).timeout(60_000);
+  });
 });

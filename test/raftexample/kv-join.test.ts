@@ -43,7 +43,7 @@ describe('the store: a member that asks to be added', () => {
   const joining = (via: string, token?: string): Promise<void> =>
     askToJoin(
       { id: 18446744073709551000n, url: 'http://h:1', via, token, timeoutMs: 5000, pauseMs: 1 },
-      AbortSignal.timeout(10_000),
+      AbortSignal.timeout(60_000),
       log,
     );
   const failure = async (attempt: Promise<void>): Promise<{ message: string; exitCode: number }> => {

@@ -122,7 +122,6 @@ class World {
 }
 
 describe('the store: the time of leases', function time() {
-  this.timeout(120_000);
   let world: World;
 
   const begin = async (seed = 1): Promise<Replica<KvCommand, KvResult>> => {

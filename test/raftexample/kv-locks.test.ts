@@ -9,7 +9,6 @@ type Json = Readonly<Record<string, unknown>>;
 const LONG_MS = 30_000;
 
 describe('the store: leases and locks by HTTP', function http() {
-  this.timeout(60_000);
   let store: KvCluster;
 
   before(async () => {

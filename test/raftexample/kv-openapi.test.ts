@@ -72,7 +72,6 @@ describe('the store: openapi.yaml', () => {
   });
 
   describe('each answer that it describes is given', function answers() {
-    this.timeout(30_000);
     const token = 'a-token-of-clients';
     const headers = { Authorization: `Bearer ${token}` };
     let store: KvCluster;

@@ -309,7 +309,6 @@ describe('the store: what a survivor holds', () => {
   });
 
   it('stays as it is through a power cut at any moment, and the new folder is whole or not there', async function cuts() {
-    this.timeout(60_000);
     const disk = newDisk();
     await survivor(new SimFs(disk));
     const random = seededRandom(7);

@@ -249,7 +249,7 @@ describe('the store: watching', () => {
     const indexes = slow.seen.slice(0, -1).map(({ data }) => data.index);
     expect(indexes.length).to.be.lessThan(60);
     expect(indexes).to.deep.equal(quick.seen.slice(0, indexes.length).map(({ data }) => data.index));
-  }).timeout(20_000);
+  });
 
   it('says that it lives, tells a client how far it is although nothing was for it, and ends one that is stuck', async () => {
     store = await kvCluster(1, { limits: { heartbeatMs: 20 } });
@@ -267,7 +267,7 @@ describe('the store: watching', () => {
     stuck.resume();
     await stuck.untilEnded();
     expect(stuck.seen.length).to.be.lessThan(20);
-  }).timeout(20_000);
+  });
 
   it('there are as many watches as are allowed, and a place is free again when one has ended', async () => {
     store = await kvCluster(1, { limits: { maxWatchers: 2 } });

@@ -3,7 +3,6 @@ import { expect } from 'chai';
 import { freePeers, type Program, Programs } from './processes.js';
 
 describe('one worker among three processes', function workers() {
-  this.timeout(120_000);
   const programs = new Programs();
   after(() => programs.endAll());
 

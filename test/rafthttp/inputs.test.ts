@@ -447,7 +447,6 @@ describe('classes of inputs', () => {
   });
 
   it('N13: heads that never end and bodies that stop are cut, one stream of a kind lives, others are not disturbed', async function slow() {
-    this.timeout(120_000);
     const a = await startRaft();
     const { port } = a.listener.address;
     const sockets: Socket[] = [];
@@ -507,9 +506,8 @@ describe('classes of inputs', () => {
     expect(a.state()).to.equal(before);
   });
 
-  it('403 and 410 are said of a removed member alone', async function () {
+  it('403 and 410 are said of a removed member alone', async () => {
     // Some 400 requests.
-    this.timeout(60_000);
     const a = await startRaft();
     a.receiver.removed.add(9n);
     const { port } = a.listener.address;

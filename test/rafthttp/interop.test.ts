@@ -64,7 +64,6 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 describe('with Go members (etcd’s own transport and core)', function interop() {
-  this.timeout(120_000);
   let programs = '';
 
   before(function needsGo() {

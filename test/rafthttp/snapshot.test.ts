@@ -699,7 +699,6 @@ describe('streamed snapshots', () => {
   });
 
   it('takes constant memory', async function constant() {
-    this.timeout(60_000);
     const [a, b] = [await startMember(1n), await startKeeper(2n)];
     a.transport.addRemote(2n, [b.listener.url]);
     const size = 192 * 1024 * 1024;

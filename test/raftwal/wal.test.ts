@@ -463,7 +463,7 @@ describe('Wal', () => {
       }),
       { numRuns: 30 },
     );
-  }).timeout(60_000);
+  });
 
   it('leaves no files that do not belong to the log', async () => {
     const dir = newPlace();

@@ -55,7 +55,6 @@ describe('replica: the entry that opens features', () => {
 });
 
 describe('replica: features', function features() {
-  this.timeout(60_000);
   let group: VirtualCluster<number, number>;
   const counters = new Map<NodeId, Counter>();
   /** What each member shows to the others, and what the transport of each was told to ask for. */

@@ -177,7 +177,7 @@ describe('replica: leadership changes hands', () => {
         await used.propose(1);
       }
       expect((await leader.ended).reason).to.equal('stopped');
-      const next = await members.leader(AbortSignal.timeout(5000));
+      const next = await members.leader(AbortSignal.timeout(60_000));
       expect(rest.map(({ id }) => id)).to.include(next.id);
       await members.stop();
     });

@@ -88,8 +88,7 @@ class Machine {
   }
 }
 
-describe('replica: members over HTTP, with logs on disk', function () {
-  this.timeout(60_000);
+describe('replica: members over HTTP, with logs on disk', () => {
   let root: string;
   const machines: Machine[] = [];
 

@@ -578,7 +578,6 @@ describe('replica: members come and go', () => {
   });
 
   it('all of it, in a network that loses, repeats and delays, while commands go on', async function everything() {
-    this.timeout(20_000);
     for (let seed = 1; seed <= 5; seed++) {
       const leader = await found(3, { seed });
       group.network.faults = { drop: 0.1, duplicate: 0.1, delay: [1, 20] };

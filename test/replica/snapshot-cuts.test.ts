@@ -138,8 +138,7 @@ async function live(member: Member): Promise<void> {
 describe('replica: a power cut while snapshots are saved and installed', () => {
   for (const folder of ['/m/snap', '/bodies']) {
     const where = folder === '/bodies' ? 'on a file system of their own' : 'in the log’s own folder';
-    it(`leaves a member that starts with the newest one that it had, whose bodies come ${where}`, async function () {
-      this.timeout(60_000);
+    it(`leaves a member that starts with the newest one that it had, whose bodies come ${where}`, async () => {
       let ended = false;
       let cuts = 0;
       for (let at = 1; !ended; at++) {

@@ -10,8 +10,7 @@ const MIB = 2 ** 20;
 const SIZE = 6 * MIB;
 
 // Large states, over HTTP and disk, as a member has them.
-describe('replica: streamed snapshots over HTTP and disk', function () {
-  this.timeout(60_000);
+describe('replica: streamed snapshots over HTTP and disk', () => {
   let members: DurableCluster<number, number>;
 
   afterEach(() => members.end());

@@ -24,7 +24,6 @@ class Odd extends Counter {
 }
 
 describe('replica: states are compared', function states() {
-  this.timeout(20_000);
   let group: VirtualCluster<number, number>;
   let machines: Map<NodeId, Odd>;
   let found: { readonly on: NodeId; readonly divergence: Divergence }[];

@@ -30,7 +30,6 @@ interface Case {
 }
 
 describe('the alerts', function alerts() {
-  this.timeout(60_000);
   const { groups } = parse(readFileSync(RULES, 'utf8')) as { readonly groups: readonly { readonly rules: Rule[] }[] };
   const rules = groups.flatMap((group) => group.rules).filter(({ alert }) => alert !== undefined);
   const cases = parse(readFileSync(CASES, 'utf8')) as readonly Case[];

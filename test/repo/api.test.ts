@@ -11,7 +11,6 @@ import { root, run } from './repository.js';
 const typedoc = join(root, 'docs/site/node_modules/typedoc');
 
 describe('the public API', function () {
-  this.timeout(60_000);
   let all: readonly Documented[];
 
   before(() => {

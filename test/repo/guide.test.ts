@@ -17,7 +17,7 @@ interface Call extends Output {
 }
 
 /** For seven processes one after the other, on a machine that is busy with other things. */
-const RUN_LIMIT_MS = 45_000;
+const RUN_LIMIT_MS = 100_000;
 
 const LANES = 3;
 
@@ -92,10 +92,8 @@ function argumentsOf(program: string): readonly string[] {
   return [join('compiled', program.replace(/ts$/, 'js'))];
 }
 
-describe('the guide', function () {
+describe('the guide', () => {
   // The first call is asked for when the compiler is done, the last one when all others are.
-  this.timeout(120_000);
-
   let compilerSays = '';
 
   const shown = calls();

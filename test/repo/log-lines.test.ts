@@ -60,7 +60,6 @@ const LINES = [
 ];
 
 describe('docs/log-lines.md', function () {
-  this.timeout(60_000);
   let path: string;
   let remove: () => Promise<void>;
 

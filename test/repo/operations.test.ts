@@ -44,7 +44,6 @@ interface Dashboard {
 }
 
 describe('what operators are given', function operators() {
-  this.timeout(60_000);
   const programs = new Programs();
   let exposition: Exposition;
   const rules = (parse(read('deploy/prometheus/rules.yaml')) as { groups: { name: string; rules: Rule[] }[] }).groups;

@@ -78,9 +78,7 @@ describe('the packages', () => {
   }
 });
 
-describe('@raft-ts/raft, packed and installed alone', function () {
-  this.timeout(120_000);
-
+describe('@raft-ts/raft, packed and installed alone', () => {
   let folder: string;
   let remove: () => Promise<void>;
 
@@ -144,9 +142,7 @@ describe('@raft-ts/raft, packed and installed alone', function () {
   });
 });
 
-describe('the packages, packed and put where others are installed', function () {
-  this.timeout(120_000);
-
+describe('the packages, packed and put where others are installed', () => {
   let folder: string;
   let remove: () => Promise<void>;
 
@@ -200,9 +196,7 @@ describe('the packages, packed and put where others are installed', function () 
   });
 });
 
-describe('@raft-ts/raftexample, packed', function () {
-  this.timeout(120_000);
-
+describe('@raft-ts/raftexample, packed', () => {
   it('has the page of a running cluster in it: a launcher serves it where there is no clone', async () => {
     const { path: folder, remove } = await scratchFolder();
     const programs = new Programs();

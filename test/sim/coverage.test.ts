@@ -5,9 +5,7 @@ import { expect } from 'chai';
 
 const SEEDS = 40;
 
-describe('what simulated clusters meet', function () {
-  this.timeout(120_000);
-
+describe('what simulated clusters meet', () => {
   const met = new Met();
   before(() => {
     for (let seed = 1; seed <= SEEDS; seed++) {

@@ -45,9 +45,7 @@ function inAPage(body: string): unknown {
   return (new Function(...missing, body) as () => unknown)();
 }
 
-describe('a simulation', function () {
-  this.timeout(60_000);
-
+describe('a simulation', () => {
   it('does the same for the same seed, to the last byte of every message', () => {
     expect(hashes()).to.deep.equal(hashes());
   });

@@ -9,9 +9,7 @@ import { changeV2 } from '../raft/rawnode/changes.js';
 /** Enough for some dozens of runs; a budget of time would prove little on a busy machine, and look the same. */
 const EVENTS = 400_000;
 
-describe('simulated clusters', function () {
-  this.timeout(120_000);
-
+describe('simulated clusters', () => {
   it('keep every rule, with fresh seeds', () => {
     const first = Number(process.env['RAFT_TS_SEED'] ?? randomInt(1, 2 ** 40));
     console.log(`      seeds from ${first} on; again: RAFT_TS_SEED=${first}, or npm run sim -- --seed ${first}`);

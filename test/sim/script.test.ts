@@ -41,8 +41,6 @@ function check(file: string): { code: number; out: string } {
 }
 
 describe('a finding as an interaction script', function () {
-  this.timeout(120_000);
-
   it('is written beside the schedule, replays with one command, and differs on a core that keeps the rule', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'raft-sim-script-'));
     try {

@@ -29,9 +29,7 @@ function shownIn(page: string): Shown[] {
 
 const NAMES = ['split-brain', 'split-minority', 'deaf-leader', 'mute-leader', 'deaf-follower', 'bridge'];
 
-describe('raft-sim tells a situation', function () {
-  this.timeout(60_000);
-
+describe('raft-sim tells a situation', () => {
   const blocks = shownIn('docs/partitions.md');
 
   it('that docs/partitions.md shows, each of them', () => {

@@ -109,9 +109,7 @@ async function ran(of: StackCase) {
   return world;
 }
 
-describe('simulated replicas whose disks damage what was synced', function () {
-  this.timeout(60_000);
-
+describe('simulated replicas whose disks damage what was synced', () => {
   const crash = (at: number, who: number) =>
     ({ at, action: { kind: 'crash', who, loss: 'unsynced', forMs: 500 } }) as const;
   const rots = (at: number, who: number, count: number): StackCase['actions'] =>

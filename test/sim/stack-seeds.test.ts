@@ -3,9 +3,7 @@ import { simulate } from '@raft-ts/sim/stack';
 import { expect } from 'chai';
 
 // The same seeds each time, for whoever breaks a rule on purpose: see test/mutants.
-describe('simulated replicas, of seeds that are always the same', function () {
-  this.timeout(120_000);
-
+describe('simulated replicas, of seeds that are always the same', () => {
   it('keep every rule, commit, elect and answer', async () => {
     const outcome = await simulate({ ...registers(), seed: 1, runs: 3, shorten: false });
     expect(outcome.ok ? undefined : outcome.finding).to.equal(undefined);

@@ -36,9 +36,7 @@ function failed<Command, Result>(outcome: Simulated<Command, Result>): Failed<Co
   return outcome as Failed<Command, Result>;
 }
 
-describe('simulated replicas', function () {
-  this.timeout(120_000);
-
+describe('simulated replicas', () => {
   it('keep every rule, with fresh seeds', async () => {
     const first = Number(process.env['RAFT_TS_SEED'] ?? randomInt(1, 2 ** 40));
     console.log(
@@ -87,8 +85,6 @@ describe('simulated replicas', function () {
 });
 
 describe('simulated replicas that are broken', function () {
-  this.timeout(120_000);
-
   it('log-kept: a log that promises what it has not written', async () => {
     const { finding } = await withHastyLogs(async () =>
       failed(await simulate({ ...registers(), seed: HASTY_SEED, runs: 1, shorten: false })),

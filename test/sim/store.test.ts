@@ -104,9 +104,7 @@ function operationOf(call: Call<KvCommand, KvResult>, i: number): Operation[] {
   return [{ ...common, ...saw, kind: 'get', token: -1 - i, key, outcome: 'done' }];
 }
 
-describe('the store, simulated', function () {
-  this.timeout(120_000);
-
+describe('the store, simulated', () => {
   for (const [name, options] of Object.entries({ 'with all of its commands': store, 'judged by key': judged })) {
     it(`keeps every rule, ${name}`, async () => {
       const first = Number(process.env['RAFT_TS_SEED'] ?? randomInt(1, 2 ** 40));

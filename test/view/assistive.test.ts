@@ -37,8 +37,7 @@ const CONTROLS = new Set([
   'grid',
 ]);
 
-describe('what a screen reader is given of the page', function () {
-  this.timeout(120_000);
+describe('what a screen reader is given of the page', () => {
   const show = inBrowser();
   const on = (hash: string, what: (page: Page) => Promise<void>): Promise<void> => show(hash, {}, what);
 

@@ -28,7 +28,6 @@ async function freePorts(): Promise<number> {
 }
 
 describe('the page of a running store, in a browser', function () {
-  this.timeout(60_000);
   const programs = new Programs();
   let store: Program;
   let browser: Browser;
@@ -245,7 +244,6 @@ describe('the page of a running store, in a browser', function () {
 });
 
 describe('the page of a running hello cluster, in a browser', function () {
-  this.timeout(60_000);
   const programs = new Programs();
   let browser: Browser;
 

@@ -21,8 +21,7 @@ const text = async (page: Page, selector: string): Promise<string> => (await pag
 /** A cluster of three with a leader, paused. */
 const LED = 'seed=1&n=3&at=110';
 
-describe('the page, in a browser', function () {
-  this.timeout(120_000);
+describe('the page, in a browser', () => {
   const on = inBrowser();
 
   for (const { id, variants = [{ id: '', label: '' }] } of SCENES) {

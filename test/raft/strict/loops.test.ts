@@ -197,9 +197,7 @@ async function programOf({ readme, changes }: Loop): Promise<string> {
   return (await transform(code, { loader: 'ts', format: 'esm', target: 'node20' })).code;
 }
 
-describe('strict mode finds nothing wrong with', function () {
-  this.timeout(60_000);
-
+describe('strict mode finds nothing wrong with', () => {
   for (const isAsync of [false, true]) {
     it(`clusters that are driven as they should be, with ${isAsync ? 'asynchronous' : 'synchronous'} storage`, () => {
       let committed = 0;

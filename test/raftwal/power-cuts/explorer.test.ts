@@ -37,9 +37,7 @@ function failSync(nth: number): () => FaultAt {
   };
 }
 
-describe('the explorer of power cuts, on a toy log', function () {
-  this.timeout(60_000);
-
+describe('the explorer of power cuts, on a toy log', () => {
   it('finds nothing if nothing is wrong', async () => {
     expect(await findLoss(toyLog)).to.equal(undefined);
     expect(await findLoss(toyLog, { fault: failSync(20) }, 3)).to.equal(undefined);

@@ -113,9 +113,7 @@ async function findOldTail(log: LogUnderTest): Promise<string | undefined> {
   return undefined;
 }
 
-describe('planted bugs in the log', function () {
-  this.timeout(120_000);
-
+describe('planted bugs in the log', () => {
   it('nothing is found if none is planted', async () => {
     expect(await findLoss(raftLog)).to.equal(undefined);
     expect(await findLoss(raftLog, { fault: failSync }, atTheFailure)).to.equal(undefined);

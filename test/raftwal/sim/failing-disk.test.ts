@@ -84,9 +84,7 @@ function systemErrorIn(error: unknown): WalError | undefined {
   return cause === undefined ? undefined : systemErrorIn(cause);
 }
 
-describe('a disk that fails', function () {
-  this.timeout(120_000);
-
+describe('a disk that fails', () => {
   const faults: readonly (readonly [code: string, fails: (call: Call) => boolean])[] = [
     ['EIO', () => true],
     ['ENOSPC', ({ op }) => ['open', 'write', 'mkdir', 'rename', 'truncate', 'datasync', 'syncDirectory'].includes(op)],

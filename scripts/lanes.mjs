@@ -1,0 +1,145 @@
+// Parts of the tests, each as a process of mocha, two at a time: that keeps two processors busy to the end, and leaves
+// the members that some tests start enough of them to answer in time.
+
+import { spawn } from 'node:child_process';
+import { createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { pipeline } from 'node:stream/promises';
+
+import { addUp, printSummary } from './summary.mjs';
+import { root } from './workspaces.mjs';
+
+/**
+ * @typedef {object} Lane
+ * @property {string} name
+ * @property {string[]} specs globs of the files of tests
+ * @property {string[]} [ignore] globs of those that are not its own
+ */
+
+const AT_ONCE = 2;
+
+const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+
+/** The folders whose tests start members, or a browser, as processes. */
+const WITH_PROCESSES = '{chaos,interop,raftexample,view}';
+/** The core, the wire and the log. */
+const BELOW = '{proto,raft,rafthttp,raftwal}';
+
+const testsIn = (folders) => `test/dist/${folders}/**/*.test.js`;
+
+/** All tests, each in one lane. @type {Lane[]} */
+export const all = [
+  { name: 'members as processes', specs: [testsIn('{chaos,interop,raftexample}')] },
+  {
+    name: 'replicas, the simulator, documents and packages',
+    specs: [testsIn('**')],
+    ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW)],
+  },
+  { name: 'the core, the wire and the log', specs: [testsIn(BELOW)] },
+  { name: 'pages in a browser', specs: [testsIn('view')] },
+];
+
+/**
+ * Runs the lanes, and prints what each wrote, the first one's as it comes and the others' when they end, and then one
+ * summary of all.
+ *
+ * @param {string} node the binary of Node.js
+ * @param {Lane[]} lanes in the order in which they begin: the longest first
+ * @param {string[]} args further options of mocha
+ * @returns {Promise<boolean>} whether all tests passed
+ */
+export async function runLanes(node, lanes, args) {
+  const folder = mkdtempSync(join(tmpdir(), 'raft-ts-tests-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const waiting = lanes.map((lane, at) => ({
+    ...lane,
+    summary: join(folder, `${at}.json`),
+    output: at === 0 ? undefined : join(folder, `${at}.txt`),
+  }));
+  console.log(
+    waiting.length === 1
+      ? `── ${waiting[0].name}`
+      : `The tests run in ${waiting.length} parts, two at a time. What follows is of the first, ${waiting[0].name}; ` +
+          'the others report when they end.',
+  );
+
+  const stop = stopper();
+  /** Of the lanes that have ended, whether all went well, and what they wrote at their end. */
+  const ended = { well: true, summaries: [], lost: 0 };
+  let printed = Promise.resolve();
+  let live = true;
+  const held = [];
+  const worker = async () => {
+    for (let lane = waiting.shift(); lane !== undefined && !stop.told; lane = waiting.shift()) {
+      const current = lane;
+      const code = await run(node, current, args, stop);
+      ended.well &&= code === 0;
+      const summary = summaryOf(current);
+      if (summary === undefined) ended.lost += 1;
+      else ended.summaries.push(summary);
+      // The output of one lane never stands within another's.
+      if (current.output === undefined) live = false;
+      else held.push(current);
+      if (!live) for (const one of held.splice(0)) printed = printed.then(() => print(one));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await printed;
+
+  const { summaries, lost } = ended;
+  if (summaries.length === 0) {
+    console.log('0 passed, 1 failed');
+  } else {
+    const total = addUp(summaries);
+    printSummary({ ...total, failed: total.failed + lost });
+  }
+  return ended.well && lost === 0 && !stop.told;
+}
+
+/** Passes signals on to the processes that run, and begins no others after one. */
+function stopper() {
+  const stop = { told: false, children: new Set() };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+    process.once(signal, () => {
+      stop.told = true;
+      for (const child of stop.children) child.kill(signal);
+    });
+  }
+  return stop;
+}
+
+/** Resolves to the exit code of a lane, after all that its process wrote. */
+async function run(node, { specs, ignore = [], output, summary }, args, { children }) {
+  const out = output === undefined ? 'inherit' : openSync(output, 'w');
+  // A pipe or a file would take the colours away that a terminal shows.
+  const colour = process.stdout.isTTY && !args.includes('--no-color') ? ['--color'] : [];
+  const options = [
+    ...colour,
+    ...args,
+    ...specs.flatMap((spec) => ['--spec', spec]),
+    ...ignore.flatMap((spec) => ['--ignore', spec]),
+    ...['--reporter-option', `summary=${summary}`],
+  ];
+  const child = spawn(node, [mocha, ...options], { cwd: root, stdio: ['ignore', out, out] });
+  children.add(child);
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  children.delete(child);
+  return code;
+}
+
+/** What a lane wrote at its end; undefined if it did not get that far. */
+function summaryOf({ name, summary }) {
+  try {
+    return JSON.parse(readFileSync(summary, 'utf8'));
+  } catch {
+    console.error(`The process with ${name} ended before its tests did.`);
+    return undefined;
+  }
+}
+
+async function print({ name, output }) {
+  console.log(`\n── ${name}`);
+  await pipeline(createReadStream(output), process.stdout, { end: false });
+}
