@@ -4,6 +4,8 @@ import { SlidingList } from '@raft-ts/proto/internal';
 const PAGE = 64 * 1024;
 /** Longer data stay where they are: a copy would cost more than it saves, and leave the ends of pages unused. */
 const LONG = 8192;
+/** Entries on a page at most: empty ones would never fill it, and it goes only as a whole. */
+const PER_PAGE = 4096;
 /** So many pages are kept for later, 4 MiB: about what a log drops at a snapshot. */
 const SPARE_PAGES = 64;
 
@@ -110,7 +112,8 @@ export class PackedEntries {
     const size = data?.length ?? 0;
     const isOwn = data === undefined || size <= LONG;
     const last = this.pages.at(this.pages.length - 1);
-    if (isOwn && last?.isOwn === true && last.used + size <= PAGE) return last;
+    const fits = isOwn && last?.isOwn === true && last.used + size <= PAGE && last.indexes.length < PER_PAGE;
+    if (fits) return last;
     const bytes = isOwn ? (this.spare.pop() ?? new Uint8Array(PAGE)) : data;
     const none = { indexes: [], terms: [], types: [], starts: [], lengths: [] };
     const page: Page = { bytes, isOwn, first: this.end, used: 0, ...none };

@@ -173,6 +173,17 @@ describe('what a log keeps in memory', () => {
     expect(memory().filter((bytes) => !before.has(bytes))).to.deep.equal([]);
   });
 
+  it('lets entries without data go as well as others', () => {
+    const view = viewOf([]);
+    const { packed } = view as unknown as { packed: { pages: { slice: () => { indexes: readonly number[] }[] } } };
+    for (let from = 1; from < 200_000; from += 10_000) {
+      view.append(Array.from({ length: 10_000 }, (_, i) => ({ ...entry(from + i), data: new Uint8Array(0) })));
+      view.compact(from + 8999);
+      // A thousand are left; 4,095 before them may stand on the same page.
+      expect(packed.pages.slice().reduce((sum, { indexes }) => sum + indexes.length, 0)).to.be.below(1000 + 4096);
+    }
+  });
+
   it('keeps no more than 4 MiB of memory for later', () => {
     const view = viewOf(Array.from({ length: 50_000 }, (_, i) => ({ ...entry(1 + i), data: new Uint8Array(300) })));
     view.compact(50_000);
