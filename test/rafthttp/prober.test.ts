@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PeerLinks, Prober } from '@raft-ts/rafthttp/internal';
+import { defaultTimings, PeerLinks, Prober } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import { newTransport, Recorder, soon, startServer, stopAll } from './members.js';
 import { VirtualTimers } from './virtual-timers.js';
@@ -34,7 +34,12 @@ describe('the prober, in time that a test lets pass', () => {
       respond(res, req);
     });
     transport = newTransport(1n, receiver, {
-      timings: { probeIntervalMs: INTERVAL_MS, probeErrorMs: LOOK_MS, probeStatusMs: LOOK_MS, dialRetryMs: 1e6 },
+      timings: {
+        probeIntervalMs: INTERVAL_MS,
+        probeErrorMs: LOOK_MS,
+        probeStatusMs: LOOK_MS,
+        dialRetryMs: 1e6,
+      },
     });
     transport.addPeer(2n, [url]);
   });
@@ -88,26 +93,30 @@ describe('the prober, in time that a test lets pass', () => {
     expect(told('prober detected unhealthy')).to.equal(0);
   });
 
-  it('itself breaks off what it has asked, whoever owns the connections', async () => {
-    const { ctx } = transport as unknown as { ctx: ConstructorParameters<typeof Prober>[0] };
-    const links = new PeerLinks(3n, { tls: undefined, lookup }, true);
-    const { url } = await startServer((_req, res) => {
-      const probe = { res, closed: false };
-      res.on('close', () => {
-        probe.closed = true;
+  for (const begun of [false, true]) {
+    it(`itself breaks off what it has asked${begun ? ', and what is being answered' : ''}, whoever owns the connections`, async () => {
+      const { ctx } = transport as unknown as { ctx: ConstructorParameters<typeof Prober>[0] };
+      const links = new PeerLinks(3n, { tls: undefined, lookup }, true);
+      const { url } = await startServer((_req, res) => {
+        const probe = { res, closed: false };
+        res.on('close', () => {
+          probe.closed = true;
+        });
+        probes.push(probe);
+        if (begun) res.writeHead(200, { 'Content-Length': 100 }).write('{');
       });
-      probes.push(probe);
+      transport.removePeer(2n);
+      const prober = new Prober(ctx, links, [url]);
+      try {
+        await ask();
+        if (begun) await sleep(20);
+        prober.stop();
+        expect(await soon(() => probes.every(({ closed }) => closed))).to.equal(true);
+      } finally {
+        links.close();
+      }
     });
-    transport.removePeer(2n);
-    const prober = new Prober(ctx, links, [url]);
-    try {
-      await ask();
-      prober.stop();
-      expect(await soon(() => probes.every(({ closed }) => closed))).to.equal(true);
-    } finally {
-      links.close();
-    }
-  });
+  }
 
   it('knows by how much the clocks differ, as long as it is answered', async () => {
     expect(transport.clockDifferenceTo(9n)).to.equal(undefined);
@@ -146,6 +155,29 @@ describe('the prober, in time that a test lets pass', () => {
     await settled();
     timers.advance(LOOK_MS);
     expect(told('prober detected unhealthy')).to.equal(2);
+  });
+
+  it('lives on when what answers breaks off after its head', async () => {
+    respond = (res) => {
+      res.writeHead(200, { 'Content-Length': 100 }).write('{');
+      setImmediate(() => res.destroy());
+    };
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.equal(undefined);
+  });
+
+  it('is not kept by an answer that changes the protocol', async () => {
+    respond = (res) =>
+      void res.socket?.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n');
+    await ask();
+    await sleep(20);
+    timers.advance(defaultTimings.dialTimeoutMs);
+    await settled();
+    respond = (res) => healthy(res);
+    await ask();
+    await settled();
+    expect(transport.clockDifferenceTo(2n)).to.be.within(-1000, 1000);
   });
 
   it('tells each change of health once: what is no answer of a member counts as ill', async () => {

@@ -516,6 +516,12 @@ describe('HttpTransport', () => {
       const whole = post(2n, encodeMessage(append(2n, 1n, 4))).toString('latin1');
       const below = await exchangeRaw(port, Buffer.from(whole.replace('/raft', '/below/a/prefix/raft'), 'latin1'));
       expect(below.status).to.equal(204);
+      const probe = requestHead('GET', '/raft/probing', 2n);
+      const [mounted, served] = [await exchangeRaw(port, probe), await exchangeRaw(b.listener.address.port, probe)];
+      expect(mounted.status).to.equal(200);
+      const names = ({ headers }: { headers: string[][] }): (string | undefined)[] => headers.map(([name]) => name);
+      expect(names(mounted)).to.deep.equal(['X-Powered-By', ...names(served)]);
+      expect(JSON.parse(mounted.body)).to.have.keys(['OK', 'Now']);
     });
   });
 

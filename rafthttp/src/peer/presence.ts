@@ -3,7 +3,7 @@ import { withDeadline } from '../base/deadline.js';
 import { formatId, Header, headerOf, type ProcessName, processIn } from '../base/headers.js';
 import { ADDRESS_CHECK_GAP_MS, MAX_ADDRESS_CHECKS, UNREACHABLE_GAP_MS, UNREACHABLE_MS } from '../base/limits.js';
 import type { TransportContext } from '../member/context.js';
-import { open, readText } from './client.js';
+import { askProbe, readText } from './client.js';
 import type { PeerLinks } from './links.js';
 import type { UrlPicker } from './url-picker.js';
 
@@ -99,10 +99,8 @@ export class Presence {
     const timeoutMs = ctx.timings.dialTimeoutMs / 2;
     try {
       return await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
-        const answer = await open({
-          method: 'GET',
+        const answer = await askProbe({
           url,
-          path: '/raft/probing',
           headers: { 'Cache-Control': 'no-store' },
           agents: links.stream,
           signal,

@@ -5,7 +5,7 @@ import { formatId } from '../base/headers.js';
 import { CLOCK_DRIFT_MS } from '../base/limits.js';
 import type { LogFields } from '../base/logger.js';
 import type { TransportContext } from '../member/context.js';
-import { open, readText } from './client.js';
+import { askProbe, readText } from './client.js';
 import type { LinkAgents, PeerLinks } from './links.js';
 
 /** What the prober needs of what the transport's parts share. */
@@ -107,8 +107,7 @@ class Probe {
     const began = performance.now();
     try {
       const theirs = await withDeadline(signal, this.ctx.timings.dialTimeoutMs, async (cut) => {
-        const answer = await open({ method: 'GET', url, path: '/raft/probing', headers: {}, agents, signal: cut });
-        return readProbe(answer);
+        return readProbe(await askProbe({ url, agents, signal: cut }));
       });
       this.answered(performance.now() - began, theirs);
     } catch (error) {

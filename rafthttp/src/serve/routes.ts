@@ -1,11 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { Router } from 'express';
 import { featuresIn, formatId, Header, headerOf, parseId } from '../base/headers.js';
 import { SERVER_VERSION } from '../base/version.js';
-import { STREAM_PATH } from '../peer/client.js';
+import { PROBING_PATH, STREAM_PATH } from '../peer/client.js';
 import { isStreamKind } from '../peer/stream-kind.js';
 import { answer, answerFailure, answerJson, answerNothing, greet, refuse } from './answers.js';
-import type { RoutesOwner } from './owner.js';
+import type { RoutesOwner, ServeContext } from './owner.js';
 import { limitPieces } from './pieces.js';
 import { beginPost, learnFrom } from './post-checks.js';
 import { refuseCertificate, refuseCluster, refuseFeatures, refuseProcess } from './sender-checks.js';
@@ -15,21 +15,42 @@ import { answerSnapshot } from './snapshot-answer.js';
 export function createRouter(owner: RoutesOwner): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.use((req, res, next) => {
-    limitPieces(req);
-    greet(owner.ctx, res);
+    begin(owner.ctx, req, res);
     next();
   });
   // Each returns its promise, so that express answers whatever it throws and the process lives on.
   router.all('/raft', (req, res) => answerPost(owner, req, res));
   router.all('/raft/snapshot', (req, res) => answerSnapshot(owner, req, res));
   router.all(/^\/raft\/stream\//u, (req, res) => answerStream(owner, req, req.path, res));
-  router.all('/raft/probing', (req, res) => {
-    // Tells whoever dials this address which member it has reached.
-    res.setHeader(Header.clusterId, formatId(owner.ctx.clusterId));
-    res.setHeader(Header.from, formatId(owner.ctx.id));
-    answerJson(req, res, { OK: true, Now: new Date().toISOString() });
-  });
+  router.all(PROBING_PATH, (req, res) => answerProbe(owner.ctx, req, res));
   return router;
+}
+
+/**
+ * Passes requests on to `listener`, except probes, which it answers: every peer sends two every few seconds, and
+ * express takes longer to find their route than answering takes.
+ */
+export function probesFirst(ctx: ProbedContext, listener: RequestListener): RequestListener {
+  return (req, res) => {
+    if (req.url !== PROBING_PATH) return listener(req, res);
+    begin(ctx, req, res);
+    answerProbe(ctx, req, res);
+  };
+}
+
+/** What answering a probe needs of what the transport's parts share. */
+export type ProbedContext = Pick<ServeContext, 'id' | 'clusterId' | 'ownHeaders'>;
+
+function begin(ctx: Pick<ServeContext, 'ownHeaders'>, req: IncomingMessage, res: ServerResponse): void {
+  limitPieces(req);
+  greet(ctx, res);
+}
+
+/** Tells whoever dials this address which member it has reached, and what its clock says. */
+function answerProbe({ clusterId, id }: ProbedContext, req: IncomingMessage, res: ServerResponse): void {
+  res.setHeader(Header.clusterId, formatId(clusterId));
+  res.setHeader(Header.from, formatId(id));
+  answerJson(req, res, { OK: true, Now: new Date().toISOString() });
 }
 
 /** `POST /raft`: one message. 204 says that it was processed, and so, of a snapshot, that it has arrived. */

@@ -20,6 +20,7 @@ import { admit } from './admission.js';
 import { answer, greet } from './answers.js';
 import type { Connections } from './connections.js';
 import type { Listener, ListenOptions } from './listener.js';
+import { type ProbedContext, probesFirst } from './routes.js';
 
 /** By default node's servers would cut a stream or a snapshot after five minutes, and wait long for a head. */
 const serverOptions: ServerOptions = {
@@ -35,14 +36,14 @@ const serverOptions: ServerOptions = {
 };
 
 /** What a server needs of what the transport's parts share, and the bound on its connections. */
-export interface ListenContext extends Pick<TransportContext, 'logger' | 'ownHeaders' | 'tls' | 'warnings'> {
+export interface ListenContext extends ProbedContext, Pick<TransportContext, 'logger' | 'tls' | 'warnings'> {
   readonly connections: Connections;
 }
 
 /** Serves this router, and nothing else, at an address of this machine. Rejects with `ERR_RAFT_LISTEN`. */
 export async function listen(ctx: ListenContext, router: Router, options: ListenOptions): Promise<Listener> {
   if ('path' in options) checkSocketPath(options.path);
-  const app = admit(createApp(ctx, router), () =>
+  const app = admit(probesFirst(ctx, createApp(ctx, router)), () =>
     ctx.warnings.warn('cut a connection that sent many requests without waiting for answers', {}),
   );
   const secure = 'port' in options && (options.tls ?? ctx.tls !== undefined);
