@@ -1,7 +1,7 @@
 /** For tests. */
 
 export { EventReader } from './client/events.js';
-export { commandLine } from './common/launcher.js';
+export { commandLine, launch } from './common/launcher.js';
 export { linesOf } from './common/lines.js';
 export { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from './common/listen.js';
 export { describeRemoval, memberLog, transportLogger } from './common/log.js';

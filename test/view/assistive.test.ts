@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { playScene, until } from './browser.js';
+import { PATIENCE_MS, playScene, until } from './browser.js';
 import { inBrowser } from './page-tests.js';
 
 /** A node of the tree that Chromium gives to assistive technology. */
@@ -37,7 +37,8 @@ const CONTROLS = new Set([
   'grid',
 ]);
 
-describe('what a screen reader is given of the page', () => {
+describe('what a screen reader is given of the page', function () {
+  this.timeout(2 * PATIENCE_MS);
   const show = inBrowser();
   const on = (hash: string, what: (page: Page) => Promise<void>): Promise<void> => show(hash, {}, what);
 

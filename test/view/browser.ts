@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { buildPage } from '@raft-ts/view/build';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -20,6 +20,19 @@ export function findBrowser(): string | undefined {
 /** Root, as in a container, has no sandbox. */
 export function launchArgs(): string[] {
   return process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+}
+
+/**
+ * Longer than anything here takes where a browser and members share a busy machine; only what never comes gets there.
+ * A test has twice as long, so that what it waits for is what is told.
+ */
+export const PATIENCE_MS = 120_000;
+
+/** Opens a page that waits so long for what it is to click, or to load. */
+export async function newPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await browser.newPage(options);
+  page.setDefaultTimeout(PATIENCE_MS);
+  return page;
 }
 
 /** How a page is to be looked at. */
@@ -56,13 +69,13 @@ export class Viewer {
     const folder = await mkdtemp(join(tmpdir(), 'raft-ts-view-'));
     const file = join(folder, 'page.html');
     await writeFile(file, await buildPage());
-    const browser = await chromium.launch({ executablePath, args: launchArgs() });
+    const browser = await chromium.launch({ executablePath, args: launchArgs(), timeout: PATIENCE_MS });
     return new Viewer(browser, folder, pathToFileURL(file).href);
   }
 
   /** Opens the page at an address: what stands after its `#`. */
   async page(hash: string, { width = 1280, height = 900, dark = false, still = false }: Look = {}): Promise<Page> {
-    const page = await this.browser.newPage({
+    const page = await newPage(this.browser, {
       viewport: { width, height },
       colorScheme: dark ? 'dark' : 'light',
       reducedMotion: still ? 'reduce' : 'no-preference',
@@ -97,15 +110,19 @@ export class Viewer {
   }
 }
 
-/** Waits until an expression holds in the page. Looked at in the page itself, whose policy forbids to compile any. */
-export async function until(page: Page, expression: string): Promise<void> {
-  await page.evaluate(
+/**
+ * Waits until an expression holds in the page, and returns its value. Looked at in the page itself, whose policy
+ * forbids to compile any; and at each frame, so what is true between two looks from here is not missed.
+ */
+export function until<T = unknown>(page: Page, expression: string): Promise<T> {
+  return page.evaluate<T>(
     `new Promise((done, fail) => {
-      const end = performance.now() + 60_000;
+      const end = performance.now() + ${PATIENCE_MS};
       const look = () => {
         try {
-          if (${expression}) done();
-          else if (performance.now() > end) fail(new Error('not within a minute: ' + ${JSON.stringify(expression)}));
+          const value = ${expression};
+          if (value) done(value);
+          else if (performance.now() > end) fail(new Error('it never came to this: ' + ${JSON.stringify(expression)}));
           else requestAnimationFrame(look);
         } catch (error) {
           fail(error);
@@ -116,10 +133,15 @@ export async function until(page: Page, expression: string): Promise<void> {
   );
 }
 
+/** Waits until what is shown now is drawn. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))');
+}
+
 /** Waits until the run stands still, and what is shown is drawn. */
 export async function atRest(page: Page): Promise<void> {
   await until(page, '!raftView.player.isRunning && !raftView.player.isReplaying');
-  await page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+  await drawn(page);
   await until(page, 'raftView.isDrawn !== false');
 }
 

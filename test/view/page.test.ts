@@ -6,7 +6,7 @@ import { SCENES } from '@raft-ts/view';
 import axe from 'axe-core';
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
-import { atRest, playScene, until } from './browser.js';
+import { atRest, PATIENCE_MS, playScene, until } from './browser.js';
 import { inBrowser } from './page-tests.js';
 
 /** The value of an expression in the page. */
@@ -21,7 +21,8 @@ const text = async (page: Page, selector: string): Promise<string> => (await pag
 /** A cluster of three with a leader, paused. */
 const LED = 'seed=1&n=3&at=110';
 
-describe('the page, in a browser', () => {
+describe('the page, in a browser', function () {
+  this.timeout(2 * PATIENCE_MS);
   const on = inBrowser();
 
   for (const { id, variants = [{ id: '', label: '' }] } of SCENES) {

@@ -56,6 +56,7 @@ export async function launch(
   say(`members ${members.map(({ id }) => id).join(', ')}; Ctrl-C stops all of them`);
   await Promise.all(
     members.map(async ({ id, args }, i) => {
+      let isWanted: Promise<boolean> | undefined;
       do {
         const child = startMember(program, args);
         steering?.began(id, child);
@@ -66,6 +67,8 @@ export async function launch(
         );
         const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
         running.delete(child);
+        // Whoever is told that it has ended may start it at once, while the rest of its output is printed.
+        isWanted = steering?.again(id, stopping);
         steering?.ended(id);
         await Promise.all(output);
         if (stopping.aborted) return;
@@ -74,7 +77,7 @@ export async function launch(
         if (steering === undefined && signal !== null && keepsLogs) {
           say(`to bring it back, in another terminal: ${commandLine(program, args)}`);
         }
-      } while ((await steering?.again(id, stopping)) === true);
+      } while ((await isWanted) === true);
     }),
   );
   if (!stopping.aborted) return ExitCode.Failed;
