@@ -3,15 +3,9 @@ import { simulate as simulateInMemory } from '@raft-ts/sim/replica';
 import { SharedSubjectError, type Simulated, simulate } from '@raft-ts/sim/stack';
 import { expect } from 'chai';
 import { Counter, counters } from './counter.js';
-import { withHastyLogs } from './stack-planted.js';
+import { SHORT_HASTY_SEED, SHORT_MS, withHastyLogs } from './stack-planted.js';
 
-/** Milliseconds with faults, short enough that a run takes a moment. */
-const SAFETY_MS = 3000;
-
-/** A seed whose run, of this length and with hasty logs, breaks a rule. */
-const SHORT_HASTY_SEED = 28;
-
-const short = { safetyMs: SAFETY_MS, runs: 1, shorten: false } as const;
+const short = { safetyMs: SHORT_MS, runs: 1, shorten: false } as const;
 
 type Run = (seed: number) => Promise<{ readonly hash: string }>;
 
@@ -40,7 +34,7 @@ describe('simulations side by side in one process', function () {
     const alone = [(await onFiles(24)).hash, (await onFiles(25)).hash];
     let later: Promise<{ readonly hash: string }> | undefined;
     let events = 0;
-    const abandoned = runOn(nodeHost, drawStackCase(24, { safetyMs: SAFETY_MS }), registers(), {
+    const abandoned = runOn(nodeHost, drawStackCase(24, { safetyMs: SHORT_MS }), registers(), {
       acted: () => {},
       sent: () => {},
       arrived: () => {},

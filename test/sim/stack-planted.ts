@@ -21,6 +21,12 @@ export function withHastyLogs<T>(run: () => Promise<T>): Promise<T> {
 /** A seed whose run of registers, with such logs, breaks a rule. */
 export const HASTY_SEED = 3;
 
+/** Milliseconds with faults, short enough that a run takes a moment. */
+export const SHORT_MS = 3000;
+
+/** A seed whose run, of this length and with such logs, breaks a rule. */
+export const SHORT_HASTY_SEED = 28;
+
 /** With replicas that answer reads from what they have. */
 export function withStaleReads<T>(run: () => Promise<T>): Promise<T> {
   const stale = (read: Method): Method =>

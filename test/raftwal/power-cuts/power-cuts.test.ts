@@ -43,8 +43,8 @@ describe('power cuts', function () {
 
   it('lose nothing that was acknowledged: a sample of what `npm run power-cuts` looks at', async () => {
     const random = testRandom();
-    for (let i = 0; i < 4; i++) {
-      await explore({ seed: 4 * random(2 ** 29) + i, operations: 200, stride: 40, images: 5000 });
+    for (let i = 0; i < 2; i++) {
+      await explore({ seed: 2 * random(2 ** 30) + i, operations: 200, stride: 40, images: 5000 });
     }
   });
 
