@@ -1,41 +1,8 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
+import { faultsOf, listen, told } from './assistive.js';
 import { PATIENCE_MS, playScene, until } from './browser.js';
 import { inBrowser } from './page-tests.js';
-
-/** A node of the tree that Chromium gives to assistive technology. */
-interface Told {
-  readonly nodeId: string;
-  readonly parentId?: string;
-  readonly ignored: boolean;
-  readonly role?: { readonly value: string };
-  readonly name?: { readonly value: string };
-  readonly properties?: readonly { readonly name: string; readonly value: { readonly value?: unknown } }[];
-  readonly childIds?: readonly string[];
-}
-
-/** What Chromium tells, without what it leaves out. */
-async function told(page: Page): Promise<readonly Told[]> {
-  const session = await page.context().newCDPSession(page);
-  const { nodes } = await session.send('Accessibility.getFullAXTree');
-  await session.detach();
-  return (nodes as unknown as Told[]).filter(({ ignored }) => !ignored);
-}
-
-const isLive = ({ properties = [] }: Told): boolean =>
-  properties.some(({ name, value }) => name === 'live' && value.value !== 'off' && value.value !== '');
-
-const CONTROLS = new Set([
-  'button',
-  'checkbox',
-  'combobox',
-  'link',
-  'slider',
-  'spinbutton',
-  'textbox',
-  'gridcell',
-  'grid',
-]);
 
 describe('what a screen reader is given of the page', function () {
   this.timeout(2 * PATIENCE_MS);
@@ -45,19 +12,7 @@ describe('what a screen reader is given of the page', function () {
   for (const hash of ['scene=replication', 'replica=reads']) {
     it(`has a name for each control, one document, and one place where texts are read out: ${hash}`, () =>
       on(hash, async (page) => {
-        const nodes = await told(page);
-        const nameless = nodes.filter(
-          ({ role, name }) => CONTROLS.has(role?.value ?? '') && (name?.value ?? '') === '',
-        );
-        expect(nameless.map(({ role }) => role?.value)).to.deep.equal([]);
-        // The focus would go from one document to another, about which Orca says nothing.
-        const documents = nodes.filter(({ role }) => /document|RootWebArea|SvgRoot/iu.test(role?.value ?? ''));
-        expect(documents.map(({ role }) => role?.value)).to.deep.equal(['RootWebArea']);
-        // A clock that is read out at each tick leaves room for nothing else.
-        const live = nodes.filter(isLive).map(({ role }) => role?.value);
-        expect([...new Set(live)].filter((role) => role !== 'StaticText' && role !== 'InlineTextBox')).to.deep.equal([
-          'status',
-        ]);
+        expect(await faultsOf(page)).to.deep.equal([]);
       }));
   }
 
@@ -74,12 +29,7 @@ describe('what a screen reader is given of the page', function () {
 
   it('is the text of each chapter, once, and what matters of what happens', () =>
     on('scene=election', async (page) => {
-      await page.evaluate(`{
-        window.heard = [];
-        new MutationObserver((changes) => {
-          for (const { addedNodes } of changes) for (const node of addedNodes) heard.push(node.textContent.trim());
-        }).observe(document.getElementById('live'), { childList: true });
-      }`);
+      await listen(page);
       await playScene(page);
       await until(page, 'heard.some((text) => text.includes("leads in term 2: a majority voted for it."))');
       const says = await page.evaluate<string[]>(

@@ -1,59 +1,13 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import { StoreClient } from '@raft-ts/raftexample/client';
 import { formatPeers } from '@raft-ts/raftexample/internal';
 import axe from 'axe-core';
 import { expect } from 'chai';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { freePeers, type Program, Programs } from '../raftexample/processes.js';
+import { faultsOf, heard, listen } from './assistive.js';
 import { drawn, findBrowser, launchArgs, newPage, PATIENCE_MS, until } from './browser.js';
+import { freePorts, Writer } from './live-parts.js';
 
 const executable = findBrowser();
-
-/** A number of which the twenty ports after it are free now. */
-async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 30_000);
-    const servers = Array.from({ length: 20 }, () => createServer());
-    const listening = servers.map(
-      (server, i) =>
-        new Promise<boolean>((resolve) => {
-          server.once('error', () => resolve(false));
-          server.listen(first + 1 + i, '127.0.0.1', () => resolve(true));
-        }),
-    );
-    const areFree = (await Promise.all(listening)).every((each) => each);
-    await Promise.all(servers.filter(({ listening: open }) => open).map((server) => once(server.close(), 'close')));
-    if (areFree) return first;
-  }
-}
-
-/** A client that writes all the time, one key after the other, and knows of which it was told that they are written. */
-class Writer {
-  readonly acknowledged: string[] = [];
-  readonly client: StoreClient;
-  private readonly stopping = new AbortController();
-  private readonly done: Promise<void>;
-
-  constructor(endpoints: readonly string[]) {
-    this.client = new StoreClient({ endpoints });
-    this.done = this.write();
-  }
-
-  private async write(): Promise<void> {
-    const { signal } = this.stopping;
-    for (let i = 0; !signal.aborted; i++) {
-      const { outcome } = await this.client.put(`written/${i}`, `value ${i}`, { signal });
-      if (outcome === 'done') this.acknowledged.push(`written/${i}=value ${i}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.done;
-  }
-}
 
 describe('the page of a running store, in a browser', function () {
   this.timeout(2 * PATIENCE_MS);
@@ -276,6 +230,30 @@ describe('the page of a running store, in a browser', function () {
       await press('Lose it');
       return true;
     });
+  });
+
+  it('gives screen readers a name for each control, and reads out what is told and refused', async () => {
+    await choose(await leader());
+    expect(await faultsOf(page)).to.deep.equal([]);
+    await listen(page);
+    await page.click('#write');
+    await heard(page, /^write w\d+ at n\d: (?:done|not done|unknown)\. ./u);
+    // The second time as well, when nothing in the page changes.
+    const refusal = '"That was refused: this cannot be done here."';
+    await page.evaluate('raftLive.act({ kind: "nonsense", who: 1 })');
+    await until(page, `document.getElementById("connection").textContent === ${refusal}`);
+    await page.evaluate('raftLive.act({ kind: "nonsense", who: 1 })');
+    await heard(page, /^That was refused: this cannot be done here\.$/u);
+  });
+
+  it('leads the keyboard to Start where a member ends, never to what does something else', async () => {
+    await choose(1);
+    await page.focus('#chosen-acts button:text-is("Isolate")');
+    await page.evaluate('raftLive.act({ kind: "kill", who: 2 })');
+    await until(page, 'document.activeElement.textContent === "Start"');
+    await page.keyboard.press('Enter');
+    await until(page, `${members}[1].role !== "down" && ${members}[1].lead > 0`);
+    expect(await page.evaluate('document.activeElement.textContent')).to.equal('Kill');
   });
 
   it('splits a side from the others', async () => {

@@ -38,12 +38,13 @@ export class Acts {
     const title = about?.kind === 'sent' ? about.dot.sentAt : '';
     if (`${title}${key}` === this.shown) return;
     this.shown = `${title}${key}`;
-    // Whoever uses the keyboard stays on the button, or at the first one where it is gone.
-    const place = [...this.box.children].indexOf(document.activeElement as Element);
+    // Whoever uses the keyboard stays on the button, or on the one in its place: never on one that does something else.
+    const focused = this.box.contains(document.activeElement) ? document.activeElement : null;
+    const name = focused instanceof HTMLElement ? focused.dataset['name'] : undefined;
     this.box.replaceChildren(...made);
-    if (place < 0) return;
-    const again = this.box.children[place];
-    (again instanceof HTMLButtonElement ? again : this.box.querySelector('button'))?.focus();
+    if (focused === null) return;
+    const again = made.find((each) => name !== undefined && (each as HTMLElement).dataset['name'] === name);
+    ((again as HTMLElement | undefined) ?? this.box.querySelector('button'))?.focus();
   }
 
   private make(about: About): Element[] {
@@ -62,14 +63,15 @@ export class Acts {
   private forMember(slot: number): Element[] {
     const who = slot + 1;
     const process = this.cluster.processOf(slot);
-    const does = (text: string, kind: string): HTMLButtonElement => button(text, () => this.act({ kind, who }));
+    const does = (name: string, text: string, kind: string): HTMLButtonElement =>
+      button(text, () => this.act({ kind, who }), { 'data-name': name });
     const own =
       process === 'ended'
-        ? [does('Start', 'start')]
+        ? [does('power', 'Start', 'start')]
         : [
-            does('Kill', 'kill'),
-            process === 'paused' ? does('Continue', 'continue') : does('Pause', 'pause'),
-            does('Isolate', 'isolate'),
+            does('power', 'Kill', 'kill'),
+            process === 'paused' ? does('clock', 'Continue', 'continue') : does('clock', 'Pause', 'pause'),
+            does('isolate', 'Isolate', 'isolate'),
           ];
     const links = this.cluster.members.filter((other) => other.slot !== slot);
     return [
@@ -82,7 +84,7 @@ export class Acts {
         const [from, to] = [Math.min(slot, other.slot), Math.max(slot, other.slot)];
         const text = `${nameOf(from)} – ${nameOf(to)}`;
         const choose = (): void => this.choose({ kind: 'link', from, to });
-        return button(text, choose, { 'aria-label': `${text}: choose this link` });
+        return button(text, choose, { 'aria-label': `${text}: choose this link`, 'data-name': text });
       }),
     ];
   }
@@ -106,6 +108,7 @@ export class Acts {
     const does = (text: string, asked: Asked): HTMLButtonElement =>
       button(text, () => this.act({ ...asked, ...way }), {
         'aria-label': `${text}: the next ${message ?? 'message'}, ${link}`,
+        'data-name': `${text} ${link}`,
       });
     return [
       html('h3', {}, title),
@@ -117,14 +120,22 @@ export class Acts {
   private toggle(from: number, to: number): HTMLButtonElement {
     const isOpen = this.cluster.isOpen(from, to);
     const label = `${nameOf(from)} → ${nameOf(to)}`;
-    const attributes = { 'aria-pressed': String(!isOpen), 'aria-label': `${label}, cut` };
+    const attributes = {
+      'aria-pressed': String(!isOpen),
+      'aria-label': `${label}, cut`,
+      'data-name': `cut ${label}`,
+    };
     return button(label, () => this.act({ kind: isOpen ? 'cut' : 'open', who: from + 1, to: to + 1 }), attributes);
   }
 
   private slow(from: number, to: number): HTMLButtonElement {
     const isSlow = this.cluster.delayOf(from, to) > 0;
     const label = `${nameOf(from)} → ${nameOf(to)}`;
-    const attributes = { 'aria-pressed': String(isSlow), 'aria-label': `${label}, slow` };
+    const attributes = {
+      'aria-pressed': String(isSlow),
+      'aria-label': `${label}, slow`,
+      'data-name': `slow ${label}`,
+    };
     const ms = isSlow ? 0 : LATE_MS;
     return button(label, () => this.act({ kind: 'slow', who: from + 1, to: to + 1, ms }), attributes);
   }

@@ -10,6 +10,7 @@ import { Logs, logLegend } from '../page/logs.js';
 import { messageLegend } from '../page/shapes.js';
 import { Stage } from '../page/stage.js';
 import { TimelinePicture, timelineLegend } from '../page/timeline.js';
+import { announce } from '../page/voice.js';
 import { Acts, type Asked } from './acts.js';
 import { explain, titleOf } from './explain.js';
 
@@ -150,6 +151,8 @@ export class LivePage {
     this.act({ kind, who: slot + 1, value }, ({ verdict, told }) => {
       request.verdict = verdict ?? 'unknown';
       request.told = told ?? '';
+      // The list of requests is silent: whoever does not see it would not know that there is an answer.
+      announce(`${request.what}: ${request.verdict}. ${request.told}`);
     });
   }
 
@@ -162,12 +165,21 @@ export class LivePage {
           body: JSON.stringify(asked),
         });
         const answer = (await response.json()) as Answer & { readonly problem?: string };
-        if (answer.problem !== undefined) say(byId('connection'), `That was refused: ${answer.problem}.`);
+        if (answer.problem !== undefined) this.refused(answer.problem);
+        else say(byId('connection'), 'Connected.');
         answered(answer);
       } catch {
         say(byId('connection'), 'The launcher does not answer. Is it still running?');
         answered({ verdict: 'unknown', told: 'The launcher did not answer.' });
       }
     })();
+  }
+
+  /** The same text once more would not be read out. */
+  private refused(problem: string): void {
+    const text = `That was refused: ${problem}.`;
+    const box = byId('connection');
+    if (box.textContent === text) announce(text);
+    else say(box, text);
   }
 }
