@@ -32,6 +32,7 @@ class Bench {
       maxPending: 100_000,
       maxPendingBytes: 1e9,
       maxCommandBytes: 1000,
+      timeoutMs: 1000,
       maxBatchBytes: 1e9,
       ...limits,
       clock: this.time,
@@ -74,7 +75,7 @@ class Bench {
       const data = new Uint8Array(size).fill(at % 256);
       void this.follow(
         at,
-        this.proposals.submit(undefined, () => data, { timeoutMs: 1000, ...options }),
+        this.proposals.submit(undefined, () => data, options),
       );
     }
   }

@@ -12,7 +12,8 @@ import {
 import type { Codec } from '../base/codec.js';
 import type { Position, StateMachine } from '../base/contracts.js';
 import { CommandFailed, describe, ERR_STATE_MACHINE, ProposalDropped, ProposalUnknown } from '../base/errors.js';
-import type { DecodedEntry, EntryContent, Format } from '../format/format.js';
+import { type CommandReader, commandReader } from '../format/default-format.js';
+import type { DecodedEntry, EntryContent, Format, RequestId } from '../format/format.js';
 import type { Group, SnapshotHead } from '../group/group.js';
 import type { SessionPlace } from '../group/sessions.js';
 import type { Patience } from './patience.js';
@@ -61,6 +62,7 @@ export class AppliedState<Command, Result> {
   /** Commands up to here are in the state already. */
   private readonly durableIndex: number;
   private readonly answers: SessionAnswers<Result>;
+  private readonly reader: CommandReader<Command> | undefined;
 
   constructor(
     options: AppliedStateOptions<Command, Result>,
@@ -69,6 +71,7 @@ export class AppliedState<Command, Result> {
     this.options = options;
     this.confState = from.confState;
     this.durableIndex = options.stateMachine.appliedIndex ?? 0;
+    this.reader = commandReader(options.format);
     const failed = (error: unknown, index: number): { readonly thrown: unknown } => this.failed(error, index);
     options.hashes?.restart(Math.max(from.applied.index, this.durableIndex));
     this.answers = new SessionAnswers({ sessions: options.group.sessions, results: options.results, failed });
@@ -87,20 +90,44 @@ export class AppliedState<Command, Result> {
       if (own !== undefined) proposals.answer(own, { value: { index, term } });
       return undefined;
     }
+    const { reader } = this;
+    if (reader?.reads(data) === true && isNormal(entry)) return this.applyCommand(reader, entry, data, own);
     const decoded = this.decode(entry, data);
-    if (decoded === undefined) {
-      const why = 'no member can read it: do all use the same format and codec?';
-      if (own !== undefined) proposals.answer(own, { error: new CommandFailed(entry, why) });
-      return undefined;
-    }
-    const asked = own ?? this.forwarded(decoded);
+    if (decoded === undefined) return this.unreadable(entry, own);
+    const asked = own ?? this.forwarded(decoded.request);
     return this.carryOut(decoded.content, entry, asked);
   }
 
+  private applyCommand(
+    reader: CommandReader<Command>,
+    entry: Entry,
+    data: Uint8Array,
+    own: Pending | undefined,
+  ): Promise<void> | undefined {
+    let command: Command;
+    try {
+      command = reader.command(data);
+    } catch (error) {
+      this.skipped(entry, describe(error));
+      return this.unreadable(entry, own);
+    }
+    let asked = own;
+    if (asked === undefined && reader.boot(data) === this.options.boot) {
+      asked = this.options.proposals.find(reader.sequence(data));
+    }
+    return this.run(command, entry, asked, undefined);
+  }
+
+  private unreadable(entry: Entry, own: Pending | undefined): undefined {
+    const { proposals } = this.options;
+    const why = 'no member can read it: do all use the same format and codec?';
+    if (own !== undefined) proposals.answer(own, { error: new CommandFailed(entry, why) });
+  }
+
   /** Bytes that no member could have written must not stop the cluster: every member skips them alike. */
-  private decode({ index, type }: Entry, data: Uint8Array): DecodedEntry<Command> | undefined {
+  private decode(entry: Entry, data: Uint8Array): DecodedEntry<Command> | undefined {
     let why = 'it is not of this format';
-    if (type === undefined || type === EntryType.EntryNormal) {
+    if (isNormal(entry)) {
       try {
         const decoded = this.options.format.decode(data);
         if (decoded !== undefined) return decoded;
@@ -108,13 +135,17 @@ export class AppliedState<Command, Result> {
         why = describe(error);
       }
     }
-    this.options.warn(
-      `skipped the entry at index ${index}, on every member alike: ${why}. Do all members use the same format and codec?`,
-    );
+    this.skipped(entry, why);
     return undefined;
   }
 
-  private forwarded({ request }: DecodedEntry<Command>): Pending | undefined {
+  private skipped({ index }: Entry, why: string): void {
+    this.options.warn(
+      `skipped the entry at index ${index}, on every member alike: ${why}. Do all members use the same format and codec?`,
+    );
+  }
+
+  private forwarded(request: RequestId | undefined): Pending | undefined {
     if (request?.boot !== this.options.boot) return undefined;
     return this.options.proposals.find(request.sequence);
   }
@@ -206,8 +237,8 @@ export class AppliedState<Command, Result> {
       return undefined;
     }
     if (isPromise(result)) return this.awaitResult(result, at, asked, place);
-    // On most members nobody asked: they need nothing of what would make an answer.
-    if (asked !== undefined || place !== undefined || hashes !== undefined) this.done({ result }, at, asked, place);
+    if (place !== undefined || hashes !== undefined) this.done({ result }, at, asked, place);
+    else if (asked !== undefined) this.options.proposals.answer(asked, { value: { index, term, result } });
     return undefined;
   }
 
@@ -300,6 +331,10 @@ export class AppliedState<Command, Result> {
       { reason: 'restore', cause: error },
     );
   }
+}
+
+function isNormal({ type }: Entry): boolean {
+  return type === undefined || type === EntryType.EntryNormal;
 }
 
 /** Does this have to be waited for? */

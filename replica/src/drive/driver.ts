@@ -83,6 +83,8 @@ export class Driver {
   private refusing = false;
   /** Something was sent in this turn. */
   private sent = false;
+  /** One for all turns: a function that makes one makes what it captures at each call, used or not. */
+  private readonly turn = (): void => this.pump();
 
   constructor(host: DriverHost) {
     this.host = host;
@@ -103,7 +105,7 @@ export class Driver {
   wake(): void {
     if (this.scheduled || !this.started || this.stopped) return;
     this.scheduled = true;
-    this.host.clock.soon(() => this.pump());
+    this.host.clock.soon(this.turn);
   }
 
   /** From now on things are done. What came before, `bootstrap` for example, waited in raft. */

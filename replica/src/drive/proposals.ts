@@ -15,6 +15,7 @@ import { describe, ProposalDropped } from '../base/errors.js';
 import { counted } from '../base/text.js';
 import { AppendedBatches } from './appended-batches.js';
 import { type Applied, type Pending, WaitingProposals, type WaitingProposalsHost } from './waiting-proposals.js';
+import { nobody } from './waits.js';
 
 /** Most entries that travel as one proposal. */
 export const MAX_BATCH = 4096;
@@ -36,6 +37,8 @@ export interface ProposalLimits {
 export interface ProposalsOptions extends ProposalLimits, Pick<WaitingProposalsHost, 'onSettled'> {
   readonly target: ProposalTarget;
   readonly clock: Clock;
+  /** For proposals that name no time of their own. */
+  readonly timeoutMs: number;
   /** There is something to flush. */
   readonly wake: () => void;
   /** Does this member know where to reach that one? A member that has just joined learns it from the log. */
@@ -52,8 +55,8 @@ export interface ProposalsOptions extends ProposalLimits, Pick<WaitingProposalsH
 /** How a proposal is to be handled. */
 export interface ProposalOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Milliseconds from now. */
-  readonly timeoutMs: number;
+  /** Milliseconds from now. Default: that of all proposals. */
+  readonly timeoutMs?: number | undefined;
   /** Only if this member leads: it is not forwarded. */
   readonly leaderOnly?: boolean;
 }
@@ -118,11 +121,7 @@ export class Proposals {
     }
     const tooMuch = this.tooMuch(data?.length ?? 0);
     if (tooMuch !== undefined) return Promise.reject(tooMuch);
-    const pending = this.enqueue(sequence, { data, change: undefined }, options);
-    return new Promise((resolve, reject) => {
-      pending.resolve = resolve;
-      pending.reject = reject;
-    });
+    return answerOf(this.enqueue(sequence, data, undefined, options));
   }
 
   /**
@@ -134,11 +133,7 @@ export class Proposals {
     const refused = this.refusal(options.signal);
     if (refused !== undefined) return Promise.reject(refused);
     const sequence = this.nextSequence++;
-    const pending = this.enqueue(sequence, { data: undefined, change }, options);
-    return new Promise<ProposalReceipt>((resolve, reject) => {
-      pending.resolve = (receipt) => resolve(receipt as ProposalReceipt);
-      pending.reject = reject;
-    });
+    return answerOf(this.enqueue(sequence, undefined, change, options)) as Promise<ProposalReceipt>;
   }
 
   private refusal(signal: AbortSignal | undefined): ProposalDropped | undefined {
@@ -164,12 +159,31 @@ export class Proposals {
   /** The caller gives it `resolve` and `reject` at once. */
   private enqueue(
     sequence: number,
-    { data, change }: Pick<Pending, 'data' | 'change'>,
-    { signal, timeoutMs, leaderOnly = false }: ProposalOptions,
+    data: Uint8Array | undefined,
+    change: AnyConfChange | undefined,
+    { signal, timeoutMs = this.options.timeoutMs, leaderOnly = false }: ProposalOptions,
   ): Pending {
     this.turn ??= this.options.clock.monotonic();
-    const deadline = this.turn + timeoutMs;
-    const pending = this.all.add({ sequence, data, change, deadline, leaderOnly }, signal);
+    const pending: Pending = {
+      before: undefined,
+      after: undefined,
+      sequence,
+      data,
+      change,
+      bytes: data?.length ?? 0,
+      // A fraction would be an object of its own. Deadlines are looked at once a tick.
+      deadline: Math.ceil(this.turn + timeoutMs),
+      leaderOnly,
+      state: 'queued',
+      waitsFor: 'no-leader',
+      leadershipLost: false,
+      forwardedIn: 0,
+      resolve: nobody,
+      reject: nobody,
+      forget: undefined,
+    };
+    this.all.add(pending);
+    if (signal !== undefined) this.all.watch(pending, signal);
     this.queue.push(pending);
     this.options.wake();
     return pending;
@@ -324,6 +338,14 @@ export class Proposals {
     this.appended.clear();
     this.all.end(cause);
   }
+}
+
+/** Resolves with what the proposal is told. */
+function answerOf(pending: Pending): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    pending.resolve = resolve;
+    pending.reject = reject;
+  });
 }
 
 /** Returns why raft did not take a proposal; `undefined` for an error of another kind. */

@@ -2,7 +2,7 @@ import type { AnyConfChange } from '@raft-ts/raft';
 import { onAbort } from '@raft-ts/raft/internal';
 import type { Clock } from '../base/clock.js';
 import { type DroppedReason, describe, ProposalDropped, ProposalUnknown, type UnknownReason } from '../base/errors.js';
-import { nobody, type Waiter, Waits } from './waits.js';
+import { type Waiter, Waits } from './waits.js';
 
 /** What came of an entry that was applied: a value, or what to throw. */
 export type Applied = { readonly value: unknown } | { readonly error: unknown };
@@ -29,9 +29,6 @@ export interface Pending extends Waiter<Pending> {
   reject: (error: unknown) => void;
   forget: (() => void) | undefined;
 }
-
-/** What a proposal that begins to wait consists of. */
-type NewPending = Pick<Pending, 'sequence' | 'data' | 'change' | 'deadline' | 'leaderOnly'>;
 
 export interface WaitingProposalsHost {
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -61,29 +58,15 @@ export class WaitingProposals {
     return this.held;
   }
 
-  /** Begins to wait. The caller gives it `resolve` and `reject` at once. */
-  add({ sequence, data, change, deadline, leaderOnly }: NewPending, signal: AbortSignal | undefined): Pending {
-    const pending: Pending = {
-      before: undefined,
-      after: undefined,
-      sequence,
-      data,
-      change,
-      bytes: data?.length ?? 0,
-      deadline,
-      leaderOnly,
-      state: 'queued',
-      waitsFor: 'no-leader',
-      leadershipLost: false,
-      forwardedIn: 0,
-      resolve: nobody,
-      reject: nobody,
-      forget: undefined,
-    };
-    if (signal !== undefined) pending.forget = onAbort(signal, () => this.abort(pending, signal));
+  /** Begins to wait. */
+  add(pending: Pending): void {
     this.all.add(pending);
     this.held += pending.bytes;
-    return pending;
+  }
+
+  /** Settles it when the signal aborts. Apart from `add`, which would pay for the closure in each call. */
+  watch(pending: Pending, signal: AbortSignal): void {
+    pending.forget = onAbort(signal, () => this.abort(pending, signal));
   }
 
   /** Raft has appended it. */

@@ -169,21 +169,16 @@ export class Engine<Command, Result> {
     }
   }
 
-  submit(
-    content: EntryContent<Command>,
-    { signal, timeoutMs, leaderOnly = false }: CallOptions & { readonly leaderOnly?: boolean },
-  ): Promise<unknown> {
+  submit(content: EntryContent<Command>, options: CallOptions & { readonly leaderOnly?: boolean }): Promise<unknown> {
     if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
-    const fault = timeoutFault(timeoutMs);
+    const fault = timeoutFault(options.timeoutMs);
     if (fault !== undefined) return Promise.reject(fault);
-    const call = { signal, timeoutMs: timeoutMs ?? this.options.timeoutMs, leaderOnly };
-    return this.proposals.submit(content, this.encode, call);
+    return this.proposals.submit(content, this.encode, options);
   }
 
   /** Has an empty entry committed. @throws ProposalDropped if this member does not lead */
   commitEmpty(signal?: AbortSignal): Promise<Position> {
-    const call = { signal, timeoutMs: this.options.timeoutMs, leaderOnly: true };
-    return this.proposals.submit(undefined, () => undefined, call) as Promise<Position>;
+    return this.proposals.submit(undefined, () => undefined, { signal, leaderOnly: true }) as Promise<Position>;
   }
 
   get running(): boolean {

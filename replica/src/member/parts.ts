@@ -237,6 +237,7 @@ export function createProposals<Command, Result>(engine: Engine<Command, Result>
   return new Proposals({
     ...limits,
     maxBatchBytes: limits.maxMessageBytes,
+    timeoutMs: engine.options.timeoutMs,
     target: {
       basicStatus: () => engine.raw.basicStatus(),
       proposeBatch: (payloads) => engine.raw.proposeBatch(payloads),

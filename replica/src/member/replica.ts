@@ -21,6 +21,8 @@ import type {
   ReplicaEvents,
 } from './types.js';
 
+const noOptions: ProposeOptions = {};
+
 /**
  * A member of a cluster that replicates a state machine: it drives raft, its log and its transport in the right order,
  * answers commands with the state machine's result, and serves reads.
@@ -58,7 +60,7 @@ export class Replica<Command, Result> {
    * @throws ProposalDropped: it is certainly not in the log; ProposalUnknown: it may still be applied; CommandFailed:
    * the state machine threw, on every member, and `applyErrors` is `result`; what the codec throws
    */
-  propose(command: Command, options: ProposeOptions = {}): Promise<Done<Result>> {
+  propose(command: Command, options: ProposeOptions = noOptions): Promise<Done<Result>> {
     return this.engine.submit({ kind: 'command', command, place: options.place }, options) as Promise<Done<Result>>;
   }
 
