@@ -1,7 +1,6 @@
-import { type Message, MessageType, type NodeId, RaftError, type Snapshot } from '@raft-ts/proto';
+import { type Message, MessageType, type NodeId, RaftError } from '@raft-ts/proto';
 import { codeOf } from '@raft-ts/proto/internal';
 import {
-  type Config,
   ERR_CONF_CHANGE_REFUSED,
   ERR_MESSAGE_INVALID,
   ERR_PROPOSAL_DROPPED,
@@ -9,15 +8,13 @@ import {
   isNewLog,
   RawNode,
   type Ready,
-  silentLogger,
 } from '@raft-ts/raft';
 import { RunHash } from '../base/hash.js';
 import { EventQueue } from '../base/queue.js';
 import { Stream } from '../base/random.js';
 import { names } from '../base/records.js';
 import { Violation } from '../base/violation.js';
-import { Disk } from '../member/disk.js';
-import { Member } from '../member/member.js';
+import type { Member } from '../member/member.js';
 import type { Action, Pick } from '../plan/action.js';
 import { PURPOSE } from '../plan/purpose.js';
 import { type Settings, TICK_MS } from '../plan/settings.js';
@@ -36,6 +33,7 @@ import {
 } from './driver.js';
 import { actionEvent, deliverEvent, type Event, event } from './event.js';
 import { MAX_SLOTS, Network } from './network.js';
+import { configOf, foundingSnapshot, newMember } from './setup.js';
 import type { Tracer } from './tracer.js';
 
 /** Entries that stay when an application makes a snapshot for somebody who joins. */
@@ -103,22 +101,12 @@ export class World implements Surroundings {
     if (bootstraps) {
       history.decreed = count;
     } else {
-      const snapshot = this.foundingSnapshot(founders.map(({ id }) => id));
+      const ids = founders.map(({ id }) => id);
+      const snapshot = foundingSnapshot(history, this.settings, ids);
       const term = Math.max(snapshot.metadata.term, ...logs.flat());
       for (const { disk, slot } of founders) disk.found(snapshot, term, logs[slot]);
     }
     for (const member of founders) this.start(member);
-  }
-
-  /** Voters come first, then learners. In a joint configuration the first voter is leaving. */
-  private foundingSnapshot(ids: readonly NodeId[]): Snapshot {
-    const { members, joint } = this.settings;
-    const { history } = this.rules;
-    const voters = ids.slice(0, members);
-    const learners = ids.slice(members);
-    if (joint !== true) return history.found(voters, { learners });
-    const learnersNext = learners.length > 0 ? voters.slice(0, 1) : [];
-    return history.found(voters.slice(1), { votersOutgoing: voters, learners, learnersNext });
   }
 
   post(at: number, what: Event): void {
@@ -129,44 +117,13 @@ export class World implements Surroundings {
 
   /** Adds a member that is not started yet. It must not be called more than SLOTS times. */
   addMember(): Member {
-    const slot = this.members.length;
-    const { storage } = this.settings;
-    const isAsync = storage === 'asynchronous' || (storage === 'mixed' && slot % 2 === 0);
-    const member = new Member(BigInt(slot + 1), new Disk(this.hash), isAsync);
-    member.disk.writeMs = this.settings.writeMs ?? 0;
-    member.disk.applyMs = this.settings.applyMs ?? 0;
-    member.disk.answerMs = this.settings.answerMs ?? 0;
+    const member = newMember(this.settings, this.members.length, this.hash);
     this.members.push(member);
     return member;
   }
 
   get hasRoom(): boolean {
     return this.members.length < MAX_SLOTS;
-  }
-
-  private config(member: Member, applied: number): Config {
-    const { settings } = this;
-    const random = new Stream(this.seed, PURPOSE.member, member.slot, member.life);
-    return {
-      id: member.id,
-      electionTick: settings.electionTick,
-      heartbeatTick: settings.heartbeatTick,
-      storage: member.disk.storage,
-      maxSizePerMsg: settings.maxSizePerMsg,
-      maxInflightMsgs: settings.maxInflightMsgs,
-      maxInflightBytes: settings.maxInflightBytes,
-      maxCommittedSizePerReady: settings.maxCommittedSizePerReady,
-      maxUncommittedEntriesSize: settings.maxUncommittedEntriesSize,
-      applied,
-      asyncStorageWrites: member.isAsync,
-      checkQuorum: settings.checkQuorum,
-      preVote: settings.preVote,
-      readOnlyOption: settings.leaseReads ? 'ReadOnlyLeaseBased' : 'ReadOnlySafe',
-      stepDownOnRemoval: settings.stepDownOnRemoval,
-      disableProposalForwarding: settings.disableProposalForwarding,
-      logger: silentLogger,
-      random: (n) => random.int(n),
-    };
   }
 
   /** Starts a member from its disk, as a program does. */
@@ -187,8 +144,8 @@ export class World implements Surroundings {
     }
     member.snapshotPlanned = member.applied;
     this.rules.restarted(member);
+    const config = configOf(this.seed, this.settings, member);
     this.guarded(member, () => {
-      const config = this.config(member, member.applied);
       const node = this.tracer?.build(member, config) ?? new RawNode(config);
       member.node = node;
       if (this.settings.bootstraps && member.slot < this.settings.members && isNewLog(disk.storage)) {
