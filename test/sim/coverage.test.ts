@@ -38,6 +38,14 @@ describe('what simulated clusters meet', () => {
     }
   });
 
+  it('is what storms lead to, if they are asked for alone: one after the other in every run', () => {
+    const counts = Array.from({ length: 30 }, (_, seed) => {
+      const { actions } = drawCase(seed, { faults: ['storm'] });
+      return actions.filter(({ action }) => action.kind === 'campaign' || action.kind === 'connect').length;
+    });
+    expect(Math.min(...counts), `${counts}`).to.be.above(5);
+  });
+
   it('is told by raft-sim --report', async () => {
     let out = '';
     const output = { out: (text: string) => (out += text), error: (text: string) => (out += text) };

@@ -17,7 +17,7 @@ Usage: raft-sim [OPTION…]            runs new clusters
   --jobs N       that many at the same time (default 1)
   --members N    so many voters at the start (default: drawn for each run)
   --seconds T    so many seconds of virtual time with faults in each run (default 30; in layer 2, 20)
-  --faults LIST  only these kinds of faults, with commas between them:
+  --faults LIST  only these kinds of faults, with commas between them (storm alone: storms, well apart):
 ${wrap(LAYERS[1].faults, 17)}
                  in layer 2:
 ${wrap(LAYERS[2].faults, 17)}

@@ -274,8 +274,11 @@ function planWork(random: Stream, safetyMs: number): Planned[] {
   return planned;
 }
 
-/** Storms alone, one after the other. */
+/** Storms alone, which begin before the last one has ended. */
 const STORMY: Pace = { shares: [1], pauses: [1500, 3000] };
+
+/** As `STORMY`, but most of them end undisturbed, so that more of them get where they lead. */
+const STORMY_AT_TIMES: Pace = { shares: [1], pauses: [6000] };
 
 /** In layer 1 runs are short, so much happens in them. */
 const DENSE: Pace = { shares: [0.25, 0.5, 0.75, 1], pauses: [60, 150, 400, 1500] };
@@ -308,9 +311,11 @@ export function drawSchedule(seed: number, span: Span): Planned[] {
   const random = new Stream(seed, PURPOSE.faults);
   // What takes many steps in their order survives few other faults.
   const isStormy = random.chance(0.2) && span.faults?.includes('storm') !== false;
-  const faults = isStormy
-    ? planFaults(random, { ...span, faults: ['storm'] }, makers, STORMY)
-    : planFaults(random, span, makers, DENSE);
+  const isAskedFor = span.faults?.length === 1 && span.faults[0] === 'storm';
+  const faults =
+    isStormy || isAskedFor
+      ? planFaults(random, { ...span, faults: ['storm'] }, makers, isAskedFor ? STORMY_AT_TIMES : STORMY)
+      : planFaults(random, span, makers, DENSE);
   const bursts = new Stream(seed, PURPOSE.bursts);
   const planned = [
     ...faults,

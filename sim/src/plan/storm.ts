@@ -170,6 +170,10 @@ function lateRead(script: Script, random: Stream, asker: number): void {
   for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
     const leader = (asker + random.between(1, PLACES - 1)) % PLACES;
     script.next([200, 300], heal, ...elect(leader));
+    if (random.chance(0.5)) {
+      slowQuestions(script, random, asker);
+      continue;
+    }
     script.next([1], freeze(leader, random.pick([450, 550])));
     for (let reads = random.between(1, 4); reads > 0; reads--) script.next([1], { kind: 'read', via: asker });
     if (random.chance(0.4)) {
@@ -186,10 +190,31 @@ function lateRead(script: Script, random: Stream, asker: number): void {
 }
 
 /**
+ * The questions are long under way, and the asker campaigns in vain. While it is frozen another is elected, and answers
+ * all of them at once: they wait for the asker together with little else.
+ */
+function slowQuestions(script: Script, random: Stream, asker: number): void {
+  const next = (asker + random.between(1, PLACES - 1)) % PLACES;
+  const reads = Array.from({ length: random.between(3, 6) }, (): Action => ({ kind: 'read', via: asker }));
+  script.next([5], sky({ minDelay: 320, maxDelay: 330 }), ...reads);
+  const inVain = random.chance(0.5);
+  // If it wins a pre-vote, others enter its term, and the next leader's is a later one.
+  if (inVain) script.next([60], sky({}), lose(MessageType.MsgVoteResp, 60), ...elect(asker));
+  else script.next([1], sky({}), apart(asker), campaign(asker));
+  script.next([1], { ...apart(asker), deaf: true }, freeze(asker, inVain ? 290 : 350));
+  script.next([inVain ? 210 : 270], ...elect(next));
+  script.next([400, 700], heal);
+}
+
+/**
  * What a candidate has asked for comes late. Others have been elected by then, and the answers tell it so, whatever it
  * has become meanwhile.
  */
 function lateRequest(script: Script, random: Stream, candidate: number): void {
+  if (random.chance(0.4)) {
+    voteless(script, random, candidate);
+    return;
+  }
   const [second, third] = [(candidate + 1) % PLACES, (candidate + 2) % PLACES];
   for (let rounds = random.between(1, 2); rounds > 0; rounds--) {
     script.next([150, 300], heal, sky({}), ...elect(second));
@@ -206,12 +231,30 @@ function lateRequest(script: Script, random: Stream, candidate: number): void {
 }
 
 /**
+ * Candidates win their pre-votes, but nobody hears what they ask then: each is in a term of its own, and what it was
+ * answered about an earlier one comes late.
+ */
+function voteless(script: Script, random: Stream, candidate: number): void {
+  const other = (candidate + random.between(1, PLACES - 1)) % PLACES;
+  script.next([1], heal, sky({}), lose(MessageType.MsgVote, 2000));
+  for (let times = random.between(1, 3); times > 0; times--) script.next([30, 50], ...elect(other));
+  script.next([1], sky({ lateAnswers: random.pick([0.3, 0.5]) }));
+  for (let times = random.between(1, 3); times > 0; times--) script.next([30, 50, 200], ...elect(candidate));
+  script.next([1], sky({}));
+  for (let times = random.between(1, 2); times > 0; times--) script.next([300, 600], ...elect(candidate));
+}
+
+/**
  * A member answers a leader whose term it loses in a crash, and is sent a snapshot in that term: where it is unknown,
  * or was begun by the member itself.
  */
 function lostTerm(script: Script, random: Stream, slow: number): void {
   for (let rounds = random.between(1, 3); rounds > 0; rounds--) {
     const leader = (slow + random.between(1, PLACES - 1)) % PLACES;
+    if (random.chance(0.2)) {
+      halfWritten(script, random, { leader, slow });
+      continue;
+    }
     script.next([1], heal, sky({}), disk(slow, SLOW_MS));
     if (random.chance(0.5)) script.next([60, 100], ...elect((leader + 1) % PLACES));
     script.next([60, 100], ...elect(leader));
@@ -234,11 +277,26 @@ function lostTerm(script: Script, random: Stream, slow: number): void {
 }
 
 /**
+ * A member hears of a term by the first entry of its leader: it missed the votes. It ends while it writes, and what is
+ * left may be the entry without the term.
+ */
+function halfWritten(script: Script, random: Stream, { leader, slow }: { leader: number; slow: number }): void {
+  script.next([60], heal, sky({ maxDelay: 5 }), disk(slow, 0));
+  script.next([1], disk(slow, SLOW_MS), apart(slow), ...elect(leader));
+  script.next([20, 40], lose(MessageType.MsgHeartbeat, 100), heal);
+  script.next([300, 600], { kind: 'crash', who: slow, kept: random.pick([0.5, 0.7]), forMs: 10 });
+}
+
+/**
  * A leader is removed or demoted, and leads on: much that was sent before comes to it, or to a follower that was one.
  */
 function farewell(script: Script, random: Stream, member: number): void {
   const other = (member + random.between(1, PLACES - 1)) % PLACES;
   script.next([150, 300], heal, ...elect(other));
+  if (random.chance(0.3)) {
+    lateSnapshot(script, random, member);
+    return;
+  }
   if (random.chance(0.4)) {
     script.next([100, 200], apart(member), propose('leader', 2));
     script.next([50, 150], heal, { kind: 'snapshot', who: 'leader', keep: 0 });
@@ -258,6 +316,19 @@ function farewell(script: Script, random: Stream, member: number): void {
   if (random.chance(0.5)) script.next([1], freeze(member, 300));
   if (random.chance(0.7)) script.next([400], ...elect(other));
   script.next([500, 2000, 4000], propose('leader', 1));
+}
+
+/**
+ * A member needs a snapshot, which comes twice: first to a follower, then to the leader that it has become, and that
+ * has removed itself.
+ */
+function lateSnapshot(script: Script, random: Stream, member: number): void {
+  script.next([100], apart(member), propose('leader', 2));
+  const twice = sky({ duplication: 1, late: 0.5, lateDelay: 1600 });
+  script.next([150, 200], { kind: 'snapshot', who: 'leader', keep: 0 }, twice, heal);
+  script.next([60], sky({}));
+  script.next([120, 200], ...elect(member));
+  script.next([400, 900], { kind: 'change', via: 'leader', shape: 0, choice: random.next(), whom: 'leader' });
 }
 
 /**
