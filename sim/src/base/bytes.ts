@@ -18,3 +18,9 @@ export function numberOf(bytes: Uint8Array): number | undefined {
   for (let i = 4; i < bytes.length; i++) if (bytes[i] !== ((value + i) & 0xff)) return undefined;
   return value;
 }
+
+/** Returns four bytes as one number of 32 bits. */
+export function wordAt(bytes: Uint8Array, at: number): number {
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  return low | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+}

@@ -1,3 +1,5 @@
+import { wordAt } from './bytes.js';
+
 /**
  * A running hash of everything that happened in a simulation: two runs with the same hash did the same. Two lanes of 32
  * bits, because a multiplication of 64 bits would need bigints.
@@ -13,22 +15,17 @@ export class RunHash {
   }
 
   private word(value: number): void {
-    this.low = Math.imul(this.low ^ value, 0x01000193);
-    this.low ^= this.low >>> 15;
-    this.high = Math.imul(this.high ^ value, 0x85ebca6b);
-    this.high ^= this.high >>> 13;
-  }
-
-  /** Adds the bytes of [from, to). */
-  bytes(buffer: Uint8Array, from: number, to: number): void {
-    let { low, high } = this;
-    for (let at = from; at < to; at++) {
-      const value = buffer[at] as number;
-      low = Math.imul(low ^ value, 0x01000193);
-      high = Math.imul(high ^ value, 0x85ebca6b);
-    }
+    const low = Math.imul(this.low ^ value, 0x01000193);
+    const high = Math.imul(this.high ^ value, 0x85ebca6b);
     this.low = low ^ (low >>> 15);
     this.high = high ^ (high >>> 13);
+  }
+
+  /** Adds the bytes of [from, to), four at a time: every message of every run goes through here. */
+  bytes(buffer: Uint8Array, from: number, to: number): void {
+    let at = from;
+    for (; at + 4 <= to; at += 4) this.word(wordAt(buffer, at));
+    for (; at < to; at++) this.word(buffer[at] as number);
   }
 
   /** Returns the hash so far, as 16 hexadecimal digits. */

@@ -1,4 +1,5 @@
 import { type ConfState, type Entry, EntryType, type Message, type NodeId } from '@raft-ts/proto';
+import { wordAt } from './bytes.js';
 import { mix } from './random.js';
 
 /** Copies a message for its receiver, which may change it. Written out: a spread would be slow. */
@@ -26,7 +27,9 @@ export function chainEntry(chain: number, { type, term, index, data }: Entry): n
   let hash = mix(mix(mix(chain, index), term), type ?? EntryType.EntryNormal);
   if (data !== undefined) {
     hash = mix(hash, data.length);
-    for (let i = 0; i < data.length; i++) hash = Math.imul(hash ^ (data[i] as number), 0x01000193);
+    let at = 0;
+    for (; at + 4 <= data.length; at += 4) hash = mix(hash, wordAt(data, at));
+    for (; at < data.length; at++) hash = mix(hash, data[at] as number);
   }
   return mix(hash, 0x5bd1e995) || 1;
 }
