@@ -28,6 +28,8 @@ export class Geometry {
   readonly radius: number;
   private readonly count: number;
   private readonly frame: (typeof FRAMES)[keyof typeof FRAMES];
+  /** By sender, then by receiver: each message under way asks for its own in every frame. */
+  private readonly lanes: Lane[][] = [];
 
   constructor(count: number, isNarrow: boolean) {
     this.count = count;
@@ -55,6 +57,13 @@ export class Geometry {
 
   /** The lane from one member to another: it begins and ends at their edges, to the left of the line between them. */
   laneOf(from: number, to: number): Lane {
+    this.lanes[from] ??= [];
+    const lanes = this.lanes[from];
+    lanes[to] ??= this.lane(from, to);
+    return lanes[to];
+  }
+
+  private lane(from: number, to: number): Lane {
     const a = this.placeOf(from);
     const b = this.placeOf(to);
     const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;

@@ -23,8 +23,15 @@ import { TimelinePicture, timelineLegend } from './timeline.js';
 const BUDGET_MS = 4;
 /** While a run is played again there is nothing to draw that would have to be smooth. */
 const REPLAY_MS = 30;
+/**
+ * A frame that took so many milliseconds already, for what happens in the run or for the browser's collection of
+ * garbage, leaves what may wait to the next one.
+ */
+const FULL_MS = 4;
 /** Milliseconds between two frames in which one of the parts is drawn that need not follow every frame. */
 const SLOW_MS = 45;
+/** Milliseconds after which one of them is drawn even in a full frame. */
+const SLOWEST_MS = 200;
 
 /** Everything that the page shows, and what somebody does to it. */
 export class Page {
@@ -40,6 +47,8 @@ export class Page {
   private before = 0;
   private slowAt = 0;
   private turn = 0;
+  /** Was the picture left to this frame by the one before? It is not left to a third. */
+  private isLate = false;
   /** Parts that are still to be drawn as they are at rest. */
   private left: (() => boolean)[] = [];
   /** Is there something to be read out later? */
@@ -168,8 +177,10 @@ export class Page {
     const isNew = player.frame(passed, player.isReplaying ? REPLAY_MS : BUDGET_MS);
     const isActive = player.isRunning || player.isReplaying;
     const isToDraw = isNew || this.isDirty || (wasActive && !isActive);
-    this.isDirty = false;
-    if (isToDraw) this.draw(now, !isActive);
+    this.isLate = isToDraw && isActive && !this.isLate && performance.now() - began > FULL_MS;
+    this.isDirty = this.isLate;
+    if (this.isLate) this.schedule();
+    else if (isToDraw) this.draw(now, began, !isActive);
     else this.drawLeft();
     if (isActive || this.left.length > 0) this.schedule();
     this.keepCost(performance.now() - began);
@@ -180,15 +191,19 @@ export class Page {
     if (this.costs.length > 1200) this.costs.splice(0, 600);
   }
 
-  /** @param isAtRest is everything to be drawn as it is now, the slow parts too? */
-  private draw(now: number, isAtRest: boolean): void {
+  /**
+   * @param began when this frame began, by the clock
+   * @param isAtRest is everything to be drawn as it is now, the slow parts too?
+   */
+  private draw(now: number, began: number, isAtRest: boolean): void {
     const { player } = this;
     const { engine, time } = player;
     const { dots, left } = dotsOf(engine.world, engine.chronicle, time, MOST_DOTS);
     const scenery = sceneryOf(engine.world);
     this.stage.show(scenery, dots, this.chosen);
     this.controls.show();
-    if (!isAtRest && now - this.slowAt < SLOW_MS) return;
+    const wait = performance.now() - began > FULL_MS ? SLOWEST_MS : SLOW_MS;
+    if (!isAtRest && now - this.slowAt < wait) return;
     this.slowAt = now;
     // One part in each of these frames, so that none of them takes long.
     const parts = [
