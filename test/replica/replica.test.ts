@@ -22,6 +22,9 @@ describe('replica: a cluster in memory', () => {
   const valueAt = (replica: Replica<number, number>): Promise<number> =>
     replica.read(() => machines.get(replica.id)?.value ?? Number.NaN);
 
+  const otherThan = ({ id: leader }: Replica<number, number>): Replica<number, number> =>
+    group.replicas.find(({ id }) => id !== leader) as Replica<number, number>;
+
   it('answers a command with the state machine’s result on whichever member it is proposed', async () => {
     const results = [];
     for (const replica of group.replicas) results.push((await replica.propose(1)).result);
@@ -39,6 +42,38 @@ describe('replica: a cluster in memory', () => {
       expect(await valueAt(two)).to.equal(round);
       expect(await valueAt(three)).to.equal(round);
     }
+  });
+
+  it('reads an old value only where a stale one is asked for, on a member that is cut off', async () => {
+    const leader = await group.leader();
+    const other = otherThan(leader);
+    await leader.propose(1);
+    expect(await valueAt(other)).to.equal(1);
+    group.isolate(other.id);
+    await leader.propose(1);
+    const { id } = other;
+    const held = (): number | undefined => machines.get(id)?.value;
+    expect(await other.read(held, { consistency: 'stale' })).to.equal(1);
+    const refused = await other.read(held, { timeoutMs: 200 }).catch(({ code }: { code: string }) => code);
+    expect(refused).to.equal('ERR_RAFT_READ_FAILED');
+    group.mend();
+    expect(await other.read(held)).to.equal(2);
+  });
+
+  it('tells a listener who leads at once, then each change', async () => {
+    const leader = await group.leader();
+    const other = otherThan(leader);
+    // Whoever has read has heard of the leader.
+    await valueAt(other);
+    const told: NodeId[] = [];
+    other.watch('leadership', ({ leader: id }) => {
+      if (told.at(-1) !== id) told.push(id);
+    });
+    expect(told).to.deep.equal([leader.id]);
+    await group.kill(leader.id);
+    const next = await group.leader();
+    await valueAt(other);
+    expect(told.slice(-2)).to.deep.equal([0n, next.id]);
   });
 
   it('keeps what was acknowledged when the leader dies and comes back', async () => {
@@ -66,8 +101,7 @@ describe('replica: a cluster in memory', () => {
       { onProgress: ({ phase, id }) => (phase === 'added' ? void group.join(id) : undefined) },
     );
     expect(await valueAt(group.replica(added.id))).to.equal(5);
-    const [other] = group.replicas.filter(({ id }) => id !== leader.id);
-    if (other === undefined) throw new Error('there is no other member');
+    const other = otherThan(leader);
     group.isolate(other.id);
     await leader.removeMember(other.id);
     group.mend();
