@@ -36,13 +36,14 @@ describe('the store: the history that watches read', () => {
   });
 
   it('gives back each entry as it came, however long ago, of any text and length', () => {
-    const history = new History({ maxEntries: 700, maxSize: 1_000_000 });
-    const values = ['', 'plain', '\ud800 alone', 'ä€😀\u0000', 'x'.repeat(30_000), '€'.repeat(70_000)];
+    const history = new History({ maxEntries: 700, maxSize: 1_500_000 });
+    const values = ['', 'put 1 plain', '\ud800 alone', 'ä€😀\u0000', 'x'.repeat(30_000), '€'.repeat(70_000)];
     const all: (readonly Change[])[] = [];
     for (let round = 0; round < 400; round++) {
       const value = round % 97 === 0 ? (values.at(-1) as string) : (values[round % 5] as string);
-      const put: Change = { op: 'put', key: `k${round}`, value };
-      const changes = round % 3 === 0 ? [put, { op: 'delete' as const, key: 'é', value: '' }] : [put];
+      const put: Change = { op: 'put', key: round % 7 === 0 ? ` 1 😀${round}` : `k${round}`, value };
+      const deleted: Change = { op: 'delete', key: round % 2 === 0 ? 'é' : '\udc00', value: '' };
+      const changes = [[put, deleted], [put], [deleted]][round % 3] as Change[];
       all.push(changes);
       history.record(all.length, changes);
       if (round % 20 !== 0) continue;
@@ -55,6 +56,13 @@ describe('the store: the history that watches read', () => {
     for (let round = 0; round < 1000; round++) history.record(1000 + round, [change(1)]);
     expect(history.end - history.begin).to.equal(700);
     expect(history.at(history.begin)).to.deep.equal({ index: 1300, changes: [change(1)] });
+  });
+
+  it('gives back texts whose characters take several bytes, at the end of a page too', () => {
+    const history = new History({ maxEntries: 600 });
+    const changes = (i: number): Change[] => [{ op: 'put', key: 'k', value: '€'.repeat(700 + ((i * 37) % 400)) }];
+    for (let i = 0; i < 600; i++) history.record(i + 1, changes(i));
+    for (let i = 0; i < 600; i++) expect(history.at(i)).to.deep.equal({ index: i + 1, changes: changes(i) });
   });
 
   it('gives back long entries too, and holds none that it has dropped', () => {

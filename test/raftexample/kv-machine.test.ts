@@ -189,6 +189,50 @@ describe('the store: the bytes that it shares with members written in Go', () =>
     expect(asked.map((request) => idOf(...request))).to.deep.equal(['1-z-1', '1-z-2', '2-z-1', '1-10-1', '1-z-3']);
   });
 
+  it('an entry is written as JSON.stringify writes it, whatever its texts hold', () => {
+    const unit = fc.oneof(
+      fc.constantFrom('"', '\\', '\u0000', '\u001f', '\u007f', '\ud800', '\udc00', '😀'),
+      fc.string(),
+    );
+    const texts = fc.array(unit, { maxLength: 4 }).map((units) => units.join(''));
+    fc.assert(
+      fc.property(texts, texts, fc.option(fc.nat(), { nil: undefined }), (key, value, ifIndex) => {
+        const entry = kvFormat.encode({ kind: 'command', command: put(key, value, ifIndex) }, request);
+        expect(text(entry)).to.equal(JSON.stringify({ op: 'put', key, value, ifIndex, id: '3-z-7' }));
+      }),
+    );
+  });
+
+  it('an id is read alike after any other', () => {
+    const requestOf = (id: string): unknown => kvFormat.decode(bytes(JSON.stringify({ op: 'put', id })))?.request;
+    const ids = ['3-z-7', '3-z-123456789012345', '3-za-7', '4-z-7', '3-10-0'];
+    const none = [
+      '',
+      '3-z-',
+      '3-z-1234567890123456',
+      '3-z-7 ',
+      '3-z-7x',
+      '3-z--7',
+      '3-z-/',
+      '3-z-:',
+      '3-Z-7',
+      '3-z',
+      '-z-7',
+    ];
+    for (const before of [...ids, ...none]) {
+      for (const id of ids) {
+        requestOf(before);
+        const [, boot = '', sequence] = id.split('-');
+        const expected = { boot: Number.parseInt(boot, 36), sequence: Number(sequence) };
+        expect(requestOf(id), `${id} after ${before}`).to.deep.equal(expected);
+      }
+      for (const id of none) {
+        requestOf(before);
+        expect(requestOf(id), `${id} after ${before}`).to.equal(undefined);
+      }
+    }
+  });
+
   it('an empty value may be left out, and an unknown operation does nothing', () => {
     expect(kvFormat.decode(bytes('{"op":"put","key":"k","id":"1-a-1"}'))?.content).to.deep.equal({
       kind: 'command',

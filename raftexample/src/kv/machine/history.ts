@@ -19,7 +19,7 @@ export interface HistoryLimits {
   /** Entries. */
   readonly maxEntries: number;
   /**
-   * Characters that they take as JSON, with a little for each; of long ones those of keys and values. Whatever that is,
+   * Characters that they take packed, with a little for each; of long ones those of keys and values. Whatever that is,
    * the last entry is kept.
    */
   readonly maxSize: number;
@@ -44,7 +44,7 @@ export type HistoryListener = (size: number) => void;
 export class History {
   private readonly limits: HistoryLimits;
   private readonly listeners = new Set<HistoryListener>();
-  /** All that are kept, as JSON; in the place of a long one stands an empty text. */
+  /** All that are kept, packed; in the place of a long one stands an empty text. */
   private readonly packed = new PackedTexts();
   /** The long ones, by their places. */
   private readonly long = new Map<number, Changes>();
@@ -85,7 +85,7 @@ export class History {
     if (place >= end - RECENT) return this.recent[place % RECENT];
     const long = this.long.get(place);
     if (long !== undefined) return long;
-    return { index: this.packed.indexAt(place), changes: JSON.parse(this.packed.textAt(place)) as Change[] };
+    return { index: this.packed.indexAt(place), changes: changesIn(this.packed.textAt(place)) };
   }
 
   /** The place of the first entry whose index is higher than this. */
@@ -103,7 +103,7 @@ export class History {
     const { packed } = this;
     const length = lengthOf(changes);
     const isLong = length > LONG;
-    const text = isLong ? '' : JSON.stringify(changes);
+    const text = isLong ? '' : textOf(changes);
     const size = OVERHEAD + (isLong ? length : text.length);
     const { maxEntries, maxSize } = this.limits;
     while (packed.begin < packed.end && (this.size + size > maxSize || packed.end - packed.begin >= maxEntries))
@@ -148,4 +148,21 @@ export class History {
 
 function lengthOf(changes: readonly Change[]): number {
   return changes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+}
+
+/** Most entries change one key. Every member packs each of them, and to write JSON takes longer than all else here. */
+function textOf(changes: readonly Change[]): string {
+  const [one] = changes;
+  // JSON keeps a surrogate that stands alone; UTF-8 does not.
+  if (one === undefined || changes.length > 1 || !one.key.isWellFormed() || !one.value.isWellFormed()) {
+    return JSON.stringify(changes);
+  }
+  return `${one.op} ${one.key.length} ${one.key}${one.value}`;
+}
+
+function changesIn(text: string): readonly Change[] {
+  if (text.startsWith('[')) return JSON.parse(text) as Change[];
+  const [head = '', op = '', length = ''] = /^(put|delete) (\d+) /u.exec(text) ?? [];
+  const end = head.length + Number(length);
+  return [{ op: op as Change['op'], key: text.slice(head.length, end), value: text.slice(end) }];
 }

@@ -22,14 +22,23 @@ function encode(content: EntryContent<KvCommand>, request: RequestId & { readonl
   return Buffer.from(jsonOf(content, `${startOf(request)}-${request.sequence}`));
 }
 
-/** A write is built anew, since spreading its fields takes as long as writing them. */
+/** A write is put together from its texts, which takes half as long as to have an object written. */
 function jsonOf(content: EntryContent<KvCommand>, id: string): string {
   const { command, place } = content.kind === 'command' ? content : {};
   if (command === undefined || place !== undefined || (command.op !== 'put' && command.op !== 'delete')) {
     return JSON.stringify({ ...fieldsOf(content), id });
   }
   const { op, key, value, ifIndex } = command;
-  return JSON.stringify({ op, key, value, ifIndex, id });
+  const condition = ifIndex === undefined ? '' : `,"ifIndex":${JSON.stringify(ifIndex)}`;
+  return `{"op":"${op}","key":${quoted(key)},"value":${quoted(value)}${condition},"id":"${id}"}`;
+}
+
+/** Only what JSON does not escape. */
+const plain = /^[ !#-[\]-\ud7ff\ue000-\u{10ffff}]*$/u;
+
+/** The text as JSON. `JSON.stringify` takes three times as long for most, in which nothing is escaped. */
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 let lastStart: { readonly member: NodeId; readonly boot: number; readonly text: string } | undefined;
@@ -143,8 +152,31 @@ function onceOf(id: string, { print, write }: Fields): KvOnce | undefined {
   return command.op === 'once' || command.op === 'nothing' ? undefined : { op: 'once', key: id, print, write: command };
 }
 
+/** The start of the last id that was read, up to its last hyphen: most that come have the same, that of the leader. */
+let lastRead = { start: '', boot: 0 };
+
 function requestOf(id: string): RequestId | undefined {
-  const [, boot, sequence] = /^\d+-([0-9a-z]{1,10})-(\d{1,15})$/u.exec(id) ?? [];
-  if (boot === undefined || sequence === undefined) return undefined;
-  return { boot: Number.parseInt(boot, 36), sequence: Number(sequence) };
+  const { start } = lastRead;
+  if (start !== '' && id.startsWith(start)) {
+    const sequence = digitsFrom(id, start.length);
+    return sequence === undefined ? undefined : { boot: lastRead.boot, sequence };
+  }
+  const [, place, text, digits] = /^(\d+-([0-9a-z]{1,10})-)(\d{1,15})$/u.exec(id) ?? [];
+  if (place === undefined || text === undefined || digits === undefined) return undefined;
+  const boot = Number.parseInt(text, 36);
+  lastRead = { start: place, boot };
+  return { boot, sequence: Number(digits) };
+}
+
+/** The number of 1 to 15 decimal digits that stands from there to the end. It makes no garbage, as a match would. */
+function digitsFrom(id: string, from: number): number | undefined {
+  const { length } = id;
+  if (length === from || length - from > 15) return undefined;
+  let number = 0;
+  for (let i = from; i < length; i++) {
+    const digit = id.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    number = number * 10 + digit;
+  }
+  return number;
 }

@@ -1,7 +1,6 @@
 /** A page has so many bytes, unless it holds one text that is longer. */
 const PAGE = 64 * 1024;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** What is known of a text without reading it. */
@@ -11,7 +10,7 @@ export interface Label {
 }
 
 interface Page {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** The place of its first text. */
   first: number;
   /** Where each of its texts ends. */
@@ -26,7 +25,7 @@ interface Page {
  */
 export class PackedTexts {
   private readonly pages: Page[] = [];
-  private spare: Uint8Array | undefined = undefined;
+  private spare: Buffer | undefined = undefined;
   private first = 0;
   private next = 0;
 
@@ -40,7 +39,7 @@ export class PackedTexts {
     return this.next;
   }
 
-  /** Adds a text. It must be well-formed, as JSON is. */
+  /** Adds a text. It must be well-formed. */
   push(text: string, { index, size }: Label): void {
     const page = this.pageWith(text);
     page.labels.indexes.push(index);
@@ -83,7 +82,7 @@ export class PackedTexts {
     if (last !== undefined && written(last, text)) return last;
     // In UTF-8 a text has three times as many bytes as it has characters, at most.
     const isLong = text.length * 3 > PAGE;
-    const bytes = isLong ? encoder.encode(text) : (this.spare ?? new Uint8Array(PAGE));
+    const bytes = isLong ? Buffer.from(text) : (this.spare ?? Buffer.alloc(PAGE));
     if (!isLong) this.spare = undefined;
     const page: Page = { bytes, first: this.next, ends: [], labels: { indexes: [], sizes: [] } };
     this.pages.push(page);
@@ -106,9 +105,8 @@ export class PackedTexts {
 /** Writes the text to the end of a page, if there is room for it. */
 function written({ bytes, ends }: Page, text: string): boolean {
   const from = ends.at(-1) ?? 0;
-  if (bytes.length - from < text.length) return false;
-  const { read, written: length } = encoder.encodeInto(text, bytes.subarray(from));
-  if (read < text.length) return false;
-  ends.push(from + length);
+  const room = bytes.length - from;
+  if (room < text.length * 3 && room < Buffer.byteLength(text)) return false;
+  ends.push(from + bytes.write(text, from));
   return true;
 }
