@@ -81,16 +81,25 @@ async function snapshot(members: StoreMembers, leader: number, ids: readonly num
 interface Span {
   readonly perSecond: number;
   readonly seconds: number;
+  /** Processors that the leader, the other member, the load and the member that was away kept busy. */
+  readonly cores: readonly number[];
 }
 
 /** What the cluster commits until the condition holds, besides what led to it. */
-async function during(members: StoreMembers, leader: number, holds: () => Promise<boolean>): Promise<Span> {
+async function during(
+  members: StoreMembers,
+  leader: number,
+  all: readonly Usage[],
+  holds: () => Promise<boolean>,
+): Promise<Span> {
   const [began, first] = [performance.now(), (await members.status(leader)).applied];
+  const spent = all.map((one) => one.cpuSeconds);
   await members.until('end', holds);
   const last = await members.status(leader);
   if (last.leader !== leader) throw new Error('leadership changed: the machine is too busy to measure this');
   const took = (performance.now() - began) / 1000;
-  return { perSecond: Math.round((last.applied - first) / took), seconds: took };
+  const cores = all.map((one, i) => round((one.cpuSeconds - (spent[i] ?? 0)) / took));
+  return { perSecond: Math.round((last.applied - first) / took), seconds: took, cores };
 }
 
 function forSeconds(count: number): () => Promise<boolean> {
@@ -117,7 +126,8 @@ async function measure(workshop: Workshop, by: How): Promise<object> {
   tell(`${values.members}, by ${by}: the load without it`);
   const [first, second] = [members.usage(leader), members.usage(other)];
   first.watch();
-  const before = await during(members, leader, forSeconds(seconds));
+  const others = [first, second, load.usage];
+  const before = await during(members, leader, others, forSeconds(seconds));
   const peakBefore = first.peakMib;
 
   tell(`${values.members}, by ${by}: it comes back`);
@@ -127,7 +137,7 @@ async function measure(workshop: Workshop, by: How): Promise<object> {
   members.start(away);
   const third = members.usage(away);
   const [began, answers] = [performance.now(), { after: 0 }];
-  const meanwhile = await during(members, leader, async () => {
+  const meanwhile = await during(members, leader, [...others, third], async () => {
     const status = await members.status(away).catch(() => undefined);
     if (status === undefined) return false;
     answers.after ||= (performance.now() - began) / 1000;
@@ -135,7 +145,7 @@ async function measure(workshop: Workshop, by: How): Promise<object> {
   });
   const cpu = { leader: first.cpuSeconds - spent, follower: third.cpuSeconds };
   const peaks = { leader: first.peakMib, follower: third.peakMib, other: second.peakMib };
-  const after = await during(members, leader, forSeconds(seconds));
+  const after = await during(members, leader, [...others, third], forSeconds(seconds));
   const settled = third.residentMib;
   await members.stop(load);
   for (const id of members.ids) await members.end(id, 'SIGTERM');
@@ -152,6 +162,10 @@ async function measure(workshop: Workshop, by: How): Promise<object> {
     others_after_per_s: after.perSecond,
     // Before and after, because the machine may change its speed, and three members share it afterwards.
     others_share: round(meanwhile.perSecond / ((before.perSecond + after.perSecond) / 2)),
+    // Processors that the leader, the other member, the load and the one that was away kept busy.
+    cores_before: before.cores,
+    cores_meanwhile: meanwhile.cores,
+    cores_after: after.cores,
     leader_extra_mib: Math.max(0, peaks.leader - peakBefore),
     // Beyond what it holds once it has caught up, and what one holds that was never away.
     follower_extra_mib: Math.max(0, peaks.follower - Math.min(peaks.other, settled)),

@@ -38,6 +38,17 @@ class Member {
   }
 }
 
+describe('replica: what is in the log', () => {
+  it('waits until it is committed', () => {
+    const member = new Member(10);
+    expect(member.backlog.hasUncommitted).to.equal(false);
+    member.save(1, 4);
+    expect(member.backlog.hasUncommitted).to.equal(true);
+    member.committed = 1;
+    expect(member.backlog.hasUncommitted).to.equal(false);
+  });
+});
+
 describe('replica: what is committed and not applied', () => {
   it('is counted in bytes and in entries', () => {
     const member = new Member(10, 3);

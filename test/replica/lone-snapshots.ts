@@ -24,6 +24,9 @@ export function loneSnapshots({ transport, policy, ...options }: LoneOptions): S
     betweenCommands: () => {},
     holdUp: () => {},
     turn: () => Promise.resolve(),
+    isBusy: () => false,
+    now: () => 0,
+    pause: () => Promise.resolve(),
     onEvent: () => {},
     warn: (text) => expect.fail(text),
     onFatal: (error) => {

@@ -41,6 +41,11 @@ export class Backlog {
     return last() - applied() < maxEntries;
   }
 
+  /** Does an entry wait to be committed? */
+  get hasUncommitted(): boolean {
+    return this.host.last() > this.host.committed();
+  }
+
   /**
    * Is so much committed and not applied that this member should take no further entries? Entries that are not
    * committed do not count: a leader may need them to be taken before it can commit anything.

@@ -112,6 +112,10 @@ export function createSnapshots<Command, Result>(engine: Engine<Command, Result>
     commitEmpty: () => engine.commitEmpty(),
     retryTicks: electionTicks,
     turn: () => new Promise((resolve) => clock.soon(resolve)),
+    // What followers have passed on waits in the log alone.
+    isBusy: () => engine.proposals.waiting > 0 || engine.reads.waiting > 0 || engine.backlog.hasUncommitted,
+    now: () => clock.monotonic(),
+    pause: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
     onEvent: (event) => {
       if (!isProgress(event)) engine.observer.snapshots.add(event.phase);
       const { phase, to, index, bytes, size } = event;

@@ -8,7 +8,7 @@ import { SnapshotTransfer, type SnapshotTransferHost } from './transfer.js';
 
 export interface SnapshotsHost
   extends Omit<OwnSnapshotsHost, 'interrupt'>,
-    Pick<SnapshotTransferHost, 'id' | 'restore' | 'reportSnapshot'> {
+    Pick<SnapshotTransferHost, 'id' | 'restore' | 'reportSnapshot' | 'isBusy' | 'now' | 'pause'> {
   readonly log: ReplicaLog;
   readonly transport: ReplicaTransport;
   readonly format: Pick<Format<unknown>, 'wrap' | 'unwrap'>;

@@ -6,6 +6,7 @@ import { describe, ERR_SNAPSHOT_FORMAT } from '../base/errors.js';
 import { chunksOf, collect } from '../format/chunks.js';
 import type { Format } from '../format/format.js';
 import type { Interrupt } from './interrupt.js';
+import { atLeisure } from './leisure.js';
 import { BYTES_PER_TURN, counting, turning } from './passing.js';
 import type { SnapshotEvent, SnapshotPolicy } from './policy.js';
 import { RetryPause } from './retry-pause.js';
@@ -30,6 +31,12 @@ export interface SnapshotTransferHost {
   readonly retryTicks: number;
   /** Lets the event loop turn. */
   readonly turn: () => Promise<void>;
+  /** Does a command or a read wait for this member? */
+  readonly isBusy: () => boolean;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: () => number;
+  /** Resolves after so many milliseconds. */
+  readonly pause: (ms: number) => Promise<void>;
   readonly onEvent: (event: SnapshotEvent) => void;
   readonly warn: (text: string) => void;
   readonly reportSnapshot: (to: NodeId, status: SnapshotStatus, error: unknown) => void;
@@ -247,9 +254,11 @@ export class SnapshotTransfer {
     chunks: AsyncIterable<Uint8Array>,
     onUnsound: (error: unknown) => void,
   ): AsyncGenerator<Uint8Array, void> {
-    const { interrupt } = this.host;
+    const { interrupt, isBusy, turn, now, pause } = this.host;
+    const read = interrupt.read(chunks[Symbol.asyncIterator]());
+    const pieces = atLeisure(read, { isBusy, turn, now, pause: (ms) => interrupt.race(pause(ms)) });
     try {
-      yield* vouched(interrupt.read(chunks[Symbol.asyncIterator]()), (read) => this.check(read));
+      yield* vouched(pieces, (copy) => this.check(copy));
       this.pause.reset();
     } catch (error) {
       onUnsound(error);
