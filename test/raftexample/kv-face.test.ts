@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type NodeId, RaftError } from '@raft-ts/raft';
-import { adminOf, type KvMachine, problemOf } from '@raft-ts/raftexample/internal';
+import { adminOf, type FaceServer, type KvMachine, problemOf } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { type Answer, type Asked, ask, type KvCluster, kvCluster } from './kv-cluster.js';
 
@@ -103,6 +103,32 @@ describe('the store: its HTTP face', () => {
     expect((await one('PUT', '/kv/v', { body: Uint8Array.of(0xff) })).status).to.equal(400);
     expect((await one('PUT', '/kv/v', { body: '' })).status).to.equal(200);
     expect((await one('GET', '/kv/v')).text).to.equal('');
+  });
+
+  it('a value may come in pieces, which end within a character, announced or not', async () => {
+    const value = Buffer.from('ä€😀');
+    const half = [value.subarray(0, 1), value.subarray(1, 8), value.subarray(8)];
+    const chunked = half.map((piece) =>
+      Buffer.concat([Buffer.from(`${piece.length}\r\n`), piece, Buffer.from('\r\n')]),
+    );
+    for (const [key, header, pieces] of [
+      ['announced', `Content-Length: ${value.length}`, half],
+      ['chunked', 'Transfer-Encoding: chunked', [...chunked, Buffer.from('0\r\n\r\n')]],
+    ] as const) {
+      const accepted = once(store.faces[0] as FaceServer, 'connection') as Promise<[Socket]>;
+      const socket = connect(ports[0] as number, '127.0.0.1');
+      const [served] = await accepted;
+      let sent = 0;
+      for (const piece of [Buffer.from(`PUT /kv/${key} HTTP/1.1\r\nHost: h\r\n${header}\r\n\r\n`), ...pieces]) {
+        socket.write(piece);
+        sent += piece.length;
+        while (served.bytesRead < sent) await new Promise(setImmediate);
+      }
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      expect(answer.toString(), key).to.match(/^HTTP\/1\.1 200 /u);
+      socket.destroy();
+      expect((await one('GET', `/kv/${key}`)).text, key).to.equal('ä€😀');
+    }
   });
 
   it('conditions hold or fail by the index of the key', async () => {
