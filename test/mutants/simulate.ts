@@ -10,25 +10,28 @@ import type { Series } from './simulate-run.js';
 /** Each broken rule is looked for in so many series of fresh seeds. */
 const SERIES = 3;
 
-/** All of them take at most this long; one that hangs is ended, and has found nothing. */
+/** All of them take at most this long: one may hang. */
 const LIMIT_MS = 1_800_000;
 
 const UNTRIED = '*not tried yet*';
+const UNFINISHED = '*not tried to the end*';
 
 /** What the simulator made of a broken rule. */
 export type Simulated =
   /** The rules of the simulator that noticed, and the number of seeds that each series needed, ascending. */
   | { readonly kind: 'found'; readonly rules: readonly string[]; readonly seeds: readonly number[] }
   /** Some series, or all, found nothing within the budget. */
-  | { readonly kind: 'missed'; readonly found: number; readonly rules: readonly string[]; readonly budget: number };
+  | { readonly kind: 'missed'; readonly found: number; readonly rules: readonly string[]; readonly budget: number }
+  /** The process ended, or was ended, before that was known. */
+  | { readonly kind: 'unfinished' };
 
 /** Can the simulator run into this rule at all? Its members are made of the core, and of a loop of its own. */
 export function isSimulated({ file, equivalent }: Mutant): boolean {
   return /^(raft|sim)\/src\//.test(file ?? '') && equivalent === undefined;
 }
 
-/** Runs the series in one process, which is ended if it takes too long. What is missing in the end was not found. */
-async function runSeries(copy: Copy, budget: number): Promise<Series[]> {
+/** Runs the series in one process, which is ended if it takes too long: undefined if it has not come to its end. */
+async function runSeries(copy: Copy, budget: number): Promise<Series[] | undefined> {
   const program = join(copy.root, 'test/dist/mutants/simulate-run.js');
   const firsts = Array.from({ length: SERIES }, (_, i) => String(1 + i * 1_000_000));
   const args = ['--max-old-space-size=1024', program, String(budget), ...firsts];
@@ -38,8 +41,9 @@ async function runSeries(copy: Copy, budget: number): Promise<Series[]> {
   child.stdout.setEncoding('utf8').on('data', (part: string) => {
     text += part;
   });
-  await new Promise((resolve) => child.on('close', resolve));
+  const code = await new Promise((resolve) => child.on('close', resolve));
   clearTimeout(limit);
+  if (code !== 0) return undefined;
   const lines = text.split('\n').filter((line) => line !== '');
   return lines.map((line) => JSON.parse(line) as Series);
 }
@@ -54,6 +58,7 @@ export async function simulate(
   copy.write(file, await compileMutant(readFileSync(join(original, file), 'utf8'), mutant));
   try {
     const series = await runSeries(copy, budget);
+    if (series === undefined) return { kind: 'unfinished' };
     const rules = [...new Set(series.flatMap(({ rule }) => (rule === '' ? [] : [rule])))];
     const seeds = series.flatMap((one) => (one.seeds === undefined ? [] : [one.seeds])).sort((a, b) => a - b);
     if (seeds.length === SERIES) return { kind: 'found', rules, seeds };
@@ -68,7 +73,7 @@ const intro = `# Broken rules of the core, found by the simulator
 For each rule of the core that [\`test/mutants/\`](../test/mutants) breaks, the rule of the simulator that notices
 ([\`sim/README.md\`](../sim/README.md)), and the number of seeds that it takes: the median and the most of ${SERIES} series of
 fresh ones. \`npm run mutants -- --simulate --jobs 2 NAME…\` runs those whose name or area contains a word and updates their lines.
-A series that hangs, or that finds nothing within the budget, has missed. [mutants.md](mutants.md) says which test notices.
+A series that finds nothing within the budget has missed. [mutants.md](mutants.md) says which test notices.
 `;
 
 const cell = (text: string): string => text.replace(/\s+/g, ' ').replace(/[|<]/g, '\\$&').trim();
@@ -78,6 +83,7 @@ function describe(result: Simulated): string {
     const { seeds } = result;
     return `${result.rules.join(', ')} | ${seeds[Math.floor(seeds.length / 2)]} | ${seeds.at(-1)} |`;
   }
+  if (result.kind === 'unfinished') return `${UNFINISHED} | | |`;
   if (result.found === 0) return `*missed* | | more than ${result.budget} |`;
   return `${result.rules.join(', ')}, in ${result.found} of ${SERIES} series | | more than ${result.budget} |`;
 }
@@ -143,7 +149,7 @@ export function updatePage(
       ? [`- **${name}.** ${equivalent}`]
       : [],
   );
-  const untried = lines.filter((line) => line.includes(UNTRIED)).length;
+  const untried = lines.filter((line) => line.includes(UNTRIED) || line.includes(UNFINISHED)).length;
   const missed = lines.filter((line) => line.includes('*missed*')).length;
   const partly = lines.filter((line) => line.includes(` of ${SERIES} series |`)).length;
   const counts = `${lines.length - untried} of ${simulated.length} were tried: ${lines.length - untried - missed - partly} were noticed in every series, ${partly} in some, ${missed} in none.`;
