@@ -32,7 +32,7 @@ export { Contacts } from './observe/contacts.js';
 export { explain } from './observe/explain.js';
 export { SlowReads } from './observe/slow-reads.js';
 export { Interrupt } from './snapshots/interrupt.js';
-export { atLeisure, LEISURE_BYTES, LEISURE_MS } from './snapshots/leisure.js';
+export { atLeisure, LEISURE_BYTES, LEISURE_MS, MOST_LEISURE } from './snapshots/leisure.js';
 export { AppliedBytes } from './snapshots/policy.js';
 export { Snapshots } from './snapshots/snapshots.js';
 export { vouched } from './snapshots/vouched.js';

@@ -1,6 +1,6 @@
 import type { NodeId } from '@raft-ts/raft';
 import type { Replica, ReplicaTransport, StateMachine } from '@raft-ts/replica';
-import { atLeisure, LEISURE_BYTES, LEISURE_MS } from '@raft-ts/replica/internal';
+import { atLeisure, LEISURE_BYTES, LEISURE_MS, MOST_LEISURE } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import { StreamLog, VirtualBodies } from './streams.js';
 import { VirtualCluster } from './virtual.js';
@@ -11,15 +11,15 @@ const state = Buffer.from(Uint8Array.from({ length: PIECES * LEISURE_BYTES }, (_
 /** A loop that does what a test says, and notes what is asked of it. */
 class Loop {
   busy = false;
-  /** Milliseconds that a piece takes, and that a timer is late. */
-  pieceMs = 0;
+  /** Milliseconds that a turn takes, and that a timer is late. */
+  turnMs = 0;
   timerLateMs = 0;
   time = 0;
   readonly steps: string[] = [];
   readonly isBusy = (): boolean => this.busy;
   readonly now = (): number => this.time;
   readonly turn = async (): Promise<void> => {
-    this.time += this.pieceMs;
+    this.time += this.turnMs;
     this.steps.push('turn');
   };
   readonly pause = async (ms: number): Promise<void> => {
@@ -46,17 +46,26 @@ class Loop {
 }
 
 describe('replica: a state that is sent at leisure', () => {
-  it('comes in short pieces, with a turn of the loop after each', async () => {
-    const loop = new Loop();
-    await loop.send();
-    expect(loop.steps).to.deep.equal(Array.from({ length: PIECES }, () => [`${LEISURE_BYTES}`, 'turn']).flat());
+  it('comes in short pieces, with a turn of the loop after each, and in shorter ones while somebody waits', async () => {
+    for (const [busy, size] of [
+      [false, MOST_LEISURE * LEISURE_BYTES],
+      [true, LEISURE_BYTES],
+    ] as const) {
+      const loop = new Loop();
+      loop.busy = busy;
+      await loop.send();
+      const steps = loop.steps.filter((step) => step !== 'pause');
+      expect(steps).to.deep.equal(Array.from({ length: state.length / size }, () => [`${size}`, 'turn']).flat());
+    }
   });
 
   it('that comes in shorter chunks has a turn after as many bytes', async () => {
     const loop = new Loop();
+    loop.busy = true;
     await loop.send(LEISURE_BYTES / 4);
-    expect(loop.steps.filter((step) => step === 'turn')).to.have.length(PIECES);
-    expect(loop.steps.slice(0, 5)).to.deep.equal([...Array(4).fill(`${LEISURE_BYTES / 4}`), 'turn']);
+    const steps = loop.steps.filter((step) => step !== 'pause');
+    expect(steps.filter((step) => step === 'turn')).to.have.length(PIECES);
+    expect(steps.slice(0, 5)).to.deep.equal([...Array(4).fill(`${LEISURE_BYTES / 4}`), 'turn']);
   });
 
   it('takes no pause while nobody waits, however fast it is', async () => {
@@ -68,16 +77,32 @@ describe('replica: a state that is sent at leisure', () => {
   it('keeps to its rate while somebody waits, though timers are late', async () => {
     for (const timerLateMs of [0, 1, 5]) {
       const loop = new Loop();
-      Object.assign(loop, { busy: true, pieceMs: 0.5, timerLateMs });
+      Object.assign(loop, { busy: true, turnMs: 0.5, timerLateMs });
       await loop.send();
       expect(loop.time).to.be.within(PIECES * LEISURE_MS - 2, PIECES * LEISURE_MS + timerLateMs);
     }
   });
 
-  it('takes no pause on a loop that is slower than the rate', async () => {
+  it('keeps to its rate on a loop of long turns as well: pieces are longer then', async () => {
+    for (const turnMs of [LEISURE_MS + 1, 2 * LEISURE_MS, (MOST_LEISURE - 1) * LEISURE_MS]) {
+      const loop = new Loop();
+      Object.assign(loop, { busy: true, turnMs });
+      await loop.send();
+      expect(loop.time).to.be.within(PIECES * LEISURE_MS - turnMs, PIECES * LEISURE_MS + 2 * turnMs);
+    }
+  });
+
+  it('comes in pieces four times as long at most, however long turns are, and without a pause then', async () => {
     const loop = new Loop();
-    Object.assign(loop, { busy: true, pieceMs: LEISURE_MS + 1 });
+    Object.assign(loop, { busy: true, turnMs: 50 });
     await loop.send();
+    const sizes = loop.steps.filter((step) => step !== 'turn').map(Number);
+    // The first one shows that turns are long.
+    expect(sizes[0]).to.equal(LEISURE_BYTES);
+    expect(sizes[1]).to.equal(MOST_LEISURE * LEISURE_BYTES);
+    expect(Math.max(...sizes)).to.equal(MOST_LEISURE * LEISURE_BYTES);
+    // The last one is what is left.
+    expect(loop.steps.filter((step) => step === 'turn')).to.have.length(sizes.length - 1);
     expect(loop.pauses).to.equal(0);
   });
 
@@ -93,8 +118,8 @@ describe('replica: a state that is sent at leisure', () => {
       },
     });
     await loop.send();
-    // Half of what is left makes up for 20 ms, and the rest keeps to the rate.
-    expect(loop.time - 1000).to.be.at.least((PIECES - 10) * LEISURE_MS - 2);
+    // Of its length 20 ms are made up for.
+    expect(loop.time - 1000).to.be.at.least(PIECES * LEISURE_MS - 22);
   });
 
   it('takes pauses as long as somebody waits, and no longer', async () => {
@@ -176,7 +201,7 @@ describe('replica: a snapshot that is sent', () => {
   it('is given to the transport in short pieces, without a pause while nobody waits', async () => {
     await begin();
     await members.time.until(() => times.length > 0, 'it is sent');
-    expect(Math.max(...sizes)).to.be.at.most(LEISURE_BYTES);
+    expect(Math.max(...sizes)).to.be.at.most(MOST_LEISURE * LEISURE_BYTES);
     expect(times[0]).to.equal(0);
   });
 

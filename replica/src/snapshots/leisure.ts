@@ -1,10 +1,13 @@
 // A state that is sent is read, checked and handed over on the event loop that serves clients too.
 
-/** Whoever waits for this member waits for the work on no more than so many bytes of a state. */
+/** Whoever waits for this member waits for the work on so many bytes of a state, */
 export const LEISURE_BYTES: number = 64 * 1024;
 
-/** While somebody waits, so many bytes have this many milliseconds: 32 MiB a second. */
-export const LEISURE_MS = 2;
+/** or on several times as many, where so few for each turn of the loop would be too slow, or nobody waits. */
+export const MOST_LEISURE: number = 4;
+
+/** While somebody waits, `LEISURE_BYTES` have this many milliseconds: 64 MiB a second. */
+export const LEISURE_MS = 1;
 
 /** Timers count whole milliseconds. */
 const LEAST_PAUSE_MS = 1;
@@ -24,29 +27,34 @@ export interface LeisureHost {
 
 /**
  * The same bytes, in short pieces between which the event loop turns. While somebody waits for this member they keep to
- * a rate. It is fixed, not what others leave: a state of any size arrives, however much is asked of this member.
+ * a rate, and are not slower either, as far as longer pieces suffice: a state of any size arrives, however much is
+ * asked of this member.
  */
 export async function* atLeisure(
   chunks: AsyncIterable<Uint8Array>,
   { isBusy, turn, now, pause }: LeisureHost,
 ): AsyncGenerator<Uint8Array, void> {
+  let size = isBusy() ? LEISURE_BYTES : MOST_LEISURE * LEISURE_BYTES;
   let handedOver = 0;
   let due = now();
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += LEISURE_BYTES) {
-      const piece = chunk.subarray(at, at + LEISURE_BYTES);
+    for (let at = 0; at < chunk.length; ) {
+      const piece = chunk.subarray(at, at + size);
       yield piece;
+      at += piece.length;
       handedOver += piece.length;
-      if (handedOver < LEISURE_BYTES) continue;
-      handedOver = 0;
+      if (handedOver < size) continue;
       await turn();
-      if (!isBusy()) {
+      if (isBusy()) {
+        due = Math.max(due + (handedOver / LEISURE_BYTES) * LEISURE_MS, now() - MOST_LATE_MS);
+        const early = due - now();
+        if (early >= LEAST_PAUSE_MS) await pause(early);
+        size = LEISURE_BYTES * Math.max(1, Math.min(MOST_LEISURE, 1 - Math.ceil(early / LEISURE_MS)));
+      } else {
         due = now();
-        continue;
+        size = MOST_LEISURE * LEISURE_BYTES;
       }
-      due = Math.max(due + LEISURE_MS, now() - MOST_LATE_MS);
-      const early = due - now();
-      if (early >= LEAST_PAUSE_MS) await pause(early);
+      handedOver = 0;
     }
   }
 }
