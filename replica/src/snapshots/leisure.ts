@@ -1,12 +1,12 @@
 // A state that is sent is read, checked and handed over on the event loop that serves clients too.
 
-/** Whoever waits for this member waits for the work on so many bytes of a state, */
+/** So many bytes of a state are worked on in one turn of the event loop while somebody waits for this member. */
 export const LEISURE_BYTES: number = 64 * 1024;
 
-/** or on several times as many, where so few for each turn of the loop would be too slow, or nobody waits. */
+/** Up to so many times as many are, if the pieces are late, or if nobody waits. */
 export const MOST_LEISURE: number = 4;
 
-/** While somebody waits, `LEISURE_BYTES` have this many milliseconds: 64 MiB a second. */
+/** While somebody waits, `LEISURE_BYTES` may leave every so many milliseconds: 64 MiB a second. */
 export const LEISURE_MS = 1;
 
 /** Timers count whole milliseconds. */
@@ -27,8 +27,8 @@ export interface LeisureHost {
 
 /**
  * The same bytes, in short pieces between which the event loop turns. While somebody waits for this member they keep to
- * a rate, and are not slower either, as far as longer pieces suffice: a state of any size arrives, however much is
- * asked of this member.
+ * a rate; if they fall behind it, because the loop is busy, the pieces become longer. So a state of any size arrives,
+ * however much is asked of this member.
  */
 export async function* atLeisure(
   chunks: AsyncIterable<Uint8Array>,
