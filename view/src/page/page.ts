@@ -179,9 +179,8 @@ export class Page {
     const isToDraw = isNew || this.isDirty || (wasActive && !isActive);
     this.isLate = isToDraw && isActive && !this.isLate && performance.now() - began > FULL_MS;
     this.isDirty = this.isLate;
-    if (this.isLate) this.schedule();
-    else if (isToDraw) this.draw(now, began, !isActive);
-    else this.drawLeft();
+    if (!isToDraw) this.drawLeft();
+    else if (!this.isLate) this.draw(now, began, !isActive);
     if (isActive || this.left.length > 0) this.schedule();
     this.keepCost(performance.now() - began);
   }
