@@ -19,6 +19,7 @@ export { handleReadys, runMember } from './hello/member.js';
 export { Membership } from './hello/membership.js';
 export { openStorage } from './hello/storage.js';
 export { HttpError, type Problem, problemOf } from './kv/face/answers.js';
+export { readText } from './kv/face/body.js';
 export { KEY_METHODS } from './kv/face/keys.js';
 export { type FaceLimits } from './kv/face/limits.js';
 export { Room } from './kv/face/room.js';

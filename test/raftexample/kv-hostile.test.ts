@@ -132,6 +132,34 @@ describe('the store: clients that mean no good', () => {
     expect(text).to.match(/^$|^HTTP\/1\.1 413 /u);
   });
 
+  it('a body in pieces of a byte is cut off, whether it is read, unwanted or waits its turn', async () => {
+    // With usual limits: it is the cut that closes the connections, and not that they become too old.
+    const other = await kvCluster(1);
+    const [otherPort] = other.ports as [number];
+    const chunked = 'HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const pieces = '1\r\nx\r\n'.repeat(2000);
+    for (const before of [
+      `PUT /kv/bits ${chunked}`,
+      `PUT /kv/bits?lease=none ${chunked}`,
+      `GET /kv/k ${chunked}`,
+      `POST /members ${chunked}`,
+      `GET /watch HTTP/1.1\r\nHost: h\r\n\r\nPUT /kv/bits ${chunked}`,
+    ]) {
+      const socket = connect(otherPort, '127.0.0.1');
+      socket.write(before + pieces);
+      await untilClosed(socket);
+    }
+    expect((await ask(otherPort, 'GET', '/kv/bits')).status).to.equal(404);
+    await other.stop();
+  });
+
+  it('a body of many short lines is taken', async () => {
+    const line = `14\r\n${'l'.repeat(19)}\n\r\n`;
+    const put = 'PUT /kv/lines HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect(await send(`${put}${line.repeat(3000)}0\r\n\r\n`)).to.match(/^HTTP\/1\.1 200 /u);
+    expect((await ask(port, 'GET', '/kv/lines')).text.length).to.equal(60_000);
+  });
+
   it('the requests of one connection are worked on in their order, and only so many may wait', async () => {
     const put = 'PUT /kv/mine HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n';
     const pair = `${put}aGET /kv/mine HTTP/1.1\r\nHost: h\r\n\r\n${put}b`;

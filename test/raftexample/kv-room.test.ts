@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import { Room, Slots } from '@raft-ts/raftexample/internal';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Room, readText, Slots } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import { turn } from '../helpers/waiting.js';
 
@@ -98,6 +98,31 @@ describe('the store: memory that is held for clients', () => {
     await room.take(fourth, 40 * KiB);
     expect([second.destroyed, third.destroyed]).to.deep.equal([true, false]);
   });
+});
+
+describe('the store: a body that comes in pieces', () => {
+  const long = 20 * KiB;
+
+  for (const [name, length, headers] of [
+    ['small', 300, { 'content-length': '300' }],
+    ['large', long, { 'content-length': String(long) }],
+    ['of unknown length', 300, { 'transfer-encoding': 'chunked' }],
+  ] as const) {
+    it(`is copied and none of them kept, if it is ${name}`, async () => {
+      const client = Object.assign(new Client(), { headers, socket: null });
+      const text = readText(client as unknown as IncomingMessage, long, 'the body');
+      const piece = Buffer.alloc(1);
+      let expected = '';
+      for (let i = 0; i < length; i++) {
+        piece[0] = 97 + (i % 26);
+        expected += piece.toString();
+        // If it were kept, the next one would change it.
+        client.emit('data', piece);
+      }
+      client.emit('end');
+      expect((await text) === expected, 'the text as it was sent').to.equal(true);
+    });
+  }
 });
 
 describe('the store: requests that cost milliseconds', () => {

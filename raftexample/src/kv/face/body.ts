@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { limitPieces, ReceivedBytes } from '@raft-ts/rafthttp/internal';
 import { type Fields, isFields } from '../machine/fields.js';
 import { HttpError } from './answers.js';
 import { FREE_BYTES, roomsOf } from './room.js';
@@ -17,21 +18,36 @@ export function readText(request: IncomingMessage, limit: number, what: string):
 }
 
 /**
+ * Bodies whose pieces may have to wait must not come in many short ones: each piece is an object of some 400 bytes,
+ * however short it is. Clients may send shorter ones than members do, such as a line in each.
+ */
+const MIN_PIECE = 16;
+
+/** Cuts the connection of a client whose body comes in pieces that cost far more than what they hold. */
+export function limitBody(request: IncomingMessage, isQueued: boolean): void {
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  // What is small and read at once is copied as it comes. That is most bodies, and they need no counting.
+  const isCopied = coding === undefined && (length === undefined || (!isQueued && Number(length) <= FREE_BYTES));
+  if (!isCopied) limitPieces(request, MIN_PIECE);
+}
+
+/**
  * Reads a body of so many bytes, for which no room need be asked. The last byte ends it. Most come in one piece: what
  * only others need is neither made nor listened to, because this is done for each write.
  */
 function readSmall(request: IncomingMessage, announced: number, what: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    let before: Buffer[] | undefined;
+    let whole: Buffer | undefined;
     let missing = announced;
     request.on('data', (chunk: Buffer) => {
-      missing -= chunk.length;
-      if (missing > 0) {
-        before ??= [];
-        before.push(chunk);
-        return;
+      if (whole !== undefined || chunk.length < missing) {
+        // Copied, since a piece takes hundreds of bytes for as long as it is kept, even if it holds one.
+        whole ??= Buffer.allocUnsafeSlow(announced);
+        chunk.copy(whole, announced - missing);
       }
-      const text = textOf(before === undefined ? chunk : Buffer.concat([...before, chunk]));
+      missing -= chunk.length;
+      if (missing > 0) return;
+      const text = textOf(whole ?? chunk);
       if (text === undefined) reject(notUtf8(what));
       else resolve(text);
     });
@@ -51,9 +67,10 @@ function cutOff(what: string): HttpError {
 
 function readBounded(request: IncomingMessage, limit: number, what: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    const header = request.headers['content-length'];
+    const announced = header === undefined ? undefined : Number(header);
+    const bytes = new ReceivedBytes(announced);
     let complete = false;
-    let length = Number(request.headers['content-length'] ?? 0);
     const tooLong = (): void => {
       // What still comes is thrown away as it comes: a client that has not finished sending would not see an answer
       // on a connection that is closed under it.
@@ -61,24 +78,22 @@ function readBounded(request: IncomingMessage, limit: number, what: string): Pro
       request.resume();
       reject(new HttpError('ERR_KV_TOO_LARGE', 'body', `${what} is longer than ${limit} bytes`));
     };
-    if (length > limit) {
+    if (announced !== undefined && announced > limit) {
       tooLong();
       return;
     }
-    length = 0;
-    const announced = Number(request.headers['content-length'] ?? limit);
     const rooms = roomsOf(request.socket);
     let release = (): void => {};
     request.on('data', (chunk: Buffer) => {
-      const before = length;
-      length += chunk.length;
+      const before = bytes.length;
+      const length = before + chunk.length;
       if (length > limit) tooLong();
-      else chunks.push(chunk);
+      else bytes.add(chunk);
       if (length <= FREE_BYTES || before > FREE_BYTES || length > limit || rooms === undefined) return;
       // All of a large body has room before the rest of it is taken from the connection.
       request.pause();
       void (async () => {
-        release = await rooms.bodies.take(request, announced);
+        release = await rooms.bodies.take(request, announced ?? limit);
         request.resume();
       })();
     });
@@ -86,7 +101,7 @@ function readBounded(request: IncomingMessage, limit: number, what: string): Pro
     request.on('end', () => {
       complete = true;
       release();
-      const text = textOf(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks));
+      const text = textOf(joined(bytes));
       if (text === undefined) reject(notUtf8(what));
       else resolve(text);
     });
@@ -98,7 +113,16 @@ function readBounded(request: IncomingMessage, limit: number, what: string): Pro
   });
 }
 
-function textOf(bytes: Buffer): string | undefined {
+/** All at once: a value is far shorter than the messages whose bytes are joined in turns. */
+function joined(bytes: ReceivedBytes): Uint8Array {
+  const work = bytes.join();
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
+function textOf(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
   } catch {

@@ -11,6 +11,7 @@ import type { TransportLogger } from '@raft-ts/rafthttp';
 import { Connections, cut, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
+import { limitBody } from './body.js';
 import { answerKey, KEY_PATH } from './keys.js';
 import { defaultLimits, type FaceLimits } from './limits.js';
 import { LockDesk } from './locks.js';
@@ -166,6 +167,7 @@ class Face {
       cut(socket);
       return;
     }
+    limitBody(request, connection.waiting > 0);
     connection.waiting++;
     const began = performance.now();
     if (began - connection.renewed > RENEW_MS) {
