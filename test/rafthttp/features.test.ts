@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType, RaftError } from '@raft-ts/proto';
-import { FEATURES_MISSING, Header, MAX_FEATURES } from '@raft-ts/rafthttp/internal';
+import { FEATURES_MISSING, FREE_VAIN_REQUESTS, Header, MAX_FEATURES, VAIN_PAUSE_MS } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import {
   append,
@@ -100,6 +101,28 @@ describe('features', () => {
     transport.addPeer(2n, [url]);
     // It is dialled again at once, and refused.
     await eventually('the stream was opened, and has ended', () => opened >= 1 && closed >= 1);
+  });
+
+  it('a member that does not show them is dialled less and less often: each dial opens a stream there', async () => {
+    let opened = 0;
+    const { url } = await startServer((req, res) => {
+      if (!req.url?.startsWith('/raft/stream/')) return void res.writeHead(404).end();
+      opened++;
+      res.writeHead(200, { 'X-Server-Version': '3.7.1', [Header.clusterId]: CLUSTER.toString(16) }).flushHeaders();
+    });
+    const receiver = new Recorder();
+    const transport = newTransport(1n, receiver, shown);
+    transport.requireFeatures(1);
+    transport.addPeer(2n, [url]);
+    await eventually('dialled', () => opened > FREE_VAIN_REQUESTS);
+    let sent = 0;
+    for (const end = performance.now() + 6 * VAIN_PAUSE_MS; performance.now() < end; sent++) {
+      transport.send([message(MessageType.MsgHeartbeat, 1n, 2n)]);
+      await sleep(10);
+    }
+    // Two streams after each of the pauses of 200, 400 and 800 ms; a dial every 10 ms would be hundreds.
+    expect(opened).to.be.at.most(FREE_VAIN_REQUESTS + 2 * 4);
+    await eventually('reported', () => receiver.unreachable.length === sent);
   });
 
   it('every way is refused with 412, and a member that was removed is told that', async () => {

@@ -300,12 +300,12 @@ export const CONNECTIONS_CHECK_MS = 1000;
 /** How long a TLS handshake may take; etcd's. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** So many requests in a row may be refused by TLS before there are pauses between them: a restart takes a few. */
-export const FREE_REFUSALS = 8;
+/** So many requests in a row may be in vain (see `Backoff`) before there are pauses between them: a restart takes a few. */
+export const FREE_VAIN_REQUESTS = 8;
 
 /** The first of these pauses, which double, and the longest, in milliseconds. */
-export const REFUSED_PAUSE_MS = 200;
-export const MAX_REFUSED_PAUSE_MS = 5000;
+export const VAIN_PAUSE_MS = 200;
+export const MAX_VAIN_PAUSE_MS = 5000;
 
 /** After this time the next connection checks the certificate files for changes. */
 export const TLS_FILES_CHECK_MS = 1000;

@@ -17,8 +17,8 @@ import { MAX_ANSWER_BYTES, MAX_INTERIM_ANSWERS } from '../base/limits.js';
 import { OTHER_FOUNDERS, OTHER_INCARNATION, OTHER_PROCESS } from '../base/refusals.js';
 import type { TransportContext } from '../member/context.js';
 import type { Removal } from '../member/standing.js';
+import { Reached } from './backoff.js';
 import type { LinkAgents, PeerLinks } from './links.js';
-import { Reached } from './refusals.js';
 import { dialTarget } from './url-picker.js';
 
 /** What the paths of streams begin with. */
@@ -153,10 +153,9 @@ export async function request(
       },
     });
   } catch (error) {
-    if (reached.tls && !rest.signal.aborted) links.refusals.note(error);
+    if (reached.tls && !rest.signal.aborted) links.backoff.note(error);
     throw error;
   }
-  links.refusals.forget();
   links.keepsParts = headerOf(answer, Header.snapshotParts) !== undefined;
   return answer;
 }
@@ -183,26 +182,31 @@ export async function readText(answer: IncomingMessage): Promise<string> {
 }
 
 /**
- * Checks the answer of a peer that accepted a request. Throws if a different log or cluster answers; else notes its
- * identity.
+ * Checks the answer of a peer that accepted a request; its identity is noted.
+ * @throws Error if a different log or cluster answers, or a member without the features that the cluster uses: the
+ * answer is destroyed then
  */
 export function checkAnswer(ctx: Omit<ClientContext, 'headers'>, links: PeerLinks, answer: IncomingMessage): void {
-  const incarnation = incarnationIn(answer, Header.incarnation);
-  if (ctx.incarnations.isOther(links.id, incarnation)) {
+  try {
+    checkIdentity(ctx, links, answer);
+  } catch (error) {
     answer.destroy();
-    throw new Error('another incarnation of the peer answered');
+    links.backoff.note(error);
+    throw error;
   }
+  links.backoff.forget();
+}
+
+function checkIdentity(ctx: Omit<ClientContext, 'headers'>, links: PeerLinks, answer: IncomingMessage): void {
+  const incarnation = incarnationIn(answer, Header.incarnation);
+  if (ctx.incarnations.isOther(links.id, incarnation)) throw new Error('another incarnation of the peer answered');
   const proven = isProven(ctx, links, answer);
   if (hasOtherFounders(ctx.ownHeaders, answer)) {
-    answer.destroy();
     if (proven) ctx.standing.refused(links.id, 'founders', parseFounders(headerOf(answer, Header.founders)));
     throw new Error('a member of a cluster with other founders answered');
   }
   links.features = featuresIn(answer);
-  if (ctx.features.lacks(answer)) {
-    answer.destroy();
-    throw lacksFeatures(ctx, links);
-  }
+  if (ctx.features.lacks(answer)) throw lacksFeatures(ctx, links);
   if (!proven) return;
   ctx.incarnations.remember(links.id, incarnation);
   links.run = incarnationIn(answer, Header.run);
@@ -248,13 +252,17 @@ function isProven(ctx: Pick<ClientContext, 'clusterId'>, { configured }: PeerLin
 /** The status with which a Go member says that this member was removed, for each method. */
 const removedStatus = { GET: 410, POST: 403 } as const;
 
-/** Returns the error that a failed answer stands for, and notes it if it says that this member is out for good. */
+/**
+ * Returns the error that a failed answer stands for, and notes it if it says that this member is out for good. It opened
+ * nothing, so that the next attempt may be made as soon as after any other failure.
+ */
 export async function failureOf(
   ctx: Pick<ClientContext, 'clusterId' | 'standing'>,
   links: PeerLinks,
   method: 'GET' | 'POST',
   answer: IncomingMessage,
 ): Promise<Error> {
+  links.backoff.forget();
   const proven = isProven(ctx, links, answer);
   const { message, removal } = judgeAnswer(method, answer.statusCode ?? 0, await readText(answer), proven);
   if (removal !== undefined) {

@@ -4,7 +4,7 @@ import type { LookupFunction } from 'node:net';
 import type { NodeId } from '@raft-ts/proto';
 import { POOLED_IDLE_MS } from '../base/limits.js';
 import type { Tls } from '../tls/tls.js';
-import { Refusals } from './refusals.js';
+import { Backoff } from './backoff.js';
 import { StreamAgent } from './stream-agent.js';
 
 /** Agents that open connections of one kind to one member. */
@@ -34,8 +34,8 @@ export class PeerLinks {
   announcement: string | undefined;
   /** Did the member that last answered say that it can go on with a snapshot that broke off? */
   keepsParts = false;
-  /** What requests to the member have come to in TLS. */
-  readonly refusals: Refusals = new Refusals();
+  /** When requests to the member have been in vain: how long there are none. */
+  readonly backoff: Backoff = new Backoff();
   /** Connections for POSTs, kept for the next one. */
   readonly pipeline: LinkAgents;
   /** Connections for streams, used only once. */

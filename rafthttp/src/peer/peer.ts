@@ -138,14 +138,14 @@ export class Peer extends Remote implements ReaderOwner {
   /** Uses these URLs from the next connection on. Throws `ERR_RAFT_PEER_URL`. */
   update(urls: readonly string[]): void {
     this.picker.update(urls);
-    this.links.refusals.forget();
+    this.links.backoff.forget();
     this.prober.stop();
     this.prober = new Prober(this.ctx, this.links, urls);
   }
 
   /** The peer has opened a stream: messages of this kind go there. */
   attach(kind: StreamKind, response: ServerResponse, features: number): void {
-    this.links.refusals.forget();
+    this.links.backoff.forget();
     this.writers[kind].attach(response, features);
   }
 

@@ -103,7 +103,7 @@ export class Pipeline {
     const { postTimeoutMs, snapshotTimeoutMs } = ctx.timings;
     const patienceMs = message.type === MessageType.MsgSnap ? snapshotTimeoutMs : postTimeoutMs;
     const timeoutMs = Math.min(patienceMs, this.target.picker.patienceMs(url));
-    links.refusals.check();
+    links.backoff.check();
     const bytes = encodeMessage(message);
     await withDeadline(this.stopping.signal, timeoutMs, async (signal) => {
       await checkFeatures(ctx, links, url, signal);

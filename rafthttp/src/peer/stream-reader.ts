@@ -199,7 +199,7 @@ export class StreamReader {
     this.nextDialMs = now + delay + this.ctx.timings.dialRetryMs;
     const { signal } = this.stopping;
     if (delay > 0) await sleep(delay, undefined, { signal }).catch(() => undefined);
-    await this.owner.links.refusals.pause(signal);
+    await this.owner.links.backoff.pause(signal);
   }
 
   private fields(): Record<string, string> {

@@ -1,14 +1,16 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { FREE_REFUSALS, MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS } from '../base/limits.js';
+import { FREE_VAIN_REQUESTS, MAX_VAIN_PAUSE_MS, VAIN_PAUSE_MS } from '../base/limits.js';
 import { Pauses } from '../base/pauses.js';
 
 /**
- * Spaces out the requests to a member whose TLS connections open, and end without an answer: one of the two does not
- * accept the other's certificate. Each attempt costs both a handshake, and a line in a log, and the next one fails too
- * until somebody has acted. A member that does not run, or is started again, does not count: nothing opens there.
+ * Spaces out the requests to a member with which they are in vain until somebody has acted. Its TLS connections open, and
+ * end without an answer: one of the two does not accept the other's certificate. Or it accepts what it must not be asked
+ * for: it lacks the features that the cluster uses, or has another log or other founders. Each attempt costs both a
+ * handshake or a stream that is closed again, and lines in their logs. A member that does not run, or is started again,
+ * does not count: nothing opens there.
  */
-export class Refusals {
+export class Backoff {
   private readonly now: () => number;
   private count = 0;
   private pauseMs = 0;
@@ -22,16 +24,16 @@ export class Refusals {
     this.now = now;
   }
 
-  /** A connection opened, and brought no answer. */
+  /** A connection opened, and brought no answer, or one that must not be used. */
   note(error: unknown): void {
     this.error = error;
     // Those that were under way at the same time count once.
-    if (++this.count <= FREE_REFUSALS || this.now() < this.until) return;
-    this.pauseMs = Math.min(Math.max(REFUSED_PAUSE_MS, 2 * this.pauseMs), MAX_REFUSED_PAUSE_MS);
+    if (++this.count <= FREE_VAIN_REQUESTS || this.now() < this.until) return;
+    this.pauseMs = Math.min(Math.max(VAIN_PAUSE_MS, 2 * this.pauseMs), MAX_VAIN_PAUSE_MS);
     this.until = this.now() + this.pauseMs;
   }
 
-  /** The member has answered or dialled, or has another address: nothing speaks for another refusal. */
+  /** The member has answered well or dialled, or has another address: the next attempt need not be in vain. */
   forget(): void {
     this.count = 0;
     this.pauseMs = 0;

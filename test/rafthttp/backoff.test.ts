@@ -3,7 +3,7 @@ import { createServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageType } from '@raft-ts/proto';
-import { FREE_REFUSALS, MAX_REFUSED_PAUSE_MS, REFUSED_PAUSE_MS, Refusals } from '@raft-ts/rafthttp/internal';
+import { Backoff, FREE_VAIN_REQUESTS, MAX_VAIN_PAUSE_MS, VAIN_PAUSE_MS } from '@raft-ts/rafthttp/internal';
 import { expect } from 'chai';
 import { Authority } from './certificates.js';
 import {
@@ -23,7 +23,7 @@ import { VirtualTimers } from './virtual-timers.js';
 
 const local = ['127.0.0.1', 'localhost'];
 
-describe('refusals by TLS', () => {
+describe('requests that are in vain', () => {
   const timers = new VirtualTimers();
   let now: number;
   const pass = (ms: number): void => {
@@ -36,9 +36,9 @@ describe('refusals by TLS', () => {
   });
   afterEach(() => timers.uninstall());
 
-  const isOpen = (refusals: Refusals): boolean => {
+  const isOpen = (backoff: Backoff): boolean => {
     try {
-      refusals.check();
+      backoff.check();
       return true;
     } catch {
       return false;
@@ -46,44 +46,44 @@ describe('refusals by TLS', () => {
   };
 
   it('are followed by pauses that double up to a bound, once a restart no longer explains them', () => {
-    const refusals = new Refusals(() => now);
-    for (let i = 0; i < FREE_REFUSALS; i++) refusals.note(new Error('early'));
-    expect(isOpen(refusals)).to.equal(true);
-    for (let ms = REFUSED_PAUSE_MS; ms < 4 * MAX_REFUSED_PAUSE_MS; ms *= 2) {
+    const backoff = new Backoff(() => now);
+    for (let i = 0; i < FREE_VAIN_REQUESTS; i++) backoff.note(new Error('early'));
+    expect(isOpen(backoff)).to.equal(true);
+    for (let ms = VAIN_PAUSE_MS; ms < 4 * MAX_VAIN_PAUSE_MS; ms *= 2) {
       // Several are under way at once, and fail together.
-      for (let i = 0; i < 3; i++) refusals.note(new Error('late'));
-      pass(Math.min(ms, MAX_REFUSED_PAUSE_MS) - 1);
-      expect(() => refusals.check(), String(ms)).to.throw('late');
+      for (let i = 0; i < 3; i++) backoff.note(new Error('late'));
+      pass(Math.min(ms, MAX_VAIN_PAUSE_MS) - 1);
+      expect(() => backoff.check(), String(ms)).to.throw('late');
       pass(1);
-      expect(isOpen(refusals), String(ms)).to.equal(true);
+      expect(isOpen(backoff), String(ms)).to.equal(true);
     }
-    refusals.forget();
-    for (let i = 0; i < FREE_REFUSALS; i++) refusals.note(new Error('again'));
-    expect(isOpen(refusals)).to.equal(true);
+    backoff.forget();
+    for (let i = 0; i < FREE_VAIN_REQUESTS; i++) backoff.note(new Error('again'));
+    expect(isOpen(backoff)).to.equal(true);
   });
 
   it('end no wait later than they must: at the end of the pause, when the member answers, or at a stop', async () => {
-    const refusals = new Refusals(() => now);
-    for (let i = 0; i <= FREE_REFUSALS; i++) refusals.note(new Error('no'));
+    const backoff = new Backoff(() => now);
+    for (let i = 0; i <= FREE_VAIN_REQUESTS; i++) backoff.note(new Error('no'));
     const over: string[] = [];
     const stopping = new AbortController();
     const wait = async (name: string, signal = new AbortController().signal): Promise<void> => {
-      await refusals.pause(signal);
+      await backoff.pause(signal);
       over.push(name);
     };
     const stopped = wait('stopped', stopping.signal);
     stopping.abort();
     await stopped;
     const passed = wait('passed');
-    pass(REFUSED_PAUSE_MS - 1);
+    pass(VAIN_PAUSE_MS - 1);
     await Promise.resolve();
     expect(over).to.deep.equal(['stopped']);
     pass(1);
     await passed;
     await wait('none');
-    refusals.note(new Error('no'));
+    backoff.note(new Error('no'));
     const answered = wait('answered');
-    refusals.forget();
+    backoff.forget();
     await answered;
     expect(over).to.deep.equal(['stopped', 'passed', 'none', 'answered']);
     expect(timers.pending).to.equal(0);
@@ -95,7 +95,7 @@ describe('a member that TLS keeps apart', () => {
 
   const SHOWN_MS = 1200;
   /** Two streams and four POSTs in each of the pauses of 200, 400 and 800 ms; a dial every 10 ms would be hundreds. */
-  const MOST = FREE_REFUSALS + 6 * 4;
+  const MOST = FREE_VAIN_REQUESTS + 6 * 4;
 
   /** A server that counts who connects. */
   async function counting(options: ServerOptions): Promise<{ url: string; count: () => number }> {
@@ -131,7 +131,7 @@ describe('a member that TLS keeps apart', () => {
       const { certFile, keyFile } = ours.issue('one', { cn: '1', hosts: local });
       const a = newTransport(1n, receiver, { tls: { certFile, keyFile, trustedCaFile: ours.caFile } });
       a.addPeer(2n, [url]);
-      await eventually('refused', () => count() > FREE_REFUSALS);
+      await eventually('refused', () => count() > FREE_VAIN_REQUESTS);
       let sent = 0;
       for (const end = performance.now() + SHOWN_MS; performance.now() < end; sent++) {
         a.send([message(MessageType.MsgHeartbeat, 1n, 2n)]);
@@ -150,7 +150,7 @@ describe('a member that TLS keeps apart', () => {
     const a = newTransport(1n, receiver, { tls: { certFile, keyFile, trustedCaFile: authority.caFile } });
     a.addPeer(2n, [`https://127.0.0.1:${await freePort()}`]);
     const dials = (): number => receiver.log.filter((line) => line.includes('failed to dial')).length;
-    expect(await soon(() => dials() > 5 * FREE_REFUSALS)).to.equal(true);
+    expect(await soon(() => dials() > 5 * FREE_VAIN_REQUESTS)).to.equal(true);
   });
 
   it('is dialled at once when it dials itself, which shows that something has changed', async () => {
@@ -167,19 +167,19 @@ describe('a member that TLS keeps apart', () => {
     });
     a.transport.addPeer(2n, [b.listener.url]);
     const { peers } = Reflect.get(a.transport, 'members') as {
-      peers: Map<bigint, { readonly links: { readonly refusals: Refusals } }>;
+      peers: Map<bigint, { readonly links: { readonly backoff: Backoff } }>;
     };
-    const refusals = peers.get(2n)?.links.refusals as Refusals;
-    const note = refusals.note.bind(refusals);
+    const backoff = peers.get(2n)?.links.backoff as Backoff;
+    const note = backoff.note.bind(backoff);
     let refused = 0;
-    refusals.note = (error) => {
+    backoff.note = (error) => {
       refused++;
       note(error);
     };
-    await eventually('refused', () => refused > FREE_REFUSALS + 2);
-    Reflect.set(refusals, 'until', performance.now() + 1e9);
+    await eventually('refused', () => refused > FREE_VAIN_REQUESTS + 2);
+    Reflect.set(backoff, 'until', performance.now() + 1e9);
     // Whoever waits for the end of a pause that is shorter dials once more.
-    await sleep(3 * REFUSED_PAUSE_MS);
+    await sleep(3 * VAIN_PAUSE_MS);
     const before = refused;
     b.transport.addPeer(1n, [a.listener.url]);
     expect(await soon(() => openStreams(a) === 2 && refused > before)).to.equal(true);
