@@ -33,12 +33,12 @@ const testsIn = (folders) => `test/dist/${folders}/**/*.test.js`;
 export const all = [
   { name: 'members as processes', specs: [testsIn('{chaos,interop,raftexample}')] },
   {
-    name: 'replicas, the simulator, documents and packages',
+    name: 'replicas, documents and packages',
     specs: [testsIn('**')],
-    ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW)],
+    ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW), testsIn('sim')],
   },
   { name: 'the core, the wire and the log', specs: [testsIn(BELOW)] },
-  { name: 'pages in a browser', specs: [testsIn('view')] },
+  { name: 'the simulator, and pages in a browser', specs: [testsIn('{sim,view}')] },
 ];
 
 /**

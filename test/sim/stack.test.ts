@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import type { CommandPosition } from '@raft-ts/replica';
 import { drawStackCase, registers } from '@raft-ts/sim/internal';
 import {
@@ -12,10 +11,11 @@ import {
 } from '@raft-ts/sim/stack';
 import { expect } from 'chai';
 import { Counter, counters } from './counter.js';
+import { tryFreshSeeds } from './fresh-seeds.js';
 import { HASTY_SEED, withHastyLogs, withOpenFiles, withStaleReads } from './stack-planted.js';
 
 /** Some five to eight seconds on a machine that does nothing else. */
-const EVENTS = 60_000;
+const LEAST_EVENTS = 60_000;
 
 type CounterOptions = SimulateOptions<number, number, Counter>;
 
@@ -37,18 +37,12 @@ function failed<Command, Result>(outcome: Simulated<Command, Result>): Failed<Co
 }
 
 describe('simulated replicas', () => {
-  it('keep every rule, with fresh seeds', async () => {
-    const first = Number(process.env['RAFT_TS_SEED'] ?? randomInt(1, 2 ** 40));
-    console.log(
-      `      seeds from ${first} on; again: RAFT_TS_SEED=${first}, or npm run sim -- --layer 2 --seed ${first}`,
-    );
-    for (let seed = first, events = 0; events < EVENTS; seed++) {
+  it('keep every rule, with fresh seeds', () =>
+    tryFreshSeeds('npm run sim -- --layer 2', LEAST_EVENTS, async (seed, again) => {
       const outcome = await simulate({ ...registers(), seed, runs: 1, shorten: false });
-      events += outcome.events;
-      const again = `npm run sim -- --layer 2 --seeds 1 --seed ${seed}`;
       expect(outcome.ok ? undefined : outcome.finding, again).to.equal(undefined);
-    }
-  });
+      return outcome.events;
+    }));
 
   it('meet every kind of fault', () => {
     const kinds = new Set<string>();
