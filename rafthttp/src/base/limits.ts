@@ -300,7 +300,7 @@ export const CONNECTIONS_CHECK_MS = 1000;
 /** How long a TLS handshake may take; etcd's. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** So many requests in a row may be in vain (see `Backoff`) before there are pauses between them: a restart takes a few. */
+/** So many requests in a row may be in vain before there are pauses between them: a restart takes a few. */
 export const FREE_VAIN_REQUESTS = 8;
 
 /** The first of these pauses, which double, and the longest, in milliseconds. */

@@ -4,9 +4,9 @@ import { FREE_VAIN_REQUESTS, MAX_VAIN_PAUSE_MS, VAIN_PAUSE_MS } from '../base/li
 import { Pauses } from '../base/pauses.js';
 
 /**
- * Spaces out the requests to a member with which they are in vain until somebody has acted. Its TLS connections open, and
- * end without an answer: one of the two does not accept the other's certificate. Or it accepts what it must not be asked
- * for: it lacks the features that the cluster uses, or has another log or other founders. Each attempt costs both a
+ * Spaces out the requests to a member with which they are in vain until somebody has acted. Its TLS connections open,
+ * and end without an answer: one of the two does not accept the other's certificate. Or it opens streams that must not
+ * be used: it lacks the features that the cluster uses, or has another log or other founders. Each attempt costs both a
  * handshake or a stream that is closed again, and lines in their logs. A member that does not run, or is started again,
  * does not count: nothing opens there.
  */

@@ -253,8 +253,8 @@ function isProven(ctx: Pick<ClientContext, 'clusterId'>, { configured }: PeerLin
 const removedStatus = { GET: 410, POST: 403 } as const;
 
 /**
- * Returns the error that a failed answer stands for, and notes it if it says that this member is out for good. It opened
- * nothing, so that the next attempt may be made as soon as after any other failure.
+ * Returns the error that a failed answer stands for, and notes it if it says that this member is out for good. Nothing
+ * was opened, so that the next attempt may be made as soon as after any other failure.
  */
 export async function failureOf(
   ctx: Pick<ClientContext, 'clusterId' | 'standing'>,
