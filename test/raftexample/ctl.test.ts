@@ -317,6 +317,17 @@ describe('ctl', () => {
     }
   });
 
+  it('says how a word that begins with a hyphen is given', async () => {
+    expect(await ctl(['put', 'balance', '-5'])).to.deep.equal({
+      code: 2,
+      out: '',
+      err: "raftexample ctl: Unknown option '-5'; what is no option but begins with a hyphen stands after --; see --help\n",
+    });
+    expect((await ctl(['get', 'k', '--timeout', '-5s'])).err).to.equal(
+      'raftexample ctl: --timeout wants a value; one that begins with a hyphen is written --timeout=VALUE; see --help\n',
+    );
+  });
+
   it('every subcommand explains itself, with an example of each', async () => {
     const { code, out } = await ctl(['--help']);
     expect(code).to.equal(0);

@@ -144,7 +144,8 @@ describe('raftexample flags', () => {
   const refused: [string[], RegExp][] = [
     [[], /--id is missing/u],
     [['--id', '0'], /--id wants a member's number, 1 or more, not '0'/u],
-    [['--id', '-1'], /'--id' argument is ambiguous/u],
+    [['--id', '-1'], /^--id wants a value; one that begins with a hyphen is written --id=VALUE; see --help$/u],
+    [['--id=-1'], /^--id wants a member's number, 1 or more, not '-1'$/u],
     [['--id', '1.5'], /not '1.5'/u],
     [['--id', ''], /not ''/u],
     [['--id', '0x1'], /not '0x1'/u],

@@ -89,14 +89,24 @@ export function parseCommand<F extends Flags, Options>(
   }
 }
 
-/** Calls node's `parseArgs`; cuts its errors to their first sentence, because the rest is for programmers. */
+/** Calls node's `parseArgs`; of its errors, the rest is for programmers. */
 export function parseFlags<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
   try {
     return parseArgs(config);
   } catch (error) {
-    const [sentence] = (error as Error).message.split(/\n|\. /u, 1);
-    throw new UsageError(`${sentence}; see --help`);
+    const [sentence = ''] = (error as Error).message.split(/\n|\. /u, 1);
+    throw new UsageError(`${explained(sentence, config)}; see --help`);
   }
+}
+
+/** What begins with a hyphen may be meant as a value, such as a negative number. */
+function explained(sentence: string, { allowPositionals = false }: ParseArgsConfig): string {
+  const [, flag] = /^Option '(?:-\w, )?(--?[\w-]+).*' argument is ambiguous/u.exec(sentence) ?? [];
+  if (flag !== undefined) return `${flag} wants a value; one that begins with a hyphen is written ${flag}=VALUE`;
+  const isUnknown = sentence.startsWith('Unknown option');
+  return isUnknown && allowPositionals
+    ? `${sentence}; what is no option but begins with a hyphen stands after --`
+    : sentence;
 }
 
 /** The value of a flag that must be given. @throws UsageError without one */

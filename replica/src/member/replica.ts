@@ -169,8 +169,9 @@ export class Replica<Command, Result> {
 
   /**
    * Puts a new member in the place of one that is lost, or is to go: adds it as `addMember` does, and exchanges the two
-   * in one step once it has caught up, so that there is never a voter less. The new one may have the address of the old
-   * one. With the `id` of the new one it goes on where a former call gave up. Default of `timeoutMs`: 600,000.
+   * in one step once it has caught up, so that there is never a voter less. In the place of a learner comes a learner,
+   * as soon as it is added. The new one may have the address of the old one. With the `id` of the new one it goes on
+   * where a former call gave up. Default of `timeoutMs`: 600,000.
    * @throws as `addMember`
    */
   replaceMember(old: NodeId, member: NewMember, options: AddOptions = {}): Promise<MemberInfo> {
