@@ -46,6 +46,13 @@ describe('what a screen reader is given of the page', function () {
       await until(page, 'document.getElementById("live").childElementCount === 0');
     }));
 
+  it('is read out alone, and not with what was read out before it', () =>
+    on('scene=election', async (page) => {
+      // Texts in one line would be one text.
+      const first = 'document.getElementById("live").firstElementChild';
+      await until(page, `${first} !== null && getComputedStyle(${first}).display === 'block'`);
+    }));
+
   it('begins with the text of the help', () =>
     on('scene=election', async (page) => {
       await page.click('#help');

@@ -43,10 +43,13 @@ export async function faultsOf(page: Page): Promise<string[]> {
   // The focus would go from one document to another, about which Orca says nothing.
   const documents = roles(nodes.filter(({ role }) => /document|RootWebArea|SvgRoot/iu.test(role?.value ?? '')));
   // A clock that is read out at each tick leaves room for nothing else.
+  // Elsewhere than in such a part of a page, screen readers keep the arrow keys for themselves.
+  const arrows = roles(nodes.filter(({ name }) => name?.value?.includes('arrow keys') ?? false));
   const live = roles(nodes.filter(isLive)).filter((role) => role !== 'StaticText' && role !== 'InlineTextBox');
   return [
     ...roles(nameless).map((role) => `a ${role} without a name`),
     ...(documents.join() === 'RootWebArea' ? [] : [`documents: ${documents.join(', ')}`]),
+    ...(arrows.join() === 'toolbar' ? [] : [`where the arrow keys go from one to the next: ${arrows.join(', ')}`]),
     ...(live.length > 0 ? [] : ['nothing is read out']),
     ...live.filter((role) => role !== 'status').map((role) => `a ${role} is read out whenever it changes`),
   ];

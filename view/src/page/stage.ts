@@ -42,7 +42,8 @@ export class Stage {
   private readonly links: SVGGElement = svg('g');
   private readonly dots: SVGGElement = svg('g', { 'aria-hidden': 'true' });
   private readonly members: SVGGElement = svg('g', {
-    role: 'group',
+    // In a group, screen readers would keep the arrow keys for themselves.
+    role: 'toolbar',
     'aria-label': 'Members; arrow keys go from one to the next, Enter chooses one',
   });
   private memberParts: MemberParts[] = [];

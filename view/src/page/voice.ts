@@ -9,7 +9,8 @@ const KEPT_MS = 5000;
  */
 export function announce(text: string): void {
   if (text === '') return;
-  const spoken = html('span', {}, `${text} `);
+  // Blocks: of texts in one line, those that are there already would be read again with the new one.
+  const spoken = html('p', {}, text);
   byId('live').append(spoken);
   setTimeout(() => spoken.remove(), KEPT_MS);
 }
