@@ -174,6 +174,26 @@ describe('snapshot files', () => {
     expect(readdirSync(dir)).to.deep.equal(['0000000000000007.snap.db']);
   });
 
+  it('are synced in parts while they stream in, and at the end', async () => {
+    const fs = new FaultyFs();
+    const dir = join(scratchFolder(), 'snap');
+    const files = await SnapshotFiles.open(dir, { fs });
+    fs.calls.length = 0;
+    const pieces = Array.from({ length: 13 }, (_, i) => new Uint8Array(2 ** 20).fill(i));
+    expect(await files.saveStream(pieces, 7)).to.equal(13 * 2 ** 20);
+    const syncs = fs.calls.flatMap((call, i) => (call.startsWith('datasync') ? [i] : []));
+    const writes = syncs.map((at) => fs.calls.slice(0, at).filter((call) => call.startsWith('write')).length);
+    expect(writes).to.deep.equal([4, 8, 12, 13]);
+    fs.hook = (called) => {
+      if (called === 'datasync') throw fileError('EIO');
+    };
+    for (const count of [5, 13]) {
+      await refusedBySystem(files.saveStream(pieces.slice(0, count), 8), 'EIO', 'datasync');
+    }
+    fs.hook = () => {};
+    expect(readdirSync(dir)).to.deep.equal(['0000000000000007.snap.db']);
+  });
+
   it('whose stream breaks off leave nothing', async () => {
     const dir = join(scratchFolder(), 'snap');
     const files = await SnapshotFiles.open(dir);

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { SnapshotSink } from './store.js';
+import { SyncInParts } from './sync-in-parts.js';
 
 /** So much may wait for the write that is under way. */
 const WAITING_BYTES = 1024 * 1024;
@@ -15,7 +16,10 @@ export interface SinkEvents {
   keep(): Promise<void>;
 }
 
-/** Writes in one go what has arrived while the last write was under way: each is a round trip to another thread. */
+/**
+ * Writes in one go what has arrived while the last write was under way: each is a round trip to another thread. What is
+ * written is synced in parts, and the next bytes wait for a disk that does not keep up.
+ */
 export class FolderSink implements SnapshotSink {
   private readonly file: FileHandle;
   private readonly events: SinkEvents;
@@ -26,11 +30,13 @@ export class FolderSink implements SnapshotSink {
   /** Resolves once nothing waits; never rejects. */
   private writing: Promise<void> | undefined;
   private failure: { readonly error: unknown } | undefined;
+  private readonly syncs: SyncInParts;
 
   constructor(file: FileHandle, position: number, events: SinkEvents) {
     this.file = file;
     this.position = position;
     this.events = events;
+    this.syncs = new SyncInParts(() => file.datasync());
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -67,6 +73,7 @@ export class FolderSink implements SnapshotSink {
       const { bytesWritten } = await this.file.writev(rest, this.position);
       this.position += bytesWritten;
       rest = after(rest, bytesWritten);
+      await this.syncs.wrote(bytesWritten);
     }
   }
 
@@ -74,6 +81,7 @@ export class FolderSink implements SnapshotSink {
     try {
       await this.writing;
       this.check();
+      await this.syncs.end();
       await this.file.sync();
     } finally {
       await this.file.close();
@@ -93,6 +101,7 @@ export class FolderSink implements SnapshotSink {
 
   private async close(): Promise<void> {
     await this.writing;
+    await this.syncs.end().catch(() => undefined);
     await this.file.close().catch(() => undefined);
   }
 }

@@ -13,6 +13,12 @@ import { decodeSnapshotFile, encodeSnapshotFile } from './snapshot-format.js';
 /** Size of the pieces in which a file is read. */
 const PIECE = 1 << 20;
 
+/**
+ * A stream is synced each time that so much was written. A single sync at the end has all of it to write, and whoever
+ * syncs another file on the same disk, such as a log, waits for that: half of a second for 256 MiB.
+ */
+const SYNC_BYTES = 4 << 20;
+
 /** Options of `SnapshotFiles`. */
 export interface SnapshotFilesOptions {
   /** Default: this machine's file system. */
@@ -182,9 +188,14 @@ export class SnapshotFiles {
   async saveStream(source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, index: number): Promise<number> {
     let length = 0;
     await this.place(`${hex16(index)}.snap.db`, async (file) => {
+      let unsynced = 0;
       for await (const piece of source) {
         if (piece.length > 0) await writeFully(file, piece, length);
         length += piece.length;
+        unsynced += piece.length;
+        if (unsynced < SYNC_BYTES) continue;
+        await file.datasync();
+        unsynced = 0;
       }
     });
     return length;
