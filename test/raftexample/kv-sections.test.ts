@@ -1,4 +1,4 @@
-import { KvMachine, kvFormat, type SectionReader, SectionSplitter } from '@raft-ts/raftexample/internal';
+import { KvMachine, kvFormat, plainItem, type SectionReader, SectionSplitter } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
@@ -7,6 +7,17 @@ const fatal = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 async function* cut(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array, void> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** As who only looks at a snapshot: is it refused? */
+async function isRefused(bytes: Uint8Array, size: number): Promise<boolean> {
+  const { head } = await kvFormat.unwrap(cut(bytes, size));
+  const error = await head().then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  if (error !== undefined) expect(codeOf(error)).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
+  return error !== undefined;
 }
 
 interface Read {
@@ -134,6 +145,7 @@ describe('the store: the sections of a snapshot', () => {
         const expected = oracle(bytes);
         expect(expected).not.to.equal(undefined);
         expect(await read(bytes, size)).to.deep.equal(expected);
+        expect(await isRefused(bytes, size)).to.equal(false);
       }),
       { numRuns: 300 },
     );
@@ -150,6 +162,7 @@ describe('the store: the sections of a snapshot', () => {
         const bytes = Uint8Array.from(whole);
         const expected = oracle(bytes);
         const found = await read(bytes, size).catch((error: unknown) => error);
+        expect(await isRefused(bytes, size)).to.equal(codeOf(found) === 'ERR_RAFT_SNAPSHOT_FORMAT');
         if (codeOf(found) === 'ERR_RAFT_SNAPSHOT_FORMAT') {
           refused++;
           // What was cut out of a name or a number may leave another snapshot; never one that is read in another way.
@@ -198,6 +211,122 @@ describe('the store: the sections of a snapshot', () => {
       const { head } = await kvFormat.unwrap(cut(encoder.encode(json), 5));
       const error = await head().catch((caught: unknown) => caught);
       expect(codeOf(error), json).to.equal('ERR_RAFT_SNAPSHOT_FORMAT');
+    }
+  });
+});
+
+describe('the store: a value that is read without being parsed', () => {
+  /** What `plainItem` makes of these bytes, cut into pieces that do not begin at multiples of four. */
+  const readPlain = (bytes: Uint8Array, cuts: readonly number[] = []): unknown => {
+    const moved = new Uint8Array(bytes.length + 3);
+    moved.set(bytes, 3);
+    const ends = [...cuts, bytes.length];
+    const found = plainItem(ends.map((end, i) => moved.subarray(3 + (ends[i - 1] ?? 0), 3 + end)));
+    return found && [fatal.decode(bytes.subarray(found.begin, found.end)), found.index];
+  };
+  const isPlain = (bytes: Uint8Array, cuts: readonly number[] = []): boolean => readPlain(bytes, cuts) !== undefined;
+
+  const lengths = [0, 1, 7, 255, 256, 257, 1003];
+
+  it('is a text of which no byte has to be looked at twice, and an index', () => {
+    for (const length of lengths) {
+      const plain = Array.from({ length: 0x80 }, (_, i) => String.fromCharCode(i)).filter((one) =>
+        /[ !#-[\]-\x7f]/u.test(one),
+      );
+      const text = Array.from({ length }, (_, i) => plain[i % plain.length]).join('');
+      for (const index of [1, 10, 999_999_999_999_999]) {
+        const json = encoder.encode(`["${text}",${index}]`);
+        expect(JSON.parse(fatal.decode(json))).to.deep.equal([text, index]);
+        expect(readPlain(json)).to.deep.equal([text, index]);
+        // Wherever it is cut: the beginning and the end must be whole.
+        for (let at = 2; at <= length + 2; at += 5) expect(readPlain(json, [at])).to.deep.equal([text, index]);
+        if (length > 600) expect(readPlain(json, [2, 259, 600])).to.deep.equal([text, index]);
+      }
+    }
+  });
+
+  it('holds no byte that JSON escapes, and none beyond ASCII, wherever it stands', () => {
+    for (const length of lengths.filter((one) => one > 0)) {
+      const places = new Set([0, 1, 2, 3, 4, length >> 1, length - 5, length - 4, length - 3, length - 2, length - 1]);
+      for (const place of [...places].filter((at) => at >= 0 && at < length)) {
+        for (let byte = 0; byte < 256; byte++) {
+          const json = encoder.encode(`["${'v'.repeat(length)}",7]`);
+          json[2 + place] = byte;
+          const isChar = byte >= 0x20 && byte < 0x80 && byte !== 0x22 && byte !== 0x5c;
+          expect(isPlain(json), `byte ${byte} at ${place} of ${length}`).to.equal(isChar);
+          expect(isPlain(json, [3 + (place >> 1)]), `byte ${byte} at ${place} of ${length}`).to.equal(isChar);
+        }
+      }
+    }
+  });
+
+  it('ends with a comma, an index from 1 to what a number holds, and a bracket, without spaces', () => {
+    for (const end of [
+      '"]',
+      '",]',
+      '",0]',
+      '",01]',
+      '",-1]',
+      '",1.5]',
+      '",1e3]',
+      '",1,2]',
+      '", 1]',
+      '",1 ]',
+      '",1}',
+      '"1]',
+      '",1',
+      '",9007199254740993]',
+      '",1]]',
+      '',
+      ',1]',
+    ]) {
+      for (const begin of ['["v', `["${'v'.repeat(300)}`]) {
+        expect(isPlain(encoder.encode(begin + end)), begin.slice(0, 5) + end).to.equal(false);
+      }
+    }
+    for (const json of [
+      '["',
+      '[",1]',
+      '["",1',
+      '"v",1]',
+      '[v",1]',
+      '{"v",1]',
+      '[1,1]',
+      '[[""],1]',
+      ' ["v",1]',
+      '[,1]',
+      '',
+    ]) {
+      expect(isPlain(encoder.encode(json)), json).to.equal(false);
+    }
+    expect(plainItem([])).to.equal(undefined);
+  });
+
+  it('and a state with any other is read whole, and refused if it is damaged, in whatever pieces it comes', async () => {
+    const state = (value: string): Uint8Array =>
+      encoder.encode(`{"members":{},"removed":[],"kv":{"a":["${'v'.repeat(999)}",3],"k":["${value}",4]}}`);
+    const long = 'w'.repeat(700);
+    for (const size of [1, 100, 4000]) {
+      const { items } = await read(state(long), size);
+      expect(items).to.deep.equal([
+        ['a', { value: 'v'.repeat(999), index: 3 }],
+        ['k', { value: long, index: 4 }],
+      ]);
+      for (const sound of [long, `${long}é`, `${long}\\n`, `\\"${long}`]) {
+        expect(await isRefused(state(sound), size), sound.slice(-3)).to.equal(false);
+      }
+      for (const damaged of [
+        `${long}\\`,
+        `${long}\n${long}`,
+        `${long}\\x`,
+        `${long}"${long}`,
+        `${long}",4],"l":["x",0],"m":["`,
+      ]) {
+        expect(await isRefused(state(damaged), size), damaged.slice(-3)).to.equal(true);
+      }
+      const bytes = state(long);
+      bytes[bytes.length - 300] = 0xc3;
+      expect(await isRefused(bytes, size)).to.equal(true);
     }
   });
 });

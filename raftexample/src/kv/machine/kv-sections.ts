@@ -1,7 +1,8 @@
 import { isWhole } from './fields.js';
 import { type KeyRecord, keyRecordOf } from './idempotency.js';
 import { type LeaseSink, leaseReaderOf, noLeases } from './lease-sections.js';
-import { readSections, refuse, type SectionReader } from './snapshot-sections.js';
+import { plainItem } from './plain-item.js';
+import { join, readSections, refuse, type SectionReader } from './snapshot-sections.js';
 
 /** A value, and the index of the entry that wrote it. */
 export interface Item {
@@ -25,11 +26,24 @@ export interface StateSink {
 /** A section of the state that this package does not know would be lost, and the member would differ from others. */
 function readerOf(section: string, sink: StateSink): SectionReader {
   if (notState.has(section)) return { kind: 'skip' };
-  if (section === 'kv') return { kind: 'members', take: (key, value) => sink.item(key, itemOf(value)) };
+  if (section === 'kv') return itemReader(sink);
   if (section === 'once') return { kind: 'members', take: (key, value) => sink.key(keyOf(key, value)) };
   const ofLeases = leaseReaderOf(section, sink.leases);
   if (ofLeases !== undefined) return ofLeases;
   throw refuse(`this version does not know its section '${section.slice(0, 40)}'. Update this member`);
+}
+
+function itemReader(sink: StateSink): SectionReader {
+  return {
+    kind: 'members',
+    take: (key, value) => sink.item(key, itemOf(value)),
+    takeUnparsed: (key, json) => {
+      const item = plainItemOf(json);
+      if (item === undefined) return false;
+      sink.item(key, item);
+      return true;
+    },
+  };
 }
 
 /**
@@ -40,9 +54,27 @@ export function readState(chunks: AsyncIterable<Uint8Array>, sink: StateSink): P
   return readSections(chunks, (section) => readerOf(section, sink));
 }
 
+const nothing: StateSink = { item: () => {}, key: () => {}, leases: noLeases };
+const checkedItems: SectionReader = {
+  kind: 'members',
+  take: (_, value) => void itemOf(value),
+  takeUnparsed: (_, json) => plainItem(json) !== undefined,
+};
+
 /** Is this a state that can be restored? @throws RaftError ERR_RAFT_SNAPSHOT_FORMAT */
 export function checkState(chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  return readState(chunks, { item: () => {}, key: () => {}, leases: noLeases });
+  return readSections(chunks, (section) => (section === 'kv' ? checkedItems : readerOf(section, nothing)));
+}
+
+/** The item in these pieces, if no parser is needed to read it. */
+function plainItemOf(json: readonly Uint8Array[]): Item | undefined {
+  const found = plainItem(json);
+  if (found === undefined) return undefined;
+  const [only] = json;
+  const { buffer, byteOffset, length } = only !== undefined && json.length === 1 ? only : join(json);
+  // In ASCII a byte is a character, and Latin-1 is the encoding that asks no more.
+  const value = Buffer.from(buffer, byteOffset, length).toString('latin1', found.begin, found.end);
+  return { value, index: found.index };
 }
 
 /** `[VALUE,INDEX]` */

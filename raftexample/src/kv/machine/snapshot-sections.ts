@@ -8,7 +8,12 @@ import { type Fields, isFields } from './fields.js';
  */
 export type SectionReader =
   | { readonly kind: 'whole'; readonly take: (json: string) => void }
-  | { readonly kind: 'members'; readonly take: (name: string, value: unknown) => void }
+  | {
+      readonly kind: 'members';
+      readonly take: (name: string, value: unknown) => void;
+      /** Takes a value, in one piece or several, if it can without having it parsed. */
+      readonly takeUnparsed?: (name: string, json: readonly Uint8Array[]) => boolean;
+    }
   | { readonly kind: 'skip' };
 
 /** Gives the reader of a section by its name. May throw: such a section has no place in a snapshot. */
@@ -158,13 +163,13 @@ export class SectionSplitter {
   private readOn(chunk: Uint8Array, from: number): number {
     const end = this.endOf(chunk, from);
     if (end === undefined) {
-      this.hold(chunk.slice(from));
+      this.hold(chunk.subarray(from));
       return chunk.length;
     }
     const last = chunk.subarray(from, end);
     this.checkSize(last.length);
     this.within = false;
-    this.take(this.pieces.length === 0 ? last : join([...this.pieces, last]));
+    this.take(last);
     this.pieces = [];
     this.held = 0;
     return end;
@@ -236,16 +241,23 @@ export class SectionSplitter {
     return chunk.length;
   }
 
-  private take(bytes: Uint8Array): void {
+  private take(last: Uint8Array): void {
     if (this.expected !== 'value') {
-      this.takeName(String(parse(decode(bytes))));
+      this.takeName(String(parse(this.textTo(last))));
       this.expected = 'colon';
       return;
     }
     this.expected = 'comma-or-end';
     const { reader } = this;
-    if (reader.kind === 'whole') reader.take(decode(bytes));
-    else if (reader.kind === 'members') reader.take(this.name, parse(decode(bytes)));
+    if (reader.kind === 'whole') reader.take(this.textTo(last));
+    else if (reader.kind === 'members' && reader.takeUnparsed?.(this.name, [...this.pieces, last]) !== true) {
+      reader.take(this.name, parse(this.textTo(last)));
+    }
+  }
+
+  /** What is held, and this, as text. */
+  private textTo(last: Uint8Array): string {
+    return decode(this.pieces.length === 0 ? last : join([...this.pieces, last]));
   }
 
   private takeName(name: string): void {
@@ -280,7 +292,8 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function join(pieces: readonly Uint8Array[]): Uint8Array {
+/** These pieces as one. */
+export function join(pieces: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
