@@ -235,32 +235,6 @@ describe('the store: clients that mean no good', () => {
     await other.stop();
   });
 
-  it('clients that take no large answer lose it to those that do; what they hold at most is bounded', async () => {
-    // More than the sockets of both sides hold.
-    const SIZE = 14_000_000;
-    const limits = { maxAnswers: SIZE, patienceMs: 50 };
-    const other = await kvCluster(1, { maxValue: SIZE, limits });
-    const [otherPort] = other.ports as [number];
-    await ask(otherPort, 'PUT', '/kv/big', { body: 'v'.repeat(SIZE) });
-    const face = other.faces[0] as KvCluster['faces'][number];
-    const served: Promise<unknown>[] = [];
-    face.on('connection', (socket: Socket) => served.push(new Promise((resolve) => socket.once('close', resolve))));
-    const silent = Array.from({ length: 5 }, () =>
-      connect(otherPort, '127.0.0.1')
-        .on('error', () => {})
-        .pause(),
-    );
-    for (const socket of silent) socket.write('GET /kv/big HTTP/1.1\r\nHost: h\r\n\r\n');
-    while (served.length < silent.length) await new Promise(setImmediate);
-    for (const path of ['/kv/big', '/kv?prefix=big']) {
-      expect((await ask(otherPort, 'GET', path)).text.length).to.be.at.least(SIZE);
-    }
-    // All but the last have lost their answers to those after them.
-    await Promise.all(served.slice(0, silent.length));
-    for (const socket of silent) socket.destroy();
-    await other.stop();
-  });
-
   it('large bodies that come slowly lose their place to others; small ones wait for nobody', async () => {
     const other = await kvCluster(1, { maxValue: 2 ** 20, limits: { maxBodies: 2 ** 20, patienceMs: 50 } });
     const [otherPort] = other.ports as [number];

@@ -7,8 +7,10 @@ import { answer, HttpError, Repeatable } from './answers.js';
 import { onlyFields, readObject } from './body.js';
 import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
+import { toJson } from './json.js';
 import type { KeysHost } from './keys.js';
 import { parseIndex } from './query.js';
+import { answerLarge } from './room.js';
 
 type Parameters = Readonly<Record<string, string>>;
 
@@ -38,7 +40,8 @@ export async function answerLease(
   const lease = leaseIn(id);
   const found = await replica.read(() => machine.leases.get(lease));
   if (found === undefined) throw noLease();
-  answer(response, 200, found);
+  // A thousand keys, each as long as a URL.
+  await answerLarge(response, toJson(found));
 }
 
 /** Answers POST /leases/ID/keepalive: the time of the lease begins anew. */

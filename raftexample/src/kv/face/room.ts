@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { answerText } from './answers.js';
+import type { Slots } from './slots.js';
 
 /** What memory is held for: a request that is being read, or a response that is being sent. */
 export interface Owner {
@@ -107,6 +108,8 @@ export class Room {
 export interface Rooms {
   readonly bodies: Room;
   readonly answers: Room;
+  /** Answers whose text is made one at a time. */
+  readonly texts: Slots;
 }
 
 const rooms = new WeakMap<Socket, Rooms>();
@@ -121,8 +124,31 @@ export function roomsOf(socket: Socket | null): Rooms | undefined {
   return socket === null ? undefined : rooms.get(socket);
 }
 
-/** Answers with JSON that may be large, once there is room for it. */
+/** Answers with JSON that may be large, once there is room for it. Its route has slots, because the text waits too. */
 export async function answerLarge(response: ServerResponse, text: string): Promise<void> {
   await roomsOf(response.socket)?.answers.take(response, text.length);
   answerText(response, 200, text, 'application/json');
+}
+
+/**
+ * Answers with JSON of values that have so many characters. Any number of such answers may be due at the same moment,
+ * and must not be refused: what they stand for is done. So the text of each is made when there is room for it, in a
+ * turn of its own.
+ */
+export async function answerInTurn(response: ServerResponse, size: number, make: () => string): Promise<void> {
+  if (response.destroyed) return;
+  const place = roomsOf(response.socket);
+  if (place === undefined || size <= FREE_BYTES) {
+    answerText(response, 200, make(), 'application/json');
+    return;
+  }
+  await place.texts.run(response, async () => {
+    const release = await place.answers.take(response, size);
+    if (response.destroyed) return;
+    const text = make();
+    // JSON spells some characters with six. Whoever held one part of its room while it waits for another might wait for
+    // itself.
+    release();
+    await answerLarge(response, text);
+  });
 }

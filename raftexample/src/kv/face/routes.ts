@@ -52,7 +52,7 @@ export const routes: readonly Route[] = [
   { path: '/members', methods: { GET: answerMembers, POST: addMember } },
   { path: '/members/{id}', methods: { DELETE: removeMember } },
   { path: '/leases', methods: { POST: grantLease } },
-  { path: '/leases/{id}', methods: { GET: answerLease, DELETE: revokeLease } },
+  { path: '/leases/{id}', methods: { GET: answerLease, DELETE: revokeLease }, slots: [4, 256] },
   { path: '/leases/{id}/keepalive', methods: { POST: keepLease } },
   {
     path: '/locks/{name}',

@@ -106,7 +106,11 @@ class Face {
     };
     this.router = this.createRouter();
     const { maxBodies, maxAnswers, patienceMs, maxConnections } = this.limits;
-    this.rooms = { bodies: new Room(maxBodies, patienceMs), answers: new Room(maxAnswers, patienceMs) };
+    this.rooms = {
+      bodies: new Room(maxBodies, patienceMs),
+      answers: new Room(maxAnswers, patienceMs),
+      texts: new Slots(1, Number.POSITIVE_INFINITY),
+    };
     const budget = new LogBudget(host.logger ?? silent, () => false);
     const warnings = new Warnings(budget);
     this.places = new Connections(maxConnections, warnings);

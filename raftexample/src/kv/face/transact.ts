@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isFields, isWhole } from '../machine/fields.js';
 import type { KvCondition, KvOperation, KvTransaction } from '../machine/kv-machine.js';
+import { sizeOf } from '../machine/transaction.js';
 import { HttpError } from './answers.js';
 import { onlyFields, readObject } from './body.js';
 import { requireFeatures } from './features.js';
 import { idempotencyKey, proposeOnce } from './idempotency.js';
 import { toJson } from './json.js';
 import type { KeysHost } from './keys.js';
-import { answerLarge } from './room.js';
+import { answerInTurn } from './room.js';
 
 /** Bytes of the body. */
 const LARGEST_BODY = 2 * 2 ** 20;
@@ -31,7 +32,11 @@ export async function answerTransaction(
   const { index, result } = await (once === undefined
     ? host.replica.propose(transaction)
     : proposeOnce(host, once, transaction));
-  if (result.done) return answerLarge(response, toJson({ index, done: true, reads: result.reads ?? [] }));
+  if (result.done) {
+    const { reads = [] } = result;
+    const size = reads.reduce((sum, read) => sum + sizeOf(read), 0);
+    return answerInTurn(response, size, () => toJson({ index, done: true, reads }));
+  }
   if (result.tooLarge === true)
     throw new HttpError(
       'ERR_KV_TOO_LARGE',
