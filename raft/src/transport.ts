@@ -39,6 +39,12 @@ export interface TransportReceiver {
    */
   process(message: Message, options?: ProcessOptions): void | Promise<void>;
   /**
+   * Looks at the body of a snapshot while it arrives, before `process` gets its message. Returns the same chunks, of
+   * which the last one may come late; reading them throws if the body cannot be used. A transport need not call this,
+   * and must not for a body of which it has not read the beginning: then `process` looks at the body that is kept.
+   */
+  inspectSnapshot?(message: Message, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>;
+  /**
    * The members that founded this one's cluster, if it knows them. A transport that tells the others lets nothing pass
    * between members that name different ones: entries of the same index and term would differ.
    */

@@ -358,7 +358,7 @@ export class HttpTransport implements Transport {
     maxSnapshotBytes = MAX_SNAPSHOT_BYTES,
   }: HttpTransportOptions): IncomingSnapshots | undefined {
     if (snapshots === undefined) return undefined;
-    const { timings, logger, onSnapshotProgress } = this.ctx;
+    const { timings, logger, gateway, onSnapshotProgress } = this.ctx;
     return new IncomingSnapshots({
       store: snapshots,
       maxBytes: maxSnapshotBytes,
@@ -366,6 +366,7 @@ export class HttpTransport implements Transport {
       slowMs: timings.snapshotSlowMs,
       logger,
       onProgress: onSnapshotProgress,
+      inspect: (message, chunks) => gateway.inspectSnapshot(message, chunks),
     });
   }
 

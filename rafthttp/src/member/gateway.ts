@@ -75,6 +75,11 @@ export class Gateway {
     return this.receiver.process(message, options);
   }
 
+  /** Passes on a snapshot's body as the receiver does. Throws, or has the reader throw, what the receiver does. */
+  inspectSnapshot(message: Message, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    return this.receiver.inspectSnapshot?.(message, chunks) ?? chunks;
+  }
+
   isIdRemoved(id: NodeId): boolean {
     try {
       return this.receiver.isIdRemoved(id);

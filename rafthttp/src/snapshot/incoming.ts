@@ -27,6 +27,8 @@ export interface IncomingOptions {
   readonly slowMs: number;
   readonly logger: TransportLogger;
   readonly onProgress: (progress: SnapshotProgress) => void;
+  /** Passes on a body that arrives from its beginning. What that throws refuses it. Default: as it comes. */
+  readonly inspect?: (message: Message, chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
 /** A snapshot whose body is stored. */
@@ -225,8 +227,9 @@ export class IncomingSnapshots {
   ): Promise<number> {
     let bytes = part?.bytes ?? 0;
     let told = bytes;
-    for (let chunk: Uint8Array | undefined = rest; chunk !== undefined; chunk = await chunks.next()) {
-      if (chunk.length === 0) continue;
+    const { inspect } = this.options;
+    const arriving = bodyOf(rest, chunks);
+    for await (const chunk of part === undefined ? (inspect?.(message, arriving) ?? arriving) : arriving) {
       bytes += chunk.length;
       if (bytes > limit) throw limit < this.options.maxBytes ? noSpace() : tooLarge();
       await sink.write(chunk);
@@ -249,6 +252,12 @@ interface Body {
   readonly size: number | undefined;
   /** What the sender says is here already. */
   readonly part: BodyPart | undefined;
+}
+
+async function* bodyOf(rest: Uint8Array, chunks: RequestChunks): AsyncGenerator<Uint8Array, void> {
+  for (let chunk: Uint8Array | undefined = rest; chunk !== undefined; chunk = await chunks.next()) {
+    if (chunk.length > 0) yield chunk;
+  }
 }
 
 async function readEnvelope(chunks: RequestChunks): Promise<{ message: Message; rest: Uint8Array }> {

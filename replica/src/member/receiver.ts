@@ -10,6 +10,10 @@ export function createReceiver<Command, Result>(engine: Engine<Command, Result>)
   return {
     founders: engine.founders,
     process: (message) => process(engine, message),
+    inspectSnapshot: ({ from, snapshot }, chunks) =>
+      snapshot === undefined
+        ? chunks
+        : engine.snapshots.inspect(snapshot, chunks, (error) => refused(engine, from, error)),
     isIdRemoved: (id) => engine.group.removed.has(id),
     reportUnreachable: (id) => {
       observer.contacts.lose(id);
@@ -35,13 +39,15 @@ async function processSnapshot<Command, Result>(engine: Engine<Command, Result>,
   try {
     if (message.snapshot !== undefined) await engine.snapshots.admit(message.snapshot);
   } catch (error) {
-    engine.logger.warn(
-      `refused the snapshot that member ${message.from} sent, which sends it again: ${describe(error)}`,
-    );
+    refused(engine, message.from, error);
     throw error;
   }
   engine.checkTakesPart();
   step(engine, message);
+}
+
+function refused<Command, Result>(engine: Engine<Command, Result>, from: NodeId, error: unknown): void {
+  engine.logger.warn(`refused the snapshot that member ${from} sent, which sends it again: ${describe(error)}`);
 }
 
 function step<Command, Result>(engine: Engine<Command, Result>, message: Message): void {

@@ -65,6 +65,15 @@ export class Snapshots {
     return this.transfer.admit(snapshot);
   }
 
+  /** As `SnapshotTransfer.inspect` does. */
+  inspect(
+    snapshot: Snapshot,
+    chunks: AsyncIterable<Uint8Array>,
+    onUnsound: (error: unknown) => void,
+  ): AsyncIterable<Uint8Array> {
+    return this.transfer.inspect(snapshot, chunks, onUnsound);
+  }
+
   /** As `SnapshotTransfer.takeBody` does. */
   takeBody(snapshot: Snapshot): Promise<Snapshot> {
     return this.transfer.takeBody(snapshot);

@@ -49,6 +49,8 @@ export class SnapshotTransfer {
   private keeping: Promise<unknown> = Promise.resolve();
   /** The last one that could not be read, and why. */
   private unreadable: { readonly index: number; readonly error: unknown } | undefined = undefined;
+  /** Snapshots whose bodies were found sound while they came, and how long they were. */
+  private readonly inspected = new WeakMap<Snapshot, number>();
   /** Until that one is read again: raft asks for it at each heartbeat, and a large one takes long to read. */
   private readonly pause: RetryPause;
 
@@ -81,9 +83,42 @@ export class SnapshotTransfer {
       if (transport.peekSnapshot === undefined) return;
       const body = await interrupt.race(transport.peekSnapshot(snapshot));
       if (body === undefined) throw refuse(snapshot, 'it came without its state');
+      // All of it was looked at already. That the file holds the very same is for `restore` to see.
+      if (this.inspected.get(snapshot) === body.size) return;
       ({ chunks } = body);
     }
     await this.check(chunks);
+  }
+
+  /**
+   * The same chunks, of a body that is being stored: they are looked at while they come, so that `admit` need not read
+   * them again. @throws why it is not sound, before the last one; `onUnsound` is told then
+   */
+  async *inspect(
+    snapshot: Snapshot,
+    chunks: AsyncIterable<Uint8Array>,
+    onUnsound: (error: unknown) => void,
+  ): AsyncGenerator<Uint8Array, void> {
+    const { interrupt } = this.host;
+    let bytes = 0;
+    const counted = counting(
+      chunks,
+      () => {},
+      (n) => {
+        bytes = n;
+      },
+    );
+    yield* vouched(counted, async (copy) => {
+      try {
+        await this.check(copy);
+      } catch (error) {
+        // A member that stops says nothing of the body, and admits none: what has come may be gone on with later.
+        if (interrupt.stopped) return;
+        onUnsound(error);
+        throw error;
+      }
+    });
+    this.inspected.set(snapshot, bytes);
   }
 
   /** Reads as much of a snapshot as its format has to, to know that it is sound. @throws why it is not */
