@@ -6,8 +6,12 @@ import { TracedFs } from './traced.js';
 const options = { nodeId: 1n, clusterId: 2n, segmentSize: 8192 };
 const PATH = '/member/incarnation';
 
+/** What the logs that were opened have said. */
+const warnings: string[] = [];
+const logger = { info: () => {}, warn: (text: string) => warnings.push(text) };
+
 async function open(fs: TracedFs): Promise<DurableStorage> {
-  return DurableStorage.open('/member', { ...options, fs });
+  return DurableStorage.open('/member', { ...options, fs, logger });
 }
 
 /** Opens the log, writes to it, closes it, and answers its name. */
@@ -43,6 +47,7 @@ describe('the incarnation of a log', () => {
   let fs: TracedFs;
   beforeEach(() => {
     fs = new TracedFs();
+    warnings.length = 0;
   });
   afterEach(() => expect(fs.leftOpen).to.deep.equal([]));
 
@@ -116,8 +121,12 @@ describe('the incarnation of a log', () => {
   for (const content of ['', 'me\n', '00000000-0000-0000-0000-00000000000', '\0'.repeat(37)]) {
     it(`is drawn again if the file does not hold one: ${JSON.stringify(content)}`, async () => {
       await use(fs);
+      expect(warnings).to.deep.equal([]);
       await overwrite(fs, content);
       const made = await use(fs);
+      expect(warnings).to.deep.equal([
+        `${PATH} was damaged: the log has a new name, and members that knew the former refuse it`,
+      ]);
       expect(made).to.match(/^[0-9a-f-]{36}$/u);
       expect(await text(fs)).to.equal(`${made}\n`);
     });
@@ -128,6 +137,7 @@ describe('the incarnation of a log', () => {
     await fs.unlink(PATH);
     const made = await use(fs);
     expect(await use(fs)).to.equal(made);
+    expect(warnings).to.deep.equal([]);
   });
 
   it('that cannot be read is not replaced: the log does not open, and its lock is released', async () => {
