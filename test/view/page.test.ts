@@ -462,7 +462,15 @@ describe('the page, in a browser', function () {
           await on(hash, { width, dark, height: 800 }, async (page) => {
             await page.click('.member');
             await atRest(page);
-            expect(await ask(page, 'document.documentElement.scrollWidth'), 'no sideways scrolling').to.equal(width);
+            const fits = async (): Promise<void> => {
+              expect(await ask(page, 'document.documentElement.scrollWidth'), 'no sideways scrolling').to.equal(width);
+            };
+            await fits();
+            await page.evaluate('raftView.player.run()');
+            await until(page, 'document.querySelector("#run").textContent === "Pause"');
+            await fits();
+            await page.evaluate('raftView.player.pause()');
+            await atRest(page);
             await page.evaluate(axe.source);
             const { violations } = await ask<axe.AxeResults>(page, 'axe.run(document)');
             const found = violations.map(
