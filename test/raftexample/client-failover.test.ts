@@ -48,6 +48,24 @@ describe('the client: time, and whom it asks next', () => {
     expect([one.asked.length, two.asked.length]).to.deep.equal([1, 1]);
   });
 
+  it('a value or a page that is no UTF-8 is asked for again, and a refusal that is none is told', async () => {
+    // "ä" in Latin-1: as UTF-8 it would be read as something else, which the caller might write back.
+    const broken = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+    const page = json(200, { items: [{ key: 'k', value: 'ä', index: 7 }], more: false });
+    const list = text(200, broken('{"items":[{"key":"k","value":"ä","index":7}],"more":false}'));
+    const one = await server(text(200, broken('ä'), { ETag: '"7"' }), value);
+    const client = clientOf([one.url]);
+    expect(await client.get('k')).to.include({ value: 'world' });
+    one.play(list, page);
+    const items: unknown[] = [];
+    for await (const item of client.list()) items.push(item);
+    expect(items).to.deep.equal([{ key: 'k', value: 'ä', index: 7 }]);
+    expect(one.asked).to.have.length(4);
+    one.play(text(502, broken('<h1>schlechtes Geschäft</h1>')));
+    const told = await client.put('k', 'v');
+    expect(told.outcome === 'unknown' && told.error).to.include({ code: 'ERR_CLIENT_ANSWER', reason: 'stranger' });
+  });
+
   it('one of several endpoints that is asked alone is given a pause', async () => {
     const at = await server(reset);
     const other = await server(done);

@@ -84,7 +84,7 @@ export function problem(status: number, fields: object): Act {
   return json(status, { detail: 'because', error: 'because', ...fields }, 'application/problem+json');
 }
 
-export function text(status: number, body: string, headers: Record<string, string> = {}): Act {
+export function text(status: number, body: string | Uint8Array, headers: Record<string, string> = {}): Act {
   return (response) => {
     response.writeHead(status, headers);
     response.end(body);
@@ -103,7 +103,7 @@ export function cut(status: number, headers: Record<string, string>, beginning: 
 }
 
 /** Sends this as a stream of events, and keeps it open. */
-export function stream(...pieces: string[]): Act {
+export function stream(...pieces: (string | Uint8Array)[]): Act {
   return (response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
     for (const piece of pieces) response.write(piece);
@@ -111,7 +111,7 @@ export function stream(...pieces: string[]): Act {
 }
 
 /** The same, and ends it. */
-export function shortStream(...pieces: string[]): Act {
+export function shortStream(...pieces: (string | Uint8Array)[]): Act {
   return (response) => {
     stream(...pieces)(response, response.req);
     response.end();

@@ -79,7 +79,7 @@ export class EventStream {
   private readonly body: Readable;
   private readonly pieces: AsyncIterator<Uint8Array>;
   private readonly reader: EventReader;
-  private readonly decoder = new TextDecoder();
+  private readonly decoder = new TextDecoder('utf-8', { fatal: true });
   private ready: Iterator<ServerEvent, void, undefined> | undefined;
 
   /** @param limit characters of one event at most */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
@@ -119,8 +120,22 @@ function abortReason({ reason }: AbortSignal): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }
 
-/** The whole body as text. @throws RangeError if it is longer than `limit` bytes */
-export async function readText({ body }: Answer, limit: number): Promise<string> {
+/**
+ * The whole body as text. What is no UTF-8 is refused: a value in which something was replaced might be written back.
+ * @throws RangeError if it is longer than `limit` bytes; TypeError if it is not UTF-8
+ */
+export async function readText(answer: Answer, limit: number): Promise<string> {
+  const bytes = await readBytes(answer, limit);
+  if (!isUtf8(bytes)) throw new TypeError('it is not UTF-8');
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}
+
+/** The whole body as text, for people: whatever it is. @throws RangeError if it is longer than `limit` bytes */
+export async function readLoosely(answer: Answer, limit: number): Promise<string> {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(await readBytes(answer, limit));
+}
+
+async function readBytes({ body }: Answer, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -128,5 +143,5 @@ export async function readText({ body }: Answer, limit: number): Promise<string>
     if (length > limit) throw new RangeError(`the answer is longer than ${limit} bytes`);
     chunks.push(chunk);
   }
-  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(chunks));
+  return Buffer.concat(chunks);
 }

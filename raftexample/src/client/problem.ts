@@ -1,5 +1,5 @@
 import { type Effect, HistoryGoneError, StoreError } from './errors.js';
-import { type Answer, readText } from './exchange.js';
+import { type Answer, readLoosely } from './exchange.js';
 
 /** Longest answer that says what is wrong, in bytes. */
 const LONGEST_PROBLEM = 64 * 1024;
@@ -18,7 +18,7 @@ export interface Refusal {
 /** Reads what a member says that it does not do: problem JSON, or the `{"error":TEXT}` of members written in Go. */
 export async function readRefusal(answer: Answer, endpoint: string): Promise<Refusal> {
   const { status } = answer;
-  const fields = parseObject(await readText(answer, LONGEST_PROBLEM));
+  const fields = parseObject(await readLoosely(answer, LONGEST_PROBLEM));
   const { detail, error, code, reason } = fields ?? {};
   const text = typeof detail === 'string' ? detail : error;
   if (typeof text !== 'string') return stranger(answer, endpoint);
