@@ -230,7 +230,11 @@ function singleFault(path: string, { type, nodeId }: Pick<ConfChange, 'type' | '
 /** @throws RaftError `ERR_RAFT_ARGUMENT` for the first message that is malformed */
 export function checkMessages(messages: readonly Message[]): void {
   checkList('messages', messages);
-  for (const [i, message] of messages.entries()) refuseFault(`messages[${i}]`, messageFault(message));
+  for (let i = 0; i < messages.length; i++) {
+    const fault = messageFault(messages[i] as Message);
+    // The name is put together for what is refused alone.
+    if (fault !== undefined) throw badArgument(`messages[${i}]`, fault);
+  }
 }
 
 /** Checks the type of every field; whether the numbers make sense together is for the receiver to judge. */

@@ -1,6 +1,9 @@
 /** The array is rebuilt once this many places at its front are unused and they are half of it. */
 const SMALLEST_REBUILD = 64;
 
+/** This many items for an empty list are copied at once: an array that grows by pushes is copied repeatedly. */
+const SMALLEST_COPY = 16;
+
 /**
  * A list that grows at its back and shrinks at its front. Dropping from the front moves `start`, and the array is
  * rebuilt only once half of it is unused, so that both ends cost amortised O(1). Dropped items can be collected at
@@ -21,6 +24,16 @@ export class SlidingList<T> {
 
   push(item: T): void {
     this.list.push(item);
+  }
+
+  /** Adds these items, from the one at `from` on. */
+  pushAll(items: readonly T[], from = 0): void {
+    if (this.length === 0 && items.length - from >= SMALLEST_COPY) {
+      this.list = items.slice(from);
+      this.start = 0;
+      return;
+    }
+    for (let i = from; i < items.length; i++) this.list.push(items[i]);
   }
 
   /** A copy of the items from `from` to `to`, exclusive. */

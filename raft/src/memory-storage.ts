@@ -192,6 +192,6 @@ export class MemoryStorage implements Storage {
       );
     }
     this.log.truncate(from - first);
-    for (let i = skip; i < entries.length; i++) this.log.push(entries[i] as Entry);
+    this.log.pushAll(entries, skip);
   }
 }

@@ -39,6 +39,9 @@ export class RaftLog {
   applyingEntsSize = 0;
   /** If set, nothing more is handed out until the application confirms some. */
   applyingEntsPaused = false;
+  /** The page that was measured last, and its size. */
+  private measured: readonly Entry[] = noEntries;
+  private measuredSize = 0;
   private readonly logger: Logger;
 
   constructor(storage: Storage, logger: Logger, maxApplyingEntsSize: number = Number.POSITIVE_INFINITY) {
@@ -286,6 +289,8 @@ export class RaftLog {
       );
     }
     this.applied = index;
+    this.measured = noEntries;
+    this.measuredSize = 0;
     this.applying = Math.max(this.applying, index);
     this.applyingEntsSize = Math.max(0, this.applyingEntsSize - size);
     this.applyingEntsPaused = this.applyingEntsSize >= this.maxApplyingEntsSize;
@@ -304,6 +309,14 @@ export class RaftLog {
     // A page that was cut by its size counts as full, even if its bytes are a little below the limit.
     this.applyingEntsPaused =
       this.applyingEntsSize >= this.maxApplyingEntsSize || index < this.maxAppliableIndex(allowUnstable);
+  }
+
+  /** Encoded bytes of a page of committed entries, which is measured when it is handed out and when it is confirmed. */
+  pageSize(page: readonly Entry[]): number {
+    if (page === this.measured) return this.measuredSize;
+    this.measured = page;
+    this.measuredSize = entriesSize(page);
+    return this.measuredSize;
   }
 
   private maxAppliableIndex(allowUnstable: boolean): number {

@@ -11,7 +11,7 @@ import { ReadOnly, type ReadState } from './read-only.js';
 import { isEmptyHardState } from './ready.js';
 import { appendEntry, reduceUncommittedSize } from './replication.js';
 import { resumeAfter } from './resume.js';
-import { entriesSize, payloadsSize } from './sizes.js';
+import { payloadsSize } from './sizes.js';
 import { stepCandidate } from './step-candidate.js';
 import { stepFollower } from './step-follower.js';
 import { stepLeader } from './step-leader.js';
@@ -251,8 +251,9 @@ export class Raft {
   private onApplied(entries: readonly Entry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    appliedTo(this, last.index, entriesSize(entries));
-    reduceUncommittedSize(this, payloadsSize(entries));
+    appliedTo(this, last.index, this.raftLog.pageSize(entries));
+    // Only what a leader appended counts.
+    if (this.uncommittedSize > 0) reduceUncommittedSize(this, payloadsSize(entries));
   }
 
   /** The snapshot at this index is on stable storage, and the application has restored it. */

@@ -30,7 +30,6 @@ import { Raft, type SoftState } from './raft.js';
 import type { ReadState } from './read-only.js';
 import { mustSync, type Ready } from './ready.js';
 import { type BatchReceipt, forwardedBatch, type ProposalReceipt, receipt } from './receipt.js';
-import { entriesSize } from './sizes.js';
 import { checkSnapshotStatus, type SnapshotStatus } from './snapshot-status.js';
 import { type BasicStatus, basicStatus, type Status, status } from './status.js';
 import { asyncMessages, needsStorageAppendResp, storageAppendResp, storageApplyResp } from './storage-messages.js';
@@ -127,13 +126,18 @@ export class RawNode {
     }
     const m = newMessage(MessageType.MsgProp, NONE);
     m.from = this.raft.id;
+    const { raft } = this;
+    const leads = raft.state === 'StateLeader';
+    // A leader's entries get their places at once, and are not made twice. Others leave that to the leader.
+    const term = leads ? raft.term : 0;
+    const index = leads ? raft.raftLog.lastIndex() + 1 : 0;
     m.entries = payloads.map((data, i): Entry => {
       // The name is put together for what is refused alone: there may be thousands of payloads.
       if (!(data instanceof Uint8Array)) checkOptionalBytes(`payloads[${i}]`, data);
-      return { type: undefined, term: 0, index: 0, data };
+      return { type: undefined, term, index: leads ? index + i : 0, data };
     });
-    if (receipt(this.raft.step(m)).forwarded) return forwardedBatch;
-    return { forwarded: false, index: this.raft.raftLog.lastIndex() - payloads.length + 1, term: this.raft.term };
+    if (receipt(raft.step(m)).forwarded) return forwardedBatch;
+    return { forwarded: false, index, term };
   }
 
   /**
@@ -342,7 +346,7 @@ export class RawNode {
     const last = rd.committedEntries.at(-1);
     if (last !== undefined) {
       this.handedChanges.handOut(rd.committedEntries);
-      raft.raftLog.acceptApplying(last.index, entriesSize(rd.committedEntries), !this.asyncStorageWrites);
+      raft.raftLog.acceptApplying(last.index, raft.raftLog.pageSize(rd.committedEntries), !this.asyncStorageWrites);
     }
   }
 

@@ -43,12 +43,18 @@ export function appendEntry(r: ReplicationReach, proposed: readonly Entry[]): bo
   r.uncommittedSize += size;
   const { term } = r;
   const last = r.raftLog.lastIndex();
-  const index = r.raftLog.append(proposed.map(({ type, data }, i) => ({ type, term, index: last + 1 + i, data })));
+  const index = r.raftLog.append(proposed.map((entry, i) => placed(entry, term, last + 1 + i)));
   // The leader's own log counts towards the quorum only once it is stable, so its acknowledgement is a message too.
   const ack = newMessage(MessageType.MsgAppResp, r.id);
   ack.index = index;
   r.send(ack);
   return true;
+}
+
+/** Returns the entry with this term and index. It changes none: a copy of the message may hold the same entries. */
+function placed(entry: Entry, term: number, index: number): Entry {
+  if (entry.term === term && entry.index === index) return entry;
+  return { type: entry.type, term, index, data: entry.data };
 }
 
 /** This much payload has been applied, and therefore committed. */

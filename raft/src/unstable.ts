@@ -139,7 +139,7 @@ export class Unstable {
       this.list.truncate(from - this.offset);
       this.offsetInProgress = Math.min(this.offsetInProgress, from);
     }
-    for (const entry of entries) this.list.push(entry);
+    this.list.pushAll(entries);
   }
 
   /** The entries of [lo, hi). */

@@ -10,7 +10,7 @@ export { StateHashes } from './drive/state-hashes.js';
 export { Ticker } from './drive/ticker.js';
 export { type Waiter, Waits } from './drive/waits.js';
 export { ChunkReader, collect } from './format/chunks.js';
-export { commandReader } from './format/default-format.js';
+export { commandReader, commandWriter } from './format/default-format.js';
 export { Group } from './group/group.js';
 export {
   MAX_ALL_ANSWERS,

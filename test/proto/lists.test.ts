@@ -1,12 +1,16 @@
-import { type Entry, entrySize } from '@raft-ts/proto';
+import { type Entry, type EntryType, entrySize } from '@raft-ts/proto';
 import { countWithin, EntryList, SlidingList } from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 
 describe('a sliding list', () => {
-  type Step = { push: number } | { drop: number } | { keep: number } | 'clear';
+  type Step = { push: number } | { add: number; from: number } | { drop: number } | { keep: number } | 'clear';
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 4, arbitrary: fc.record({ push: fc.integer({ min: 1, max: 200 }) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ add: fc.integer({ min: 0, max: 60 }), from: fc.integer({ min: 0, max: 20 }) }),
+    },
     { weight: 4, arbitrary: fc.record({ drop: fc.double({ min: 0, max: 1, noNaN: true }) }) },
     { weight: 1, arbitrary: fc.record({ keep: fc.double({ min: 0, max: 1.2, noNaN: true }) }) },
     { weight: 1, arbitrary: fc.constant<Step>('clear') },
@@ -27,6 +31,12 @@ describe('a sliding list', () => {
               list.push(next);
               model.push(next);
             }
+          } else if ('add' in s) {
+            const items = Array.from({ length: s.from + s.add }, () => next++);
+            list.pushAll(items, s.from);
+            model.push(...items.slice(s.from));
+            // The list of whoever added them stays theirs.
+            items.fill(-1);
           } else if ('drop' in s) {
             const count = Math.floor(s.drop * model.length);
             list.dropFront(count);
@@ -85,5 +95,19 @@ describe('a list of entries', () => {
     expect(indexes(2, 4, 0)).to.deep.equal([3]);
     expect(indexes(2, 2, 0)).to.deep.equal([]);
     expect(countWithin(entries, 0, 4, sum(0, 3))).to.equal(3);
+  });
+
+  it('counts entries whose numbers are as long as can be', () => {
+    const largest = Number.MAX_SAFE_INTEGER;
+    const entries = [0, 1, 300, 70_000].map((length) => ({
+      type: -1 as EntryType,
+      term: largest,
+      index: largest,
+      data: new Uint8Array(length),
+    }));
+    const sum = entries.reduce((size, e) => size + entrySize(e), 0);
+    for (const most of [sum - 1, sum, sum + 1]) {
+      expect(countWithin(entries, 0, 4, most), `within ${most - sum}`).to.equal(most < sum ? 3 : 4);
+    }
   });
 });

@@ -40,6 +40,7 @@ class Bench {
           appliedAt: () => (this.asked ? ({} as never) : undefined),
           find: none,
           answer: (_pending, applied) => void this.events.push('error' in applied ? String(applied.error) : 'value'),
+          resolve: () => void this.events.push('value'),
           skippedTo: none,
         },
         boot: 1,

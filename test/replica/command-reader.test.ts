@@ -1,6 +1,6 @@
 import { type Logger, type NodeId, silentLogger } from '@raft-ts/raft';
 import { bytesCodec, type Codec, defaultFormat, type Format, jsonCodec } from '@raft-ts/replica';
-import { commandReader } from '@raft-ts/replica/internal';
+import { commandReader, commandWriter } from '@raft-ts/replica/internal';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Counter } from './machines.js';
@@ -49,6 +49,20 @@ describe('replica: reading commands without the objects of decode', () => {
     expect(commandReader({ ...format, decode: (data) => format.decode(data) })).to.equal(undefined);
   });
 
+  it('has a counterpart that writes the bytes of encode, if that is the one of the format', () => {
+    const numbers = defaultFormat(jsonCodec<unknown>());
+    const write = commandWriter(numbers);
+    const number48 = fc.maxSafeNat().map((n) => n % 2 ** 48);
+    fc.assert(
+      fc.property(fc.jsonValue(), number48, number48, (command, boot, sequence) => {
+        const encoded = numbers.encode({ kind: 'command', command }, { member: 1n, boot, sequence });
+        expect(write?.(command, boot, sequence)).to.deep.equal(encoded);
+      }),
+    );
+    expect(commandWriter({ ...numbers, sessionsNeedFeatures: true })).to.equal(write);
+    expect(commandWriter({ ...numbers, encode: (...of) => numbers.encode(...of) })).to.equal(undefined);
+  });
+
   describe('on three members', () => {
     let members: VirtualCluster<number, number>;
     const warnings = new Map<NodeId, string[]>();
@@ -87,6 +101,17 @@ describe('replica: reading commands without the objects of decode', () => {
         expect(skipped, `of member ${id}`).to.have.length(1);
         expect(skipped[0]).to.contain('the codec cannot read a command of 2 bytes: no thirteen');
       }
+    });
+
+    it('asks an encode of one’s own for each command', async () => {
+      const format = defaultFormat(jsonCodec<number>());
+      const encode: Format<number>['encode'] = (content, request) =>
+        content.kind === 'command'
+          ? format.encode({ ...content, command: 10 * content.command }, request)
+          : format.encode(content, request);
+      await start({ format: { ...format, encode } });
+      const { result } = await members.time.settled((await members.leader()).propose(2));
+      expect(result).to.equal(20);
     });
 
     it('has all members apply what a decode of one’s own makes of an entry', async () => {

@@ -28,7 +28,7 @@ export interface AppliedStateOptions<Command, Result> {
   /** How results are kept in sessions, and so in snapshots. */
   readonly results: Codec<Result>;
   readonly group: Group;
-  readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer'>;
+  readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'resolve'>;
   readonly boot: number;
   readonly patience: Pick<Patience, 'begin' | 'end'>;
   /** What a throw of the state machine means: the command's result, or this member's end. */
@@ -238,7 +238,7 @@ export class AppliedState<Command, Result> {
     }
     if (isPromise(result)) return this.awaitResult(result, at, asked, place);
     if (place !== undefined || hashes !== undefined) this.done({ result }, at, asked, place);
-    else if (asked !== undefined) this.options.proposals.answer(asked, { value: { index, term, result } });
+    else if (asked !== undefined) this.options.proposals.resolve(asked, { index, term, result });
     return undefined;
   }
 

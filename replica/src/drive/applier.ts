@@ -13,7 +13,7 @@ const SLICE_MS = 5;
 const COMMANDS_PER_LOOK = 16;
 
 export interface ApplierOptions<Command, Result> extends Omit<AppliedStateOptions<Command, Result>, 'proposals'> {
-  readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'skippedTo'>;
+  readonly proposals: Pick<Proposals, 'appliedAt' | 'find' | 'answer' | 'resolve' | 'skippedTo'>;
   readonly clock: Clock;
   /** The work of a MsgStorageApply is done. */
   readonly onApplied: (message: Message) => void;

@@ -314,6 +314,11 @@ export class Proposals {
     this.all.answer(pending, applied);
   }
 
+  /** Tells a proposal what it came to, as `answer` does with a value: for commands, without an object in between. */
+  resolve(pending: Pending, value: unknown): void {
+    this.all.resolve(pending, value);
+  }
+
   /** A snapshot took the place of the entries up to there: what came of them cannot be seen. */
   skippedTo(at: Position): void {
     this.appended.skippedTo(at);

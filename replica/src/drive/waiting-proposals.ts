@@ -100,11 +100,20 @@ export class WaitingProposals {
 
   /** Tells a proposal what came of it. */
   answer(pending: Pending, applied: Applied): void {
+    if ('value' in applied) {
+      this.resolve(pending, applied.value);
+      return;
+    }
     if (!this.settle(pending)) return;
-    const succeeded = 'value' in applied;
-    this.host.onSettled?.(succeeded ? 'applied' : 'failed');
-    if (succeeded) pending.resolve(applied.value);
-    else pending.reject(applied.error);
+    this.host.onSettled?.('failed');
+    pending.reject(applied.error);
+  }
+
+  /** Tells a proposal what it came to. */
+  resolve(pending: Pending, value: unknown): void {
+    if (!this.settle(pending)) return;
+    this.host.onSettled?.('applied');
+    pending.resolve(value);
   }
 
   /** Ends the waits whose time is over. */

@@ -30,19 +30,32 @@ const PLACE = 3 * NUMBER;
 const ID = 8;
 const HASH = 4;
 
+/** Encodes a command that belongs to no session: as `encode` does, but no objects are made for content and request. */
+export type CommandWriter<Command> = (command: Command, boot: number, sequence: number) => Uint8Array;
+
 /** By the `decode` that each is quicker than: a copy of a format may have another one. */
 const readers = new WeakMap<object, CommandReader<unknown>>();
+/** By the `encode` that each is quicker than. */
+const writers = new WeakMap<object, CommandWriter<never>>();
 
 /** Returns the format that replicas speak among themselves, with commands as this codec writes them. */
 export function defaultFormat<Command>(codec: Codec<Command>): Format<Command> {
   const decode = (data: Uint8Array): DecodedEntry<Command> | undefined => decodeEntry(codec, data);
   readers.set(decode, new CommandReader(codec));
-  return { encode: (content, request) => encodeEntry(codec, content, request), decode, wrap, unwrap };
+  const encode = (content: EntryContent<Command>, request: RequestId): Uint8Array =>
+    encodeEntry(codec, content, request);
+  writers.set(encode, (command: Command, boot, sequence) => encodeCommand(codec.encode(command), boot, sequence));
+  return { encode, decode, wrap, unwrap };
 }
 
 /** Returns what reads commands of this format without making objects for it, if there is one. */
 export function commandReader<Command>(format: Format<Command>): CommandReader<Command> | undefined {
   return readers.get((format as { readonly decode: object }).decode) as CommandReader<Command> | undefined;
+}
+
+/** Returns what writes commands of this format without making objects for it, if there is one. */
+export function commandWriter<Command>(format: Format<Command>): CommandWriter<Command> | undefined {
+  return writers.get((format as { readonly encode: object }).encode) as CommandWriter<Command> | undefined;
 }
 
 /**
@@ -80,14 +93,13 @@ function encodeEntry<Command>(codec: Codec<Command>, content: EntryContent<Comma
     case 'command': {
       const payload = codec.encode(content.command);
       const { place } = content;
-      const start = place === undefined ? HEADER : HEADER + PLACE;
-      const bytes = entry(place === undefined ? COMMAND : SESSION, request, start + payload.length);
-      if (place !== undefined) {
-        checkPlace(place);
-        writeNumber48(bytes, HEADER, place.session);
-        writeNumber48(bytes, HEADER + NUMBER, place.sequence);
-        writeNumber48(bytes, HEADER + 2 * NUMBER, place.acknowledged);
-      }
+      if (place === undefined) return encodeCommand(payload, request.boot, request.sequence);
+      const start = HEADER + PLACE;
+      const bytes = entry(SESSION, request, start + payload.length);
+      checkPlace(place);
+      writeNumber48(bytes, HEADER, place.session);
+      writeNumber48(bytes, HEADER + NUMBER, place.sequence);
+      writeNumber48(bytes, HEADER + 2 * NUMBER, place.acknowledged);
       bytes.set(payload, start);
       return bytes;
     }
@@ -159,7 +171,17 @@ function checkPlace(place: SessionPlace): void {
   }
 }
 
+function encodeCommand(payload: Uint8Array, boot: number, sequence: number): Uint8Array {
+  const bytes = begin(COMMAND, boot, sequence, HEADER + payload.length);
+  bytes.set(payload, HEADER);
+  return bytes;
+}
+
 function entry(kind: number, { boot, sequence }: RequestId, length: number): Uint8Array {
+  return begin(kind, boot, sequence, length);
+}
+
+function begin(kind: number, boot: number, sequence: number, length: number): Uint8Array {
   const bytes = allocate(length);
   bytes[0] = kind;
   writeNumber48(bytes, 1, boot);

@@ -13,6 +13,7 @@ import type { Proposals } from '../drive/proposals.js';
 import type { Reads } from '../drive/reads.js';
 import type { StateHashes } from '../drive/state-hashes.js';
 import type { Ticker } from '../drive/ticker.js';
+import { commandWriter } from '../format/default-format.js';
 import type { EntryContent } from '../format/format.js';
 import { Group } from '../group/group.js';
 import { checkFeatures } from '../lead/feature-gate.js';
@@ -39,7 +40,7 @@ import {
   rawConfig,
 } from './parts.js';
 import { createReceiver } from './receiver.js';
-import type { Divergence, Ended, Leadership, ReplicaEvents } from './types.js';
+import type { Divergence, Ended, Leadership, ProposeOptions, ReplicaEvents } from './types.js';
 
 /** How long the end waits for a transport, and for a state machine that is giving its snapshot, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -85,6 +86,8 @@ export class Engine<Command, Result> {
 
   /** One for all commands: each command would make its own otherwise. */
   private readonly encode: (content: EntryContent<Command>, sequence: number) => Uint8Array;
+  /** As `encode`, for commands that belong to no session, if the format has a quicker way for them. */
+  private readonly encodeCommand: ((command: Command, sequence: number) => Uint8Array) | undefined;
 
   constructor(options: ResolvedOptions<Command, Result>) {
     this.options = options;
@@ -97,6 +100,8 @@ export class Engine<Command, Result> {
     const draw = options.random ?? hostRandom;
     this.boot = draw(2 ** 16) * 2 ** 32 + draw(2 ** 32);
     this.encode = (content, sequence) => options.format.encode(content, { member: id, boot: this.boot, sequence });
+    const write = commandWriter(options.format);
+    this.encodeCommand = write && ((command, sequence) => write(command, this.boot, sequence));
     const observe = <T>(): Observable<T> =>
       new Observable<T>(undefined, (error) => this.logger.error(`an event listener threw: ${describe(error)}`));
     this.events = {
@@ -169,11 +174,20 @@ export class Engine<Command, Result> {
     }
   }
 
+  propose(command: Command, options: ProposeOptions): Promise<unknown> {
+    const encode = options.place === undefined ? this.encodeCommand : undefined;
+    if (encode === undefined) return this.submit({ kind: 'command', command, place: options.place }, options);
+    return this.refusal(options) ?? this.proposals.submit(command, encode, options);
+  }
+
   submit(content: EntryContent<Command>, options: CallOptions & { readonly leaderOnly?: boolean }): Promise<unknown> {
+    return this.refusal(options) ?? this.proposals.submit(content, this.encode, options);
+  }
+
+  private refusal({ timeoutMs }: CallOptions): Promise<never> | undefined {
     if (this.stopping !== undefined) return Promise.reject(new ProposalDropped('stopped'));
-    const fault = timeoutFault(options.timeoutMs);
-    if (fault !== undefined) return Promise.reject(fault);
-    return this.proposals.submit(content, this.encode, options);
+    const fault = timeoutFault(timeoutMs);
+    return fault && Promise.reject(fault);
   }
 
   /** Has an empty entry committed. @throws ProposalDropped if this member does not lead */

@@ -131,6 +131,7 @@ const noProposals: ApplierOptions<unknown, unknown>['proposals'] = {
   appliedAt: () => undefined,
   find: () => undefined,
   answer() {},
+  resolve() {},
   skippedTo() {},
 };
 

@@ -61,7 +61,7 @@ export class Replica<Command, Result> {
    * the state machine threw, on every member, and `applyErrors` is `result`; what the codec throws
    */
   propose(command: Command, options: ProposeOptions = noOptions): Promise<Done<Result>> {
-    return this.engine.submit({ kind: 'command', command, place: options.place }, options) as Promise<Done<Result>>;
+    return this.engine.propose(command, options) as Promise<Done<Result>>;
   }
 
   /** Proposes, as `propose` does, but never rejects for what becomes of a command: switch over `outcome`. */

@@ -43,8 +43,9 @@ export class Contacts {
   /** A message of this member arrived. */
   hear(id: NodeId): void {
     this.heard.set(id, this.clock.monotonic());
-    this.unreachable.delete(id);
-    this.apart.delete(id);
+    // Mostly both are empty, and to look up a bigint is a call.
+    if (this.unreachable.size > 0) this.unreachable.delete(id);
+    if (this.apart.size > 0) this.apart.delete(id);
   }
 
   /** A message to this member was lost. */

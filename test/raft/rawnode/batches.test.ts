@@ -76,6 +76,23 @@ describe('RawNode.proposeBatch', () => {
     expect(proposals.map(({ entries }) => entries.length)).to.deep.equal([2]);
   });
 
+  it('shares no entry with a proposal that comes twice', () => {
+    const rawNode = leader();
+    const { term, raftLog } = rawNode.raft;
+    const last = raftLog.lastIndex();
+    // Its entry claims the place that it gets the first time.
+    const entry = { type: undefined, term, index: last + 1, data: bytes('x') };
+    const proposal = message({ type: MessageType.MsgProp, from: 2n, to: 1n, entries: [entry] });
+    rawNode.step(proposal);
+    rawNode.step(proposal);
+    const places = rawNode.ready().entries.map((e) => [e.term, e.index]);
+    expect(places).to.deep.equal([
+      [term, last + 1],
+      [term, last + 2],
+    ]);
+    expect(entry.index).to.equal(last + 1);
+  });
+
   it('refuses what is no list of bytes, and names it', () => {
     const rawNode = leader();
     for (const [payloads, reason] of [
