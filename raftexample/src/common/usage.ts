@@ -101,7 +101,7 @@ export function parseFlags<Config extends ParseArgsConfig>(config: Config): Retu
 
 /** What begins with a hyphen may be meant as a value, such as a negative number. */
 function explained(sentence: string, { allowPositionals = false }: ParseArgsConfig): string {
-  const [, flag] = /^Option '(?:-\w, )?(--?[\w-]+).*' argument is ambiguous/u.exec(sentence) ?? [];
+  const [, flag] = /^Option '(-[\w-]+)' argument is ambiguous/u.exec(sentence) ?? [];
   if (flag !== undefined) return `${flag} wants a value; one that begins with a hyphen is written ${flag}=VALUE`;
   const isUnknown = sentence.startsWith('Unknown option');
   return isUnknown && allowPositionals
