@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
 import { expect } from 'chai';
+import { reservePorts } from '../helpers/ports.js';
 
 /** Longer than anything here takes on a busy machine; only a test that waits for what never comes gets there. */
 const PATIENCE_MS = 60_000;
@@ -178,13 +179,10 @@ export async function leaderOf(members: readonly Program[]): Promise<Program> {
   return leader;
 }
 
-/** Members 1 to `count` on ports of 127.0.0.1 that are free now. */
+/** Members 1 to `count` on ports of 127.0.0.1 that are free now, and that nobody else gets. */
 export async function freePeers(count: number): Promise<Peer[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')));
-  const peers = servers.map((server, i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port: portOf(server) }));
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return peers;
+  const ports = await reservePorts(count);
+  return ports.map((port, i) => ({ id: BigInt(i + 1), host: '127.0.0.1', port }));
 }
 
 export function portOf(server: Server): number {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, createConnection, createServer as createNetServer, type Socket } from 'node:net';
+import { type AddressInfo, createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,7 @@ import {
   type TransportTimings,
 } from '@raft-ts/rafthttp';
 import type { StreamWriter } from '@raft-ts/rafthttp/internal';
+import { reserveRange } from '../helpers/ports.js';
 
 export const CLUSTER = 0x1000n;
 
@@ -98,13 +99,7 @@ export async function stopAll(): Promise<void> {
 
 /** A port that nothing listens at, for who must be told one before it listens. */
 export async function freePort(): Promise<number> {
-  const server = createNetServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  return reserveRange(1);
 }
 
 /** A server that is no member of ours, on a free port. `stopAll` stops it. */

@@ -27,7 +27,7 @@ function shownIn(document: string): readonly Shown[] {
 function declares(text: string, name: string): boolean {
   const words = '(?:(?:export|private|protected|override|static|async|get) )*';
   return new RegExp(
-    `^ *${words}(?:(?:function|class|interface|const) ${name}\\b|${name}(?:<[^>]*>)?\\([^;]*$)`,
+    `^ *${words}(?:(?:function|class|interface|const) ${name}\\b|\\*?${name}(?:<[^>]*>)?\\([^;]*$)`,
     'm',
   ).test(text);
 }

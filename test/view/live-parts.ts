@@ -1,23 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { StoreClient } from '@raft-ts/raftexample/client';
+import { reserveRange } from '../helpers/ports.js';
 
-/** A number of which the twenty ports after it are free now. */
+/** A number of which the twenty ports after it are free now, and stay so for us. */
 export async function freePorts(): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 30_000);
-    const servers = Array.from({ length: 20 }, () => createServer());
-    const listening = servers.map(
-      (server, i) =>
-        new Promise<boolean>((resolve) => {
-          server.once('error', () => resolve(false));
-          server.listen(first + 1 + i, '127.0.0.1', () => resolve(true));
-        }),
-    );
-    const areFree = (await Promise.all(listening)).every((each) => each);
-    await Promise.all(servers.filter(({ listening: open }) => open).map((server) => once(server.close(), 'close')));
-    if (areFree) return first;
-  }
+  return (await reserveRange(20)) - 1;
 }
 
 /** A client that writes all the time, one key after the other, and knows of which it was told that they are written. */
