@@ -38,7 +38,8 @@ export const all = [
     ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW), testsIn('sim')],
   },
   { name: 'the core, the wire and the log', specs: [testsIn(BELOW)] },
-  { name: 'the simulator, and pages in a browser', specs: [testsIn('{sim,view}')] },
+  { name: 'pages in a browser', specs: [testsIn('view')] },
+  { name: 'the simulator', specs: [testsIn('sim')] },
 ];
 
 /**
