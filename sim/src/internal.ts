@@ -9,6 +9,7 @@ export { runAll, type Work } from './cli/pool.js';
 export { makeSnapshot, propose, proposeChange, read } from './cluster/acts.js';
 export type { Event } from './cluster/event.js';
 export { Network } from './cluster/network.js';
+export { dispensable } from './cluster/operator.js';
 export { type Recorder, World } from './cluster/world.js';
 export { Coverage } from './coverage/coverage.js';
 export { MARKS, type MarkName } from './coverage/marks.js';

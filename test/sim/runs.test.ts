@@ -1,6 +1,6 @@
 import { MessageType } from '@raft-ts/proto';
 import { drawCase, FAULTS, runCase } from '@raft-ts/sim';
-import { Liveness, type Member, propose, proposeChange, World } from '@raft-ts/sim/internal';
+import { dispensable, Liveness, type Member, propose, proposeChange, World } from '@raft-ts/sim/internal';
 import { expect } from 'chai';
 import { message } from '../helpers/index.js';
 import { changeV2 } from '../raft/rawnode/changes.js';
@@ -102,6 +102,21 @@ describe('simulated clusters', () => {
     // What the others have acknowledged before it knew is committed only once it is shut down.
     expect(world.rules.history.committed).to.equal(last);
     expect(() => [...new Liveness(world).check()]).to.not.throw();
+  });
+
+  it('lose no disk while a leader has a change that not even its own log has yet', () => {
+    const { settings } = drawCase(1, { members: 5 });
+    const quick = { storage: 'synchronous', sendsWhileWriting: false, writeMs: 0, snapshotEvery: 0 } as const;
+    const world = new World(1, { ...settings, ...quick, bootstraps: false, learners: 0, joint: false });
+    const candidates = (): number => dispensable({ members: world.members, history: world.rules.history }).length;
+    while (world.leader() === undefined || candidates() === 0) world.step(60_000);
+    expect(candidates()).to.equal(5);
+    const leader = world.leader() as Member;
+    leader.disk.writeMs = 2000;
+    propose(world, leader, 1, 8);
+    proposeChange(world, leader, changeV2(`r${leader.id}`));
+    expect(leader.log.changes).to.be.empty;
+    expect(candidates()).to.equal(0);
   });
 
   it('are founded after the last fault, if faults have kept them from it', () => {

@@ -3,6 +3,8 @@ import {
   ConfChangeTransition,
   ConfChangeType,
   type ConfState,
+  type Entry,
+  EntryType,
   type NodeId,
 } from '@raft-ts/proto';
 import type { AnyConfChange } from '@raft-ts/raft';
@@ -38,9 +40,12 @@ function survives(sight: Sight, voters: readonly NodeId[]): boolean {
 export function isSettled({ members, history }: Sight): boolean {
   const current = history.configurations.at(-1);
   if (current === undefined) return false;
+  const isOpen = ({ type, index }: Entry): boolean => type !== EntryType.EntryNormal && index > history.applied;
   return members.every((member) => {
     if (member.isGone || !names(current.confState, member.id)) return true;
     if (member.log.changes.some((index) => index > history.applied)) return false;
+    // A leader whose disk is slow has taken a change that its log, as written, does not have yet.
+    if (member.node?.raft.raftLog.unstable.entries.some(isOpen) === true) return false;
     const { hardState, snapshot } = member.disk.durable;
     return (hardState?.commit ?? 0) >= current.index || snapshot.metadata.index >= current.index;
   });
