@@ -41,6 +41,7 @@ export { BodyReader } from './serve/body.js';
 export { Connections } from './serve/connections.js';
 export { cut } from './serve/cut.js';
 export { connectionsWithin, openFilesLimit } from './serve/open-files.js';
+export { isEncoded } from './serve/post-checks.js';
 export { limitPieces } from './serve/pieces.js';
 export { PostedMessages } from './serve/posted.js';
 export { ReceivedBytes } from './serve/received-bytes.js';

@@ -100,6 +100,17 @@ describe('the store: clients that mean no good', () => {
     expect(JSON.parse(long.text)).to.include({ code: 'ERR_KV_URL_TOO_LONG' });
   });
 
+  it('a body that is encoded is refused, and its bytes become no value', async () => {
+    for (const header of ['Content-Encoding: gzip', 'Transfer-Encoding: gzip, chunked']) {
+      const length = header.startsWith('C') ? 'Content-Length: 6\r\n' : '';
+      const answer = await send(`PUT /kv/zip HTTP/1.1\r\nHost: h\r\n${length}${header}\r\n\r\n1\r\nx\r\n`);
+      expect(answer, header).to.match(/^HTTP\/1\.1 415 [^]*"code":"ERR_KV_ENCODING"/u);
+    }
+    expect((await ask(port, 'GET', '/kv/zip')).status).to.equal(404);
+    const plain = { 'content-encoding': 'identity', 'transfer-encoding': 'Chunked' };
+    expect((await ask(port, 'PUT', '/kv/plain', { body: 'v', headers: plain })).status).to.equal(200);
+  });
+
   it('what is no request is answered with 400, and the connection closed', async () => {
     for (const text of [
       'hello\r\n\r\n',

@@ -482,6 +482,7 @@ describe('classes of inputs', () => {
       ['ten GiB', requestHead('POST', '/raft', 2n, { 'Content-Length': String(10 * 2 ** 30) }), [413]],
       ['a bomb', post(2n, bomb, { 'Content-Encoding': 'gzip' }), [415]],
       ['deflated', post(2n, bomb, { 'Content-Encoding': 'deflate' }), [415]],
+      ['in another coding', requestHead('POST', '/raft', 2n, { 'Transfer-Encoding': 'gzip, chunked' }), [415]],
       ['a bomb for a snapshot', postSnapshot(bomb, 2n, { 'Content-Encoding': 'gzip' }), [415]],
       [
         'ten TiB',

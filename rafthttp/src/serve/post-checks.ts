@@ -59,10 +59,15 @@ async function postRefusal(
   return refuseProcess(ctx, req, sender, owner.peer(sender)?.presence);
 }
 
-/** A few compressed bytes can stand for any number of others. */
-function isEncoded(req: IncomingMessage): boolean {
-  const encoding = headerOf(req, 'Content-Encoding');
-  return encoding !== undefined && encoding.toLowerCase() !== 'identity';
+/**
+ * Is a body anything but its bytes, as they are or in chunks? A few compressed bytes can stand for any number of others.
+ */
+export function isEncoded({ headers }: IncomingMessage): boolean {
+  const { 'content-encoding': content, 'transfer-encoding': transfer } = headers;
+  return (
+    (content !== undefined && content.toLowerCase() !== 'identity') ||
+    (transfer !== undefined && transfer.toLowerCase() !== 'chunked')
+  );
 }
 
 /** Notes where the sender says that it can be reached. */

@@ -35,6 +35,8 @@ export type KvErrorCode =
   | 'ERR_KV_TOO_LARGE'
   /** The URL is longer than this member takes. */
   | 'ERR_KV_URL_TOO_LONG'
+  /** The body is compressed, or otherwise encoded. */
+  | 'ERR_KV_ENCODING'
   /** The `Idempotency-Key` belongs to another request, which was carried out by the entry `index`. */
   | 'ERR_KV_KEY_REUSED'
   /** The headers are longer than this member takes. */
@@ -63,6 +65,7 @@ const kinds: Readonly<Record<KvErrorCode, readonly [status: number, retry: Retry
   ERR_KV_CONDITION: [412, 'no'],
   ERR_KV_TOO_LARGE: [413, 'no'],
   ERR_KV_URL_TOO_LONG: [414, 'no'],
+  ERR_KV_ENCODING: [415, 'no'],
   ERR_KV_KEY_REUSED: [422, 'no'],
   ERR_KV_HEADERS_TOO_LARGE: [431, 'no'],
   ERR_KV_INTERNAL: [500, 'unsafe'],

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TransportLogger } from '@raft-ts/rafthttp';
-import { Connections, cut, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
+import { Connections, cut, isEncoded, LogBudget, Warnings } from '@raft-ts/rafthttp/internal';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { answerError, HttpError, PROBLEM_TYPE, problemOf, wrongMethod } from './answers.js';
 import { limitBody } from './body.js';
@@ -204,6 +204,8 @@ class Face {
     const { host } = headers;
     if (host === undefined ? httpVersion === '1.1' : host.includes(','))
       return new HttpError('ERR_KV_REQUEST', 'host', 'there must be one header Host');
+    if (isEncoded(request))
+      return new HttpError('ERR_KV_ENCODING', 'encoding', 'a body is taken as it is, or in chunks, and never compressed');
     // A client that takes this member for a proxy sends the whole URL.
     if (!url.startsWith('/')) request.url = url.replace(/^https?:\/\/[^/?#]*(?=[/?])/iu, '');
     return undefined;
