@@ -205,7 +205,11 @@ class Face {
     if (host === undefined ? httpVersion === '1.1' : host.includes(','))
       return new HttpError('ERR_KV_REQUEST', 'host', 'there must be one header Host');
     if (isEncoded(request))
-      return new HttpError('ERR_KV_ENCODING', 'encoding', 'a body is taken as it is, or in chunks, and never compressed');
+      return new HttpError(
+        'ERR_KV_ENCODING',
+        'encoding',
+        'a body is taken as it is, or in chunks, and never compressed',
+      );
     // A client that takes this member for a proxy sends the whole URL.
     if (!url.startsWith('/')) request.url = url.replace(/^https?:\/\/[^/?#]*(?=[/?])/iu, '');
     return undefined;
