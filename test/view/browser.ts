@@ -46,9 +46,20 @@ export interface Look {
 /** Something that Chromium traces; its times are in microseconds. */
 interface TraceEvent {
   readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
   readonly ts: number;
+  readonly dur?: number;
   /** How long its thread had the processor. */
   readonly tdur?: number;
+}
+
+/** What a frame took of the processor, in milliseconds. */
+export interface FrameCost {
+  /** The whole of what the page does in it (the call for an animation frame), and what was collected in its midst. */
+  readonly all: number;
+  /** The collection of garbage in it, as far as the page had to wait for it. */
+  readonly collection: number;
 }
 
 /** A browser, and the page as a file. */
@@ -93,15 +104,27 @@ export class Viewer {
     return page;
   }
 
-  /** What each frame of a page took on the processor while something went on, in milliseconds, in their order. */
-  async frames(page: Page, meanwhile: () => Promise<void>): Promise<number[]> {
-    await this.browser.startTracing(page, { categories: ['devtools.timeline'] });
+  /**
+   * What each frame of a page took on the processor while something went on, in their order. Only the thread of the
+   * page is counted. Meanwhile nothing else may ask for frames, as `until` does: those would be counted, too.
+   */
+  async frames(page: Page, meanwhile: () => Promise<void>): Promise<FrameCost[]> {
+    await this.browser.startTracing(page, { categories: ['devtools.timeline', 'v8'] });
     await meanwhile();
     const trace = JSON.parse((await this.browser.stopTracing()).toString()) as { readonly traceEvents: TraceEvent[] };
-    return trace.traceEvents
-      .filter(({ name, tdur }) => name === 'FireAnimationFrame' && tdur !== undefined)
+    const ofName = (...names: string[]): Required<TraceEvent>[] =>
+      trace.traceEvents.filter(
+        (event): event is Required<TraceEvent> => names.includes(event.name) && event.tdur !== undefined,
+      );
+    const collections = ofName('MinorGC', 'MajorGC');
+    return ofName('FireAnimationFrame')
       .sort((a, b) => a.ts - b.ts)
-      .map(({ tdur = 0 }) => tdur / 1000);
+      .map(({ pid, tid, ts, dur, tdur }) => ({
+        all: tdur / 1000,
+        collection: collections
+          .filter((one) => one.pid === pid && one.tid === tid && one.ts >= ts && one.ts < ts + dur)
+          .reduce((sum, one) => sum + one.tdur / 1000, 0),
+      }));
   }
 
   async close(): Promise<void> {

@@ -77,6 +77,18 @@ describe('what is done by hand', () => {
     expect(left[0]?.arrivesAt).to.equal((second?.arrivesAt ?? 0) + 700);
   });
 
+  it('leaves no message out of a sample that was in it before', () => {
+    const engine = settled();
+    engine.perform({ kind: 'write', who: leaderOf(engine) }, engine.now);
+    const { dots } = dotsOf(engine.world, engine.chronicle, engine.now, 99);
+    expect(dots).to.have.lengthOf.above(2);
+    for (const { message } of dots) {
+      const sample = dotsOf(engine.world, engine.chronicle, engine.now, 1, (one) => one === message);
+      expect(sample.dots.map((dot) => dot.message)).to.deep.equal([message]);
+      expect(sample.left).to.equal(dots.length - 1);
+    }
+  });
+
   it('campaigns, hands over, makes snapshots, and changes the members', () => {
     const engine = settled();
     const [next = 0] = others(engine);

@@ -218,9 +218,10 @@ describe('the page of a running store, in a browser', function () {
       const chosen = await until<string>(
         page,
         `(() => {
-          const at = raftLive.shown.findIndex(${isMeant});
-          document.querySelectorAll("#stage .dot")[at]?.dispatchEvent(new PointerEvent("pointerdown"));
-          return (at >= 0 && "chosen") || (${leads} !== ${from} && "over");
+          const dot = raftLive.shown.find(${isMeant});
+          const element = dot && raftLive.stage.elementOf(dot.message);
+          element?.dispatchEvent(new PointerEvent("pointerdown"));
+          return (element && "chosen") || (${leads} !== ${from} && "over");
         })()`,
       );
       if (chosen === 'over') return false;

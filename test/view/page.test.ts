@@ -549,4 +549,66 @@ describe('the page, in a browser', function () {
       expect(sent).to.be.above(4000);
       expect(await ask(page, 'document.querySelectorAll("#stage .dot:not([display])").length')).to.equal(60);
     }));
+
+  it('draws a message that is in that sample by the same element until it has arrived', () =>
+    on('seed=1&n=9&from=200&to=300&load=400', {}, async (page) => {
+      await page.evaluate('raftView.player.seek(4000)');
+      await atRest(page);
+      await page.evaluate(
+        `globalThis.elements = () => {
+          const found = new Map();
+          raftView.player.engine.world.queue.forEach((at, { message }) => {
+            if (message !== undefined) found.set(message, raftView.stage.elementOf(message));
+          });
+          return found;
+        };
+        globalThis.before = [...elements()].filter(([, element]) => element !== undefined);`,
+      );
+      await page.evaluate('raftView.player.seek(4003)');
+      await atRest(page);
+      const { left, same, drawn, visible } = await ask<Record<'left' | 'same' | 'drawn' | 'visible', number>>(
+        page,
+        `(() => {
+          const now = elements();
+          const left = before.filter(([message]) => now.has(message));
+          return {
+            left: left.length,
+            same: left.filter(([message, element]) => now.get(message) === element).length,
+            drawn: new Set([...now.values()].filter((element) => element !== undefined)).size,
+            visible: document.querySelectorAll('#stage .dot:not([display])').length,
+          };
+        })()`,
+      );
+      expect(left).to.be.within(20, 59);
+      expect(same).to.equal(left);
+      expect([drawn, visible], 'others have the elements of those that arrived').to.deep.equal([60, 60]);
+    }));
+
+  it('names the entries that it draws, also while it runs', () =>
+    on('seed=1&n=3&load=30', {}, async (page) => {
+      const areNamed = `[...document.querySelectorAll('#logs tbody td')].every((td) => {
+        const index = document.querySelector('#logs thead tr').cells[td.cellIndex].textContent;
+        const drawn = td.dataset.kind === undefined ? 'no entry' : 'entry ' + index + ', term ' + td.textContent;
+        return td.getAttribute('aria-label').startsWith(drawn);
+      })`;
+      await page.selectOption('#speed', '1');
+      await page.click('#run');
+      await until(page, `raftView.player.isRunning && raftView.player.time > 4000 && ${areNamed}`);
+      await page.click('#run');
+      await atRest(page);
+      expect(await ask(page, areNamed)).to.equal(true);
+    }));
+
+  it('leaves nothing in its timeline of a run that is no longer shown', () =>
+    on(LED, {}, async (page) => {
+      const shapes = (): Promise<number> =>
+        ask(page, 'document.querySelectorAll("#timeline .part, #timeline .span.leader").length');
+      await page.evaluate('raftView.player.act({ kind: "split", value: 1 })');
+      await atRest(page);
+      expect(await shapes()).to.equal(2);
+      await page.evaluate('location.hash = "seed=2&n=3"');
+      await until(page, 'raftView.player.engine.origin.knobs?.seed === 2');
+      await atRest(page);
+      expect(await shapes()).to.equal(0);
+    }));
 });

@@ -114,6 +114,7 @@ export class LivePage {
     if (now - this.lookedAt < LOOK_MS) return;
     this.lookedAt = now;
     this.logs.show(cluster);
+    this.logs.name();
     this.timeline.show(cluster.members.length, cluster.timeline, now, now, Math.max(0, now - SHOWN_MS));
     this.events.show(cluster.notes, cluster.count, true);
     this.events.speak(cluster.notes, cluster.count, now);

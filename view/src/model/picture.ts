@@ -171,20 +171,32 @@ function conflicts(world: World, index: number, term: number): boolean {
   return log !== undefined && (index > log.lastIndex() || log.termOrZero(index) !== term);
 }
 
-/** The messages under way, at a moment that may lie between two events. */
-export function dotsOf(world: World, chronicle: Chronicle, now: number, most: number): { dots: Dot[]; left: number } {
+/**
+ * The messages under way, at a moment that may lie between two events.
+ * @param most how many; of more, this is a sample
+ * @param isDrawn was it drawn before? Those come first, so that no message vanishes on its way because of others
+ */
+export function dotsOf(
+  world: World,
+  chronicle: Chronicle,
+  now: number,
+  most: number,
+  isDrawn: (message: Message) => boolean = () => false,
+): { dots: Dot[]; left: number } {
   const dots: Dot[] = [];
   let left = 0;
-  world.queue.forEach((at, { kind, message, value }, key) => {
-    if (kind !== 'deliver' || message === undefined) return;
-    if (dots.length >= most) {
-      left++;
-      return;
-    }
-    const sentAt = chronicle.sentWhen(message, world.now);
-    const arrivesAt = chronicle.arrives(message, at);
-    dots.push({ ...dotOf({ message, from: value, sentAt, arrivesAt }, now), key, arrivesAt: at });
-  });
+  for (const wanted of [true, false]) {
+    world.queue.forEach((at, { kind, message, value }, key) => {
+      if (kind !== 'deliver' || message === undefined || isDrawn(message) !== wanted) return;
+      if (dots.length >= most) {
+        left++;
+        return;
+      }
+      const sentAt = chronicle.sentWhen(message, world.now);
+      const arrivesAt = chronicle.arrives(message, at);
+      dots.push(dotOf({ message, from: value, sentAt, arrivesAt, key, endsAt: at }, now));
+    });
+  }
   return { dots, left };
 }
 
@@ -195,12 +207,16 @@ export interface UnderWay {
   readonly from: number;
   readonly sentAt: number;
   readonly arrivesAt: number;
+  /** By which it is found in the queue. */
+  readonly key?: number;
+  /** When it is taken, if that is not when it arrives. */
+  readonly endsAt?: number;
 }
 
 /** A message as it is drawn at a moment of its way. */
-export function dotOf({ message, from, sentAt, arrivesAt }: UnderWay, now: number): Dot {
+export function dotOf({ message, from, sentAt, arrivesAt, key = 0, endsAt = arrivesAt }: UnderWay, now: number): Dot {
   return {
-    key: 0,
+    key,
     message,
     from,
     to: Number(message.to) - 1,
@@ -210,6 +226,6 @@ export function dotOf({ message, from, sentAt, arrivesAt }: UnderWay, now: numbe
     isRefusal: message.reject,
     progress: Math.min(1, Math.max(0, (now - sentAt) / Math.max(1, arrivesAt - sentAt))),
     sentAt,
-    arrivesAt,
+    arrivesAt: endsAt,
   };
 }

@@ -71,7 +71,7 @@ export class Controls {
     byId('to-start', HTMLButtonElement).disabled = position === 0 && !isReplaying;
     set(slider, 'max', Math.max(1, Math.ceil(furthest)));
     if (!isReplaying) slider.value = String(Math.floor(time));
-    slider.setAttribute('aria-valuetext', clock(time));
+    set(slider, 'aria-valuetext', clock(time));
     say(byId('clock'), clock(time));
   }
 }

@@ -36,15 +36,23 @@ export function byId<T extends HTMLElement = HTMLElement>(id: string, kind?: new
   return element as T;
 }
 
+/** What was written last into each element: its attributes by their names, and its text. */
 const known = new WeakMap<Element, Map<string, string>>();
+/** Where its text stands there: no attribute has this name. */
+const TEXT = '';
 
-/** Sets an attribute if it has another value now. */
-export function set(element: Element, name: string, value: string | number | undefined): void {
+function writtenTo(element: Element): Map<string, string> {
   let values = known.get(element);
   if (values === undefined) {
     values = new Map();
     known.set(element, values);
   }
+  return values;
+}
+
+/** Sets an attribute if it has another value now. */
+export function set(element: Element, name: string, value: string | number | undefined): void {
+  const values = writtenTo(element);
   const text = value === undefined ? '' : String(value);
   if (values.get(name) === text) return;
   values.set(name, text);
@@ -52,9 +60,18 @@ export function set(element: Element, name: string, value: string | number | und
   else element.setAttribute(name, text);
 }
 
-/** Sets the text of an element if it has another one now. */
+/**
+ * Sets the text of an element if it has another one now. What was written is remembered, since asking for it makes a
+ * string each time, and its node is kept: so nothing else may write into the element.
+ */
 export function say(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const values = writtenTo(element);
+  const before = values.get(TEXT);
+  if (before === text) return;
+  values.set(TEXT, text);
+  const node = before === undefined || before === '' || text === '' ? null : element.firstChild;
+  if (node !== null) node.nodeValue = text;
+  else if (before !== undefined || element.textContent !== text) element.textContent = text;
 }
 
 /** A button that does something. */

@@ -1,11 +1,21 @@
 import { nameOf } from '../model/names.js';
-import type { Cell, Scenery } from '../model/picture.js';
+import type { Cell, MemberPicture, Scenery } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { html, say, set } from './dom.js';
 import { TERM_COLOURS } from './shapes.js';
 
 /** Indexes that are shown at once. */
 const SHOWN = 24;
+
+/** What draws an entry. */
+interface CellParts {
+  readonly td: HTMLTableCellElement;
+  /** Its term, and above it what it holds, or that it conflicts. */
+  readonly text: Element;
+  /** What is drawn, and of what the name is that screen readers are told. */
+  drawn: Cell | undefined;
+  named: Cell | undefined;
+}
 
 /** The logs of all members, entry under entry. One stop of the tabulator key; the arrow keys go from entry to entry. */
 export class Logs {
@@ -15,7 +25,8 @@ export class Logs {
   });
   private readonly head: HTMLTableRowElement = html('tr');
   private readonly body: HTMLTableSectionElement = html('tbody');
-  private cells: (Cell | undefined)[][] = [];
+  /** By row, then by column. */
+  private cells: CellParts[][] = [];
   private columns = 0;
   private first = 1;
   /** The column of the newest entry. */
@@ -44,10 +55,7 @@ export class Logs {
 
   private over(target: EventTarget | null): void {
     const td = (target as Element | null)?.closest?.('td');
-    const cell =
-      td === null || td === undefined
-        ? undefined
-        : this.cells[Number(td.dataset['row'])]?.[Number(td.dataset['column'])];
+    const cell = this.cells[Number(td?.dataset['row'])]?.[Number(td?.dataset['column'])]?.drawn;
     this.pointed(cell === undefined ? undefined : { kind: 'entry', slot: cell.slot, index: cell.index });
   }
 
@@ -71,7 +79,7 @@ export class Logs {
   }
 
   private cellAt(row: number, column: number): HTMLTableCellElement | undefined {
-    return this.body.rows[row]?.cells[column + 1];
+    return this.cells[row]?.[column]?.td;
   }
 
   private build(rows: number, columns: number): void {
@@ -83,54 +91,60 @@ export class Logs {
       html('th', { scope: 'col' }, html('span', { class: 'sr' }, 'Member')),
       ...Array.from({ length: columns }, () => html('th', { scope: 'col' })),
     );
+    this.cells = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (__, column) => this.emptyCell(row, column)),
+    );
     this.body.replaceChildren(
-      ...Array.from({ length: rows }, (_, row) =>
-        html(
-          'tr',
-          {},
-          html('th', { scope: 'row' }, nameOf(row)),
-          ...Array.from({ length: columns }, (__, column) => this.emptyCell(row, column)),
-        ),
+      ...this.cells.map((cells, row) =>
+        html('tr', {}, html('th', { scope: 'row' }, nameOf(row)), ...cells.map(({ td }) => td)),
       ),
     );
   }
 
   /** What is drawn in it is hidden from screen readers, which would read that in place of its name. */
-  private emptyCell(row: number, column: number): HTMLTableCellElement {
+  private emptyCell(row: number, column: number): CellParts {
     const attributes = {
+      class: 'entry',
       role: 'gridcell',
+      'aria-label': nameOfCell(undefined),
       tabindex: row === this.row && column === this.column ? '0' : '-1',
       'data-row': String(row),
       'data-column': String(column),
     };
-    return html('td', attributes, html('span', { 'aria-hidden': 'true' }));
+    const text = html('span', { 'aria-hidden': 'true' });
+    return { td: html('td', attributes, text), text, drawn: undefined, named: undefined };
   }
 
+  /** Draws everything. The names of the entries are left to `name`, since they cost as much again. */
   show({ members: pictures, cells: cellsOf }: Scenery): void {
     const last = pictures.reduce((most, picture) => Math.max(most, picture.last), 1);
     const columns = Math.min(SHOWN, Math.max(12, last));
     if (this.cells.length !== pictures.length || columns !== this.columns) this.build(pictures.length, columns);
-    this.first = Math.max(1, last - columns + 1);
-    for (let column = 0; column < columns; column++) {
-      say(this.head.cells[column + 1] as Element, String(this.first + column));
+    const first = Math.max(1, last - columns + 1);
+    if (first !== this.first || this.newest < 0) {
+      this.first = first;
+      for (let column = 0; column < columns; column++) {
+        say(this.head.cells[column + 1] as Element, String(first + column));
+      }
     }
-    this.cells = pictures.map((picture, row) => {
-      const cells = cellsOf(picture, this.first, this.first + columns - 1);
+    for (const [row, picture] of pictures.entries()) {
       const byColumn: (Cell | undefined)[] = Array.from({ length: columns }, () => undefined);
-      for (const cell of cells) byColumn[cell.index - this.first] = cell;
-      for (const [column, cell] of byColumn.entries())
-        this.showCell(this.cellAt(row, column) as HTMLTableCellElement, cell);
-      const role = picture.isFrozen
-        ? ' ❄'
-        : picture.role === 'leader'
-          ? ' ★'
-          : picture.role === 'down' || picture.role === 'gone'
-            ? ' ✕'
-            : '';
-      say(this.body.rows[row]?.cells[0] as Element, `${nameOf(row)}${role}`);
-      return byColumn;
-    });
-    this.reveal(last - this.first);
+      for (const cell of cellsOf(picture, first, first + columns - 1)) byColumn[cell.index - first] = cell;
+      for (const [column, parts] of (this.cells[row] ?? []).entries()) draw(parts, byColumn[column]);
+      say(this.body.rows[row]?.cells[0] as Element, `${nameOf(row)}${signOf(picture)}`);
+    }
+    this.reveal(last - first);
+  }
+
+  /** Names the entries that are drawn, for screen readers. */
+  name(): void {
+    for (const row of this.cells) {
+      for (const parts of row) {
+        const { drawn, named } = parts;
+        parts.named = drawn;
+        if (!isNamedAs(drawn, named)) set(parts.td, 'aria-label', nameOfCell(drawn));
+      }
+    }
   }
 
   /** Scrolls so far that the newest entry can be seen, and no further: asking for places makes the browser lay out. */
@@ -140,23 +154,27 @@ export class Logs {
     const td = this.cellAt(0, newest);
     if (td !== undefined) this.parent.scrollLeft = td.offsetLeft + td.offsetWidth + 4 - this.parent.clientWidth;
   }
+}
 
-  private showCell(td: HTMLTableCellElement, cell: Cell | undefined): void {
-    const state = cell === undefined ? undefined : stateOf(cell);
-    set(td, 'class', cell === undefined ? 'entry' : `entry t${cell.term % TERM_COLOURS}`);
-    set(td, 'data-kind', cell?.kind);
-    set(td, 'data-state', state);
-    set(
-      td,
-      'aria-label',
-      cell === undefined
-        ? 'no entry'
-        : `entry ${cell.index}, term ${cell.term}${cell.text === '' ? '' : `, ${cell.text}`}, ${spoken[stateOf(cell)]}`,
-    );
-    const drawn = td.children[0] as Element;
-    set(drawn, 'data-mark', cell?.isConflicting === true ? '≠' : cell?.text);
-    say(drawn, cell === undefined ? '' : cell.kind === 'compacted' ? '·' : String(cell.term));
+/** Most entries look like the one that was drawn in their place before: then only what stands in them is written. */
+function draw(parts: CellParts, cell: Cell | undefined): void {
+  const before = parts.drawn;
+  parts.drawn = cell;
+  const state = cell && stateOf(cell);
+  const isAlike = before !== undefined && cell?.term === before.term && cell.kind === before.kind;
+  if (!isAlike || state !== stateOf(before)) {
+    set(parts.td, 'class', cell === undefined ? 'entry' : `entry t${cell.term % TERM_COLOURS}`);
+    set(parts.td, 'data-kind', cell?.kind);
+    set(parts.td, 'data-state', state);
+    say(parts.text, cell === undefined ? '' : cell.kind === 'compacted' ? '·' : String(cell.term));
   }
+  set(parts.text, 'data-mark', cell?.isConflicting === true ? '≠' : cell?.text);
+}
+
+function signOf({ isFrozen, role }: MemberPicture): string {
+  if (isFrozen) return ' ❄';
+  if (role === 'leader') return ' ★';
+  return role === 'down' || role === 'gone' ? ' ✕' : '';
 }
 
 type State = 'gone' | 'conflict' | 'applied' | 'committed' | 'open';
@@ -168,6 +186,18 @@ const spoken: Readonly<Record<State, string>> = {
   committed: 'committed',
   open: 'not committed',
 };
+
+function nameOfCell(cell: Cell | undefined): string {
+  if (cell === undefined) return 'no entry';
+  const { index, term, text } = cell;
+  return `entry ${index}, term ${term}${text === '' ? '' : `, ${text}`}, ${spoken[stateOf(cell)]}`;
+}
+
+/** Have two entries the same name? */
+function isNamedAs(a: Cell | undefined, b: Cell | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.index === b.index && a.term === b.term && a.text === b.text && stateOf(a) === stateOf(b);
+}
 
 function stateOf(cell: Cell): State {
   if (cell.kind === 'compacted') return 'gone';

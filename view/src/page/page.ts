@@ -1,3 +1,4 @@
+import type { Message } from '@raft-ts/proto';
 import type { Act } from '../model/act.js';
 import { explainCell, explainCluster, explainDot, explainLink, explainMember } from '../model/explain.js';
 import { type Place, writeLink } from '../model/link.js';
@@ -50,7 +51,9 @@ export class Page {
   /** Was the picture left to this frame by the one before? It is not left to a third. */
   private isLate = false;
   /** Parts that are still to be drawn as they are at rest. */
-  private left: (() => boolean)[] = [];
+  private left: (() => boolean | void)[] = [];
+  /** Were entries drawn that screen readers know by their old names? */
+  private isToName = false;
   /** Is there something to be read out later? */
   private isToSpeak = false;
   private readonly stage: Stage;
@@ -197,35 +200,45 @@ export class Page {
   private draw(now: number, began: number, isAtRest: boolean): void {
     const { player } = this;
     const { engine, time } = player;
-    const { dots, left } = dotsOf(engine.world, engine.chronicle, time, MOST_DOTS);
+    const isDrawn = (message: Message): boolean => this.stage.elementOf(message) !== undefined;
+    const { dots, left } = dotsOf(engine.world, engine.chronicle, time, MOST_DOTS, isDrawn);
     const scenery = sceneryOf(engine.world);
     this.stage.show(scenery, dots, this.chosen);
     this.controls.show();
+    if (this.isToName && !isAtRest) {
+      this.drawNames();
+      return;
+    }
     const wait = performance.now() - began > FULL_MS ? SLOWEST_MS : SLOW_MS;
     if (!isAtRest && now - this.slowAt < wait) return;
     this.slowAt = now;
     // One part in each of these frames, so that none of them takes long.
-    const parts = [
-      () => this.drawWords(dots, left),
-      () => this.logs.show(scenery),
-      () => this.timeline.show(engine.world.members.length, player.timeline, time, player.furthest),
-    ].map((part) => () => {
-      part();
-      return true;
-    });
-    const notes = (): boolean => this.drawNotes(now, isAtRest);
-    const moved = (): boolean => {
-      this.moved(this.place());
-      return true;
+    const words = (): void => this.drawWords(dots, left);
+    const logs = (): void => {
+      this.logs.show(scenery);
+      this.isToName = true;
     };
-    this.left = isAtRest ? [...parts, notes, moved] : [];
-    if (isAtRest) this.drawLeft();
-    else [...parts, notes][this.turn++ % (parts.length + 1)]?.();
+    const course = (): void => this.timeline.show(engine.world.members.length, player.timeline, time, player.furthest);
+    const notes = (): boolean => this.drawNotes(now, isAtRest);
+    if (isAtRest) {
+      this.left = [words, logs, () => this.drawNames(), course, notes, () => this.moved(this.place())];
+      this.drawLeft();
+    } else {
+      this.left = [];
+      const parts = [words, logs, course, notes];
+      parts[this.turn++ % parts.length]?.();
+    }
   }
 
-  /** Draws the next of the parts that are left; it says whether that was all of it. */
+  /** In the frame after the one in which the entries were drawn. */
+  private drawNames(): void {
+    this.isToName = false;
+    this.logs.name();
+  }
+
+  /** Draws the next of the parts that are left; it says so if that was not all of it. */
   private drawLeft(): void {
-    if (this.left[0]?.() === true) this.left.shift();
+    if (this.left[0]?.() !== false) this.left.shift();
   }
 
   private drawWords(dots: readonly Dot[], left: number): void {

@@ -144,6 +144,7 @@ export class ReplicaPage {
     this.lookedAt = now;
     const { chronicler, world } = player.run;
     this.logs.show(scenery);
+    this.logs.name();
     this.timeline.show(world.members.length, player.timeline, player.time, player.furthest);
     this.events.show(chronicler.notes, chronicler.count, isAtRest);
     this.events.speak(chronicler.notes, chronicler.count, now);

@@ -1,9 +1,11 @@
+import type { Message } from '@raft-ts/proto';
 import { nameOf } from '../model/names.js';
 import type { Dot, MemberPicture, Scenery } from '../model/picture.js';
 import type { Choice } from './choice.js';
 import { say, set, svg } from './dom.js';
+import { Dots } from './dots.js';
 import { along, arc, Geometry, type Lane, outline } from './geometry.js';
-import { outlineOf, REFUSAL, TERM_COLOURS } from './shapes.js';
+import { TERM_COLOURS } from './shapes.js';
 
 /** Messages that are drawn at once; of more, these are a sample. */
 export const MOST_DOTS = 60;
@@ -20,6 +22,9 @@ interface MemberParts {
   readonly term: SVGTextElement;
   readonly role: SVGTextElement;
   readonly badge: SVGTextElement;
+  /** What it shows; undefined while that is nothing. */
+  shown: MemberPicture | undefined;
+  isChosen: boolean;
 }
 
 interface LinkParts {
@@ -28,6 +33,8 @@ interface LinkParts {
   readonly crosses: readonly [SVGPathElement, SVGPathElement];
   readonly from: number;
   readonly to: number;
+  /** What it shows, as one number. */
+  shown: number;
 }
 
 /** What the picture tells whoever looks after it. */
@@ -40,7 +47,7 @@ export interface StageEvents {
 export class Stage {
   private readonly root: SVGSVGElement;
   private readonly links: SVGGElement = svg('g');
-  private readonly dots: SVGGElement = svg('g', { 'aria-hidden': 'true' });
+  private readonly dots: Dots;
   private readonly members: SVGGElement = svg('g', {
     // In a group, screen readers would keep the arrow keys for themselves.
     role: 'toolbar',
@@ -48,7 +55,6 @@ export class Stage {
   });
   private memberParts: MemberParts[] = [];
   private linkParts: LinkParts[] = [];
-  private readonly dotParts: { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined }[] = [];
   private count = 0;
   private geometry: Geometry = new Geometry(0, false);
   private readonly narrowness = matchMedia('(max-width: 520px)');
@@ -61,9 +67,10 @@ export class Stage {
   constructor(parent: HTMLElement, events: StageEvents, isStill: () => boolean) {
     this.events = events;
     this.isStill = isStill;
+    this.dots = new Dots(events);
     // Without a role it would be a document of its own, and screen readers are silent where the focus goes to another.
     this.root = svg('svg', { role: 'none', preserveAspectRatio: 'xMidYMid meet' });
-    this.root.append(this.links, this.dots, this.members);
+    this.root.append(this.links, this.dots.root, this.members);
     parent.append(this.root);
     this.members.addEventListener('keydown', (event) => this.key(event));
     this.narrowness.addEventListener('change', () => {
@@ -132,7 +139,7 @@ export class Stage {
     group.addEventListener('focus', () => this.events.pointed(choice));
     group.addEventListener('blur', () => this.events.pointed(undefined));
     this.point(group, choice);
-    return { place, group, words, ...parts };
+    return { place, group, words, ...parts, shown: undefined, isChosen: false };
   }
 
   private link(from: number, to: number): LinkParts {
@@ -153,7 +160,7 @@ export class Stage {
     const choice: Choice = { kind: 'link', from, to };
     group.addEventListener('click', () => this.events.chosen(choice));
     this.point(group, choice);
-    return { group, lanes: drawn, crosses, from, to };
+    return { group, lanes: drawn, crosses, from, to, shown: -1 };
   }
 
   private point(element: Element, choice: Choice): void {
@@ -161,102 +168,95 @@ export class Stage {
     element.addEventListener('pointerleave', () => this.events.pointed(undefined));
   }
 
+  /** The element that draws a message; undefined if none does. */
+  elementOf(message: Message): Element | undefined {
+    return this.dots.elementOf(message);
+  }
+
   show(scenery: Scenery, dots: readonly Dot[], chosen: Choice | undefined): void {
     const { members } = scenery;
     if (members.length !== this.count) this.build(members.length);
     for (const member of members) this.showMember(member, chosen);
     for (const parts of this.linkParts) this.showLink(scenery, parts, chosen);
-    this.showDots(dots, chosen);
+    this.dots.show(dots, this.geometry, chosen, this.isStill());
   }
 
+  /** Most of a member is as it was in the frame before: only its timer and the ends of its log change all the time. */
   private showMember(member: MemberPicture, chosen: Choice | undefined): void {
-    const { slot, role, isFrozen, term, timeout, elapsed, voters, granted, refused } = member;
+    const { slot, elapsed, timeout, last, commit } = member;
     const parts = this.memberParts[slot];
     if (parts === undefined) return;
+    const before = parts.shown;
+    parts.shown = member;
+    const isChosen = chosen?.kind === 'member' && chosen.slot === slot;
+    const isSame = before !== undefined && isChosen === parts.isChosen && looksSame(before, member);
+    parts.isChosen = isChosen;
+    if (!isSame) this.showLook(parts, member);
+    if (!isSame || before.elapsed !== elapsed || before.timeout !== timeout) {
+      const isTimed = member.role !== 'leader' && timeout !== 0;
+      set(parts.arc, 'd', isTimed ? arc(this.geometry.radius + 7, elapsed / timeout) : '');
+    }
+    if (isSame && before.last === last && before.commit === commit) return;
+    const words = `${nameOf(slot)}, ${roleText(member)}, term ${member.term}`;
+    set(parts.group, 'aria-label', `${words}, log up to ${last}, committed up to ${commit}`);
+  }
+
+  private showLook(parts: MemberParts, member: MemberPicture): void {
+    const { slot, role, isFrozen, term, voters, granted, refused } = member;
     const r = this.geometry.radius;
-    const { group } = parts;
     const isLeader = role === 'leader';
-    const ownRole = isFrozen ? 'frozen' : member.isLearner ? 'learner' : role;
-    const shownRole = member.isOutside ? `${ownRole}, no member` : ownRole;
     const kinds = `${role}${isFrozen ? ' frozen' : ''} t${term % TERM_COLOURS}`;
-    set(group, 'class', `member ${kinds}`);
+    set(parts.group, 'class', `member ${kinds}`);
     set(parts.words, 'class', `words ${kinds}`);
     set(parts.body, 'd', outline(isLeader, r));
     set(parts.core, 'd', outline(isLeader, r - 2));
-    set(parts.arc, 'd', isLeader || timeout === 0 ? '' : arc(r + 7, elapsed / timeout));
     set(parts.track, 'visibility', isLeader ? 'hidden' : 'visible');
     say(parts.term, `term ${term}`);
     const asks = role === 'candidate' || role === 'pre-candidate';
-    const label = asks ? `${role}: ${granted} of ${voters}${refused > 0 ? `, ${refused} no` : ''}` : shownRole;
+    const votes = `${role}: ${granted} of ${voters}${refused > 0 ? `, ${refused} no` : ''}`;
+    const label = asks ? votes : roleText(member);
     say(parts.role, label);
     set(parts.role, 'x', this.geometry.shift(slot, label).toFixed(1));
-    say(
-      parts.badge,
-      isFrozen ? '❄' : { leader: '★', candidate: '?', 'pre-candidate': '?', down: '✕', gone: '✕', follower: '' }[role],
-    );
-    const isChosen = chosen?.kind === 'member' && chosen.slot === slot;
-    set(group, 'aria-pressed', String(isChosen));
-    set(
-      group,
-      'aria-label',
-      `${nameOf(slot)}, ${shownRole}, term ${term}, log up to ${member.last}, committed up to ${member.commit}`,
-    );
+    say(parts.badge, isFrozen ? '❄' : BADGES[role]);
+    set(parts.group, 'aria-pressed', String(parts.isChosen));
   }
 
   private showLink({ members, isOpen, delayOf }: Scenery, parts: LinkParts, chosen: Choice | undefined): void {
     const { from, to, group, lanes, crosses } = parts;
     const isOver = members[from]?.role === 'gone' || members[to]?.role === 'gone';
-    set(group, 'visibility', isOver ? 'hidden' : 'visible');
+    const isChosen = chosen?.kind === 'link' && chosen.from === from && chosen.to === to;
     const open = [isOpen(from, to), isOpen(to, from)] as const;
-    const late = [delayOf?.(from, to) ?? 0, delayOf?.(to, from) ?? 0] as const;
+    const late = [(delayOf?.(from, to) ?? 0) > 0, (delayOf?.(to, from) ?? 0) > 0] as const;
+    const shown = [isOver, isChosen, ...open, ...late].reduce((bits, bit) => 2 * bits + Number(bit), 0);
+    if (shown === parts.shown) return;
+    parts.shown = shown;
+    set(group, 'visibility', isOver ? 'hidden' : 'visible');
     for (const i of [0, 1] as const) {
-      set(lanes[i], 'class', open[i] ? (late[i] > 0 ? 'lane late' : 'lane') : 'lane cut');
+      set(lanes[i], 'class', open[i] ? (late[i] ? 'lane late' : 'lane') : 'lane cut');
       set(crosses[i], 'visibility', open[i] ? 'hidden' : 'inherit');
     }
-    set(group, 'class', chosen?.kind === 'link' && chosen.from === from && chosen.to === to ? 'link chosen' : 'link');
+    set(group, 'class', isChosen ? 'link chosen' : 'link');
   }
+}
 
-  private showDots(dots: readonly Dot[], chosen: Choice | undefined): void {
-    const still = this.isStill();
-    while (this.dotParts.length < dots.length) this.dotParts.push(this.dot());
-    for (const [i, parts] of this.dotParts.entries()) {
-      const dot = dots[i];
-      parts.dot = dot;
-      if (dot === undefined) {
-        set(parts.group, 'display', 'none');
-        continue;
-      }
-      // Those that stand still stand apart, each in its place from when it was sent.
-      const share = still ? 0.25 + 0.5 * ((dot.sentAt * 0.37) % 1) : dot.progress;
-      const { x, y } = along(this.geometry.laneOf(dot.from, dot.to), share);
-      set(parts.group, 'display', undefined);
-      set(parts.group, 'transform', `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-      const isChosen = chosen?.kind === 'message' && chosen.message === dot.message;
-      const kinds = `${dot.isAnswer ? ' answer' : ''}${dot.isRefusal ? ' refusal' : ''}${isChosen ? ' chosen' : ''}`;
-      set(parts.group, 'class', `dot f-${dot.family}${kinds}`);
-      set(parts.shape, 'd', outlineOf(dot));
-    }
-  }
+/** The sign of each role. */
+const BADGES: Readonly<Record<MemberPicture['role'], string>> = {
+  leader: '★',
+  candidate: '?',
+  'pre-candidate': '?',
+  down: '✕',
+  gone: '✕',
+  follower: '',
+};
 
-  private dot(): { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined } {
-    const shape = svg('path', { class: 'shape' });
-    const group = svg(
-      'g',
-      { class: 'dot' },
-      svg('circle', { r: 13, fill: 'transparent' }),
-      shape,
-      svg('path', { class: 'no', d: REFUSAL }),
-    );
-    const parts: { group: SVGGElement; shape: SVGPathElement; dot: Dot | undefined } = { group, shape, dot: undefined };
-    const choice = (): Choice | undefined =>
-      parts.dot === undefined ? undefined : { kind: 'message', message: parts.dot.message };
-    group.addEventListener('pointerdown', () => {
-      const chosen = choice();
-      if (chosen !== undefined) this.events.chosen(chosen);
-    });
-    group.addEventListener('pointerenter', () => this.events.pointed(choice()));
-    group.addEventListener('pointerleave', () => this.events.pointed(undefined));
-    this.dots.append(group);
-    return parts;
-  }
+function roleText({ role, isFrozen, isLearner, isOutside }: MemberPicture): string {
+  const own = isFrozen ? 'frozen' : isLearner ? 'learner' : role;
+  return isOutside ? `${own}, no member` : own;
+}
+
+/** What of a member is drawn besides its timer and the ends of its log. */
+const LOOK = ['role', 'term', 'isFrozen', 'isLearner', 'isOutside', 'granted', 'refused', 'voters'] as const;
+
+function looksSame(a: MemberPicture, b: MemberPicture): boolean {
+  return LOOK.every((field) => a[field] === b[field]);
 }

@@ -1,6 +1,7 @@
 import { clock, counted, nameOf, sentence } from '../model/names.js';
 import { BUCKET_MS, type Span, type Timeline } from '../model/timeline.js';
 import { html, say, set, svg } from './dom.js';
+import { Layer } from './layer.js';
 import { TERM_COLOURS } from './shapes.js';
 
 const WIDTH = 1000;
@@ -42,9 +43,39 @@ export function timelineLegend(list: HTMLElement, tellsSlow = false): void {
   list.append(...marks.map((text) => html('li', {}, text)));
 }
 
+/** How strongly what a member was is drawn; nothing but a line for what is not there. */
+const OPACITIES: Readonly<Record<Span['role'], string>> = {
+  leader: '1',
+  candidate: '0.75',
+  'pre-candidate': '0.5',
+  follower: '0.22',
+  frozen: '0.1',
+  down: '0',
+  gone: '0',
+};
+/** The ends of what is shown are whole seconds, so that most of it stays where it is from one look to the next. */
+const SECOND = 1000;
+
 /** The course of the run: a lane for each member, and below what was committed. */
 export class TimelinePicture {
   private readonly root: SVGSVGElement = svg('svg', { role: 'img', preserveAspectRatio: 'none' });
+  /** Behind everything else: these say of what lies before them that the network was parted then. */
+  private readonly partings = new Layer('rect');
+  private readonly edges = new Layer('line');
+  private readonly spans = new Layer('rect');
+  private readonly bars = new Layer('rect');
+  private readonly marks = new Layer('path');
+  private readonly lines = new Layer('line');
+  private readonly words = new Layer('text');
+  private readonly layers = [
+    this.partings,
+    this.edges,
+    this.spans,
+    this.bars,
+    this.marks,
+    this.lines,
+    this.words,
+  ] as const;
   private readonly text: HTMLElement;
   private shownAt = '';
   /** Asked for when it changes, and not in each frame: asking makes the browser lay out the page. */
@@ -52,55 +83,59 @@ export class TimelinePicture {
 
   constructor(parent: HTMLElement, text: HTMLElement) {
     this.text = text;
+    this.root.append(...this.layers.map(({ root }) => root));
     parent.append(this.root);
     new ResizeObserver(() => {
       this.width = this.root.clientWidth || WIDTH;
     }).observe(parent);
   }
 
-  /** @param from the first moment that is shown */
-  show(lanes: number, timeline: Timeline, now: number, furthest: number, from = 0): void {
+  /** @param first the first moment that is shown */
+  show(lanes: number, timeline: Timeline, now: number, furthest: number, first = 0): void {
     // Little changes from one frame to the next.
     const key = `${Math.floor(now / 50)}/${Math.floor(furthest / 50)}/${timeline.spans.length}/${timeline.parts.length}/${timeline.delays.length}/${this.width}`;
     if (key === this.shownAt) return;
     this.shownAt = key;
-    const end = Math.max(from + 2000, furthest, now);
+    const from = Math.floor(first / SECOND) * SECOND;
+    const end = Math.ceil(Math.max(from + 2 * SECOND, furthest, now) / SECOND) * SECOND;
     const wide = Math.max(240, this.width);
     const scale = (wide - LEFT - 6) / (end - from);
     const scope: Scope = { from, end, until: Math.max(now, furthest), wide, x: (at) => LEFT + (at - from) * scale };
-    const { x } = scope;
     const height = lanes * LANE + RATE + 26;
     set(this.root, 'viewBox', `0 0 ${wide} ${height}`);
     set(this.root, 'height', height);
-    const shapes: SVGElement[] = [];
-    for (let slot = 0; slot < lanes; slot++) {
-      shapes.push(svg('text', { class: 'axis-text', x: 4, y: slot * LANE + 12 }, nameOf(slot)));
-    }
-    this.parts(shapes, timeline, scope, lanes * LANE);
-    for (const span of timeline.spans) this.span(shapes, span, scope);
-    this.burnt(shapes, timeline, scope, lanes * LANE);
-    this.delays(shapes, timeline, scope, lanes * LANE + LATE);
-    this.rate(shapes, timeline, scope, height);
-    this.axis(shapes, scope, height);
-    const at = x(now);
-    shapes.push(svg('line', { class: 'cursor', x1: at, x2: at, y1: 0, y2: height - 14 }));
-    this.root.replaceChildren(...shapes);
+    for (let slot = 0; slot < lanes; slot++) this.word('axis-text', 4, slot * LANE + 12, nameOf(slot));
+    this.parts(timeline, scope, lanes * LANE);
+    for (const span of timeline.spans) this.span(span, scope);
+    this.burnt(timeline, scope, lanes * LANE);
+    this.delays(timeline, scope, lanes * LANE + LATE);
+    this.rate(timeline, scope, height);
+    this.axis(scope, height);
+    this.line('cursor', scope.x(now), scope.x(now), 0, height - 14);
+    for (const layer of this.layers) layer.end();
     this.describe(timeline, now);
   }
 
-  /** Behind everything else: it says of what lies before it that the network was parted then. */
-  private parts(shapes: SVGElement[], { parts }: Timeline, { from, until, x }: Scope, height: number): void {
+  private word(kind: string, x: number, y: number, text: string, anchor = 'start'): void {
+    this.words.draw({ class: kind, x, y, 'text-anchor': anchor }, text);
+  }
+
+  private line(kind: string, x1: number, x2: number, y1: number, y2: number): void {
+    this.lines.draw({ class: kind, x1, x2, y1, y2 });
+  }
+
+  private parts({ parts }: Timeline, { from, until, x }: Scope, height: number): void {
     for (const part of parts) {
       const to = part.to ?? Math.max(until, part.from);
       if (to < from) continue;
       const [x1, x2] = [x(Math.max(part.from, from)), x(to)];
-      shapes.push(svg('rect', { class: 'part', x: x1, y: 0, width: Math.max(1, x2 - x1), height }));
-      if (part.from >= from) shapes.push(svg('line', { class: 'part-edge', x1, x2: x1, y1: 0, y2: height }));
+      this.partings.draw({ class: 'part', x: x1, y: 0, width: Math.max(1, x2 - x1), height });
+      if (part.from >= from) this.edges.draw({ class: 'part-edge', x1, x2: x1, y1: 0, y2: height });
     }
   }
 
   /** A dotted line, and what it means where there is room. */
-  private delays(shapes: SVGElement[], { delays }: Timeline, { from, until, x }: Scope, y: number): void {
+  private delays({ delays }: Timeline, { from, until, x }: Scope, y: number): void {
     for (const delay of delays) {
       const to = delay.to ?? Math.max(until, delay.from);
       if (to < from) continue;
@@ -108,13 +143,13 @@ export class TimelinePicture {
       const text = 'slow';
       const words = LETTER * text.length + 6;
       const isLabelled = x2 - x1 > 2 * words;
-      if (isLabelled) shapes.push(svg('text', { class: 'span-text', x: x1, y: y + 4 }, text));
+      if (isLabelled) this.word('span-text', x1, y + 4, text);
       const begin = isLabelled ? x1 + words : x1;
-      shapes.push(svg('line', { class: 'delay', x1: begin, x2: Math.max(x2, begin + 1), y1: y, y2: y }));
+      this.line('delay', begin, Math.max(x2, begin + 1), y, y);
     }
   }
 
-  private span(shapes: SVGElement[], span: Span, { from, until, x }: Scope): void {
+  private span(span: Span, { from, until, x }: Scope): void {
     const { slot, role, term } = span;
     const to = span.to ?? until;
     if (to < from) return;
@@ -122,41 +157,30 @@ export class TimelinePicture {
     const width = x2 - x1;
     if (width < 0.3 && role === 'follower') return;
     const y = slot * LANE + 2;
-    const isThin = role !== 'leader';
-    const opacity = { leader: 1, candidate: 0.75, 'pre-candidate': 0.5, follower: 0.22, down: 0, gone: 0, frozen: 0.1 }[
-      role
-    ];
-    if (opacity > 0) {
-      shapes.push(
-        svg('rect', {
-          class: `span ${role} t${term % TERM_COLOURS}`,
-          x: x1,
-          y: isThin ? y + 3 : y,
-          width: Math.max(1, width),
-          height: isThin ? 5 : 11,
-          opacity,
-        }),
-      );
+    const opacity = OPACITIES[role];
+    if (opacity === '0') {
+      this.line('part-edge', x1, x2, y + 6, y + 6);
     } else {
-      shapes.push(svg('line', { class: 'part-edge', x1, x2, y1: y + 6, y2: y + 6 }));
+      const tall = role === 'leader' ? { y, height: 11 } : { y: y + 3, height: 5 };
+      const kinds = `span ${role} t${term % TERM_COLOURS}`;
+      this.spans.draw({ class: kinds, x: x1, width: Math.max(1, width), ...tall, opacity });
     }
     const label = [`leads, term ${term}`, `term ${term}`].find((text) => width > LETTER * text.length + 8);
     if (role === 'leader' && label !== undefined) {
-      shapes.push(svg('text', { class: 'span-text in', x: x1 + 4, y: y + 9.5 }, label));
+      this.word('span-text in', x1 + 4, y + 9.5, label);
     } else if (role === 'frozen' && width > 20) {
-      shapes.push(svg('text', { class: 'span-text', x: x1 + 2, y: y + 10 }, '❄'));
+      this.word('span-text', x1 + 2, y + 10, '❄');
     }
   }
 
-  private burnt(shapes: SVGElement[], { elections }: Timeline, { from, x }: Scope, y: number): void {
+  private burnt({ elections }: Timeline, { from, x }: Scope, y: number): void {
     for (const [i, { at, leader }] of elections.entries()) {
       if (leader !== undefined || i === elections.length - 1 || at < from) continue;
-      const place = x(at);
-      shapes.push(svg('path', { class: 'burnt', d: `M${place - 4} ${y + 2}l8 8m0-8l-8 8` }));
+      this.marks.draw({ class: 'burnt', d: `M${(x(at) - 4).toFixed(1)} ${y + 2}l8 8m0-8l-8 8` });
     }
   }
 
-  private rate(shapes: SVGElement[], { commits }: Timeline, { from, until, x }: Scope, height: number): void {
+  private rate({ commits }: Timeline, { from, until, x }: Scope, height: number): void {
     const bottom = height - 15;
     const first = Math.ceil(from / BUCKET_MS);
     let most = 4;
@@ -166,20 +190,17 @@ export class TimelinePicture {
       if (count === 0) continue;
       const tall = Math.max(2, (count / most) * (RATE - 14));
       const [x1, x2] = [x(i * BUCKET_MS), x(Math.min(until, (i + 1) * BUCKET_MS))];
-      shapes.push(
-        svg('rect', { class: 'rate', x: x1, y: bottom - tall, width: Math.max(1.5, x2 - x1 - 1), height: tall }),
-      );
+      this.bars.draw({ class: 'rate', x: x1, y: bottom - tall, width: Math.max(1.5, x2 - x1 - 1), height: tall });
     }
-    shapes.push(svg('line', { class: 'axis', x1: LEFT, x2: x(until) + 10_000, y1: bottom, y2: bottom }));
+    this.line('axis', LEFT, x(until) + 10_000, bottom, bottom);
   }
 
-  private axis(shapes: SVGElement[], { from, end, wide, x }: Scope, height: number): void {
+  private axis({ from, end, wide, x }: Scope, height: number): void {
     const most = (wide - LEFT) / TICK;
     const step = STEPS.find((each) => (end - from) / each <= most) ?? 3_600_000;
     for (let at = Math.ceil(from / step) * step; at <= end; at += step) {
       const isLast = x(at) + TICK / 2 > wide;
-      const place = { x: isLast ? wide - 1 : x(at), y: height - 2, 'text-anchor': isLast ? 'end' : 'middle' };
-      shapes.push(svg('text', { class: 'axis-text', ...place }, `${at / 1000} s`));
+      this.word('axis-text', isLast ? wide - 1 : x(at), height - 2, `${at / 1000} s`, isLast ? 'end' : 'middle');
     }
   }
 
