@@ -60,7 +60,8 @@ async function postRefusal(
 }
 
 /**
- * Is a body anything but its bytes, as they are or in chunks? A few compressed bytes can stand for any number of others.
+ * Is a body anything but its bytes, as they are or in chunks? A few compressed bytes can stand for any number of
+ * others.
  */
 export function isEncoded({ headers }: IncomingMessage): boolean {
   const { 'content-encoding': content, 'transfer-encoding': transfer } = headers;
