@@ -16,8 +16,8 @@ import { explain, titleOf } from './explain.js';
 
 /** How much later everything arrives, if it is to. */
 const SLOW_MS = 300;
-/** Milliseconds between two looks at what need not follow every frame. */
-const LOOK_MS = 150;
+/** Milliseconds between two looks at one of the parts that need not follow every frame. */
+const LOOK_MS = 30;
 /** How much of the past the timeline shows: of more, nobody could see the seconds of an election. */
 const SHOWN_MS = 120_000;
 
@@ -52,6 +52,7 @@ export class LivePage {
   private shown: readonly Dot[] = [];
   private readonly acts: Acts;
   private lookedAt = 0;
+  private turn = 0;
   private readonly stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
   constructor(token: string) {
@@ -113,11 +114,25 @@ export class LivePage {
     this.stage.show(cluster, this.shown, this.chosen);
     if (now - this.lookedAt < LOOK_MS) return;
     this.lookedAt = now;
-    this.logs.show(cluster);
-    this.logs.name();
-    this.timeline.show(cluster.members.length, cluster.timeline, now, now, Math.max(0, now - SHOWN_MS));
-    this.events.show(cluster.notes, cluster.count, true);
-    this.events.speak(cluster.notes, cluster.count, now);
+    // One part in each of these frames, so that none of them takes long.
+    const parts = [
+      () => this.logs.show(cluster),
+      () => this.logs.name(),
+      () => this.timeline.show(cluster.members.length, cluster.timeline, now, now, Math.max(0, now - SHOWN_MS)),
+      () => this.showEvents(now),
+      () => this.showWords(),
+    ];
+    parts[this.turn++ % parts.length]?.();
+  }
+
+  private showEvents(now: number): void {
+    const { notes, count } = this.cluster;
+    this.events.show(notes, count, true);
+    this.events.speak(notes, count, now);
+  }
+
+  private showWords(): void {
+    const { cluster } = this;
     const pointedDot = this.dotOf(this.pointed);
     say(byId('explain'), explain(cluster, pointedDot === undefined ? this.pointed : { kind: 'sent', dot: pointedDot }));
     say(byId('title'), cluster.title);
