@@ -47,7 +47,7 @@ describe('the store: clients that mean no good', () => {
     socket.write(text);
     return socket;
   };
-  const openHurried = (text = ''): Promise<Socket> => open(text, hurried.ports[0] as number);
+  const openHurried = (text = ''): Promise<Socket> => open(text, hurried.ports[0]);
   /** Sends this, and resolves with what comes back until the member closes the connection. */
   const send = async (text: string): Promise<string> => untilClosed(await open(text));
   const connections = (): Promise<number> =>
