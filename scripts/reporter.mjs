@@ -3,10 +3,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import process from 'node:process';
 import mocha from 'mocha';
 import { comparison } from '../test/dist/conformance/compared.js';
 import { printSummary } from './summary.mjs';
 import { root } from './workspaces.mjs';
+
+/** A process of tests that has nothing left to do ends by itself, long before this. */
+const LINGER_MS = 30_000;
 
 const fileOf = ({ file }) => relative(root, file ?? '').replace(/^test\/dist\//, '');
 
@@ -43,5 +47,16 @@ export default class Reporter extends mocha.reporters.Spec {
     };
     if (this.file === undefined) printSummary(summary);
     else writeFileSync(this.file, JSON.stringify(summary));
+    this.endAll();
+  }
+
+  /** What a test that failed did not come to close would keep this process, and all who wait for it, for ever. */
+  endAll() {
+    const { failures } = this.stats;
+    const timer = setTimeout(() => {
+      if (failures === 0) console.error('A test has left something open, and all are over: this run has failed.');
+      process.exit(Math.min(failures, 255) || 1);
+    }, LINGER_MS);
+    timer.unref();
   }
 }

@@ -198,8 +198,13 @@ describe('the store: clients that mean no good', () => {
   it('a client that asks and never reads loses its connection', async () => {
     const other = await kvCluster(1, { maxValue: 2 ** 22, limits: { idleMs: 300 } });
     const [otherPort] = other.ports as [number];
-    // More than the sockets of both sides hold.
-    await ask(otherPort, 'PUT', '/kv/big', { body: 'v'.repeat(4_000_000) });
+    // More than the sockets of both sides hold. It must be quick too, or is cut off as well.
+    const big = (): Promise<boolean> =>
+      ask(otherPort, 'PUT', '/kv/big', { body: 'v'.repeat(4_000_000) }).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    while (!(await big()));
     const silent = connect(otherPort, '127.0.0.1').pause();
     silent.on('error', () => {});
     const face = other.faces[0] as KvCluster['faces'][number];
