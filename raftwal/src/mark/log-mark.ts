@@ -40,9 +40,9 @@ export function markPath(dir: string): string {
 }
 
 function encodeSlot({ sequence, offset }: MarkPlace): Uint8Array {
-  const text = new TextEncoder().encode(`raft-wal mark 1 ${hex16(sequence)} ${hex16(offset)} `);
-  const sum = updateCrc(0, text).toString(16).padStart(8, '0');
-  return new TextEncoder().encode(`${new TextDecoder().decode(text)}${sum}\n`);
+  const text = `raft-wal mark 1 ${hex16(sequence)} ${hex16(offset)} `;
+  const sum = updateCrc(0, Buffer.from(text, 'latin1')).toString(16).padStart(8, '0');
+  return Buffer.from(`${text}${sum}\n`, 'latin1');
 }
 
 function decodeSlot(bytes: Uint8Array): MarkPlace | undefined {
