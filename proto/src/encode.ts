@@ -30,6 +30,7 @@ import {
   snapshotSize,
 } from './size.js';
 import { allocate, MESSAGE_SLAB_SIZE, obtain, Slab } from './slab.js';
+import { numberSize } from './varint.js';
 import {
   bytesLength,
   writeBytes,
@@ -54,12 +55,20 @@ function writeEntry(buf: Uint8Array, pos: number, entry: Entry): number {
   return entry.data === undefined ? at : writeBytes(buf, at, 0x22, entry.data, 'Entry.data');
 }
 
+/**
+ * Writes each entry before its length, because measuring it first takes a third of the time that writing takes. The
+ * entry begins where it belongs if the length takes as many bytes as that of the data alone; otherwise it is written
+ * again (data of some 110 to 127 bytes, and just below 16 KiB). The first attempt never reaches beyond the entry's end,
+ * so nothing after it is touched.
+ */
 function writeEntries(buf: Uint8Array, pos: number, entries: readonly Entry[]): number {
   let at = pos;
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i] as Entry;
-    at = writeLength(buf, at, 0x3a, entrySize(entry));
-    at = writeEntry(buf, at, entry);
+    const start = at + 1 + numberSize(payloadSize(entry));
+    const end = writeEntry(buf, start, entry);
+    const moved = writeLength(buf, at, 0x3a, end - start);
+    at = moved === start ? end : writeEntry(buf, moved, entry);
   }
   return at;
 }

@@ -1,7 +1,15 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { decodeMessage, type Entry, encodeMessage, MessageType, newMessage } from '@raft-ts/proto';
-import { encodeEntryHeadInto } from '@raft-ts/proto/internal';
+import {
+  decodeMessage,
+  type Entry,
+  encodeEntry,
+  encodeMessage,
+  MessageType,
+  messageSize,
+  newMessage,
+} from '@raft-ts/proto';
+import { encodeEntryHeadInto, encodeMessageInto } from '@raft-ts/proto/internal';
 import { expect } from 'chai';
 
 setFlagsFromString('--expose-gc');
@@ -27,6 +35,26 @@ describe('room and memory of the codec', () => {
     const encoded = Array.from({ length: 1000 }, (_, i) => encodeMessage({ ...longest, index: LARGEST - i }));
     for (const [i, bytes] of encoded.entries()) {
       expect(decodeMessage(bytes)).to.deep.equal({ ...longest, index: LARGEST - i });
+    }
+  });
+
+  it('entries of any length have a length before them that fits, and nothing after them is touched', () => {
+    const lengths = [...Array(300).keys(), 16_350, 16_365, 16_370, 16_375, 16_383, 16_384, 16_390];
+    for (const length of lengths) {
+      for (const index of [0, 5, LARGEST]) {
+        const entry: Entry = { type: 0, term: index, index, data: new Uint8Array(length).fill(7) };
+        const m = { ...newMessage(MessageType.MsgApp, 2n), entries: [entry, entry] };
+        const size = messageSize(m);
+        const target = new Uint8Array(size + 32).fill(0xee);
+        expect(encodeMessageInto(m, target, 0)).to.equal(size);
+        expect(target.subarray(size).every((byte) => byte === 0xee)).to.equal(true);
+        const wire = Buffer.from(target.buffer, 0, size);
+        const one = Buffer.from(encodeEntry(entry));
+        const at = wire.length - one.length;
+        expect(wire.subarray(at).equals(one)).to.equal(true);
+        expect(decodeMessage(wire)).to.deep.equal(m);
+        expect(Buffer.from(encodeMessage(m)).equals(wire)).to.equal(true);
+      }
     }
   });
 
