@@ -33,14 +33,15 @@ const testsIn = (folders) => `test/dist/${folders}/**/*.test.js`;
 /** All tests, each in one lane. @type {Lane[]} */
 export const all = [
   { name: 'members as processes', specs: [testsIn('{chaos,interop,raftexample}')], ignore: [OF_STORE] },
+  { name: 'documents and packages', specs: [testsIn('repo')] },
   { name: 'the store', specs: [OF_STORE] },
-  {
-    name: 'replicas, documents and packages',
-    specs: [testsIn('**')],
-    ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW), testsIn('sim')],
-  },
-  { name: 'pages in a browser', specs: [testsIn('view')] },
   { name: 'the core, the wire and the log', specs: [testsIn(BELOW)] },
+  { name: 'pages in a browser', specs: [testsIn('view')] },
+  {
+    name: 'replicas, and the rest',
+    specs: [testsIn('**')],
+    ignore: [testsIn(WITH_PROCESSES), testsIn(BELOW), testsIn('{repo,sim}')],
+  },
   { name: 'the simulator', specs: [testsIn('sim')] },
 ];
 
