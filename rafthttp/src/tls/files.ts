@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
+import * as nodeTls from 'node:tls';
 import { createSecureContext, rootCertificates, type SecureContextOptions } from 'node:tls';
 import { RaftError } from '@raft-ts/proto';
 import { describeError, ERR_TLS } from '../base/errors.js';
@@ -83,9 +84,15 @@ function load(options: TlsOptions): TlsMaterial {
   return { server, client, revocation: crlFile === undefined ? undefined : revocationOf(crlFile, trustedCaFile) };
 }
 
+/** The CAs of Node.js and of whoever has started it; older releases tell their own ones only. */
+function trustedByDefault(): readonly string[] {
+  const { getCACertificates } = nodeTls as { getCACertificates?: (type: 'default') => readonly string[] };
+  return getCACertificates?.('default') ?? rootCertificates;
+}
+
 function revocationOf(crlFile: string, trustedCaFile: string | undefined): Revocation {
   const lists = parseRevocationLists(read(crlFile));
-  const trusted = trustedCaFile === undefined ? rootCertificates : pemCertificates(read(trustedCaFile));
+  const trusted = trustedCaFile === undefined ? trustedByDefault() : pemCertificates(read(trustedCaFile));
   // A CA that OpenSSL cannot read has not signed any certificate that it accepts.
   const readable = trusted.flatMap((pem) => {
     try {
@@ -94,7 +101,7 @@ function revocationOf(crlFile: string, trustedCaFile: string | undefined): Revoc
       return [];
     }
   });
-  return new Revocation(lists, readable);
+  return new Revocation(lists, { certificates: readable, isAll: trusted !== rootCertificates });
 }
 
 function pemCertificates(bytes: Buffer): readonly string[] {

@@ -21,7 +21,9 @@ export interface TlsOptions {
    * Revocation lists: one as DER, the format that etcd reads, or any number as PEM. A certificate is refused if it,
    * another one that the same side shows, or one of the CAs above it is on its issuer's list. Neither a list's
    * signature nor its dates are checked, as in etcd: a list that has expired still counts, and an issuer without a list
-   * revokes nothing. Connections that are open when a list changes stay open.
+   * revokes nothing. While anything is revoked, a certificate that cannot be followed up to a trusted CA is refused:
+   * Node.js 24.21 and 26.8 do not tell a server which CAs between the two a client has shown, and they may be revoked.
+   * Connections that are open when a list changes stay open.
    */
   readonly crlFile?: string;
   /** Common names, one of which a member's certificate must have. Excludes `allowedHostnames`. */

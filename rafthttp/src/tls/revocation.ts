@@ -14,15 +14,24 @@ export function presentedBy(socket: TLSSocket): X509Certificate[] {
   return presented;
 }
 
+/** The CAs that are trusted. */
+export interface Trusted {
+  readonly certificates: readonly X509Certificate[];
+  /** Are there no others? */
+  readonly isAll: boolean;
+}
+
 /** Tells whether a chain of certificates is revoked. */
 export class Revocation {
   private readonly lists: RevocationLists;
   /** The trusted CAs, by name. */
   private readonly trusted = new Map<string, X509Certificate[]>();
+  private readonly fingerprints: ReadonlySet<string> | undefined;
 
-  constructor(lists: RevocationLists, trusted: readonly X509Certificate[]) {
+  constructor(lists: RevocationLists, { certificates, isAll }: Trusted) {
     this.lists = lists;
-    for (const certificate of trusted) {
+    this.fingerprints = isAll ? new Set(certificates.map(({ fingerprint256 }) => fingerprint256)) : undefined;
+    for (const certificate of certificates) {
       const { subject } = namesOf(certificate.raw);
       const others = this.trusted.get(subject);
       if (others === undefined) this.trusted.set(subject, [certificate]);
@@ -33,11 +42,13 @@ export class Revocation {
   /**
    * Returns why these certificates are not accepted. Node.js does not tell which of them OpenSSL used for the chain,
    * and trusted CAs need not be shown, so every certificate that was shown counts, and every CA that may have signed
-   * one of them.
+   * one of them. Node.js 24.21 and 26.8 do not tell a server which CAs a client has shown
+   * (https://github.com/nodejs/node/issues/65579): what cannot be followed to a trusted CA is not accepted.
    *
    * @param presented the certificates shown by the other side, its own first
+   * @param isSigned has OpenSSL found that a trusted CA has signed them?
    */
-  faultOf(presented: readonly X509Certificate[]): string | undefined {
+  faultOf(presented: readonly X509Certificate[], isSigned: boolean): string | undefined {
     if (this.lists.isEmpty) return undefined;
     const chain = new Set(presented);
     try {
@@ -53,6 +64,21 @@ export class Revocation {
       // OpenSSL accepts more than DER.
       return 'a certificate cannot be read';
     }
-    return undefined;
+    return isSigned && !this.leadsToTrusted(chain)
+      ? 'the CAs between the certificate and a trusted one cannot be seen, so they may be revoked (some releases of Node.js hide them)'
+      : undefined;
+  }
+
+  /** @param chain the certificate in question first */
+  private leadsToTrusted(chain: ReadonlySet<X509Certificate>): boolean {
+    const { fingerprints } = this;
+    if (fingerprints === undefined) return true;
+    const [first] = chain;
+    const above = new Set(first === undefined ? [] : [first]);
+    for (const certificate of above) {
+      if (fingerprints.has(certificate.fingerprint256)) return true;
+      for (const ca of chain) if (certificate.checkIssued(ca)) above.add(ca);
+    }
+    return false;
   }
 }

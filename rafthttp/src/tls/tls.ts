@@ -62,7 +62,7 @@ export class Tls {
     });
     // Before the listener that begins to read requests.
     server.prependListener('secureConnection', (socket: TLSSocket) => {
-      const fault = this.requestsCertificate ? this.faultOf(presentedBy(socket)) : undefined;
+      const fault = this.requestsCertificate ? this.faultOf(presentedBy(socket), true) : undefined;
       if (fault === undefined) return;
       this.refused(socket, fault);
       socket.destroy();
@@ -126,18 +126,21 @@ export class Tls {
   }
 
   private faultOfPeer(presented: readonly X509Certificate[], peer: NodeId): string | undefined {
-    const fault = this.faultOf(presented);
+    const fault = this.faultOf(presented, this.options.insecureSkipVerify !== true);
     const [certificate] = presented;
     if (fault !== undefined || certificate === undefined || !this.bindsMembers) return fault;
     return this.memberOf(certificate) === peer ? undefined : `the certificate is not that of member ${formatId(peer)}`;
   }
 
-  /** Returns why these certificates, the first of which the CA has signed, are not accepted. */
-  private faultOf(presented: readonly X509Certificate[]): string | undefined {
+  /**
+   * Returns why these certificates are not accepted. @param isSigned has the CA signed the first of them, as it must
+   * unless any is accepted?
+   */
+  private faultOf(presented: readonly X509Certificate[], isSigned: boolean): string | undefined {
     const [certificate] = presented;
     if (certificate === undefined) return 'no certificate';
     const { allowedCns, allowedHostnames } = this.options;
-    const revoked = this.files.current().revocation?.faultOf(presented);
+    const revoked = this.files.current().revocation?.faultOf(presented, isSigned);
     if (revoked !== undefined) return revoked;
     if (allowedCns !== undefined && !allowedCns.includes(commonName(certificate) ?? '')) {
       return 'client certificate authentication failed: the common name is not allowed';
