@@ -6,7 +6,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Entry, EntryType } from '@raft-ts/raft';
-import type { Peer } from '@raft-ts/raftexample/internal';
+import { formatPeers, type Peer } from '@raft-ts/raftexample/internal';
 import { DurableStorage, Wal } from '@raft-ts/raftwal';
 import { expect } from 'chai';
 import { commitOn, expectAgreement, freePeers, lastIndex, type Program, Programs } from './processes.js';
@@ -277,9 +277,14 @@ describe('raftexample: three processes that keep their logs', function () {
     }
     const flags = [...FLAGS, '--snapshot-every', '20'];
     const own = await freePeers(1);
-    const one = programs.member(1, own, ...flags);
+    // Started by npm, it looks whether the shell between them is still there, which takes a file too.
+    const argv = ['--id', '1', '--peers', formatPeers(own), ...flags];
+    const shell = ['sh', '-c', '"$0" "$@"; exit $?'];
+    const one = programs.start('raftexample.js', argv, { npm_lifecycle_event: 'start' }, shell);
     await commitOn([one], 1);
-    await promisify(execFile)('prlimit', ['--pid', String(one.process.pid), '--nofile=1:']);
+    const { pid } = one.process;
+    const member = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+    await promisify(execFile)('prlimit', ['--pid', member, '--nofile=1:']);
     expect(await one.exit()).to.deep.equal({ code: 4, signal: null });
     expect(one.errors).to.have.length(1);
     expect(one.errors[0]).to.match(

@@ -34,15 +34,29 @@ export function stopRequested(): AbortSignal {
   return controller.signal;
 }
 
-/** Reads about a process on Linux; undefined if it is gone, and on other systems. */
+/**
+ * Reads about a process on Linux; undefined if it is gone, and on other systems. @throws what kept it from reading,
+ * such as EMFILE, which tells nothing about that process
+ */
 function lookAt(pid: number): { readonly name: string; readonly parent: number } | undefined {
+  let text: string;
   try {
-    // `PID (NAME) STATE PARENT …`, and the name may contain spaces and parentheses.
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const end = text.lastIndexOf(')');
-    return { name: text.slice(text.indexOf('(') + 1, end), parent: Number(text.slice(end + 2).split(' ')[1]) };
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+  // `PID (NAME) STATE PARENT …`, and the name may contain spaces and parentheses.
+  const end = text.lastIndexOf(')');
+  return { name: text.slice(text.indexOf('(') + 1, end), parent: Number(text.slice(end + 2).split(' ')[1]) };
+}
+
+/** Is this process still there, and that of the same parent? Yes, as long as nothing says that it is not. */
+function isStill({ pid, parent }: { readonly pid: number; readonly parent: number }): boolean {
+  try {
+    return lookAt(pid)?.parent === parent;
   } catch {
-    return undefined;
+    return true;
   }
 }
 
@@ -56,7 +70,7 @@ function watchNpm(): () => boolean {
   for (let pid = ppid, found = lookAt(pid); found !== undefined; pid = found.parent, found = lookAt(pid)) {
     // npm sets a process name that starts with its own; otherwise the process is called node.
     if (/^(npm|npx|node)/.test(found.name)) {
-      return () => process.ppid === ppid && shells.every((shell) => lookAt(shell.pid)?.parent === shell.parent);
+      return () => process.ppid === ppid && shells.every(isStill);
     }
     shells.push({ pid, parent: found.parent });
   }
