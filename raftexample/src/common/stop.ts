@@ -34,17 +34,22 @@ export function stopRequested(): AbortSignal {
   return controller.signal;
 }
 
+/** What is known of a process. */
+interface Seen {
+  readonly name: string;
+  readonly parent: number;
+}
+
 /**
- * Reads about a process on Linux; undefined if it is gone, and on other systems. @throws what kept it from reading,
- * such as EMFILE, which tells nothing about that process
+ * Reads about a process on Linux. It is `gone` on other systems too; `hidden` is what cannot be read, for want of files
+ * or of rights.
  */
-function lookAt(pid: number): { readonly name: string; readonly parent: number } | undefined {
+function lookAt(pid: number): Seen | 'gone' | 'hidden' {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
+    return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '') ? 'gone' : 'hidden';
   }
   // `PID (NAME) STATE PARENT …`, and the name may contain spaces and parentheses.
   const end = text.lastIndexOf(')');
@@ -53,11 +58,8 @@ function lookAt(pid: number): { readonly name: string; readonly parent: number }
 
 /** Is this process still there, and that of the same parent? Yes, as long as nothing says that it is not. */
 function isStill({ pid, parent }: { readonly pid: number; readonly parent: number }): boolean {
-  try {
-    return lookAt(pid)?.parent === parent;
-  } catch {
-    return true;
-  }
+  const found = lookAt(pid);
+  return found === 'hidden' || (found !== 'gone' && found.parent === parent);
 }
 
 /**
@@ -67,7 +69,7 @@ function isStill({ pid, parent }: { readonly pid: number; readonly parent: numbe
 function watchNpm(): () => boolean {
   const shells: { readonly pid: number; readonly parent: number }[] = [];
   const { ppid } = process;
-  for (let pid = ppid, found = lookAt(pid); found !== undefined; pid = found.parent, found = lookAt(pid)) {
+  for (let pid = ppid, found = lookAt(pid); typeof found === 'object'; pid = found.parent, found = lookAt(pid)) {
     // npm sets a process name that starts with its own; otherwise the process is called node.
     if (/^(npm|npx|node)/.test(found.name)) {
       return () => process.ppid === ppid && shells.every(isStill);
