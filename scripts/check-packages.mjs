@@ -19,7 +19,7 @@ async function problemsOf({ folder, manifest }, target) {
   const [{ filename, files }] = JSON.parse(stdout);
   const tarball = join(target, filename);
   const problems = files
-    .filter(({ path }) => !/\.(js|ts|map|json|md|proto|yaml)$|^dist\/page\/live\.html$|(^|\/)LICENSE$/.test(path))
+    .filter(({ path }) => !/\.(c?js|ts|map|json|md|proto|yaml)$|^dist\/page\/live\.html$|(^|\/)LICENSE$/.test(path))
     .map(({ path }) => `${manifest.name} would publish ${path}`);
   const tools = [[bin('publint'), 'run', '--strict', tarball]];
   // A package that is a command only has no doors whose types could be wrong.

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { compileSource } from './patch.js';
 
 /** The packages that are compiled anew, so that one of their sources can be replaced. */
@@ -30,6 +32,7 @@ export async function compileSources(root: string): Promise<ReadonlyMap<string, 
 export class Copy {
   readonly root: string;
   private readonly compiled: ReadonlyMap<string, string>;
+  private bundled = false;
 
   /** @param folder an empty folder; the copy of the repository comes beside what stands beside the repository */
   constructor(original: string, folder: string, compiled: ReadonlyMap<string, string>) {
@@ -72,11 +75,19 @@ export class Copy {
     const output = join(this.root, outputOf(source));
     mkdirSync(join(output, '..'), { recursive: true });
     writeFileSync(output, code);
+    this.bundled = false;
   }
 
   /** Undoes `write`. */
   restore(source: string): void {
     this.write(source, this.compiled.get(source) as string);
+  }
+
+  /** Makes ready for these tests: those that start programs need them bundled from what is here now. */
+  prepare(specs: readonly string[]): void {
+    if (this.bundled || !specs.some((spec) => /^test\/dist\/(chaos|interop|raftexample)\//.test(spec))) return;
+    execFileSync(process.execPath, [join(this.root, 'scripts/programs.mjs')]);
+    this.bundled = true;
   }
 
   /** Every compiled test file, from the root of the copy. */

@@ -147,6 +147,7 @@ class AsItIs {
   passes(copy: Copy, spec: string): Promise<boolean> {
     const known = this.known.get(spec);
     if (known !== undefined) return known;
+    copy.prepare([spec]);
     const found = runSuite(copy.root, [spec], LIMIT_MS).then(({ kind }) => kind === 'passed');
     this.known.set(spec, found);
     return found;

@@ -57,6 +57,7 @@ export async function judge(
   let run: Run;
   try {
     copy.write(file, await compileMutant(readFileSync(join(original, file), 'utf8'), mutant));
+    copy.prepare(specs);
     run = await runOnAfterHangs(copy, specs);
   } catch (error) {
     return { kind: 'red', reason: error instanceof Error ? error.message : String(error) };

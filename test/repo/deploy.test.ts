@@ -53,6 +53,8 @@ describe('deploy/Dockerfile', () => {
       true,
     ]);
     expect(instructions.findLast((line) => line.startsWith('USER'))).to.match(/^USER [1-9]\d*:[1-9]\d*$/u);
+    // Without the bundler the programs cannot be made.
+    expect(text).to.match(/ tsc -b raftexample && node scripts\/programs\.mjs [^]* npm prune --omit=dev/u);
   });
 
   it('gives the threads of a member one arena, as systemd does', () => {

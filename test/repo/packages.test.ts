@@ -23,13 +23,18 @@ const runtimeDependencies: Readonly<Record<string, readonly string[]>> = {
   replica: ['@raft-ts/proto', '@raft-ts/raft'],
   sim: ['@raft-ts/proto', '@raft-ts/raft', '@raft-ts/raftwal', '@raft-ts/replica'],
   raftexample: [
+    // What the packages that its programs hold ask for, too.
+    '@node-rs/crc32',
     '@raft-ts/proto',
     '@raft-ts/raft',
     '@raft-ts/rafthttp',
     '@raft-ts/raftwal',
     '@raft-ts/replica',
+    'axios',
     'express',
+    'fs-native-extensions',
     'prom-client',
+    'protobufjs',
     'sorted-btree',
     'string-width',
     'undici',
@@ -197,6 +202,26 @@ describe('the packages, packed and put where others are installed', () => {
 });
 
 describe('@raft-ts/raftexample, packed', () => {
+  it('installs what its programs ask for, in the versions that the packages which they hold were made for', async () => {
+    const folder = join(root, 'raftexample');
+    const { dependencies = {} } = readManifest(folder);
+    const programs = join(folder, 'dist/programs');
+    const texts = await Promise.all(
+      (await readdir(programs))
+        .filter((file) => file.endsWith('.cjs'))
+        .map((file) => readFile(join(programs, file), 'utf8')),
+    );
+    const asked = texts.flatMap((text) => [...text.matchAll(/(?:require|import)\("((?:@[^/"]+\/)?[^/"]+)/gu)]);
+    const packages = new Set(asked.map(([, name]) => name as string).filter((name) => !name.startsWith('node:')));
+    expect(packages).to.include('axios').and.include('fs-native-extensions');
+    expect(Object.keys(dependencies)).to.include.members([...packages]);
+    for (const name of Object.keys(dependencies).filter((each) => each.startsWith('@raft-ts/'))) {
+      const wanted = readManifest(join(root, 'node_modules', name)).dependencies ?? {};
+      const both = Object.keys(wanted).filter((each) => dependencies[each] !== undefined);
+      expect(both.map((each) => dependencies[each])).to.deep.equal(both.map((each) => wanted[each]));
+    }
+  });
+
   it('has the page of a running cluster in it: a launcher serves it where there is no clone', async () => {
     const { path: folder, remove } = await scratchFolder();
     const programs = new Programs();

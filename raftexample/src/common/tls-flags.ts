@@ -1,8 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { type CreateServer, httpsServers, type TlsOptions } from '@raft-ts/rafthttp';
-import type { Logger } from 'winston';
-import { transportLogger } from './log.js';
-import { asCoded } from './raft-code.js';
+import type { TlsOptions } from '@raft-ts/rafthttp';
 import { UsageError } from './usage.js';
 
 /** The certificates of the members' port. The names are etcd's, but for the last one. */
@@ -135,21 +132,6 @@ function memberNamed(prefix: string, { subject }: X509Certificate): bigint | und
 /** Must whoever connects show a certificate? */
 export function isMutual(tls: TlsOptions | undefined): boolean {
   return tls?.trustedCaFile !== undefined || tls?.clientCertAuth === true;
-}
-
-/**
- * Reads the files, and returns what creates servers with them.
- * @param flag the one by which the files were named
- * @throws UsageError if they cannot be used
- */
-export function openTls(flag: '--peer-cert-file' | '--cert-file', tls: TlsOptions, log: Logger): CreateServer {
-  try {
-    return httpsServers(tls, transportLogger(log));
-  } catch (error) {
-    const coded = asCoded(error);
-    if (coded === undefined) throw error;
-    throw new UsageError(`cannot use what ${flag} and the flags beside it name: ${coded.message}`);
-  }
 }
 
 /** Checks that URLs of members fit their certificates. @throws UsageError */

@@ -4,9 +4,10 @@ import { connectionsWithin, MIN_CONNECTIONS, openFilesLimit } from '@raft-ts/raf
 import type { Logger } from 'winston';
 import { dangerOfClients, dangerOfPeers, isLoopback, listenAddress } from '../../common/listen.js';
 import { describeInsecure } from '../../common/log.js';
+import { openTls } from '../../common/open-tls.js';
 import { hostOf } from '../../common/peer-urls.js';
 import { type Address, formatAddress, schemeOf } from '../../common/peers.js';
-import { isMutual, openTls } from '../../common/tls-flags.js';
+import { isMutual } from '../../common/tls-flags.js';
 import type { KvOptions } from './options.js';
 
 /** Of one port. */
