@@ -12,6 +12,12 @@ import { counters } from './counter.js';
 
 const seeds = [11, 12, 13, 14, 15, 16];
 const hashes = (): string[] => seeds.map((seed) => runCase(drawCase(seed)).hash);
+let found: string[] | undefined;
+/** The hashes of one run of each, for those who ask whether they are found elsewhere too. */
+const foundHere = (): string[] => {
+  found ??= hashes();
+  return found;
+};
 
 /** This release of Node.js, that of npm, and those that `npm run test:releases` has left. */
 function releases(): Set<string> {
@@ -47,11 +53,11 @@ function inAPage(body: string): unknown {
 
 describe('a simulation', () => {
   it('does the same for the same seed, to the last byte of every message', () => {
-    expect(hashes()).to.deep.equal(hashes());
+    expect(hashes()).to.deep.equal(foundHere());
   });
 
   it('does something else for another seed', () => {
-    expect(new Set(hashes()).size).to.equal(seeds.length);
+    expect(new Set(foundHere()).size).to.equal(seeds.length);
   });
 
   it('does the same in another process, and on every release of Node.js at hand', () => {
@@ -62,7 +68,7 @@ console.log(JSON.stringify(${JSON.stringify(seeds)}.map((seed) => runCase(drawCa
       expect(
         JSON.parse(execFileSync(binary, args, { cwd: join(root, 'test'), encoding: 'utf8' })),
         binary,
-      ).to.deep.equal(hashes());
+      ).to.deep.equal(foundHere());
     }
   });
 
@@ -95,6 +101,6 @@ export const run = () => simulate({ ...counters, seed: 21, runs: 2 });`,
   it('runs the same in a browser: bundled without polyfills, without anything of Node.js', async () => {
     const { text } = await bundle("export { drawCase, runCase } from '@raft-ts/sim';", 'test');
     const run = `${JSON.stringify(seeds)}.map((seed) => sim.runCase(sim.drawCase(seed)).hash)`;
-    expect(inAPage(`${text}; return ${run};`)).to.deep.equal(hashes());
+    expect(inAPage(`${text}; return ${run};`)).to.deep.equal(foundHere());
   });
 });
