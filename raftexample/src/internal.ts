@@ -34,6 +34,7 @@ export { compareKeys } from './kv/machine/key-order.js';
 export { kvFormat } from './kv/machine/kv-format.js';
 export { type KvCommand, KvMachine, type KvOnce, type KvOperation, type KvResult } from './kv/machine/kv-machine.js';
 export { Leases, MAX_LEASE_KEYS, MAX_LEASES } from './kv/machine/leases.js';
+export { longPutIn } from './kv/machine/long-entry.js';
 export { plainItem } from './kv/machine/plain-item.js';
 export { ReplicatedClock } from './kv/machine/replicated-clock.js';
 export { type SectionReader, SectionSplitter } from './kv/machine/snapshot-sections.js';

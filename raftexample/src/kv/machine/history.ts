@@ -1,3 +1,4 @@
+import { sizeOfWrite } from './long-text.js';
 import { PackedTexts } from './packed-texts.js';
 
 /** What one entry did to one key. */
@@ -147,7 +148,7 @@ export class History {
 }
 
 function lengthOf(changes: readonly Change[]): number {
-  return changes.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+  return changes.reduce((sum, change) => sum + sizeOfWrite(change), 0);
 }
 
 /** Most entries change one key. Every member packs each of them, and to write JSON takes longer than all else here. */

@@ -6,6 +6,8 @@ import type { KvOnce } from './idempotency.js';
 import type { KvCommand } from './kv-machine.js';
 import { kvSnapshots } from './kv-snapshot.js';
 import { leaseCommands } from './lease-commands.js';
+import { longPutIn } from './long-entry.js';
+import { LONG_ENTRY } from './long-text.js';
 import { transactionOf } from './transaction.js';
 
 /**
@@ -79,6 +81,10 @@ function noSessions(): RaftError {
 }
 
 function decode(data: Uint8Array): DecodedEntry<KvCommand> | undefined {
+  const long = data.length < LONG_ENTRY ? undefined : longPutIn(data);
+  if (long !== undefined) {
+    return { content: { kind: 'command', command: long.command }, request: requestOf(long.id) };
+  }
   const fields = objectOf(data);
   if (fields === undefined) return undefined;
   const { op, key = '', value = '', ifIndex, id = '' } = fields;

@@ -4,10 +4,11 @@ import { FEATURES } from './features.js';
 import { type Change, History, type HistoryLimits } from './history.js';
 import { type Earlier, type KeyLimits, type KeyRecord, Keys, type KvOnce } from './idempotency.js';
 import { compareKeys } from './key-order.js';
-import { type Item, readState, writeItems, writeKeys } from './kv-sections.js';
+import { readState, writeItems, writeKeys } from './kv-sections.js';
 import type { LeaseCommand, LeasePut } from './lease-commands.js';
 import { leaseSections, leaseSink } from './lease-sections.js';
 import { type LeaseResult, Leases } from './leases.js';
+import { type Item, LongItem, LongPut } from './long-text.js';
 import { newSortedMap, type SortedMap } from './sorted-map.js';
 import { type KvRead, type KvTransaction, transact } from './transaction.js';
 
@@ -103,12 +104,13 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     }
   }
 
-  private write({ op, key, value, ifIndex }: KvWrite, index: number): KvResult {
+  private write(write: KvWrite, index: number): KvResult {
+    const { op, key, ifIndex } = write;
     const current = this.items.get(key)?.index ?? 0;
     if (ifIndex !== undefined && ifIndex !== current) return { done: false, current };
-    if (op === 'put') this.items.set(key, { value, index });
+    if (op === 'put') this.items.set(key, itemOf(write, index));
     else this.items.delete(key);
-    if (op === 'put' || current !== 0) this.changed(index, [{ op, key, value }]);
+    if (op === 'put' || current !== 0) this.changed(index, [changeOf(write)]);
     return { done: true, current };
   }
 
@@ -143,7 +145,8 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
   }
 
   get(key: string): Item | undefined {
-    return this.items.get(key);
+    const item = this.items.get(key);
+    return item instanceof LongItem ? { value: item.value, index: item.index } : item;
   }
 
   /**
@@ -203,6 +206,14 @@ export class KvMachine implements StateMachine<KvCommand, KvResult> {
     this.keys.restore(keys);
     this.history.restart(at.index);
   }
+}
+
+function itemOf(write: KvWrite, index: number): Item {
+  return write instanceof LongPut ? new LongItem(write.text, index) : { value: write.value, index };
+}
+
+function changeOf(write: KvWrite): Change {
+  return write instanceof LongPut ? write : { op: write.op, key: write.key, value: write.value };
 }
 
 /**

@@ -1,14 +1,9 @@
 import { isWhole } from './fields.js';
 import { type KeyRecord, keyRecordOf } from './idempotency.js';
 import { type LeaseSink, leaseReaderOf, noLeases } from './lease-sections.js';
+import { type Item, LongItem } from './long-text.js';
 import { plainItem } from './plain-item.js';
 import { join, readSections, refuse, type SectionReader } from './snapshot-sections.js';
-
-/** A value, and the index of the entry that wrote it. */
-export interface Item {
-  readonly value: string;
-  readonly index: number;
-}
 
 /** Sections of a snapshot that make its head. */
 export const headSections = ['members', 'removed', 'replica'] as const;
@@ -98,9 +93,14 @@ export function writeItems(items: Iterable<[string, Item]>, size: number): Gener
   return writeSection(
     '"kv":{',
     items,
-    ([key, { value, index }]) => `${JSON.stringify(key)}:[${JSON.stringify(value)},${index}]`,
+    ([key, item]) => `${JSON.stringify(key)}:[${jsonOfValue(item)},${item.index}]`,
     size,
   );
+}
+
+/** A long value is one in which JSON escapes nothing. */
+function jsonOfValue(item: Item): string {
+  return item instanceof LongItem ? `"${item.value}"` : JSON.stringify(item.value);
 }
 
 /** Writes the section of the keys of writes, if there are any: `,"once":{KEY:[PRINT,INDEX,RESULT],…}`, oldest first. */

@@ -60,7 +60,7 @@ function indexIn(bytes: Uint8Array, from: number): number | undefined {
 }
 
 /** Are these bytes ASCII that stands in a text of JSON as it is? */
-function isPlain(bytes: Uint8Array): boolean {
+export function isPlain(bytes: Uint8Array): boolean {
   const { buffer, byteOffset, length } = bytes;
   if (length < SHORT) return areChars(bytes, 0, length);
   const text = Buffer.from(buffer, byteOffset, length);

@@ -1,7 +1,7 @@
 import { type Fields, isFields, isWhole } from './fields.js';
 import type { Change } from './history.js';
 import type { KvResult } from './kv-machine.js';
-import type { Item } from './kv-sections.js';
+import type { Item } from './long-text.js';
 import type { SortedMap } from './sorted-map.js';
 
 /** Holds if the key's index is this when the entry is applied; 0: if the key is absent. */
