@@ -123,6 +123,7 @@ describe('kv: long values', () => {
       ['b', 'short'],
       ['c', text(70_000)],
       ['d', `${text(LONG)}"ü\n`],
+      ['e\ud800', text(LONG)],
     ]);
     let index = 0;
     for (const [key, value] of values)
@@ -148,6 +149,22 @@ describe('kv: long values', () => {
     const { history } = machine;
     for (const [i, { key, value }] of items.entries()) {
       const [change] = history.at(i)?.changes ?? [];
+      expect([change?.op, change?.key, change?.value]).to.deep.equal(['put', key, value]);
+    }
+  });
+
+  it('that are just long enough stay in the history when it is packed, whatever their key is', () => {
+    const machine = new KvMachine();
+    const value = text(8160);
+    for (const [i, key] of ['a', '\ud800'].entries()) {
+      const data = bytesOf({ ...usual, key, value });
+      expect([data.length >= 8192, longPutIn(data)?.command.key]).to.deep.equal([true, key]);
+      put(machine, { ...usual, key, value }, i + 1);
+    }
+    // The newest 256 are not packed.
+    for (let index = 3; index < 300; index++) put(machine, { ...usual, key: 'k', value: 'v' }, index);
+    for (const [i, key] of ['a', '\ud800'].entries()) {
+      const [change] = machine.history.at(i)?.changes ?? [];
       expect([change?.op, change?.key, change?.value]).to.deep.equal(['put', key, value]);
     }
   });

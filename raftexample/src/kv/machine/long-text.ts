@@ -69,6 +69,12 @@ export class LongPut {
   get value(): string {
     return this.text.toString();
   }
+
+  /** As JSON has a write of a short one. */
+  toJSON(): object {
+    const { op, key, value, ifIndex } = this;
+    return { op, key, value, ifIndex };
+  }
 }
 
 /** How many characters key and value have together, without making the value. */
