@@ -4,6 +4,9 @@ import { expect } from 'chai';
 import { type Program, Programs } from './processes.js';
 import { Load, StoreProcesses } from './store-processes.js';
 
+/** Some hundred writes a second: snapshots are made all the time, and the commands have a processor too. */
+const PACE = { restMs: 30 };
+
 describe('the store: the life of a cluster, as processes under load', function life() {
   this.timeout(180_000);
   const programs = new Programs();
@@ -18,7 +21,7 @@ describe('the store: the life of a cluster, as processes under load', function l
       spares: 3,
       flags: ['--snapshot-every', '200', '--catch-up', '100'],
     });
-    load = new Load(members.client([1, 2, 3]));
+    load = new Load(members.client([1, 2, 3]), PACE);
     await load.more(100);
   });
   after(async () => {
@@ -110,7 +113,7 @@ describe('the store: the life of a cluster, as processes under load', function l
     await using client = members.client([...present]);
     for (const [key, { value, index }] of load.acknowledged)
       expect(await client.get(key), key).to.deep.include({ value, index });
-    load = new Load(members.client([...present]));
+    load = new Load(members.client([...present]), PACE);
   });
 });
 

@@ -144,7 +144,10 @@ export interface Acknowledged {
   readonly index: number;
 }
 
-/** Writers that do not rest. Each has keys of its own, so that the last that was acknowledged is what must be there. */
+/**
+ * Writers that go on until they are stopped. Each has keys of its own, so that the last that was acknowledged is what
+ * must be there.
+ */
 export class Load {
   /** What was acknowledged last, by key. */
   readonly acknowledged = new Map<string, Acknowledged>();
@@ -154,11 +157,17 @@ export class Load {
   readonly failures: string[] = [];
   private readonly client: StoreClient;
   private readonly writers: readonly Promise<void>[];
+  private readonly restMs: number;
   private readonly stopping = new AbortController();
 
-  /** @param client retries as it is told to; closed by `stop` */
-  constructor(client: StoreClient, writers = 4) {
+  /**
+   * @param client retries as it is told to; closed by `stop`
+   * @param restMs how long a writer rests after each write. For a test that takes a minute: without rests, members and
+   *   writers take all processors for that minute
+   */
+  constructor(client: StoreClient, { writers = 4, restMs = 0 } = {}) {
     this.client = client;
+    this.restMs = restMs;
     this.writers = Array.from({ length: writers }, (_, i) => this.write(i));
   }
 
@@ -194,6 +203,7 @@ export class Load {
       } else if (!this.stopping.signal.aborted) {
         this.failures.push(`${key}: ${JSON.stringify(outcome)}`);
       }
+      if (this.restMs > 0) await sleep(this.restMs);
     }
   }
 }
