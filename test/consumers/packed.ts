@@ -29,7 +29,14 @@ export async function pack(folders: readonly string[], target: string): Promise<
  */
 export async function putBesideInstalled(folder: string): Promise<void> {
   await linkInstalled(folder, libraries);
-  for (const library of libraries) await putPacked(library, folder);
+  // At once: each call of npm takes a second before it begins.
+  const files = await pack(libraries, join(folder, 'tarballs'));
+  for (const library of libraries) {
+    const start = `${readManifest(library).name.replace('@', '').replace('/', '-')}-`;
+    const [tarball, ...others] = files.filter((file) => new RegExp(`^${start}\\d`, 'u').test(basename(file)));
+    if (tarball === undefined || others.length > 0) throw new Error(`${files.join(', ')}: which is ${library}?`);
+    await unpack(tarball, library, folder);
+  }
 }
 
 /** Links what is installed here, but for the packages of these folders and those that nobody may import. */
@@ -47,10 +54,14 @@ export async function linkInstalled(folder: string, without: readonly string[] =
 
 /** Puts a package as it is published among those that are installed in `folder`. Returns where it is. */
 export async function putPacked(library: string, folder: string): Promise<string> {
-  const place = join(folder, 'node_modules', readManifest(library).name);
   const [tarball] = await pack([library], join(folder, 'tarballs', basename(library)));
+  return unpack(tarball as string, library, folder);
+}
+
+async function unpack(tarball: string, library: string, folder: string): Promise<string> {
+  const place = join(folder, 'node_modules', readManifest(library).name);
   await mkdir(place);
-  const { code, stderr } = await run('tar', ['-xzf', tarball as string, '-C', place, '--strip-components=1'], {
+  const { code, stderr } = await run('tar', ['-xzf', tarball, '-C', place, '--strip-components=1'], {
     cwd: folder,
     timeoutMs: 60_000,
   });
