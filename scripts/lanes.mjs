@@ -2,11 +2,11 @@
 // leave a processor idle for a third of the run.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createReadStream, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { pipeline } from 'node:stream/promises';
 
 import { addUp, printSummary } from './summary.mjs';
 import { root } from './workspaces.mjs';
@@ -147,5 +147,8 @@ function summaryOf({ name, summary }) {
 
 async function print({ name, output }) {
   console.log(`\n── ${name}`);
-  await pipeline(createReadStream(output), process.stdout, { end: false });
+  // Not by `pipeline`, which leaves listeners behind at what it does not end.
+  for await (const chunk of createReadStream(output)) {
+    if (!process.stdout.write(chunk)) await once(process.stdout, 'drain');
+  }
 }
