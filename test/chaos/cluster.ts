@@ -47,7 +47,10 @@ export class Cluster {
   /** What no fault explains. */
   readonly findings: string[] = [];
   private readonly programs: Programs;
+  /** Those that were told to end, by whatever signal. */
   private readonly killed = new Set<Program>();
+  /** Those of them that were killed. */
+  private readonly struck = new Set<Program>();
   private readonly network: Network;
 
   private constructor(plan: ClusterPlan, programs: Programs, ports: readonly number[]) {
@@ -157,7 +160,10 @@ export class Cluster {
     const program = member.programs.at(-1);
     if (program?.running !== true) return;
     this.killed.add(program);
+    if (signal === 'SIGKILL') this.struck.add(program);
     const { code, signal: by } = await program.kill(signal);
+    // Two faults may choose the same member: who dies of one does not end well of the other.
+    if (this.struck.has(program)) return;
     // Node.js dies of a signal that comes before it runs the first line of the program, which may take long.
     const hadBegun = by !== 'SIGTERM' || program.lines.length > 0 || program.errors.length > 0;
     if (signal === 'SIGTERM' && hadBegun && code !== 0 && !(member.phase === 'leaving' && code === 3)) {
