@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { root } from '../repo/repository.js';
+import { root, scratchFolder } from '../repo/repository.js';
 import { readCatalogue } from './catalogue.js';
 import { MAX_ALIVE } from './main.js';
 import { type Mutant, parseMutants, readMutants } from './mutant.js';
@@ -28,6 +29,36 @@ function countBy(mutants: readonly Mutant[], key: (mutant: Mutant) => string): R
   const counts: Record<string, number> = {};
   for (const mutant of mutants) counts[key(mutant)] = (counts[key(mutant)] ?? 0) + 1;
   return counts;
+}
+
+/** Refuses names that nothing declares, or that are used before. Types are not looked at: many rules break them. */
+const namesOnly = {
+  plugins: [],
+  categories: { correctness: 'off' },
+  env: { builtin: true, es2024: true, node: true, browser: true },
+  rules: {
+    'no-undef': 'error',
+    'no-use-before-define': ['error', { functions: false, classes: false, variables: false }],
+  },
+};
+
+/** What is wrong with the names in these sources, by their own names. */
+async function wrongNames(sources: ReadonlyMap<string, string>): Promise<string[]> {
+  const { path, remove } = await scratchFolder();
+  try {
+    const files = [...sources];
+    for (const [i, [, code]] of files.entries()) writeFileSync(join(path, `${i}.js`), code);
+    const configuration = join(path, 'names.json');
+    writeFileSync(configuration, JSON.stringify(namesOnly));
+    const oxlint = join(root, 'node_modules/oxlint/bin/oxlint');
+    const args = [oxlint, '-c', configuration, '--format', 'unix', path];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+    const found = [...stdout.matchAll(/(\d+)\.js:[\d:]+ (.*)/g)];
+    if (status !== (found.length === 0 ? 0 : 1)) throw new Error(`oxlint ends with ${status}: ${stdout}${stderr}`);
+    return found.map(([, i, text]) => `${files[Number(i)]?.[0]}: ${text}`);
+  } finally {
+    await remove();
+  }
 }
 
 describe('broken rules', () => {
@@ -90,6 +121,20 @@ describe('broken rules', () => {
       const page = readFileSync(join(root, 'docs/mutants-catalogue.md'), 'utf8');
       expect(catalogue.filter(({ name }) => !page.includes(name)).map(({ name }) => name)).to.deep.equal([]);
     });
+  });
+
+  it('name nothing that is not there: a test would be red for that alone', async () => {
+    const sources = new Map<string, string>();
+    for (const mutant of [...mutants, ...readCatalogue(join(root, 'test/mutants'), mutants)]) {
+      if (mutant.file === undefined) continue;
+      sources.set(mutant.name, await compileMutant(readFileSync(join(root, mutant.file), 'utf8'), mutant));
+    }
+    expect(await wrongNames(sources)).to.deep.equal([]);
+    const planted = new Map([
+      ['absent', 'export const a = b;'],
+      ['early', 'export function f() { return a; const a = 1; }'],
+    ]);
+    expect(await wrongNames(planted)).to.have.lengthOf(2);
   });
 
   for (const file of new Set(mutants.map((mutant) => mutant.file))) {
